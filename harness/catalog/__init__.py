@@ -1,0 +1,115 @@
+"""The catalog: kind and name -> file -> object, one file per entry and no registry.
+
+`harness/catalog/KINDFOLDER/NAME.py` is an entry in every mode: installed wheels carry the folders inside the
+package; in a checkout the repository's root is appended to this package's search path, and so are the
+folders named by `HARNESS_CATALOG` (separated as in PATH).
+"""
+
+import importlib
+import os
+import sys
+import tomllib
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from harness.errors import HarnessError, UnknownNameError
+
+
+class Kind(NamedTuple):
+    """Where entries of a kind stand and what their constant is called (None: a TOML file)."""
+
+    folder: str
+    constant: str | None
+
+
+KINDS: Final[dict[str, Kind]] = {
+    "task": Kind("tasks", "TASK"),
+    "space": Kind("search_spaces", "SPACE"),
+    "searcher": Kind("searchers", "SEARCHER"),
+    "baseline": Kind("baselines", "BASELINE"),
+    "suite": Kind("leaderboards", None),
+    "section": Kind("reports", "SECTION"),
+}
+
+
+def roots() -> list[Path]:
+    """Returns the folders that hold kind folders: the package, the checkout, plug-ins, HARNESS_CATALOG."""
+    package = Path(__file__).parent
+    found = [package]
+    checkout = package.parents[1]
+    if (checkout / "pyproject.toml").is_file() and (checkout / "tasks").is_dir():
+        found.append(checkout)
+    for point in entry_points(group="harness.catalog"):
+        module = importlib.import_module(point.value)
+        found.extend(Path(place) for place in module.__path__)
+    for text in os.environ.get("HARNESS_CATALOG", "").split(os.pathsep):
+        if not text:
+            continue
+        folder = Path(text).expanduser().resolve()
+        if not folder.is_dir():
+            raise HarnessError(f"HARNESS_CATALOG names {folder}, which is not a folder.")
+        found.append(folder)
+    return found
+
+
+def files(kind: str) -> dict[str, Path]:
+    """Returns name -> file of every entry of `kind`, sorted by name, importing none.
+
+    Raises:
+        HarnessError: two folders hold the same name, or there is no such kind.
+    """
+    if kind not in KINDS:
+        raise UnknownNameError("kind", kind, KINDS)
+    folder, constant = KINDS[kind]
+    found: dict[str, Path] = {}
+    for root in roots():
+        for file in sorted((root / folder).glob("*.toml" if constant is None else "*.py")):
+            name = file.stem
+            if name.startswith("_"):
+                continue
+            if name in found and found[name] != file:
+                raise HarnessError(f"{kind} {name!r} stands in {found[name]} and in {file}; rename one.")
+            found[name] = file
+    return dict(sorted(found.items()))
+
+
+def names(kind: str) -> list[str]:
+    """Returns the names of every entry of `kind`, importing none."""
+    return list(files(kind))
+
+
+def load(kind: str, name: str) -> Any:
+    """Returns the entry's constant, or a suite's parsed TOML table.
+
+    Raises:
+        UnknownNameError: there is no such entry.
+        HarnessError: its file does not import or lacks the constant.
+    """
+    found = files(kind)
+    if name not in found:
+        raise UnknownNameError(kind, name, found)
+    folder, constant = KINDS[kind]
+    if constant is None:
+        return tomllib.loads(found[name].read_text())
+    for root in roots():
+        if str(root) not in __path__:
+            __path__.append(str(root))
+    module_name = f"{__name__}.{folder}.{name}"
+    try:
+        module = importlib.import_module(module_name)
+    except HarnessError:
+        raise
+    except Exception as error:
+        sys.modules.pop(module_name, None)
+        raise HarnessError(
+            f"{kind} {name!r} does not import: {type(error).__name__}: {error} ({found[name]})."
+        ) from error
+    if not hasattr(module, constant):
+        raise HarnessError(f"{found[name]} has no constant {constant}; define it to offer the {kind}.")
+    return getattr(module, constant)
+
+
+for _root in roots():
+    if str(_root) not in __path__:
+        __path__.append(str(_root))

