@@ -1,11 +1,17 @@
 """What the engine asks of a model, so that torch modules and floors are scored by the same code."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness.task import Signature
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import nn
+
+    from harness.data.split import Split
 
 
 class Classifier(Protocol):
@@ -28,3 +34,55 @@ class LanguageModel(Protocol):
 
 
 Predictor = Classifier | LanguageModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixedBaseline:
+    """A fixed architecture, trained with the same recipe as everything else.
+
+    Attributes:
+        summary: one line.
+        build: module for a signature, near a number of parameters; initial values from torch's generator.
+    """
+
+    summary: str
+    build: Callable[[Signature, int], "nn.Module"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TunedBaseline:
+    """The fixed architecture family given as many evaluations as a searcher.
+
+    Attributes:
+        summary: one line.
+        searcher: catalog name of the searcher that tunes it, over the suite's `tuned_space`.
+    """
+
+    summary: str
+    searcher: str
+
+
+class Floor(Protocol):
+    """A model without gradients that keeps everyone humble."""
+
+    def state(self) -> "dict[str, NDArray[Any]]":
+        """Returns the arrays that restore it."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloorBaseline:
+    """A floor under every row.
+
+    Attributes:
+        summary: one line.
+        fit: fits to the training splits of the source domains.
+        restore: makes the predictor from the arrays of `Floor.state`.
+    """
+
+    summary: str
+    fit: Callable[[Signature, "Sequence[Split]"], Floor]
+    restore: "Callable[[Signature, dict[str, NDArray[Any]]], Predictor]"
+
+
+Baseline = FixedBaseline | TunedBaseline | FloorBaseline

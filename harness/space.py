@@ -91,7 +91,11 @@ class SearchSpace(ABC):
 
     @abstractmethod
     def supernet(self) -> "nn.Module":
-        """Returns the weight-sharing module whose `forward(inputs, architecture)` runs one slice."""
+        """Returns the weight-sharing module whose `forward(inputs, route)` runs one slice."""
+
+    @abstractmethod
+    def route(self, architecture: Architecture) -> Any:
+        """Returns the argument that makes the supernet's `forward` run this architecture's slice."""
 
     @abstractmethod
     def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":

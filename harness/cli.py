@@ -1,0 +1,371 @@
+"""The command line: turns names into objects, prints, and sets the exit status.
+
+0: all done. 1: something failed or does not hold. 2: the user's mistake, told in one sentence.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.plan import Plan
+    from harness.suite import Suite
+    from harness.task import Signature
+    from harness.units import Place
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Does searching a more diverse space of architectures hold up on domains never seen?",
+)
+data = typer.Typer(no_args_is_help=True, help="List, prepare and verify the data of tasks.", rich_markup_mode=None)
+app.add_typer(data, name="data")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Fetch nothing.")]
+PLURALS = {f"{kind}s": kind for kind in ("task", "space", "searcher", "baseline", "suite", "section")}
+
+
+def main() -> None:
+    """Runs the command line."""
+    try:
+        app()
+    except HarnessError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("harness: interrupted; the same command continues from here.", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+
+
+@app.command("eval")
+def evaluate(
+    suite: Annotated[str, typer.Argument(help="A name from `harness list suites`, or a TOML file.")],
+    out: Annotated[Path | None, typer.Option(help="Run folder; runs/SUITE by default.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes, one torch thread each.")] = 2,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    limit: Annotated[int | None, typer.Option(min=1, help="Samples of each split, stratified.")] = None,
+    replay: Annotated[Path | None, typer.Option(help="Run whose transcripts answer for the model.")] = None,
+    offline: Offline = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the units and stop.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run folder's results first.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a suite, or continue it, and write its leaderboard and report."""
+    from harness.plan import make_plan
+    from harness.suite import load_suite
+
+    if device not in ("cpu", "cuda"):
+        raise HarnessError(f"There is no device {device!r}; choose cpu or cuda.")
+    name, loaded = load_suite(suite)
+    plan = make_plan(name, _with_environment(loaded), limit=limit)
+    if dry_run:
+        _show_plan(plan, as_json=as_json)
+        return
+    folder = out or Path("runs") / name
+    place = _place(folder, device=device, offline=offline, replay=replay)
+    if replay is None:
+        _check_language_model(plan)
+    raise typer.Exit(_run(plan, place, workers=workers, fresh=fresh, as_json=as_json))
+
+
+def _run(plan: "Plan", place: "Place", *, workers: int, fresh: bool, as_json: bool) -> int:
+    import shutil
+
+    from harness.board import board_json, build_board, load_run, render
+    from harness.execute import execute, lock
+    from harness.progress import progress
+    from harness.records import write_atomically
+    from harness.report import write_report
+
+    folder = place.run
+    _claim_folder(folder, plan)
+    with lock(folder):
+        if fresh:
+            shutil.rmtree(folder / "units", ignore_errors=True)
+        write_atomically(folder / "plan.json", plan.to_json())
+        with progress(plan, workers) as on_event:
+            outcome = execute(plan, place, workers=workers, on_event=on_event)
+        board = build_board(load_run(folder))
+        write_atomically(folder / "board.json", board_json(board))
+        report = write_report(folder)
+    if as_json:
+        print(board_json(board), end="")
+    else:
+        print(render(board, "terminal"))
+        print(f"Report: {report.resolve()}")
+    if outcome.reused == len(plan.units):
+        print(f"{plan.name} was already finished in {folder}; nothing was run.", file=sys.stderr)
+    if outcome.failed or outcome.skipped:
+        print(
+            f"{outcome.failed} units failed and {outcome.skipped} were skipped; the report says why, and the "
+            "same command tries them again.",
+            file=sys.stderr,
+        )
+    return 1 if outcome.failed or outcome.skipped else 0
+
+
+def _claim_folder(folder: Path, plan: "Plan") -> None:
+    held = folder / "plan.json"
+    if held.exists():
+        try:
+            other = json.loads(held.read_text())["name"]
+        except (ValueError, KeyError):
+            other = "a damaged plan.json"
+        if other != plan.name:
+            raise HarnessError(f"{folder} holds a run of {other}, not of {plan.name}; choose another --out.")
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise HarnessError(f"{folder} is not a run folder and not empty; choose another --out.")
+
+
+def _place(folder: Path, *, device: str, offline: bool, replay: Path | None) -> "Place":
+    from harness.protocol import DataPlace
+    from harness.units import Place
+
+    if replay is not None and not (replay / "plan.json").is_file():
+        raise HarnessError(f"{replay} is not a run folder; give one that `harness eval` wrote.")
+    return Place(
+        run=folder,
+        data=DataPlace(folder=_data_folder(), offline=offline),
+        device=device,
+        api_key=_api_key(),
+        replay=replay,
+    )
+
+
+def _data_folder() -> Path:
+    text = os.environ.get("HARNESS_DATA")
+    return Path(text).expanduser() if text else Path.home() / ".cache" / "crossdomain-harness"
+
+
+def _api_key() -> str | None:
+    return os.environ.get("HARNESS_LLM_API_KEY") or os.environ.get("OPENAI_API_KEY")
+
+
+def _with_environment(suite: "Suite") -> "Suite":
+    from dataclasses import replace
+
+    llm = replace(
+        suite.llm,
+        base_url=suite.llm.base_url or os.environ.get("HARNESS_LLM_BASE_URL", ""),
+        model=suite.llm.model or os.environ.get("HARNESS_LLM_MODEL", ""),
+    )
+    if llm.base_url and not llm.model:
+        raise HarnessError(f"The endpoint {llm.base_url} needs a model; set HARNESS_LLM_MODEL or llm.model.")
+    return replace(suite, llm=llm)
+
+
+def _check_language_model(plan: "Plan") -> None:
+    settings = next((unit.spec["llm"] for unit in plan.units if "llm" in unit.spec), None)
+    if settings is None:
+        return
+    if settings["base_url"]:
+        from harness.llm import check_endpoint
+
+        check_endpoint(settings, _api_key())
+    elif settings["model_file"] and not Path(settings["model_file"]).is_file():
+        raise HarnessError(f"llm.model_file {settings['model_file']} is not a file; give a GGUF file.")
+
+
+def _show_plan(plan: "Plan", *, as_json: bool) -> None:
+    if as_json:
+        print(plan.to_json(), end="")
+        return
+    from harness.progress import label
+
+    for unit in plan.units:
+        print(f"{unit.hash}  {label(unit)}")
+    print(f"{len(plan.units)} units")
+
+
+@app.command("list")
+def list_entries(
+    kind: Annotated[str | None, typer.Argument(help="tasks, spaces, searchers, baselines, suites, sections")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the catalog."""
+    from harness import catalog
+    from harness.errors import UnknownNameError
+
+    if kind is not None and kind not in PLURALS:
+        raise UnknownNameError("kind", kind, PLURALS)
+    shown = {plural: catalog.names(PLURALS[plural]) for plural in ([kind] if kind else PLURALS)}
+    if as_json:
+        print(json.dumps(shown, indent=1))
+    else:
+        for plural, names in shown.items():
+            print(f"{plural}: {' '.join(names)}")
+
+
+@app.command()
+def describe(kind: str, name: str, as_json: Json = False) -> None:
+    """Show an entry: a task's card, a space's dimensions, a searcher's options, a suite's table."""
+    from harness import show
+
+    described = show.describe(PLURALS.get(kind, kind), name, _data_folder())
+    print(json.dumps(described, indent=1, ensure_ascii=False) if as_json else show.as_text(described))
+
+
+@app.command()
+def check(
+    kind: Annotated[str | None, typer.Argument()] = None,
+    name: Annotated[str | None, typer.Argument()] = None,
+    offline: Offline = False,
+    as_json: Json = False,
+) -> None:
+    """Run the conformance checks of an entry, a kind, or the whole catalog."""
+    from harness import catalog
+    from harness.checks import check_entry
+
+    kinds = [PLURALS.get(kind, kind)] if kind else list(catalog.KINDS)
+    findings = []
+    for one in kinds:
+        for entry in [name] if name else catalog.names(one):
+            findings += check_entry(one, entry, _data_folder(), offline=offline)
+    if as_json:
+        print(json.dumps([finding._asdict() for finding in findings], indent=1, ensure_ascii=False))
+    else:
+        for finding in findings:
+            print(f"{'ok  ' if finding.holds else 'FAIL'} {finding.entry}: {finding.claim}. {finding.detail}")
+    raise typer.Exit(0 if all(finding.holds for finding in findings) else 1)
+
+
+@app.command()
+def count(
+    space: Annotated[str, typer.Argument(help="SPACE[:PRESET]")],
+    architecture: Annotated[str, typer.Option(help="JSON, default, smallest, largest or random:SEED.")] = "default",
+    architectures: Annotated[Path | None, typer.Option(help="JSON lines, one architecture each.")] = None,
+    resolution: Annotated[int | None, typer.Option(min=4, help="Pixels of a square image.")] = None,
+    classes: Annotated[int | None, typer.Option(min=2, help="Size of the label space.")] = None,
+    task: Annotated[str | None, typer.Option(help="Take the inputs and classes of this task.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Count parameters and multiply-accumulates in closed form; no module is built."""
+    from harness import show
+    from harness.plan import load_family
+
+    family, preset = load_family(space)
+    signature = _signature(family.presets[preset], task, resolution, classes)
+    bound = family.space(preset, signature)
+    if architectures is None:
+        counted = show.count(bound, show.architecture(bound, architecture))
+        print(json.dumps(counted) if as_json else show.as_text(counted))
+        return
+    if not architectures.is_file():
+        raise HarnessError(f"There is no file {architectures}; give JSON lines, one architecture each.")
+    for number, line in enumerate(architectures.read_text().splitlines(), start=1):
+        if line.strip():
+            print(json.dumps(show.count(bound, show.architecture(bound, line, f"{architectures}, line {number}"))))
+
+
+def _signature(
+    default: "Signature", task: str | None, resolution: int | None, classes: int | None
+) -> "Signature":
+    from dataclasses import replace
+
+    from harness import catalog
+
+    signature: Signature = catalog.load("task", task).signature if task else default
+    changes: dict[str, Any] = {}
+    if resolution is not None:
+        changes |= {"height": resolution, "width": resolution}
+    if classes is not None:
+        changes["classes"] = classes
+    if changes and signature.kind == "bytes":
+        raise HarnessError("--resolution and --classes are for images; this task reads bytes.")
+    return replace(signature, **changes)
+
+
+@app.command()
+def leaderboard(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    format: Annotated[str, typer.Option(help="terminal, md, csv, json, html or tex.")] = "terminal",
+) -> None:
+    """Print the ranked table of a run from its records."""
+    from harness.board import build_board, load_run, render
+
+    print(render(build_board(load_run(run)), format).rstrip("\n"))
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    sections: Annotated[str | None, typer.Option(help="Comma-separated names.")] = None,
+) -> None:
+    """Write the report of a run from its records, and print its path."""
+    from harness.report import write_report
+
+    print(write_report(run, sections.split(",") if sections else None).resolve())
+
+
+@data.command("list")
+def data_list(as_json: Json = False) -> None:
+    """List every domain and whether it is prepared."""
+    from harness import show
+
+    rows = show.domains(_data_folder())
+    if as_json:
+        print(json.dumps(rows, indent=1))
+    else:
+        for row in rows:
+            print(f"{row['task']}/{row['domain']}: {'prepared' if row['prepared'] else 'not prepared'}; {row['origin']}")
+
+
+@data.command("prepare")
+def data_prepare(
+    tasks: Annotated[list[str] | None, typer.Argument(help="Tasks; all by default.")] = None,
+    offline: Offline = False,
+) -> None:
+    """Fetch, check, split and cache the domains of tasks; each domain fails alone."""
+    _each_domain(tasks, offline=offline, verify=False)
+
+
+@data.command("verify")
+def data_verify(
+    tasks: Annotated[list[str] | None, typer.Argument(help="Tasks; all by default.")] = None,
+) -> None:
+    """Hash the cached domains again and compare with their cards."""
+    _each_domain(tasks, offline=True, verify=True)
+
+
+def _each_domain(tasks: list[str] | None, *, offline: bool, verify: bool) -> None:
+    from harness import catalog
+    from harness.data.prepare import prepare_domain, verify_domain
+    from harness.errors import DataUnavailableError
+
+    failed = False
+    for name in tasks or catalog.names("task"):
+        for domain in catalog.load("task", name).domains:
+            try:
+                if verify:
+                    verify_domain(name, domain, _data_folder())
+                    print(f"ok   {name}/{domain.name}")
+                else:
+                    done = prepare_domain(name, domain, _data_folder(), offline=offline)
+                    print(f"ok   {name}/{domain.name}: {sum(done.counts.values())} samples", flush=True)
+            except DataUnavailableError as error:
+                failed = True
+                print(f"FAIL {name}/{domain.name}: {error}")
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def doctor(run: Annotated[Path | None, typer.Argument(help="A run folder to look at.")] = None) -> None:
+    """Say what this machine and a run have and lack."""
+    from harness import show
+
+    findings = show.doctor(_data_folder(), run, os.environ.get("HARNESS_LLM_BASE_URL"))
+    for finding in findings:
+        print(f"{'ok  ' if finding.holds else 'FAIL'} {finding.claim}: {finding.detail}")
+    raise typer.Exit(0 if all(finding.holds for finding in findings) else 1)

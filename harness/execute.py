@@ -1,0 +1,266 @@
+"""Runs a plan's units on local processes; what has a valid record is not run again."""
+
+import multiprocessing
+import os
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Literal
+
+from harness.errors import HarnessError
+from harness.plan import Plan, Unit, unit_folder
+from harness.records import Record, canonical_json, read_record, write_atomically
+
+if TYPE_CHECKING:
+    from harness.units import Place
+
+Event = Literal["reused", "started", "finished"]
+OnEvent = Callable[[Event, Unit, str, int], None]
+"""Called with what happened, the unit, its status and the units still to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Units by how they ended: `ok` (of which `reused` were there before), `failed` and `skipped`."""
+
+    ok: int
+    reused: int
+    failed: int
+    skipped: int
+
+
+def execute(plan: Plan, place: "Place", *, workers: int, on_event: OnEvent) -> Outcome:
+    """Runs every unit that has no valid record.
+
+    Raises:
+        KeyboardInterrupt: after the workers were stopped; what was finished is kept.
+        HarnessError: a record cannot be read or written.
+    """
+    state = _State(plan, place)
+    for unit in state.reused():
+        on_event("reused", unit, "ok", len(state.waiting))
+    pool = _Pool(place, min(workers, max(1, len(state.waiting))))
+    try:
+        while state.waiting or pool.busy:
+            for unit in state.blocked():
+                state.skip(unit)
+                on_event("finished", unit, "skipped", len(state.waiting) + len(pool.busy))
+            while pool.idle and (ready := state.ready()) is not None:
+                state.waiting.remove(ready)
+                on_event("started", ready, "", len(state.waiting) + len(pool.busy))
+                pool.submit(ready, {need: state.units[need] for need in ready.needs})
+            if pool.busy:
+                for unit, status in pool.finished():
+                    state.status[unit.hash] = status
+                    on_event("finished", unit, status, len(state.waiting) + len(pool.busy))
+    finally:
+        pool.stop()
+    ended = list(state.status.values())
+    return Outcome(
+        ok=ended.count("ok"),
+        reused=state.kept,
+        failed=ended.count("failed"),
+        skipped=ended.count("skipped"),
+    )
+
+
+@dataclass
+class _State:
+    plan: Plan
+    place: "Place"
+    units: dict[str, Unit] = field(init=False)
+    status: dict[str, str] = field(default_factory=dict)
+    waiting: list[Unit] = field(init=False)
+    kept: int = 0
+
+    def __post_init__(self) -> None:
+        self.units = {unit.hash: unit for unit in self.plan.units}
+        self.waiting = list(self.plan.units)
+
+    def reused(self) -> list[Unit]:
+        found = []
+        for unit in self.plan.units:
+            record = read_record(unit_folder(self.place.run, unit) / "record.json")
+            if record is not None and record.status == "ok":
+                self.status[unit.hash] = "ok"
+                found.append(unit)
+        self.waiting = [unit for unit in self.waiting if unit.hash not in self.status]
+        self.kept = len(found)
+        return found
+
+    def ready(self) -> Unit | None:
+        for unit in self.waiting:
+            if all(self.status.get(need) == "ok" for need in unit.needs):
+                return unit
+        return None
+
+    def blocked(self) -> list[Unit]:
+        """Returns the waiting units that can never run, in plan order."""
+        lost = {"failed", "skipped"}
+        return [
+            unit for unit in self.waiting if any(self.status.get(need) in lost for need in unit.needs)
+        ]
+
+    def skip(self, unit: Unit) -> None:
+        lost = next(need for need in unit.needs if self.status.get(need) in ("failed", "skipped"))
+        cause = read_record(unit_folder(self.place.run, self.units[lost]) / "record.json")
+        reason = f"needs {self.units[lost].kind}: {cause.reason if cause else 'it has no record'}"
+        write_record(self.place.run, unit, "skipped", reason=reason.removesuffix(".") + ".")
+        self.status[unit.hash] = "skipped"
+        self.waiting.remove(unit)
+
+
+class _Pool:
+    """Spawned processes with one pipe each; a killed parent takes them along."""
+
+    def __init__(self, place: "Place", workers: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.processes = []
+        self.idle: list[Connection] = []
+        self.busy: dict[Connection, Unit] = {}
+        for _ in range(workers):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_work, args=(theirs, place), daemon=True)
+            process.start()
+            theirs.close()
+            self.processes.append(process)
+            self.idle.append(ours)
+        self.place = place
+
+    def submit(self, unit: Unit, needs: Mapping[str, Unit]) -> None:
+        connection = self.idle.pop(0)
+        connection.send((unit, needs))
+        self.busy[connection] = unit
+
+    def finished(self) -> list[tuple[Unit, str]]:
+        """Waits for at least one unit; a worker that died fails its unit and is not used again."""
+        ended = []
+        for connection in wait(list(self.busy), timeout=0.5):
+            assert isinstance(connection, Connection)
+            unit = self.busy.pop(connection)
+            try:
+                status, error = connection.recv()
+                if error is not None:
+                    raise HarnessError(error)
+                self.idle.append(connection)
+            except EOFError:
+                reason = "The worker process died, perhaps for want of memory; run the command again."
+                write_record(self.place.run, unit, "failed", reason=reason)
+                status = "failed"
+                if not self.idle and not self.busy:
+                    raise HarnessError(reason) from None
+            ended.append((unit, status))
+        return ended
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.kill()
+        for process in self.processes:
+            process.join()
+
+
+def _work(connection: Connection, place: "Place") -> None:
+    """The life of a worker: one unit after another until the parent is gone."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    import torch
+
+    torch.set_num_threads(1)
+    while True:
+        try:
+            unit, needs = connection.recv()
+        except EOFError:
+            return
+        try:
+            connection.send((_run(unit, needs, place), None))
+        except HarnessError as error:
+            connection.send(("failed", str(error)))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
+
+
+def _run(unit: Unit, needs: Mapping[str, Unit], place: "Place") -> str:
+    import resource
+    import socket
+
+    from harness.units import perform, versions
+
+    started = perf_counter()
+    try:
+        result = perform(unit, needs, place)
+    except HarnessError as error:
+        write_record(place.run, unit, "failed", reason=str(error))
+        return "failed"
+    except Exception as error:  # any failure of a unit is a row with a reason
+        folder = unit_folder(place.run, unit)
+        write_atomically(folder / "traceback.txt", traceback.format_exc())
+        reason = f"{type(error).__name__}: {error} (see {folder.name}/traceback.txt)."
+        write_record(place.run, unit, "failed", reason=reason)
+        return "failed"
+    timing = {
+        "seconds": perf_counter() - started,
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "host": socket.gethostname(),
+    }
+    folder = unit_folder(place.run, unit)
+    write_atomically(folder / "timing.json", canonical_json(timing, indent=1) + "\n")
+    write_record(place.run, unit, "ok", result=result, provenance=versions())
+    return "ok"
+
+
+def write_record(
+    run: Path,
+    unit: Unit,
+    status: Literal["ok", "failed", "skipped"],
+    *,
+    reason: str | None = None,
+    result: Mapping[str, object] | None = None,
+    provenance: Mapping[str, str] | None = None,
+) -> None:
+    """Writes the record of `unit`, the last thing a unit does."""
+    record = Record(
+        kind=unit.kind,
+        hash=unit.hash,
+        status=status,
+        reason=reason,
+        spec=unit.spec,
+        result=result or {},
+        provenance=provenance or {},
+    )
+    write_atomically(unit_folder(run, unit) / "record.json", record.to_json())
+
+
+@contextmanager
+def lock(run: Path) -> Iterator[None]:
+    """Keeps a second `eval` out of the run folder, and clears what a killed one left half-written.
+
+    Raises:
+        HarnessError: another process holds the folder.
+    """
+    import fcntl
+
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        file = (run / ".lock").open("w")
+    except OSError as error:
+        raise HarnessError(f"Cannot write {run}: {error.strerror}; choose another --out.") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HarnessError(f"Another harness runs in {run}; wait for it or choose another --out.") from None
+        for part in run.rglob(".part-*"):
+            part.unlink(missing_ok=True)
+        yield

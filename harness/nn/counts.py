@@ -1,0 +1,42 @@
+"""Closed-form sizes of mixers, without torch, so that counting a space builds nothing.
+
+MACs are multiply-accumulates of linear layers, attention products as computed (dense, masked or not) and
+depth-wise kernels; norms, gates, biases and scans are not counted.
+"""
+
+HEAD_WIDTH = 16
+KERNEL = 7
+FAMILIES = ("attention", "local", "linear", "convolution", "recurrence", "pooling")
+_PARTS = {"attention": 3, "local": 3, "linear": 3, "convolution": 2, "recurrence": 3, "pooling": 2}
+
+
+def parts(family: str) -> int:
+    """Returns how many projections a family makes of each token."""
+    return _PARTS[family]
+
+
+def inner_width(family: str, width: int) -> int:
+    """Returns the channels inside a mixer that give it the parameters of attention (4 width^2)."""
+    if family == "convolution":
+        return round(4 * width**2 / (3 * width + KERNEL + 1))
+    if family == "pooling":
+        return round(4 * width / 3)
+    return width
+
+
+def mixer_parameters(family: str, width: int) -> int:
+    """Returns the parameters of a mixer."""
+    inner = inner_width(family, width)
+    extra = {"convolution": (KERNEL + 1) * inner, "recurrence": inner}.get(family, 0)
+    return (parts(family) + 1) * inner * width + extra
+
+
+def mixer_macs(family: str, width: int, tokens: int) -> int:
+    """Returns the multiply-accumulates of a mixer over `tokens` tokens."""
+    inner = inner_width(family, width)
+    projections = (parts(family) + 1) * inner * width * tokens
+    if family in ("attention", "local", "linear"):
+        return projections + 2 * tokens**2 * inner
+    if family == "convolution":
+        return projections + KERNEL * inner * tokens
+    return projections

@@ -1,0 +1,56 @@
+"""A plain GPT decoder over bytes: pre-norm, fixed sine-cosine positions, biases, untied head."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from harness.nn.positions import sine_cosine
+
+
+class DecoderBlock(nn.Module):
+    """Causal self-attention and an MLP, each after a LayerNorm; (batch, tokens, width) in and out."""
+
+    def __init__(self, width: int, heads: int, hidden: int, *, layers: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attention_norm = nn.LayerNorm(width)
+        self.inward = nn.Linear(width, 3 * width)
+        self.outward = nn.Linear(width, width)
+        self.mlp_norm = nn.LayerNorm(width)
+        self.up = nn.Linear(width, hidden)
+        self.down = nn.Linear(hidden, width)
+        for linear in (self.inward, self.up):
+            nn.init.normal_(linear.weight, std=width**-0.5)
+            nn.init.zeros_(linear.bias)
+        for linear in (self.outward, self.down):
+            nn.init.normal_(linear.weight, std=(linear.in_features * 2 * layers) ** -0.5)
+            nn.init.zeros_(linear.bias)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        projected = self.inward(self.attention_norm(tokens)).unflatten(-1, (3, self.heads, -1))
+        query, key, value = projected.transpose(1, 3).unbind(2)
+        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+        tokens = tokens + self.outward(mixed.transpose(1, 2).flatten(2))
+        return tokens + self.down(F.gelu(self.up(self.mlp_norm(tokens))))
+
+
+class Decoder(nn.Module):
+    """Bytes (batch, tokens) int64 -> logits of the next byte (batch, tokens, 256)."""
+
+    def __init__(self, *, width: int, depth: int, heads: int, ratio: float) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(256, width)
+        self.blocks = nn.ModuleList(
+            DecoderBlock(width, heads, int(width * ratio), layers=depth) for _ in range(depth)
+        )
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, 256)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        tokens = self.embed(inputs)
+        tokens = tokens + sine_cosine(tokens.shape[1], tokens.shape[2], tokens.device)
+        for block in self.blocks:
+            tokens = block(tokens)
+        logits: Tensor = self.head(self.norm(tokens))
+        return logits

@@ -1,0 +1,161 @@
+"""Floors: models without gradients that every trained network should beat."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from harness.data.split import Split
+
+ORDER = 6
+
+
+class Majority:
+    """Predicts the most frequent label of the sources for every image; the lowest one among equals."""
+
+    def __init__(self, label: int) -> None:
+        self.label = label
+
+    @classmethod
+    def fit(cls, splits: "Sequence[Split]") -> "Majority":
+        """Returns the floor of the pooled labels of `splits`."""
+        import numpy as np
+
+        return cls(int(np.bincount(np.concatenate([split.labels for split in splits])).argmax()))
+
+    @classmethod
+    def from_state(cls, state: "Mapping[str, NDArray[Any]]") -> "Majority":
+        """Returns the floor that `state` came from."""
+        return cls(int(state["label"]))
+
+    def state(self) -> "dict[str, NDArray[Any]]":
+        """Returns the arrays that restore it."""
+        import numpy as np
+
+        return {"label": np.array(self.label, np.int64)}
+
+    def predict(self, images: "NDArray[np.uint8]") -> "NDArray[np.int64]":
+        """Returns the label for each of the images, shape (samples,)."""
+        import numpy as np
+
+        return np.full(len(images), self.label, np.int64)
+
+
+class _Level(NamedTuple):
+    """Counts of one context length.
+
+    Attributes:
+        grams: context bytes, then the next byte, as one integer; sorted, unique.
+        counts: how often each gram was seen.
+        contexts: sorted, unique contexts.
+        totals: how often each context was seen.
+        kinds: different next bytes after each context.
+    """
+
+    grams: "NDArray[np.int64]"
+    counts: "NDArray[np.int64]"
+    contexts: "NDArray[np.int64]"
+    totals: "NDArray[np.int64]"
+    kinds: "NDArray[np.int64]"
+
+
+class NGram:
+    """An interpolated Witten-Bell model of bytes, order 6: five bytes of context.
+
+    A document begins after five bytes 0. With c the context and c' the context without its first byte,
+    P(b | c) = (count(c b) + kinds(c) P(b | c')) / (total(c) + kinds(c)), down to the uniform 1 / 256; a
+    context that was never seen leaves P(b | c').
+
+    Source: Witten and Bell 1991 (method C), interpolated as in Chen and Goodman 1998, section 2.5; we add
+    the uniform distribution below the unigrams.
+    """
+
+    def __init__(self, grams: "NDArray[np.int64]", counts: "NDArray[np.int64]") -> None:
+        """Takes sorted, unique windows of six bytes as integers, and how often each was seen."""
+        self._grams = grams
+        self._counts = counts
+        self._levels = list(_levels(grams, counts))
+
+    @classmethod
+    def fit(cls, splits: "Sequence[Split]") -> "NGram":
+        """Returns the model of the pooled documents of `splits`."""
+        import numpy as np
+
+        windows = [_windows(split.text, split.offsets) for split in splits]
+        grams, counts = np.unique(np.concatenate(windows), return_counts=True)
+        return cls(grams, counts.astype(np.int64))
+
+    @classmethod
+    def from_state(cls, state: "Mapping[str, NDArray[Any]]") -> "NGram":
+        """Returns the model that `state` came from."""
+        return cls(state["grams"], state["counts"])
+
+    def state(self) -> "dict[str, NDArray[Any]]":
+        """Returns the arrays that restore it."""
+        return {"grams": self._grams, "counts": self._counts}
+
+    def bits(self, documents: Sequence[bytes]) -> "NDArray[np.float64]":
+        """Returns the code length of each document in bits, shape (documents,)."""
+        import numpy as np
+
+        offsets = np.r_[0, np.cumsum([len(document) for document in documents])].astype(np.int64)
+        text = np.frombuffer(b"".join(documents), np.uint8)
+        grams, place = np.unique(_windows(text, offsets), return_inverse=True)
+        running = np.r_[0.0, np.cumsum(-np.log2(self._probability(grams))[place])]
+        return np.asarray(running[offsets[1:]] - running[offsets[:-1]], np.float64)
+
+    def probabilities(self, context: bytes) -> "NDArray[np.float64]":
+        """Returns the distribution of the byte after the last five bytes of `context`, shape (256,)."""
+        import numpy as np
+
+        recent = context[-(ORDER - 1) :]
+        prefix = int.from_bytes(recent, "big") << 8
+        return self._probability(prefix + np.arange(256, dtype=np.int64))
+
+    def _probability(self, grams: "NDArray[np.int64]") -> "NDArray[np.float64]":
+        import numpy as np
+
+        result = np.full(len(grams), 1 / 256)
+        for length, level in enumerate(self._levels):
+            window = grams & ((1 << 8 * (length + 1)) - 1)
+            place, seen = _find(level.contexts, window >> 8)
+            total, kinds = level.totals[place], level.kinds[place]
+            gram, known = _find(level.grams, window)
+            count = np.where(known, level.counts[gram], 0)
+            result = np.where(seen, (count + kinds * result) / (total + kinds), result)
+        return result
+
+
+def _windows(text: "NDArray[np.uint8]", offsets: "NDArray[np.int64]") -> "NDArray[np.int64]":
+    """Returns, per byte of the documents, the window of six bytes that ends with it, as an integer."""
+    import numpy as np
+
+    padded = np.insert(text, np.repeat(offsets[:-1], ORDER - 1), 0).astype(np.int64)
+    documents = np.repeat(np.arange(1, len(offsets)), np.diff(offsets))
+    ends = np.arange(len(text)) + (ORDER - 1) * documents
+    keys = np.zeros(len(text), np.int64)
+    for back in range(ORDER - 1, -1, -1):
+        keys = (keys << 8) | padded[ends - back]
+    return keys
+
+
+def _levels(grams: "NDArray[np.int64]", counts: "NDArray[np.int64]") -> Iterator[_Level]:
+    import numpy as np
+
+    for length in range(ORDER):
+        short, place = np.unique(grams & ((1 << 8 * (length + 1)) - 1), return_inverse=True)
+        summed = np.bincount(place, counts, minlength=len(short)).astype(np.int64)
+        contexts, first, kinds = np.unique(short >> 8, return_index=True, return_counts=True)
+        yield _Level(short, summed, contexts, np.add.reduceat(summed, first), kinds.astype(np.int64))
+
+
+def _find(
+    keys: "NDArray[np.int64]", wanted: "NDArray[np.int64]"
+) -> "tuple[NDArray[np.int64], NDArray[np.bool_]]":
+    """Returns where each wanted key is in the sorted `keys`, and whether it is there at all."""
+    import numpy as np
+
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return place, keys[place] == wanted

@@ -1,0 +1,23 @@
+"""Measured multiply-accumulates of modules that no space counts in closed form."""
+
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from harness.task import Signature
+
+
+def measured_macs(module: nn.Module, signature: Signature) -> int:
+    """Returns the multiply-accumulates of one sample: linear, convolution and attention products."""
+    device = next(module.parameters()).device
+    if signature.kind == "bytes":
+        inputs = torch.zeros(1, signature.context, dtype=torch.int64, device=device)
+    else:
+        shape = (1, signature.channels, signature.height, signature.width)
+        inputs = torch.zeros(shape, device=device)
+    counter = FlopCounterMode(display=False)
+    # The fused kernels hide the products of attention from the counter; the plain ones do not.
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+        module(inputs)
+    return int(counter.get_total_flops()) // 2

@@ -1,0 +1,256 @@
+"""What `describe`, `count`, `data list` and `doctor` say of catalog entries and of this machine."""
+
+import json
+import random
+import shutil
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness import catalog
+from harness.errors import HarnessError
+from harness.space import Architecture, SearchSpace, SpaceFamily
+from harness.task import Signature, Task
+
+
+class Finding(NamedTuple):
+    """One claim of `doctor` and whether it holds."""
+
+    claim: str
+    holds: bool
+    detail: str
+
+
+def describe(kind: str, name: str, data: Path) -> dict[str, Any]:
+    """Returns the card of a catalog entry as JSON-able values.
+
+    Raises:
+        UnknownNameError: there is no such kind or entry.
+    """
+    if kind == "space":
+        plain, _, preset = name.partition(":")
+        return _space(name, catalog.load("space", plain), preset or None)
+    entry = catalog.load(kind, name)
+    if kind == "task":
+        return _task(name, entry, data)
+    if kind == "suite":
+        from dataclasses import asdict
+
+        from harness.suite import load_suite
+
+        return asdict(load_suite(name)[1])
+    card: dict[str, Any] = {"name": name, "summary": entry.summary}
+    if kind == "searcher":
+        card |= {"needs_llm": entry.needs_llm, "options": dict(entry.options)}
+    return card
+
+
+def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
+    from harness.data.prepare import find_prepared
+
+    cards = []
+    for domain in task.domains:
+        prepared = find_prepared(name, domain, data)
+        cards.append(
+            {
+                "domain": domain.name,
+                "role": "source" if domain.name in task.sources else "held out"
+                if domain.name in task.held_out
+                else "spare",
+                "origin": domain.origin,
+                "licence": domain.licence,
+                "groups": domain.groups,
+                "counts": dict(prepared.counts) if prepared else None,
+                "sha256": prepared.sha256 if prepared else None,
+            }
+        )
+    return {
+        "name": name,
+        "summary": task.summary,
+        "inputs": _inputs(task.signature),
+        "metric": task.metric,
+        "chance": task.chance,
+        "domains": cards,
+        "sample": _sample(name, task, data),
+    }
+
+
+def _inputs(signature: Signature) -> str:
+    if signature.kind == "bytes":
+        return f"bytes, windows of {signature.context}"
+    return f"images {signature.channels}x{signature.height}x{signature.width}, {signature.classes} classes"
+
+
+def _sample(name: str, task: Task, data: Path) -> str | None:
+    """Returns one training sample of the first prepared source, drawn in characters, or None."""
+    from harness.data.load import load_split
+    from harness.data.prepare import find_prepared
+
+    for source in task.sources:
+        domain = task.domain(source)
+        if find_prepared(name, domain, data) is None:
+            continue
+        split = load_split(name, task, domain, "train", data, limit=1)
+        if task.signature.kind == "bytes":
+            return f"{source}: {split.documents()[0][:300].decode(errors='replace')}"
+        shades = " .:-=+*#%@"
+        image = split.images[0].mean(axis=0)
+        rows = ["".join(shades[int(pixel) * len(shades) // 256] for pixel in row) for row in image]
+        return f"{source}, class {split.labels[0]}:\n" + "\n".join(rows)
+    return None
+
+
+def _space(name: str, family: SpaceFamily, preset: str | None) -> dict[str, Any]:
+    space = family.space(preset)
+    default = space.default()
+    return {
+        "name": space.name,
+        "summary": family.summary,
+        "presets": sorted(family.presets),
+        "choices": {choice.name: list(choice.options) for choice in space.choices},
+        "size": space.size(),
+        "default": space.to_json(default),
+        "parameters": space.parameters(default),
+        "macs": space.macs(default),
+        "card": space.card(),
+    }
+
+
+def as_text(card: Mapping[str, Any]) -> str:
+    """Returns the card for a terminal."""
+    lines = []
+    for key, value in card.items():
+        if isinstance(value, list) and value and isinstance(value[0], Mapping):
+            lines.append(f"{key}:")
+            for entry in value:
+                inner = "; ".join(f"{name} {one}" for name, one in entry.items() if one is not None)
+                lines.append(f"  - {inner}")
+        elif isinstance(value, str) and "\n" in value:
+            lines.append(f"{key}:")
+            lines += [f"  {line}" for line in value.splitlines()]
+        elif value is not None:
+            lines.append(f"{key}: {value}")
+    return "\n".join(lines)
+
+
+def architecture(space: SearchSpace, text: str, where: str = "--architecture") -> Architecture:
+    """Returns the architecture that `text` means: JSON, default, smallest, largest or random:SEED.
+
+    Raises:
+        HarnessError: it means none.
+    """
+    if text == "default":
+        return space.default()
+    if text in ("smallest", "largest"):
+        return _extreme(space, largest=text == "largest")
+    if text.startswith("random:"):
+        seed = text.removeprefix("random:")
+        if not seed.isdigit():
+            raise HarnessError(f"{where}: random:SEED needs a whole number, not {seed!r}.")
+        return space.sample(random.Random(int(seed)))
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise HarnessError(
+            f"{where}: {text!r} is neither JSON ({error}) nor default, smallest, largest or random:SEED."
+        ) from None
+    if not isinstance(value, dict):
+        raise HarnessError(f"{where}: an architecture is a JSON object, not {text}.")
+    try:
+        return space.from_json(value)
+    except HarnessError as error:
+        raise HarnessError(f"{where}: {error}") from None
+
+
+def _extreme(space: SearchSpace, *, largest: bool) -> Architecture:
+    """Climbs one choice at a time until none brings the parameters further."""
+    sign = 1 if largest else -1
+    best = space.default()
+    while True:
+        better = max(space.neighbours(best), key=lambda one: (sign * space.parameters(one), one))
+        if sign * space.parameters(better) <= sign * space.parameters(best):
+            return best
+        best = better
+
+
+def count(space: SearchSpace, chosen: Architecture) -> dict[str, Any]:
+    """Returns the closed-form counts of one architecture."""
+    return {
+        "architecture": space.to_json(chosen),
+        "parameters": space.parameters(chosen),
+        "macs": space.macs(chosen),
+    }
+
+
+def domains(data: Path) -> list[dict[str, Any]]:
+    """Returns every domain of every task: origin, licence and whether it is prepared."""
+    from harness.data.prepare import find_prepared
+
+    rows = []
+    for name in catalog.names("task"):
+        task: Task = catalog.load("task", name)
+        for domain in task.domains:
+            prepared = find_prepared(name, domain, data)
+            rows.append(
+                {
+                    "task": name,
+                    "domain": domain.name,
+                    "prepared": prepared is not None,
+                    "origin": domain.origin,
+                    "licence": domain.licence,
+                }
+            )
+    return rows
+
+
+def doctor(data: Path, run: Path | None, base_url: str | None) -> list[Finding]:
+    """Returns what this machine, and a run folder, have and lack."""
+    findings = [_package(name) for name in ("torch", "timm", "datasets", "openai", "xllamacpp", "seaborn")]
+    findings.append(Finding("pip is there to fetch data", True, "through this interpreter"))
+    npm = shutil.which("npm")
+    findings.append(Finding("npm, optional", True, npm or "absent: npm domains cannot be fetched"))
+    place = data if data.exists() else data.parent if data.parent.exists() else Path.cwd()
+    free = shutil.disk_usage(place).free / 2**30
+    findings.append(Finding("disk for data", free > 2, f"{free:.1f} GiB free at {data}"))
+    model = base_url or "embedded (no HARNESS_LLM_BASE_URL)"
+    findings.append(Finding("language model", True, model))
+    for row in domains(data):
+        state = "prepared" if row["prepared"] else "not prepared; `harness data prepare` fetches it"
+        findings.append(Finding(f"domain {row['task']}/{row['domain']}", True, state))
+    if run is not None:
+        findings += _run(run)
+    return findings
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(f"package {name}", True, version(name))
+    except PackageNotFoundError:
+        return Finding(f"package {name}", False, f"absent; pip install {name}")
+
+
+def _run(run: Path) -> list[Finding]:
+    from harness.records import read_record
+
+    plan = run / "plan.json"
+    if not plan.is_file():
+        return [Finding("run folder", False, f"{run} has no plan.json")]
+    states: dict[str, int] = {}
+    findings = []
+    for unit in json.loads(plan.read_text())["units"]:
+        folder = run / "units" / f"{unit['kind']}-{unit['hash']}"
+        try:
+            record = read_record(folder / "record.json")
+        except HarnessError as error:
+            findings.append(Finding(f"unit {folder.name}", False, str(error)))
+            continue
+        status = record.status if record else "not run"
+        states[status] = states.get(status, 0) + 1
+        if record and record.status == "failed":
+            findings.append(Finding(f"unit {folder.name}", False, record.reason or "failed"))
+    done = set(states) <= {"ok"}
+    text = ", ".join(f"{number} {status}" for status, number in sorted(states.items()))
+    return [Finding("units of the run", done, text), *findings]
+
+
