@@ -79,7 +79,11 @@ def _space(name: str) -> Iterator[tuple[str, bool, str]]:
                 worst = max(_slice_error(space, supernet, one, inputs) for one in chosen)
                 exact = all(_built(space, one) == space.parameters(one) for one in chosen)
             yield f"{where} counts its parameters", exact, "closed form equals the built module"
-            yield f"{where} slices equal stand-alone modules", worst <= 1e-5, f"largest difference {worst:.1e}"
+            yield (
+                f"{where} slices equal stand-alone modules",
+                worst <= 1e-5,
+                f"largest difference {worst:.1e}",
+            )
 
 
 def _inputs(signature: Signature) -> Any:

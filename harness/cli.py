@@ -26,7 +26,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Does searching a more diverse space of architectures hold up on domains never seen?",
 )
-data = typer.Typer(no_args_is_help=True, help="List, prepare and verify the data of tasks.", rich_markup_mode=None)
+data = typer.Typer(
+    no_args_is_help=True, help="List, prepare and verify the data of tasks.", rich_markup_mode=None
+)
 app.add_typer(data, name="data")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -191,7 +193,9 @@ def _show_plan(plan: "Plan", *, as_json: bool) -> None:
 
 @app.command("list")
 def list_entries(
-    kind: Annotated[str | None, typer.Argument(help="tasks, spaces, searchers, baselines, suites, sections")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="tasks, spaces, searchers, baselines, suites, sections")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the catalog."""
@@ -244,7 +248,9 @@ def check(
 @app.command()
 def count(
     space: Annotated[str, typer.Argument(help="SPACE[:PRESET]")],
-    architecture: Annotated[str, typer.Option(help="JSON, default, smallest, largest or random:SEED.")] = "default",
+    architecture: Annotated[
+        str, typer.Option(help="JSON, default, smallest, largest or random:SEED.")
+    ] = "default",
     architectures: Annotated[Path | None, typer.Option(help="JSON lines, one architecture each.")] = None,
     resolution: Annotated[int | None, typer.Option(min=4, help="Pixels of a square image.")] = None,
     classes: Annotated[int | None, typer.Option(min=2, help="Size of the label space.")] = None,
@@ -266,7 +272,11 @@ def count(
         raise HarnessError(f"There is no file {architectures}; give JSON lines, one architecture each.")
     for number, line in enumerate(architectures.read_text().splitlines(), start=1):
         if line.strip():
-            print(json.dumps(show.count(bound, show.architecture(bound, line, f"{architectures}, line {number}"))))
+            print(
+                json.dumps(
+                    show.count(bound, show.architecture(bound, line, f"{architectures}, line {number}"))
+                )
+            )
 
 
 def _signature(
@@ -319,7 +329,8 @@ def data_list(as_json: Json = False) -> None:
         print(json.dumps(rows, indent=1))
     else:
         for row in rows:
-            print(f"{row['task']}/{row['domain']}: {'prepared' if row['prepared'] else 'not prepared'}; {row['origin']}")
+            state = "prepared" if row["prepared"] else "not prepared"
+            print(f"{row['task']}/{row['domain']}: {state}; {row['origin']}")
 
 
 @data.command("prepare")

@@ -80,9 +80,7 @@ class TorchLanguageModel:
     the first byte of a window is predicted from one byte of context.
     """
 
-    def __init__(
-        self, module: nn.Module, context: int, route: Any = None, *, batch_size: int = 64
-    ) -> None:
+    def __init__(self, module: nn.Module, context: int, route: Any = None, *, batch_size: int = 64) -> None:
         self.module = module
         self.context = context
         self.route = () if route is None else (route,)

@@ -102,9 +102,7 @@ class _State:
     def blocked(self) -> list[Unit]:
         """Returns the waiting units that can never run, in plan order."""
         lost = {"failed", "skipped"}
-        return [
-            unit for unit in self.waiting if any(self.status.get(need) in lost for need in unit.needs)
-        ]
+        return [unit for unit in self.waiting if any(self.status.get(need) in lost for need in unit.needs)]
 
     def skip(self, unit: Unit) -> None:
         lost = next(need for need in unit.needs if self.status.get(need) in ("failed", "skipped"))
@@ -260,7 +258,9 @@ def lock(run: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise HarnessError(f"Another harness runs in {run}; wait for it or choose another --out.") from None
+            raise HarnessError(
+                f"Another harness runs in {run}; wait for it or choose another --out."
+            ) from None
         for part in run.rglob(".part-*"):
             part.unlink(missing_ok=True)
         yield

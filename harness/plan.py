@@ -135,9 +135,7 @@ class _TaskPlan:
         self.settings = settings
         self.task: Task = catalog.load("task", settings.name)
         self.limited = {} if limit is None else {"limit": limit}
-        self.prepared = {
-            domain: self._prepare(domain) for domain in (*settings.sources, *settings.held_out)
-        }
+        self.prepared = {domain: self._prepare(domain) for domain in (*settings.sources, *settings.held_out)}
         self.source_hashes = tuple(self.prepared[domain].hash for domain in settings.sources)
 
     def units(self) -> Iterator[Unit]:
@@ -213,17 +211,15 @@ class _TaskPlan:
             "seed": seed,
             "evaluations": self.suite.search.evaluations,
             "parameter_tolerance": self.suite.search.parameter_tolerance,
-            "validation_samples": self.suite.search.validation_samples,
-            "document_bytes": self.suite.scoring.document_bytes,
+            "validation_samples": self.settings.validation_samples,
+            "document_bytes": self.settings.document_bytes,
             "options": options,
             **({"llm": asdict(self.suite.llm)} if entry.needs_llm else {}),
             **self.limited,
         }
         return Unit(kind="search", spec=spec, needs=(supernet.hash, *self.source_hashes))
 
-    def _final(
-        self, method: str, space: str | None, select: int, report: int, needs: list[str]
-    ) -> Unit:
+    def _final(self, method: str, space: str | None, select: int, report: int, needs: list[str]) -> Unit:
         baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
         training = {} if isinstance(baseline, FloorBaseline) else asdict(self.settings.training)
         spec = {
@@ -235,8 +231,8 @@ class _TaskPlan:
             "parameter_tolerance": self.suite.search.parameter_tolerance,
             "select_seed": select,
             "report_seed": report,
-            "validation_samples": self.suite.search.validation_samples,
-            "document_bytes": self.suite.scoring.document_bytes,
+            "validation_samples": self.settings.validation_samples,
+            "document_bytes": self.settings.document_bytes,
             **training,
             **self.limited,
         }
@@ -251,7 +247,8 @@ class _TaskPlan:
                 "tuned_space": self.suite.tuned_space,
                 "domain": domain,
                 "role": role,
-                **asdict(self.suite.scoring),
+                "samples": self.settings.test_samples,
+                "document_bytes": self.settings.document_bytes,
                 **self.limited,
             }
             yield Unit(kind="score", spec=spec, needs=(final.hash, self.prepared[domain].hash))

@@ -70,7 +70,9 @@ class _Lines:
             self.done += 1
         if event == "finished":
             self.done += 1
-            print(f"[{self.done}/{self.total}] {status:7} {label(unit)} ({left})", file=sys.stderr, flush=True)
+            print(
+                f"[{self.done}/{self.total}] {status:7} {label(unit)} ({left})", file=sys.stderr, flush=True
+            )
 
 
 class _Bar:

@@ -35,9 +35,7 @@ class SourceView:
         self._task = task
         self._place = place
 
-    def splits(
-        self, name: Literal["train", "validation"], *, samples: int | None = None
-    ) -> list[Split]:
+    def splits(self, name: Literal["train", "validation"], *, samples: int | None = None) -> list[Split]:
         """Returns that split of every source, at most `samples` of each, stratified.
 
         Raises:

@@ -95,10 +95,13 @@ def read_record(path: Path) -> Record | None:
         schema = fields.pop("schema")
         if schema != SCHEMA:
             raise HarnessError(
-                f"{path} has record schema {schema}, this version reads {SCHEMA}; use --fresh or another --out."
+                f"{path} has record schema {schema}, this version reads {SCHEMA}; "
+                "use --fresh or another --out."
             )
         return Record(**fields)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise HarnessError(f"{path} is damaged ({error}); delete its folder and run the command again.") from error
+        raise HarnessError(
+            f"{path} is damaged ({error}); delete its folder and run the command again."
+        ) from error

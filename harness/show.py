@@ -55,7 +55,9 @@ def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
         cards.append(
             {
                 "domain": domain.name,
-                "role": "source" if domain.name in task.sources else "held out"
+                "role": "source"
+                if domain.name in task.sources
+                else "held out"
                 if domain.name in task.held_out
                 else "spare",
                 "origin": domain.origin,
@@ -252,5 +254,3 @@ def _run(run: Path) -> list[Finding]:
     done = set(states) <= {"ok"}
     text = ", ".join(f"{number} {status}" for status, number in sorted(states.items()))
     return [Finding("units of the run", done, text), *findings]
-
-

@@ -110,17 +110,14 @@ class SearchSpace(ABC):
     def canonical(self, architecture: Sequence[int]) -> Architecture:
         """Returns the one representative of all gene vectors that mean the same network."""
         genes = tuple(architecture)
-        return tuple(
-            gene if used else 0 for gene, used in zip(genes, self.active(genes), strict=True)
-        )
+        return tuple(gene if used else 0 for gene, used in zip(genes, self.active(genes), strict=True))
 
     def legal(self, architecture: Architecture) -> bool:
         """Returns whether every gene is in range, the form canonical and the parameters in the window."""
         if len(architecture) != len(self.choices):
             return False
         if not all(
-            0 <= gene < len(choice.options)
-            for gene, choice in zip(architecture, self.choices, strict=True)
+            0 <= gene < len(choice.options) for gene, choice in zip(architecture, self.choices, strict=True)
         ):
             return False
         return self.canonical(architecture) == architecture and self.in_window(architecture)
@@ -221,14 +218,10 @@ class SearchSpace(ABC):
                 return genes
         return architecture
 
-    def crossover(
-        self, first: Architecture, second: Architecture, draw: random.Random
-    ) -> Architecture:
+    def crossover(self, first: Architecture, second: Architecture, draw: random.Random) -> Architecture:
         """Returns a legal child with each gene from one parent, or `first` when none was found."""
         for _ in range(2000):
-            genes = self.canonical(
-                [draw.choice(pair) for pair in zip(first, second, strict=True)]
-            )
+            genes = self.canonical([draw.choice(pair) for pair in zip(first, second, strict=True)])
             if self.in_window(genes):
                 return genes
         return first

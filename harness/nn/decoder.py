@@ -30,7 +30,8 @@ class DecoderBlock(nn.Module):
         query, key, value = projected.transpose(1, 3).unbind(2)
         mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
         tokens = tokens + self.outward(mixed.transpose(1, 2).flatten(2))
-        return tokens + self.down(F.gelu(self.up(self.mlp_norm(tokens))))
+        deeper: Tensor = self.down(F.gelu(self.up(self.mlp_norm(tokens))))
+        return tokens + deeper
 
 
 class Decoder(nn.Module):

@@ -129,7 +129,7 @@ def slice_of(supernet: HybridNet, shape: Shape) -> HybridNet:
     weights = dict(supernet.named_parameters())
     with torch.no_grad():
         for name, target in alone.named_parameters():
-            source = weights[name]
+            source: Tensor = weights[name]
             if name == "head" and supernet.signature.kind == "image":
                 source = source[:, : shape.width]
             else:

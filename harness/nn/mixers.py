@@ -39,9 +39,7 @@ class Layout:
             back = index[:, None] - index[None, :]
             return (back >= 0) & (back < LOCAL_REACH)
         row, column = index // self.grid[1], index % self.grid[1]
-        apart = torch.maximum(
-            (row[:, None] - row[None, :]).abs(), (column[:, None] - column[None, :]).abs()
-        )
+        apart = torch.maximum((row[:, None] - row[None, :]).abs(), (column[:, None] - column[None, :]).abs())
         return apart <= LOCAL_REACH_2D
 
 
@@ -76,7 +74,8 @@ class Mixer(nn.Module):
 
 
 def _heads(tokens: Tensor) -> Tensor:
-    return tokens.unflatten(-1, (-1, HEAD_WIDTH)).transpose(1, 2)
+    heads: Tensor = tokens.unflatten(-1, (-1, HEAD_WIDTH))
+    return heads.transpose(1, 2)
 
 
 def _attention(mixer: Mixer, projected: tuple[Tensor, ...]) -> Tensor:

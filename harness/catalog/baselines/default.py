@@ -1,7 +1,7 @@
 """The plain fixed transformer: a timm VisionTransformer for images, a GPT decoder for bytes.
 
-The vision transformer has a recipe that suits few steps: fixed sine-cosine start of the positions and a linear
-head per position instead of pooling, as every searched network has.
+The vision transformer has a form that suits few steps: positions start as sines and cosines, and the head has
+weights per position instead of pooling, as every searched network does.
 """
 
 from typing import TYPE_CHECKING
