@@ -1,0 +1,24 @@
+"""Toy catalog and data cache of the tests: small, drawn here, without a network."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TOY = Path(__file__).parent / "toy"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def toy_catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Adds the toy catalog, and points the data cache to a folder of this session."""
+    places = {"HARNESS_CATALOG": str(TOY), "HARNESS_DATA": str(tmp_path_factory.mktemp("data"))}
+    before = {name: os.environ.get(name) for name in (*places, "HARNESS_LLM_BASE_URL", "HARNESS_LLM_MODEL")}
+    for name in before:
+        os.environ.pop(name, None)
+    os.environ |= places | {"OMP_NUM_THREADS": "1"}
+    yield
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
