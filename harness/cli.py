@@ -364,7 +364,7 @@ def _each_domain(tasks: list[str] | None, *, offline: bool, verify: bool) -> Non
                     print(f"ok   {name}/{domain.name}")
                 else:
                     done = prepare_domain(name, domain, _data_folder(), offline=offline)
-                    print(f"ok   {name}/{domain.name}: {sum(done.counts.values())} samples", flush=True)
+                    print(f"ok   {name}/{domain.name}: {sum(done.samples.values())} samples", flush=True)
             except DataUnavailableError as error:
                 failed = True
                 print(f"FAIL {name}/{domain.name}: {error}")

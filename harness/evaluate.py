@@ -68,7 +68,7 @@ class TorchClassifier:
         device = next(self.module.parameters()).device
         parts = []
         for start in range(0, len(images), self.batch_size):
-            inputs = torch.from_numpy(images[start : start + self.batch_size]).to(device)
+            inputs = torch.tensor(images[start : start + self.batch_size]).to(device)
             parts.append(self.module(inputs.float() / 127.5 - 1, *self.route).argmax(dim=-1).cpu())
         return cast(NDArray[np.int64], torch.cat(parts).numpy())
 

@@ -1,6 +1,6 @@
 """What the engine asks of a model, so that torch modules and floors are scored by the same code."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -82,7 +82,7 @@ class FloorBaseline:
 
     summary: str
     fit: Callable[[Signature, "Sequence[Split]"], Floor]
-    restore: "Callable[[Signature, dict[str, NDArray[Any]]], Predictor]"
+    restore: "Callable[[Signature, Mapping[str, NDArray[Any]]], Predictor]"
 
 
 Baseline = FixedBaseline | TunedBaseline | FloorBaseline

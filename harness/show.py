@@ -47,11 +47,11 @@ def describe(kind: str, name: str, data: Path) -> dict[str, Any]:
 
 
 def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
-    from harness.data.prepare import find_prepared
+    from harness.data.prepare import read_card
 
     cards = []
     for domain in task.domains:
-        prepared = find_prepared(name, domain, data)
+        prepared = read_card(name, domain, data)
         cards.append(
             {
                 "domain": domain.name,
@@ -63,7 +63,7 @@ def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
                 "origin": domain.origin,
                 "licence": domain.licence,
                 "groups": domain.groups,
-                "counts": dict(prepared.counts) if prepared else None,
+                "counts": dict(prepared.samples) if prepared else None,
                 "sha256": prepared.sha256 if prepared else None,
             }
         )
@@ -87,11 +87,11 @@ def _inputs(signature: Signature) -> str:
 def _sample(name: str, task: Task, data: Path) -> str | None:
     """Returns one training sample of the first prepared source, drawn in characters, or None."""
     from harness.data.load import load_split
-    from harness.data.prepare import find_prepared
+    from harness.data.prepare import read_card
 
     for source in task.sources:
         domain = task.domain(source)
-        if find_prepared(name, domain, data) is None:
+        if read_card(name, domain, data) is None:
             continue
         split = load_split(name, task, domain, "train", data, limit=1)
         if task.signature.kind == "bytes":
@@ -187,13 +187,13 @@ def count(space: SearchSpace, chosen: Architecture) -> dict[str, Any]:
 
 def domains(data: Path) -> list[dict[str, Any]]:
     """Returns every domain of every task: origin, licence and whether it is prepared."""
-    from harness.data.prepare import find_prepared
+    from harness.data.prepare import read_card
 
     rows = []
     for name in catalog.names("task"):
         task: Task = catalog.load("task", name)
         for domain in task.domains:
-            prepared = find_prepared(name, domain, data)
+            prepared = read_card(name, domain, data)
             rows.append(
                 {
                     "task": name,

@@ -99,7 +99,7 @@ def _prepare(unit: Unit, needs: _Needs, folder: Path) -> dict[str, Any]:
     prepared = prepare_domain(unit.spec["task"], domain, place.folder, offline=place.offline)
     return {
         "sha256": prepared.sha256,
-        "counts": dict(prepared.counts),
+        "counts": dict(prepared.samples),
         "groups": dict(prepared.groups),
         "versions": dict(prepared.versions),
         "origin": domain.origin,

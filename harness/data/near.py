@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,20 +23,19 @@ def shingles(document: bytes) -> set[int]:
     return {zlib.crc32(b" ".join(words[start : start + SHINGLE_WORDS])) for start in range(runs)}
 
 
-def distinct(documents: Iterable[tuple[str, bytes]], *, largest_bytes: int) -> Iterator[tuple[str, bytes]]:
-    """Yields (name, document) until `largest_bytes`, skipping a document half of which was yielded before.
+def distinct(documents: Sequence[bytes]) -> list[int]:
+    """Returns the sorted indices of documents that are not nearly in longer ones, which come first.
 
-    Half: of its runs of eight words, a share of 0.5 or more is in earlier documents.
+    Nearly: a share of 0.5 or more of a document's runs of eight words is in documents kept before it.
     """
     seen: set[int] = set()
-    total = 0
-    for name, document in documents:
-        runs = shingles(document)
-        if len(runs & seen) >= SHARED * len(runs) or total + len(document) > largest_bytes:
-            continue
-        seen |= runs
-        total += len(document)
-        yield name, document
+    kept = []
+    for index in sorted(range(len(documents)), key=lambda index: -len(documents[index])):
+        runs = shingles(documents[index])
+        if len(runs & seen) < SHARED * len(runs):
+            seen |= runs
+            kept.append(index)
+    return sorted(kept)
 
 
 def coarse(images: "NDArray[np.uint8]") -> "list[bytes]":

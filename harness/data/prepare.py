@@ -1,7 +1,6 @@
 """Preparation: a domain's samples read once, freed of duplicates, split by group and stored as a table."""
 
 import hashlib
-import inspect
 import json
 import os
 import platform
@@ -53,8 +52,9 @@ class Prepared:
 
 def prepared_folder(task_name: str, domain: Domain, folder: Path) -> Path:
     """Returns where the prepared domain lies; its name holds a hash of all that defines the preparation."""
-    reader = inspect.unwrap(getattr(domain.read, "func", domain.read))
-    source = inspect.getsourcefile(reader)
+    code = getattr(getattr(domain.read, "func", domain.read), "__code__", None)
+    source = Path(code.co_filename) if code else None
+    text = source.read_bytes() if source and source.is_file() else b""
     key = content_hash(
         {
             "archives": sorted(archive.sha256 for archive in domain.archives),
@@ -62,7 +62,7 @@ def prepared_folder(task_name: str, domain: Domain, folder: Path) -> Path:
             "format": FORMAT,
             "groups": domain.groups,
             "origin": domain.origin,
-            "reader": hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else None,
+            "reader": hashlib.sha256(text).hexdigest(),
             "shares": [TEST_SHARE, VALIDATION_SHARE],
         }
     )
@@ -202,7 +202,7 @@ def _rows(domain: Domain, archives: Archives) -> tuple[list[Row], int]:
     if missing:
         raise DataUnavailableError(
             f"Domain {domain.name!r} has nothing for {' and '.join(missing)}: {len(splits)} "
-            f"groups ({domain.groups}); give it at least three."
+            f"groups ({domain.groups}) after dropping duplicates; give every split its own."
         )
     return [(SPLITS[index], sample) for index, _, sample in rows], read - len(kept)
 

@@ -1,7 +1,8 @@
 """Users' own domains: folders of images, JSONL, CSV and text files, and `datasets` repositories.
 
 Each function returns a Domain at once and reads nothing until the domain is prepared, so a missing file
-fails its own domain and no other. A file's size is part of the domain's origin: a changed one is prepared anew.
+fails its own domain and no other. Sizes and times of files are part of the origin: changed ones are prepared
+anew.
 """
 
 import csv
@@ -67,7 +68,7 @@ def image_folder(
 
 
 def text_folder(path: Path, name: str, *, licence: str = UNKNOWN_LICENCE) -> Domain:
-    """Returns the domain of path/**/*.txt, or of path/{train,validation,test}/**/*.txt; a file is a document."""
+    """Returns the domain of path/**/*.txt or path/{train,validation,test}/**/*.txt, one document a file."""
     fixed = (path / "train").is_dir()
     return Domain(
         name=name,
@@ -101,12 +102,10 @@ def hub_dataset(
     revision: str | None,
     configuration: str | None = None,
     columns: Columns | None = None,
+    fixed_splits: bool = True,
     licence: str = UNKNOWN_LICENCE,
 ) -> Domain:
     """Returns the domain of a `datasets` repository, or of a local dataset folder.
-
-    Splits called train, validation and test are taken as they are when all three exist; otherwise all rows
-    are split by group.
 
     Args:
         repository: hub id or local folder.
@@ -115,6 +114,7 @@ def hub_dataset(
         revision: commit or tag, required for a hub id.
         configuration: the repository's configuration; None for its default.
         columns: which columns hold what.
+        fixed_splits: takes the repository's train, validation and test; False pools and splits by group.
         licence: one line.
 
     Raises:
@@ -132,8 +132,8 @@ def hub_dataset(
         origin=f"datasets {repository} {configuration or 'default'} ({version}), {chosen}",
         licence=licence,
         groups=chosen.group or "row",
-        read=partial(_hub, repository, configuration, revision, chosen, signature),
-        fixed_splits=True,
+        read=partial(_hub, (repository, configuration, revision), chosen, signature, fixed_splits),
+        fixed_splits=fixed_splits,
     )
 
 
@@ -199,7 +199,7 @@ def _roots(path: Path) -> list[tuple[str, Path]]:
         return [("", path)]
     for split in SPLITS:
         if not (path / split).is_dir():
-            raise DataUnavailableError(f"{path} has a train folder and no {split} folder; it needs all three.")
+            raise DataUnavailableError(f"{path} has a train folder and no {split} folder; it needs both.")
     return [(f"{split}/", path / split) for split in SPLITS]
 
 
@@ -253,7 +253,8 @@ def _samples(
     origin: str,
     encode: Callable[[Any], bytes],
 ) -> Iterator[Sample]:
-    wanted = [name for name in (columns.data, columns.label, columns.group, columns.split) if name is not None]
+    named = (columns.data, columns.label, columns.group, columns.split)
+    wanted = [name for name in named if name is not None]
     for number, row in enumerate(rows, start=1):
         missing = [name for name in wanted if row.get(name) is None]
         if missing:
@@ -278,23 +279,42 @@ def _label(value: Any, classes: tuple[str, ...], place: str) -> int:
 
 
 def _hub(
-    repository: str,
-    configuration: str | None,
-    revision: str | None,
+    address: tuple[str, str | None, str | None],
     columns: Columns,
     signature: Signature,
+    fixed: bool,
     archives: Archives,
 ) -> Iterator[Sample]:
+    repository = address[0]
+    tables = _load(*address)
+    if fixed and any(split not in tables for split in SPLITS):
+        raise DataUnavailableError(
+            f"Dataset {repository!r} has the splits {', '.join(tables)}; with fixed_splits it needs "
+            f"{', '.join(SPLITS)}."
+        )
+
+    def encode(value: Any) -> bytes:
+        if isinstance(value, str):
+            return value.encode()
+        return value if isinstance(value, bytes) else image_bytes(value, signature)
+
+    for split in SPLITS if fixed else tuple(tables):
+        separator = "/" if fixed else ":"
+        for data, label, group in _samples(tables[split], columns, (), f"{repository} {split}", encode):
+            yield Sample(data, label, group if columns.group and not fixed else f"{split}{separator}{group}")
+
+
+def _load(repository: str, configuration: str | None, revision: str | None) -> Mapping[str, Any]:
+    """Returns split -> rows."""
+    folder = Path(repository)
     with quiet_datasets() as datasets:
         try:
-            local = (Path(repository) / "dataset_dict.json").is_file()
-            loaded = (
-                datasets.load_from_disk(repository)
-                if local
-                else datasets.load_dataset(repository, configuration, revision=revision)
-            )
+            if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
+                loaded = datasets.load_from_disk(repository)
+            else:
+                loaded = datasets.load_dataset(repository, configuration, revision=revision)
         except Exception as error:
-            raise DataUnavailableError(
-                f"Dataset {repository!r} cannot be loaded: {type(error).__name__}: {error}"
-            ) from error
-    raise NotImplementedError(loaded)
+            # The package raises dozens of types of its own, of its file systems and of its builders.
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise DataUnavailableError(f"Dataset {repository!r} cannot be loaded: {reason}") from error
+    return loaded if isinstance(loaded, Mapping) else {"all": loaded}

@@ -1,9 +1,9 @@
-"""A plain GPT decoder over bytes: pre-norm, fixed sine-cosine positions, biases, untied head."""
+"""A plain GPT decoder over bytes: pre-norm, rotary positions, biases, untied head."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.nn.positions import sine_cosine
+from harness.nn.positions import rotary
 
 
 class DecoderBlock(nn.Module):
@@ -28,7 +28,7 @@ class DecoderBlock(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         projected = self.inward(self.attention_norm(tokens)).unflatten(-1, (3, self.heads, -1))
         query, key, value = projected.transpose(1, 3).unbind(2)
-        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+        mixed = F.scaled_dot_product_attention(rotary(query), rotary(key), value, is_causal=True)
         tokens = tokens + self.outward(mixed.transpose(1, 2).flatten(2))
         deeper: Tensor = self.down(F.gelu(self.up(self.mlp_norm(tokens))))
         return tokens + deeper
@@ -50,7 +50,6 @@ class Decoder(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         tokens = self.embed(inputs)
-        tokens = tokens + sine_cosine(tokens.shape[1], tokens.shape[2], tokens.device)
         for block in self.blocks:
             tokens = block(tokens)
         logits: Tensor = self.head(self.norm(tokens))

@@ -112,10 +112,9 @@ class HybridNet(nn.Module):
 
     def _embed(self, inputs: Tensor, width: int) -> Tensor:
         if self.signature.kind == "bytes":
-            tokens = F.embedding(inputs, self.embed[:, :width])
-        else:
-            patches = F.unfold(inputs, PATCH, stride=PATCH).transpose(1, 2)
-            tokens = F.linear(patches, self.embed[:width], self.embed_bias[:width])
+            return F.embedding(inputs, self.embed[:, :width])
+        patches = F.unfold(inputs, PATCH, stride=PATCH).transpose(1, 2)
+        tokens = F.linear(patches, self.embed[:width], self.embed_bias[:width])
         return tokens + sine_cosine(tokens.shape[1], width, tokens.device)
 
 

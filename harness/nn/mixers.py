@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.nn.counts import HEAD_WIDTH, KERNEL, inner_width, parts
+from harness.nn.positions import rotary
 
 LOCAL_REACH = 8
 LOCAL_REACH_2D = 1
@@ -78,20 +79,28 @@ def _heads(tokens: Tensor) -> Tensor:
     return heads.transpose(1, 2)
 
 
-def _attention(mixer: Mixer, projected: tuple[Tensor, ...]) -> Tensor:
+def _query_key_value(mixer: Mixer, projected: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns the heads, (batch, heads, tokens, head width); sequences rotate queries and keys."""
     query, key, value = (_heads(part) for part in projected)
+    if mixer.layout.grid is None:
+        query, key = rotary(query), rotary(key)
+    return query, key, value
+
+
+def _attention(mixer: Mixer, projected: tuple[Tensor, ...]) -> Tensor:
+    query, key, value = _query_key_value(mixer, projected)
     mixed = F.scaled_dot_product_attention(query, key, value, is_causal=mixer.layout.causal)
     return mixed.transpose(1, 2).flatten(2)
 
 
 def _local(mixer: Mixer, projected: tuple[Tensor, ...]) -> Tensor:
-    query, key, value = (_heads(part) for part in projected)
+    query, key, value = _query_key_value(mixer, projected)
     near = mixer.get_buffer("near")[: query.shape[2], : query.shape[2]]
     return F.scaled_dot_product_attention(query, key, value, attn_mask=near).transpose(1, 2).flatten(2)
 
 
 def _linear(mixer: Mixer, projected: tuple[Tensor, ...]) -> Tensor:
-    query, key, value = (_heads(part) for part in projected)
+    query, key, value = _query_key_value(mixer, projected)
     weights = (F.elu(query) + 1) @ (F.elu(key) + 1).transpose(-1, -2)
     if mixer.layout.causal:
         weights = weights.tril()

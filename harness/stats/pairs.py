@@ -1,0 +1,61 @@
+"""Comparisons of two methods on the same samples, and corrections for making many of them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+class PairedDifference(NamedTuple):
+    """Mean of first minus second, and its standard error (ddof 1)."""
+
+    mean: float
+    standard_error: float
+
+
+def paired_difference(first: ArrayLike, second: ArrayLike) -> PairedDifference:
+    """Returns the mean difference of independent, paired scores, shape (samples,).
+
+    Raises:
+        ValueError: there are fewer than two pairs.
+    """
+    difference = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
+    if difference.size < 2:
+        raise ValueError("A paired difference needs two pairs; one has no spread.")
+    error = difference.std(ddof=1) / np.sqrt(difference.size)
+    return PairedDifference(float(difference.mean()), float(error))
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Returns the exact two-sided p-value when one method alone was right so often, and the other."""
+    trials = only_first + only_second
+    if trials == 0:
+        return 1.0
+    from scipy.stats import binomtest
+
+    return float(binomtest(only_first, trials).pvalue)
+
+
+def holm(p_values: ArrayLike) -> list[float]:
+    """Returns p-values adjusted for the chance of any false claim (Holm 1979), in the order given."""
+    raw = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(raw, kind="stable")
+    factors = np.arange(raw.size, 0, -1)
+    adjusted = np.empty_like(raw)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(raw[order] * factors))
+    return [float(value) for value in adjusted]
+
+
+def benjamini_hochberg(p_values: ArrayLike) -> list[float]:
+    """Returns p-values adjusted for the share of false findings (1995), in the order given."""
+    raw = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(raw, kind="stable")
+    factors = raw.size / np.arange(1, raw.size + 1)
+    adjusted = np.empty_like(raw)
+    adjusted[order] = np.minimum(1, np.minimum.accumulate((raw[order] * factors)[::-1])[::-1])
+    return [float(value) for value in adjusted]
+
+
+def minimum_detectable_effect(standard_error: float) -> float:
+    """Returns the true difference that a 5 % test with this standard error finds four times in five."""
+    return (1.96 + 0.8416) * standard_error

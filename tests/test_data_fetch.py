@@ -1,0 +1,122 @@
+"""Truth: a stand-in client that writes a known file, so that every way to fail can be played."""
+
+import hashlib
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from harness.data import fetch as module
+from harness.data.fetch import command, fetch
+from harness.errors import DataUnavailableError
+from harness.task import Archive
+
+CONTENT = b"a package"
+
+
+def archive(sha256: str = hashlib.sha256(CONTENT).hexdigest()) -> Archive:
+    return Archive(registry="pypi", name="toy", version="1.0", filename="toy-1.0.whl", sha256=sha256)
+
+
+def use_client(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Makes the client a Python script; it runs in the destination folder."""
+    monkeypatch.setattr(module, "command", lambda wanted, destination: [sys.executable, "-c", script])
+
+
+WRITES = f"import pathlib; pathlib.Path('toy-1.0.whl').write_bytes({CONTENT!r})"
+
+
+def test_a_fetched_file_lies_in_the_cache_and_is_not_fetched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_client(monkeypatch, WRITES)
+    path = fetch(archive(), tmp_path, offline=False)
+    assert path == tmp_path / "archives" / "toy-1.0.whl"
+    assert path.read_bytes() == CONTENT
+    use_client(monkeypatch, "raise SystemExit(1)")
+    assert fetch(archive(), tmp_path, offline=True) == path
+    assert [entry.name for entry in tmp_path.iterdir()] == ["archives"]
+
+
+def test_offline_and_absent_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(DataUnavailableError, match=r"`harness data prepare` without --offline"):
+        fetch(archive(), tmp_path, offline=True)
+
+
+def test_a_wrong_hash_names_both_hashes_and_stores_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_client(monkeypatch, WRITES)
+    actual = hashlib.sha256(CONTENT).hexdigest()
+    with pytest.raises(DataUnavailableError, match=f"{actual}, expected {'0' * 64}"):
+        fetch(archive("0" * 64), tmp_path, offline=False)
+    assert not (tmp_path / "archives" / "toy-1.0.whl").exists()
+
+
+def test_a_changed_file_in_the_cache_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_client(monkeypatch, WRITES)
+    path = fetch(archive(), tmp_path, offline=False)
+    path.write_bytes(b"another file")
+    with pytest.raises(DataUnavailableError, match="delete the file"):
+        fetch(archive(), tmp_path, offline=True)
+
+
+def test_a_failing_client_gives_its_last_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_client(monkeypatch, "raise SystemExit('first\\nERROR: no such version')")
+    with pytest.raises(DataUnavailableError, match=r"toy 1\.0 from pypi failed: ERROR: no such version"):
+        fetch(archive(), tmp_path, offline=False)
+
+
+def test_a_client_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_client(monkeypatch, "import time; time.sleep(60)")
+    monkeypatch.setattr(module, "CLIENT_SECONDS", 0.2)
+    with pytest.raises(DataUnavailableError, match="took over"):
+        fetch(archive(), tmp_path, offline=False)
+
+
+def test_a_missing_npm_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    package = Archive(registry="npm", name="toy", version="1.0", filename="toy-1.0.tgz", sha256="0" * 64)
+    with pytest.raises(DataUnavailableError, match="there is no `npm` on the path"):
+        fetch(package, tmp_path, offline=False)
+
+
+def test_the_client_never_installs_or_builds(tmp_path: Path) -> None:
+    words = command(archive(), tmp_path)
+    assert words[:4] == [sys.executable, "-m", "pip", "download"]
+    assert {"--no-deps", "--only-binary=:all:", "toy==1.0"} <= set(words)
+
+
+def test_many_may_fetch_one_file_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_client(monkeypatch, WRITES)
+    found: list[bytes] = []
+    threads = [
+        threading.Thread(
+            target=lambda: found.append(fetch(archive(), tmp_path, offline=False).read_bytes())
+        )
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [CONTENT] * 4
+
+
+def test_an_interrupt_ends_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[str]] = []
+
+    class Interrupted(subprocess.Popen):  # type: ignore[type-arg]
+        def communicate(self, *args: object, **kwargs: object) -> tuple[str, str]:
+            started.append(self)
+            raise KeyboardInterrupt
+
+    use_client(monkeypatch, "import time; time.sleep(60)")
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fetch(archive(), tmp_path, offline=False)
+    assert started[0].poll() is not None
+    started[0].stdout.close()  # type: ignore[union-attr]
+    started[0].stderr.close()  # type: ignore[union-attr]

@@ -1,0 +1,97 @@
+"""Truth: Witten-Bell written out with dictionaries, and that probabilities are a distribution."""
+
+import math
+from collections import Counter, defaultdict
+
+import numpy as np
+import pytest
+
+from harness.data.split import Split
+from harness.nn.floors import Majority, NGram
+
+
+def text_split(documents: list[bytes]) -> Split:
+    return Split(
+        domain="toy",
+        name="train",
+        images=np.zeros((0, 0, 0, 0), np.uint8),
+        text=np.frombuffer(b"".join(documents), np.uint8),
+        offsets=np.r_[0, np.cumsum([len(document) for document in documents])].astype(np.int64),
+        labels=np.zeros(len(documents), np.int64),
+        groups=np.arange(len(documents)),
+        group_names=tuple(map(str, range(len(documents)))),
+    )
+
+
+def image_split(labels: list[int]) -> Split:
+    return Split(
+        domain="toy",
+        name="train",
+        images=np.zeros((len(labels), 1, 2, 2), np.uint8),
+        text=np.zeros(0, np.uint8),
+        offsets=np.zeros(1, np.int64),
+        labels=np.array(labels, np.int64),
+        groups=np.arange(len(labels)),
+        group_names=tuple(map(str, range(len(labels)))),
+    )
+
+
+def brute_force_bits(train: list[bytes], document: bytes) -> float:
+    counts: dict[bytes, Counter[int]] = defaultdict(Counter)
+    for text in train:
+        padded = bytes(5) + text
+        for place in range(5, len(padded)):
+            for length in range(6):
+                counts[padded[place - length : place]][padded[place]] += 1
+
+    def probability(context: bytes, byte: int) -> float:
+        below = probability(context[1:], byte) if context else 1 / 256
+        seen = counts.get(context)
+        if not seen:
+            return below
+        kinds = len(seen)
+        return (seen[byte] + kinds * below) / (sum(seen.values()) + kinds)
+
+    padded = bytes(5) + document
+    return -sum(math.log2(probability(padded[i - 5 : i], padded[i])) for i in range(5, len(padded)))
+
+
+TRAIN = [b"the cat sat on the mat", b"the dog sat on the log, \x00 and \xff", b"a"]
+
+
+def test_bits_are_those_of_witten_bell_written_out() -> None:
+    model = NGram.fit([text_split(TRAIN[:2]), text_split(TRAIN[2:])])
+    documents = [b"the cat sat on the dog", b"", b"zebra \x80", b"a"]
+    expected = [brute_force_bits(TRAIN, document) for document in documents]
+    np.testing.assert_allclose(model.bits(documents), expected, rtol=1e-9)
+
+
+def test_probabilities_sum_to_one_after_any_context() -> None:
+    draw = np.random.default_rng(0)
+    text = [draw.integers(97, 103, 3000).astype(np.uint8).tobytes()]
+    model = NGram.fit([text_split(text)])
+    for length in (0, 1, 3, 5, 9):
+        for _ in range(20):
+            context = draw.integers(96, 105, length).astype(np.uint8).tobytes()
+            assert model.probabilities(context).sum() == pytest.approx(1, abs=1e-12)
+
+
+def test_a_restored_model_gives_the_same_bits() -> None:
+    model = NGram.fit([text_split(TRAIN)])
+    restored = NGram.from_state(model.state())
+    assert restored.bits([b"the dog"]).tolist() == model.bits([b"the dog"]).tolist()
+
+
+def test_each_document_is_scored_as_if_it_stood_alone() -> None:
+    model = NGram.fit([text_split(TRAIN)])
+    together = model.bits([b"sat on", b"the mat"])
+    alone = [model.bits([document])[0] for document in (b"sat on", b"the mat")]
+    # The sum is a difference of running totals, so the last digits may differ.
+    np.testing.assert_allclose(together, alone, rtol=1e-9)
+
+
+def test_the_majority_of_pooled_labels_is_predicted_and_restored() -> None:
+    floor = Majority.fit([image_split([0, 2]), image_split([2, 1, 1, 2])])
+    images = np.zeros((3, 1, 2, 2), np.uint8)
+    assert floor.predict(images).tolist() == [2, 2, 2]
+    assert Majority.from_state(floor.state()).predict(images).tolist() == [2, 2, 2]
