@@ -1,6 +1,8 @@
 """Truth: properties of a split (disjoint, whole, near its shares), and toys whose counts are known."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness import catalog
 from harness.data.prepare import prepare_domain, prepared_folder, read_card, split_groups, verify_domain
 from harness.errors import DataUnavailableError
 from harness.task import SPLITS, Archives, Domain, Sample
@@ -119,3 +122,18 @@ def test_a_preparation_left_unfinished_is_done_again(tmp_path: Path) -> None:
     card = prepare_domain("task", domain(), tmp_path, offline=True)
     assert read_card("task", domain(), tmp_path) == card
     assert [entry.name for entry in place.parent.iterdir()] == [place.name]
+
+
+def test_two_processes_may_prepare_one_domain_at_once(tmp_path: Path) -> None:
+    script = (
+        "import pathlib, sys\n"
+        "from harness import catalog\n"
+        "from harness.data.prepare import prepare_domain\n"
+        "domain = catalog.load('task', 'digits').domain('optdigits')\n"
+        "print(prepare_domain('digits', domain, pathlib.Path(sys.argv[1]), offline=True).sha256)\n"
+    )
+    words = [sys.executable, "-c", script, str(tmp_path)]
+    running = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    hashes = {process.communicate(timeout=60)[0].strip() for process in running}
+    assert hashes == {catalog.load("task", "digits").domain("optdigits").sha256}
+    assert len(list((tmp_path / "prepared" / "digits").iterdir())) == 1

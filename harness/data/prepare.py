@@ -18,6 +18,7 @@ from harness.errors import DataUnavailableError, HarnessError
 from harness.records import canonical_json, content_hash
 from harness.task import SPLITS, Archives, Domain, Sample
 
+# Raise it when what a preparation makes of the same files changes, here or in glyphs.py and near.py.
 FORMAT = 1
 TEST_SHARE = 0.25
 VALIDATION_SHARE = 0.15
