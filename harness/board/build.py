@@ -1,0 +1,308 @@
+"""From records to rows: means, intervals, paired differences and ranks of one run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from harness.board.rows import Board, Cell, Difference, Estimate, LanguageModelUse, Role, Row, TaskBoard
+from harness.board.run import PlannedUnit, Run
+from harness.errors import HarnessError
+from harness.seeds import generator
+from harness.stats.bootstrap import (
+    Array,
+    GroupSums,
+    aligned,
+    bootstrap_ratios,
+    group_sums,
+    grouped_ratio,
+    percentile_interval,
+    two_sided_p,
+)
+from harness.stats.intervals import Interval, square_and_add, wilson
+from harness.stats.pairs import holm
+from harness.stats.ranks import rank_intervals, ranks
+from harness.task import Metric, higher_is_better
+
+REPLICATES = 4000
+FEW_GROUPS = 30
+
+
+def build_board(run: Run) -> Board:
+    """Returns the board of `run`, complete or not.
+
+    Raises:
+        HarnessError: the scores of a finished unit are gone or damaged.
+    """
+    claim = run.suite.get("claim")
+    return Board(
+        name=run.name,
+        title=run.title,
+        limit=run.limit,
+        reference=run.suite["reference"],
+        claim=(claim["method"], claim["space"]) if claim else None,
+        replicates=REPLICATES,
+        tasks=tuple(_TaskBuilder(run, entry).board() for entry in run.suite["tasks"]),
+    )
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """One row on one domain: values per seed role and their replicates, shape (roles, replicates)."""
+
+    by_seed: Array
+    by_seed_replicates: Array
+    groups: int
+
+    @property
+    def value(self) -> float:
+        return float(self.by_seed.mean())
+
+    @property
+    def replicates(self) -> Array:
+        return np.asarray(self.by_seed_replicates.mean(axis=0))
+
+    def interval(self, metric: Metric) -> Interval:
+        """Returns the percentile interval; a perfect or an empty score gets Wilson's over the groups."""
+        if metric != "bits_per_byte" and self.value in (0.0, 1.0):
+            return wilson(round(self.value * self.groups), self.groups)
+        return percentile_interval(self.replicates)
+
+
+Key = tuple[str, str | None]
+
+
+class _TaskBuilder:
+    """Everything between the records of one task and its rows."""
+
+    def __init__(self, run: Run, entry: Mapping[str, Any]) -> None:
+        self.run = run
+        self.task: str = entry["name"]
+        self.metric: Metric = entry["metric"]
+        self.chance: float = entry["chance"]
+        self.sign = 1 if higher_is_better(self.metric) else -1
+        self.domains: list[tuple[Role, str]] = [("source", name) for name in entry["sources"]]
+        self.domains += [("held_out", name) for name in entry["held_out"]]
+        self.units: dict[tuple[Key, str], list[PlannedUnit]] = {}
+        for unit in run.planned("score", task=self.task):
+            key = (unit.spec["method"], unit.spec["space"])
+            self.units.setdefault((key, unit.spec["domain"]), []).append(unit)
+        self.keys = sorted({key for key, _ in self.units}, key=lambda key: (key[0], key[1] or ""))
+        self.scored: dict[tuple[Key, str], _Scored] = {}
+        for _, domain in self.domains:
+            self._score(domain)
+        self.reference = next((key for key in self.keys if key[0] == run.suite["reference"]), None)
+
+    def board(self) -> TaskBoard:
+        rows = self._ranked([self._row(key) for key in self.keys])
+        return TaskBoard(
+            task=self.task,
+            metric=self.metric,
+            chance=self.chance,
+            sources=tuple(name for role, name in self.domains if role == "source"),
+            held_out=tuple(name for role, name in self.domains if role == "held_out"),
+            rows=tuple(rows),
+            notes=tuple(self._notes(rows)),
+        )
+
+    def _score(self, domain: str) -> None:
+        """Fills `scored` for every row whose units of this domain are all there, on shared resamples."""
+        found: list[tuple[Key, GroupSums]] = []
+        for key in self.keys:
+            units = self.units.get((key, domain), [])
+            if units and all(self.run.result(unit) is not None for unit in units):
+                found += [(key, self._sums(unit)) for unit in units]
+        if not found:
+            return
+        numerators, denominators = aligned([sums for _, sums in found])
+        values = grouped_ratio(numerators.sum(axis=1), denominators.sum(axis=1))
+        replicates = bootstrap_ratios(
+            numerators,
+            denominators,
+            generator=generator(0, "board", self.task, domain),
+            replicates=REPLICATES,
+        )
+        for key in {key for key, _ in found}:
+            mine = [index for index, (owner, _) in enumerate(found) if owner == key]
+            self.scored[key, domain] = _Scored(values[mine], replicates[mine], numerators.shape[1])
+
+    def _sums(self, unit: PlannedUnit) -> GroupSums:
+        import pandas as pd
+
+        path = self.run.folder / "units" / f"{unit.kind}-{unit.hash}" / "samples.parquet"
+        try:
+            table = pd.read_parquet(path)
+            columns = {
+                name: table[name].to_numpy() for name in ("group", "label", "numerator", "denominator")
+            }
+        except (OSError, ValueError, KeyError) as error:
+            raise HarnessError(
+                f"{path} is gone or damaged; delete its folder and run the command again."
+            ) from error
+        groups = columns["group"].astype(np.int64)
+        balanced = self.metric == "balanced_accuracy"
+        return group_sums(
+            groups,
+            columns["label"].astype(np.int64) if balanced else np.zeros_like(groups),
+            numerators=columns["numerator"].astype(np.float64),
+            denominators=columns["denominator"].astype(np.float64),
+        )
+
+    def _row(self, key: Key) -> Row:
+        held_out, in_domain = self._mean(key, "held_out"), self._mean(key, "source")
+        gap = None
+        if held_out is not None and in_domain is not None:
+            replicates = self.sign * (self._replicates(key, "source") - self._replicates(key, "held_out"))
+            gap = Estimate(self.sign * (in_domain.value - held_out.value), *percentile_interval(replicates))
+        finals = list(self.run.planned("final", task=self.task, method=key[0], space=key[1]))
+        results = [result for result in map(self.run.result, finals) if result is not None]
+        searches = [self.run.result(self.run.needed(final, "search")) for final in finals]
+        searched = [search for search in searches if search is not None]
+        return Row(
+            method=key[0],
+            space=key[1],
+            seeds=tuple((final.spec["select_seed"], final.spec["report_seed"]) for final in finals),
+            cells=tuple(self._cell(key, role, domain) for role, domain in self.domains),
+            held_out=held_out,
+            in_domain=in_domain,
+            gap=gap,
+            difference=self._difference(key, [name for role, name in self.domains if role == "held_out"]),
+            rank=None,
+            rank_best=None,
+            rank_worst=None,
+            unbeaten=False,
+            parameters=tuple(result["parameters"] for result in results),
+            macs=tuple(result["macs"] for result in results),
+            evaluations=tuple(search["evaluations"] for search in searched) if key[1] else None,
+            steps=tuple(result["steps"] for result in results),
+            llm=_language_model(searched),
+        )
+
+    def _cell(self, key: Key, role: Role, domain: str) -> Cell:
+        units = self.units.get((key, domain), [])
+        records = [self.run.records.get(unit.hash) for unit in units]
+        for state in ("failed", "skipped"):
+            for record in records:
+                if record is not None and record.status == state:
+                    return Cell(
+                        domain=domain, role=role, state=record.status, reason=record.reason or "no reason"
+                    )
+        if not units or None in records:
+            reason = f"{records.count(None)} of {len(units)} scores were not run yet"
+            return Cell(domain=domain, role=role, state="missing", reason=reason)
+        scored = self.scored[key, domain]
+        results = [record.result for record in records if record is not None]
+        return Cell(
+            domain=domain,
+            role=role,
+            state="ok",
+            estimate=Estimate(scored.value, *scored.interval(self.metric)),
+            by_seed=tuple(map(float, scored.by_seed)),
+            samples=min(int(result["samples"]) for result in results),
+            groups=scored.groups,
+            limited=any(result["limited"] for result in results),
+            difference=self._difference(key, [domain]),
+        )
+
+    def _parts(self, key: Key, role: Role) -> list[_Scored] | None:
+        """Returns the row's scores on every domain of `role`, or None when one is missing."""
+        wanted = [domain for other, domain in self.domains if other == role]
+        parts = [self.scored[key, domain] for domain in wanted if (key, domain) in self.scored]
+        return parts if parts and len(parts) == len(wanted) else None
+
+    def _replicates(self, key: Key, role: Role) -> Array:
+        parts = self._parts(key, role) or []
+        return np.asarray(np.mean([part.replicates for part in parts], axis=0))
+
+    def _mean(self, key: Key, role: Role) -> Estimate | None:
+        parts = self._parts(key, role)
+        if parts is None:
+            return None
+        values = [part.value for part in parts]
+        if self.metric != "bits_per_byte" and {0.0, 1.0} & set(values):
+            interval = square_and_add(values, [part.interval(self.metric) for part in parts])
+        else:
+            interval = percentile_interval(self._replicates(key, role))
+        return Estimate(float(np.mean(values)), *interval)
+
+    def _difference(self, key: Key, domains: Sequence[str]) -> Difference | None:
+        """Returns row minus reference, over `domains`; None where one of the two lacks a score."""
+        reference = self.reference
+        if reference is None or key == reference:
+            return None
+        if not all((one, domain) in self.scored for one in (key, reference) for domain in domains):
+            return None
+        pairs = [(self.scored[key, domain], self.scored[reference, domain]) for domain in domains]
+        replicates = np.mean([mine.replicates - other.replicates for mine, other in pairs], axis=0)
+        by_seed: tuple[float, ...] = ()
+        if all(len(mine.by_seed) == len(other.by_seed) for mine, other in pairs):
+            by_seed = tuple(
+                map(float, np.mean([mine.by_seed - other.by_seed for mine, other in pairs], axis=0))
+            )
+        return Difference(
+            float(np.mean([mine.value - other.value for mine, other in pairs])),
+            *percentile_interval(replicates),
+            two_sided_p(replicates),
+            float(np.nanstd(replicates, ddof=1)),
+            by_seed,
+        )
+
+    def _ranked(self, rows: list[Row]) -> list[Row]:
+        """Returns the rows in display order, complete ones with ranks."""
+        complete = [row for row in rows if row.is_complete and not row.is_floor and row.held_out]
+        estimates = [row.held_out for row in complete if row.held_out]
+        places = ranks([self.sign * one.value for one in estimates])
+        intervals = [Interval(*sorted((self.sign * one.low, self.sign * one.high))) for one in estimates]
+        spans = rank_intervals(intervals)
+        unbeaten = self._unbeaten(complete)
+        ranked = [
+            replace(row, rank=place, rank_best=span.best, rank_worst=span.worst, unbeaten=best)
+            for row, place, span, best in zip(complete, places, spans, unbeaten, strict=True)
+        ]
+        ranked.sort(key=lambda row: (row.rank or 0, row.method, row.space or ""))
+        others = [row for row in rows if row not in complete]
+        return ranked + sorted(others, key=lambda row: (row.is_floor, row.method, row.space or ""))
+
+    def _unbeaten(self, rows: Sequence[Row]) -> list[bool]:
+        """Returns who is beaten by nobody and beats somebody, at 5 % after Holm over all pairs."""
+        pairs = list(combinations(range(len(rows)), 2))
+        replicates = [self._replicates((row.method, row.space), "held_out") for row in rows]
+        differences = [self.sign * (replicates[first] - replicates[second]) for first, second in pairs]
+        wins: set[int] = set()
+        losses: set[int] = set()
+        adjusted = holm([two_sided_p(difference) for difference in differences])
+        for (first, second), difference, p in zip(pairs, differences, adjusted, strict=True):
+            if p < 0.05:
+                winner, loser = (first, second) if difference.mean() > 0 else (second, first)
+                wins.add(winner)
+                losses.add(loser)
+        return [index in wins and index not in losses for index in range(len(rows))]
+
+    def _notes(self, rows: Sequence[Row]) -> list[str]:
+        notes = []
+        for _, domain in self.domains:
+            groups = max((one.groups for (_, name), one in self.scored.items() if name == domain), default=0)
+            if 0 < groups < FEW_GROUPS:
+                notes.append(
+                    f"{domain} has only {groups} groups to resample: with fewer than {FEW_GROUPS} its "
+                    "interval is too narrow."
+                )
+        if any(cell.limited for row in rows for cell in row.cells):
+            notes.append("‡ scored on a limited sample of the test split (--limit).")
+        if any(not row.is_complete for row in rows):
+            notes.append("Rows with a failed (✗) or missing (—) score are not ranked.")
+        return notes
+
+
+def _language_model(searches: Sequence[Mapping[str, Any]]) -> LanguageModelUse | None:
+    uses = [search["report"]["llm"] for search in searches if search.get("report", {}).get("llm")]
+    if not uses:
+        return None
+    sums = {
+        key: sum(int(use.get(key) or 0) for use in uses)
+        for key in ("calls", "prompt_tokens", "completion_tokens", "reasoning_tokens")
+    }
+    names = sorted({str(use["model"]) for use in uses})
+    return LanguageModelUse(model=", ".join(names), kind=str(uses[0]["kind"]), **sums)

@@ -1,0 +1,208 @@
+"""The values a board is made of; missing is None, never 0."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from harness.task import Metric
+
+State = Literal["ok", "failed", "skipped", "missing"]
+Role = Literal["source", "held_out"]
+
+
+class Estimate(NamedTuple):
+    """A value with its 95 % interval, in the metric's own unit."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Difference(NamedTuple):
+    """A paired difference: row minus reference, both scored on the same resamples.
+
+    `p` is the two-sided bootstrap p-value, `standard_error` the spread of the replicates, and `by_seed`
+    the difference of each pair of seed roles.
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+    standard_error: float
+    by_seed: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One row on one domain.
+
+    Attributes:
+        domain: its name.
+        role: source or held_out.
+        state: ok, or why there is no value.
+        reason: one sentence when the state is not ok.
+        estimate: the score, averaged over seed roles.
+        by_seed: the score of each pair of seed roles.
+        samples: test samples behind it.
+        groups: groups that were resampled.
+        limited: whether `--limit` touched it.
+        difference: to the reference row on this domain; None for that row itself.
+    """
+
+    domain: str
+    role: Role
+    state: State
+    reason: str | None = None
+    estimate: Estimate | None = None
+    by_seed: tuple[float, ...] = ()
+    samples: int | None = None
+    groups: int | None = None
+    limited: bool = False
+    difference: Difference | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageModelUse:
+    """What a row's searches asked of a language model, summed over seeds.
+
+    Attributes:
+        model: its name.
+        kind: `embedded` (a stand-in) or the kind of endpoint.
+        calls: requests.
+        prompt_tokens: tokens read.
+        completion_tokens: tokens written, reasoning included.
+        reasoning_tokens: of these, reasoning.
+    """
+
+    model: str
+    kind: str
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    reasoning_tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One method, with the space it searched.
+
+    Attributes:
+        method: catalog name of a searcher or baseline.
+        space: what it searched; None for a fixed architecture.
+        seeds: (selecting seed, reporting seed) pairs that the plan has.
+        cells: one per domain, sources first.
+        held_out: mean over held-out domains; None unless all of them have a score.
+        in_domain: mean over the sources' test splits; None unless all of them have a score.
+        gap: what the row loses off its sources; positive is a loss, whatever the metric.
+        difference: to the reference row on held-out domains; None for that row and for incomplete ones.
+        rank: among complete rows; None for incomplete rows and the floor.
+        rank_best: smallest rank that the intervals allow.
+        rank_worst: largest rank that the intervals allow.
+        unbeaten: no ranked row beats it significantly, and it beats at least one.
+        parameters: of the model of each seed role.
+        macs: multiply-accumulates of one sample, of each seed role.
+        evaluations: spent by each search; None for a fixed architecture.
+        steps: training steps of each final model.
+        llm: None when no language model was asked.
+    """
+
+    method: str
+    space: str | None
+    seeds: tuple[tuple[int, int], ...]
+    cells: tuple[Cell, ...]
+    held_out: Estimate | None
+    in_domain: Estimate | None
+    gap: Estimate | None
+    difference: Difference | None
+    rank: int | None
+    rank_best: int | None
+    rank_worst: int | None
+    unbeaten: bool
+    parameters: tuple[int, ...]
+    macs: tuple[int, ...]
+    evaluations: tuple[int, ...] | None
+    steps: tuple[int, ...]
+    llm: LanguageModelUse | None
+
+    @property
+    def is_floor(self) -> bool:
+        """Whether this is the floor, which learns nothing and is shown unranked."""
+        return self.method == "floor"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every domain has a score."""
+        return all(cell.state == "ok" for cell in self.cells)
+
+    @property
+    def name(self) -> str:
+        """Method and space, as people read them."""
+        return self.method if self.space is None else f"{self.method} in {self.space}"
+
+    def on(self, role: Role) -> tuple[Cell, ...]:
+        """Returns the cells of the domains with this role."""
+        return tuple(cell for cell in self.cells if cell.role == role)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskBoard:
+    """The rows of one task: ranked ones first, then incomplete ones, then the floor.
+
+    Attributes:
+        task: catalog name.
+        metric: of every score.
+        chance: the metric of a blind guess.
+        sources: domains that search and training saw.
+        held_out: domains that only the final score saw.
+        rows: all of them.
+        notes: what a reader must know beside the numbers.
+    """
+
+    task: str
+    metric: Metric
+    chance: float
+    sources: tuple[str, ...]
+    held_out: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+    def row(self, method: str, space: str | None = None) -> Row | None:
+        """Returns the row of `method`, in `space` where one is given; None when there is none."""
+        for row in self.rows:
+            if row.method == method and space in (None, row.space):
+                return row
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """All tasks of a run; holds no timing, so that equal runs have equal boards.
+
+    Attributes:
+        name: the suite's name.
+        title: the suite's title.
+        limit: largest number of samples of each split; None for all.
+        reference: method that differences refer to.
+        claim: the (method, space) of the verdict, fixed in the suite before any result; None without one.
+        replicates: bootstrap resamples behind every interval.
+        tasks: one board each.
+    """
+
+    name: str
+    title: str
+    limit: int | None
+    reference: str
+    claim: tuple[str, str] | None
+    replicates: int
+    tasks: tuple[TaskBoard, ...]
+
+
+def rounded(value: Any) -> Any:
+    """Returns JSON values with floats at ten decimals, so that the last bits of a sum do not matter."""
+    if isinstance(value, float):
+        return round(value, 10)
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    return value

@@ -1,0 +1,169 @@
+"""A board as text: terminal, Markdown, CSV, JSON, HTML and TeX."""
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from html import escape
+
+from harness.board.rows import Board, rounded
+from harness.board.tables import Table, cost_table, domain_table, main_table
+from harness.board.verdict import verdict
+from harness.errors import UnknownNameError
+from harness.records import SCHEMA, canonical_json
+
+
+def board_json(board: Board) -> str:
+    """Returns the board's file text: deterministic, and without any timing."""
+    tables = asdict(board)
+    return canonical_json({"schema": SCHEMA, "verdict": verdict(board), **rounded(tables)}, indent=1) + "\n"
+
+
+def render(board: Board, format: str) -> str:
+    """Returns the board in `format`: terminal, md, csv, json, html or tex.
+
+    Raises:
+        UnknownNameError: there is no such format.
+    """
+    if format == "json":
+        return board_json(board)
+    if format == "csv":
+        return _csv(board)
+    writers: dict[str, Callable[[str, str, list[Table]], str]] = {
+        "terminal": _terminal,
+        "md": _md,
+        "html": _html,
+        "tex": _tex,
+    }
+    if format not in writers:
+        raise UnknownNameError("format", format, [*writers, "csv", "json"])
+    tables = []
+    for task in board.tasks:
+        tables += [main_table(board, task), domain_table(task, "held_out"), cost_table(task)]
+    return writers[format](board.title, verdict(board), tables)
+
+
+def markdown_table(table: Table) -> str:
+    """Returns the table in GitHub's Markdown, its caption above and its notes below."""
+    width = len(table.columns)
+    rule = ["---" if index < table.labels else "---:" for index in range(width)]
+    lines = [f"**{markdown(table.caption)}**", ""]
+    lines += [f"| {' | '.join(map(markdown, table.columns))} |", f"| {' | '.join(rule)} |"]
+    for index, row in enumerate(table.rows):
+        cells = [
+            f"**{markdown(text)}**" if (index, column) in table.bold else markdown(text)
+            for column, text in enumerate(row)
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", *(f"- {markdown(note)}" for note in table.notes)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def markdown(text: str) -> str:
+    """Returns `text` on one line, with nothing left that Markdown or HTML would act on."""
+    plain = escape(" ".join(text.split()), quote=False)
+    return re.sub(r"([\\`*_|\[\]])", r"\\\1", plain).replace("\\[", "[").replace("\\]", "]")
+
+
+def _md(title: str, sentence: str, tables: list[Table]) -> str:
+    head = f"# {markdown(title)}\n\n{markdown(sentence)}\n\n"
+    return head + "\n".join(markdown_table(table) for table in tables)
+
+
+def _terminal(title: str, sentence: str, tables: list[Table]) -> str:
+    import textwrap
+
+    parts = [title, "=" * len(title), textwrap.fill(sentence, 100), ""]
+    for table in tables:
+        grid = [table.columns, *table.rows]
+        widths = [max(len(row[column]) for row in grid) for column in range(len(table.columns))]
+        lines = []
+        for row in grid:
+            cells = [
+                text.ljust(width) if column < table.labels else text.rjust(width)
+                for column, (text, width) in enumerate(zip(row, widths, strict=True))
+            ]
+            lines.append("  ".join(cells).rstrip())
+        lines.insert(1, "  ".join("─" * width for width in widths))
+        notes = [textwrap.fill(note, 100, subsequent_indent="  ") for note in table.notes]
+        parts += [table.caption, "", *lines, *notes, ""]
+    return "\n".join(parts)
+
+
+def _html(title: str, sentence: str, tables: list[Table]) -> str:
+    parts = [f"<h1>{escape(title)}</h1>", f"<p>{escape(sentence)}</p>"]
+    for table in tables:
+        head = "".join(f'<th scope="col">{escape(text)}</th>' for text in table.columns)
+        body = []
+        for index, row in enumerate(table.rows):
+            cells = "".join(
+                f"<td><b>{escape(text)}</b></td>"
+                if (index, column) in table.bold
+                else f"<td>{escape(text)}</td>"
+                for column, text in enumerate(row)
+            )
+            body.append(f"<tr>{cells}</tr>")
+        parts += [
+            f"<table><caption>{escape(table.caption)}</caption>",
+            f"<thead><tr>{head}</tr></thead>",
+            f"<tbody>{''.join(body)}</tbody></table>",
+            *(f"<p>{escape(note)}</p>" for note in table.notes),
+        ]
+    return "\n".join(parts) + "\n"
+
+
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "−": "$-$",
+    "–": "--",
+    "—": "---",
+    "✗": r"$\times$",
+    "‡": r"\ddag{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+} | {letter: f"\\{letter}" for letter in "&%$#_{}"}
+
+
+def _tex(title: str, sentence: str, tables: list[Table]) -> str:
+    def tex(text: str) -> str:
+        return "".join(_TEX.get(letter, letter) for letter in text)
+
+    parts = [f"% {' '.join(title.split())}", tex(sentence), ""]
+    for table in tables:
+        columns = "l" * table.labels + "r" * (len(table.columns) - table.labels)
+        lines = [r"\begin{table}", rf"\caption{{{tex(table.caption)}}}", rf"\begin{{tabular}}{{{columns}}}"]
+        lines += [r"\hline", " & ".join(map(tex, table.columns)) + r" \\", r"\hline"]
+        for index, row in enumerate(table.rows):
+            cells = [
+                rf"\textbf{{{tex(text)}}}" if (index, column) in table.bold else tex(text)
+                for column, text in enumerate(row)
+            ]
+            lines.append(" & ".join(cells) + r" \\")
+        parts += [*lines, r"\hline", r"\end{tabular}", *map(tex, table.notes), r"\end{table}", ""]
+    return "\n".join(parts)
+
+
+def _csv(board: Board) -> str:
+    """Returns one line per row and domain, and one per row for the means, in the metric's own unit."""
+    import pandas as pd
+
+    lines = []
+    for task in board.tasks:
+        for row in task.rows:
+            head = {"task": task.task, "metric": task.metric, "rank": row.rank, "method": row.method}
+            head |= {"space": row.space}
+            means = (("held_out", row.held_out), ("in_domain", row.in_domain), ("gap", row.gap))
+            for name, mean in (*means, ("difference", row.difference)):
+                estimate = {"value": mean.value, "low": mean.low, "high": mean.high} if mean else {}
+                lines.append(head | {"what": name} | estimate)
+            for cell in row.cells:
+                estimate = cell.estimate._asdict() if cell.estimate else {}
+                about = {"domain": cell.domain, "role": cell.role, "state": cell.state, "reason": cell.reason}
+                sizes = {"samples": cell.samples, "groups": cell.groups, "limited": cell.limited}
+                lines.append(head | {"what": "domain"} | estimate | about | sizes)
+    frame = pd.DataFrame(rounded(lines))
+    for name in ("rank", "samples", "groups"):
+        if name in frame:
+            frame[name] = frame[name].astype("Int64")
+    return str(frame.to_csv(index=False, lineterminator="\n"))

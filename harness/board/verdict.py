@@ -1,0 +1,117 @@
+"""The verdict: one sentence per task made from the paired interval of a comparison fixed in advance."""
+
+from typing import Literal, NamedTuple
+
+from harness.board.rows import Board, Row, TaskBoard
+from harness.board.wording import show, show_difference
+from harness.task import higher_is_better
+
+Outcome = Literal["better", "worse", "cannot tell"]
+
+
+class TaskVerdict(NamedTuple):
+    """What one task says of the claim, and the sentence that says so."""
+
+    outcome: Outcome
+    sentence: str
+
+
+def verdict(board: Board) -> str:
+    """Returns the verdict of the whole run: first the sentence over all tasks, then one per task."""
+    verdicts = [task_verdict(board, task) for task in board.tasks]
+    sentences = [overall(board, verdicts), *(one.sentence for one in verdicts)]
+    return " ".join(sentences)
+
+
+def overall(board: Board, verdicts: list[TaskVerdict]) -> str:
+    """Returns the sentence over all tasks; it claims an effect only where every task does."""
+    if board.claim is None:
+        return "The suite fixes no claim, so there is no verdict."
+    claim = f"{board.claim[0]} in {board.claim[1]}"
+    counts = {
+        outcome: sum(one.outcome == outcome for one in verdicts)
+        for outcome in ("better", "worse", "cannot tell")
+    }
+    tasks = "the one task" if len(verdicts) == 1 else f"all {len(verdicts)} tasks"
+    if counts["better"] == len(verdicts) > 0:
+        return f"On held-out domains {claim} is better than {board.reference} on {tasks}."
+    if counts["worse"] == len(verdicts) > 0:
+        return f"On held-out domains {claim} is worse than {board.reference} on {tasks}."
+    parts = [f"{word} on {count}" for word, count in counts.items() if count and word != "cannot tell"]
+    if not parts:
+        return (
+            f"This run cannot tell whether {claim} holds up better on held-out domains than "
+            f"{board.reference} does."
+        )
+    open_tasks = counts["cannot tell"]
+    rest = f", and the run cannot tell on {open_tasks}" if open_tasks else ""
+    return (
+        f"Over {len(verdicts)} tasks this run cannot tell: {claim} is {' and '.join(parts)} "
+        f"of them than {board.reference} on held-out domains{rest}."
+    )
+
+
+def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
+    """Returns the verdict of one task; it never looks at which row came out best."""
+    if board.claim is None:
+        return TaskVerdict("cannot tell", f"{task.task}: the suite fixes no claim.")
+    row, reference = task.row(*board.claim), task.row(board.reference)
+    claim = f"{board.claim[0]} in {board.claim[1]}"
+    if row is None or reference is None or row.difference is None:
+        why = _why_incomplete(row, claim) or _why_incomplete(reference, board.reference)
+        why = why or f"{claim} is the reference itself"
+        return TaskVerdict("cannot tell", f"{task.task}: this run cannot tell, because {why}.")
+    outcome = _outcome(row, task)
+    assert row.held_out is not None and reference.held_out is not None
+    words = {
+        "better": "the search holds up better",
+        "worse": "the search holds up worse",
+        "cannot tell": "this run cannot tell",
+    }[outcome]
+    if outcome == "cannot tell" and not row.difference.low <= 0 <= row.difference.high:
+        words += ", because its seeds disagree about the direction"
+    sentence = (
+        f"{task.task}: {claim} scores {show(task.metric, row.held_out.value, unit=True)} on held-out domains, "
+        f"{board.reference} {show(task.metric, reference.held_out.value, unit=True)}; the paired difference is "
+        f"{show_difference(task.metric, row.difference)}: {words}."
+    )
+    return TaskVerdict(outcome, sentence + _floor(task))
+
+
+def _outcome(row: Row, task: TaskBoard) -> Outcome:
+    difference = row.difference
+    assert difference is not None
+    if difference.low <= 0 <= difference.high:
+        return "cannot tell"
+    if min(difference.by_seed, default=0.0) < 0 < max(difference.by_seed, default=0.0):
+        return "cannot tell"
+    return "better" if (difference.value > 0) == higher_is_better(task.metric) else "worse"
+
+
+def _why_incomplete(row: Row | None, name: str) -> str | None:
+    if row is None:
+        return f"the run has no row {name}"
+    for cell in row.on("held_out"):
+        if cell.state != "ok":
+            reason = (cell.reason or "no reason given").rstrip(".")
+            return f"{name} has no score on {cell.domain} ({cell.state}: {reason})"
+    return None
+
+
+def _floor(task: TaskBoard) -> str:
+    """Says so when rows that learn are below the one that does not."""
+    floor = next((row for row in task.rows if row.is_floor and row.held_out), None)
+    ranked = [row for row in task.rows if row.rank is not None and row.held_out]
+    if floor is None or floor.held_out is None or not ranked:
+        return ""
+    sign = 1 if higher_is_better(task.metric) else -1
+    at = sign * floor.held_out.value
+    above = [row for row in ranked if row.held_out and sign * row.held_out.value > at]
+    value = show(task.metric, floor.held_out.value, unit=True)
+    if not above:
+        return (
+            f" The floor ({value}) beats every ranked row on held-out domains: nothing learnt carries over."
+        )
+    if len(above) < len(ranked):
+        return f" The floor ({value}) beats {len(ranked) - len(above)} of {len(ranked)} ranked rows."
+    return ""

