@@ -40,7 +40,7 @@ class Recipe:
 def seeded(seed: int) -> Iterator[None]:
     """Makes torch's generator start from `seed` inside, and restores the caller's state after."""
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+        torch.random.manual_seed(seed)
         yield
 
 
@@ -101,7 +101,7 @@ def fit(
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             value = loss(batch, step)
         optimizer.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         norm = nn.utils.clip_grad_norm_(module.parameters(), recipe.clip)
         if not math.isfinite(float(norm)):
             raise FloatingPointError(f"The gradient is not finite at step {step}.")

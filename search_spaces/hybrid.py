@@ -103,7 +103,8 @@ class HybridSpace(SearchSpace):
 
     def size(self) -> int:
         options = len(self.dimensions.ratios) * len(self.families)
-        return len(self.dimensions.widths) * sum(options**depth for depth in self.dimensions.depths)
+        per_width = sum(int(options**depth) for depth in self.dimensions.depths)
+        return len(self.dimensions.widths) * per_width
 
     def to_json(self, architecture: Architecture) -> dict[str, Any]:
         width, mixers, ratios = self._layers(architecture)

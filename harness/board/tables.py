@@ -25,6 +25,7 @@ class Table:
         columns: headings.
         rows: one text per column.
         labels: how many leading columns are names, which align left; the rest are numbers.
+        heading: the column that names the row.
         bold: (row, column) of what is emphasised.
         notes: lines below.
     """
@@ -33,28 +34,28 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     labels: int = 1
+    heading: int = 0
     bold: frozenset[tuple[int, int]] = frozenset()
     notes: tuple[str, ...] = ()
 
 
 def main_table(board: Board, task: TaskBoard) -> Table:
     """Returns the ranked board of one task."""
-    rows = []
-    for row in task.rows:
-        rows.append(
-            (
-                _rank(row),
-                show_method(row),
-                row.space or MISSING,
-                show_estimate(task.metric, row.held_out),
-                _against(board, task, row),
-                show_estimate(task.metric, row.in_domain),
-                show_estimate(task.metric, row.gap, signed=True),
-                _count([cell.samples for cell in row.on("held_out")]),
-                _count([cell.groups for cell in row.on("held_out")]),
-                str(len(row.seeds)),
-            )
+    rows = tuple(
+        (
+            _rank(row),
+            show_method(row),
+            row.space or MISSING,
+            show_estimate(task.metric, row.held_out),
+            _against(board, task, row),
+            show_estimate(task.metric, row.in_domain),
+            show_estimate(task.metric, row.gap, signed=True),
+            _count([cell.samples for cell in row.on("held_out")]),
+            _count([cell.groups for cell in row.on("held_out")]),
+            str(len(row.seeds)),
         )
+        for row in task.rows
+    )
     bold = frozenset((index, 3) for index, row in enumerate(task.rows) if row.unbeaten)
     notes = [
         "Rank (and the ranks its interval allows) by the mean over held-out domains.",
@@ -65,7 +66,7 @@ def main_table(board: Board, task: TaskBoard) -> Table:
         if bold
         else "Nothing is bold, because no difference between ranked rows is significant "
         "(5 %, Holm over all pairs).",
-        f"Chance: {show(task.metric, task.chance)}. Gap: what a row loses from its sources to held-out domains.",
+        f"Chance: {show(task.metric, task.chance)}. Gap: what a row loses from sources to held-out domains.",
         *task.notes,
     ]
     columns = (
@@ -81,7 +82,9 @@ def main_table(board: Board, task: TaskBoard) -> Table:
         "Seeds",
     )
     caption = f"{task.task}: {metric_name(task.metric)}, mean over {', '.join(task.held_out)}"
-    return Table(caption=caption, columns=columns, rows=tuple(rows), labels=3, bold=bold, notes=tuple(notes))
+    return Table(
+        caption=caption, columns=columns, rows=rows, labels=3, heading=1, bold=bold, notes=tuple(notes)
+    )
 
 
 def domain_table(task: TaskBoard, role: Role) -> Table:

@@ -62,7 +62,9 @@ def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
         why = why or f"{claim} is the reference itself"
         return TaskVerdict("cannot tell", f"{task.task}: this run cannot tell, because {why}.")
     outcome = _outcome(row, task)
-    assert row.held_out is not None and reference.held_out is not None
+    assert row.held_out is not None
+    assert reference.held_out is not None
+    mine, other = (show(task.metric, one.value, unit=True) for one in (row.held_out, reference.held_out))
     words = {
         "better": "the search holds up better",
         "worse": "the search holds up worse",
@@ -71,9 +73,8 @@ def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
     if outcome == "cannot tell" and not row.difference.low <= 0 <= row.difference.high:
         words += ", because its seeds disagree about the direction"
     sentence = (
-        f"{task.task}: {claim} scores {show(task.metric, row.held_out.value, unit=True)} on held-out domains, "
-        f"{board.reference} {show(task.metric, reference.held_out.value, unit=True)}; the paired difference is "
-        f"{show_difference(task.metric, row.difference)}: {words}."
+        f"{task.task}: {claim} scores {mine} on held-out domains, {board.reference} {other}; the paired "
+        f"difference is {show_difference(task.metric, row.difference)}: {words}."
     )
     return TaskVerdict(outcome, sentence + _floor(task))
 
@@ -109,9 +110,7 @@ def _floor(task: TaskBoard) -> str:
     above = [row for row in ranked if row.held_out and sign * row.held_out.value > at]
     value = show(task.metric, floor.held_out.value, unit=True)
     if not above:
-        return (
-            f" The floor ({value}) beats every ranked row on held-out domains: nothing learnt carries over."
-        )
+        return f" The floor ({value}) beats every ranked row: nothing that was learnt carries over."
     if len(above) < len(ranked):
         return f" The floor ({value}) beats {len(ranked) - len(above)} of {len(ranked)} ranked rows."
     return ""

@@ -1,0 +1,44 @@
+"""Language models behind one client: an OpenAI-compatible endpoint, or a small model in this process."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.llm.client import Client, Message, Reply, Usage
+from harness.llm.endpoint import EndpointClient, check_endpoint
+from harness.llm.transcript import Transcript
+
+__all__ = ["Client", "Message", "Reply", "Transcript", "Usage", "check_endpoint", "open_client"]
+
+
+def open_client(
+    settings: Mapping[str, Any],
+    *,
+    model_file: Path | None,
+    transcript: Path,
+    api_key: str | None,
+    replay: bool = False,
+) -> Client:
+    """Returns the client that the suite's `llm` table means.
+
+    Args:
+        settings: the `llm` table; an empty `base_url` means the embedded model.
+        model_file: GGUF file of the embedded model; None where only the transcript will answer.
+        transcript: file of all exchanges, which answers first.
+        api_key: of the endpoint; never written.
+        replay: let the transcript alone answer.
+
+    Raises:
+        HarnessError: there is nothing that could answer.
+    """
+    kept = Transcript(transcript, replay=replay)
+    if settings["base_url"]:
+        return EndpointClient(settings, api_key, kept)
+    from harness.llm.embedded import EmbeddedClient
+    from harness.llm.package import EMBEDDED_NAME
+
+    if model_file is None and not replay:
+        raise HarnessError("The embedded language model needs a GGUF file and has none.")
+    name = Path(settings["model_file"]).stem if settings["model_file"] else EMBEDDED_NAME
+    return EmbeddedClient(model_file, name, kept)

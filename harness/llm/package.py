@@ -33,8 +33,10 @@ def extract_model(archive: Path, folder: Path) -> Path:
         if target.exists() and target.stat().st_size == members[0].file_size:
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".part-", delete=False) as part:
-            with opened.open(members[0]) as source:
-                shutil.copyfileobj(source, part)
+        with (
+            tempfile.NamedTemporaryFile(dir=target.parent, prefix=".part-", delete=False) as part,
+            opened.open(members[0]) as source,
+        ):
+            shutil.copyfileobj(source, part)
         Path(part.name).replace(target)
     return target

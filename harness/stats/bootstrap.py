@@ -50,8 +50,8 @@ def group_sums(
     return GroupSums(
         groups=group_ids,
         classes=class_ids,
-        numerators=np.bincount(flat, weights=numerators, minlength=cells).reshape(shape),
-        denominators=np.bincount(flat, weights=denominators, minlength=cells).reshape(shape),
+        numerators=_sums(flat, numerators, cells).reshape(shape),
+        denominators=_sums(flat, denominators, cells).reshape(shape),
     )
 
 
@@ -80,7 +80,8 @@ def grouped_ratio(numerators: Array, denominators: Array) -> Array:
     ratios = np.divide(numerators, denominators, out=np.zeros_like(numerators), where=present)
     count = present.sum(axis=-1)
     empty: Array = np.full(count.shape, np.nan)
-    return np.divide(ratios.sum(axis=-1), count, out=empty, where=count > 0)
+    np.divide(ratios.sum(axis=-1), count, out=empty, where=count > 0)
+    return empty
 
 
 def bootstrap_ratios(
@@ -114,6 +115,10 @@ def resample_weights(generator: np.random.Generator, replicates: int, groups: in
     drawn += np.arange(replicates)[:, None] * groups
     counts = np.bincount(drawn.ravel(), minlength=replicates * groups)
     return counts.reshape(replicates, groups).astype(np.float64)
+
+
+def _sums(index: NDArray[np.int64], values: Array, size: int) -> Array:
+    return np.asarray(np.bincount(index, weights=values, minlength=size), dtype=np.float64)
 
 
 def percentile_interval(replicates: Array, *, level: float = 0.95) -> Interval:

@@ -53,9 +53,11 @@ def _vision(signature: Signature, width: int) -> "nn.Module":
         fc_norm=False,
     )
     tokens = (signature.height // PATCH) * (signature.width // PATCH)
-    module.head = nn.Sequential(nn.Flatten(), nn.Linear(tokens * width, signature.classes))
+    head = nn.Sequential(nn.Flatten(), nn.Linear(tokens * width, signature.classes))
+    module.set_submodule("head", head)
+    positions = module.get_parameter("pos_embed")
     with torch.no_grad():
-        module.pos_embed.copy_(sine_cosine(tokens, width, module.pos_embed.device))
+        positions.copy_(sine_cosine(tokens, width, positions.device))
     return module
 
 

@@ -1,0 +1,89 @@
+"""What a searcher asks of a language model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple, Protocol, TypedDict
+
+from harness.llm.transcript import Transcript
+
+
+class Message(TypedDict):
+    """One turn: `system`, `user` or `assistant`, and its text."""
+
+    role: str
+    content: str
+
+
+class Usage(NamedTuple):
+    """Tokens of one exchange, or of many; reasoning tokens are part of the completion."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    def plus(self, other: "Usage") -> "Usage":
+        """Returns the sum."""
+        return Usage(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """One answer.
+
+    Attributes:
+        text: what the model wrote; empty when it refused or failed.
+        finish_reason: `stop`, `length`, `refusal`, or `error: ...` after the last retry.
+        model: model id that the server reported.
+        usage: tokens.
+    """
+
+    text: str
+    finish_reason: str
+    model: str
+    usage: Usage
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the reply as the transcript keeps it."""
+        return asdict(self) | {"usage": list(self.usage)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Reply":
+        """Returns the reply that `to_json` gave."""
+        return cls(**{**value, "usage": Usage(*value["usage"])})
+
+
+class Ratings(NamedTuple):
+    """Log-probabilities of letters, and the tokens that reading the prompt and rating them took."""
+
+    logs: list[float]
+    usage: Usage
+
+
+class Client(Protocol):
+    """A language model.
+
+    Attributes:
+        name: shown beside the row.
+        kind: `endpoint` chats; `embedded` is a small stand-in that rates letters.
+        transcript: answers before the model does.
+    """
+
+    name: str
+    kind: Literal["endpoint", "embedded"]
+    transcript: Transcript
+
+    def chat(
+        self, messages: Sequence[Message], *, temperature: float, schema: Mapping[str, Any] | None = None
+    ) -> Reply:
+        """Returns the answer to a conversation; with a schema, JSON where the model can."""
+        ...
+
+    def letters(self, prompt: str, letters: Sequence[str], *, cold: bool) -> Ratings:
+        """Returns the log-probability of each letter as the next token after `prompt`.
+
+        Args:
+            prompt: text so far.
+            letters: capital letters; each is one token with its leading space.
+            cold: forget cached text first, so that the same calls give the same numbers.
+        """
+        ...

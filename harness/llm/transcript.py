@@ -1,0 +1,79 @@
+"""Append-only transcripts: what was answered once is not asked again, and a search replays with no model."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.records import canonical_json
+
+
+class Transcript:
+    """Exchanges in the order in which a search makes them, one JSON line each.
+
+    A line that a kill cut short is dropped. A request that differs from the kept one ends the replay; in a
+    run that may ask the model, what is kept from there on is forgotten and asked again.
+    """
+
+    def __init__(self, path: Path, *, replay: bool = False) -> None:
+        self.path = path
+        self.replay = replay
+        self.position = 0
+        self.kept: list[dict[str, Any]] = []
+        if path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+                if not line.endswith("\n"):
+                    break
+                self.kept.append(json.loads(line))
+
+    def answer(self, request: Mapping[str, Any], ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Returns the kept reply to `request`, or asks and keeps it.
+
+        Raises:
+            HarnessError: a replay lacks this request.
+        """
+        plain = json.loads(canonical_json(request))
+        if self.position < len(self.kept):
+            entry = self.kept[self.position]
+            if entry["request"] == plain:
+                self.position += 1
+                reply: dict[str, Any] = entry["reply"]
+                return reply
+        if self.replay:
+            raise HarnessError(
+                f"The transcript {self.path} lacks request {self.position + 1}: {self._difference(plain)}"
+            )
+        reply = ask()
+        del self.kept[self.position :]
+        self.kept.append({"request": plain, "reply": json.loads(canonical_json(reply))})
+        self.position += 1
+        self._write()
+        return reply
+
+    def _difference(self, request: Mapping[str, Any]) -> str:
+        if self.position >= len(self.kept):
+            return "it ends before it."
+        old = self.kept[self.position]["request"]
+        for key in sorted({*old, *request}):
+            if old.get(key) != request.get(key):
+                return f"{key!r} was {str(old.get(key))[:200]!r} and is {str(request.get(key))[:200]!r}."
+        return "it differs."
+
+    def _write(self) -> None:
+        """Appends the last exchange; where the file holds other lines, writes it anew first."""
+        lines = [canonical_json(entry) + "\n" for entry in self.kept]
+        before = "".join(lines[:-1]).encode()
+        try:
+            if not self.path.exists() or self.path.read_bytes() != before:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self.path.write_bytes(before)
+            with self.path.open("ab") as file:
+                file.write(lines[-1].encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise HarnessError(
+                f"Cannot write {self.path}: {error.strerror}; free space and run again."
+            ) from error

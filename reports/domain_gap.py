@@ -1,0 +1,78 @@
+"""In-domain against held-out scores: what each row loses when the domain changes."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from harness.board import Board, Run, TaskBoard
+from harness.board.wording import metric_name, show
+from harness.report import RULE, Block, Figure, Section, draw, palette
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def render(run: Run, board: Board) -> Block:
+    """Returns one dumbbell plot per task."""
+    figures = [_figure(task) for task in board.tasks if any(row.gap for row in task.rows)]
+    paragraphs = () if figures else ("No row has all of its scores yet.",)
+    return Block(paragraphs=paragraphs, figures=tuple(figures))
+
+
+def _figure(task: TaskBoard) -> Figure:
+    rows = [row for row in task.rows if row.held_out and row.in_domain]
+    scale = 1 if task.metric == "bits_per_byte" else 100
+    points = [
+        (scale * row.in_domain.value, scale * row.held_out.value)
+        for row in rows
+        if row.in_domain and row.held_out
+    ]
+
+    def paint(axes: Sequence["Axes"]) -> None:
+        axis = axes[0]
+        blue, orange = palette(2)
+        for index, (inside, outside) in enumerate(points):
+            axis.plot([inside, outside], [index, index], color=RULE, linewidth=4, zorder=1)
+        heights = range(len(points))
+        axis.plot([x for x, _ in points], heights, "o", color=blue, markersize=8, label="source domains")
+        axis.plot([x for _, x in points], heights, "D", color=orange, markersize=7, label="held-out domains")
+        axis.set_yticks(heights, [row.name for row in rows])
+        axis.set_ylim(len(rows) - 0.4, -0.9)
+        axis.set_xlabel(metric_name(task.metric))
+        axis.set_title(task.task)
+        axis.grid(axis="x")
+        axis.tick_params(left=False)
+        axis.spines["left"].set_visible(False)
+        axis.legend(loc="upper right", ncols=2, bbox_to_anchor=(1, 1.16), borderaxespad=0)
+
+    losses = sorted((row.gap.value, row.name) for row in rows if row.gap)
+    least, most = (
+        f"{name} ({show(task.metric, value, signed=True, unit=True)})"
+        for value, name in (losses[0], losses[-1])
+    )
+    alt = (
+        f"{task.task}: test score on sources and on held-out domains. The loss is smallest for {least} and "
+        f"largest for {most}."
+    )
+    data = [
+        {
+            "method": row.method,
+            "space": row.space,
+            "in_domain": row.in_domain.value,
+            "held_out": row.held_out.value,
+            "gap": row.gap.value,
+            "gap_low": row.gap.low,
+            "gap_high": row.gap.high,
+        }
+        for row in rows
+        if row.in_domain and row.held_out and row.gap
+    ]
+    name = f"domain-gap-{task.task}"
+    return draw(paint, name=name, alt=alt, data=data, size=(9.0, 1.3 + 0.36 * len(rows)))
+
+
+SECTION = Section(
+    title="In domain against held out",
+    order=50,
+    summary="The distance is what a row loses when the domain changes; its interval stands in the board.",
+    render=render,
+)

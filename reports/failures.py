@@ -1,0 +1,52 @@
+"""Everything that failed, was skipped or has not run, with its reason."""
+
+from harness.board import Board, PlannedUnit, Run, Table
+from harness.report import Block, Section
+
+
+def render(run: Run, board: Board) -> Block:
+    """Returns a table of failures and the number of units by state."""
+    units = [
+        unit for kind in ("prepare", "supernet", "search", "final", "score") for unit in run.planned(kind)
+    ]
+    rows, skipped, missing = [], 0, 0
+    for unit in units:
+        record = run.records.get(unit.hash)
+        if record is None:
+            missing += 1
+        elif record.status != "ok":
+            skipped += record.status == "skipped"
+            reason = record.reason or "no reason was recorded"
+            rows.append((record.status, unit.kind, _about(unit), reason))
+    counts = (
+        f"{len(units):,} units: {len(units) - len(rows) - missing:,} done, {len(rows) - skipped:,} failed, "
+        f"{skipped:,} skipped because something they need failed, {missing:,} not run yet."
+    )
+    if not rows:
+        return Block(paragraphs=(counts,))
+    table = Table(
+        caption="Units without a result; the same command tries them again",
+        columns=("Status", "Kind", "Unit", "Reason"),
+        rows=tuple(sorted(rows, key=lambda row: row[0])),
+        labels=4,
+        heading=2,
+    )
+    return Block(paragraphs=(counts,), tables=(table,))
+
+
+def _about(unit: PlannedUnit) -> str:
+    keys = ("task", "domain", "method", "searcher", "space", "seed", "select_seed", "report_seed")
+    words = [
+        f"{key.replace('_', ' ')} {unit.spec[key]}" if "seed" in key else str(unit.spec[key])
+        for key in keys
+        if unit.spec.get(key) is not None
+    ]
+    return ", ".join(words)
+
+
+SECTION = Section(
+    title="Failures",
+    order=100,
+    summary="What has no result, and why; a missing score is never a zero.",
+    render=render,
+)

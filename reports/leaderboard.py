@@ -1,0 +1,83 @@
+"""The ranked board of every task, as tables and as intervals."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from harness.board import Board, Run, TaskBoard, main_table
+from harness.board.wording import metric_name, show
+from harness.report import INK, MARKERS, SOFT, Block, Figure, Section, draw, palette
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def render(run: Run, board: Board) -> Block:
+    """Returns one table and one interval plot per task."""
+    figures = [_figure(task) for task in board.tasks if any(row.held_out for row in task.rows)]
+    return Block(figures=tuple(figures), tables=tuple(main_table(board, task) for task in board.tasks))
+
+
+def _figure(task: TaskBoard) -> Figure:
+    rows = [row for row in task.rows if row.held_out]
+    scale = 1 if task.metric == "bits_per_byte" else 100
+
+    def paint(axes: Sequence["Axes"]) -> None:
+        axis = axes[0]
+        colours = palette(10)
+        for index, row in enumerate(rows):
+            if row.held_out is None:
+                continue
+            value, low, high = (scale * number for number in row.held_out)
+            colour = SOFT if row.rank is None else colours[index % 10]
+            axis.plot([low, high], [index, index], color=colour, linewidth=3, alpha=0.55)
+            axis.plot([value], [index], MARKERS[index % 10], color=colour, markersize=8)
+        chance = scale * task.chance
+        shown = [scale * number for row in rows if row.held_out for number in row.held_out]
+        if min(shown) - chance < 0.5 * (max(shown) - min(shown) + 1e-9) and chance <= max(shown):
+            axis.axvline(chance, color=SOFT, linestyle=":", linewidth=1)
+            axis.annotate("chance", (chance, -0.75), color=SOFT, fontsize=9, ha="left", va="bottom")
+        axis.set_yticks(range(len(rows)), [row.name for row in rows])
+        axis.set_ylim(len(rows) - 0.4, -0.9)
+        axis.set_xlabel(f"held-out {metric_name(task.metric)}")
+        axis.set_title(task.task, color=INK)
+        axis.grid(axis="x")
+        axis.tick_params(left=False)
+        axis.spines["left"].set_visible(False)
+
+    data = [
+        {"method": row.method, "space": row.space, "held_out": est.value, "low": est.low, "high": est.high}
+        for row in rows
+        if (est := row.held_out)
+    ]
+    return draw(
+        paint,
+        name=f"leaderboard-{task.task}",
+        alt=_finding(task),
+        data=data,
+        size=(9.0, 1.2 + 0.36 * len(rows)),
+    )
+
+
+def _finding(task: TaskBoard) -> str:
+    ranked = [row for row in task.rows if row.rank is not None and row.held_out]
+    start = f"{task.task}: means over held-out domains with 95 % intervals. "
+    if not ranked or ranked[0].held_out is None:
+        return start + "No row is complete enough to be ranked."
+    first = ranked[0]
+    value = show(task.metric, ranked[0].held_out.value, unit=True)
+    unbeaten = [row.name for row in ranked if row.unbeaten]
+    if first.unbeaten and len(unbeaten) == 1:
+        end = "and some ranked rows are significantly worse; no other row shares its place."
+    elif unbeaten:
+        end = f"but no significant difference parts the {len(unbeaten)} best rows."
+    else:
+        end = "but no difference between ranked rows is significant."
+    return f"{start}{first.name} comes first with {value}, {end}"
+
+
+SECTION = Section(
+    title="Leaderboard",
+    order=30,
+    summary="Ranked by the mean over held-out domains; only rows with every score are ranked.",
+    render=render,
+)

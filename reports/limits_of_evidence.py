@@ -1,0 +1,47 @@
+"""What this run cannot show, with the size of effect that it could have seen."""
+
+from harness.board import Board, Run, TaskBoard
+from harness.board.wording import show
+from harness.report import Block, Section
+from harness.stats.pairs import minimum_detectable_effect
+
+
+def render(run: Run, board: Board) -> Block:
+    """Returns the limits that hold for this run."""
+    seeds = len(run.suite["seeds"])
+    paragraphs = [
+        "Intervals resample the groups of each test split (documents, font families, writers) and hold the "
+        f"domains and the {seeds} seeds fixed. They say what other samples of these domains would give, and "
+        "neither what other domains would nor what other seeds would.",
+        *(text for task in board.tasks for text in _task(board, task)),
+        "Many rows were compared. Only the claim was fixed in advance; whatever else looks good here "
+        "should be tested in a run of its own.",
+    ]
+    if run.limit is not None:
+        paragraphs.append(f"The run was limited to {run.limit:,} samples of each split.")
+    return Block(paragraphs=tuple(paragraphs))
+
+
+def _task(board: Board, task: TaskBoard) -> list[str]:
+    texts = []
+    row = task.row(*board.claim) if board.claim else None
+    if row is not None and row.difference is not None:
+        effect = minimum_detectable_effect(row.difference.standard_error)
+        seeds = [show(task.metric, value, signed=True) for value in row.difference.by_seed]
+        size = show(task.metric, effect, signed=True, unit=True).lstrip("+")
+        texts.append(
+            f"{task.task}: a true difference to {board.reference} of {size} would be found four times in five; "
+            f"smaller ones mostly stay hidden. Single pairs of seed roles gave {', '.join(seeds)}, a spread "
+            "that the interval does not hold."
+        )
+    few = [note for note in task.notes if "too narrow" in note]
+    texts += [f"{task.task}: {note}" for note in few]
+    return texts
+
+
+SECTION = Section(
+    title="Limits of the evidence",
+    order=130,
+    summary="What the numbers above do not say.",
+    render=render,
+)

@@ -1,0 +1,75 @@
+"""Differences to the reference row on the same resamples of the same groups."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from harness.board import Board, Run, TaskBoard, difference_table
+from harness.report import MARKERS, SOFT, Block, Figure, Section, draw, palette
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def render(run: Run, board: Board) -> Block:
+    """Returns a forest plot and a table per task."""
+    figures = [_figure(board, task) for task in board.tasks if any(row.difference for row in task.rows)]
+    return Block(
+        paragraphs=(
+            "Rows are scored on the same samples, so a difference is surer than two separate intervals "
+            "suggest. p-values here are not corrected; the bold of the board is, and only the claim was fixed "
+            "in advance.",
+        ),
+        figures=tuple(figures),
+        tables=tuple(difference_table(board, task) for task in board.tasks),
+    )
+
+
+def _figure(board: Board, task: TaskBoard) -> Figure:
+    rows = [row for row in task.rows if row.difference and not row.is_floor]
+    is_bits = task.metric == "bits_per_byte"
+    scale = 1 if is_bits else 100
+
+    def paint(axes: Sequence["Axes"]) -> None:
+        axis = axes[0]
+        colours = palette(10)
+        axis.axvline(0, color=SOFT, linewidth=1)
+        for index, row in enumerate(rows):
+            if row.difference is None:
+                continue
+            value, low, high = (scale * number for number in row.difference[:3])
+            claimed = (row.method, row.space) == board.claim
+            axis.plot([low, high], [index, index], color=colours[index % 10], linewidth=3, alpha=0.55)
+            axis.plot([value], [index], MARKERS[index % 10], color=colours[index % 10], markersize=8)
+            if claimed:
+                axis.annotate("  the claim", (high, index), va="center", color=SOFT, fontsize=9)
+        axis.set_yticks(range(len(rows)), [row.name for row in rows])
+        axis.set_ylim(len(rows) - 0.4, -0.6)
+        axis.margins(x=0.12)
+        unit = "bits per byte; left of 0 is better" if is_bits else "points; right of 0 is better"
+        axis.set_xlabel(f"minus {board.reference}, {unit}")
+        axis.set_title(task.task)
+        axis.grid(axis="x")
+        axis.tick_params(left=False)
+        axis.spines["left"].set_visible(False)
+
+    clear = [row for row in rows if row.difference and not row.difference.low <= 0 <= row.difference.high]
+    alt = (
+        f"{task.task}: paired differences to {board.reference} on held-out domains with 95 % intervals. "
+        f"{len(clear)} of {len(rows)} intervals exclude 0, before any correction for their number. "
+        "The floor is left out of the plot and stands in the table."
+    )
+    data = [
+        {"method": row.method, "space": row.space, "difference": one.value, "low": one.low, "high": one.high}
+        for row in rows
+        if (one := row.difference)
+    ]
+    name = f"paired-differences-{task.task}"
+    return draw(paint, name=name, alt=alt, data=data, size=(9.0, 1.2 + 0.36 * len(rows)))
+
+
+SECTION = Section(
+    title="Paired differences",
+    order=60,
+    summary="Every row minus the reference, on the same resamples.",
+    render=render,
+)

@@ -1,0 +1,48 @@
+"""What was compared and how the models were selected."""
+
+from typing import Any
+
+from harness.board import Board, Run, Table
+from harness.report import Block, Section
+
+
+def render(run: Run, board: Board) -> Block:
+    """Returns the rules of the comparison and a table of tasks."""
+    search: dict[str, Any] = run.suite["search"]
+    seeds = ", ".join(str(seed) for seed in run.suite["seeds"])
+    paragraphs = [
+        "Selection: training-domain validation. Search, learning rates and every other choice see only the "
+        "train and validation splits of source domains; held-out domains are read once, by the final score.",
+        f"Roles of seeds are crossed over seeds {seeds}: a search on one seed selects the architecture, "
+        "a training from scratch on another reports it, and the reverse; numbers are means over the roles.",
+        f"Budget: every search, that of the {board.reference} row included, evaluates "
+        f"{search['evaluations']:,} new, legal architectures with the same evaluator.",
+    ]
+    tolerance = search.get("parameter_tolerance")
+    if tolerance is not None:
+        paragraphs.append(
+            f"Size: every candidate is within {100 * tolerance:g} % of the default architecture's parameters."
+        )
+    if board.claim is not None:
+        paragraphs.append(
+            f"Claim fixed in the suite: {board.claim[0]} in {board.claim[1]} against {board.reference}."
+        )
+    rows = [
+        (task.task, task.metric.replace("_", " "), ", ".join(task.sources), ", ".join(task.held_out))
+        for task in board.tasks
+    ]
+    table = Table(
+        caption="Tasks: a model is trained on the sources and must hold up on the held-out domains",
+        columns=("Task", "Metric", "Sources", "Held out"),
+        rows=tuple(rows),
+        labels=4,
+    )
+    return Block(paragraphs=tuple(paragraphs), tables=(table,))
+
+
+SECTION = Section(
+    title="What was compared, and how it was selected",
+    order=20,
+    summary="The rules that were the same for every row.",
+    render=render,
+)

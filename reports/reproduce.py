@@ -1,0 +1,65 @@
+"""The command that makes this run again, and what its bytes depend on."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from harness.board import Board, Run, Table
+from harness.report import Block, Section
+
+
+def render(run: Run, board: Board) -> Block:
+    """Returns the command, the found architectures and the versions."""
+    versions: dict[str, set[str]] = {}
+    for record in run.records.values():
+        for name, value in _flat(record.provenance).items():
+            versions.setdefault(name, set()).add(value)
+    table = Table(
+        caption="What the records depend on",
+        columns=("Name", "Value"),
+        rows=tuple((name, ", ".join(sorted(versions[name]))) for name in sorted(versions)),
+        labels=2,
+    )
+    found = []
+    for task in board.tasks:
+        for row in task.rows:
+            for final in run.planned("final", task=task.task, method=row.method, space=row.space):
+                result = run.result(final)
+                if result is not None and result["architecture"] is not None:
+                    seed = str(final.spec["select_seed"])
+                    found.append(
+                        (task.task, row.name, seed, json.dumps(result["architecture"], sort_keys=True))
+                    )
+    architectures = Table(
+        caption="The architectures that were selected",
+        columns=("Task", "Row", "Selected on seed", "Architecture"),
+        rows=tuple(found),
+        labels=4,
+        heading=1,
+    )
+    return Block(
+        paragraphs=(
+            "The same suite, data and kind of machine give the same records, byte for byte; seconds are kept "
+            "apart. The command also continues an interrupted run.",
+        ),
+        tables=tuple(one for one in (architectures, table) if one.rows),
+        code=(run.command,),
+    )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key} ")
+        else:
+            flat[f"{prefix}{key}"] = str(value)
+    return flat
+
+
+SECTION = Section(
+    title="Reproduce",
+    order=120,
+    summary="The command, the architectures that were found, and the versions behind the records.",
+    render=render,
+)

@@ -1,0 +1,157 @@
+"""How good the best architecture so far was after each evaluation of a search."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from harness.board import Board, Run, Table, TaskBoard
+from harness.board.wording import MISSING, show_counts
+from harness.report import MARKERS, Block, Figure, Section, draw, palette
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class Curve(NamedTuple):
+    """Best score so far by evaluation, of one search."""
+
+    name: str
+    seed: int
+    best: tuple[float | None, ...]
+    result: Mapping[str, Any]
+
+
+def render(run: Run, board: Board) -> Block:
+    """Returns one plot and one table per task."""
+    figures, tables = [], []
+    for task in board.tasks:
+        curves = _curves(run, task)
+        if curves:
+            figures.append(_figure(task, curves))
+            tables.append(_table(task, curves))
+    paragraphs = (
+        "The score is the search's own: source validation of a slice of the supernet. It ranks candidates "
+        "and is no estimate of what they reach when trained alone. The last column is Spearman's correlation "
+        "of score and parameters within a search: near 1 it says that the search mostly found size.",
+    )
+    return Block(paragraphs=paragraphs, figures=tuple(figures), tables=tuple(tables))
+
+
+def _curves(run: Run, task: TaskBoard) -> list[Curve]:
+    curves = []
+    for row in task.rows:
+        for final in run.planned("final", task=task.task, method=row.method, space=row.space):
+            search = run.needed(final, "search")
+            result = run.result(search)
+            if search is None or result is None:
+                continue
+            best: float | None = None
+            values = []
+            for entry in result["history"]:
+                score = entry["score"]
+                if score is not None and (best is None or score > best):
+                    best = score
+                values.append(best)
+            curves.append(Curve(row.name, search.spec["seed"], tuple(values), result))
+    return curves
+
+
+def _figure(task: TaskBoard, curves: Sequence[Curve]) -> Figure:
+    names = list(dict.fromkeys(curve.name for curve in curves))
+
+    def paint(axes: Sequence["Axes"]) -> None:
+        axis = axes[0]
+        for index, (name, colour) in enumerate(zip(names, palette(max(10, len(names))), strict=False)):
+            mine = [curve.best for curve in curves if curve.name == name]
+            for best in mine:
+                at, values = _known(best)
+                axis.plot(at, values, color=colour, linewidth=1, alpha=0.35, drawstyle="steps-post")
+            at, values = _known(_mean(mine))
+            axis.plot(
+                at,
+                values,
+                color=colour,
+                linewidth=2,
+                drawstyle="steps-post",
+                marker=MARKERS[index % len(MARKERS)],
+                markevery=(min(index, len(at) - 1), max(1, len(at) // 6)) if at else None,
+                markersize=6,
+                label=name,
+            )
+        axis.set_xlabel("evaluations")
+        axis.set_ylabel("best score so far")
+        axis.set_title(task.task)
+        axis.grid(axis="y")
+        axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
+
+    last = {
+        name: sum(curve.result["score"] for curve in curves if curve.name == name)
+        / sum(curve.name == name for curve in curves)
+        for name in names
+    }
+    top = max(last, key=lambda name: last[name])
+    alt = (
+        f"{task.task}: best source-validation score so far against evaluations, thin lines for each seed and "
+        f"a thick one for their mean, higher is better. The highest mean at the end is {last[top]:.4f}, by "
+        f"{top}."
+    )
+    data = [
+        {"row": curve.name, "seed": curve.seed, "evaluation": at, "best_so_far": value}
+        for curve in curves
+        for at, value in enumerate(curve.best, start=1)
+    ]
+    return draw(paint, name=f"search-curves-{task.task}", alt=alt, data=data, size=(9.0, 3.6))
+
+
+def _mean(curves: Sequence[Sequence[float | None]]) -> list[float | None]:
+    """Returns the mean curve, None before every search has a score, as long as the shortest."""
+    means: list[float | None] = []
+    for column in zip(*curves, strict=False):
+        known = [value for value in column if value is not None]
+        means.append(sum(known) / len(known) if len(known) == len(column) else None)
+    return means
+
+
+def _known(curve: Sequence[float | None]) -> tuple[list[int], list[float]]:
+    pairs = [(at, value) for at, value in enumerate(curve, start=1) if value is not None]
+    return [at for at, _ in pairs], [value for _, value in pairs]
+
+
+def _table(task: TaskBoard, curves: Sequence[Curve]) -> Table:
+    rows = []
+    for curve in curves:
+        correlation = curve.result["rank_by_parameters"]
+        failed = sum(entry["score"] is None for entry in curve.result["history"])
+        rows.append(
+            (
+                curve.name,
+                str(curve.seed),
+                f"{curve.result['evaluations']:,}",
+                str(failed),
+                curve.result["stopped"],
+                f"{curve.result['score']:.4f}".replace("-", "−"),
+                show_counts([curve.result["parameters"]]),
+                MISSING if correlation is None else f"{correlation:.2f}".replace("-", "−"),
+            )
+        )
+    return Table(
+        caption=f"{task.task}: every search",
+        columns=(
+            "Row",
+            "Seed",
+            "Evaluations",
+            "Failed",
+            "Stopped by",
+            "Best score",
+            "Its parameters",
+            "Score by size",
+        ),
+        rows=tuple(rows),
+    )
+
+
+SECTION = Section(
+    title="Search efficiency",
+    order=70,
+    summary="The best architecture so far against the evaluations that were spent.",
+    render=render,
+)

@@ -1,0 +1,27 @@
+"""What the run says of the claim that its suite fixed in advance."""
+
+from harness.board import Board, Run, task_verdict
+from harness.board.verdict import overall
+from harness.report import Block, Section
+
+
+def render(run: Run, board: Board) -> Block:
+    """Returns the sentence over all tasks in large type and one sentence per task."""
+    verdicts = [task_verdict(board, task) for task in board.tasks]
+    limited: tuple[str, ...] = ()
+    if run.limit is not None:
+        limited = (
+            f"Only {run.limit:,} samples of each split were used, so this is a trial of the machinery.",
+        )
+    return Block(
+        lead=overall(board, verdicts),
+        paragraphs=(*(one.sentence for one in verdicts), *limited),
+    )
+
+
+SECTION = Section(
+    title="Verdict",
+    order=10,
+    summary="Made from the paired interval of one comparison that the suite fixed before any result.",
+    render=render,
+)
