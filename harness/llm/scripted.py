@@ -1,7 +1,6 @@
 """A language model that needs none: it answers by a fixed rule, for checks and tests."""
 
 import hashlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -20,9 +19,7 @@ class ScriptedClient:
         self.kind: Literal["endpoint", "embedded"] = "endpoint" if replies else "embedded"
         self.calls = 0
         self._replies = list(replies)
-        self._folder = tempfile.TemporaryDirectory() if transcript is None else None
-        path = transcript or Path(self._folder.name if self._folder else "") / "transcript.jsonl"
-        self.transcript = Transcript(path, replay=replay)
+        self.transcript = Transcript(transcript, replay=replay)
 
     def chat(
         self, messages: Sequence[Message], *, temperature: float, schema: Mapping[str, Any] | None = None

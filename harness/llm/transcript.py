@@ -17,12 +17,13 @@ class Transcript:
     run that may ask the model, what is kept from there on is forgotten and asked again.
     """
 
-    def __init__(self, path: Path, *, replay: bool = False) -> None:
+    def __init__(self, path: Path | None, *, replay: bool = False) -> None:
+        """Reads what `path` holds; None keeps the exchanges in memory alone."""
         self.path = path
         self.replay = replay
         self.position = 0
         self.kept: list[dict[str, Any]] = []
-        if path.exists():
+        if path is not None and path.exists():
             for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
                 if not line.endswith("\n"):
                     break
@@ -58,11 +59,13 @@ class Transcript:
         old = self.kept[self.position]["request"]
         for key in sorted({*old, *request}):
             if old.get(key) != request.get(key):
-                return f"{key!r} was {str(old.get(key))[:200]!r} and is {str(request.get(key))[:200]!r}."
+                return _first_difference(key, old.get(key), request.get(key))
         return "it differs."
 
     def _write(self) -> None:
         """Appends the last exchange; where the file holds other lines, writes it anew first."""
+        if self.path is None:
+            return
         lines = [canonical_json(entry) + "\n" for entry in self.kept]
         before = "".join(lines[:-1]).encode()
         try:
@@ -77,3 +80,17 @@ class Transcript:
             raise HarnessError(
                 f"Cannot write {self.path}: {error.strerror}; free space and run again."
             ) from error
+
+
+def _first_difference(place: str, old: Any, new: Any) -> str:
+    """Returns where two JSON values part, with the text around it."""
+    if isinstance(old, list) and isinstance(new, list):
+        for index, (one, other) in enumerate(zip(old, new, strict=False)):
+            if one != other:
+                return _first_difference(f"{place}[{index}]", one, other)
+        return f"{place} had {len(old)} items and has {len(new)}."
+    before, after = (value if isinstance(value, str) else canonical_json(value) for value in (old, new))
+    pairs = zip(before, after, strict=False)
+    start = next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(before), len(after)))
+    part = slice(max(0, start - 40), start + 80)
+    return f"{place} was ...{before[part]!r}... and is ...{after[part]!r}..."

@@ -79,11 +79,12 @@ class Coordinator:
             proposed = self.team.propose(self.history, self.last, wanted, tally)
             self.last = []
             batch = self._new(proposed, tally)
-            tally["beyond budget"] += len(batch[count:])
-            tally["evaluated"] += len(batch[:count])
+            size = min(wanted, count)
+            tally["beyond budget or batch"] += len(batch[size:])
+            tally["evaluated"] += len(batch[:size])
             if batch:
-                self.visited.update(batch[:count])
-                return batch[:count]
+                self.visited.update(batch[:size])
+                return batch[:size]
             if tally["exhausted"]:
                 break
         return []
