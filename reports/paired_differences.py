@@ -16,8 +16,8 @@ def render(run: Run, board: Board) -> Block:
     return Block(
         paragraphs=(
             "Rows are scored on the same samples, so a difference is surer than two separate intervals "
-            "suggest. p-values here are not corrected; the bold of the board is, and only the claim was fixed "
-            "in advance.",
+            "suggest. p-values here are not corrected; the bold of the board is, and only the claim was "
+            "fixed in advance.",
         ),
         figures=tuple(figures),
         tables=tuple(difference_table(board, task) for task in board.tasks),

@@ -75,7 +75,7 @@ class Folder:
             needs = [self.unit("search", spec | {"evaluations": 8}, needs, self.search(method, select))]
         spec = {"task": task["name"], "method": method, "space": space}
         spec |= {"select_seed": select, "report_seed": report}
-        final = {"architecture": {"mixers": ["<script>alert(1)</script>"]} if space else None}
+        final: dict[str, Any] = {"architecture": {"mixers": ["<script>alert(1)</script>"]} if space else None}
         final |= {"parameters": 400_000 + 100 * select, "macs": 2_000_000, "learning_rate": 0.003}
         final |= {"validation": 0.8, "steps": 300, "rates": {"0.003": 0.8}}
         needs = [self.unit("final", spec, needs, final)]
@@ -137,10 +137,16 @@ class Folder:
         return pd.DataFrame({**columns, "numerator": right, "denominator": np.ones(300)})
 
     def write(self, **changes: Any) -> Path:
-        suite = {"seeds": [0, 1], "reference": "tuned", "tasks": TASKS}
+        suite: dict[str, Any] = {"seeds": [0, 1], "reference": "tuned", "tasks": TASKS}
         suite |= {"claim": {"method": "collm_nas", "space": DIVERSE}}
         suite |= {"search": {"evaluations": 8, "parameter_tolerance": 0.05}}
-        plan = {"schema": 1, "name": "toy", "title": "Toy <b>suite</b>", "suite": suite, "limit": None}
+        plan: dict[str, Any] = {
+            "schema": 1,
+            "name": "toy",
+            "title": "Toy <b>suite</b>",
+            "suite": suite,
+            "limit": None,
+        }
         plan |= {"command": "harness eval toy", "units": self.units} | changes
         (self.path / "plan.json").write_text(json.dumps(plan))
         return self.path
