@@ -1,4 +1,4 @@
-"""The catalog finds entries by file name, in the package and in folders of the user. Truth: the files themselves."""
+"""The catalog finds entries by file name, here and in folders of the user. Truth: the files themselves."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ def test_an_entry_that_does_not_import_says_why(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks" / "broken_task.py").write_text("import nowhere_at_all\n")
     monkeypatch.setenv("HARNESS_CATALOG", str(tmp_path))
-    with pytest.raises(HarnessError, match="broken_task.*nowhere_at_all"):
+    with pytest.raises(HarnessError, match=r"broken_task.*nowhere_at_all"):
         catalog.load("task", "broken_task")
 
 

@@ -93,9 +93,7 @@ def test_many_may_fetch_one_file_at_once(tmp_path: Path, monkeypatch: pytest.Mon
     use_client(monkeypatch, WRITES)
     found: list[bytes] = []
     threads = [
-        threading.Thread(
-            target=lambda: found.append(fetch(archive(), tmp_path, offline=False).read_bytes())
-        )
+        threading.Thread(target=lambda: found.append(fetch(archive(), tmp_path, offline=False).read_bytes()))
         for _ in range(4)
     ]
     for thread in threads:

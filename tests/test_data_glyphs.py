@@ -98,7 +98,9 @@ def test_a_document_inside_a_longer_one_is_left_out() -> None:
 
 
 def test_addresses_and_case_do_not_make_a_document_new() -> None:
-    assert shingles(b"Ten foods to beat bloat: http://a.b/c1") == shingles(b"ten foods to beat BLOAT http://a.b/d")
+    assert shingles(b"Ten foods to beat bloat: http://a.b/c1") == shingles(
+        b"ten foods to beat BLOAT http://a.b/d"
+    )
 
 
 def test_a_coarse_picture_ignores_noise_and_sees_shapes() -> None:

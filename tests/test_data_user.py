@@ -135,9 +135,7 @@ def test_csv_may_name_the_split(tmp_path: Path) -> None:
         ("text\nx\n", Columns(label="kind", group="who"), "row 1 has no kind and no who"),
     ],
 )
-def test_wrong_columns_and_labels_are_named(
-    tmp_path: Path, text: str, columns: Columns, words: str
-) -> None:
+def test_wrong_columns_and_labels_are_named(tmp_path: Path, text: str, columns: Columns, words: str) -> None:
     path = tmp_path / "rows.csv"
     path.write_text(text)
     with pytest.raises(DataUnavailableError, match=words):

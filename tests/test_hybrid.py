@@ -1,4 +1,4 @@
-"""The hybrid space counts, slices and reads back. Truth: the built modules, enumeration, and torch's counter."""
+"""The hybrid space counts, slices and reads back. Truth: built modules, enumeration and torch's counter."""
 
 import random
 
@@ -61,9 +61,7 @@ def test_gradients_reach_only_the_slice(signature: Signature) -> None:
         {"width": 32, "depth": 2, "mixers": ["convolution", "linear"], "mlp_ratio": [1.0, 1.5]}
     )
     supernet(inputs_of(signature), space.route(small)).square().sum().backward()
-    touched = {
-        name: weight.grad for name, weight in supernet.named_parameters() if weight.grad is not None
-    }
+    touched = {name: weight.grad for name, weight in supernet.named_parameters() if weight.grad is not None}
     mixers = {name.split(".")[1] + name.split(".")[3] for name in touched if ".mixers." in name}
     assert mixers == {"0convolution", "1linear"}
     assert not any(name.startswith(("layers.2", "layers.3")) for name in touched)

@@ -1,4 +1,4 @@
-"""CoLLM-NAS over scripted and served models. Truth: a policy that this file writes, and a real HTTP server."""
+"""CoLLM-NAS over scripted and served models. Truth: a policy written here, and a real HTTP server."""
 
 import json
 import threading
@@ -162,7 +162,7 @@ def test_a_replay_that_lacks_a_request_names_the_difference(tmp_path: Path) -> N
         searched(endpoint(url, tmp_path / "t.jsonl"))
     lines = (tmp_path / "t.jsonl").read_text().replace("broad first strategy", "bold first strategy")
     (tmp_path / "t.jsonl").write_text(lines)
-    with pytest.raises(HarnessError, match="lacks request 1: messages.1. was .*bold"):
+    with pytest.raises(HarnessError, match=r"lacks request 1: messages.1. was .*bold"):
         searched(endpoint("http://127.0.0.1:9/v1", tmp_path / "t.jsonl", replay=True))
 
 
@@ -189,7 +189,7 @@ def test_the_key_is_written_nowhere(tmp_path: Path) -> None:
 
 def test_an_endpoint_that_is_not_there_is_named_with_the_way_out() -> None:
     table = {"base_url": "http://127.0.0.1:9/v1", "model": "m", "timeout_seconds": 1.0, "max_tokens": 1}
-    with pytest.raises(EndpointError, match="http://127.0.0.1:9/v1.*embedded model"):
+    with pytest.raises(EndpointError, match=r"http://127.0.0.1:9/v1.*embedded model"):
         check_endpoint(table, KEY)
 
 

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,12 +39,12 @@ def result_bytes(run: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run") / "toy"
     done = harness("eval", "toy", "--out", str(out))
     assert done.returncode == 0, done.stderr
     assert "Report:" in done.stdout
-    yield out
+    return out
 
 
 def test_a_finished_run_says_so_and_runs_nothing(finished: Path) -> None:
@@ -120,7 +119,8 @@ def test_no_test_split_and_no_held_out_domain_is_read_before_scoring(
 def test_a_source_view_refuses_the_test_split(tmp_path: Path) -> None:
     from harness import catalog
 
-    view = SourceView("toy_patterns", catalog.load("task", "toy_patterns"), ("clean",), DataPlace(folder=tmp_path))
+    task = catalog.load("task", "toy_patterns")
+    view = SourceView("toy_patterns", task, ("clean",), DataPlace(folder=tmp_path))
     with pytest.raises(ValueError, match="train and validation"):
         view.splits("test")  # type: ignore[arg-type]
 
@@ -132,7 +132,7 @@ def test_two_runs_of_one_folder_at_once_are_refused(tmp_path: Path) -> None:
 
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     (tmp_path / "record.json").write_text("{")
-    with pytest.raises(HarnessError, match="record.json is damaged"):
+    with pytest.raises(HarnessError, match=r"record.json is damaged"):
         read_record(tmp_path / "record.json")
 
 

@@ -25,7 +25,8 @@ class ToySpace(SearchSpace):
         self.signature = Signature(kind="image", classes=2)
         self.window = window
         self.choices = tuple(
-            Choice(name=f"x[{index}]", options=tuple(range(options)), meaning="a number") for index in range(5)
+            Choice(name=f"x[{index}]", options=tuple(range(options)), meaning="a number")
+            for index in range(5)
         )
 
     def default(self) -> Architecture:

@@ -38,7 +38,10 @@ def test_a_wrong_suite_says_where(tmp_path: Path, text: str, message: str) -> No
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('spaces = ["hybrid:huge"]\n[claim]\nmethod="local_search"\nspace="hybrid:huge"', "preset named 'huge'"),
+        (
+            'spaces = ["hybrid:huge"]\n[claim]\nmethod = "local_search"\nspace = "hybrid:huge"',
+            "preset named 'huge'",
+        ),
         ('[[tasks]]\nname = "toy_patterns"\nheld_out = ["clean"]', "clean both as source and as held out"),
         ('[[tasks]]\nname = "toy_patterns"\nheld_out = ["roug"]', "did you mean rough"),
         ("[search.options.local_search]\nwarmth = 1", "has no option 'warmth'"),

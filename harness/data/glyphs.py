@@ -223,9 +223,7 @@ def _draw_rows(rows: Iterable[str], cell_font: bytes) -> "Image.Image":
     return picture
 
 
-def _distinct(
-    pictures: "list[Image.Image]", absent: "Image.Image | None"
-) -> "list[Image.Image] | None":
+def _distinct(pictures: "list[Image.Image]", absent: "Image.Image | None") -> "list[Image.Image] | None":
     import numpy as np
 
     if any(picture.getbbox() is None for picture in pictures):
