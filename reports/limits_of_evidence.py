@@ -31,7 +31,7 @@ def _task(board: Board, task: TaskBoard) -> list[str]:
         size = show(task.metric, effect, signed=True, unit=True).lstrip("+")
         texts.append(
             f"{task.task}: a true difference to {board.reference} of {size} would be found four times in "
-            f"five; smaller ones mostly stay hidden. Single pairs of seed roles gave {', '.join(seeds)}, a spread "
+            f"five; smaller ones mostly stay hidden. Pairs of seed roles gave {', '.join(seeds)}, a spread "
             "that the interval does not hold."
         )
     few = [note for note in task.notes if "too narrow" in note]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.errors import HarnessError
 from harness.nn.counts import FAMILIES, mixer_macs, mixer_parameters
+from harness.records import canonical_json
 from harness.space import Architecture, Choice, SearchSpace, SpaceFamily
 from harness.task import Signature
 
@@ -199,7 +200,7 @@ class HybridSpace(SearchSpace):
 
     def card(self) -> str:
         size = self.dimensions
-        example = self.to_json(self.default())
+        example = canonical_json(self.to_json(self.default()))
         window = f"Only {self.window[0]} to {self.window[1]} parameters are allowed.\n" if self.window else ""
         return (
             f"A network of {size.depths[0]} to {size.depths[-1]} layers over {self.tokens} tokens.\n"
