@@ -7,7 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from harness.board.rows import Board, Cell, Difference, Estimate, LanguageModelUse, Role, Row, TaskBoard
+from harness.board.rows import (
+    FEW_GROUPS,
+    Board,
+    Cell,
+    Difference,
+    Estimate,
+    LanguageModelUse,
+    Role,
+    Row,
+    TaskBoard,
+)
 from harness.board.run import PlannedUnit, Run
 from harness.errors import HarnessError
 from harness.seeds import generator
@@ -27,7 +37,6 @@ from harness.stats.ranks import rank_intervals, ranks
 from harness.task import Metric, higher_is_better
 
 REPLICATES = 4000
-FEW_GROUPS = 30
 
 
 def build_board(run: Run) -> Board:

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from harness.board.rows import Board, Row, TaskBoard
+from harness.board.rows import FEW_GROUPS, Board, Row, TaskBoard
 from harness.board.wording import show, show_difference
 from harness.task import higher_is_better
 
@@ -76,7 +76,7 @@ def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
         f"{task.task}: {claim} scores {mine} on held-out domains, {board.reference} {other}; the paired "
         f"difference is {show_difference(task.metric, row.difference)}: {words}."
     )
-    return TaskVerdict(outcome, sentence + _floor(task))
+    return TaskVerdict(outcome, sentence + _few_groups(task) + _fixed_above(task, row) + _floor(task))
 
 
 def _outcome(row: Row, task: TaskBoard) -> Outcome:
@@ -99,6 +99,33 @@ def _why_incomplete(row: Row | None, name: str) -> str | None:
     return None
 
 
+def _few_groups(task: TaskBoard) -> str:
+    """Says so when resampling groups cannot carry the interval."""
+    few = [
+        cell.domain
+        for cell in (task.rows[0].on("held_out") if task.rows else ())
+        if cell.groups is not None and cell.groups < FEW_GROUPS
+    ]
+    if not few:
+        return ""
+    return f" That interval is too narrow: fewer than {FEW_GROUPS} groups in {' and '.join(few)}."
+
+
+def _fixed_above(task: TaskBoard, row: Row) -> str:
+    """Says so when a fixed architecture, which no search chose, scores above the claimed row."""
+    sign = 1 if higher_is_better(task.metric) else -1
+    assert row.held_out is not None
+    at = sign * row.held_out.value
+    above = [
+        f"{one.name} ({show(task.metric, one.held_out.value, unit=True)})"
+        for one in task.rows
+        if one.rank is not None and one.space is None and one.held_out and sign * one.held_out.value > at
+    ]
+    if not above:
+        return ""
+    return f" The fixed architecture {' and '.join(above)}, which nothing searched for, is above it."
+
+
 def _floor(task: TaskBoard) -> str:
     """Says so when rows that learn are below the one that does not."""
     floor = next((row for row in task.rows if row.is_floor and row.held_out), None)
@@ -110,7 +137,9 @@ def _floor(task: TaskBoard) -> str:
     above = [row for row in ranked if row.held_out and sign * row.held_out.value > at]
     value = show(task.metric, floor.held_out.value, unit=True)
     if not above:
-        return f" The floor ({value}) beats every ranked row: none of them was trained long enough to be of use."
+        return (
+            f" The floor ({value}) beats every ranked row: none of them was trained long enough to be of use."
+        )
     if len(above) < len(ranked):
         return f" The floor ({value}) beats {len(ranked) - len(above)} of {len(ranked)} ranked rows."
     return ""

@@ -1,0 +1,133 @@
+"""The report of a run. Truth: the board it is made from, and its own twin in the other format."""
+
+import html
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import catalog
+from harness.board import build_board, load_run, main_table
+from harness.errors import UnknownNameError
+from harness.report import write_report
+
+# The synthetic run stands in the board's tests; test files are not importable as modules.
+Folder = runpy.run_path(str(Path(__file__).with_name("test_board.py")))["Folder"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    reason = "out of <script>alert(2)</script> memory | now."
+    path: Path = Folder(tmp_path_factory.mktemp("run"), failed={("random_search", "figlet"): reason}).write()
+    write_report(path)
+    return path
+
+
+def visible(page: str) -> str:
+    """Returns the text that a reader of the page sees, drawings left out."""
+    page = re.sub(r"<(style|svg|head)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    return html.unescape(re.sub(r"<[^>]+>", " ", page))
+
+
+def numbers(text: str) -> list[str]:
+    return sorted(re.findall(r"[+−]?\d[\d,]*\.?\d*", text))
+
+
+def test_the_markdown_twin_has_the_same_numbers(run: Path) -> None:
+    page = visible((run / "report.html").read_text())
+    twin = (run / "report.md").read_text()
+    assert numbers(page) == numbers(twin)
+    assert len(numbers(page)) > 500
+
+
+def test_every_number_of_the_board_is_in_the_report(run: Path) -> None:
+    board = build_board(load_run(run))
+    page = visible((run / "report.html").read_text())
+    for task in board.tasks:
+        for row in main_table(board, task).rows:
+            assert all(text in page for text in row)
+
+
+def test_a_report_has_the_same_bytes_in_another_process(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    for name in ("report.html", "report.md"):
+        (copy / name).unlink()
+    code = "import sys; from pathlib import Path; from harness.report import write_report"
+    subprocess.run(
+        [sys.executable, "-c", f"{code}; write_report(Path(sys.argv[1]))", str(copy)], check=True, timeout=60
+    )
+    for name in ("report.html", "report.md"):
+        assert (copy / name).read_bytes() == (run / name).read_bytes()
+
+
+def test_nothing_from_a_record_is_markup(run: Path) -> None:
+    page, twin = (run / "report.html").read_text(), (run / "report.md").read_text()
+    for text in (page, twin):
+        assert "<script" not in text
+        assert "&lt;script&gt;alert(1)" in text
+        assert "&lt;script&gt;alert(2)" in text
+        assert "<b>suite" not in text
+
+
+def test_the_page_needs_nothing_from_elsewhere(run: Path) -> None:
+    page = (run / "report.html").read_text()
+    assert "default-src 'none'" in page
+    assert not re.findall(r"""(?:src|href)=["'](?!#)""", page)
+    assert "url(http" not in page
+    assert "@import" not in page
+
+
+def test_every_plot_has_its_own_ids_a_text_and_its_data(run: Path) -> None:
+    page = (run / "report.html").read_text()
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    plots = page.count("<svg ")
+    assert plots >= 10
+    assert page.count('role="img" aria-label="') == plots
+    assert page.count("Data behind this plot") == plots
+
+
+def test_all_sections_stand_in_their_order(run: Path) -> None:
+    page = (run / "report.html").read_text()
+    entries = {name: catalog.load("section", name) for name in catalog.names("section")}
+    expected = sorted(entries, key=lambda name: (entries[name].order, name))
+    assert re.findall(r'<section id="([^"]+)"', page) == expected
+    assert expected[0] == "verdict"
+    assert expected[-1] == "limits_of_evidence"
+
+
+def test_the_stand_in_is_named_and_timings_are_told(run: Path) -> None:
+    twin = (run / "report.md").read_text()
+    assert "stand-in model: Tiny-135M" in twin
+    assert "Timed on: h." in twin
+
+
+def test_chosen_sections_alone_are_written(tmp_path: Path) -> None:
+    path = Folder(tmp_path).write()
+    page = write_report(path, ["failures", "verdict"]).read_text()
+    assert re.findall(r'<section id="([^"]+)"', page) == ["verdict", "failures"]
+    with pytest.raises(UnknownNameError, match="did you mean verdict"):
+        write_report(path, ["verdct"])
+
+
+def test_a_run_with_no_result_yet_has_a_report(tmp_path: Path) -> None:
+    path = Folder(tmp_path).write()
+    shutil.rmtree(path / "units")
+    text = visible(write_report(path).read_text())
+    assert "cannot tell" in text
+    assert "0 done" in text
+
+
+def test_importing_board_and_report_loads_no_heavy_package() -> None:
+    code = (
+        "import sys, harness.board, harness.report; "
+        "heavy = {'torch', 'pandas', 'matplotlib', 'seaborn', 'scipy', 'pyarrow', 'jinja2'}; "
+        "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
