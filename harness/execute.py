@@ -107,8 +107,11 @@ class _State:
     def skip(self, unit: Unit) -> None:
         lost = next(need for need in unit.needs if self.status.get(need) in ("failed", "skipped"))
         cause = read_record(unit_folder(self.place.run, self.units[lost]) / "record.json")
-        reason = f"needs {self.units[lost].kind}: {cause.reason if cause else 'it has no record'}"
-        write_record(self.place.run, unit, "skipped", reason=reason.removesuffix(".") + ".")
+        told = cause.reason if cause and cause.reason else "it has no record."
+        if cause is None or cause.status == "failed":
+            name = " ".join([self.units[lost].kind, str(self.units[lost].spec.get("domain") or "")]).strip()
+            told = f"needs {name}, which failed: {told}"
+        write_record(self.place.run, unit, "skipped", reason=told)
         self.status[unit.hash] = "skipped"
         self.waiting.remove(unit)
 
@@ -156,6 +159,12 @@ class _Pool:
         return ended
 
     def stop(self) -> None:
+        """Ends idle workers by closing their pipes, and busy ones at once."""
+        if not self.busy:
+            for connection in self.idle:
+                connection.close()
+            for process in self.processes:
+                process.join(timeout=5)
         for process in self.processes:
             process.kill()
         for process in self.processes:

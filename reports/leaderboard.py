@@ -39,7 +39,7 @@ def _figure(task: TaskBoard) -> Figure:
         axis.set_yticks(range(len(rows)), [row.name for row in rows])
         axis.set_ylim(len(rows) - 0.4, -0.9)
         axis.set_xlabel(f"held-out {metric_name(task.metric)}")
-        axis.set_title(task.task, color=INK)
+        axis.set_title(task.task, color=INK, pad=16)
         axis.grid(axis="x")
         axis.tick_params(left=False)
         axis.spines["left"].set_visible(False)

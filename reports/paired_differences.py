@@ -41,7 +41,15 @@ def _figure(board: Board, task: TaskBoard) -> Figure:
             axis.plot([low, high], [index, index], color=colours[index % 10], linewidth=3, alpha=0.55)
             axis.plot([value], [index], MARKERS[index % 10], color=colours[index % 10], markersize=8)
             if claimed:
-                axis.annotate("  the claim", (high, index), va="center", color=SOFT, fontsize=9)
+                axis.annotate(
+                    "the claim",
+                    (high, index),
+                    xytext=(12, 0),
+                    textcoords="offset points",
+                    va="center",
+                    color=SOFT,
+                    fontsize=9,
+                )
         axis.set_yticks(range(len(rows)), [row.name for row in rows])
         axis.set_ylim(len(rows) - 0.4, -0.6)
         axis.margins(x=0.12)

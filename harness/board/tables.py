@@ -46,12 +46,11 @@ def main_table(board: Board, task: TaskBoard) -> Table:
             _rank(row),
             show_method(row),
             row.space or MISSING,
-            show_estimate(task.metric, row.held_out),
+            _mean(task, row, "held_out"),
             _against(board, task, row),
-            show_estimate(task.metric, row.in_domain),
+            _mean(task, row, "source"),
             show_estimate(task.metric, row.gap, signed=True),
-            _count([cell.samples for cell in row.on("held_out")]),
-            _count([cell.groups for cell in row.on("held_out")]),
+            _count(row),
             str(len(row.seeds)),
         )
         for row in task.rows
@@ -77,8 +76,7 @@ def main_table(board: Board, task: TaskBoard) -> Table:
         f"Minus {board.reference}",
         "In domain",
         "Gap",
-        "Samples",
-        "Groups",
+        "n (groups)",
         "Seeds",
     )
     caption = f"{task.task}: {metric_name(task.metric)}, mean over {', '.join(task.held_out)}"
@@ -224,12 +222,22 @@ def _rank(row: Row) -> str:
     return f"{row.rank} ({row.rank_best}–{row.rank_worst})"
 
 
+def _mean(task: TaskBoard, row: Row, role: Role) -> str:
+    """Returns the mean over domains, or the sign of the first domain that lacks a score."""
+    mean = row.held_out if role == "held_out" else row.in_domain
+    lacking = next((cell for cell in row.on(role) if cell.state != "ok"), None)
+    return show_estimate(task.metric, mean) if lacking is None else show_cell(task.metric, lacking)
+
+
 def _against(board: Board, task: TaskBoard, row: Row) -> str:
     if row.method == board.reference:
         return "reference"
     return show_estimate(task.metric, row.difference, signed=True)
 
 
-def _count(values: list[int | None]) -> str:
-    known = [value for value in values if value is not None]
-    return f"{sum(known):,}" if len(known) == len(values) and known else MISSING
+def _count(row: Row) -> str:
+    """Returns samples and groups over the held-out domains; a dash unless all of them have a score."""
+    cells = row.on("held_out")
+    samples = [cell.samples for cell in cells if cell.samples is not None]
+    groups = [cell.groups for cell in cells if cell.groups is not None]
+    return f"{sum(samples):,} ({sum(groups):,})" if cells and len(samples) == len(cells) else MISSING
