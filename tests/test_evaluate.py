@@ -1,0 +1,126 @@
+"""Scores and training. Truth: closed forms, and a byte-by-byte loop over a network."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from harness import catalog, seeds
+from harness.data.split import Split
+from harness.evaluate import SampleScores, TorchLanguageModel, score
+from harness.space import SearchSpace
+from harness.supernet import train_single_path
+from harness.task import Signature
+from harness.train import Recipe, batches, cross_entropy, fit, seeded
+
+IMAGE = Signature(kind="image", classes=4, height=8, width=8)
+BYTES = Signature(kind="bytes", classes=256, context=8)
+
+
+def image_split() -> Split:
+    draw = np.random.default_rng(0)
+    images = draw.integers(0, 256, (64, 1, 8, 8)).astype(np.uint8)
+    labels = (images.reshape(64, -1)[:, 0] // 64).astype(np.int64)
+    return Split(
+        domain="toy",
+        name="train",
+        images=images,
+        text=np.zeros(0, np.uint8),
+        offsets=np.zeros(1, np.int64),
+        labels=labels,
+        groups=np.arange(64),
+        group_names=tuple(str(index) for index in range(64)),
+    )
+
+
+def samples(label: list[int], numerator: list[float], denominator: list[float]) -> SampleScores:
+    return SampleScores(
+        np.zeros(len(label), np.int64), np.array(label), np.array(numerator), np.array(denominator)
+    )
+
+
+def test_balanced_accuracy_weighs_classes_alike() -> None:
+    scores = samples([0, 0, 0, 1], [1, 1, 0, 1], [1, 1, 1, 1])
+    assert scores.value("balanced_accuracy") == pytest.approx((2 / 3 + 1) / 2)
+    assert scores.value("accuracy") == 0.75
+
+
+def test_bits_per_byte_is_a_ratio_of_sums() -> None:
+    assert samples([0, 0], [10, 2], [2, 4]).value("bits_per_byte") == 2.0
+
+
+@pytest.mark.parametrize("numerator", [[], [float("nan")]])
+def test_empty_and_infinite_scores_are_errors_not_numbers(numerator: list[float]) -> None:
+    with pytest.raises(ValueError, match="empty or not finite"):
+        samples([0] * len(numerator), numerator, [1.0] * len(numerator)).value("accuracy")
+
+
+def test_bits_of_a_document_equal_a_byte_by_byte_loop() -> None:
+    space: SearchSpace = catalog.load("space", "hybrid").space("micro-attention", BYTES)
+    with seeded(0):
+        module = space.build(space.default())
+        torch.nn.init.normal_(module.get_parameter("head"), std=0.2)
+    documents = [b"a", b"seven b", b"exactly8", b"a document of many windows"]
+    expected = []
+    for document in documents:
+        total = 0.0
+        for position, byte in enumerate(document):
+            start = position - position % BYTES.context
+            seen = bytes([document[start - 1] if start else 0]) + document[start:position]
+            with torch.inference_mode():
+                logits = module(torch.tensor([list(seen)]))[0, -1]
+            total -= float(logits.log_softmax(-1)[byte]) / np.log(2)
+        expected.append(total)
+    model = TorchLanguageModel(module, BYTES.context, batch_size=2)
+    np.testing.assert_allclose(model.bits(documents), expected, rtol=1e-5)
+
+
+def test_training_learns_and_the_same_seed_gives_the_same_bytes() -> None:
+    space: SearchSpace = catalog.load("space", "hybrid").space("micro", IMAGE)
+    split = image_split()
+
+    def trained() -> torch.nn.Module:
+        with seeded(1):
+            module = space.build(space.default())
+        data = batches(IMAGE, [split], 16, seeds.generator(1, "batches"))
+        recipe = Recipe(steps=60, batch_size=16, learning_rate=5e-3)
+        fit(module, recipe, data, lambda batch, step: cross_entropy(module(batch[0]), batch[1]))
+        return module
+
+    first, second = trained(), trained()
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(one, other)
+    from harness.evaluate import predictor
+
+    assert score(predictor(first, IMAGE), split, document_bytes=1).value("accuracy") > 0.9
+
+
+def test_a_supernet_step_leaves_what_its_path_does_not_use() -> None:
+    space: SearchSpace = catalog.load("space", "hybrid").space("micro", IMAGE)
+    with seeded(0):
+        supernet = space.supernet()
+    before = {name: weight.clone() for name, weight in supernet.named_parameters()}
+    data = batches(IMAGE, [image_split()], 8, seeds.generator(0, "b"))
+    train_single_path(
+        supernet, space, Recipe(steps=1, batch_size=8, learning_rate=1e-2), data, random.Random(3)
+    )
+    depth = len(space.to_json(space.sample(random.Random(3)))["mixers"])
+    changed = {name for name, weight in supernet.named_parameters() if not torch.equal(weight, before[name])}
+    assert "embed_bias" in changed or "head_bias" in changed
+    assert {name.split(".")[1] for name in changed if name.startswith("layers.")} <= {
+        str(layer) for layer in range(depth)
+    }
+
+
+def test_a_loss_that_is_not_finite_ends_the_training() -> None:
+    space: SearchSpace = catalog.load("space", "hybrid").space("micro", IMAGE)
+    module = space.build(space.default())
+    data = batches(IMAGE, [image_split()], 8, seeds.generator(0, "b"))
+    with pytest.raises(FloatingPointError, match="step 0"):
+        fit(
+            module,
+            Recipe(steps=3, batch_size=8, learning_rate=1e-3),
+            data,
+            lambda batch, step: cross_entropy(module(batch[0]), batch[1]) * float("inf"),
+        )
