@@ -43,9 +43,6 @@ def main() -> None:
     except HarnessError as error:
         print(f"harness: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("harness: interrupted; the same command continues from here.", file=sys.stderr)
-        raise SystemExit(130) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
@@ -79,7 +76,12 @@ def evaluate(
     place = _place(folder, device=device, offline=offline, replay=replay)
     if replay is None:
         _check_language_model(plan)
-    raise typer.Exit(_run(plan, place, workers=workers, fresh=fresh, as_json=as_json))
+    try:
+        status = _run(plan, place, workers=workers, fresh=fresh, as_json=as_json)
+    except KeyboardInterrupt:  # typer would end without a word
+        print("harness: interrupted; the same command continues from here.", file=sys.stderr)
+        status = 130
+    raise typer.Exit(status)
 
 
 def _run(plan: "Plan", place: "Place", *, workers: int, fresh: bool, as_json: bool) -> int:
