@@ -207,7 +207,7 @@ def test_the_floor_is_shown_unranked_and_last(board: Board) -> None:
 def test_a_fixed_architecture_above_the_claim_is_in_the_verdict(tmp_path: Path) -> None:
     board = board_of(tmp_path, default=0.95)
     assert "The fixed architecture default (9" in verdict(board)
-    assert "above it" in verdict(board)
+    assert "above both on " in verdict(board)
 
 
 def test_a_floor_above_everything_is_in_the_verdict(tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ Outcome = Literal["better", "worse", "cannot tell"]
 
 
 class TaskVerdict(NamedTuple):
-    """What one task says of the claim, and the sentence that says so."""
+    """What one task says of the claim, the sentence that says so, and whether a fixed row is above it."""
 
+    task: str
     outcome: Outcome
     sentence: str
+    fixed_above: bool = False
 
 
 def verdict(board: Board) -> str:
@@ -34,7 +36,11 @@ def overall(board: Board, verdicts: list[TaskVerdict]) -> str:
     }
     tasks = "the one task" if len(verdicts) == 1 else f"all {len(verdicts)} tasks"
     if counts["better"] == len(verdicts) > 0:
-        return f"On held-out domains {claim} is better than {board.reference} on {tasks}."
+        above = " and ".join(one.task for one in verdicts if one.fixed_above)
+        but = (
+            f", but a fixed architecture that nothing searched for is above both on {above}" if above else ""
+        )
+        return f"On held-out domains {claim} is better than {board.reference} on {tasks}{but}."
     if counts["worse"] == len(verdicts) > 0:
         return f"On held-out domains {claim} is worse than {board.reference} on {tasks}."
     parts = [f"{word} on {count}" for word, count in counts.items() if count and word != "cannot tell"]
@@ -54,13 +60,13 @@ def overall(board: Board, verdicts: list[TaskVerdict]) -> str:
 def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
     """Returns the verdict of one task; it never looks at which row came out best."""
     if board.claim is None:
-        return TaskVerdict("cannot tell", f"{task.task}: the suite fixes no claim.")
+        return TaskVerdict(task.task, "cannot tell", f"{task.task}: the suite fixes no claim.")
     row, reference = task.row(*board.claim), task.row(board.reference)
     claim = f"{board.claim[0]} in {board.claim[1]}"
     if row is None or reference is None or row.difference is None:
         why = _why_incomplete(row, claim) or _why_incomplete(reference, board.reference)
         why = why or f"{claim} is the reference itself"
-        return TaskVerdict("cannot tell", f"{task.task}: this run cannot tell, because {why}.")
+        return TaskVerdict(task.task, "cannot tell", f"{task.task}: this run cannot tell, because {why}.")
     outcome = _outcome(row, task)
     assert row.held_out is not None
     assert reference.held_out is not None
@@ -76,7 +82,8 @@ def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
         f"{task.task}: {claim} scores {mine} on held-out domains, {board.reference} {other}; the paired "
         f"difference is {show_difference(task.metric, row.difference)}: {words}."
     )
-    return TaskVerdict(outcome, sentence + _few_groups(task) + _fixed_above(task, row) + _floor(task))
+    fixed = _fixed_above(task, row)
+    return TaskVerdict(task.task, outcome, sentence + _few_groups(task) + fixed + _floor(task), bool(fixed))
 
 
 def _outcome(row: Row, task: TaskBoard) -> Outcome:
