@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -40,9 +41,7 @@ def roots() -> list[Path]:
     checkout = package.parents[1]
     if (checkout / "pyproject.toml").is_file() and (checkout / "tasks").is_dir():
         found.append(checkout)
-    for point in entry_points(group="harness.catalog"):
-        module = importlib.import_module(point.value)
-        found.extend(Path(place) for place in module.__path__)
+    found.extend(_plugin_folders())
     for text in os.environ.get("HARNESS_CATALOG", "").split(os.pathsep):
         if not text:
             continue
@@ -51,6 +50,13 @@ def roots() -> list[Path]:
             raise HarnessError(f"HARNESS_CATALOG names {folder}, which is not a folder.")
         found.append(folder)
     return found
+
+
+@cache
+def _plugin_folders() -> tuple[Path, ...]:
+    """Returns the folders of installed plug-ins; reading the metadata of all packages is slow."""
+    modules = (importlib.import_module(point.value) for point in entry_points(group="harness.catalog"))
+    return tuple(Path(place) for module in modules for place in module.__path__)
 
 
 def files(kind: str) -> dict[str, Path]:
