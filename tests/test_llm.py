@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from harness import catalog
 from harness.errors import EndpointError, HarnessError
-from harness.llm import Client, check_endpoint, open_client
+from harness.llm import Client, Transcript, check_endpoint, open_client
 from harness.llm.proposals import read_proposals
 from harness.llm.scripted import ScriptedClient
 from harness.search import SearchContext, SearcherEntry, SearchResult, run_search
@@ -62,6 +62,14 @@ def served(handle: Handler) -> Iterator[tuple[str, list[dict[str, Any]]]]:
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", **headers}.items():
                 self.send_header(name, value)
+            self.send_header("Content-Length", str(len(payload)))
+            self.end_headers()
+            self.wfile.write(payload)
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            payload = handle(0, {})[2]
+            self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(payload)))
             self.end_headers()
             self.wfile.write(payload)
@@ -203,6 +211,7 @@ def test_an_endpoint_that_is_not_there_is_named_with_the_way_out() -> None:
         design("local", "local", "local").replace("48", '"48"').replace("2.0]", "2.0,]"),
         design("Local", "local", "locall"),
         "[" + design("local", "local", "local") + " // the best\n]",
+        "For widths [48, 64] I propose: [" + design("local", "local", "local") + "]",
     ],
 )
 def test_nearly_json_is_read(text: str) -> None:
@@ -227,3 +236,99 @@ def test_an_embedded_search_resumes_from_its_transcript_without_its_model(tmp_pa
     assert searched(again) == whole
     assert first.calls > 0
     assert again.calls == 0
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\u0085", "\ud83d", "\x1c"])
+def test_a_transcript_keeps_any_character_of_a_model(tmp_path: Path, odd: str) -> None:
+    kept = Transcript(tmp_path / "t.jsonl")
+    given_back = kept.answer({"number": 1}, lambda: {"text": f"a{odd}b"})
+    kept.answer({"number": 2}, lambda: {"text": "c"})
+    again = Transcript(tmp_path / "t.jsonl", replay=True)
+    assert again.answer({"number": 1}, dict) == given_back
+    assert again.answer({"number": 2}, dict) == {"text": "c"}
+
+
+@pytest.mark.parametrize("tail", ['{"reply":"é'.encode()[:-1], b"\0" * 40 + b"\n", b"[1]\n"])
+def test_a_damaged_last_line_of_a_transcript_is_dropped(tmp_path: Path, tail: bytes) -> None:
+    path = tmp_path / "t.jsonl"
+    Transcript(path).answer({"number": 1}, lambda: {"text": "a"})
+    whole = path.read_bytes()
+    path.write_bytes(whole + tail)
+    again = Transcript(path)
+    again.answer({"number": 1}, dict)
+    again.answer({"number": 2}, lambda: {"text": "b"})
+    assert path.read_bytes().startswith(whole)
+    assert len(Transcript(path).kept) == 2
+
+
+def asked_once(url: str, path: Path) -> Any:
+    return endpoint(url, path).chat([{"role": "user", "content": "x"}], temperature=0.6)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"null",
+        b'{"choices": [{}]}',
+        b'{"choices": [{"message": null}]}',
+        b'{"choices": {"a": 1}}',
+        b'{"choices": ["a"]}',
+        b'{"choices": [{"message": {"content": 5}}], "usage": {"prompt_tokens": NaN}}',
+    ],
+)
+def test_a_reply_of_any_shape_is_recorded_and_not_raised(tmp_path: Path, body: bytes) -> None:
+    with served(lambda number, request: (200, {}, body)) as (url, _):
+        reply = asked_once(url, tmp_path / "t.jsonl")
+    assert reply.text == ""
+    assert reply.usage == (0, 0, 0)
+
+
+def test_a_body_that_is_no_json_is_asked_for_again(tmp_path: Path) -> None:
+    with served(lambda number, request: (200, {}, b"<html>") if number == 1 else completion("fine")) as (
+        url,
+        _,
+    ):
+        assert asked_once(url, tmp_path / "t.jsonl").text == "fine"
+
+
+def test_a_key_that_the_server_echoes_is_not_kept(tmp_path: Path) -> None:
+    with served(lambda number, request: completion(f"your key is {KEY}")) as (url, _):
+        assert asked_once(url, tmp_path / "t.jsonl").text == "your key is [key]"
+    assert KEY not in (tmp_path / "t.jsonl").read_text()
+
+
+@pytest.mark.parametrize(("status", "word"), [(401, "key"), (404, "asked-model")])
+def test_a_refusal_of_key_or_model_fails_the_search_and_is_not_kept(
+    tmp_path: Path, status: int, word: str
+) -> None:
+    with (
+        served(lambda number, request: (status, {}, b"{}")) as (url, _),
+        pytest.raises(EndpointError, match=word),
+    ):
+        asked_once(url, tmp_path / "t.jsonl")
+    assert not (tmp_path / "t.jsonl").exists()
+
+
+def test_a_check_tells_an_endpoint_from_a_web_page() -> None:
+    table = {"model": "m", "timeout_seconds": 5.0, "max_tokens": 1}
+    with served(lambda number, request: (200, {}, b'{"object": "list", "data": []}')) as (url, _):
+        check_endpoint({**table, "base_url": url}, f"{KEY}\n")
+    with (
+        served(lambda number, request: (200, {}, b"<html>")) as (url, _),
+        pytest.raises(EndpointError, match="no OpenAI-compatible endpoint"),
+    ):
+        check_endpoint({**table, "base_url": url}, KEY)
+
+
+def test_a_server_that_goes_away_fails_the_search_and_keeps_the_transcript(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.llm.endpoint.ATTEMPTS", 1)
+    with served(lambda number, request: completion("fine")) as (url, _):
+        client = endpoint(url, tmp_path / "t.jsonl")
+        client.chat([{"role": "user", "content": "x"}], temperature=0.6)
+    before = (tmp_path / "t.jsonl").read_bytes()
+    with pytest.raises(EndpointError, match=r"stopped answering.*embedded"):
+        client.chat([{"role": "user", "content": "y"}], temperature=0.6)
+    assert (tmp_path / "t.jsonl").read_bytes() == before

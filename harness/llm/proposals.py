@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any, NamedTuple
 
 from harness.errors import HarnessError
@@ -12,6 +13,7 @@ from harness.space import Architecture, SearchSpace
 
 LONGEST_TEXT = 200_000
 MOST_PROPOSALS = 200
+MOST_STARTS = 20
 
 
 class Proposals(NamedTuple):
@@ -49,17 +51,17 @@ def read_proposals(text: str, space: SearchSpace) -> Proposals:
 
 
 def _outside_reasoning(text: str) -> str:
-    text = re.sub(r"<think>.*?</think>", " ", text, flags=re.DOTALL)
     return text.rpartition("</think>")[2]
 
 
 def _objects(text: str) -> list[dict[str, Any]]:
-    """Returns the innermost objects of the first JSON value, or of all the text where that is broken."""
-    for match in re.finditer(r"[\[{]", text):
+    """Returns the innermost objects of the first JSON value with any, or of all the text if broken."""
+    for match in islice(re.finditer(r"[\[{]", text), MOST_STARTS):
         value = _parse(text[match.start() :])
-        if value is not None:
-            return list(_leaves(value))
-        break
+        if value is None:
+            break
+        if leaves := list(_leaves(value)):
+            return leaves
     found: list[dict[str, Any]] = []
     for match in re.finditer(r"\{[^{}]*\}", text):
         value = _parse(match.group())
@@ -97,7 +99,9 @@ def _parse(text: str) -> Any:
 
 def _mended(text: str) -> str:
     text = re.sub(r"/\*.*?\*/", " ", text, flags=re.DOTALL)
-    text = re.sub(r"(//|#)[^\n\"]*$", " ", text, flags=re.MULTILINE)
+    text = "\n".join(
+        re.sub(r"(//|#)[^\"]*\Z", " ", line) if len(line) < 2000 else line for line in text.split("\n")
+    )
     if '"' not in text:
         text = text.replace("'", '"')
     return re.sub(r",(\s*[\]}])", r"\1", text)

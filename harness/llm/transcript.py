@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.records import canonical_json
+from harness.records import canonical_json, write_atomically
 
 
 class Transcript:
     """Exchanges in the order in which a search makes them, one JSON line each.
 
-    A line that a kill cut short is dropped. A request that differs from the kept one ends the replay; in a
-    run that may ask the model, what is kept from there on is forgotten and asked again.
+    A line that a kill cut short, or a crash left unreadable, is dropped with what follows it. A request that
+    differs from the kept one ends the replay; in a run that may ask the model, what is kept from there on is
+    forgotten and asked again.
     """
 
     def __init__(self, path: Path | None, *, replay: bool = False) -> None:
@@ -24,10 +25,7 @@ class Transcript:
         self.position = 0
         self.kept: list[dict[str, Any]] = []
         if path is not None and path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-                if not line.endswith("\n"):
-                    break
-                self.kept.append(json.loads(line))
+            self.kept = _whole_lines(path.read_bytes())
 
     def answer(self, request: Mapping[str, Any], ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Returns the kept reply to `request`, or asks and keeps it.
@@ -35,7 +33,7 @@ class Transcript:
         Raises:
             HarnessError: a replay lacks this request.
         """
-        plain = json.loads(canonical_json(request))
+        plain = _writable(request)
         if self.position < len(self.kept):
             entry = self.kept[self.position]
             if entry["request"] == plain:
@@ -46,9 +44,9 @@ class Transcript:
             raise HarnessError(
                 f"The transcript {self.path} lacks request {self.position + 1}: {self._difference(plain)}"
             )
-        reply = ask()
+        reply = _writable(ask())
         del self.kept[self.position :]
-        self.kept.append({"request": plain, "reply": json.loads(canonical_json(reply))})
+        self.kept.append({"request": plain, "reply": reply})
         self.position += 1
         self._write()
         return reply
@@ -70,8 +68,7 @@ class Transcript:
         before = "".join(lines[:-1]).encode()
         try:
             if not self.path.exists() or self.path.read_bytes() != before:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self.path.write_bytes(before)
+                write_atomically(self.path, before)
             with self.path.open("ab") as file:
                 file.write(lines[-1].encode())
                 file.flush()
@@ -80,6 +77,26 @@ class Transcript:
             raise HarnessError(
                 f"Cannot write {self.path}: {error.strerror}; free space and run again."
             ) from error
+
+
+def _whole_lines(data: bytes) -> list[dict[str, Any]]:
+    """Returns the exchanges before the first line that is cut short or unreadable."""
+    kept: list[dict[str, Any]] = []
+    for line in data.split(b"\n")[:-1]:  # not splitlines: model text may hold U+2028 and the like
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            break
+        if not isinstance(entry, dict) or set(entry) != {"request", "reply"}:
+            break
+        kept.append(entry)
+    return kept
+
+
+def _writable(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns plain JSON that a file can hold; half a surrogate pair in a model's text becomes `?`."""
+    plain: dict[str, Any] = json.loads(canonical_json(value).encode("utf-8", "replace"))
+    return plain
 
 
 def _first_difference(place: str, old: Any, new: Any) -> str:
