@@ -179,8 +179,7 @@ class _TaskPlan:
         return Unit(kind="prepare", spec=spec)
 
     def _supernet(self, space: str, seed: int) -> Unit:
-        family, preset = load_family(space)
-        del family
+        _, preset = load_family(space)
         spec = {
             "task": self.settings.name,
             "sources": self.settings.sources,

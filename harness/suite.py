@@ -9,7 +9,7 @@ from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from harness import catalog
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UnknownNameError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,8 +138,6 @@ def load_suite(name: str) -> tuple[str, Suite]:
     else:
         known = catalog.files("suite")
         if name not in known:
-            from harness.errors import UnknownNameError
-
             raise UnknownNameError("suite", name, known)
         path = known[name]
     table = _read(path)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from harness.errors import UnknownNameError
+
 Metric = Literal["accuracy", "balanced_accuracy", "bits_per_byte"]
 SPLITS = ("train", "validation", "test")
 
@@ -119,8 +121,6 @@ class Task:
         Raises:
             UnknownNameError: the task has no such domain.
         """
-        from harness.errors import UnknownNameError
-
         for domain in self.domains:
             if domain.name == name:
                 return domain

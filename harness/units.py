@@ -3,7 +3,7 @@
 import io
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from torch import nn
 from harness import catalog, seeds
 from harness.data.fetch import fetch
 from harness.data.prepare import prepare_domain
+from harness.data.split import Split
 from harness.errors import HarnessError
 from harness.evaluate import predictor, score
 from harness.llm import Client, open_client
@@ -146,14 +147,11 @@ def _search(unit: Unit, needs: _Needs, folder: Path) -> dict[str, Any]:
         client=client,
     )
     splits = view.splits("validation", samples=spec["validation_samples"])
-    known = _Known(folder / "scores.jsonl", space)
+    known = _Known(folder / "scores.json", space)
 
     def inherited(architecture: Architecture) -> float:
         model = predictor(supernet, view.signature, space.route(architecture))
-        values = [
-            score(model, split, document_bytes=spec["document_bytes"]).value(view.metric) for split in splits
-        ]
-        mean = float(np.mean(values))
+        mean = _mean_score(model, splits, view, spec)
         return mean if higher_is_better(view.metric) else -mean
 
     result = run_search(entry.build(context), space, partial(known.score, inherited), budget=context.budget)
@@ -169,18 +167,12 @@ class _Known:
         self.space = space
         self.scores: dict[Architecture, float] = {}
         if path.exists():
-            for line in path.read_text().splitlines():
-                try:
-                    genes, value = json.loads(line)
-                except ValueError:  # a line that a kill cut short
-                    break
-                self.scores[tuple(genes)] = value
+            self.scores = {tuple(genes): value for genes, value in json.loads(path.read_text())}
 
     def score(self, evaluate: Callable[[Architecture], float], architecture: Architecture) -> float:
         if architecture not in self.scores:
             self.scores[architecture] = evaluate(architecture)
-            lines = [json.dumps([list(genes), value]) for genes, value in self.scores.items()]
-            write_atomically(self.path, "\n".join(lines) + "\n")
+            write_atomically(self.path, json.dumps(list(self.scores.items())))
         return self.scores[architecture]
 
 
@@ -327,6 +319,13 @@ def _trained(
 
 def _validation(model: Predictor, view: SourceView, spec: Mapping[str, Any]) -> float:
     splits = view.splits("validation", samples=spec["validation_samples"])
+    return _mean_score(model, splits, view, spec)
+
+
+def _mean_score(
+    model: Predictor, splits: Sequence[Split], view: SourceView, spec: Mapping[str, Any]
+) -> float:
+    """Returns the metric averaged over splits, each domain with the same weight."""
     scores = [score(model, split, document_bytes=spec["document_bytes"]) for split in splits]
     return float(np.mean([one.value(view.metric) for one in scores]))
 
