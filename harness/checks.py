@@ -61,13 +61,16 @@ def _space(name: str) -> Iterator[tuple[str, bool, str]]:
 
     family: SpaceFamily = catalog.load("space", name)
     for preset in (one for one in family.presets if one.startswith("micro")):
-        for signature in SIGNATURES:
-            space = family.matched(preset, signature, 0.05)
+        for signature in (one for one in SIGNATURES if one.kind in family.kinds):
+            space = family.space(preset, signature)
             where = f"{space.name} on {signature.kind}"
             draw = random.Random(0)
             chosen = [space.default(), *(space.sample(draw) for _ in range(5))]
             legal = all(space.legal(one) for one in chosen)
             yield f"{where} samples legal architectures", legal, f"{len(chosen)} drawn"
+            window = family.matched(preset, signature, 0.05)
+            fits = window.legal(window.sample(random.Random(0)))
+            yield f"{where} samples within a parameter window", fits, f"{window.window}"
             back = all(space.from_json(space.to_json(one)) == one for one in chosen)
             yield f"{where} reads back its JSON", back, "to_json, then from_json"
             near = space.neighbours(chosen[0])

@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from harness.llm import Client
 
 Stop = Literal["budget", "target", "iterations", "exhausted"]
+Cost = Literal["parameters", "macs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """A cost that the incumbent must not exceed; what is over is evaluated all the same."""
+
+    cost: Cost
+    value: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +32,7 @@ class Evaluation:
         parameters: trainable parameters.
         macs: multiply-accumulates of one sample.
         iteration: the ask, from 0, that proposed it.
+        over_limit: whether its cost keeps it from being the incumbent.
     """
 
     architecture: Architecture
@@ -30,6 +40,12 @@ class Evaluation:
     parameters: int
     macs: int
     iteration: int
+    over_limit: bool = False
+
+    @property
+    def fitness(self) -> float:
+        """The score, or minus infinity for what failed or is over the limit."""
+        return -math.inf if self.score is None or self.over_limit else self.score
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +58,9 @@ class SearchContext:
         budget: evaluations it may spend.
         options: the suite's options for this searcher.
         score_name: what the score is, for people and language models, e.g. `validation accuracy`.
+        limit: what gates the incumbent; None for no limit.
+        target: a score at which the search may stop; None for none.
+        proxies: zero-cost scores of candidate architectures, for searchers that declare a `proxy`.
         client: a language model, for searchers that declare `needs_llm`.
     """
 
@@ -50,6 +69,9 @@ class SearchContext:
     budget: int
     options: Mapping[str, Any] = field(default_factory=dict)
     score_name: str = "score"
+    limit: Limit | None = None
+    target: float | None = None
+    proxies: Mapping[Architecture, float] | None = None
     client: "Client | None" = None
 
 
@@ -65,7 +87,10 @@ class Searcher(Protocol):
         ...
 
     def report(self) -> dict[str, Any]:
-        """Returns the searcher's own counters and settings for the record; {} when it has none."""
+        """Returns the searcher's own counters and settings for the record; {} when it has none.
+
+        A searcher that ends for another reason than an exhausted space says so under `stopped`.
+        """
         ...
 
 
@@ -78,12 +103,16 @@ class SearcherEntry:
         build: makes a searcher.
         options: option name -> default; a suite may override these and no others.
         needs_llm: whether `build` wants a language model in its context.
+        is_anytime: whether its path is the same whatever the budget, so that a prefix is a shorter search.
+        proxy: name of the zero-cost proxy whose scores `build` wants in its context; None for none.
     """
 
     summary: str
     build: Callable[[SearchContext], Searcher]
     options: Mapping[str, Any] = field(default_factory=dict)
     needs_llm: bool = False
+    is_anytime: bool = True
+    proxy: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +121,7 @@ class SearchResult:
 
     Attributes:
         history: evaluations in the order in which they were spent.
-        best: the first evaluation with the highest score; None when every one failed.
+        best: the first evaluation within the limit with the highest score; None when there is none.
         stopped: why it ended.
         report: the searcher's own counters.
     """
@@ -109,42 +138,62 @@ def run_search(
     evaluate: Callable[[Architecture], float | None],
     *,
     budget: int,
-    on_evaluation: Callable[[Evaluation], None] | None = None,
+    batch: int | None = None,
+    limit: Limit | None = None,
+    target: float | None = None,
 ) -> SearchResult:
     """Spends `budget` evaluations of new, legal architectures on the searcher's proposals.
+
+    Args:
+        searcher: what proposes.
+        space: where it searches.
+        evaluate: returns the score of an architecture; None, NaN or infinite ones count as failed.
+        budget: evaluations to spend.
+        batch: the most to ask for at once; None for all that is left.
+        limit: gates the incumbent.
+        target: stops the search once the incumbent's score is above it.
 
     Raises:
         ValueError: the searcher proposed an illegal or an already evaluated architecture.
     """
     history: list[Evaluation] = []
     visited: set[Architecture] = set()
+    best: Evaluation | None = None
     iteration = 0
     stopped: Stop = "budget"
     while len(history) < budget:
-        batch = searcher.ask(budget - len(history))
-        if not batch:
-            stopped = "exhausted"
+        left = budget - len(history)
+        asked = searcher.ask(left if batch is None else min(batch, left))
+        if not asked:
+            stopped = searcher.report().get("stopped", "exhausted")
             break
         told = []
-        for architecture in batch[: budget - len(history)]:
+        for architecture in asked[:left]:
             if architecture in visited or not space.legal(architecture):
                 why = "already evaluated" if architecture in visited else "illegal"
                 raise ValueError(f"The searcher proposed {architecture}, which is {why} in {space.name}.")
             visited.add(architecture)
-            score = evaluate(architecture)
-            evaluation = Evaluation(
-                architecture=architecture,
-                score=score if score is not None and math.isfinite(score) else None,
-                parameters=space.parameters(architecture),
-                macs=space.macs(architecture),
-                iteration=iteration,
-            )
-            told.append(evaluation)
-            history.append(evaluation)
-            if on_evaluation is not None:
-                on_evaluation(evaluation)
+            told.append(_evaluated(space, architecture, evaluate(architecture), iteration, limit))
+        history += told
+        for evaluation in told:
+            if evaluation.fitness > (best.fitness if best else -math.inf):
+                best = evaluation
         searcher.tell(told)
         iteration += 1
-    scored = [evaluation for evaluation in history if evaluation.score is not None]
-    best = max(scored, key=lambda evaluation: evaluation.score or -math.inf, default=None)
+        if target is not None and best is not None and best.fitness > target:
+            stopped = "target"
+            break
     return SearchResult(history=tuple(history), best=best, stopped=stopped, report=searcher.report())
+
+
+def _evaluated(
+    space: SearchSpace, architecture: Architecture, score: float | None, iteration: int, limit: Limit | None
+) -> Evaluation:
+    costs = {"parameters": space.parameters(architecture), "macs": space.macs(architecture)}
+    return Evaluation(
+        architecture=architecture,
+        score=score if score is not None and math.isfinite(score) else None,
+        iteration=iteration,
+        over_limit=limit is not None and costs[limit.cost] > limit.value,
+        **costs,
+    )

@@ -245,12 +245,14 @@ class SpaceFamily:
         presets: preset name -> signature that it has when no task gives one.
         bind: makes the space from preset, signature and parameter window.
         default_preset: what `SPACE` without `:PRESET` means.
+        kinds: signatures that it can read.
     """
 
     summary: str
     presets: Mapping[str, Signature]
     bind: Callable[[str, Signature, tuple[int, int] | None], SearchSpace]
     default_preset: str
+    kinds: tuple[str, ...] = ("image", "bytes")
 
     def space(
         self,
@@ -262,11 +264,17 @@ class SpaceFamily:
 
         Raises:
             UnknownNameError: there is no such preset.
+            HarnessError: the space cannot read what the signature gives.
         """
         chosen = preset or self.default_preset
         if chosen not in self.presets:
             raise UnknownNameError("preset", chosen, self.presets)
-        return self.bind(chosen, signature or self.presets[chosen], window)
+        bound = signature or self.presets[chosen]
+        if bound.kind not in self.kinds:
+            raise HarnessError(
+                f"This space reads {' or '.join(self.kinds)}, the task gives {bound.kind}; choose another."
+            )
+        return self.bind(chosen, bound, window)
 
     def matched(self, preset: str, signature: Signature, tolerance: float | None) -> SearchSpace:
         """Returns the space with parameters within `tolerance` (a share) of its default's."""
