@@ -15,7 +15,7 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.plan import Plan
-    from harness.suite import Suite
+    from harness.suite import LookupSuite, Suite
     from harness.task import Signature
     from harness.units import Place
 
@@ -33,7 +33,8 @@ app.add_typer(data, name="data")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Fetch nothing.")]
-PLURALS = {f"{kind}s": kind for kind in ("task", "space", "searcher", "baseline", "suite", "section")}
+KINDS = ("task", "table", "space", "searcher", "baseline", "suite", "section")
+PLURALS = {f"{kind}s": kind for kind in KINDS}
 
 
 def main() -> None:
@@ -68,7 +69,7 @@ def evaluate(
     if device not in ("cpu", "cuda"):
         raise HarnessError(f"There is no device {device!r}; choose cpu or cuda.")
     name, loaded = load_suite(suite)
-    plan = make_plan(name, _with_environment(loaded), limit=limit)
+    plan = make_plan(name, _with_environment(loaded), limit=limit, tables=_tables())
     if dry_run:
         _show_plan(plan, as_json=as_json)
         return
@@ -145,7 +146,13 @@ def _place(folder: Path, *, device: str, offline: bool, replay: Path | None) -> 
         device=device,
         api_key=_api_key(),
         replay=replay,
+        tables=_tables(),
     )
+
+
+def _tables() -> tuple[Path, ...]:
+    text = os.environ.get("HARNESS_BENCHMARKS")
+    return (Path(text).expanduser().resolve(),) if text else ()
 
 
 def _data_folder() -> Path:
@@ -157,7 +164,7 @@ def _api_key() -> str | None:
     return os.environ.get("HARNESS_LLM_API_KEY") or os.environ.get("OPENAI_API_KEY")
 
 
-def _with_environment(suite: "Suite") -> "Suite":
+def _with_environment(suite: "Suite | LookupSuite") -> "Suite | LookupSuite":
     from dataclasses import replace
 
     llm = replace(
@@ -196,7 +203,7 @@ def _show_plan(plan: "Plan", *, as_json: bool) -> None:
 @app.command("list")
 def list_entries(
     kind: Annotated[
-        str | None, typer.Argument(help="tasks, spaces, searchers, baselines, suites, sections")
+        str | None, typer.Argument(help="tasks, tables, spaces, searchers, baselines, suites, sections")
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -206,7 +206,7 @@ def _run(unit: Unit, needs: Mapping[str, Unit], place: "Place") -> str:
 
     started = perf_counter()
     try:
-        result = perform(unit, needs, place)
+        done = perform(unit, needs, place)
     except HarnessError as error:
         write_record(place.run, unit, "failed", reason=str(error))
         return "failed"
@@ -218,12 +218,13 @@ def _run(unit: Unit, needs: Mapping[str, Unit], place: "Place") -> str:
         return "failed"
     timing = {
         "seconds": perf_counter() - started,
+        "parts": dict(done.seconds),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "host": socket.gethostname(),
     }
     folder = unit_folder(place.run, unit)
     write_atomically(folder / "timing.json", canonical_json(timing, indent=1) + "\n")
-    write_record(place.run, unit, "ok", result=result, provenance=versions())
+    write_record(place.run, unit, "ok", result=done.result, provenance=versions())
     return "ok"
 
 

@@ -13,17 +13,30 @@ from harness.plan import Plan, Unit
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-FIRST_GUESS_SECONDS = {"prepare": 8.0, "supernet": 20.0, "search": 6.0, "final": 10.0, "score": 1.5}
+FIRST_GUESS_SECONDS = {
+    "prepare": 8.0,
+    "supernet": 20.0,
+    "proxies": 60.0,
+    "search": 6.0,
+    "final": 10.0,
+    "score": 1.5,
+    "table": 1.0,
+    "lookup": 5.0,
+}
 
 
 def label(unit: Unit) -> str:
     """Returns the unit in a few words."""
     spec = unit.spec
-    parts = [unit.kind, spec["task"]]
-    parts += [str(spec[key]) for key in ("method", "searcher", "space", "domain") if spec.get(key)]
+    keys = ("task", "table", "method", "proxy", "space", "domain", "feedback")
+    parts = [unit.kind, *(str(spec[key]) for key in keys if spec.get(key))]
+    if "method" not in spec and spec.get("searcher"):
+        parts.insert(2, spec["searcher"])
     seed = spec.get("seed", spec.get("report_seed"))
     if seed is not None:
         parts.append(f"seed {seed}")
+    if "seeds" in spec:
+        parts.append(f"seeds {spec['seeds'][0]} to {spec['seeds'][-1]}")
     return " · ".join(parts)
 
 

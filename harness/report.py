@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from harness import catalog
 from harness.board import Board, Run, Table, build_board, load_run
 from harness.board.show import markdown, markdown_table
+from harness.errors import HarnessError
 from harness.records import write_atomically
 
 if TYPE_CHECKING:
@@ -96,12 +97,14 @@ class Section:
         order: sections stand by ascending order, then by name.
         summary: one line, shown below the heading.
         render: makes the block from a run and its board.
+        boards: which boards it can render; others have no such section.
     """
 
     title: str
     order: int
     summary: str
-    render: Callable[[Run, Board], Block]
+    render: Callable[[Run, Any], Block]
+    boards: tuple[type, ...] = (Board,)
 
 
 class _Part(NamedTuple):
@@ -125,6 +128,11 @@ def write_report(folder: Path, sections: Sequence[str] | None = None) -> Path:
     board = build_board(run)
     names = catalog.names("section") if sections is None else list(dict.fromkeys(sections))
     entries: list[tuple[str, Section]] = [(name, catalog.load("section", name)) for name in names]
+    if sections is None:
+        entries = [entry for entry in entries if isinstance(board, entry[1].boards)]
+    for name, section in entries:
+        if not isinstance(board, section.boards):
+            raise HarnessError(f"Section {name!r} has nothing to say of {run.name}, a run of another kind.")
     entries.sort(key=lambda entry: (entry[1].order, entry[0]))
     parts = [
         _Part(name, section.title, section.summary, section.render(run, board)) for name, section in entries

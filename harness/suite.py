@@ -1,15 +1,13 @@
 """A suite is one TOML file and the experiment's whole configuration; wrong ones say where and why."""
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from difflib import get_close_matches
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any
 
 from harness import catalog
 from harness.errors import HarnessError, UnknownNameError
+from harness.toml import parse, read_toml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,18 +54,44 @@ class TaskSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchSettings:
+class Variant:
+    """A searcher under another name, with options of its own."""
+
+    searcher: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearcherSettings:
+    """What a suite says of its searchers.
+
+    Attributes:
+        options: searcher name -> its options.
+        variants: a name of the suite's own -> a searcher with other options.
+    """
+
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    variants: dict[str, Variant] = field(default_factory=dict)
+
+    def resolve(self, name: str) -> Variant:
+        """Returns the searcher that `name` means, with the options that the suite gives it."""
+        variant = self.variants.get(name, Variant(searcher=name))
+        return Variant(
+            searcher=variant.searcher, options=self.options.get(variant.searcher, {}) | variant.options
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSettings(SearcherSettings):
     """The budget every searcher and the tuned baseline have.
 
     Attributes:
         evaluations: new, legal architectures.
         parameter_tolerance: largest distance from the default's parameters, a share.
-        options: searcher name -> its options.
     """
 
     evaluations: int
     parameter_tolerance: float = 0.05
-    options: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +148,74 @@ class Suite:
     extends: str = ""
 
 
-def load_suite(name: str) -> tuple[str, Suite]:
+@dataclass(frozen=True, kw_only=True)
+class LookupSettings(SearcherSettings):
+    """Budgets of searches whose scores are looked up.
+
+    Attributes:
+        budgets: evaluations; results are reported at each of them.
+        mac_limit: multiply-accumulates that the incumbent may have; 0 for any number.
+    """
+
+    budgets: list[int]
+    mac_limit: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A row of a paper, printed as it stands there and never ranked.
+
+    Attributes:
+        name: the method.
+        scores: domain -> score in the table's unit.
+        source: where it was published.
+        feedback: which of the suite's feedbacks its protocol is nearest to.
+    """
+
+    name: str
+    scores: dict[str, float]
+    source: str
+    feedback: str = "test"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookupSuite:
+    """Searchers x domains x feedbacks x budgets x seeds on one table of published results.
+
+    Attributes:
+        title: shown above the board.
+        table: catalog name of the table.
+        repeats: seeds 0, 1, ... of every searcher that asks no language model.
+        searchers: catalog names, or names of `search.variants`.
+        reference: the searcher that others are compared with.
+        claim: the searcher of the verdict.
+        search: budgets and options.
+        llm_repeats: seeds of the searchers that ask a language model.
+        domains: columns of the table; all of them when empty.
+        feedback: which score the searcher sees, `validation` or `test`.
+        controls: variants of one searcher that are compared in a table of their own, the first with the rest.
+        published: rows of papers.
+        llm: the language model.
+        extends: another suite whose keys hold where this one is silent.
+    """
+
+    title: str
+    table: str
+    repeats: int
+    searchers: list[str]
+    reference: str
+    claim: str
+    search: LookupSettings
+    llm_repeats: int = 20
+    domains: list[str] = field(default_factory=list)
+    feedback: list[str] = field(default_factory=lambda: ["validation", "test"])
+    controls: list[str] = field(default_factory=list)
+    published: list[Published] = field(default_factory=list)
+    llm: LanguageModelSettings = field(default_factory=LanguageModelSettings)
+    extends: str = ""
+
+
+def load_suite(name: str) -> tuple[str, Suite | LookupSuite]:
     """Returns the name and the suite called `name` in the catalog, or in the file at that path.
 
     Raises:
@@ -141,19 +232,17 @@ def load_suite(name: str) -> tuple[str, Suite]:
             raise UnknownNameError("suite", name, known)
         path = known[name]
     table = _read(path)
-    suite = _Reader(path).value(Suite, table, "")
-    assert isinstance(suite, Suite)
+    if "table" in table:
+        lookup = parse(LookupSuite, table, path)
+        _check_lookup(lookup, path)
+        return path.stem, lookup
+    suite = parse(Suite, table, path)
     _check(suite, path)
     return path.stem, suite
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        table = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise HarnessError(f"{path} is not TOML: {error}.") from error
-    except UnicodeDecodeError as error:
-        raise HarnessError(f"{path} is not UTF-8 text: {error.reason}.") from error
+    table = read_toml(path)
     parent = table.get("extends")
     if not parent:
         return table
@@ -178,68 +267,33 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-T = TypeVar("T")
+def _check_lookup(suite: LookupSuite, path: Path) -> None:
+    need = _Need(path)
+    need(min(suite.repeats, suite.llm_repeats) >= 2, "repeats and llm_repeats must be at least 2")
+    need(bool(suite.search.budgets), "search.budgets needs at least one budget")
+    need(min(suite.search.budgets, default=1) >= 1, "search.budgets must be at least 1")
+    unknown = sorted(set(suite.feedback) - {"validation", "test"})
+    need(bool(suite.feedback) and not unknown, "feedback must be validation, test or both")
+    need(len(set(suite.searchers)) == len(suite.searchers), "searchers has a name twice")
+    for role, name in (("reference", suite.reference), ("claim", suite.claim)):
+        need(name in suite.searchers, f"{role} {name!r} is not among its searchers")
+    for name in suite.controls:
+        need(name in suite.searchers, f"controls names {name!r}, which is not among its searchers")
+    for row in suite.published:
+        need(row.feedback in ("validation", "test"), f"published {row.name!r} has no such feedback")
 
 
 @dataclass(frozen=True)
-class _Reader:
+class _Need:
     path: Path
 
-    def value(self, wanted: Any, value: Any, where: str) -> Any:
-        """Returns `value` as `wanted`, or says in one sentence where the file is wrong."""
-        origin = get_origin(wanted)
-        if hasattr(wanted, "__dataclass_fields__"):
-            return self._table(wanted, value, where)
-        if origin is list:
-            self._expect(isinstance(value, list), where, "a list", value)
-            return [self.value(get_args(wanted)[0], item, f"{where}") for item in value]
-        if origin is dict:
-            self._expect(isinstance(value, dict), where, "a table", value)
-            return {
-                key: self.value(get_args(wanted)[1], item, f"{where}.{key}") for key, item in value.items()
-            }
-        if wanted is Any or isinstance(wanted, UnionType):
-            return value
-        if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        right = isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
-        kind = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}[wanted]
-        self._expect(right, where, kind, value)
-        return value
-
-    def _table(self, wanted: type[T], value: Any, where: str) -> T:
-        self._expect(isinstance(value, dict), where, "a table", value)
-        types = get_type_hints(wanted)
-        place = f"[{where}]" if where else "the top level"
-        for key in value:
-            if key not in types:
-                near = get_close_matches(key, types, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"allowed are: {', '.join(sorted(types))}."
-                raise HarnessError(f"{self._at(key)}: {place} has no key {key!r}; {hint}")
-        for item in fields(wanted):  # type: ignore[arg-type]
-            required = item.default is MISSING and item.default_factory is MISSING
-            if required and item.name not in value:
-                raise HarnessError(f"{self.path}: {place} lacks the key {item.name!r}.")
-        inside = f"{where}." if where else ""
-        return wanted(**{key: self.value(types[key], item, inside + key) for key, item in value.items()})
-
-    def _expect(self, right: bool, where: str, kind: str, value: Any) -> None:
+    def __call__(self, right: bool, what: str) -> None:
         if not right:
-            key = where.rpartition(".")[2]
-            raise HarnessError(f"{self._at(key)}: {where} must be {kind}, not {value!r}.")
-
-    def _at(self, key: str) -> str:
-        for number, line in enumerate(self.path.read_text().splitlines(), start=1):
-            if line.strip().lstrip("[").startswith(key):
-                return f"{self.path}, line {number}"
-        return str(self.path)
+            raise HarnessError(f"{self.path}: {what}.")
 
 
 def _check(suite: Suite, path: Path) -> None:
-    def need(right: bool, what: str) -> None:
-        if not right:
-            raise HarnessError(f"{path}: {what}.")
-
+    need = _Need(path)
     need(len(suite.seeds) >= 2, "seeds needs at least two, as one selects and another reports")
     need(len(set(suite.seeds)) == len(suite.seeds), "seeds has a seed twice")
     need(bool(suite.tasks), "there is no task")

@@ -1,11 +1,13 @@
 """Where the data comes from, under which licence, and the hash of what was read."""
 
-from harness.board import Board, Run, Table
+from harness.board import AnyBoard, Board, LookupBoard, Run, Table
 from harness.report import Block, Section
 
 
-def render(run: Run, board: Board) -> Block:
+def render(run: Run, board: AnyBoard) -> Block:
     """Returns one table of domains per task."""
+    if isinstance(board, LookupBoard):
+        return _table(run, board)
     tables = []
     for task in board.tasks:
         rows = []
@@ -40,9 +42,27 @@ def render(run: Run, board: Board) -> Block:
     return Block(tables=tuple(tables))
 
 
+def _table(run: Run, board: LookupBoard) -> Block:
+    found = next((run.result(unit) for unit in run.planned("table")), None)
+    if found is None:
+        return Block(paragraphs=("The table was not read yet.",))
+    rows = tuple(
+        (name, f"{about['best']['test']:.6f}", f"{about['best']['validation']:.6f}", f"{about['mean']:.6f}")
+        for name, about in sorted(found["domains"].items())
+    )
+    text = (
+        f"Table {board.table}: {found['rows']:,} architectures, sha256 {found['sha256']}. Origin: "
+        f"{found['origin']}. Licence: {found['licence']}."
+    )
+    columns = ("Domain", "Best test", "Best validation", "Mean test")
+    table = Table(caption="Scores of the whole table, as shares", columns=columns, rows=rows)
+    return Block(paragraphs=(text, *board.notes), tables=(table,))
+
+
 SECTION = Section(
     title="Data",
     order=110,
     summary="Origin, licence, size and hash of every domain; splits never part a group.",
     render=render,
+    boards=(Board, LookupBoard),
 )

@@ -1,14 +1,12 @@
 """Everything that failed, was skipped or has not run, with its reason."""
 
-from harness.board import Board, PlannedUnit, Run, Table
+from harness.board import AnyBoard, Board, LookupBoard, PlannedUnit, Run, Table
 from harness.report import Block, Section
 
 
-def render(run: Run, board: Board) -> Block:
+def render(run: Run, board: AnyBoard) -> Block:
     """Returns a table of failures and the number of units by state."""
-    units = [
-        unit for kind in ("prepare", "supernet", "search", "final", "score") for unit in run.planned(kind)
-    ]
+    units = [unit for kind in dict.fromkeys(unit.kind for unit in run.units) for unit in run.planned(kind)]
     rows, skipped, missing = [], 0, 0
     for unit in units:
         record = run.records.get(unit.hash)
@@ -35,7 +33,18 @@ def render(run: Run, board: Board) -> Block:
 
 
 def _about(unit: PlannedUnit) -> str:
-    keys = ("task", "domain", "method", "searcher", "space", "seed", "select_seed", "report_seed")
+    keys = (
+        "task",
+        "table",
+        "domain",
+        "feedback",
+        "method",
+        "searcher",
+        "space",
+        "seed",
+        "select_seed",
+        "report_seed",
+    )
     words = [
         f"{key.replace('_', ' ')} {unit.spec[key]}" if "seed" in key else str(unit.spec[key])
         for key in keys
@@ -49,4 +58,5 @@ SECTION = Section(
     order=100,
     summary="What has no result, and why; a missing score is never a zero.",
     render=render,
+    boards=(Board, LookupBoard),
 )

@@ -1,13 +1,15 @@
 """What this run cannot show, with the size of effect that it could have seen."""
 
-from harness.board import Board, Run, TaskBoard
+from harness.board import AnyBoard, Board, LookupBoard, Run, TaskBoard
 from harness.board.wording import show
 from harness.report import Block, Section
 from harness.stats.pairs import minimum_detectable_effect
 
 
-def render(run: Run, board: Board) -> Block:
+def render(run: Run, board: AnyBoard) -> Block:
     """Returns the limits that hold for this run."""
+    if isinstance(board, LookupBoard):
+        return _lookup(run)
     seeds = len(run.suite["seeds"])
     paragraphs = [
         "Intervals resample the groups of each test split (documents, font families, writers) and hold the "
@@ -19,6 +21,19 @@ def render(run: Run, board: Board) -> Block:
     ]
     if run.limit is not None:
         paragraphs.append(f"The run was limited to {run.limit:,} samples of each split.")
+    return Block(paragraphs=tuple(paragraphs))
+
+
+def _lookup(run: Run) -> Block:
+    paragraphs = [
+        "Intervals are over seeds of the searchers on one table. They say what other seeds would give on this "
+        "table, and neither what another space, data set or training would.",
+        "The space is small and its best cells are alike, so that a search may look good here for knowing "
+        "that much of convolutions helps. A ranking of searchers here is no ranking elsewhere.",
+        "Many rows were compared. Only the claim was fixed in advance.",
+    ]
+    if run.limit is not None:
+        paragraphs.append(f"The run was limited to {run.limit:,} seeds.")
     return Block(paragraphs=tuple(paragraphs))
 
 
@@ -44,4 +59,5 @@ SECTION = Section(
     order=130,
     summary="What the numbers above do not say.",
     render=render,
+    boards=(Board, LookupBoard),
 )

@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from harness.board import Board, Run, Table
+from harness.board import AnyBoard, Board, LookupBoard, Run, Table
 from harness.report import Block, Section
 
 
-def render(run: Run, board: Board) -> Block:
+def render(run: Run, board: AnyBoard) -> Block:
     """Returns the command, the found architectures and the versions."""
     versions: dict[str, set[str]] = {}
     for record in run.records.values():
@@ -21,7 +21,7 @@ def render(run: Run, board: Board) -> Block:
         labels=2,
     )
     found = []
-    for task in board.tasks:
+    for task in () if isinstance(board, LookupBoard) else board.tasks:
         for row in task.rows:
             for final in run.planned("final", task=task.task, method=row.method, space=row.space):
                 result = run.result(final)
@@ -62,4 +62,5 @@ SECTION = Section(
     order=120,
     summary="The command, the architectures that were found, and the versions behind the records.",
     render=render,
+    boards=(Board, LookupBoard),
 )

@@ -1,12 +1,15 @@
 """What the run says of the claim that its suite fixed in advance."""
 
-from harness.board import Board, Run, task_verdict
+from harness.board import AnyBoard, LookupBoard, Run, task_verdict, verdict
+from harness.board.rows import Board
 from harness.board.verdict import overall
 from harness.report import Block, Section
 
 
-def render(run: Run, board: Board) -> Block:
+def render(run: Run, board: AnyBoard) -> Block:
     """Returns the sentence over all tasks in large type and one sentence per task."""
+    if isinstance(board, LookupBoard):
+        return Block(paragraphs=(verdict(board),))
     verdicts = [task_verdict(board, task) for task in board.tasks]
     limited: tuple[str, ...] = ()
     if run.limit is not None:
@@ -22,6 +25,7 @@ def render(run: Run, board: Board) -> Block:
 SECTION = Section(
     title="Verdict",
     order=10,
-    summary="Made from the paired interval of one comparison that the suite fixed before any result.",
+    summary="Made from the interval of one comparison that the suite fixed before any result.",
     render=render,
+    boards=(Board, LookupBoard),
 )

@@ -63,7 +63,7 @@ class CellSpace(SearchSpace):
         return {"ops": [OPERATIONS[gene] for gene in architecture]}
 
     def from_json(self, value: Mapping[str, Any] | str) -> Architecture:
-        """Returns the architecture of `{"ops": [...]}`, or of the published string `|op~0|+|op~0|op~1|+...`."""
+        """Returns the architecture of `{"ops": [...]}`, or of a published `|op~0|+|op~0|op~1|+...`."""
         names = _from_string(value) if isinstance(value, str) else self._names(value)
         for name in names:
             if name not in OPERATIONS:

@@ -39,8 +39,8 @@ from harness.task import Metric, higher_is_better
 REPLICATES = 4000
 
 
-def build_board(run: Run) -> Board:
-    """Returns the board of `run`, complete or not.
+def build_trained_board(run: Run) -> Board:
+    """Returns the board of a run that trains, complete or not.
 
     Raises:
         HarnessError: the scores of a finished unit are gone or damaged.
@@ -186,7 +186,7 @@ class _TaskBuilder:
             macs=tuple(result["macs"] for result in results),
             evaluations=tuple(search["evaluations"] for search in searched) if key[1] else None,
             steps=tuple(result["steps"] for result in results),
-            llm=_language_model(searched),
+            llm=language_model_use(searched),
         )
 
     def _cell(self, key: Key, role: Role, domain: str) -> Cell:
@@ -305,7 +305,8 @@ class _TaskBuilder:
         return notes
 
 
-def _language_model(searches: Sequence[Mapping[str, Any]]) -> LanguageModelUse | None:
+def language_model_use(searches: Sequence[Mapping[str, Any]]) -> LanguageModelUse | None:
+    """Returns calls and tokens summed over `searches`; None when none of them asked a model."""
     uses = [search["report"]["llm"] for search in searches if search.get("report", {}).get("llm")]
     if not uses:
         return None

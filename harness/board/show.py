@@ -4,21 +4,24 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict
 from html import escape
+from typing import Any
 
+from harness.board.any import AnyBoard, verdict
+from harness.board.lookup import LookupBoard
+from harness.board.lookup_tables import ranking_table, regret_table
 from harness.board.rows import Board, rounded
 from harness.board.tables import Table, cost_table, domain_table, main_table
-from harness.board.verdict import verdict
 from harness.errors import UnknownNameError
 from harness.records import SCHEMA, canonical_json
 
 
-def board_json(board: Board) -> str:
+def board_json(board: AnyBoard) -> str:
     """Returns the board's file text: deterministic, and without any timing."""
     tables = asdict(board)
     return canonical_json({"schema": SCHEMA, "verdict": verdict(board), **rounded(tables)}, indent=1) + "\n"
 
 
-def render(board: Board, format: str) -> str:
+def render(board: AnyBoard, format: str) -> str:
     """Returns the board in `format`: terminal, md, csv, json, html or tex.
 
     Raises:
@@ -36,10 +39,18 @@ def render(board: Board, format: str) -> str:
     }
     if format not in writers:
         raise UnknownNameError("format", format, [*writers, "csv", "json"])
+    return writers[format](board.title, verdict(board), _tables(board))
+
+
+def _tables(board: AnyBoard) -> list[Table]:
+    if isinstance(board, LookupBoard):
+        budget = max(ranking.budget for ranking in board.rankings)
+        last = [ranking_table(board, ranking) for ranking in board.rankings if ranking.budget == budget]
+        return [*last, regret_table(board)]
     tables = []
     for task in board.tasks:
         tables += [main_table(board, task), domain_table(task, "held_out"), cost_table(task)]
-    return writers[format](board.title, verdict(board), tables)
+    return tables
 
 
 def markdown_table(table: Table) -> str:
@@ -144,11 +155,35 @@ def _tex(title: str, sentence: str, tables: list[Table]) -> str:
     return "\n".join(parts)
 
 
-def _csv(board: Board) -> str:
+def _csv(board: AnyBoard) -> str:
     """Returns one line per row and domain, and one per row for the means, in the metric's own unit."""
     import pandas as pd
 
+    lines = _lookup_lines(board) if isinstance(board, LookupBoard) else _lines(board)
+    frame = pd.DataFrame(rounded(lines))
+    for name in ("rank", "samples", "groups", "seeds"):
+        if name in frame:
+            frame[name] = frame[name].astype("Int64")
+    return str(frame.to_csv(index=False, lineterminator="\n"))
+
+
+def _lookup_lines(board: LookupBoard) -> list[dict[str, Any]]:
     lines = []
+    for ranking in board.rankings:
+        for row in ranking.rows:
+            head = {"feedback": ranking.feedback, "budget": ranking.budget, "rank": row.rank}
+            head |= {"method": row.method}
+            for name, value in (("regret", row.regret), ("difference", row.difference)):
+                lines.append(head | {"what": name} | (value._asdict() if value else {}))
+            for cell in row.cells:
+                estimate = cell.test._asdict() if cell.test else {}
+                about = {"domain": cell.domain, "state": cell.state, "reason": cell.reason}
+                lines.append(head | {"what": "test"} | estimate | about | {"seeds": cell.seeds})
+    return lines
+
+
+def _lines(board: Board) -> list[dict[str, Any]]:
+    lines: list[dict[str, Any]] = []
     for task in board.tasks:
         for row in task.rows:
             head = {"task": task.task, "metric": task.metric, "rank": row.rank, "method": row.method}
@@ -162,8 +197,4 @@ def _csv(board: Board) -> str:
                 about = {"domain": cell.domain, "role": cell.role, "state": cell.state, "reason": cell.reason}
                 sizes = {"samples": cell.samples, "groups": cell.groups, "limited": cell.limited}
                 lines.append(head | {"what": "domain"} | estimate | about | sizes)
-    frame = pd.DataFrame(rounded(lines))
-    for name in ("rank", "samples", "groups"):
-        if name in frame:
-            frame[name] = frame[name].astype("Int64")
-    return str(frame.to_csv(index=False, lineterminator="\n"))
+    return lines

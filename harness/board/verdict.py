@@ -18,7 +18,7 @@ class TaskVerdict(NamedTuple):
     fixed_above: bool = False
 
 
-def verdict(board: Board) -> str:
+def trained_verdict(board: Board) -> str:
     """Returns the verdict of the whole run: first the sentence over all tasks, then one per task."""
     verdicts = [task_verdict(board, task) for task in board.tasks]
     sentences = [overall(board, verdicts), *(one.sentence for one in verdicts)]

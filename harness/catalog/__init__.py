@@ -26,6 +26,7 @@ class Kind(NamedTuple):
 
 KINDS: Final[dict[str, Kind]] = {
     "task": Kind("tasks", "TASK"),
+    "table": Kind("tasks", None),
     "space": Kind("search_spaces", "SPACE"),
     "searcher": Kind("searchers", "SEARCHER"),
     "baseline": Kind("baselines", "BASELINE"),

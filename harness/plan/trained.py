@@ -1,84 +1,17 @@
-"""From a suite to the graph of units, each named by the hash of all that defines it."""
+"""The units of a suite that trains: domains, supernets, searches, finals and scores."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 
-from harness import __version__, catalog
+from harness import catalog
 from harness.errors import HarnessError
 from harness.model import FloorBaseline, TunedBaseline
-from harness.records import SCHEMA, canonical_json, content_hash
-from harness.space import SpaceFamily
+from harness.plan.unit import Plan, Unit, load_family, resolve_searcher, split_space
 from harness.suite import Suite, TaskSettings
 from harness.task import Task
 
 
-@dataclass(frozen=True, kw_only=True)
-class Unit:
-    """One piece of work.
-
-    Attributes:
-        kind: prepare, supernet, search, final or score.
-        spec: everything that defines it.
-        needs: hashes of the units whose results it reads.
-    """
-
-    kind: str
-    spec: Mapping[str, Any]
-    needs: tuple[str, ...] = ()
-
-    @property
-    def hash(self) -> str:
-        """16 hexadecimal digits over kind, spec, needs and this version."""
-        return content_hash([__version__, self.kind, self.spec, list(self.needs)])
-
-    @property
-    def folder(self) -> str:
-        """Its folder below the run's `units`."""
-        return f"{self.kind}-{self.hash}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """A suite's units in an order in which needs come first.
-
-    Attributes:
-        name: the suite's name.
-        suite: with the tasks' domains filled in.
-        limit: largest number of samples of each split; None for all.
-        units: all of them, without duplicates.
-    """
-
-    name: str
-    suite: Suite
-    limit: int | None
-    units: tuple[Unit, ...]
-
-    def to_json(self) -> str:
-        """Returns the text of `plan.json`."""
-        table = asdict(self.suite)
-        for entry in table["tasks"]:
-            task: Task = catalog.load("task", entry["name"])
-            entry |= {"metric": task.metric, "chance": task.chance}
-        command = f"harness eval {self.name}" + (f" --limit {self.limit}" if self.limit else "")
-        units = [
-            {"kind": unit.kind, "hash": unit.hash, "spec": unit.spec, "needs": list(unit.needs)}
-            for unit in self.units
-        ]
-        plan = {
-            "schema": SCHEMA,
-            "name": self.name,
-            "title": self.suite.title,
-            "suite": table,
-            "limit": self.limit,
-            "command": command,
-            "units": units,
-        }
-        return canonical_json(plan, indent=1) + "\n"
-
-
-def make_plan(name: str, suite: Suite, *, limit: int | None = None) -> Plan:
+def plan_trained(name: str, suite: Suite, *, limit: int | None = None) -> Plan:
     """Returns the plan of `suite`.
 
     Raises:
@@ -87,29 +20,14 @@ def make_plan(name: str, suite: Suite, *, limit: int | None = None) -> Plan:
     """
     filled = replace(suite, tasks=[_with_domains(task) for task in suite.tasks])
     units: dict[str, Unit] = {}
-    for task in filled.tasks:
-        for unit in _TaskPlan(filled, task, limit).units():
+    for settings in filled.tasks:
+        for unit in _TaskPlan(filled, settings, limit).units():
             units.setdefault(unit.hash, unit)
-    return Plan(name=name, suite=filled, limit=limit, units=tuple(units.values()))
-
-
-def split_space(text: str) -> tuple[str, str | None]:
-    """Returns name and preset of `SPACE[:PRESET]`."""
-    name, _, preset = text.partition(":")
-    return name, preset or None
-
-
-def load_family(text: str) -> tuple[SpaceFamily, str]:
-    """Returns the family and the preset that `SPACE[:PRESET]` means.
-
-    Raises:
-        UnknownNameError: there is no such space or preset.
-    """
-    name, preset = split_space(text)
-    family: SpaceFamily = catalog.load("space", name)
-    chosen = preset or family.default_preset
-    family.space(chosen)
-    return family, chosen
+    table = asdict(filled)
+    for entry in table["tasks"]:
+        task: Task = catalog.load("task", entry["name"])
+        entry |= {"metric": task.metric, "chance": task.chance}
+    return Plan(name=name, suite=filled, table=table, limit=limit, units=tuple(units.values()))
 
 
 def _with_domains(settings: TaskSettings) -> TaskSettings:
@@ -148,6 +66,7 @@ class _TaskPlan:
                     search = self._search(method, space, select, supernet)
                     needs = [search.hash]
                     yield supernet
+                    yield from self._proxies_of(method, supernet.spec["space"])
                     yield search
                 final = self._final(method, space, select, report, needs)
                 yield final
@@ -194,14 +113,7 @@ class _TaskPlan:
     def _search(self, method: str, space: str, seed: int, supernet: Unit) -> Unit:
         baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
         searcher = baseline.searcher if isinstance(baseline, TunedBaseline) else method
-        entry = catalog.load("searcher", searcher)
-        options = {**entry.options, **self.suite.search.options.get(searcher, {})}
-        unknown = sorted(set(options) - set(entry.options))
-        if unknown:
-            raise HarnessError(
-                f"Searcher {searcher!r} has no option {unknown[0]!r}; it has: "
-                f"{', '.join(sorted(entry.options)) or 'none'}."
-            )
+        searcher, entry, options = resolve_searcher(self.suite.search, searcher)
         spec = {
             "task": self.settings.name,
             "sources": self.settings.sources,
@@ -216,7 +128,21 @@ class _TaskPlan:
             **({"llm": asdict(self.suite.llm)} if entry.needs_llm else {}),
             **self.limited,
         }
-        return Unit(kind="search", spec=spec, needs=(supernet.hash, *self.source_hashes))
+        needs = [supernet.hash, *self.source_hashes]
+        if entry.proxy is not None:
+            needs.append(self._proxies(entry.proxy, supernet.spec["space"]).hash)
+        return Unit(kind="search", spec=spec, needs=tuple(needs))
+
+    def _proxies_of(self, method: str, space: str) -> Iterator[Unit]:
+        if method in self.suite.searchers:
+            _, entry, _ = resolve_searcher(self.suite.search, method)
+            if entry.proxy is not None:
+                yield self._proxies(entry.proxy, space)
+
+    def _proxies(self, proxy: str, space: str) -> Unit:
+        tolerance = self.suite.search.parameter_tolerance
+        spec = {"proxy": proxy, "space": space, "task": self.settings.name, "parameter_tolerance": tolerance}
+        return Unit(kind="proxies", spec={**spec, "seed": 0})
 
     def _final(self, method: str, space: str | None, select: int, report: int, needs: list[str]) -> Unit:
         baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
@@ -251,8 +177,3 @@ class _TaskPlan:
                 **self.limited,
             }
             yield Unit(kind="score", spec=spec, needs=(final.hash, self.prepared[domain].hash))
-
-
-def unit_folder(run: Path, unit: Unit) -> Path:
-    """Returns where the unit's record lies."""
-    return run / "units" / unit.folder

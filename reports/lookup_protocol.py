@@ -1,0 +1,43 @@
+"""How the searches of a suite on a table were run, with every option of every searcher."""
+
+from harness.board import LookupBoard, Run, Table
+from harness.report import Block, Section
+
+
+def render(run: Run, board: LookupBoard) -> Block:
+    """Returns the rules, and a table of searchers and their options."""
+    search = run.suite["search"]
+    budgets = ", ".join(str(budget) for budget in sorted(set(search["budgets"])))
+    paragraphs = [
+        "Scores are looked up in a table of published results, so no number here depends on a training of "
+        "ours. A search sees one score, its feedback, and its result is the architecture with the best "
+        "feedback; what is reported of it is always the test score.",
+        "Validation as feedback is the honest protocol. With test as feedback the choice has seen what is "
+        "reported: an oracle, printed because published results of LLM searches were made that way.",
+        f"Budgets: {budgets} evaluations of new, legal architectures. A shorter budget is a prefix of the "
+        "longest search, but for searchers whose path depends on the budget, which run once for each.",
+        f"Limit: an incumbent has at most {search['mac_limit']:,} multiply-accumulates; what is over is "
+        "evaluated and told all the same."
+        if search["mac_limit"]
+        else "There is no limit of cost.",
+    ]
+    rows = {}
+    for unit in run.planned("lookup"):
+        options = ", ".join(f"{key} {value}" for key, value in sorted(unit.spec["options"].items()))
+        rows[unit.spec["method"]] = (unit.spec["method"], unit.spec["searcher"], options or "none")
+    table = Table(
+        caption="Searchers and their options",
+        columns=("Row", "Searcher", "Options"),
+        rows=tuple(rows[name] for name in run.suite["searchers"] if name in rows),
+        labels=3,
+    )
+    return Block(paragraphs=tuple(paragraphs), tables=(table,))
+
+
+SECTION = Section(
+    title="What was compared, and how it was selected",
+    order=20,
+    summary="The rules that were the same for every row.",
+    render=render,
+    boards=(LookupBoard,),
+)
