@@ -104,6 +104,7 @@ class SearcherEntry:
         options: option name -> default; a suite may override these and no others.
         needs_llm: whether `build` wants a language model in its context.
         is_anytime: whether its path is the same whatever the budget, so that a prefix is a shorter search.
+        allowed: option name -> the texts it may be, or its (least, greatest) number; others are free.
         proxy: name of the zero-cost proxy whose scores `build` wants in its context; None for none.
     """
 
@@ -112,6 +113,7 @@ class SearcherEntry:
     options: Mapping[str, Any] = field(default_factory=dict)
     needs_llm: bool = False
     is_anytime: bool = True
+    allowed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     proxy: str | None = None
 
 

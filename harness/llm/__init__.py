@@ -40,5 +40,7 @@ def open_client(
 
     if model_file is None and not replay:
         raise HarnessError("The embedded language model needs a GGUF file and has none.")
-    name = Path(settings["model_file"]).stem if settings["model_file"] else EMBEDDED_NAME
-    return EmbeddedClient(model_file, name, kept)
+    if settings["model_file"]:
+        name = Path(settings["model_file"]).stem
+        return EmbeddedClient(model_file, name, kept, max_tokens=settings["max_tokens"])
+    return EmbeddedClient(model_file, EMBEDDED_NAME, kept)

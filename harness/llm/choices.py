@@ -6,17 +6,20 @@ legal and new are sampled from. The prompt shows the best architectures so far, 
 
 import math
 import random
-import string
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from harness.errors import HarnessError
 from harness.llm.client import Client, Usage
+from harness.llm.letters import letter
 from harness.search import Evaluation
 from harness.space import Architecture, SearchSpace
 
 POOL = 2000
 TRIES = 64
+MOST_OPTIONS = 26
+"""Capital letters, each a token of its own."""
 
 
 class Decoded(NamedTuple):
@@ -33,20 +36,17 @@ def legend(space: SearchSpace) -> str:
     lines: dict[str, None] = {}
     for choice in space.choices:
         stem = choice.name.partition("[")[0]
-        coded = " ".join(
-            f"{letter}={option}"
-            for letter, option in zip(string.ascii_uppercase, choice.options, strict=False)
-        )
-        lines[f"{stem}: {coded}"] = None
+        meanings = {letter(gene): option for gene, option in enumerate(choice.options)}
+        told = " ".join(f"{name}={option}" for name, option in meanings.items() if option != name)
+        if told:
+            lines[f"{stem}: {told}"] = None
     return "\n".join(lines)
 
 
 def coded(space: SearchSpace, architecture: Architecture) -> str:
     """Returns the letters of the active choices, ` B C A`."""
     used = space.active(architecture)
-    return "".join(
-        f" {string.ascii_uppercase[gene]}" for gene, active in zip(architecture, used, strict=True) if active
-    )
+    return "".join(f" {letter(gene)}" for gene, active in zip(architecture, used, strict=True) if active)
 
 
 def decoding_prompt(
@@ -54,7 +54,7 @@ def decoding_prompt(
 ) -> str:
     """Returns the text after which the letters of a new, better architecture should follow."""
     scored = [(one.score, one) for one in history if one.score is not None]
-    best = sorted(scored, key=lambda pair: pair[0])[-examples:]
+    best = sorted(scored, key=lambda pair: pair[0])[-examples:] if examples else []
     lines = [f"{score:.4f}:{coded(space, one.architecture)}" for score, one in best]
     return (
         "Neural network designs as letters, sorted by score, higher is better.\n"
@@ -66,6 +66,12 @@ class ChoiceDecoder:
     """Draws unvisited, legal architectures; never stalls while there is one that can be found."""
 
     def __init__(self, space: SearchSpace, pool_seed: int) -> None:
+        most = max(len(choice.options) for choice in space.choices)
+        if most > MOST_OPTIONS:
+            raise HarnessError(
+                f"The embedded model rates at most {MOST_OPTIONS} options of a choice and {space.name} has {most}; "
+                "use an endpoint."
+            )
         self.space = space
         draw = random.Random(pool_seed)
         self.pool = sorted({space.sample(draw) for _ in range(POOL)})
@@ -84,8 +90,9 @@ class ChoiceDecoder:
         seen = set(visited)
         found: list[Architecture] = []
         tally: Counter[str] = Counter()
+        rated = _Rated(client, tally)
         for _ in range(count):
-            architecture = self._one(client, prompt, seen, draw, temperature, tally)
+            architecture = self._one(rated, prompt, seen, draw, temperature)
             if architecture is None:
                 tally["fallback"] += 1
                 architecture = self._any(seen, draw)
@@ -98,12 +105,11 @@ class ChoiceDecoder:
 
     def _one(
         self,
-        client: Client,
+        rated: "_Rated",
         prompt: str,
         seen: set[Architecture],
         draw: random.Random,
         temperature: float,
-        tally: Counter[str],
     ) -> Architecture | None:
         space = self.space
         fitting = [one for one in self.pool if one not in seen]
@@ -129,14 +135,10 @@ class ChoiceDecoder:
             if len(open_genes) == 1:
                 gene = open_genes[0]
             else:
-                letters = [string.ascii_uppercase[one] for one in open_genes]
-                cold = tally["letters"] == 0
-                ratings = client.letters(text, letters, cold=cold)
-                tally["letters"] += 1
-                tally.update(ratings.usage._asdict())
-                gene = open_genes[_sampled(ratings.logs, temperature, draw)]
+                logs = rated.logs(text, len(choice.options))
+                gene = open_genes[_sampled([logs[one] for one in open_genes], temperature, draw)]
             prefix = (*prefix, gene)
-            text += f" {string.ascii_uppercase[gene]}"
+            text += f" {letter(gene)}"
             fitting = [one for one in fitting if one[: index + 1] == prefix]
         return prefix if space.legal(prefix) and prefix not in seen else None
 
@@ -149,6 +151,27 @@ class ChoiceDecoder:
             if architecture not in seen:
                 return architecture
         return None
+
+
+class _Rated:
+    """Asks for all letters of a choice, and once for each text: a batch shares its beginnings.
+
+    The first question of a batch is a cold one, so that a batch depends on nothing before it.
+    """
+
+    def __init__(self, client: Client, tally: Counter[str]) -> None:
+        self.client = client
+        self.tally = tally
+        self.known: dict[str, list[float]] = {}
+
+    def logs(self, text: str, options: int) -> list[float]:
+        if text not in self.known:
+            letters = [letter(gene) for gene in range(options)]
+            ratings = self.client.letters(text, letters, cold=not self.known)
+            self.tally["letters"] += 1
+            self.tally.update(ratings.usage._asdict())
+            self.known[text] = ratings.logs
+        return self.known[text]
 
 
 def _sampled(logs: Sequence[float], temperature: float, draw: random.Random) -> int:

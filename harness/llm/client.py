@@ -1,9 +1,10 @@
 """What a searcher asks of a language model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, TypedDict
 
+from harness.errors import HarnessError
 from harness.llm.transcript import Transcript
 
 
@@ -32,15 +33,17 @@ class Reply:
 
     Attributes:
         text: what the model wrote; empty when it refused or failed.
-        finish_reason: `stop`, `length`, `refusal`, or `error: ...` after the last retry.
+        finish_reason: `stop`, `length`, `refusal`, `content_filter`, `empty`, `other`, or `error: ...`.
         model: model id that the server reported.
         usage: tokens.
+        events: what else happened, for the report's counters: retries, settings that the server refused.
     """
 
     text: str
     finish_reason: str
     model: str
     usage: Usage
+    events: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the reply as the transcript keeps it."""
@@ -48,8 +51,17 @@ class Reply:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Reply":
-        """Returns the reply that `to_json` gave."""
-        return cls(**{**value, "usage": Usage(*value["usage"])})
+        """Returns the reply that `to_json` gave.
+
+        Raises:
+            HarnessError: `value` is no reply, as in an edited transcript.
+        """
+        try:
+            return cls(**{**value, "usage": Usage(*value["usage"])})
+        except (TypeError, KeyError) as error:
+            raise HarnessError(
+                f"A kept reply of the model is damaged ({error}); delete the transcript and run again."
+            ) from error
 
 
 class Ratings(NamedTuple):
@@ -66,11 +78,13 @@ class Client(Protocol):
         name: shown beside the row.
         kind: `endpoint` chats; `embedded` is a small stand-in that rates letters.
         transcript: answers before the model does.
+        seconds: spent waiting for the model, retries included; 0 for what the transcript answered.
     """
 
     name: str
     kind: Literal["endpoint", "embedded"]
     transcript: Transcript
+    seconds: float
 
     def chat(
         self, messages: Sequence[Message], *, temperature: float, schema: Mapping[str, Any] | None = None

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Literal
 
 from harness.errors import EndpointError
@@ -10,6 +11,8 @@ from harness.llm.client import Message, Ratings, Reply, Usage
 from harness.llm.transcript import Transcript
 
 CONTEXT_TOKENS = 8192
+STRATEGY_TOKENS = 256
+"""Longest chat reply of the packaged model, which only ever chats a strategy."""
 TOP = 40
 
 
@@ -18,10 +21,19 @@ class EmbeddedClient:
 
     kind: Literal["endpoint", "embedded"] = "embedded"
 
-    def __init__(self, model_file: Path | None, name: str, transcript: Transcript) -> None:
+    def __init__(
+        self,
+        model_file: Path | None,
+        name: str,
+        transcript: Transcript,
+        *,
+        max_tokens: int = STRATEGY_TOKENS,
+    ) -> None:
         self.name = name
         self.transcript = transcript
         self._model_file = model_file
+        self._max_tokens = min(max_tokens, CONTEXT_TOKENS // 4)
+        self.seconds = 0.0
         self._server: Any = None
 
     def chat(
@@ -31,7 +43,7 @@ class EmbeddedClient:
         request: dict[str, Any] = {
             "messages": list(messages),
             "temperature": temperature,
-            "max_tokens": 1024,
+            "max_tokens": self._max_tokens,
             "seed": 0,
             "cache_prompt": False,
         }
@@ -41,9 +53,11 @@ class EmbeddedClient:
         def ask() -> dict[str, Any]:
             answer = self._call("handle_chat_completions", request)
             choice, usage = answer["choices"][0], answer["usage"]
+            text = choice["message"].get("content") or ""
+            reason = str(choice["finish_reason"])
             return Reply(
-                text=choice["message"].get("content") or "",
-                finish_reason=choice["finish_reason"],
+                text=text,
+                finish_reason="empty" if reason == "stop" and not text.strip() else reason,
                 model=self.name,
                 usage=Usage(usage["prompt_tokens"], usage["completion_tokens"]),
             ).to_json()
@@ -75,7 +89,9 @@ class EmbeddedClient:
     def _call(self, method: str, request: Mapping[str, Any]) -> Any:
         if self._server is None:
             self._server = _load(self._model_file)
+        start = perf_counter()
         answer = getattr(self._server, method)(dict(request))
+        self.seconds += perf_counter() - start
         value = answer if isinstance(answer, dict) else json.loads(answer)
         if "error" in value:
             raise EndpointError(f"The embedded model {self.name} refused a request: {value['error']}.")

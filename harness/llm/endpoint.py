@@ -2,11 +2,15 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import EndpointError
 from harness.llm.client import Message, Ratings, Reply, Usage
+from harness.llm.dialect import EVENT, REFUSALS, Setting, blamed, body, learned
 from harness.llm.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -14,15 +18,28 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
 ATTEMPTS = 6
+FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 60.0
-UNREADABLE = (json.JSONDecodeError, UnicodeDecodeError)
+MOST_FAILURES = 3
+"""Replies in a row that may fail after all retries before the search stops to be continued later."""
+MOST_BYTES = 8_000_000
+LONGEST_TEXT = 200_000
+SHORTEST_KEY = 8
+"""Shorter keys are placeholders such as `none`, which replies may well hold as a word."""
+UNREADABLE = (json.JSONDecodeError, RecursionError)
+TRANSPORTS = ("httpx", "httpx2", "httpcore", "httpcore2")
+ENDS = {
+    **{name: name for name in ("stop", "length", "content_filter")},
+    **dict.fromkeys(("", "eos", "eos_token", "end_turn", "stop_sequence"), "stop"),
+    "max_tokens": "length",
+}
 
 
 class EndpointClient:
     """Chats with a server; a reply that fails after all retries is recorded and the search goes on.
 
-    Where no reply can come, as the server is gone, or knows neither the key nor the model, nothing is
-    recorded: the search fails, and the same command continues it from the transcript.
+    Where no reply can come, as the server is gone, knows neither the key nor the model, or fails again and
+    again, nothing is recorded: the search fails, and the same command continues it from the transcript.
     """
 
     kind: Literal["endpoint", "embedded"] = "endpoint"
@@ -30,9 +47,12 @@ class EndpointClient:
     def __init__(self, settings: Mapping[str, Any], api_key: str | None, transcript: Transcript) -> None:
         self.name = str(settings["model"])
         self.transcript = transcript
+        self.seconds = 0.0
         self._settings = settings
         self._api_key = (api_key or "").strip()
-        self._schema_refused = False
+        self._opened: OpenAI | None = None
+        self._refused: frozenset[Setting] = frozenset()
+        self._failures = 0
 
     def chat(
         self, messages: Sequence[Message], *, temperature: float, schema: Mapping[str, Any] | None = None
@@ -40,7 +60,7 @@ class EndpointClient:
         """Returns the answer; `finish_reason` starts with `error` when there was none.
 
         Raises:
-            EndpointError: the server is gone, or knows neither the key nor the model.
+            EndpointError: no answer can come; see the class.
         """
         request = {
             "model": self.name,
@@ -49,7 +69,10 @@ class EndpointClient:
             "max_tokens": self._settings["max_tokens"],
             "schema": schema,
         }
-        return Reply.from_json(self.transcript.answer(request, lambda: self._ask(request).to_json()))
+        reply = Reply.from_json(self.transcript.answer(request, lambda: self._timed(request).to_json()))
+        self._refused |= learned(reply.events)  # a continued search knows what the kept replies taught
+        self._failures = self._failures + 1 if reply.finish_reason.startswith("error") else 0
+        return reply
 
     def letters(self, prompt: str, letters: Sequence[str], *, cold: bool) -> Ratings:
         """Endpoints chat; rating letters is for the embedded model.
@@ -59,91 +82,133 @@ class EndpointClient:
         """
         raise TypeError("An endpoint client chats; it does not rate letters.")
 
+    def _timed(self, request: Mapping[str, Any]) -> Reply:
+        start = perf_counter()
+        try:
+            return self._ask(request)
+        finally:
+            self.seconds += perf_counter() - start
+
     def _ask(self, request: Mapping[str, Any]) -> Reply:
+        """Returns the reply, asked for with fewer settings as long as the server refuses one more."""
         from openai import APIError
 
-        schema = None if self._schema_refused else request["schema"]
-        try:
-            return self._retrying(request, schema)
-        except (APIError, *UNREADABLE) as error:
-            refused = getattr(error, "status_code", None) in (400, 404, 415, 422)
-            if schema is None or not refused:
-                return self._failed(error)
-        self._schema_refused = True
-        try:
-            return self._retrying(request, None)
-        except (APIError, *UNREADABLE) as error:
-            return self._failed(error)
+        refused = self._refused
+        events: Counter[str] = Counter()
+        while True:
+            try:
+                answer = self._retrying(body(request, refused), events)
+                break
+            except (APIError, *UNREADABLE) as error:
+                setting = None
+                if getattr(error, "status_code", None) in REFUSALS:
+                    parameter = getattr(error, "param", None)
+                    complaint = f"{getattr(error, 'message', '')} {getattr(error, 'body', '')}"
+                    setting = blamed(
+                        parameter if isinstance(parameter, str) else None, complaint, request, refused
+                    )
+                if setting is None:
+                    return self._failed(error, events)
+                refused |= {setting}
+        events.update(EVENT + setting for setting in refused - self._refused)
+        return self._read(answer, events)
 
-    def _failed(self, error: Exception) -> Reply:
+    def _failed(self, error: Exception, events: Counter[str]) -> Reply:
         from openai import APIConnectionError
 
         status = getattr(error, "status_code", None)
         place = self._settings["base_url"]
+        way_out = "or unset HARNESS_LLM_BASE_URL to use the embedded model."
         if isinstance(error, APIConnectionError):
             raise EndpointError(
                 f"The language-model endpoint {place} stopped answering; run the same command again to "
-                "continue, or unset HARNESS_LLM_BASE_URL to use the embedded model."
+                f"continue, {way_out}"
             ) from None
         if status in (401, 404):
             what = "key; set HARNESS_LLM_API_KEY" if status == 401 else f"model {self.name}; check its name"
-            raise EndpointError(
-                f"The endpoint {place} refused the {what}, or unset HARNESS_LLM_BASE_URL to use the embedded "
-                "model."
-            ) from None
+            raise EndpointError(f"The endpoint {place} refused the {what}, {way_out}") from None
         what = type(error).__name__ + (f" {status}" if status else "")
-        return Reply(text="", finish_reason=f"error: {what}", model=self.name, usage=Usage())
+        if self._failures + 1 >= MOST_FAILURES:
+            raise EndpointError(
+                f"The endpoint {place} failed {self._failures + 1} times in a row, last with {what}; mend it "
+                f"and run the same command again to continue, {way_out}"
+            ) from None
+        return Reply(
+            text="", finish_reason=f"error: {what}", model=self.name, usage=Usage(), events=dict(+events)
+        )
 
-    def _retrying(self, request: Mapping[str, Any], schema: Mapping[str, Any] | None) -> Reply:
+    def _retrying(self, arguments: Mapping[str, Any], events: Counter[str]) -> Any:
         from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
-        client = _open(self._settings, self._api_key)
+        def count(state: "RetryCallState") -> None:
+            error = state.outcome.exception() if state.outcome else None
+            events[f"retried: {_kind(error)}"] += 1
+
+        if self._opened is None:
+            self._opened = _open(self._settings, self._api_key)
         retrying = Retrying(
             stop=stop_after_attempt(ATTEMPTS),
             wait=_wait,
             retry=retry_if_exception(_is_passing),
+            before_sleep=count,
             reraise=True,
         )
-        reply: Reply = retrying(self._once, client, request, schema)
-        return reply
+        return retrying(self._once, self._opened, arguments, events)
 
-    def _once(self, client: "OpenAI", request: Mapping[str, Any], schema: Mapping[str, Any] | None) -> Reply:
-        more: dict[str, Any] = {}
-        if schema is not None:
-            wanted = {"name": "architectures", "schema": schema, "strict": False}
-            more["response_format"] = {"type": "json_schema", "json_schema": wanted}
-        answer: Any = client.chat.completions.create(
-            model=request["model"],
-            messages=request["messages"],
-            temperature=request["temperature"],
-            max_tokens=request["max_tokens"],
-            **more,
-        )
-        return self._read(answer)
+    def _once(self, client: "OpenAI", arguments: Mapping[str, Any], events: Counter[str]) -> Any:
+        """Returns the JSON that the server sent, whatever it is."""
+        from openai import APITimeoutError
 
-    def _read(self, answer: Any) -> Reply:
+        sent = bytearray()
+        start = perf_counter()
+        with (
+            _transport_errors(),
+            client.chat.completions.with_streaming_response.create(**arguments) as response,
+        ):
+            for part in response.iter_bytes():
+                sent += part
+                if perf_counter() - start > self._settings["timeout_seconds"]:
+                    raise APITimeoutError(request=response.http_request)
+                if len(sent) > MOST_BYTES:
+                    return None
+        text = sent.decode("utf-8", "replace")
+        value = json.loads(text)
+        events["reply: not UTF-8"] += text.encode() != sent
+        return value
+
+    def _read(self, answer: Any, events: Counter[str]) -> Reply:
         """Returns the reply in what a server sent, of which no part need be there or of the right type."""
-        usage = getattr(answer, "usage", None)
-        details = getattr(usage, "completion_tokens_details", None)
+        usage = _part(answer, "usage")
         counted = Usage(
             _tokens(usage, "prompt_tokens"),
             _tokens(usage, "completion_tokens"),
-            _tokens(details, "reasoning_tokens"),
+            _tokens(_part(usage, "completion_tokens_details"), "reasoning_tokens"),
         )
-        model = self._without_key(str(getattr(answer, "model", None) or self.name))
-        choices = getattr(answer, "choices", None)
+        model = _part(answer, "model")
+        choices = _part(answer, "choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
-        message = getattr(choice, "message", None)
-        if message is None:
-            return Reply(text="", finish_reason="error: the reply has no choice", model=model, usage=counted)
-        content = getattr(message, "content", None)
-        text = content if isinstance(content, str) else ""
-        refusal = getattr(message, "refusal", None)
-        reason = "refusal" if refusal else str(getattr(choice, "finish_reason", None) or "stop")
-        return Reply(text=self._without_key(text), finish_reason=reason, model=model, usage=counted)
+        message = _part(choice, "message")
+        text = _text(_part(message, "content"))
+        ended = _part(choice, "finish_reason")
+        reason = ENDS.get(ended.lower() if isinstance(ended, str) else "", "other")
+        if len(text) > LONGEST_TEXT:
+            text, reason = text[:LONGEST_TEXT], "length"
+        if not isinstance(message, dict):
+            reason = "error: the reply has no choice"
+        elif _part(message, "refusal"):
+            reason = "refusal"
+        elif reason == "stop" and not text.strip():
+            reason = "empty"
+        return Reply(
+            text=self._without_key(text),
+            finish_reason=reason,
+            model=self._without_key(model)[:200] if isinstance(model, str) and model else self.name,
+            usage=counted,
+            events=dict(+events),
+        )
 
     def _without_key(self, text: str) -> str:
-        return text.replace(self._api_key, "[key]") if self._api_key else text
+        return text.replace(self._api_key, "[key]") if len(self._api_key) >= SHORTEST_KEY else text
 
 
 def check_endpoint(settings: Mapping[str, Any], api_key: str | None) -> None:
@@ -157,7 +222,7 @@ def check_endpoint(settings: Mapping[str, Any], api_key: str | None) -> None:
     try:
         answer = _open({**settings, "timeout_seconds": 10.0}, api_key).models.with_raw_response.list()
         json.loads(answer.content)
-    except UNREADABLE:
+    except (*UNREADABLE, UnicodeDecodeError):
         raise EndpointError(
             f"What answers at {settings['base_url']} is no OpenAI-compatible endpoint; its address often "
             "ends in /v1; correct it, or unset HARNESS_LLM_BASE_URL to use the embedded model."
@@ -192,24 +257,61 @@ def _open(settings: Mapping[str, Any], api_key: str | None) -> "OpenAI":
     )
 
 
+@contextmanager
+def _transport_errors() -> Iterator[None]:
+    """Turns what the HTTP library raises while a body is read into the connection error it means."""
+    from openai import APIConnectionError, APITimeoutError
+
+    try:
+        yield
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in TRANSPORTS:
+            raise
+        request: Any = getattr(error, "_request", None)
+        kind = APITimeoutError if "Timeout" in type(error).__name__ else APIConnectionError
+        raise kind(request=request) from error
+
+
 def _is_passing(error: BaseException) -> bool:
     from openai import APIConnectionError, APIStatusError
 
     if isinstance(error, APIStatusError):
-        return error.status_code == 429 or error.status_code >= 500
+        return error.status_code in (408, 409, 425, 429) or error.status_code >= 500
     return isinstance(error, (APIConnectionError, *UNREADABLE))
+
+
+def _kind(error: BaseException | None) -> str:
+    """Returns the class of a passing failure, for the counters; nothing of what the server wrote."""
+    from openai import APIStatusError, APITimeoutError
+
+    if isinstance(error, APIStatusError):
+        return f"status {error.status_code}"
+    if isinstance(error, APITimeoutError):
+        return "timeout"
+    return "unreadable" if isinstance(error, UNREADABLE) else "connection"
 
 
 def _wait(state: "RetryCallState") -> float:
     """Returns the seconds that the server asks for, or 0.5, 1, 2 ..., and at most a minute."""
     error = state.outcome.exception() if state.outcome else None
     response = getattr(error, "response", None)
-    asked = response.headers.get("retry-after", "") if response is not None else ""
-    is_number = re.fullmatch(r"[0-9]+(\.[0-9]+)?", asked.strip())
-    seconds = float(asked) if is_number else 0.5 * 2.0 ** (state.attempt_number - 1)
+    asked = response.headers.get("retry-after", "").strip() if response is not None else ""
+    is_number = re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", asked)
+    seconds = float(asked) if is_number else FIRST_WAIT_SECONDS * 2.0 ** (state.attempt_number - 1)
     return min(seconds, LONGEST_WAIT_SECONDS)
 
 
+def _part(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _text(content: Any) -> str:
+    """Returns the text of a message, which some servers send in parts."""
+    if isinstance(content, list):
+        return "".join(_text(_part(part, "text")) for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""
+
+
 def _tokens(usage: Any, name: str) -> int:
-    count = getattr(usage, name, None)
-    return count if isinstance(count, int) and count > 0 else 0
+    count = _part(usage, name)
+    return count if isinstance(count, int) and 0 < count < 10**12 else 0

@@ -18,6 +18,7 @@ class ScriptedClient:
         self.name = "scripted"
         self.kind: Literal["endpoint", "embedded"] = "endpoint" if replies else "embedded"
         self.calls = 0
+        self.seconds = 0.0
         self._replies = list(replies)
         self.transcript = Transcript(transcript, replay=replay)
 

@@ -24,6 +24,7 @@ class Transcript:
         self.replay = replay
         self.position = 0
         self.kept: list[dict[str, Any]] = []
+        self._bytes: int | None = None
         if path is not None and path.exists():
             self.kept = _whole_lines(path.read_bytes())
 
@@ -45,7 +46,9 @@ class Transcript:
                 f"The transcript {self.path} lacks request {self.position + 1}: {self._difference(plain)}"
             )
         reply = _writable(ask())
-        del self.kept[self.position :]
+        if self.position < len(self.kept):
+            del self.kept[self.position :]
+            self._bytes = None
         self.kept.append({"request": plain, "reply": reply})
         self.position += 1
         self._write()
@@ -64,15 +67,18 @@ class Transcript:
         """Appends the last exchange; where the file holds other lines, writes it anew first."""
         if self.path is None:
             return
-        lines = [canonical_json(entry) + "\n" for entry in self.kept]
-        before = "".join(lines[:-1]).encode()
+        line = (canonical_json(self.kept[-1]) + "\n").encode()
         try:
-            if not self.path.exists() or self.path.read_bytes() != before:
-                write_atomically(self.path, before)
+            if self._bytes is None or not self.path.exists() or self.path.stat().st_size != self._bytes:
+                before = "".join(canonical_json(entry) + "\n" for entry in self.kept[:-1]).encode()
+                if not self.path.exists() or self.path.read_bytes() != before:
+                    write_atomically(self.path, before)
+                self._bytes = len(before)
             with self.path.open("ab") as file:
-                file.write(lines[-1].encode())
+                file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
+            self._bytes += len(line)
         except OSError as error:
             raise HarnessError(
                 f"Cannot write {self.path}: {error.strerror}; free space and run again."
@@ -85,9 +91,11 @@ def _whole_lines(data: bytes) -> list[dict[str, Any]]:
     for line in data.split(b"\n")[:-1]:  # not splitlines: model text may hold U+2028 and the like
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             break
         if not isinstance(entry, dict) or set(entry) != {"request", "reply"}:
+            break
+        if not all(isinstance(part, dict) for part in entry.values()):
             break
         kept.append(entry)
     return kept

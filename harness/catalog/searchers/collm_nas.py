@@ -1,120 +1,203 @@
-"""CoLLM-NAS: a Navigator that keeps the conversation, a stateless Generator, and a Coordinator that is code.
+"""CoLLM-NAS: a Navigator and a Generator, language models, and a Coordinator that is code.
 
-Source: arXiv 2509.26037 v2, Algorithm 1. Ours, each an option: a batch is at most a fifth of the budget; the
-search ends after `iterations` (0: a fifth of the budget, at least 25); with the embedded model, which cannot
-write valid batches, the Generator decodes choice by choice, the Navigator is a digest of the scores, and the
-first `warmup` architectures are random. The parameter limit is the space's window: what is over is illegal.
+Source: arXiv 2509.26037 v2, Algorithm 1. What the paper leaves open is an option here, see `OPTIONS`. With the
+embedded model, which cannot write valid batches, the Generator decodes choice by choice, the Navigator is a
+digest of the scores, and the first `warmup` architectures are random.
 """
 
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from string import Template
-from typing import Any, Protocol
+from typing import Any
 
 from harness import seeds
-from harness.llm import Client, Message, Usage
-from harness.llm.choices import ChoiceDecoder, decoding_prompt
-from harness.llm.proposals import read_proposals
+from harness.errors import HarnessError
+from harness.llm import Client
+from harness.llm.anonymous import AnonymousSpace
 from harness.records import canonical_json
+from harness.roles import (
+    Briefing,
+    ChattingGenerator,
+    ChattingNavigator,
+    DigestNavigator,
+    Generator,
+    LetterGenerator,
+    Navigator,
+    NoNavigator,
+    SingleModel,
+    Tally,
+)
 from harness.search import Evaluation, SearchContext, SearcherEntry
-from harness.space import Architecture, SearchSpace
+from harness.space import Architecture
 
-PROMPTS = Path(__file__).parent / "prompts" / "collm_nas"
+PROMPTS = Path(__file__).parent / "prompts"
+TOKENS = ("prompt_tokens", "completion_tokens", "reasoning_tokens")
+FUNNEL = ("proposed", "parsed", "legal", "new", "evaluated", "over_limit")
 OPTIONS = {
-    "temperature": 0.6,
-    "batch": 10,
-    "iterations": 0,
-    "warmup": 10,
-    "examples": 6,
+    "temperature": 0.6,  # of both roles
+    "batch": 10,  # proposals asked for; at most a fifth of the budget
+    "iterations": 0,  # 0: a fifth of the budget, at least 25
+    "navigator_memory": True,
+    "generator_memory": False,
+    "single": False,  # SiLLM: one model reflects and proposes
+    "feedback": "normal",
+    "names": "normal",
+    "prompts": "collm_nas",  # a folder of templates, by name or path
+    "navigator": "auto",  # auto: chat with an endpoint, digest with the embedded model
+    "generator": "auto",  # auto: chat with an endpoint, letters with the embedded model
+    "warmup": 10,  # random architectures before the first letters; at most a third of the budget
+    "examples": 6,  # best architectures that the letters follow
     "embedded_temperature": 1.0,
+}
+ALLOWED: dict[str, tuple[Any, ...]] = {
+    "temperature": (0.0, 2.0),
+    "batch": (1, 200),
+    "iterations": (0, 100_000),
+    "feedback": ("normal", "shuffled", "none"),
+    "names": ("normal", "anonymous"),
+    "navigator": ("auto", "chat", "digest", "none"),
+    "generator": ("auto", "chat", "letters"),
+    "warmup": (0, 100_000),
+    "examples": (0, 100),
+    "embedded_temperature": (0.01, 100.0),
 }
 
 
-class Team(Protocol):
-    """A Navigator and a Generator: from the last results to the next proposals."""
-
-    def propose(
-        self, history: Sequence[Evaluation], last: Sequence[Evaluation], count: int, tally: Counter[str]
-    ) -> list[Architecture]:
-        """Returns canonical architectures, perhaps illegal or visited; counts into `tally`."""
-        ...
-
-
 class Coordinator:
-    """Drops what is illegal or visited, spends the budget, and counts everything."""
+    """Drops what is illegal or visited, spends the budget, counts everything, and tells the results."""
 
     def __init__(self, context: SearchContext) -> None:
-        client = context.client
-        if client is None:
+        if context.client is None:
             raise ValueError("CoLLM-NAS needs a language model in its context.")
-        options = dict(context.options)
+        self.client: Client = context.client
+        self.options = {**OPTIONS, **context.options}
         self.space = context.space
-        self.client = client
-        self.options = options
-        self.batch = min(options["batch"], max(2, context.budget // 5))
-        self.iterations = options["iterations"] or max(25, context.budget // 5)
-        self.draw = random.Random(context.seed)
-        self.warmup = min(options["warmup"], context.budget // 3) if client.kind == "embedded" else 0
+        self.batch = min(self.options["batch"], max(2, context.budget // 5))
+        self.iterations = self.options["iterations"] or max(25, context.budget // 5)
+        self.prompts = _prompts(self.options["prompts"])
+        self.visited: set[Architecture] = set()
         self.history: list[Evaluation] = []
         self.last: list[Evaluation] = []
-        self.visited: set[Architecture] = set()
-        self.rounds: list[Counter[str]] = []
-        self.prompts = {path.stem: path.read_text() for path in sorted(PROMPTS.glob("*.txt"))}
-        if client.kind == "embedded":
-            self.team: Team = EmbeddedTeam(self, client, context.seed)
-        else:
-            self.team = ChattingTeam(self, client, context)
+        self.rounds: list[Tally] = []
+        self.seconds: list[float] = []
+        self.stopped = ""
+        self.draw = random.Random(context.seed)
+        self.shuffle = random.Random(seeds.stream(context.seed, "shuffle"))
+        self.navigator, self.generator = self._roles(context)
+        writes_letters = isinstance(self.generator, LetterGenerator)
+        self.asks_what_is_left = writes_letters
+        self.warmup = min(self.options["warmup"], context.budget // 3) if writes_letters else 0
 
     def ask(self, count: int) -> list[Architecture]:
         """Returns the next batch; an iteration without one new legal architecture is spent all the same."""
         if len(self.visited) < self.warmup:
             return self._random(min(count, self.warmup - len(self.visited)))
         while len(self.rounds) < self.iterations:
-            tally: Counter[str] = Counter()
+            waited = self.client.seconds
+            tally: Tally = Counter()
             self.rounds.append(tally)
-            wanted = min(self.batch, count) if self.client.kind == "embedded" else self.batch
-            proposed = self.team.propose(self.history, self.last, wanted, tally)
+            size = min(self.batch, count)
+            strategy = self.navigator.strategy(self.history, self.last, tally)
+            wanted = size if self.asks_what_is_left else self.batch
+            proposed = self.generator.propose(strategy, self.history, wanted, tally)
+            self.seconds.append(self.client.seconds - waited)
             self.last = []
             batch = self._new(proposed, tally)
-            size = min(wanted, count)
             tally["beyond budget or batch"] += len(batch[size:])
             tally["evaluated"] += len(batch[:size])
             if batch:
                 self.visited.update(batch[:size])
                 return batch[:size]
             if tally["exhausted"]:
-                break
+                self.stopped = "exhausted"
+                return []
+        self.stopped = "iterations"
         return []
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        self.last = list(evaluations)
-        self.history += evaluations
+        if self.rounds:
+            self.rounds[-1]["over_limit"] += sum(one.over_limit for one in evaluations)
+        self.last = self._shown(evaluations)
+        self.history += self.last
 
     def report(self) -> dict[str, Any]:
-        total: Counter[str] = Counter()
+        total: Tally = Counter()
         for tally in self.rounds:
             total.update(tally)
-        tokens = ("prompt_tokens", "completion_tokens", "reasoning_tokens")
+        evaluated = len(self.history)
         return {
-            "counters": {key: value for key, value in sorted(total.items()) if key not in (*tokens, "calls")},
-            "iterations": [dict(sorted(tally.items())) for tally in self.rounds],
+            "counters": {
+                **{key: value for key, value in sorted(total.items()) if key not in (*TOKENS, "calls")},
+                "random first": min(self.warmup, evaluated),
+            },
+            "iterations": [
+                {**dict.fromkeys(FUNNEL, 0), **dict(sorted(tally.items()))} for tally in self.rounds
+            ],
             "settings": {
                 **self.options,
                 "batch_used": self.batch,
                 "iterations_used": self.iterations,
                 "warmup_used": self.warmup,
+                "navigator_used": type(self.navigator).__name__,
+                "generator_used": type(self.generator).__name__,
             },
             "prompt_hash": sha256(canonical_json(self.prompts).encode()).hexdigest()[:16],
             "llm": {
                 "model": self.client.name,
                 "kind": self.client.kind,
                 "calls": total["calls"],
-                **{key: total[key] for key in tokens},
+                **{key: total[key] for key in TOKENS},
             },
+            **({"stopped": self.stopped} if self.stopped else {}),
         }
+
+    def _roles(self, context: SearchContext) -> tuple[Navigator, Generator]:
+        options, client = self.options, self.client
+        is_anonymous = options["names"] == "anonymous"
+        limit = context.limit
+        window = context.space.window
+        briefing = Briefing(
+            space=AnonymousSpace(context.space) if is_anonymous else context.space,
+            prompts=self.prompts,
+            words={
+                "card": AnonymousSpace(context.space).card() if is_anonymous else context.space.card(),
+                "score_name": context.score_name,
+                "budget": context.budget,
+                "cost": limit.cost if limit else "parameters",
+                "limit": limit.value if limit else window[1] if window else "any number of",
+                "target": "the best so far" if context.target is None else context.target,
+            },
+            options=options,
+            has_scores=options["feedback"] != "none",
+        )
+        embedded = client.kind == "embedded"
+        if options["single"]:
+            return NoNavigator(), SingleModel(briefing, client)
+        chats = options["navigator"] == "chat" or (options["navigator"] == "auto" and not embedded)
+        in_letters = options["generator"] == "letters" or (options["generator"] == "auto" and embedded)
+        navigator: Navigator = DigestNavigator(briefing, in_letters=in_letters)
+        if options["navigator"] == "none":
+            navigator = NoNavigator()
+        elif chats:
+            navigator = ChattingNavigator(briefing, client)
+        if in_letters:
+            if not embedded:
+                raise HarnessError(
+                    "generator = letters needs the embedded model, as an endpoint rates no letters."
+                )
+            return navigator, LetterGenerator(briefing, client, self.visited, context.seed)
+        return navigator, ChattingGenerator(briefing, client)
+
+    def _shown(self, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+        """Returns the results as the model sees them: with shuffled feedback each has another's score."""
+        if self.options["feedback"] != "shuffled":
+            return list(evaluations)
+        scores = [one.score for one in evaluations]
+        self.shuffle.shuffle(scores)
+        return [replace(one, score=score) for one, score in zip(evaluations, scores, strict=True)]
 
     def _random(self, count: int) -> list[Architecture]:
         batch: list[Architecture] = []
@@ -127,12 +210,11 @@ class Coordinator:
                 batch.append(architecture)
         return batch
 
-    def _new(self, proposed: Sequence[Architecture], tally: Counter[str]) -> list[Architecture]:
+    def _new(self, proposed: Sequence[Architecture], tally: Tally) -> list[Architecture]:
         batch: dict[Architecture, None] = {}
         for architecture in proposed:
             if not self.space.legal(architecture):
-                over = self.space.canonical(architecture) == architecture
-                tally["over_limit" if over else "dropped: illegal"] += 1
+                tally["dropped: outside the parameter window"] += 1
                 continue
             tally["legal"] += 1
             if architecture in self.visited or architecture in batch:
@@ -143,144 +225,26 @@ class Coordinator:
         return list(batch)
 
 
-class ChattingTeam:
-    """Both roles through a chat endpoint, as in the paper."""
+def _prompts(name: str) -> dict[str, str]:
+    """Returns the templates of the folder `name`, in the catalog or anywhere.
 
-    def __init__(self, coordinator: Coordinator, client: Client, context: SearchContext) -> None:
-        self.client = client
-        self.space = context.space
-        self.temperature = coordinator.options["temperature"]
-        self.words = {
-            "card": context.space.card(),
-            "score_name": context.score_name,
-            "budget": context.budget,
-            "limit": context.space.window[1] if context.space.window else "any number of",
-            "target": "the best so far",
-        }
-        self.prompts = coordinator.prompts
-        self.conversation: list[Message] = [{"role": "system", "content": self._text("navigator_system")}]
-
-    def propose(
-        self, history: Sequence[Evaluation], last: Sequence[Evaluation], count: int, tally: Counter[str]
-    ) -> list[Architecture]:
-        strategy = self._navigate(history, last, tally)
-        messages: list[Message] = [
-            {"role": "system", "content": self._text("generator_system")},
-            {"role": "user", "content": self._text("generator_user", strategy=strategy, count=count)},
-        ]
-        schema = {
-            "type": "object",
-            "properties": {"architectures": {"type": "array", "items": self.space.json_schema()}},
-            "required": ["architectures"],
-        }
-        text = self._chat(messages, tally, schema)
-        proposals = read_proposals(text, self.space)
-        tally["proposed"] += proposals.proposed
-        tally["parsed"] += len(proposals.architectures)
-        tally.update({f"dropped: {reason}": number for reason, number in proposals.dropped.items()})
-        return proposals.architectures
-
-    def _navigate(
-        self, history: Sequence[Evaluation], last: Sequence[Evaluation], tally: Counter[str]
-    ) -> str:
-        if history or len(self.conversation) > 1:
-            scored = [one for one in history if one.score is not None]
-            best = max(scored, key=lambda one: one.score or 0.0, default=None)
-            results = "\n".join(self._line(one) for one in last) or "no new valid architecture"
-            shown = self._line(best) if best else "none"
-            text = self._text("navigator_next", results=results, best=shown)
-        else:
-            text = self._text("navigator_first")
-        self.conversation.append({"role": "user", "content": text})
-        strategy = self._chat(self.conversation, tally, None).rpartition("</think>")[2].strip()
-        self.conversation.append({"role": "assistant", "content": strategy})
-        return strategy
-
-    def _line(self, one: Evaluation) -> str:
-        score = "failed" if one.score is None else f"{one.score:.4f}"
-        return f"{canonical_json(self.space.to_json(one.architecture))}, {one.parameters}, {score}"
-
-    def _chat(self, messages: Sequence[Message], tally: Counter[str], schema: dict[str, Any] | None) -> str:
-        reply = self.client.chat(messages, temperature=self.temperature, schema=schema)
-        tally["calls"] += 1
-        tally.update(reply.usage._asdict())
-        if reply.finish_reason != "stop":
-            tally[f"reply: {reply.finish_reason}"] += 1
-        return reply.text
-
-    def _text(self, name: str, **words: Any) -> str:
-        return Template(self.prompts[name]).substitute({**self.words, **words})
-
-
-class EmbeddedTeam:
-    """A digest as the Navigator, and a small model that decodes choice by choice as the Generator."""
-
-    def __init__(self, coordinator: Coordinator, client: Client, seed: int) -> None:
-        self.client = client
-        self.space = coordinator.space
-        self.options = coordinator.options
-        self.seed = seed
-        self.round = 0
-        self.visited = coordinator.visited
-        self.decoder: ChoiceDecoder | None = None
-
-    def propose(
-        self, history: Sequence[Evaluation], last: Sequence[Evaluation], count: int, tally: Counter[str]
-    ) -> list[Architecture]:
-        self.round += 1
-        prompt = decoding_prompt(
-            self.space, digest(self.space, history), history, examples=self.options["examples"]
-        )
-        request = {"model": self.client.name, "round": self.round, "prompt": prompt, "count": count}
-        reply = self.client.transcript.answer(request, lambda: self._decode(prompt, count))
-        found = [tuple(genes) for genes in reply["architectures"]]
-        tally["calls"] += reply["letters"]
-        tally["fallback"] += reply["fallbacks"]
-        tally.update(Usage(*reply["usage"])._asdict())
-        tally["proposed"] += len(found)
-        tally["parsed"] += len(found)
-        tally["exhausted"] += not found
-        return found
-
-    def _decode(self, prompt: str, count: int) -> dict[str, Any]:
-        if self.decoder is None:
-            self.decoder = ChoiceDecoder(self.space, seeds.stream(self.seed, "pool"))
-        decoded = self.decoder.decode(
-            self.client,
-            prompt,
-            count=count,
-            visited=self.visited,
-            draw=random.Random(seeds.stream(self.seed, "round", self.round)),
-            temperature=self.options["embedded_temperature"],
-        )
-        return {
-            "architectures": decoded.architectures,
-            "letters": decoded.letters,
-            "fallbacks": decoded.fallbacks,
-            "usage": list(decoded.usage),
-        }
-
-
-def digest(space: SearchSpace, history: Sequence[Evaluation]) -> str:
-    """Returns, per choice, its options by mean score, best first, as one line each."""
-    lines = []
-    for index, choice in enumerate(space.choices):
-        sums: dict[int, list[float]] = {}
-        for one in history:
-            if one.score is not None and space.active(one.architecture)[index]:
-                sums.setdefault(one.architecture[index], []).append(one.score)
-        means = {gene: sum(scores) / len(scores) for gene, scores in sums.items()}
-        ranked = sorted(means, key=lambda gene: (-means[gene], gene))
-        if len(ranked) > 1:
-            lines.append(
-                f"{choice.name}, best first: " + ", ".join(str(choice.options[gene]) for gene in ranked)
-            )
-    return "\n".join(lines)
+    Raises:
+        HarnessError: the folder lacks a template.
+    """
+    folder = Path(name) if "/" in name else PROMPTS / name
+    wanted = [path.name for path in sorted((PROMPTS / "collm_nas").glob("*.txt"))]
+    missing = [file for file in wanted if not (folder / file).is_file()]
+    if missing:
+        there = ", ".join(sorted(path.name for path in PROMPTS.iterdir() if path.is_dir()))
+        raise HarnessError(f"The prompt folder {name!r} lacks {', '.join(missing)}; there are: {there}.")
+    return {Path(file).stem: (folder / file).read_text() for file in wanted}
 
 
 SEARCHER = SearcherEntry(
     summary="CoLLM-NAS: Navigator and Generator language models with a Coordinator, arXiv 2509.26037.",
     build=Coordinator,
     options=OPTIONS,
+    allowed=ALLOWED,
     needs_llm=True,
+    is_anytime=False,
 )

@@ -5,58 +5,68 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from harness.errors import UnknownNameError
+from harness.evolution import Unseen
 from harness.search import Evaluation, SearchContext, SearcherEntry
 from harness.space import Architecture
 
-PATIENCE = 2000
+STARTS = ("random", "default")
 
 
 class LocalSearch:
     """Moves to the first better neighbour; restarts at random where no unvisited neighbour is left.
 
-    Source: White et al. 2021 (arXiv 2005.02960), in its first-improvement form.
+    Source: White et al. 2021 (arXiv 2005.02960), in its first-improvement form. Options: `start`, the first
+    architecture: `random`, or `default` for the space's own (random where that one is not legal).
     """
 
     def __init__(self, context: SearchContext) -> None:
+        start = context.options["start"]
+        if start not in STARTS:
+            raise UnknownNameError("start of local search", str(start), STARTS)
         self.space = context.space
         self.draw = random.Random(context.seed)
-        self.visited: set[Architecture] = set()
+        self.unseen = Unseen(context.space, self.draw)
+        default = context.space.default() if start == "default" else None
+        self.first = default if default is not None and context.space.legal(default) else None
         self.neighbours: list[Architecture] = []
         self.best = -math.inf
-        self.restarting = True
+        self.is_restarting = True
         self.restarts = 0
+        self.moves = 0
 
     def ask(self, count: int) -> list[Architecture]:
         """Returns one architecture, as each step depends on the one before."""
         while self.neighbours:
             neighbour = self.neighbours.pop()
-            if neighbour not in self.visited:
-                return self._visit(neighbour)
-        self.restarting = True
-        for _ in range(PATIENCE):
-            architecture = self.space.sample(self.draw)
-            if architecture not in self.visited:
-                self.restarts += 1
-                return self._visit(architecture)
-        return []
+            if self.unseen.claim(neighbour):
+                return [neighbour]
+        architecture, self.first = self.first, None
+        if architecture is None:
+            architecture = self.unseen.sample()
+        else:
+            self.unseen.claim(architecture)
+        if architecture is None:
+            return []
+        self.is_restarting = True
+        self.restarts += 1
+        return [architecture]
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         for evaluation in evaluations:
-            score = -math.inf if evaluation.score is None else evaluation.score
-            if self.restarting or score > self.best:
-                self.restarting = False
-                self.best = score
+            if self.is_restarting or evaluation.fitness > self.best:
+                self.moves += not self.is_restarting
+                self.is_restarting = False
+                self.best = evaluation.fitness
                 self.neighbours = self.space.neighbours(evaluation.architecture)
                 self.draw.shuffle(self.neighbours)
 
     def report(self) -> dict[str, Any]:
-        return {"counters": {"restarts": self.restarts}}
-
-    def _visit(self, architecture: Architecture) -> list[Architecture]:
-        self.visited.add(architecture)
-        return [architecture]
+        return {"counters": {"restarts": self.restarts, "moves": self.moves}}
 
 
 SEARCHER = SearcherEntry(
-    summary="First improvement among neighbours in random order, random restarts.", build=LocalSearch
+    summary="First improvement among neighbours in random order, random restarts.",
+    build=LocalSearch,
+    options={"start": "random"},
 )

@@ -1,0 +1,30 @@
+"""The evolution of SPOS's second stage: half mutants, half crossings of the ten best so far."""
+
+from harness.evolution import Generations
+from harness.search import SearchContext, SearcherEntry
+
+OPTIONS = {
+    "population": 50,
+    "least_population": 8,
+    "least_generations": 10,
+    "top": 10,
+    "tries": 100,
+    "mutation": 0.1,
+}
+
+
+def build(context: SearchContext) -> Generations:
+    """Returns the evolution of Guo et al. 2020 (arXiv 1904.00420), algorithm 1.
+
+    Its 20 generations of 50 are a budget of 1,000. Options: those of `Generations` and `mutation`, the
+    probability that a gene is redrawn.
+    """
+    return Generations(context, [context.options["mutation"]] * len(context.space.choices))
+
+
+SEARCHER = SearcherEntry(
+    summary="SPOS evolution: generations of mutants and crossings of the best.",
+    build=build,
+    options=OPTIONS,
+    is_anytime=False,
+)

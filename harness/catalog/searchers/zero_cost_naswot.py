@@ -1,0 +1,13 @@
+"""Zero-cost ranking by NASWOT: the architectures of a pool that tell random inputs apart best."""
+
+from functools import partial
+
+from harness.search import SearcherEntry
+from harness.zero_cost import ZeroCostRanking
+
+SEARCHER = SearcherEntry(
+    summary="Spends the budget on the best of a random pool by NASWOT.",
+    build=partial(ZeroCostRanking, proxy="naswot"),
+    options={"pool": 1000},
+    proxy="naswot",
+)

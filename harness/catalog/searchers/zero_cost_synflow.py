@@ -1,0 +1,13 @@
+"""Zero-cost ranking by synflow: the architectures of a pool with the greatest synaptic flow."""
+
+from functools import partial
+
+from harness.search import SearcherEntry
+from harness.zero_cost import ZeroCostRanking
+
+SEARCHER = SearcherEntry(
+    summary="Spends the budget on the best of a random pool by synflow.",
+    build=partial(ZeroCostRanking, proxy="synflow"),
+    options={"pool": 1000},
+    proxy="synflow",
+)

@@ -1,0 +1,105 @@
+"""A space with letters for names, to see whether a language model searches or remembers."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import HarnessError
+from harness.llm.letters import letter
+from harness.space import Architecture, Choice, SearchSpace
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class AnonymousSpace(SearchSpace):
+    """Another space under names that say nothing; its architectures are the same gene tuples.
+
+    An architecture reads as one letter per choice, {"x": ["A", "C", ...]}; neither the space's name nor
+    what an option is appears anywhere.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+        self.name = "space"
+        self.signature = space.signature
+        self.window = space.window
+        self.choices = tuple(
+            Choice(
+                name=f"x{index}",
+                options=tuple(letter(gene) for gene in range(len(choice.options))),
+                meaning="a choice",
+            )
+            for index, choice in enumerate(space.choices)
+        )
+
+    def default(self) -> Architecture:
+        return self.space.default()
+
+    def active(self, architecture: Architecture) -> tuple[bool, ...]:
+        return self.space.active(architecture)
+
+    def canonical(self, architecture: Sequence[int]) -> Architecture:
+        return self.space.canonical(architecture)
+
+    def in_window(self, architecture: Architecture) -> bool:
+        return self.space.in_window(architecture)
+
+    def size(self) -> int:
+        return self.space.size()
+
+    def to_json(self, architecture: Architecture) -> dict[str, Any]:
+        return {"x": [letter(gene) for gene in architecture]}
+
+    def from_json(self, value: Mapping[str, Any]) -> Architecture:
+        names = value.get("x") if set(value) == {"x"} else None
+        if not isinstance(names, list) or len(names) != len(self.choices):
+            raise HarnessError(
+                f'The space wants {{"x": [{len(self.choices)} letters]}}, not {dict(value)!r}.'
+            )
+        genes = []
+        for choice, name in zip(self.choices, names, strict=True):
+            if name not in choice.options:
+                raise HarnessError(
+                    f"{choice.name} is one of {', '.join(map(str, choice.options))}, not {name!r}."
+                )
+            genes.append(choice.options.index(name))
+        return self.canonical(genes)
+
+    def json_schema(self) -> dict[str, Any]:
+        items = [{"enum": list(choice.options)} for choice in self.choices]
+        size = len(items)
+        letters = {"type": "array", "prefixItems": items, "minItems": size, "maxItems": size}
+        return {
+            "type": "object",
+            "properties": {"x": letters},
+            "required": ["x"],
+            "additionalProperties": False,
+        }
+
+    def parameters(self, architecture: Architecture) -> int:
+        return self.space.parameters(architecture)
+
+    def macs(self, architecture: Architecture) -> int:
+        return self.space.macs(architecture)
+
+    def build(self, architecture: Architecture) -> "nn.Module":
+        return self.space.build(architecture)
+
+    def supernet(self) -> "nn.Module":
+        return self.space.supernet()
+
+    def route(self, architecture: Architecture) -> Any:
+        return self.space.route(architecture)
+
+    def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
+        return self.space.slice(supernet, architecture)
+
+    def card(self) -> str:
+        lines = [f"- {choice.name}: {' '.join(map(str, choice.options))}" for choice in self.choices]
+        example = ", ".join(f'"{choice.options[-1]}"' for choice in self.choices)
+        return (
+            f"A list of {len(self.choices)} choices, in this order, each one of the letters beside it:\n"
+            + "\n".join(lines)
+            + f'\nJSON form, one letter per choice: {{"x": [{example}]}}\n'
+            "What the letters mean is not told. Some choices may have no effect where others forbid it."
+        )
