@@ -318,10 +318,28 @@ def _baseline(name: str) -> Iterator[tuple[str, bool, str]]:
         yield "is a floor with fit and restore", callable(baseline.fit) and callable(baseline.restore), ""
 
 
+def _table(name: str) -> Iterator[tuple[str, bool, str]]:
+    from harness.data.lookup import bound_space, read_card
+
+    card = read_card(catalog.files("table")[name])
+    spaces = [card.space, *(one.space for one in card.domains.values() if one.space)]
+    sizes = {bound_space(space).size() for space in spaces}
+    yield "names spaces that exist, all of one size", len(sizes) == 1, ", ".join(dict.fromkeys(spaces))
+    yield "says its origin and licence", bool(card.origin and card.licence), card.licence
+
+
 def _suite(name: str) -> Iterator[tuple[str, bool, str]]:
     from harness.plan import make_plan
-    from harness.suite import load_suite
+    from harness.suite import LookupSuite, load_suite
 
+    suite = load_suite(name)[1]
+    if isinstance(suite, LookupSuite):
+        from harness.plan import resolve_searcher
+
+        found = [resolve_searcher(suite.search, one)[0] for one in suite.searchers]
+        catalog.files("table")[suite.table]
+        yield "is valid and names searchers that exist", bool(found), ", ".join(found)
+        return
     plan = make_plan(*load_suite(name))
     yield "is valid and plans", bool(plan.units), f"{len(plan.units)} units"
 
@@ -336,5 +354,6 @@ _CHECKS: dict[str, Callable[[str], Iterator[tuple[str, bool, str]]]] = {
     "searcher": _searcher,
     "baseline": _baseline,
     "suite": _suite,
+    "table": _table,
     "section": _section,
 }

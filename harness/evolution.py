@@ -16,6 +16,15 @@ MISSES = 2000
 DRAWS = 200_000
 STEP_TRIES = 200
 
+ALLOWED = {
+    "population": (1, 100_000),
+    "least_population": (1, 100_000),
+    "least_generations": (1, 100_000),
+    "top": (1, 100_000),
+    "tries": (1, 100_000),
+}
+"""(Least, greatest) value of the options of `Generations`."""
+
 
 class Unseen:
     """Random legal architectures without replacement, and the set of all that were claimed."""

@@ -137,6 +137,7 @@ def write_report(folder: Path, sections: Sequence[str] | None = None) -> Path:
     parts = [
         _Part(name, section.title, section.summary, section.render(run, board)) for name, section in entries
     ]
+    parts = [part for part in parts if part.block != Block()]
     html, text = _html(run, parts), _markdown(run, parts)
     write_atomically(folder / "report.md", text)
     write_atomically(folder / "report.html", html)

@@ -1,7 +1,7 @@
 """The language-model roles of CoLLM-NAS: who writes the strategy, and who proposes architectures.
 
-Source: arXiv 2509.26037 v2, section 3. A Navigator keeps the conversation and sees results; a Generator sees the
-space and the current strategy alone. Either memory can be turned round, and one model can play both roles.
+Source: arXiv 2509.26037 v2, section 3. A Navigator keeps the conversation and sees results; a Generator sees
+the space and the current strategy alone. Either memory can be turned, and one model can play both roles.
 """
 
 import random
@@ -15,7 +15,7 @@ from harness import seeds
 from harness.llm import Client, Message, Usage
 from harness.llm.choices import ChoiceDecoder, decoding_prompt
 from harness.llm.letters import letter
-from harness.llm.proposals import read_proposals
+from harness.llm.proposals import outside_reasoning, read_proposals
 from harness.records import canonical_json
 from harness.search import Evaluation
 from harness.space import Architecture, SearchSpace
@@ -86,12 +86,15 @@ class Conversation:
         if reply.finish_reason != "stop":
             tally[f"reply: {reply.finish_reason}"] += 1
         if self.remembers:
-            answer = reply.text.rpartition("</think>")[2].strip()
+            answer = outside_reasoning(reply.text).strip() or "(no answer)"
             self.turns += [question, {"role": "assistant", "content": answer}]
-            self._forget()
+            self._forget(was_refused=not reply.text and reply.finish_reason.startswith("error"))
         return reply.text
 
-    def _forget(self) -> None:
+    def _forget(self, *, was_refused: bool) -> None:
+        """Drops the oldest turns where a small model's context is full, or an endpoint refused the length."""
+        if was_refused:
+            del self.turns[: 2 * max(1, len(self.turns) // 4)]
         if self.client.kind == "endpoint":
             return
         while len(self.turns) > 2 and sum(len(turn["content"]) for turn in self.turns) > FEW_LETTERS:
@@ -122,6 +125,7 @@ class ChattingNavigator:
     def __init__(self, briefing: Briefing, client: Client) -> None:
         self.briefing = briefing
         self.has_spoken = False
+        self.last_strategy = ""
         self.conversation = Conversation(
             client=client,
             system=briefing.text("navigator_system"),
@@ -138,7 +142,10 @@ class ChattingNavigator:
         else:
             text = self.briefing.text("navigator_first")
         self.has_spoken = True
-        return self.conversation.say(text, tally).rpartition("</think>")[2].strip()
+        strategy = outside_reasoning(self.conversation.say(text, tally)).strip()
+        tally["empty strategy"] += not strategy
+        self.last_strategy = strategy or self.last_strategy
+        return self.last_strategy
 
 
 class DigestNavigator:

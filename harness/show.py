@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness import catalog
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UnknownNameError
 from harness.space import Architecture, SearchSpace, SpaceFamily
 from harness.task import Signature, Task
 
@@ -31,6 +31,8 @@ def describe(kind: str, name: str, data: Path) -> dict[str, Any]:
     if kind == "space":
         plain, _, preset = name.partition(":")
         return _space(name, catalog.load("space", plain), preset or None)
+    if kind == "table":
+        return _table(name)
     entry = catalog.load(kind, name)
     if kind == "task":
         return _task(name, entry, data)
@@ -42,7 +44,12 @@ def describe(kind: str, name: str, data: Path) -> dict[str, Any]:
         return asdict(load_suite(name)[1])
     card: dict[str, Any] = {"name": name, "summary": entry.summary}
     if kind == "searcher":
-        card |= {"needs_llm": entry.needs_llm, "options": dict(entry.options)}
+        card |= {
+            "needs_llm": entry.needs_llm,
+            "is_anytime": entry.is_anytime,
+            "options": dict(entry.options),
+            "allowed": {option: list(values) for option, values in entry.allowed.items()},
+        }
     return card
 
 
@@ -76,6 +83,17 @@ def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
         "domains": cards,
         "sample": _sample(name, task, data),
     }
+
+
+def _table(name: str) -> dict[str, Any]:
+    from harness.data.lookup import read_card
+
+    known = catalog.files("table")
+    if name not in known:
+        raise UnknownNameError("table", name, known)
+    card = read_card(known[name])
+    domains = [{"domain": key, **one.__dict__} for key, one in card.domains.items()]
+    return {"name": name, **card.__dict__, "domains": domains}
 
 
 def _inputs(signature: Signature) -> str:

@@ -5,10 +5,10 @@ from harness.report import Block, Section
 
 
 def render(run: Run, board: LookupBoard) -> Block:
-    """Returns the table of controls, or says that the suite has none."""
+    """Returns the table of controls; nothing where the suite has none."""
     controls = tuple(run.suite["controls"])
     if not controls:
-        return Block(paragraphs=("This suite names no controls.",))
+        return Block()
     paragraphs = (
         "Anonymised: operations are letters without a meaning, and neither the benchmark's name nor its own "
         "string form is shown, so that a model that remembers the benchmark cannot use it. Shuffled: scores "

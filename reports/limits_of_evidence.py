@@ -26,8 +26,8 @@ def render(run: Run, board: AnyBoard) -> Block:
 
 def _lookup(run: Run) -> Block:
     paragraphs = [
-        "Intervals are over seeds of the searchers on one table. They say what other seeds would give on this "
-        "table, and neither what another space, data set or training would.",
+        "Intervals are over seeds of the searchers on one table. They say what other seeds would give "
+        "there, and neither what another space, data set or training would.",
         "The space is small and its best cells are alike, so that a search may look good here for knowing "
         "that much of convolutions helps. A ranking of searchers here is no ranking elsewhere.",
         "Many rows were compared. Only the claim was fixed in advance.",

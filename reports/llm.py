@@ -1,88 +1,227 @@
-"""What the searches asked of a language model, and which model it was."""
+"""What the searches asked of a language model, which model it was, and what became of its proposals."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.board import Board, Run, Table
-from harness.report import Block, Section
+from harness.board import AnyBoard, Board, LookupBoard, PlannedUnit, Run, Table
+from harness.board.wording import MISSING, show_seconds
+from harness.report import MARKERS, Block, Figure, Section, draw, palette
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FUNNEL = ("proposed", "parsed", "legal", "new", "evaluated")
+TOKENS = ("calls", "prompt_tokens", "completion_tokens", "reasoning_tokens")
 
 
-def render(run: Run, board: Board) -> Block:
-    """Returns who answered, a table of calls and tokens, and the searchers' own counters."""
-    rows, counters, stand_ins = [], [], set()
-    prices = run.suite.get("llm") or {}
-    for task in board.tasks:
-        for row in task.rows:
-            if row.llm is None:
-                continue
-            if row.llm.kind == "embedded":
-                stand_ins.add(row.llm.model)
-            rows.append(
-                (
-                    task.task,
-                    row.name,
-                    row.llm.model,
-                    row.llm.kind,
-                    f"{row.llm.calls:,}",
-                    f"{row.llm.prompt_tokens:,}",
-                    f"{row.llm.completion_tokens:,}",
-                    f"{row.llm.reasoning_tokens:,}",
-                    _price(prices, row.llm.prompt_tokens, row.llm.completion_tokens),
-                )
-            )
-    for search in run.planned("search"):
-        report = (run.result(search) or {}).get("report", {})
-        if report.get("llm"):
-            found = report.get("counters") or {}
-            text = ", ".join(f"{name.replace('_', ' ')} {found[name]}" for name in sorted(found))
-            spec = search.spec
-            where = (spec["task"], f"{spec['searcher']} in {spec['space']}", str(spec["seed"]))
-            counters.append((*where, text or "none"))
-    if not rows:
+class Asked(NamedTuple):
+    """One search that asked a model: the row it belongs to, its report, and its unit."""
+
+    row: str
+    report: Mapping[str, Any]
+    unit: PlannedUnit
+
+
+def render(run: Run, board: AnyBoard) -> Block:
+    """Returns who answered, calls and tokens, the funnel of proposals, and every setting."""
+    asked = list(_asked(run))
+    if not asked:
         return Block(paragraphs=("No finished search of this run asked a language model.",))
+    rows = list(dict.fromkeys(one.row for one in asked))
     paragraphs = [
         f"{model} is the embedded model: a stand-in that needs no key and no network, far smaller than the "
         "models the method was published with. Its row tells what the machinery does with it and is no "
         "measure of the published method."
-        for model in sorted(stand_ins)
+        for model in sorted({one.report["llm"]["model"] for one in asked if _is_stand_in(one)})
     ]
-    accounting = Table(
-        caption="Calls and tokens of each row, summed over its searches",
+    figures = [_figure(asked, rows)] if any(one.report.get("iterations") for one in asked) else []
+    tables = [
+        _accounting(run, asked, rows),
+        _funnel(asked, rows),
+        _losses(asked, rows),
+        _settings(asked, rows),
+    ]
+    return Block(paragraphs=tuple(paragraphs), figures=tuple(figures), tables=tuple(tables))
+
+
+def _asked(run: Run) -> Iterator[Asked]:
+    for unit in run.planned("search"):
+        report = (run.result(unit) or {}).get("report", {})
+        if report.get("llm"):
+            spec = unit.spec
+            yield Asked(f"{spec['task']}: {spec['searcher']} in {spec['space']}", report, unit)
+    for unit in run.planned("lookup"):
+        for search in (run.result(unit) or {}).get("searches", ()):
+            if search.get("report", {}).get("llm"):
+                spec = unit.spec
+                row = f"{spec['method']}, {spec['evaluations']} evaluations, {spec['feedback']} as feedback"
+                yield Asked(row, search["report"], unit)
+
+
+def _is_stand_in(one: Asked) -> bool:
+    return bool(one.report["llm"]["kind"] == "embedded")
+
+
+def _accounting(run: Run, asked: Sequence[Asked], rows: Sequence[str]) -> Table:
+    lines = []
+    prices = run.suite.get("llm") or {}
+    for row in rows:
+        mine = [one for one in asked if one.row == row]
+        sums = {key: sum(one.report["llm"][key] for one in mine) for key in TOKENS}
+        parts = [run.timings.get(one.unit.hash, {}).get("parts", {}) for one in mine]
+        seconds = [
+            sum(part[kind] for part in parts) if all(kind in part for part in parts) else None
+            for kind in ("llm", "evaluation")
+        ]
+        lines.append(
+            (
+                row,
+                ", ".join(sorted({one.report["llm"]["model"] for one in mine})),
+                str(len(mine)),
+                *(f"{sums[key]:,}" for key in TOKENS),
+                _price(prices, sums["prompt_tokens"], sums["completion_tokens"]),
+                *(show_seconds(value) for value in seconds),
+            )
+        )
+    return Table(
+        caption="Calls and tokens, summed over a row's searches; seconds are this machine's",
         columns=(
-            "Task",
             "Row",
             "Model",
-            "Kind",
+            "Searches",
             "Calls",
             "Prompt tokens",
             "Completion tokens",
             "of these reasoning",
             "Price",
+            "Seconds in the model",
+            "Seconds in evaluation",
         ),
-        rows=tuple(rows),
-        labels=4,
-        heading=1,
+        rows=tuple(lines),
+        labels=2,
     )
-    details = Table(
-        caption="What the searchers counted",
-        columns=("Task", "Search", "Seed", "Counters"),
-        rows=tuple(counters),
-        labels=4,
-        heading=1,
-    )
-    return Block(paragraphs=tuple(paragraphs), tables=(accounting, details))
 
 
 def _price(prices: Mapping[str, Any], prompt: int, completion: int) -> str:
     rates = [prices.get(f"price_per_million_{kind}_tokens") or 0 for kind in ("prompt", "completion")]
     if not any(rates):
-        return "—"
+        return MISSING
     return f"{(rates[0] * prompt + rates[1] * completion) / 1e6:.4f}"
+
+
+def _funnel(asked: Sequence[Asked], rows: Sequence[str]) -> Table:
+    lines = []
+    for row in rows:
+        counters = [one.report.get("counters", {}) for one in asked if one.row == row]
+        sums = [sum(found.get(key, 0) for found in counters) for key in (*FUNNEL, "over_limit")]
+        first = sum(found.get("random first", 0) for found in counters)
+        shares = [f"{100 * after / before:.1f}" if before else MISSING for before, after in _steps(sums)]
+        lines.append((row, *(f"{value:,}" for value in sums), f"{first:,}", *shares))
+    return Table(
+        caption="What became of the proposals, summed over a row's searches",
+        columns=(
+            "Row",
+            *(name.capitalize() for name in FUNNEL),
+            "Over limit",
+            "Random first",
+            "Legal in %",
+            "New in %",
+        ),
+        rows=tuple(lines),
+    )
+
+
+def _steps(sums: Sequence[int]) -> list[tuple[int, int]]:
+    proposed, _, legal, new = sums[:4]
+    return [(proposed, legal), (legal, new)]
+
+
+def _losses(asked: Sequence[Asked], rows: Sequence[str]) -> Table:
+    known = {*FUNNEL, "over_limit", "random first"}
+    lines = []
+    for row in rows:
+        found: dict[str, int] = {}
+        for one in asked:
+            if one.row == row:
+                for name, number in one.report.get("counters", {}).items():
+                    found[name] = found.get(name, 0) + number
+        told = [f"{name.replace('_', ' ')} {found[name]:,}" for name in sorted(found) if name not in known]
+        lines.append((row, ", ".join(told) or "none"))
+    return Table(
+        caption="Losses and events by reason, summed over a row's searches",
+        columns=("Row", "Counters"),
+        rows=tuple(lines),
+        labels=2,
+    )
+
+
+def _settings(asked: Sequence[Asked], rows: Sequence[str]) -> Table:
+    lines = []
+    for row in rows:
+        reports = [one.report for one in asked if one.row == row]
+        told = {
+            ", ".join(f"{key} {value}" for key, value in sorted(report.get("settings", {}).items()))
+            for report in reports
+        }
+        prompts = {report.get("prompt_hash", MISSING) for report in reports}
+        lines.append((row, "; ".join(sorted(told)), ", ".join(sorted(prompts))))
+    return Table(
+        caption="Every setting of the searcher, and the hash of its prompts",
+        columns=("Row", "Settings", "Prompts"),
+        rows=tuple(lines),
+        labels=3,
+    )
+
+
+def _figure(asked: Sequence[Asked], rows: Sequence[str]) -> Figure:
+    curves = {row: _per_iteration([one.report for one in asked if one.row == row]) for row in rows}
+
+    def paint(axes: Sequence["Axes"]) -> None:
+        for axis, row in zip(axes, rows[:3], strict=False):
+            colours = palette(len(FUNNEL))
+            for index, (name, values) in enumerate(curves[row].items()):
+                at = range(1, len(values) + 1)
+                axis.plot(at, values, color=colours[index], marker=MARKERS[index], markersize=4, label=name)
+            axis.set_title(row, fontsize=8)
+            axis.set_xlabel("iteration")
+            axis.set_ylim(bottom=0)
+            axis.grid(axis="y")
+        axes[0].set_ylabel("architectures, mean over searches")
+        axes[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8)
+
+    totals = {name: sum(sum(curves[row][name]) for row in rows) for name in FUNNEL}
+    share = 100 * totals["new"] / totals["proposed"] if totals["proposed"] else 0.0
+    more = f" Only the first three of {len(rows)} rows are drawn." if len(rows) > 3 else ""
+    alt = (
+        f"From proposal to evaluation, iteration by iteration. Over all rows {share:.0f} % of what was "
+        f"proposed was legal and new.{more}"
+    )
+    data = [
+        {"row": row, "iteration": at, **{name: curves[row][name][at - 1] for name in FUNNEL}}
+        for row in rows
+        for at in range(1, len(curves[row]["proposed"]) + 1)
+    ]
+    return draw(paint, name="llm-funnel", alt=alt, data=data, panels=min(3, len(rows)), size=(10.5, 3.4))
+
+
+def _per_iteration(reports: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+    """Returns name -> mean count at each iteration, over the searches that came so far."""
+    rounds = [report.get("iterations", ()) for report in reports]
+    length = max(map(len, rounds))
+    curves: dict[str, list[float]] = {}
+    for name in FUNNEL:
+        values = []
+        for at in range(length):
+            found = [one[at].get(name, 0) for one in rounds if at < len(one)]
+            values.append(sum(found) / len(found))
+        curves[name] = values
+    return curves
 
 
 SECTION = Section(
     title="Language model",
     order=90,
-    summary="Which model answered, how often, and how many tokens it took.",
+    summary="Which model answered, how often, how many tokens it took, and what became of its proposals.",
     render=render,
+    boards=(Board, LookupBoard),
 )

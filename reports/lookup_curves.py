@@ -79,6 +79,9 @@ def _figure(board: LookupBoard, feedback: str, curves: Mapping[tuple[str, str], 
                 )
             axis.set_xscale("log")
             axis.set_yscale("log")
+            for scale in (axis.xaxis, axis.yaxis):
+                scale.set_major_formatter("{x:g}")
+                scale.set_minor_formatter("")
             axis.set_title(domain)
             axis.set_xlabel("evaluations")
             axis.grid(axis="y")

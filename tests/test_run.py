@@ -111,8 +111,8 @@ def test_no_test_split_and_no_held_out_domain_is_read_before_scoring(
 
     for unit in plan.units:
         if unit.kind in ("supernet", "search", "final"):
-            result = perform(unit, {need: units[need] for need in unit.needs}, place)
-            write_record(tmp_path, unit, "ok", result=result)
+            done = perform(unit, {need: units[need] for need in unit.needs}, place)
+            write_record(tmp_path, unit, "ok", result=done.result)
     assert read == {(source, name) for source in ("clean", "grainy") for name in ("train", "validation")}
 
 

@@ -187,7 +187,7 @@ def _scores(path: Path, frame: "pd.DataFrame", column: str) -> NDArray[np.float6
     values = np.asarray(pd.to_numeric(frame[column], errors="coerce"), dtype=np.float64)
     wrong = np.flatnonzero(~np.isfinite(values))
     if wrong.size:
-        found = frame[column].iloc[int(wrong[0])]
+        found = str(frame[column].iloc[int(wrong[0])])
         raise DataUnavailableError(
             f"{path}, row {wrong[0]}, column {column!r}: {found!r} is not a finite number."
         )

@@ -69,8 +69,8 @@ class ChoiceDecoder:
         most = max(len(choice.options) for choice in space.choices)
         if most > MOST_OPTIONS:
             raise HarnessError(
-                f"The embedded model rates at most {MOST_OPTIONS} options of a choice and {space.name} has {most}; "
-                "use an endpoint."
+                f"The embedded model rates at most {MOST_OPTIONS} options of a choice and {space.name} has "
+                f"{most}; use an endpoint."
             )
         self.space = space
         draw = random.Random(pool_seed)

@@ -220,8 +220,8 @@ def check_endpoint(settings: Mapping[str, Any], api_key: str | None) -> None:
     from openai import APIConnectionError, APIStatusError
 
     try:
-        answer = _open({**settings, "timeout_seconds": 10.0}, api_key).models.with_raw_response.list()
-        json.loads(answer.content)
+        with _open({**settings, "timeout_seconds": 10.0}, api_key) as client:
+            json.loads(client.models.with_raw_response.list().content)
     except (*UNREADABLE, UnicodeDecodeError):
         raise EndpointError(
             f"What answers at {settings['base_url']} is no OpenAI-compatible endpoint; its address often "
@@ -254,6 +254,7 @@ def _open(settings: Mapping[str, Any], api_key: str | None) -> "OpenAI":
         api_key=key or "none",
         timeout=settings["timeout_seconds"],
         max_retries=0,
+        default_headers={"Connection": "close"},  # one that the server drops meanwhile would count as a retry
     )
 
 

@@ -35,7 +35,7 @@ def read_proposals(text: str, space: SearchSpace) -> Proposals:
     if len(text) > LONGEST_TEXT:
         text = text[:LONGEST_TEXT]
         dropped["text cut at its length limit"] += 1
-    text = _outside_reasoning(text)
+    text = outside_reasoning(text)
     exact = json_values(text)
     reader = _read(space, exact.values)
     if exact.is_broken:
@@ -48,8 +48,8 @@ def read_proposals(text: str, space: SearchSpace) -> Proposals:
     return Proposals(reader.proposed, reader.found, dropped + reader.dropped)
 
 
-def _outside_reasoning(text: str) -> str:
-    """Returns what follows the reasoning; nothing where a cut reply never left it."""
+def outside_reasoning(text: str) -> str:
+    """Returns what follows the `<think>` block of a reply; nothing where a cut reply never left it."""
     outside = text.rpartition("</think>")[2]
     return outside.partition("<think>")[0]
 
@@ -82,10 +82,10 @@ class _Reader:
         """Collects the proposals in a JSON value, outermost first and in their order."""
         stack: list[tuple[Any, int]] = [(value, 0)]
         while stack:
-            item, depth = stack.pop()
             if self.proposed >= MOST_PROPOSALS:
-                self.dropped["beyond the most proposals of a reply"] += 1
+                self.dropped["beyond the most proposals of a reply"] += len(stack)
                 return
+            item, depth = stack.pop()
             if depth > MOST_DEPTH:
                 self.dropped["nested too deep"] += 1
             elif isinstance(item, dict):

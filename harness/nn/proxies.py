@@ -4,7 +4,6 @@ Functions of activations and norms are recognised where they are called, so that
 `F.gelu` counts as one that holds `nn.GELU`.
 """
 
-import copy
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -52,6 +51,8 @@ def proxy_score(name: str, space: SearchSpace, architecture: Architecture, seed:
 def synflow(module: "nn.Module", signature: Signature) -> float:
     """Returns the logarithm of the synaptic flow: the sum over parameters of |weight x gradient|.
 
+    The module is used up: its weights are absolute and in float64 afterwards.
+
     The gradient is that of the summed outputs for an input of ones, with absolute weights, in float64; batch
     norms only scale and shift, and the input of ones of an embedding is the sum of its rows.
 
@@ -61,7 +62,7 @@ def synflow(module: "nn.Module", signature: Signature) -> float:
     """
     import torch
 
-    module = copy.deepcopy(module).double().eval()
+    module = module.double().eval()
     shape = (signature.channels, signature.height, signature.width)
     inputs = (
         torch.ones(1, signature.context, dtype=torch.int64)
@@ -91,7 +92,7 @@ def naswot(module: "nn.Module", inputs: "Tensor") -> float:
     """Returns the log-determinant of the kernel that counts equal activation signs of two inputs.
 
     Args:
-        module: any network; batch norms use the batch's statistics, dropout is off.
+        module: any network, of which only modes are changed; batch norms use the batch's statistics.
         inputs: a batch, shape (batch, ...); equal inputs make the kernel singular, minus infinity.
 
     Source: Mellor et al. 2021 (arXiv 2006.04647), equation 2, where the codes are of ReLUs. Ours: of ReLU,
@@ -101,7 +102,7 @@ def naswot(module: "nn.Module", inputs: "Tensor") -> float:
     import torch.nn.functional as F
     from torch import nn
 
-    module = copy.deepcopy(module).eval()
+    module = module.eval()
     for part in module.modules():
         if isinstance(part, nn.modules.batchnorm._BatchNorm):
             part.train()
@@ -133,8 +134,8 @@ def naswot(module: "nn.Module", inputs: "Tensor") -> float:
         if function in bent or function in squashed:
             before = args[0] if args else kwargs["input"]
             if before.shape[0] == size:
-                code = (before > 0).flatten(1).double()
-                kernels[function in bent] += code @ code.T + (1 - code) @ (1 - code).T
+                code = (before > 0).flatten(1).float()  # counts stay exact below 2 ** 24
+                kernels[function in bent] += (code @ code.T + (1 - code) @ (1 - code).T).double()
         return function(*args, **kwargs)
 
     with torch.no_grad(), _rewriting(count):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from harness.plan.lookup import plan_lookup
 from harness.plan.trained import plan_trained
-from harness.plan.unit import Plan, Unit, load_family, unit_folder
+from harness.plan.unit import Plan, Unit, load_family, resolve_searcher, unit_folder
 from harness.suite import LookupSuite, Suite
 
-__all__ = ["Plan", "Unit", "load_family", "make_plan", "unit_folder"]
+__all__ = ["Plan", "Unit", "load_family", "make_plan", "resolve_searcher", "unit_folder"]
 
 
 def make_plan(

@@ -15,6 +15,8 @@ from harness.suite import LookupSuite
 
 BLOCK = 50
 """Seeds of one unit, where no language model is asked."""
+PROXY_POOL = 4000
+"""Architectures that a proxy scores; each search draws its candidates from them."""
 
 
 def plan_lookup(name: str, suite: LookupSuite, *, limit: int | None, tables: tuple[Path, ...]) -> Plan:
@@ -93,4 +95,5 @@ class _LookupPlan:
             raise HarnessError(
                 f"Table {self.suite.table!r} names no proxy_space, which the proxy {proxy} needs."
             )
-        return Unit(kind="proxies", spec={"proxy": proxy, "space": self.card.proxy_space, "seed": 0})
+        spec = {"proxy": proxy, "space": self.card.proxy_space, "pool": PROXY_POOL, "seed": 0}
+        return Unit(kind="proxies", spec=spec)

@@ -10,6 +10,9 @@ from harness.plan.unit import Plan, Unit, load_family, resolve_searcher, split_s
 from harness.suite import Suite, TaskSettings
 from harness.task import Task
 
+PROXY_POOL = 300
+"""Architectures that a proxy scores; every search draws its candidates from them."""
+
 
 def plan_trained(name: str, suite: Suite, *, limit: int | None = None) -> Plan:
     """Returns the plan of `suite`.
@@ -142,7 +145,7 @@ class _TaskPlan:
     def _proxies(self, proxy: str, space: str) -> Unit:
         tolerance = self.suite.search.parameter_tolerance
         spec = {"proxy": proxy, "space": space, "task": self.settings.name, "parameter_tolerance": tolerance}
-        return Unit(kind="proxies", spec={**spec, "seed": 0})
+        return Unit(kind="proxies", spec={**spec, "pool": PROXY_POOL, "seed": 0})
 
     def _final(self, method: str, space: str | None, select: int, report: int, needs: list[str]) -> Unit:
         baseline = None if method in self.suite.searchers else catalog.load("baseline", method)

@@ -30,7 +30,7 @@ class Place:
     run: Path
     data: DataPlace
     device: str = "cpu"
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     replay: Path | None = None
     tables: tuple[Path, ...] = ()
 

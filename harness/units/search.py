@@ -28,10 +28,6 @@ from harness.task import higher_is_better
 from harness.units.place import Done, Needs, Place, matched_space
 from harness.units.trained import mean_score
 
-ENUMERATED = 20_000
-"""Spaces up to this size are ranked whole by a proxy; of larger ones a pool is drawn."""
-POOL = 300
-
 
 def search(unit: Unit, needs: Needs, folder: Path) -> Done:
     """Spends one searcher's budget on slices of the supernet."""
@@ -71,7 +67,7 @@ def search(unit: Unit, needs: Needs, folder: Path) -> Done:
 
 
 def proxies(unit: Unit, needs: Needs, folder: Path) -> Done:
-    """Computes a zero-cost proxy of every architecture of a small space, or of a pool of a larger one."""
+    """Computes a zero-cost proxy of a pool of architectures, or of all where there are no more."""
     spec = unit.spec
     if "task" in spec:
         family, preset = load_family(spec["space"])
@@ -79,11 +75,11 @@ def proxies(unit: Unit, needs: Needs, folder: Path) -> Done:
         space = family.matched(preset, signature, spec["parameter_tolerance"])
     else:
         space = bound_space(spec["space"])
-    if space.window is None and space.size() <= ENUMERATED:
+    draw = random.Random(seeds.stream(spec["seed"], "proxies"))
+    if space.window is None and space.size() <= spec["pool"]:
         candidates = list(space.enumerate())
     else:
-        draw = random.Random(seeds.stream(spec["seed"], "proxies"))
-        candidates = sorted({space.sample(draw) for _ in range(POOL)})
+        candidates = sorted({space.sample(draw) for _ in range(spec["pool"])})
     scores = [proxy_score(spec["proxy"], space, one, spec["seed"]) for one in candidates]
     path = folder / "proxies.json"
     write_atomically(path, json.dumps([candidates, [one if np.isfinite(one) else None for one in scores]]))

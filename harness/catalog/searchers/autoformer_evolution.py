@@ -1,6 +1,6 @@
 """The evolution of AutoFormer's second stage: as SPOS's, with global choices that mutate more often."""
 
-from harness.evolution import Generations
+from harness.evolution import ALLOWED, Generations
 from harness.search import SearchContext, SearcherEntry
 
 GLOBAL_NAMES = ("depth", "width", "embed_dim")
@@ -38,5 +38,6 @@ SEARCHER = SearcherEntry(
     summary="AutoFormer evolution: as SPOS's, with global choices that mutate more often.",
     build=build,
     options=OPTIONS,
+    allowed={**ALLOWED, "layer_mutation": (0.0, 1.0), "global_mutation": (0.0, 1.0)},
     is_anytime=False,
 )

@@ -1,8 +1,8 @@
 """CoLLM-NAS: a Navigator and a Generator, language models, and a Coordinator that is code.
 
-Source: arXiv 2509.26037 v2, Algorithm 1. What the paper leaves open is an option here, see `OPTIONS`. With the
-embedded model, which cannot write valid batches, the Generator decodes choice by choice, the Navigator is a
-digest of the scores, and the first `warmup` architectures are random.
+Source: arXiv 2509.26037 v2, Algorithm 1. What the paper leaves open is an option here, see `OPTIONS`. With
+the embedded model, which cannot write valid batches, the Generator decodes choice by choice, the Navigator is
+a digest of the scores, and the first `warmup` architectures are random.
 """
 
 import random
@@ -237,7 +237,7 @@ def _prompts(name: str) -> dict[str, str]:
     if missing:
         there = ", ".join(sorted(path.name for path in PROMPTS.iterdir() if path.is_dir()))
         raise HarnessError(f"The prompt folder {name!r} lacks {', '.join(missing)}; there are: {there}.")
-    return {Path(file).stem: (folder / file).read_text() for file in wanted}
+    return {Path(file).stem: (folder / file).read_text(encoding="utf-8") for file in wanted}
 
 
 SEARCHER = SearcherEntry(

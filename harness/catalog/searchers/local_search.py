@@ -69,4 +69,5 @@ SEARCHER = SearcherEntry(
     summary="First improvement among neighbours in random order, random restarts.",
     build=LocalSearch,
     options={"start": "random"},
+    allowed={"start": ("random", "default")},
 )

@@ -79,4 +79,5 @@ SEARCHER = SearcherEntry(
     summary="Regularised evolution: tournaments in an ageing population.",
     build=RegularisedEvolution,
     options=OPTIONS,
+    allowed=dict.fromkeys(OPTIONS, (1, 10000)),
 )

@@ -1,6 +1,6 @@
 """The evolution of SPOS's second stage: half mutants, half crossings of the ten best so far."""
 
-from harness.evolution import Generations
+from harness.evolution import ALLOWED, Generations
 from harness.search import SearchContext, SearcherEntry
 
 OPTIONS = {
@@ -26,5 +26,6 @@ SEARCHER = SearcherEntry(
     summary="SPOS evolution: generations of mutants and crossings of the best.",
     build=build,
     options=OPTIONS,
+    allowed={**ALLOWED, "mutation": (0.0, 1.0)},
     is_anytime=False,
 )

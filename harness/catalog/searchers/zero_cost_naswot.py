@@ -9,5 +9,6 @@ SEARCHER = SearcherEntry(
     summary="Spends the budget on the best of a random pool by NASWOT.",
     build=partial(ZeroCostRanking, proxy="naswot"),
     options={"pool": 1000},
+    allowed={"pool": (1, 1_000_000)},
     proxy="naswot",
 )

@@ -9,4 +9,5 @@ SEARCHER = SearcherEntry(
     summary="Spends the budget on the largest of a random pool.",
     build=partial(ZeroCostRanking, proxy="parameters"),
     options={"pool": 1000},
+    allowed={"pool": (1, 1_000_000)},
 )

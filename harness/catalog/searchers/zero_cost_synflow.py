@@ -9,5 +9,6 @@ SEARCHER = SearcherEntry(
     summary="Spends the budget on the best of a random pool by synflow.",
     build=partial(ZeroCostRanking, proxy="synflow"),
     options={"pool": 1000},
+    allowed={"pool": (1, 1_000_000)},
     proxy="synflow",
 )

@@ -1,0 +1,128 @@
+"""Local search steered by a surrogate: from the default architecture, the best predicted change comes first.
+
+The project's own searcher. Three observations made it, each a step of the loop below. A space's default
+architecture and a few of its neighbours are a better start than as many random ones. Near the incumbent,
+what matters is the order among good architectures, so the fit sees scores by their gap to the best. And a
+local search that was wrong about where to search needs a way out, so every third proposal is the best
+predicted of the whole space, by a fit on ranks that a narrow view of the best does not bias.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from harness.search import Evaluation, SearchContext, SearcherEntry
+from harness.seeds import generator
+from harness.space import Architecture
+
+
+class SurrogateLocalSearch:
+    """Proposes, in turn, the best predicted one-choice change, two-choice change and architecture anywhere.
+
+    It starts with the space's default architecture and `neighbours` random neighbours of it. The surrogate is
+    ridge regression on one-hot choices and their pairwise products, refitted after each evaluation. Where the
+    search has a limit, what exceeds it is proposed only when nothing else is left.
+    """
+
+    def __init__(self, context: SearchContext) -> None:
+        from harness.surrogates import Pool, RidgeSurrogate, closeness
+
+        options = context.options
+        self.space = context.space
+        self.limit = context.limit
+        self.neighbours = int(options["neighbours"])
+        self.widened = int(options["widened"])
+        self.draw = random.Random(context.seed)
+        self.ties = generator(context.seed, "ties")
+        self.pool = Pool(self.space, self.draw, draws=int(options["candidates"]))
+        self.surrogate = RidgeSurrogate(self.space, penalty=float(options["penalty"]))
+        self.near_best = partial(closeness, softening=float(options["softening"]))
+        self.counters = {"start": 0, "one_choice": 0, "two_choices": 0, "anywhere": 0, "random": 0}
+
+    def ask(self, count: int) -> list[Architecture]:
+        """Returns one architecture, as each step depends on the one before."""
+        done = len(self.surrogate.evaluations)
+        if done <= self.neighbours:
+            kind, found = "start", self._start()
+        else:
+            kind = ("one_choice", "two_choices", "anywhere")[done % 3]
+            found = {"one_choice": self._one, "two_choices": self._two, "anywhere": self._anywhere}[kind]()
+        if found is None:
+            kind, found = "random", self.pool.fresh()
+        if found is None:
+            return []
+        self.counters[kind] += 1
+        return [self.pool.take(found)]
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        self.surrogate.tell(evaluations)
+
+    def report(self) -> dict[str, Any]:
+        return {"counters": self.counters}
+
+    def _start(self) -> Architecture | None:
+        default = self.space.canonical(self.space.default())
+        if not self.pool.taken:
+            return default if self.space.legal(default) else None
+        near = self.pool.new(self.space.neighbours(default))
+        self.draw.shuffle(near)
+        return next(iter(sorted(near, key=self._is_over)), None)
+
+    def _one(self) -> Architecture | None:
+        return self._first(self._predicted(self.space.neighbours(self._best())))
+
+    def _two(self) -> Architecture | None:
+        near = self._predicted(self.space.neighbours(self._best()))
+        far = [two for one in near[: self.widened] for two in self.space.neighbours(one)]
+        return self._first(self._predicted([*near, *far]))
+
+    def _anywhere(self) -> Architecture | None:
+        import numpy as np
+
+        from harness.surrogates import ranks
+
+        architectures, codes = self.pool.candidates()
+        predicted = self.surrogate.predict_again(codes, ranks)
+        shuffled = self.ties.permutation(len(codes))
+        order = shuffled[np.argsort(-predicted[shuffled], kind="stable")]
+        return self._first(architectures[index] for index in order)
+
+    def _best(self) -> Architecture:
+        return max(self.surrogate.evaluations, key=lambda one: one.fitness).architecture
+
+    def _predicted(self, architectures: Iterable[Architecture]) -> list[Architecture]:
+        """Returns them without duplicates, the best predicted first."""
+        import numpy as np
+
+        from harness.surrogates import codes_of
+
+        unique = list(dict.fromkeys(architectures))
+        # Early predictions tie, and the order in which a space lists its options must not decide then.
+        self.draw.shuffle(unique)
+        predicted = self.surrogate.predict(codes_of(self.space, unique), self.near_best)
+        return [unique[index] for index in np.argsort(-predicted, kind="stable")]
+
+    def _first(self, architectures: Iterable[Architecture]) -> Architecture | None:
+        """Returns the first that was not proposed and keeps to the limit, else the first not proposed."""
+        over = None
+        for one in architectures:
+            if one in self.pool.taken:
+                continue
+            if not self._is_over(one):
+                return one
+            over = over or one
+        return over
+
+    def _is_over(self, architecture: Architecture) -> bool:
+        if self.limit is None:
+            return False
+        cost = {"parameters": self.space.parameters, "macs": self.space.macs}[self.limit.cost]
+        return cost(architecture) > self.limit.value
+
+
+SEARCHER = SearcherEntry(
+    summary="Local search from the default architecture, the order of changes set by a pairwise surrogate.",
+    build=SurrogateLocalSearch,
+    options={"neighbours": 3, "widened": 3, "penalty": 1.0, "softening": 0.05, "candidates": 2000},
+)

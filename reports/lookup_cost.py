@@ -1,0 +1,45 @@
+"""What the searches of a suite on a table cost: evaluations, and seconds apart."""
+
+from harness.board import LookupBoard, Run, Table
+from harness.board.wording import MISSING
+from harness.report import Block, Section
+
+
+def render(run: Run, board: LookupBoard) -> Block:
+    """Returns seconds and evaluations of each searcher."""
+    rows = []
+    for method in run.suite["searchers"]:
+        units = [unit for unit in run.planned("lookup", method=method) if run.result(unit) is not None]
+        searches = sum(len((run.result(unit) or {})["searches"]) for unit in units)
+        spent = sum(
+            search["evaluations"] for unit in units for search in (run.result(unit) or {})["searches"]
+        )
+        timed = all(unit.hash in run.timings for unit in units)
+        seconds = sum(float(run.timings[unit.hash]["seconds"]) for unit in units) if timed else None
+        each = MISSING if seconds is None or not searches else f"{seconds / searches:.3f}"
+        rows.append((method, f"{searches:,}", f"{spent:,}", each))
+    proxies = []
+    for unit in run.planned("proxies"):
+        result = run.result(unit)
+        timing = run.timings.get(unit.hash)
+        if result is not None and timing is not None:
+            proxies.append(
+                f"The proxy {unit.spec['proxy']} of {result['candidates']:,} untrained networks of "
+                f"{unit.spec['space']} took {timing['seconds']:.0f} s, once for all searches."
+            )
+    table = Table(
+        caption=f"{board.table}: cost of the searches on the machine that ran them",
+        columns=("Searcher", "Searches", "Evaluations", "Seconds a search"),
+        rows=tuple(rows),
+        notes=("A look-up itself costs nothing: in a search of one's own every evaluation is a training.",),
+    )
+    return Block(paragraphs=tuple(proxies), tables=(table,))
+
+
+SECTION = Section(
+    title="Cost",
+    order=80,
+    summary="Evaluations and seconds; tokens stand with the language model.",
+    render=render,
+    boards=(LookupBoard,),
+)

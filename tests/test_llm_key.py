@@ -1,0 +1,101 @@
+"""The key of an endpoint is written nowhere. Truth: every byte of a run folder and of what was printed."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from harness.errors import EndpointError
+from harness.llm import check_endpoint
+
+COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+SUITE = """
+extends = "toy"
+title = "A search with a language model"
+spaces = ["hybrid:micro"]
+searchers = ["collm_nas"]
+claim = {method = "collm_nas", space = "hybrid:micro"}
+"""
+
+
+def echoing(server: ModuleType, status: int) -> Any:
+    """Returns an answer that repeats the key in every text of its body."""
+    said = f"Authorization: Bearer {server.KEY}"
+    answer = server.completion(said, finish_reason=said)
+    body = json.loads(answer.payload) | {"model": server.KEY, "id": server.KEY}
+    if status != 200:
+        body = {"error": {"message": said, "code": server.KEY, "param": server.KEY, "type": said}}
+    return server.Answer(status, json.dumps(body).encode())
+
+
+def run(out: Path, url: str, key: str) -> "subprocess.CompletedProcess[str]":
+    settings = {"HARNESS_LLM_BASE_URL": url, "HARNESS_LLM_MODEL": "asked-model", "OPENAI_LOG": "debug"}
+    return subprocess.run(
+        [*COMMAND, "eval", str(out.parent / "toy_key.toml"), "--out", str(out)],
+        capture_output=True,
+        text=True,
+        env=os.environ | settings | {"HARNESS_LLM_API_KEY": key},
+        timeout=300,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_a_run_with_an_endpoint_that_echoes_the_key_leaves_it_nowhere(
+    llm_server: ModuleType, tmp_path: Path
+) -> None:
+    (tmp_path / "toy_key.toml").write_text(SUITE)
+    key = llm_server.KEY
+
+    def echoed(number: int, request: dict[str, Any]) -> Any:
+        if number in (3, 4):
+            return llm_server.improving(number, request)
+        return echoing(llm_server, {0: 200, 1: 500, 2: 200, 5: 400, 6: 200}.get(number, 403))
+
+    with llm_server.served(echoed) as (url, _, headers):
+        done = run(tmp_path / "run", url, key)
+    assert done.returncode != 0
+    assert f"Bearer {key}" in {value for seen in headers for value in seen.values()}
+    files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert {"transcript.jsonl", "record.json", "report.html"} <= {path.name for path in files}
+    assert [path for path, data in files.items() if key.encode() in data] == []
+    assert key not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 400])
+def test_no_error_and_no_log_names_the_key(
+    llm_server: ModuleType, tmp_path: Path, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    shown = ""
+    with llm_server.served(lambda number, request: echoing(llm_server, status)) as (url, _, _):
+        client = llm_server.endpoint(url, tmp_path / "t.jsonl")
+        try:
+            for _ in range(3):
+                client.chat([{"role": "user", "content": "x"}], temperature=0.6)
+        except EndpointError:
+            shown += traceback.format_exc()
+        try:
+            check_endpoint(
+                {"base_url": url, "model": "m", "timeout_seconds": 5.0, "max_tokens": 1}, llm_server.KEY
+            )
+        except EndpointError:
+            shown += traceback.format_exc()
+    assert "EndpointError" in shown
+    assert llm_server.KEY not in shown + caplog.text + repr(client) + repr(client.transcript)
+
+
+def test_a_key_that_is_a_word_of_the_space_does_not_blank_replies(
+    llm_server: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llm_server, "KEY", "none")
+    with llm_server.served(lambda number, request: llm_server.completion("none")) as (url, _, _):
+        client = llm_server.endpoint(url, tmp_path / "t.jsonl")
+        assert client.chat([{"role": "user", "content": "x"}], temperature=0.6).text == "none"

@@ -1,0 +1,80 @@
+"""CoLLM-NAS with a competent scripted model over HTTP. Truth: NAS-Bench-201 and local search on it."""
+
+import csv
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from harness import catalog
+from harness.search import SearchContext, SearchResult, run_search
+from harness.space import Architecture
+
+SEEDS = range(10)
+BUDGET = 100
+TOLERANCE = 0.48
+"""Percent: two standard errors of the difference of two means of ten, each seed spreading by 0.53."""
+
+Table = dict[Architecture, tuple[float, float]]
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    """Returns (validation, test) accuracy on CIFAR-100 in percent."""
+    fallback = Path(__file__).parents[1].parent / "shared" / "benchmarks"
+    path = Path(os.environ.get("HARNESS_BENCHMARKS", fallback)) / "nasbench201.csv"
+    if not path.exists():
+        pytest.skip(f"needs the NAS-Bench-201 table, {path.name} in HARNESS_BENCHMARKS")
+    with path.open() as file:
+        return {
+            tuple(int(digit) for digit in row["ops"]): (float(row["c100_val"]), float(row["c100_test"]))
+            for row in csv.DictReader(file)
+        }
+
+
+def cell() -> Any:
+    return catalog.load("space", "nasbench201").space("cifar100")
+
+
+def mean_test(results: list[SearchResult], table: Table) -> float:
+    """Returns the mean test accuracy of what validation chose, in percent."""
+    return sum(table[one.best.architecture][1] for one in results if one.best) / len(results)
+
+
+@pytest.fixture(scope="module")
+def searches(table: Table, llm_server: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Returns the searches of the scripted model, those of local search, and the model's policy."""
+    space = cell()
+    policy = llm_server.Improver(space)
+
+    def score(architecture: Architecture) -> float:
+        return table[architecture][0] / 100
+
+    led, local = [], []
+    folder = tmp_path_factory.mktemp("transcripts")
+    with llm_server.served(policy) as (url, _, _):
+        for seed in SEEDS:
+            client = llm_server.endpoint(url, folder / f"{seed}.jsonl", model=f"policy-{seed}")
+            led.append(llm_server.searched(client, budget=BUDGET, seed=seed, space=space, score=score))
+            entry = catalog.load("searcher", "local_search")
+            context = SearchContext(space=space, seed=seed, budget=BUDGET, options=entry.options)
+            local.append(run_search(entry.build(context), space, score, budget=BUDGET))
+    return led, local, policy
+
+
+def test_a_competent_model_reaches_the_row_of_local_search(searches: Any, table: Table) -> None:
+    led, local, _ = searches
+    assert mean_test(led, table) > mean_test(local, table) - TOLERANCE
+    assert mean_test(led, table) > 73.32 - TOLERANCE
+
+
+def test_a_competent_model_spends_all_of_its_budget(searches: Any) -> None:
+    led, _, _ = searches
+    assert {(len(one.history), one.stopped) for one in led} == {(BUDGET, "budget")}
+
+
+def test_the_prompts_name_the_best_architecture_of_their_results(searches: Any) -> None:
+    _, _, policy = searches
+    assert policy.wrong == []

@@ -1,0 +1,284 @@
+"""Reading what a model wrote. Truth: replies as files whose meaning is known, and properties of any text."""
+
+import json
+import random
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from harness import catalog
+from harness.errors import HarnessError
+from harness.llm.mending import Words
+from harness.llm.proposals import read_proposals
+from harness.space import Architecture, Choice, SearchSpace
+from harness.task import Signature
+
+REPLIES = Path(__file__).parent / "cases" / "replies"
+READ = sorted(path.stem for path in REPLIES.glob("*.txt") if not path.stem.startswith("lost_"))
+FIRST = (3, 1, 2, 4, 0, 3)
+SECOND = (3, 3, 3, 1, 0, 2)
+
+
+class NestedSpace(SearchSpace):
+    """A stem and a body, each an object of its own; from_json is careless, as a user's may be."""
+
+    def __init__(self) -> None:
+        self.name = "nested"
+        self.signature = Signature(kind="image", classes=2)
+        self.choices = (
+            Choice(name="stem", options=(8, 16, 1.5), meaning="width"),
+            *(Choice(name=f"x[{index}]", options=("red", "green"), meaning="x") for index in range(3)),
+        )
+
+    def default(self) -> Architecture:
+        return (0, 0, 0, 0)
+
+    def active(self, architecture: Architecture) -> tuple[bool, ...]:
+        return (True, True, True, architecture[0] > 0)
+
+    def to_json(self, architecture: Architecture) -> dict[str, Any]:
+        names = [self.choices[1].options[gene] for gene in architecture[1:]]
+        return {"stem": {"width": self.choices[0].options[architecture[0]]}, "body": {"x": names}}
+
+    def from_json(self, value: Mapping[str, Any]) -> Architecture:
+        colours = [self.choices[1].options.index(one) for one in value["body"]["x"]]
+        return self.canonical([self.choices[0].options.index(value["stem"]["width"]), *colours])
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "object"}
+
+    def parameters(self, architecture: Architecture) -> int:
+        return sum(architecture)
+
+    def macs(self, architecture: Architecture) -> int:
+        return sum(architecture)
+
+    def build(self, architecture: Architecture) -> nn.Module:
+        return nn.Identity()
+
+    def supernet(self) -> nn.Module:
+        return nn.Identity()
+
+    def route(self, architecture: Architecture) -> Any:
+        return architecture
+
+    def slice(self, supernet: nn.Module, architecture: Architecture) -> nn.Module:
+        return nn.Identity()
+
+    def card(self) -> str:
+        return ""
+
+
+class NumberSpace(NestedSpace):
+    """Five numbers in one list, without a schema; from_json takes what compares equal, 1.0 and True too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = "numbers"
+        self.choices = tuple(
+            Choice(name=f"x[{index}]", options=(0, 1, 2, 3), meaning="a number") for index in range(5)
+        )
+
+    def default(self) -> Architecture:
+        return (1, 1, 1, 1, 1)
+
+    def active(self, architecture: Architecture) -> tuple[bool, ...]:
+        return (True, True, True, True, architecture[0] > 0)
+
+    def to_json(self, architecture: Architecture) -> dict[str, Any]:
+        return {"x": list(architecture)}
+
+    def from_json(self, value: Mapping[str, Any]) -> Architecture:
+        if set(value) != {"x"} or len(value["x"]) != 5 or not set(value["x"]) <= {0, 1, 2, 3}:
+            raise HarnessError("not in the space")
+        return self.canonical(value["x"])
+
+
+def cell() -> SearchSpace:
+    space: SearchSpace = catalog.load("space", "nasbench201").space("cifar100")
+    return space
+
+
+def hybrid() -> SearchSpace:
+    space: SearchSpace = catalog.load("space", "hybrid").matched(
+        "micro", Signature(kind="image", classes=10), 0.05
+    )
+    return space
+
+
+def spaces() -> list[SearchSpace]:
+    return [cell(), hybrid(), NestedSpace(), NumberSpace()]
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_reply_is_read_in_every_form_that_models_write(name: str) -> None:
+    proposals = read_proposals((REPLIES / f"{name}.txt").read_text(), cell())
+    assert proposals.architectures == [FIRST, SECOND]
+
+
+@pytest.mark.parametrize(
+    ("name", "proposed", "dropped"),
+    [
+        ("other_operations", 3, {"not in the space": 3}),
+        ("ambiguous", 3, {"not in the space": 3}),
+        ("wrong_length", 3, {"not in the space": 3}),
+        ("refusal", 0, {"no architecture in the text": 1}),
+        ("endless_reasoning", 0, {"empty reply": 1}),
+    ],
+)
+def test_what_is_lost_is_counted_with_its_reason(name: str, proposed: int, dropped: dict[str, int]) -> None:
+    proposals = read_proposals((REPLIES / f"lost_{name}.txt").read_text(), cell())
+    assert proposals == (proposed, [], dropped)
+
+
+def test_a_form_of_nested_objects_is_read_whole() -> None:
+    space = NestedSpace()
+    wanted = [(1, 0, 1, 1), (2, 1, 1, 1), (0, 1, 0, 0)]
+    batch = [space.to_json(one) for one in wanted]
+    for text in (json.dumps(batch), json.dumps({"a": {"b": batch}}), "\n".join(map(json.dumps, batch))):
+        assert read_proposals(text, space).architectures == wanted
+
+
+def test_a_nested_form_with_one_wrong_option_is_one_loss() -> None:
+    wrong = {"stem": {"width": 9}, "body": {"x": ["red", "green", "red"]}}
+    assert read_proposals(json.dumps([wrong]), NestedSpace()) == (1, [], {"wrong types": 1})
+
+
+@pytest.mark.parametrize("value", ["[1.0, 1, 1, 1, 1]", "[true, 1, 1, 1, 1]", "[1e0, 1, 1, 1, 1]"])
+def test_a_gene_that_only_compares_equal_to_an_index_is_not_let_through(value: str) -> None:
+    assert read_proposals(f'{{"x": {value}}}', NumberSpace()).architectures == []
+
+
+def test_true_is_not_an_option_of_one() -> None:
+    design = {"width": 48, "depth": 2, "mixers": ["local"] * 2, "mlp_ratio": [1.0] * 2}
+    assert len(read_proposals(json.dumps(design), hybrid()).architectures) == 1
+    assert read_proposals(json.dumps(design | {"mlp_ratio": [True] * 2}), hybrid()).architectures == []
+
+
+def test_numbers_in_a_bare_list_are_an_architecture_of_a_space_of_one_list() -> None:
+    assert read_proposals('so: [1, "2", 3, 0, 0]', NumberSpace()).architectures == [(1, 2, 3, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("locall", "local"),
+        ("Attention", "attention"),
+        ("recurrance", "recurrence"),
+        ("conv", "convolution"),
+        ("lin", None),
+        ("near", None),
+        ("attention_local", None),
+        ("max_pooling_2d", None),
+        ("x" * 100_000, None),
+    ],
+)
+def test_a_near_miss_is_taken_where_it_can_mean_one_word_alone(written: str, meant: str | None) -> None:
+    families = ["attention", "local", "linear", "convolution", "recurrence", "pooling"]
+    assert Words(families).near(written) == meant
+
+
+def test_more_proposals_than_a_reply_may_hold_are_counted() -> None:
+    batch = [{"ops": ["none"] * 6}] * 1000
+    proposals = read_proposals(json.dumps(batch), cell())
+    assert len(proposals.architectures) == 200
+    assert proposals.dropped == {"beyond the most proposals of a reply": 800}
+
+
+UNITS = ["/*", "//", "[", "[1,", '["', "['", '{"a":', "{a", '[{"ops":', ",  ", "|none~0", "'a' ", "[1,2 "]
+UNITS += ['{"a":1 ', '{"ops":["x"]}', "]", "<think>", "9", "\\", "\ud800", "\u2028", '"//']
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_no_text_takes_long(unit: str) -> None:
+    text = unit * (200_000 // len(unit))
+    for space in (cell(), hybrid()):
+        start = time.process_time()
+        read_proposals("{" + text, space)
+        assert time.process_time() - start < 2
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8)
+    | st.sampled_from(["none", "local", "red", "ops", "1", 48, 3, 2.0, 10**400, "9" * 5000]),
+    lambda inner: st.lists(inner, max_size=6)
+    | st.dictionaries(st.sampled_from(["ops", "width", "x", "stem", "body", "a"]), inner, max_size=4),
+    max_leaves=30,
+)  # fmt: skip
+
+
+def mutated(text: str, seed: int) -> str:
+    """Returns the text after some slips: characters lost, doubled, swapped, nested deep, or made strange."""
+    draw = random.Random(seed)
+    for _ in range(draw.randrange(6)):
+        at = draw.randrange(len(text) + 1)
+        other = draw.randrange(len(text) + 1)
+        odd = draw.choice(
+            ["", "[" * 2000, "1e999", "-", "NaN", "\u202e", "\ud83d", "'", '"', "}", "//", "null"]
+        )
+        text = draw.choice(
+            [text[:at] + odd + text[at:], text[:at] + text[at + 1 :], text[:at] + text[other:], text[:at]]
+        )
+    return text
+
+
+@st.composite
+def replies(draw: st.DrawFn) -> tuple[str, SearchSpace]:
+    """Draws a space and a text: any, JSON of any shape, or a valid batch that was damaged."""
+    space = draw(st.sampled_from(SPACES))
+    kind = draw(st.sampled_from(["text", "json", "batch"]))
+    if kind == "text":
+        alphabet = st.characters() | st.sampled_from("[]{}\"':,|~+0123nor_convopswidth")
+        return draw(st.text(alphabet=alphabet, max_size=300)), space
+    if kind == "json":
+        return json.dumps(draw(JSON), ensure_ascii=draw(st.booleans())), space
+    seed = draw(st.integers(0, 2**32))
+    chosen = random.Random(seed)
+    batch = [space.to_json(space.sample(chosen)) for _ in range(3)]
+    return mutated(json.dumps({"architectures": batch}), seed), space
+
+
+SPACES: list[SearchSpace] = []
+
+
+@pytest.fixture(autouse=True, scope="module")
+def loaded(toy_catalog: None) -> None:
+    SPACES[:] = spaces()
+
+
+def check(reply: tuple[str, SearchSpace]) -> None:
+    text, space = reply
+    proposals = read_proposals(text, space)
+    for one in proposals.architectures:
+        assert space.canonical(one) == one
+        assert space.from_json(space.to_json(one)) == one
+        assert all(
+            type(gene) is int and 0 <= gene < len(choice.options)
+            for gene, choice in zip(one, space.choices, strict=True)
+        )
+    lost = sum(proposals.dropped.values())
+    assert len(proposals.architectures) + lost >= max(1, proposals.proposed)
+
+
+LAZY = st.deferred(replies)
+
+
+@given(reply=LAZY)
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_text_is_read_without_an_error_and_gives_only_what_is_in_the_space(
+    reply: tuple[str, SearchSpace],
+) -> None:
+    check(reply)
+
+
+@pytest.mark.slow
+@given(reply=LAZY)
+@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
+def test_ten_thousand_texts_are_read_without_an_error(reply: tuple[str, SearchSpace]) -> None:
+    check(reply)

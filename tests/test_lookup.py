@@ -1,0 +1,335 @@
+"""Searches on tables. Truth: brute force, scipy, published values, and a toy table in a file."""
+
+import csv
+import itertools
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from harness import catalog
+from harness.board import LookupBoard, board_json, build_board, load_run, render
+from harness.data.lookup import DomainColumns, TableCard, bound_space, load_table, read_card
+from harness.errors import DataUnavailableError, HarnessError
+from harness.plan import make_plan
+from harness.search import Limit, SearchContext, run_search
+from harness.space import Architecture
+from harness.stats.order import expected_best
+from harness.stats.pairs import welch
+from harness.suite import load_suite
+
+COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")
+NASBENCH201 = TABLES / "nasbench201.csv"
+needs_table = pytest.mark.skipif(
+    not NASBENCH201.is_file(), reason="nasbench201.csv is absent; set HARNESS_BENCHMARKS to its folder"
+)
+
+
+def test_the_expected_best_is_the_mean_over_all_subsets() -> None:
+    draw = random.Random(0)
+    select = [draw.random() for _ in range(8)]
+    report = [draw.random() for _ in range(8)]
+    for draws in (1, 3, 7, 8):
+        subsets = itertools.combinations(range(8), draws)
+        brute = np.mean([report[max(subset, key=lambda one: select[one])] for subset in subsets])
+        assert expected_best(select, report, draws) == pytest.approx(brute, abs=1e-12)
+
+
+def test_more_draws_than_the_pool_are_refused() -> None:
+    with pytest.raises(ValueError, match="9 draws cannot be made from a pool of 8"):
+        expected_best(range(8), range(8), 9)
+
+
+def test_welch_agrees_with_scipy() -> None:
+    draw = np.random.default_rng(1)
+    first, second = draw.normal(0, 1, 12), draw.normal(0.5, 3, 7)
+    ours = welch(first, second)
+    theirs = stats.ttest_ind(first, second, equal_var=False)
+    low, high = theirs.confidence_interval()
+    assert ours == pytest.approx((first.mean() - second.mean(), low, high, theirs.pvalue))
+
+
+def test_samples_that_do_not_vary_have_a_sure_difference() -> None:
+    assert welch([1.0, 1.0], [0.5, 0.5]) == (0.5, 0.5, 0.5, 0.0)
+    assert welch([1.0, 1.0], [1.0, 1.0]).p == 1.0
+
+
+@needs_table
+@pytest.mark.parametrize(("draws", "expected"), [(10, 69.752), (100, 71.4388), (1000, 72.6657)])
+def test_exact_random_search_on_nasbench201_is_the_published_value(draws: int, expected: float) -> None:
+    table = load_table(NASBENCH201, catalog.files("table")["nasbench201"])
+    found = expected_best(table.validation["cifar100"], table.test["cifar100"], draws)
+    assert 100 * found == pytest.approx(expected, abs=5e-4)
+
+
+@needs_table
+def test_random_search_agrees_with_its_exact_expectation() -> None:
+    table = load_table(NASBENCH201, catalog.files("table")["nasbench201"])
+    space = bound_space("nasbench201:cifar100")
+    entry = catalog.load("searcher", "random_search")
+    scores = table.validation["cifar100"]
+    found = []
+    for seed in range(200):
+        searcher = entry.build(SearchContext(space=space, seed=seed, budget=50))
+        result = run_search(searcher, space, lambda one: float(scores[table.rows[one]]), budget=50)
+        assert result.best is not None
+        found.append(table.test["cifar100"][table.rows[result.best.architecture]])
+    exact = expected_best(scores, table.test["cifar100"], 50)
+    standard_error = np.std(found, ddof=1) / np.sqrt(len(found))
+    assert abs(np.mean(found) - exact) < 3.3 * standard_error  # .001 of luck
+
+
+@needs_table
+def test_nasbench201_has_its_known_optima_and_means() -> None:
+    table = load_table(NASBENCH201, catalog.files("table")["nasbench201"])
+    best = [100 * table.test[name].max() for name in ("cifar10", "cifar100", "imagenet16-120")]
+    mean = [100 * table.test[name].mean() for name in ("cifar10", "cifar100", "imagenet16-120")]
+    assert best == pytest.approx([94.3733, 73.5133, 47.3111], abs=1e-4)
+    assert mean == pytest.approx([87.056, 61.388, 33.568], abs=1e-3)
+
+
+@needs_table
+def test_the_costs_of_nasbench201_are_those_of_the_table() -> None:
+    space = bound_space("nasbench201:cifar10")
+    with NASBENCH201.open() as file:
+        for row in csv.DictReader(file):
+            genes = tuple(int(digit) for digit in row["ops"])
+            assert space.parameters(genes) == int(row["params_c10"])
+            assert space.macs(genes) == int(row["macs_c10"])
+
+
+def eight_rows(folder: Path, change: Any = None, **card: Any) -> tuple[Path, Path]:
+    """Writes a damaged or whole copy of the toy table, and its card."""
+    source = catalog.files("table")["toy_table"]
+    with (source.parent / "toy_table.csv").open() as file:
+        rows = list(csv.reader(file))
+    if change:
+        change(rows)
+    path = folder / "toy_table.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+    text = source.read_text()
+    for key, value in card.items():
+        text = f"{key} = {value!r}\n{text}"
+    card_path = folder / "toy_table.toml"
+    card_path.write_text(text)
+    return path, card_path
+
+
+def set_cell(row: int, column: int, value: str) -> Any:
+    def change(rows: list[list[str]]) -> None:
+        rows[row][column] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "card", "message"),
+    [
+        (set_cell(0, 2, "other"), {}, "no column 'near_test'; it has: cell, near_val, other"),
+        (set_cell(3, 1, ""), {}, "row 2, column 'near_val': 'nan' is not a finite number"),
+        (set_cell(3, 1, "inf"), {}, "row 2, column 'near_val'"),
+        (set_cell(3, 1, "many"), {}, "row 2, column 'near_val': 'many' is not a finite number"),
+        (set_cell(3, 0, '{"digits":[0,0,0]}'), {}, "row 2, column 'cell': .* is in row 0 too"),
+        (set_cell(3, 0, '{"digits":[0,0,9]}'), {}, "row 2, column 'cell': .*not 0 to 3"),
+        (set_cell(3, 0, "nonsense"), {}, "row 2, column 'cell'"),
+        (None, {"sha256": "0" * 64}, "has sha256 .* and its card says 0000"),
+    ],
+)
+def test_a_damaged_table_names_row_and_column(
+    tmp_path: Path, change: Any, card: dict[str, Any], message: str
+) -> None:
+    path, card_path = eight_rows(tmp_path, change, **card)
+    with pytest.raises(DataUnavailableError, match=message):
+        load_table(path, card_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"json"', '"morse"', "encoding must be digits, json or text, not 'morse'"),
+        ('"percent"', '"miles"', "unit must be percent or share, not 'miles'"),
+        ("column =", "colum =", "has no key 'colum'; did you mean column"),
+    ],
+)
+def test_a_wrong_card_says_what_is_allowed(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(catalog.files("table")["toy_table"].read_text().replace(old, new, 1))
+    with pytest.raises(HarnessError, match=message):
+        read_card(path)
+
+
+def test_an_absent_table_says_where_to_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = TableCard(
+        summary="",
+        file="nowhere.csv",
+        space="",
+        column="",
+        domains={"one": DomainColumns(validation="a", test="b")},
+        origin="",
+        licence="",
+    )
+    monkeypatch.setattr("harness.plan.lookup.read_card", lambda path: card)
+    with pytest.raises(DataUnavailableError, match="set HARNESS_BENCHMARKS to the folder that holds it"):
+        make_plan(*load_suite("toy_lookup"))
+
+
+def test_a_limit_gates_the_incumbent_and_not_the_evaluation() -> None:
+    space = bound_space("toy_grid:only")
+    entry = catalog.load("searcher", "random_search")
+
+    def score(one: Architecture) -> float:
+        return float(sum(one))
+
+    result = run_search(
+        entry.build(SearchContext(space=space, seed=0, budget=64)),
+        space,
+        score,
+        budget=64,
+        limit=Limit(cost="macs", value=200),
+    )
+    assert result.best is not None
+    assert result.best.architecture == (1, 3, 3)
+    assert len(result.history) == 64
+    assert sum(one.over_limit for one in result.history) == 32
+
+
+def test_a_target_stops_the_search() -> None:
+    space = bound_space("toy_grid:only")
+    entry = catalog.load("searcher", "random_search")
+    searcher = entry.build(SearchContext(space=space, seed=0, budget=64))
+    result = run_search(searcher, space, lambda one: float(sum(one)), budget=64, batch=1, target=4.5)
+    assert result.stopped == "target"
+    assert [sum(one.architecture) > 4.5 for one in result.history].count(True) == 1
+
+
+def harness(*words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*COMMAND, *words], capture_output=True, text=True, env=os.environ | settings, timeout=300
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("run") / "lookup"
+    done = harness("eval", "toy_lookup", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture
+def board(run: Path) -> LookupBoard:
+    found = build_board(load_run(run))
+    assert isinstance(found, LookupBoard)
+    return found
+
+
+def test_a_cell_is_the_mean_test_score_of_what_the_feedback_chose(run: Path, board: LookupBoard) -> None:
+    source = catalog.files("table")["toy_table"]
+    with (source.parent / "toy_table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    loaded = load_run(run)
+    for feedback, column in (("validation", "near_val"), ("test", "near_test")):
+        values = []
+        for unit in loaded.planned("lookup", method="local_search", domain="near", feedback=feedback):
+            result = loaded.result(unit)
+            assert result is not None
+            for search in result["searches"]:
+                _, row, validation, test = search["incumbents"][-1]
+                values.append(float(rows[row]["near_test"]) / 100)
+                shown = {"near_val": validation, "near_test": test}[column]
+                assert shown == pytest.approx(float(rows[row][column]) / 100)
+        cell = board.ranking(feedback, 10).row("local_search")
+        assert cell is not None
+        assert cell.cells[0].test is not None
+        assert cell.cells[0].test.value == pytest.approx(np.mean(values))
+        assert cell.cells[0].seeds == 6
+
+
+def test_a_searcher_that_depends_on_its_budget_runs_once_for_each(run: Path) -> None:
+    units = list(load_run(run).planned("lookup", method="spos_evolution", domain="near"))
+    assert sorted(unit.spec["evaluations"] for unit in units) == [5, 5, 10, 10]
+    others = list(load_run(run).planned("lookup", method="local_search", domain="near"))
+    assert {unit.spec["evaluations"] for unit in others} == {10}
+
+
+def test_published_rows_are_shown_and_not_ranked(board: LookupBoard) -> None:
+    text = render(board, "md")
+    assert "| published | somebody | 77.50 | — |" in text
+    assert "somebody" not in board_json(board).partition('"rankings"')[2]
+
+
+@pytest.mark.parametrize("format", ["terminal", "md", "csv", "json", "html", "tex"])
+def test_every_format_names_every_searcher(board: LookupBoard, format: str) -> None:
+    text = render(board, format).replace("\\_", "_")
+    assert all(row.method in text for row in board.rankings[0].rows)
+
+
+def test_the_report_has_the_sections_of_a_table_and_no_others(run: Path) -> None:
+    text = (run / "report.md").read_text()
+    assert "## Leaderboard" in text
+    assert "## Search efficiency" in text
+    assert "## Contamination" not in text
+    assert "held-out" not in text.partition("## Leaderboard")[2].partition("## Search")[0]
+    assert "mathdefault" not in (run / "report.html").read_text()
+
+
+def test_one_worker_gives_the_same_bytes_as_two(run: Path, tmp_path: Path) -> None:
+    assert harness("eval", "toy_lookup", "--out", str(tmp_path / "one"), "--workers", "1").returncode == 0
+    for file in sorted(run.rglob("record.json")):
+        assert (tmp_path / "one" / file.relative_to(run)).read_bytes() == file.read_bytes()
+    assert (tmp_path / "one" / "board.json").read_bytes() == (run / "board.json").read_bytes()
+
+
+def test_a_limit_takes_fewer_seeds_and_says_so(tmp_path: Path) -> None:
+    done = harness("eval", "toy_lookup", "--out", str(tmp_path / "run"), "--limit", "3")
+    assert done.returncode == 0, done.stderr
+    assert "3‡" in done.stdout
+    refused = harness("eval", "toy_lookup", "--out", str(tmp_path / "other"), "--limit", "1")
+    assert refused.returncode == 2
+    assert "--limit 2 or more" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('table = "toy_tabel"', "did you mean toy_table"),
+        ('domains = ["nearer"]', "no domain named 'nearer'; did you mean near"),
+        ('searchers = ["random_serch"]\nreference = "random_serch"\nclaim = "random_serch"', "did you mean"),
+        ("repeats = 1", "at least 2"),
+        ('feedback = ["tset"]', "feedback must be validation, test or both"),
+        ('claim = "nobody"', "claim 'nobody' is not among its searchers"),
+        ('controls = ["nobody"]', "controls names 'nobody'"),
+        ('[search.options.local_search]\nstart = "there"', "'start' of searcher 'local_search' is .*'there'"),
+        ("[search.options.local_search]\nstart = 3", "is 'random' by default and cannot be 3"),
+        ("[search.options.spos_evolution]\nmutation = 3.0", "'mutation' of searcher 'spos_evolution' is 0"),
+    ],
+)
+def test_a_wrong_suite_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'extends = "toy_lookup"\n{text}\n')
+    with pytest.raises(HarnessError, match=message):
+        make_plan(*load_suite(str(path)))
+
+
+def test_a_row_that_the_table_lacks_fails_its_unit_with_a_reason(tmp_path: Path) -> None:
+    folder = tmp_path / "catalog" / "tasks"
+    folder.mkdir(parents=True)
+    path, card = eight_rows(folder, lambda rows: rows.pop())
+    card.rename(folder / "short_table.toml")
+    suite = tmp_path / "short.toml"
+    suite.write_text('extends = "toy_lookup"\ntable = "short_table"\n[search]\nbudgets = [64]\n')
+    places = os.pathsep.join([os.environ["HARNESS_CATALOG"], str(tmp_path / "catalog")])
+    done = harness("eval", str(suite), "--out", str(tmp_path / "run"), HARNESS_CATALOG=places)
+    assert done.returncode == 1
+    reasons = [json.loads(file.read_text())["reason"] for file in (tmp_path / "run").rglob("record.json")]
+    assert any("has no row of {'digits': [3, 3, 3]}" in (reason or "") for reason in reasons)
+    assert path.is_file()
