@@ -64,7 +64,6 @@ def _is_stand_in(one: Asked) -> bool:
 
 def _accounting(run: Run, asked: Sequence[Asked], rows: Sequence[str]) -> Table:
     lines = []
-    prices = run.suite.get("llm") or {}
     for row in rows:
         mine = [one for one in asked if one.row == row]
         sums = {key: sum(one.report["llm"][key] for one in mine) for key in TOKENS}
@@ -79,7 +78,7 @@ def _accounting(run: Run, asked: Sequence[Asked], rows: Sequence[str]) -> Table:
                 ", ".join(sorted({one.report["llm"]["model"] for one in mine})),
                 str(len(mine)),
                 *(f"{sums[key]:,}" for key in TOKENS),
-                _price(prices, sums["prompt_tokens"], sums["completion_tokens"]),
+                _price(mine),
                 *(show_seconds(value) for value in seconds),
             )
         )
@@ -102,11 +101,11 @@ def _accounting(run: Run, asked: Sequence[Asked], rows: Sequence[str]) -> Table:
     )
 
 
-def _price(prices: Mapping[str, Any], prompt: int, completion: int) -> str:
-    rates = [prices.get(f"price_per_million_{kind}_tokens") or 0 for kind in ("prompt", "completion")]
-    if not any(rates):
-        return MISSING
-    return f"{(rates[0] * prompt + rates[1] * completion) / 1e6:.4f}"
+def _price(asked: Sequence[Asked]) -> str:
+    """Returns the money of all searches, in the currency of the suite's prices."""
+    prices = [one.report["llm"].get("price") for one in asked]
+    known = [price for price in prices if price is not None]
+    return f"{sum(known):.4f}" if known and len(known) == len(prices) else MISSING
 
 
 def _funnel(asked: Sequence[Asked], rows: Sequence[str]) -> Table:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness import catalog
-from harness.board import build_board, load_run, main_table
+from harness.board import Board, build_board, load_run, main_table
 from harness.errors import UnknownNameError
 from harness.report import write_report
 

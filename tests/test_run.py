@@ -169,3 +169,19 @@ def test_an_interrupt_stops_within_two_seconds(tmp_path: Path) -> None:
     _, errors = process.communicate(timeout=2)
     assert process.returncode == 130
     assert b"continues from here" in errors
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_every_searcher_that_asks_no_model_runs_on_a_supernet(tmp_path: Path) -> None:
+    from harness import catalog
+
+    names = [name for name in catalog.names("searcher") if not catalog.load("searcher", name).needs_llm]
+    suite = tmp_path / "all.toml"
+    listed = ", ".join(f'"{name}"' for name in names)
+    suite.write_text(f'extends = "toy"\nspaces = ["hybrid:micro"]\nsearchers = [{listed}]\n')
+    done = harness("eval", str(suite), "--out", str(tmp_path / "run"))
+    assert done.returncode == 0, done.stderr
+    board = json.loads((tmp_path / "run" / "board.json").read_text())
+    rows = {row["method"]: row for row in board["tasks"][0]["rows"]}
+    assert all(rows[name]["evaluations"] == [5, 5] for name in names)

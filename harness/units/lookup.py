@@ -23,7 +23,7 @@ from harness.search import Evaluation, Limit, SearchContext, SearcherEntry, Sear
 from harness.space import Architecture
 from harness.stats.order import expected_best
 from harness.units.place import Done, Needs, Place
-from harness.units.search import language_model, read_proxies
+from harness.units.search import language_model, priced, read_proxies
 
 
 def table(unit: Unit, needs: Needs, folder: Path) -> Done:
@@ -86,16 +86,20 @@ def lookup(unit: Unit, needs: Needs, folder: Path) -> Done:
             seed=seeds.stream(seed, "lookup", spec["searcher"], spec["domain"], spec["feedback"]),
             budget=spec["evaluations"],
             options=spec["options"],
-            score_name="validation accuracy",
+            score_name=f"{spec['feedback']} accuracy",
             limit=limit,
             proxies=known,
             client=client,
         )
-        result = run_search(entry.build(context), space, evaluate, budget=context.budget, limit=limit)
+        searcher = entry.build(context)
+        result = run_search(searcher, space, evaluate, budget=context.budget, limit=limit)
         total.update(result.report.get("counters", {}))
         searches.append(_search(seed, result, loaded, spec, client))
     seconds = perf_counter() - started
-    parts = {"llm": client.seconds, "evaluation": seconds - client.seconds} if client else {}
+    parts: dict[str, Any] = {}
+    if client is not None:
+        parts = {"llm": client.seconds, "evaluation": seconds - client.seconds}
+        parts["llm by iteration"] = getattr(searcher, "seconds", [])
     return Done(result={"searches": searches, "counters": dict(sorted(total.items()))}, seconds=parts)
 
 
@@ -113,7 +117,7 @@ def _search(
             [at, row, float(loaded.validation[domain][row]), float(loaded.test[domain][row])]
             for at, row in rows
         ],
-        **({"report": dict(result.report)} if client else {}),
+        **({"report": priced(result.report, spec)} if client else {}),
     }
 
 

@@ -69,10 +69,13 @@ class Needs:
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What a unit's work left: its result, and seconds by what they went into, which no result holds."""
+    """What a unit's work left: its result, and seconds by what they went into, which no result holds.
+
+    A list of seconds holds one value per iteration of a search.
+    """
 
     result: dict[str, Any]
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    seconds: Mapping[str, float | list[float]] = field(default_factory=dict)
 
 
 def matched_space(name: str, view: SourceView, tolerance: float) -> SearchSpace:

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -60,10 +60,26 @@ def search(unit: Unit, needs: Needs, folder: Path) -> Done:
         waited += perf_counter() - started
         return mean if higher_is_better(view.metric) else -mean
 
-    result = run_search(entry.build(context), space, partial(known.score, inherited), budget=context.budget)
+    searcher = entry.build(context)
+    result = run_search(searcher, space, partial(known.score, inherited), budget=context.budget)
     known.path.unlink(missing_ok=True)
-    seconds = {"evaluation": waited, **({"llm": client.seconds} if client else {})}
-    return Done(result=_search_result(result, space), seconds=seconds)
+    seconds: dict[str, Any] = {"evaluation": waited}
+    if client is not None:
+        seconds |= {"llm": client.seconds, "llm by iteration": getattr(searcher, "seconds", [])}
+    found = _search_result(result, space)
+    return Done(result=found | {"report": priced(result.report, spec)}, seconds=seconds)
+
+
+def priced(report: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a searcher's report, with the money its tokens cost where the suite gives a price."""
+    rates = [
+        spec.get("llm", {}).get(f"price_per_million_{kind}_tokens", 0.0) for kind in ("prompt", "completion")
+    ]
+    if not any(rates) or "llm" not in report:
+        return dict(report)
+    use = report["llm"]
+    price = (rates[0] * use["prompt_tokens"] + rates[1] * use["completion_tokens"]) / 1e6
+    return {**report, "llm": {**use, "price": price}}
 
 
 def proxies(unit: Unit, needs: Needs, folder: Path) -> Done:
@@ -162,7 +178,6 @@ def _search_result(result: SearchResult, space: SearchSpace) -> dict[str, Any]:
         "stopped": result.stopped,
         "history": [entry(evaluation) for evaluation in result.history],
         "rank_by_parameters": _rank_by_parameters(result),
-        "report": dict(result.report),
     }
 
 

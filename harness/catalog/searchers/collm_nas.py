@@ -82,7 +82,7 @@ class Coordinator:
         self.history: list[Evaluation] = []
         self.last: list[Evaluation] = []
         self.rounds: list[Tally] = []
-        self.seconds: list[float] = []
+        self.seconds: list[float] = []  # waited for the model, of each iteration; not in the report
         self.stopped = ""
         self.draw = random.Random(context.seed)
         self.shuffle = random.Random(seeds.stream(context.seed, "shuffle"))

@@ -21,7 +21,7 @@ class SurrogateLocalSearch:
     """Proposes, in turn, the best predicted one-choice change, two-choice change and architecture anywhere.
 
     It starts with the space's default architecture and `neighbours` random neighbours of it. The surrogate is
-    ridge regression on one-hot choices and their pairwise products, refitted after each evaluation. Where the
+    ridge regression on one-hot choices, their pairwise products and how often each option occurs, refitted after each evaluation. Where the
     search has a limit, what exceeds it is proposed only when nothing else is left.
     """
 
@@ -36,7 +36,9 @@ class SurrogateLocalSearch:
         self.draw = random.Random(context.seed)
         self.ties = generator(context.seed, "ties")
         self.pool = Pool(self.space, self.draw, draws=int(options["candidates"]))
-        self.surrogate = RidgeSurrogate(self.space, penalty=float(options["penalty"]))
+        self.surrogate = RidgeSurrogate(
+            self.space, penalty=float(options["penalty"]), sharing=float(options["sharing"])
+        )
         self.near_best = partial(closeness, softening=float(options["softening"]))
         self.counters = {"start": 0, "one_choice": 0, "two_choices": 0, "anywhere": 0, "random": 0}
 
@@ -124,5 +126,12 @@ class SurrogateLocalSearch:
 SEARCHER = SearcherEntry(
     summary="Local search from the default architecture, the order of changes set by a pairwise surrogate.",
     build=SurrogateLocalSearch,
-    options={"neighbours": 3, "widened": 3, "penalty": 1.0, "softening": 0.05, "candidates": 2000},
+    options={
+        "neighbours": 3,
+        "widened": 3,
+        "penalty": 1.0,
+        "sharing": 1.0,
+        "softening": 0.05,
+        "candidates": 2000,
+    },
 )
