@@ -163,7 +163,7 @@ def architecture(space: SearchSpace, text: str, where: str = "--architecture") -
     if text == "default":
         return space.default()
     if text in ("smallest", "largest"):
-        return _extreme(space, largest=text == "largest")
+        return space.extreme(largest=text == "largest")
     if text.startswith("random:"):
         seed = text.removeprefix("random:")
         if not seed.isdigit():
@@ -181,17 +181,6 @@ def architecture(space: SearchSpace, text: str, where: str = "--architecture") -
         return space.from_json(value)
     except HarnessError as error:
         raise HarnessError(f"{where}: {error}") from None
-
-
-def _extreme(space: SearchSpace, *, largest: bool) -> Architecture:
-    """Climbs one choice at a time until none brings the parameters further."""
-    sign = 1 if largest else -1
-    best = space.default()
-    while True:
-        better = max(space.neighbours(best), key=lambda one: (sign * space.parameters(one), one))
-        if sign * space.parameters(better) <= sign * space.parameters(best):
-            return best
-        best = better
 
 
 def count(space: SearchSpace, chosen: Architecture) -> dict[str, Any]:

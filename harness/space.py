@@ -205,6 +205,37 @@ class SearchSpace(ABC):
                     changed.append(self.canonical(genes))
         return changed
 
+    def extreme(self, *, largest: bool) -> Architecture:
+        """Returns the legal architecture that climbing one choice at a time finds to have most parameters.
+
+        With `largest=False` the fewest. Exact where parameters grow with every choice alone.
+        """
+        sign = 1 if largest else -1
+        best = self.default()
+        while True:
+            near = self.neighbours(best)
+            better = max(near, key=lambda one: (sign * self.parameters(one), one), default=best)
+            if sign * self.parameters(better) <= sign * self.parameters(best):
+                return best
+            best = better
+
+    def stages(self) -> list[tuple[int, ...]]:
+        """Returns the choices, by index, that progressive shrinking makes elastic one group after another.
+
+        The base method groups choices by the name before the index, in gene order.
+        """
+        groups: dict[str, list[int]] = {}
+        for index, choice in enumerate(self.choices):
+            groups.setdefault(choice.name.partition("[")[0], []).append(index)
+        return [tuple(group) for group in groups.values()]
+
+    def rearrange(self, supernet: "nn.Module") -> bool:
+        """Orders shared weights by importance before widths shrink, and returns whether it has any to order.
+
+        The function of the largest network must not change.
+        """
+        return False
+
     def mutate(self, architecture: Architecture, draw: random.Random, rate: float) -> Architecture:
         """Returns a legal mutant: each gene redrawn with probability `rate`, tried until legal."""
         for _ in range(2000):

@@ -12,9 +12,17 @@ from harness.toml import parse, read_toml
 
 @dataclass(frozen=True, kw_only=True)
 class SupernetSettings:
-    """How a supernet is trained: optimizer steps, batch and peak learning rate."""
+    """How a supernet is trained.
+
+    Attributes:
+        steps: optimizer steps.
+        strategy: which architectures a step trains: single_path, sandwich, fair or progressive_shrinking.
+        batch_size: images or byte windows per step.
+        learning_rate: peak.
+    """
 
     steps: int
+    strategy: str = "single_path"
     batch_size: int = 32
     learning_rate: float = 3e-3
 

@@ -10,7 +10,7 @@ from harness import catalog, seeds
 from harness.data.split import Split
 from harness.evaluate import SampleScores, TorchLanguageModel, score
 from harness.space import SearchSpace
-from harness.supernet import train_single_path
+from harness.supernet import train_supernet
 from harness.task import Signature
 from harness.train import Recipe, batches, cross_entropy, fit, seeded
 
@@ -102,9 +102,8 @@ def test_a_supernet_step_leaves_what_its_path_does_not_use() -> None:
         supernet = space.supernet()
     before = {name: weight.clone() for name, weight in supernet.named_parameters()}
     data = batches(IMAGE, [image_split()], 8, seeds.generator(0, "b"))
-    train_single_path(
-        supernet, space, Recipe(steps=1, batch_size=8, learning_rate=1e-2), data, random.Random(3)
-    )
+    recipe = Recipe(steps=1, batch_size=8, learning_rate=1e-2)
+    train_supernet(supernet, space, "single_path", recipe, data, random.Random(3))
     depth = len(space.to_json(space.sample(random.Random(3)))["mixers"])
     changed = {name for name, weight in supernet.named_parameters() if not torch.equal(weight, before[name])}
     assert "embed_bias" in changed or "head_bias" in changed

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from safetensors.torch import load_file
+from torch import nn
 
 from harness import catalog, seeds
 from harness.data.fetch import fetch
@@ -24,9 +25,13 @@ from harness.protocol import SourceView
 from harness.records import write_atomically
 from harness.search import Evaluation, SearchContext, SearcherEntry, SearchResult, run_search
 from harness.space import Architecture, SearchSpace
-from harness.task import higher_is_better
+from harness.supernet import CALIBRATION_BATCHES, calibrated, has_batch_norm
+from harness.task import Signature, higher_is_better
+from harness.train import batches
 from harness.units.place import Done, Needs, Place, matched_space
 from harness.units.trained import mean_score
+
+CALIBRATION_BATCH = 64
 
 
 def search(unit: Unit, needs: Needs, folder: Path) -> Done:
@@ -49,14 +54,14 @@ def search(unit: Unit, needs: Needs, folder: Path) -> Done:
         client=client,
     )
     splits = view.splits("validation", samples=spec["validation_samples"])
+    slice_of = _slices(unit, view, space, supernet)
     known = _Known(folder / "scores.json", space)
     waited = 0.0
 
     def inherited(architecture: Architecture) -> float:
         nonlocal waited
         started = perf_counter()
-        model = predictor(supernet, view.signature, space.route(architecture))
-        mean = mean_score(model, splits, view, spec)
+        mean = mean_score(predictor(*slice_of(architecture)), splits, view, spec)
         waited += perf_counter() - started
         return mean if higher_is_better(view.metric) else -mean
 
@@ -68,6 +73,27 @@ def search(unit: Unit, needs: Needs, folder: Path) -> Done:
         seconds |= {"llm": client.seconds, "llm by iteration": getattr(searcher, "seconds", [])}
     found = _search_result(result, space)
     return Done(result=found | {"report": priced(result.report, spec)}, seconds=seconds)
+
+
+def _slices(
+    unit: Unit, view: SourceView, space: SearchSpace, supernet: nn.Module
+) -> Callable[[Architecture], tuple[nn.Module, Signature, Any]]:
+    """Returns what makes an architecture's slice ready to be scored, at the cost of the slice.
+
+    Where there are BatchNorms, the slice's statistics are re-estimated on the same batches of source training
+    data for every candidate.
+    """
+    if not has_batch_norm(supernet):
+        return lambda architecture: (supernet, view.signature, space.route(architecture))
+    device = next(supernet.parameters()).device
+    order = seeds.generator(unit.spec["seed"], "search", "calibration")
+    drawn = batches(view.signature, view.splits("train"), CALIBRATION_BATCH, order)
+    inputs = [next(drawn)[0].to(device) for _ in range(CALIBRATION_BATCHES)]
+    return lambda architecture: (
+        calibrated(space.slice(supernet, architecture), inputs),
+        view.signature,
+        None,
+    )
 
 
 def priced(report: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:

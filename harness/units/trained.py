@@ -19,7 +19,7 @@ from harness.model import FixedBaseline, FloorBaseline, Predictor
 from harness.plan import Unit
 from harness.protocol import SourceView, test_split
 from harness.records import write_atomically
-from harness.supernet import train_single_path
+from harness.supernet import train_supernet
 from harness.task import Task, higher_is_better
 from harness.train import Recipe, batches, cross_entropy, fit, seeded
 from harness.units.place import Done, Needs, matched_space
@@ -54,7 +54,7 @@ def supernet(unit: Unit, needs: Needs, folder: Path) -> Done:
     order = seeds.generator(spec["seed"], "supernet", "batches")
     data = batches(view.signature, view.splits("train"), recipe.batch_size, order)
     draw = random.Random(seeds.stream(spec["seed"], "supernet", "paths"))
-    train_single_path(module, space, recipe, data, draw)
+    train_supernet(module, space, spec["strategy"], recipe, data, draw)
     _save(module, folder / "weights.safetensors")
     result = {
         "parameters": sum(weight.numel() for weight in module.parameters()),

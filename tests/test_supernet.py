@@ -1,0 +1,179 @@
+"""Strategies of weight sharing. Truth: counts of what each step trains, and gradients of the modules."""
+
+import random
+from collections import Counter
+
+import pytest
+import torch
+from torch import nn
+
+from harness import catalog
+from harness.errors import UnknownNameError
+from harness.space import Architecture, SearchSpace
+from harness.supernet import (
+    STRATEGIES,
+    Fair,
+    ProgressiveShrinking,
+    Sandwich,
+    calibrated,
+    divergence,
+    has_batch_norm,
+    train_supernet,
+)
+from harness.task import Signature
+from harness.train import Recipe, cross_entropy, seeded
+
+IMAGE = Signature(kind="image", classes=4, height=16, width=16)
+CELLS: SearchSpace = catalog.load("space", "nasbench201").space("micro", IMAGE)
+HYBRID: SearchSpace = catalog.load("space", "hybrid").space("micro", IMAGE)
+
+
+def test_fairness_trains_every_option_of_every_choice_once_a_step() -> None:
+    strategy = Fair(CELLS, 10, random.Random(0))
+    for step in range(5):
+        parts = strategy.parts(step, nn.Identity())
+        for index in range(6):
+            assert sorted(part.architecture[index] for part in parts) == [0, 1, 2, 3, 4]
+
+
+def test_fairness_gives_options_of_short_choices_the_same_share() -> None:
+    strategy = Fair(HYBRID, 10, random.Random(0))
+    seen = [strategy.parts(step, nn.Identity()) for step in range(60)]
+    widths = Counter(part.architecture[0] for parts in seen for part in parts)
+    assert max(widths.values()) < 1.2 * min(widths.values())
+
+
+def test_a_sandwich_is_the_largest_the_smallest_and_two_others() -> None:
+    strategy = Sandwich(HYBRID, 10, random.Random(0))
+    parts = strategy.parts(0, nn.Identity())
+    sizes = [HYBRID.parameters(part.architecture) for part in parts]
+    assert sizes[0] == max(sizes)
+    assert sizes[1] == min(sizes)
+    assert len(parts) == 4
+    assert [part.target for part in parts] == ["labels", "first", "first", "first"]
+
+
+def test_extremes_are_the_largest_and_the_smallest_of_all() -> None:
+    space = catalog.load("space", "hybrid").space("micro-attention", IMAGE)
+    sizes = [space.parameters(one) for one in space.enumerate()]
+    assert space.parameters(space.extreme(largest=True)) == max(sizes)
+    assert space.parameters(space.extreme(largest=False)) == min(sizes)
+
+
+def test_shrinking_opens_one_group_of_choices_after_another() -> None:
+    with seeded(0):
+        supernet = HYBRID.supernet()
+    groups = HYBRID.stages()
+    strategy = ProgressiveShrinking(HYBRID, 100, random.Random(0))
+    moved: list[set[int]] = []
+    largest = HYBRID.extreme(largest=True)
+    for step in range(100):
+        (part,) = strategy.parts(step, supernet)
+        if step % 20 == 0:
+            moved.append(set())
+        used = HYBRID.active(part.architecture)
+        moved[-1] |= {
+            index for index, gene in enumerate(part.architecture) if used[index] and gene != largest[index]
+        }
+    assert moved[0] == set()
+    for stage in range(1, len(groups) + 1):
+        allowed = {index for group in groups[:stage] for index in group}
+        assert moved[stage] <= allowed
+    assert moved[-1]
+
+
+def test_the_teacher_is_the_largest_as_the_first_stage_left_it() -> None:
+    with seeded(0):
+        supernet = HYBRID.supernet()
+    strategy = ProgressiveShrinking(HYBRID, 10, random.Random(0))
+    assert strategy.teacher() is None
+    strategy.parts(9, supernet)
+    teacher = strategy.teacher()
+    assert teacher is not None
+    inputs = torch.randn(3, 1, 16, 16)
+    largest = HYBRID.extreme(largest=True)
+    before = teacher(inputs)
+    assert torch.allclose(before, supernet(inputs, HYBRID.route(largest)), atol=1e-5)
+    with torch.no_grad():
+        for weight in supernet.parameters():
+            weight.add_(1.0)
+    assert torch.equal(teacher(inputs), before)
+
+
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
+@pytest.mark.parametrize("space", [CELLS, HYBRID], ids=["cells", "hybrid"])
+def test_every_strategy_learns_to_tell_dark_from_bright(space: SearchSpace, strategy: str) -> None:
+    with seeded(1):
+        supernet = space.supernet()
+    draw = torch.Generator().manual_seed(0)
+
+    def data(size: int = 16):  # type: ignore[no-untyped-def]
+        while True:
+            labels = torch.randint(0, 4, (size,), generator=draw)
+            noise = torch.randn(size, 1, 16, 16, generator=draw)
+            yield noise * 0.1 + labels.view(-1, 1, 1, 1) - 1.5, labels
+
+    recipe = Recipe(steps=40, batch_size=16, learning_rate=1e-2)
+    with seeded(2):
+        train_supernet(supernet, space, strategy, recipe, data(), random.Random(0))
+    inputs, labels = next(data(256))
+    module = space.slice(supernet, space.extreme(largest=True))
+    calibrated(module, [next(data())[0] for _ in range(4)])
+    with torch.no_grad():
+        assert (module(inputs).argmax(1) == labels).float().mean() > 0.45  # by chance 0.25
+
+
+def test_an_unknown_strategy_is_answered_with_near_names() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean sandwich"):
+        train_supernet(
+            nn.Identity(),
+            HYBRID,
+            "sandwhich",
+            Recipe(steps=1, batch_size=1, learning_rate=1e-3),
+            iter(()),
+            random.Random(0),
+        )
+
+
+def test_divergence_is_least_for_what_was_wanted() -> None:
+    wanted = torch.randn(5, 7, 4)
+    entropy = -(wanted.softmax(-1) * wanted.log_softmax(-1)).sum(-1).mean()
+    assert float(divergence(wanted, wanted)) == pytest.approx(float(entropy), abs=1e-6)
+    assert float(divergence(wanted + torch.randn(5, 7, 4), wanted)) > float(entropy)
+
+
+def test_calibration_gives_the_statistics_of_the_batches_and_leaves_weights() -> None:
+    with seeded(0):
+        module = nn.Sequential(nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 2))
+    before = {name: value.clone() for name, value in module.named_parameters()}
+    batches = [torch.randn(32, 2, 2, 2) * 3 + 5 for _ in range(4)]
+    done = calibrated(module, batches)
+    norm = module[0]
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    means = torch.stack([batch.mean(dim=(0, 2, 3)) for batch in batches]).mean(0)
+    assert torch.allclose(norm.running_mean, means, atol=1e-5)
+    assert all(torch.equal(before[name], value) for name, value in done.named_parameters())
+    assert not done.training
+
+
+@pytest.mark.parametrize(("space", "holds"), [(CELLS, True), (HYBRID, False)])
+def test_only_spaces_with_batch_norm_are_calibrated(space: SearchSpace, holds: bool) -> None:
+    with seeded(0):
+        assert has_batch_norm(space.supernet()) is holds
+
+
+def test_a_step_leaves_gradients_inside_its_slice_alone() -> None:
+    with seeded(0):
+        supernet = CELLS.supernet()
+    architecture: Architecture = (3, 0, 2, 1, 4, 3)
+    loss = cross_entropy(
+        supernet(torch.randn(4, 1, 16, 16), CELLS.route(architecture)), torch.tensor([0, 1, 2, 3])
+    )
+    loss.backward()
+    for name, weight in supernet.named_parameters():
+        if ".convs." in name:
+            edge = int(name.split(".edges.")[1].split(".")[0])
+            kernel = "3x3" if "3x3" in name else "1x1"
+            used = {3: "3x3", 2: "1x1"}.get(architecture[edge]) == kernel
+            assert (weight.grad is not None) == used, name
