@@ -1,6 +1,7 @@
 """What the run says of the claim that its suite fixed in advance."""
 
-from harness.board import AnyBoard, LookupBoard, Run, task_verdict, verdict
+from harness.board import AnyBoard, LookupBoard, Run, task_verdict
+from harness.board.lookup_tables import lookup_sentences
 from harness.board.rows import Board
 from harness.board.verdict import overall
 from harness.report import Block, Section
@@ -9,7 +10,8 @@ from harness.report import Block, Section
 def render(run: Run, board: AnyBoard) -> Block:
     """Returns the sentence over all tasks in large type and one sentence per task."""
     if isinstance(board, LookupBoard):
-        return Block(paragraphs=(verdict(board),))
+        first, *others = lookup_sentences(board)
+        return Block(lead=first, paragraphs=tuple(others))
     verdicts = [task_verdict(board, task) for task in board.tasks]
     limited: tuple[str, ...] = ()
     if run.limit is not None:

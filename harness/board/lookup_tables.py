@@ -186,8 +186,16 @@ def control_table(board: LookupBoard, controls: tuple[str, ...]) -> Table:
 
 
 def lookup_verdict(board: LookupBoard) -> str:
-    """Returns one sentence per feedback and budget, made from the interval of the suite's claim."""
-    return " ".join(_sentence(board, ranking) for ranking in board.rankings)
+    """Returns what the largest budget with the first feedback says of the claim."""
+    return lookup_sentences(board)[0]
+
+
+def lookup_sentences(board: LookupBoard) -> list[str]:
+    """Returns a sentence per feedback and budget, the one of the verdict first."""
+    budget = max(ranking.budget for ranking in board.rankings)
+    first = board.ranking(board.rankings[0].feedback, budget)
+    others = [ranking for ranking in board.rankings if ranking is not first]
+    return [_sentence(board, ranking) for ranking in (first, *others)]
 
 
 def _sentence(board: LookupBoard, ranking: LookupRanking) -> str:
