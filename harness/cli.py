@@ -15,7 +15,7 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.plan import Plan
-    from harness.suite import LookupSuite, Suite
+    from harness.suite import AnySuite
     from harness.task import Signature
     from harness.units import Place
 
@@ -164,9 +164,13 @@ def _api_key() -> str | None:
     return os.environ.get("HARNESS_LLM_API_KEY") or os.environ.get("OPENAI_API_KEY")
 
 
-def _with_environment(suite: "Suite | LookupSuite") -> "Suite | LookupSuite":
+def _with_environment(suite: "AnySuite") -> "AnySuite":
     from dataclasses import replace
 
+    from harness.suite import QualitySuite
+
+    if isinstance(suite, QualitySuite):
+        return suite
     llm = replace(
         suite.llm,
         base_url=suite.llm.base_url or os.environ.get("HARNESS_LLM_BASE_URL", ""),

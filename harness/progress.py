@@ -20,6 +20,8 @@ FIRST_GUESS_SECONDS = {
     "search": 6.0,
     "final": 10.0,
     "score": 1.5,
+    "inherited": 20.0,
+    "scratch": 10.0,
     "table": 1.0,
     "lookup": 5.0,
 }
@@ -28,8 +30,8 @@ FIRST_GUESS_SECONDS = {
 def label(unit: Unit) -> str:
     """Returns the unit in a few words."""
     spec = unit.spec
-    keys = ("task", "table", "method", "proxy", "space", "domain", "feedback")
-    parts = [unit.kind, *(str(spec[key]) for key in keys if spec.get(key))]
+    keys = ("task", "table", "method", "proxy", "strategy", "space", "domain", "feedback", "index")
+    parts = [unit.kind, *(str(spec[key]) for key in keys if spec.get(key) not in (None, ""))]
     if "method" not in spec and spec.get("searcher"):
         parts.insert(2, spec["searcher"])
     seed = spec.get("seed", spec.get("report_seed"))

@@ -10,6 +10,10 @@ from harness.errors import HarnessError, UnknownNameError
 from harness.toml import parse, read_toml
 
 
+STRATEGIES = ("single_path", "sandwich", "fair", "progressive_shrinking")
+"""Names of `harness.supernet.STRATEGIES`, which imports torch."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SupernetSettings:
     """How a supernet is trained.
@@ -223,7 +227,35 @@ class LookupSuite:
     extends: str = ""
 
 
-def load_suite(name: str) -> tuple[str, Suite | LookupSuite]:
+@dataclass(frozen=True, kw_only=True)
+class QualitySuite:
+    """How well the scores of a shared network rank architectures that are then trained alone.
+
+    Attributes:
+        title: shown above the board.
+        task: recipes and sample counts; only its sources are read.
+        space: `SPACE:PRESET` that the architectures are drawn from.
+        strategies: of weight sharing, one supernet each for every seed.
+        architectures: how many are drawn, and trained alone for every seed.
+        seeds: two or more, so that training alone can be compared with itself.
+        parameter_tolerance: largest distance from the default's parameters, a share; 0 for any size.
+        extends: another suite whose keys hold where this one is silent.
+    """
+
+    title: str
+    task: TaskSettings
+    space: str
+    strategies: list[str]
+    architectures: int
+    seeds: list[int]
+    parameter_tolerance: float = 0.0
+    extends: str = ""
+
+
+AnySuite = Suite | LookupSuite | QualitySuite
+
+
+def load_suite(name: str) -> tuple[str, AnySuite]:
     """Returns the name and the suite called `name` in the catalog, or in the file at that path.
 
     Raises:
@@ -244,6 +276,10 @@ def load_suite(name: str) -> tuple[str, Suite | LookupSuite]:
         lookup = parse(LookupSuite, table, path)
         _check_lookup(lookup, path)
         return path.stem, lookup
+    if "strategies" in table:
+        quality = parse(QualitySuite, table, path)
+        _check_quality(quality, path)
+        return path.stem, quality
     suite = parse(Suite, table, path)
     _check(suite, path)
     return path.stem, suite
@@ -291,6 +327,19 @@ def _check_lookup(suite: LookupSuite, path: Path) -> None:
         need(row.feedback in ("validation", "test"), f"published {row.name!r} has no such feedback")
 
 
+def _check_quality(suite: QualitySuite, path: Path) -> None:
+    need = _Need(path)
+    need(len(suite.seeds) >= 2, "seeds needs at least two, so that training alone is compared with itself")
+    need(len(set(suite.seeds)) == len(suite.seeds), "seeds has a seed twice")
+    need(suite.architectures >= 4, "architectures must be at least 4")
+    need(bool(suite.strategies), "there is no strategy")
+    need(0 <= suite.parameter_tolerance < 1, "parameter_tolerance must be in [0, 1)")
+    _check_task(suite.task, need)
+    for strategy in suite.strategies:
+        if strategy not in STRATEGIES:
+            raise UnknownNameError("strategy", strategy, STRATEGIES)
+
+
 @dataclass(frozen=True)
 class _Need:
     path: Path
@@ -310,21 +359,27 @@ def _check(suite: Suite, path: Path) -> None:
     names = [task.name for task in suite.tasks]
     need(len(set(names)) == len(names), "a task stands twice")
     for task in suite.tasks:
-        both = sorted(set(task.sources) & set(task.held_out))
-        need(not both, f"task {task.name!r} has {', '.join(both)} both as source and as held out")
-        need(task.supernet.steps >= 1 and task.training.steps >= 1, f"task {task.name!r} needs steps >= 1")
-        need(
-            task.supernet.batch_size >= 1 and task.training.batch_size >= 1,
-            f"task {task.name!r} needs batch_size >= 1",
-        )
-        smallest = min(task.validation_samples, task.test_samples, task.document_bytes)
-        need(smallest >= 1, f"task {task.name!r} needs sample counts and document_bytes >= 1")
-        rates = [*task.training.learning_rates, task.supernet.learning_rate]
-        need(bool(task.training.learning_rates), f"task {task.name!r} needs at least one learning rate")
-        need(min(rates) > 0, f"task {task.name!r} needs learning rates above 0")
+        _check_task(task, need)
     rows = {*suite.baselines, *suite.searchers}
     need(suite.reference in rows, f"reference {suite.reference!r} is not among its methods")
     need(
         suite.claim.method in suite.searchers and suite.claim.space in suite.spaces,
         "claim must name one of its searchers and one of its spaces",
     )
+
+
+def _check_task(task: TaskSettings, need: _Need) -> None:
+    both = sorted(set(task.sources) & set(task.held_out))
+    need(not both, f"task {task.name!r} has {', '.join(both)} both as source and as held out")
+    need(task.supernet.steps >= 1 and task.training.steps >= 1, f"task {task.name!r} needs steps >= 1")
+    need(
+        task.supernet.batch_size >= 1 and task.training.batch_size >= 1,
+        f"task {task.name!r} needs batch_size >= 1",
+    )
+    smallest = min(task.validation_samples, task.test_samples, task.document_bytes)
+    need(smallest >= 1, f"task {task.name!r} needs sample counts and document_bytes >= 1")
+    rates = [*task.training.learning_rates, task.supernet.learning_rate]
+    need(bool(task.training.learning_rates), f"task {task.name!r} needs at least one learning rate")
+    need(min(rates) > 0, f"task {task.name!r} needs learning rates above 0")
+    if task.supernet.strategy not in STRATEGIES:
+        raise UnknownNameError("strategy", task.supernet.strategy, STRATEGIES)

@@ -1,6 +1,6 @@
 """Where the data comes from, under which licence, and the hash of what was read."""
 
-from harness.board import AnyBoard, Board, LookupBoard, Run, Table
+from harness.board import AnyBoard, Board, LookupBoard, QualityBoard, Run, Table
 from harness.report import Block, Section
 
 
@@ -9,11 +9,16 @@ def render(run: Run, board: AnyBoard) -> Block:
     if isinstance(board, LookupBoard):
         return _table(run, board)
     tables = []
-    for task in board.tasks:
+    parts = (
+        [(board.task, (("source", tuple(run.suite["task"]["sources"])),))]
+        if isinstance(board, QualityBoard)
+        else [(task.task, (("source", task.sources), ("held out", task.held_out))) for task in board.tasks]
+    )
+    for task_name, roles in parts:
         rows = []
-        for role, names in (("source", task.sources), ("held out", task.held_out)):
+        for role, names in roles:
             for name in names:
-                for unit in run.planned("prepare", task=task.task, domain=name):
+                for unit in run.planned("prepare", task=task_name, domain=name):
                     result = run.result(unit)
                     if result is None:
                         rows.append((name, role, "—", "—", "—", "—", "—"))
@@ -33,7 +38,7 @@ def render(run: Run, board: AnyBoard) -> Block:
                     )
         tables.append(
             Table(
-                caption=f"{task.task}: domains",
+                caption=f"{task_name}: domains",
                 columns=("Domain", "Role", "Origin", "Licence", "Samples", "Groups", "sha256 (first 16)"),
                 rows=tuple(rows),
                 labels=5,
@@ -64,5 +69,5 @@ SECTION = Section(
     order=110,
     summary="Origin, licence, size and hash of every domain; splits never part a group.",
     render=render,
-    boards=(Board, LookupBoard),
+    boards=(Board, LookupBoard, QualityBoard),
 )

@@ -1,6 +1,6 @@
 """Everything that failed, was skipped or has not run, with its reason."""
 
-from harness.board import AnyBoard, Board, LookupBoard, PlannedUnit, Run, Table
+from harness.board import AnyBoard, Board, LookupBoard, PlannedUnit, QualityBoard, Run, Table
 from harness.report import Block, Section
 
 
@@ -58,5 +58,5 @@ SECTION = Section(
     order=100,
     summary="What has no result, and why; a missing score is never a zero.",
     render=render,
-    boards=(Board, LookupBoard),
+    boards=(Board, LookupBoard, QualityBoard),
 )

@@ -1,6 +1,6 @@
 """What this run cannot show, with the size of effect that it could have seen."""
 
-from harness.board import AnyBoard, Board, LookupBoard, Run, TaskBoard
+from harness.board import AnyBoard, Board, LookupBoard, QualityBoard, Run, TaskBoard
 from harness.board.wording import show
 from harness.report import Block, Section
 from harness.stats.pairs import minimum_detectable_effect
@@ -10,6 +10,13 @@ def render(run: Run, board: AnyBoard) -> Block:
     """Returns the limits that hold for this run."""
     if isinstance(board, LookupBoard):
         return _lookup(run)
+    if isinstance(board, QualityBoard):
+        return Block(
+            paragraphs=(
+                f"The intervals resample {board.architectures} architectures and hold the seeds of supernets "
+                "and trainings fixed; short trainings may order architectures otherwise than long ones.",
+            )
+        )
     seeds = len(run.suite["seeds"])
     paragraphs = [
         "Intervals resample the groups of each test split (documents, font families, writers) and hold the "
@@ -59,5 +66,5 @@ SECTION = Section(
     order=130,
     summary="What the numbers above do not say.",
     render=render,
-    boards=(Board, LookupBoard),
+    boards=(Board, LookupBoard, QualityBoard),
 )

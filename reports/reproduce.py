@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from harness.board import AnyBoard, Board, LookupBoard, Run, Table
+from harness.board import AnyBoard, Board, LookupBoard, QualityBoard, Run, Table
 from harness.report import Block, Section
 
 
@@ -21,7 +21,7 @@ def render(run: Run, board: AnyBoard) -> Block:
         labels=2,
     )
     found = []
-    for task in () if isinstance(board, LookupBoard) else board.tasks:
+    for task in board.tasks if isinstance(board, Board) else ():
         for row in task.rows:
             for final in run.planned("final", task=task.task, method=row.method, space=row.space):
                 result = run.result(final)
@@ -62,5 +62,5 @@ SECTION = Section(
     order=120,
     summary="The command, the architectures that were found, and the versions behind the records.",
     render=render,
-    boards=(Board, LookupBoard),
+    boards=(Board, LookupBoard, QualityBoard),
 )

@@ -1,6 +1,6 @@
 """What the run says of the claim that its suite fixed in advance."""
 
-from harness.board import AnyBoard, LookupBoard, Run, task_verdict
+from harness.board import AnyBoard, LookupBoard, QualityBoard, Run, task_verdict, verdict
 from harness.board.lookup_tables import lookup_sentences
 from harness.board.rows import Board
 from harness.board.verdict import overall
@@ -12,6 +12,8 @@ def render(run: Run, board: AnyBoard) -> Block:
     if isinstance(board, LookupBoard):
         first, *others = lookup_sentences(board)
         return Block(lead=first, paragraphs=tuple(others))
+    if isinstance(board, QualityBoard):
+        return Block(lead=verdict(board))
     verdicts = [task_verdict(board, task) for task in board.tasks]
     limited: tuple[str, ...] = ()
     if run.limit is not None:
@@ -29,5 +31,5 @@ SECTION = Section(
     order=10,
     summary="Made from the interval of one comparison that the suite fixed before any result.",
     render=render,
-    boards=(Board, LookupBoard),
+    boards=(Board, LookupBoard, QualityBoard),
 )

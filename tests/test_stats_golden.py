@@ -155,3 +155,17 @@ def test_absent_groups_of_one_model_count_as_empty() -> None:
 def test_a_bootstrap_p_value_is_never_zero() -> None:
     assert two_sided_p(np.ones(999)) == pytest.approx(0.002)
     assert two_sided_p(np.zeros(999)) == 1
+
+
+def test_kendall_agrees_with_scipy_and_with_resampled_items() -> None:
+    from scipy.stats import kendalltau
+
+    from harness.stats.ranks import kendall
+
+    draw = np.random.default_rng(0)
+    first = draw.integers(0, 6, 30)
+    second = first + draw.integers(0, 9, 30)
+    index = draw.integers(0, 30, 30)
+    weights = [np.ones(30), np.bincount(index, minlength=30)]
+    expected = [kendalltau(first, second).statistic, kendalltau(first[index], second[index]).statistic]
+    assert kendall(first, second, weights) == pytest.approx(expected)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness import catalog
+from harness import catalog, suite
 from harness.errors import UnknownNameError
 from harness.space import Architecture, SearchSpace
 from harness.supernet import (
@@ -121,6 +121,10 @@ def test_every_strategy_learns_to_tell_dark_from_bright(space: SearchSpace, stra
     calibrated(module, [next(data())[0] for _ in range(4)])
     with torch.no_grad():
         assert (module(inputs).argmax(1) == labels).float().mean() > 0.45  # by chance 0.25
+
+
+def test_suites_know_the_strategies_by_name() -> None:
+    assert set(suite.STRATEGIES) == set(STRATEGIES)
 
 
 def test_an_unknown_strategy_is_answered_with_near_names() -> None:

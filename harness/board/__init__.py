@@ -3,6 +3,7 @@
 from harness.board.any import AnyBoard, build_board, verdict
 from harness.board.lookup import LookupBoard, LookupRanking, LookupRow
 from harness.board.lookup_tables import control_table, ranking_table, regret_table
+from harness.board.quality import QualityBoard, quality_table
 from harness.board.rows import Board, Cell, Difference, Estimate, LanguageModelUse, Row, TaskBoard
 from harness.board.run import PlannedUnit, Run, load_run
 from harness.board.show import board_json, render
@@ -27,6 +28,7 @@ __all__ = [
     "LookupRanking",
     "LookupRow",
     "PlannedUnit",
+    "QualityBoard",
     "Row",
     "Run",
     "Table",
@@ -40,6 +42,7 @@ __all__ = [
     "domain_table",
     "load_run",
     "main_table",
+    "quality_table",
     "ranking_table",
     "regret_table",
     "render",

@@ -9,6 +9,7 @@ from typing import Any
 from harness.board.any import AnyBoard, verdict
 from harness.board.lookup import LookupBoard
 from harness.board.lookup_tables import ranking_table, regret_table
+from harness.board.quality import QualityBoard, quality_table
 from harness.board.rows import Board, rounded
 from harness.board.tables import Table, cost_table, domain_table, main_table
 from harness.errors import UnknownNameError
@@ -47,6 +48,8 @@ def _tables(board: AnyBoard) -> list[Table]:
         budget = max(ranking.budget for ranking in board.rankings)
         last = [ranking_table(board, ranking) for ranking in board.rankings if ranking.budget == budget]
         return [*last, regret_table(board)]
+    if isinstance(board, QualityBoard):
+        return [quality_table(board)]
     tables = []
     for task in board.tasks:
         tables += [main_table(board, task), domain_table(task, "held_out"), cost_table(task)]
@@ -159,7 +162,12 @@ def _csv(board: AnyBoard) -> str:
     """Returns one line per row and domain, and one per row for the means, in the metric's own unit."""
     import pandas as pd
 
-    lines = _lookup_lines(board) if isinstance(board, LookupBoard) else _lines(board)
+    if isinstance(board, LookupBoard):
+        lines = _lookup_lines(board)
+    elif isinstance(board, QualityBoard):
+        lines = _quality_lines(board)
+    else:
+        lines = _lines(board)
     frame = pd.DataFrame(rounded(lines))
     for name in ("rank", "samples", "groups", "seeds"):
         if name in frame:
@@ -179,6 +187,14 @@ def _lookup_lines(board: LookupBoard) -> list[dict[str, Any]]:
                 estimate = cell.test._asdict() if cell.test else {}
                 about = {"domain": cell.domain, "state": cell.state, "reason": cell.reason}
                 lines.append(head | {"what": "test"} | estimate | about | {"seeds": cell.seeds})
+    return lines
+
+
+def _quality_lines(board: QualityBoard) -> list[dict[str, Any]]:
+    lines = []
+    for row in board.rows:
+        for name, value in (("tau", row.tau), ("difference", row.difference)):
+            lines.append({"order": row.name, "what": name} | (value._asdict() if value else {}))
     return lines
 
 

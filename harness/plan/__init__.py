@@ -3,16 +3,15 @@
 from pathlib import Path
 
 from harness.plan.lookup import plan_lookup
+from harness.plan.quality import plan_quality
 from harness.plan.trained import plan_trained
 from harness.plan.unit import Plan, Unit, load_family, resolve_searcher, unit_folder
-from harness.suite import LookupSuite, Suite
+from harness.suite import AnySuite, LookupSuite, QualitySuite
 
 __all__ = ["Plan", "Unit", "load_family", "make_plan", "resolve_searcher", "unit_folder"]
 
 
-def make_plan(
-    name: str, suite: Suite | LookupSuite, *, limit: int | None = None, tables: tuple[Path, ...] = ()
-) -> Plan:
+def make_plan(name: str, suite: AnySuite, *, limit: int | None = None, tables: tuple[Path, ...] = ()) -> Plan:
     """Returns the plan of `suite`.
 
     Args:
@@ -27,4 +26,6 @@ def make_plan(
     """
     if isinstance(suite, LookupSuite):
         return plan_lookup(name, suite, limit=limit, tables=tables)
+    if isinstance(suite, QualitySuite):
+        return plan_quality(name, suite, limit=limit)
     return plan_trained(name, suite, limit=limit)

@@ -21,7 +21,7 @@ def plan_trained(name: str, suite: Suite, *, limit: int | None = None) -> Plan:
         UnknownNameError: a task, domain, space, preset, searcher or baseline does not exist.
         HarnessError: a domain is source and held out at once.
     """
-    filled = replace(suite, tasks=[_with_domains(task) for task in suite.tasks])
+    filled = replace(suite, tasks=[with_domains(task) for task in suite.tasks])
     units: dict[str, Unit] = {}
     for settings in filled.tasks:
         for unit in _TaskPlan(filled, settings, limit).units():
@@ -33,7 +33,13 @@ def plan_trained(name: str, suite: Suite, *, limit: int | None = None) -> Plan:
     return Plan(name=name, suite=filled, table=table, limit=limit, units=tuple(units.values()))
 
 
-def _with_domains(settings: TaskSettings) -> TaskSettings:
+def with_domains(settings: TaskSettings) -> TaskSettings:
+    """Returns the settings with the task's own domains where they name none.
+
+    Raises:
+        UnknownNameError: a task or domain does not exist.
+        HarnessError: a domain is source and held out at once.
+    """
     task: Task = catalog.load("task", settings.name)
     filled = replace(
         settings,
@@ -48,6 +54,13 @@ def _with_domains(settings: TaskSettings) -> TaskSettings:
     return filled
 
 
+def prepare_unit(task_name: str, name: str) -> Unit:
+    """Returns the unit that fetches, checks, splits and caches one domain."""
+    task: Task = catalog.load("task", task_name)
+    archives = [archive.sha256 for archive in task.domain(name).archives]
+    return Unit(kind="prepare", spec={"task": task_name, "domain": name, "archives": archives})
+
+
 class _TaskPlan:
     """The units of one task."""
 
@@ -56,7 +69,8 @@ class _TaskPlan:
         self.settings = settings
         self.task: Task = catalog.load("task", settings.name)
         self.limited = {} if limit is None else {"limit": limit}
-        self.prepared = {domain: self._prepare(domain) for domain in (*settings.sources, *settings.held_out)}
+        domains = (*settings.sources, *settings.held_out)
+        self.prepared = {domain: prepare_unit(settings.name, domain) for domain in domains}
         self.source_hashes = tuple(self.prepared[domain].hash for domain in settings.sources)
 
     def units(self) -> Iterator[Unit]:
@@ -93,12 +107,6 @@ class _TaskPlan:
         """Each seed selects once and reports once, for another."""
         seeds = self.suite.seeds
         return list(zip(seeds, [*seeds[1:], seeds[0]], strict=True))
-
-    def _prepare(self, name: str) -> Unit:
-        domain = self.task.domain(name)
-        archives = [archive.sha256 for archive in domain.archives]
-        spec = {"task": self.settings.name, "domain": name, "archives": archives}
-        return Unit(kind="prepare", spec=spec)
 
     def _supernet(self, space: str, seed: int) -> Unit:
         _, preset = load_family(space)

@@ -10,7 +10,7 @@ from harness.errors import HarnessError
 from harness.records import SCHEMA, canonical_json, content_hash
 from harness.search import SearcherEntry
 from harness.space import SpaceFamily
-from harness.suite import LookupSuite, SearcherSettings, Suite
+from harness.suite import AnySuite, SearcherSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class Plan:
     """
 
     name: str
-    suite: Suite | LookupSuite
+    suite: AnySuite
     table: Mapping[str, Any]
     limit: int | None
     units: tuple[Unit, ...]

@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from harness.stats.intervals import Interval
+
+Array = NDArray[np.float64]
 
 
 class RankInterval(NamedTuple):
@@ -28,3 +33,28 @@ def rank_intervals(intervals: Sequence[Interval]) -> list[RankInterval]:
         )
         for mine in intervals
     ]
+
+
+def kendall(first: ArrayLike, second: ArrayLike, weights: ArrayLike | None = None) -> Array:
+    """Returns Kendall's tau-b of two score vectors, for each row of weights.
+
+    Args:
+        first: scores, shape (items,).
+        second: scores of the same items, shape (items,).
+        weights: how often each item counts, shape (replicates, items), as a bootstrap draws it; ones if None.
+
+    Returns:
+        Shape (replicates,); NaN where one of the two does not vary.
+
+    Source: Kendall 1945; pairs of an item with itself tie in both and so do not count.
+    """
+    x, y = (np.asarray(values, dtype=np.float64) for values in (first, second))
+    signs = [np.sign(values[:, None] - values[None, :]) for values in (x, y)]
+    counts = np.ones((1, x.size)) if weights is None else np.asarray(weights, dtype=np.float64)
+
+    def total(matrix: Array) -> Array:
+        return np.asarray(((counts @ matrix) * counts).sum(axis=1))
+
+    both = total(signs[0] * signs[1])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(both / np.sqrt(total(signs[0] ** 2) * total(signs[1] ** 2)))

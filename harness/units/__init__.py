@@ -10,6 +10,7 @@ import torch
 from harness.plan import Unit, unit_folder
 from harness.units.lookup import lookup, table
 from harness.units.place import Done, Needs, Place
+from harness.units.quality import inherited, scratch
 from harness.units.search import proxies, search
 from harness.units.trained import final, prepare, score_unit, supernet
 
@@ -37,6 +38,8 @@ _WORK: dict[str, Callable[[Unit, Needs, Path], Done]] = {
     "search": search,
     "final": final,
     "score": score_unit,
+    "inherited": inherited,
+    "scratch": scratch,
     "table": table,
     "lookup": lookup,
 }

@@ -81,4 +81,4 @@ class Done:
 def matched_space(name: str, view: SourceView, tolerance: float) -> SearchSpace:
     """Returns the space for the view's task, within `tolerance` of its default's parameters."""
     family, preset = load_family(name)
-    return family.matched(preset, view.signature, tolerance)
+    return family.matched(preset, view.signature, tolerance or None)

@@ -54,7 +54,7 @@ def search(unit: Unit, needs: Needs, folder: Path) -> Done:
         client=client,
     )
     splits = view.splits("validation", samples=spec["validation_samples"])
-    slice_of = _slices(unit, view, space, supernet)
+    slice_of = slices(spec["seed"], view, space, supernet)
     known = _Known(folder / "scores.json", space)
     waited = 0.0
 
@@ -75,8 +75,8 @@ def search(unit: Unit, needs: Needs, folder: Path) -> Done:
     return Done(result=found | {"report": priced(result.report, spec)}, seconds=seconds)
 
 
-def _slices(
-    unit: Unit, view: SourceView, space: SearchSpace, supernet: nn.Module
+def slices(
+    seed: int, view: SourceView, space: SearchSpace, supernet: nn.Module
 ) -> Callable[[Architecture], tuple[nn.Module, Signature, Any]]:
     """Returns what makes an architecture's slice ready to be scored, at the cost of the slice.
 
@@ -86,7 +86,7 @@ def _slices(
     if not has_batch_norm(supernet):
         return lambda architecture: (supernet, view.signature, space.route(architecture))
     device = next(supernet.parameters()).device
-    order = seeds.generator(unit.spec["seed"], "search", "calibration")
+    order = seeds.generator(seed, "search", "calibration")
     drawn = batches(view.signature, view.splits("train"), CALIBRATION_BATCH, order)
     inputs = [next(drawn)[0].to(device) for _ in range(CALIBRATION_BATCHES)]
     return lambda architecture: (

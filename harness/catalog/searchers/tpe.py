@@ -1,0 +1,136 @@
+"""TPE as a library implements it: optuna's sampler behind the ask/tell protocol."""
+
+import math
+import random
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from harness.search import Evaluation, SearchContext, SearcherEntry
+from harness.space import Architecture
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+
+class TreeParzen:
+    """The tree-structured Parzen estimator with one suggestion per choice, active or not.
+
+    The sampler knows nothing of the parameter window, of inactive choices or of what was evaluated: proposals
+    are made canonical, repeats are told their known score, illegal ones told as failed, and after `reasks`
+    of these in a row a random architecture is evaluated, which the sampler is shown too.
+
+    Source: Bergstra et al. 2011, as implemented by optuna; all settings not among the options are its own.
+    """
+
+    def __init__(self, context: SearchContext) -> None:
+        import optuna
+
+        from harness.surrogates import Pool
+
+        options = context.options
+        self.space = context.space
+        self.reasks = int(options["reasks"])
+        self.pool = Pool(context.space, random.Random(context.seed), draws=0)
+        with _quiet():
+            sampler = optuna.samplers.TPESampler(
+                seed=context.seed % 2**32,
+                n_startup_trials=int(options["first"]),
+                n_ei_candidates=int(options["candidates"]),
+                multivariate=bool(options["multivariate"]),
+            )
+            self.study = optuna.create_study(direction="maximize", sampler=sampler)
+        spread = optuna.distributions
+        self.distributions: dict[str, Any] = {
+            choice.name: (
+                spread.IntDistribution(0, len(choice.options) - 1)
+                if _is_ordered(choice.options)
+                else spread.CategoricalDistribution(tuple(range(len(choice.options))))
+            )
+            for choice in context.space.choices
+        }
+        self.fitness: dict[Architecture, float] = {}
+        self.asked: dict[Architecture, Trial] = {}
+        self.counters = {"repeated": 0, "illegal": 0, "random": 0}
+
+    def ask(self, count: int) -> list[Architecture]:
+        """Returns one architecture, as each suggestion depends on the results before."""
+        for _ in range(self.reasks):
+            with _quiet():
+                trial = self.study.ask(self.distributions)
+            genes = tuple(int(trial.params[choice.name]) for choice in self.space.choices)
+            architecture = self.space.canonical(genes)
+            if architecture in self.fitness:
+                self.counters["repeated"] += 1
+                self._tell(trial, self.fitness[architecture])
+            elif not self.space.in_window(architecture):
+                self.counters["illegal"] += 1
+                self._tell(trial, -math.inf)
+            else:
+                self.asked = {architecture: trial}
+                return [self.pool.take(architecture)]
+        fresh = self.pool.fresh()
+        self.asked = {}
+        self.counters["random"] += fresh is not None
+        return [] if fresh is None else [self.pool.take(fresh)]
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        import optuna
+
+        for evaluation in evaluations:
+            genes = evaluation.architecture
+            self.fitness[genes] = evaluation.fitness
+            if genes in self.asked:
+                self._tell(self.asked[genes], evaluation.fitness)
+            elif math.isfinite(evaluation.fitness):
+                names = [choice.name for choice in self.space.choices]
+                with _quiet():
+                    self.study.add_trial(
+                        optuna.trial.create_trial(
+                            params=dict(zip(names, genes, strict=True)),
+                            distributions=self.distributions,
+                            value=evaluation.fitness,
+                        )
+                    )
+
+    def report(self) -> dict[str, Any]:
+        return {"counters": self.counters}
+
+    def _tell(self, trial: "Trial", fitness: float) -> None:
+        import optuna
+
+        with _quiet():
+            if math.isfinite(fitness):
+                self.study.tell(trial, fitness)
+            else:
+                self.study.tell(trial, state=optuna.trial.TrialState.FAIL)
+
+
+def _is_ordered(options: Sequence[Any]) -> bool:
+    """Returns whether the options are increasing numbers, so that near indices mean near things."""
+    if not all(isinstance(one, int | float) and not isinstance(one, bool) for one in options):
+        return False
+    return list(options) == sorted(options)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silences optuna's log and its warnings about experimental arguments, and puts both back."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+SEARCHER = SearcherEntry(
+    summary="Tree-structured Parzen estimator, through optuna.",
+    build=TreeParzen,
+    options={"first": 10, "candidates": 24, "multivariate": True, "reasks": 20},
+)

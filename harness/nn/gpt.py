@@ -1,0 +1,137 @@
+"""The elastic GPT decoder, as a weight-entangled supernet and as its own slices."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from harness.nn.positions import rotary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """What all sub-networks of a space share.
+
+    Attributes:
+        vocabulary: different tokens, in and out.
+        head_width: channels of one attention head.
+        tied: the head's weight is the embedding's.
+    """
+
+    vocabulary: int
+    head_width: int
+    tied: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """One sub-network: what `forward` takes as its architecture.
+
+    Attributes:
+        width: channels of a token.
+        heads: attention heads of each layer; its length is the depth.
+        hidden: inner channels of each layer's MLP.
+        bias: linear layers of the blocks have biases.
+    """
+
+    width: int
+    heads: tuple[int, ...]
+    hidden: tuple[int, ...]
+    bias: bool
+
+
+class Block(nn.Module):
+    """Causal attention and an MLP side by side, each after its own LayerNorm, all at the largest width."""
+
+    def __init__(self, frame: Frame, shape: Shape, layer: int) -> None:
+        super().__init__()
+        width, hidden = shape.width, shape.hidden[layer]
+        inner = shape.heads[layer] * frame.head_width
+        deep = 2 * len(shape.heads)
+        self.head_width = frame.head_width
+        self.attention_norm = nn.ParameterList([torch.ones(width), torch.zeros(width)])
+        self.mlp_norm = nn.ParameterList([torch.ones(width), torch.zeros(width)])
+        self.inward = nn.Parameter(torch.randn(3, inner, width) * width**-0.5)
+        self.outward = nn.Parameter(torch.randn(width, inner) * (inner * deep) ** -0.5)
+        self.up = nn.Parameter(torch.randn(hidden, width) * width**-0.5)
+        self.down = nn.Parameter(torch.randn(width, hidden) * (hidden * deep) ** -0.5)
+        if shape.bias:
+            self.inward_bias = nn.Parameter(torch.zeros(3, inner))
+            self.outward_bias = nn.Parameter(torch.zeros(width))
+            self.up_bias = nn.Parameter(torch.zeros(hidden))
+            self.down_bias = nn.Parameter(torch.zeros(width))
+
+    def forward(self, tokens: Tensor, heads: int, hidden: int, bias: bool) -> Tensor:
+        """Returns the tokens, (batch, tokens, width), after the leading `heads` and `hidden` channels."""
+        width = tokens.shape[-1]
+        normed = _norm(tokens, self.mlp_norm)
+        raised = F.linear(normed, self.up[:hidden, :width], self.up_bias[:hidden] if bias else None)
+        lowered = F.linear(
+            F.gelu(raised), self.down[:width, :hidden], self.down_bias[:width] if bias else None
+        )
+        return tokens + self._attend(_norm(tokens, self.attention_norm), heads, bias) + lowered
+
+    def _attend(self, normed: Tensor, heads: int, bias: bool) -> Tensor:
+        width, inner = normed.shape[-1], heads * self.head_width
+        weight = self.inward[:, :inner, :width].reshape(-1, width)
+        shift = self.inward_bias[:, :inner].reshape(-1) if bias else None
+        projected = F.linear(normed, weight, shift).unflatten(-1, (3, heads, self.head_width))
+        query, key, value = projected.permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = F.scaled_dot_product_attention(_rotate(query), _rotate(key), value, is_causal=True)
+        shift = self.outward_bias[:width] if bias else None
+        return F.linear(mixed.transpose(1, 2).flatten(2), self.outward[:width, :inner], shift)
+
+
+class GptDecoder(nn.Module):
+    """Tokens (batch, context) int64 -> logits of the next token (batch, context, vocabulary).
+
+    Parallel residual, rotary positions on half of each head, a last LayerNorm and a head without bias.
+    Every weight of a sub-network is the leading corner of the largest network's (weight entanglement).
+
+    Source: Sukthanker et al. 2024 (HW-GPT-Bench, arXiv 2405.10299), section 3. The base of the rotation is
+    that of `harness.nn.positions`, and initial values are scaled by fan-in.
+    """
+
+    def __init__(self, frame: Frame, shape: Shape) -> None:
+        """Makes the largest network; `shape` is what runs when `forward` gets none."""
+        super().__init__()
+        self.frame = frame
+        self.largest = shape
+        width = shape.width
+        # A tied embedding is small enough to give logits of size one; a free one starts at the tokens' scale.
+        self.embed = nn.Parameter(torch.randn(frame.vocabulary, width) * (width**-0.5 if frame.tied else 1))
+        self.blocks = nn.ModuleList(Block(frame, shape, layer) for layer in range(len(shape.heads)))
+        self.norm = nn.ParameterList([torch.ones(width), torch.zeros(width)])
+        if not frame.tied:
+            self.head = nn.Parameter(torch.randn(frame.vocabulary, width) * 0.02)
+
+    def forward(self, inputs: Tensor, shape: Shape | None = None) -> Tensor:
+        """Returns the logits of the sub-network `shape`, at a cost proportional to it."""
+        shape = shape or self.largest
+        tokens = F.embedding(inputs, self.embed[:, : shape.width])
+        for block, heads, hidden in zip(self.blocks, shape.heads, shape.hidden, strict=False):
+            tokens = block(tokens, heads, hidden, shape.bias)
+        head = self.embed if self.frame.tied else self.head
+        return F.linear(_norm(tokens, self.norm), head[:, : shape.width])
+
+
+def slice_of(supernet: GptDecoder, shape: Shape) -> GptDecoder:
+    """Returns a stand-alone network with the weights that `shape` uses in `supernet`, copied."""
+    alone = GptDecoder(supernet.frame, shape)
+    weights = dict(supernet.named_parameters())
+    with torch.no_grad():
+        for name, target in alone.named_parameters():
+            target.copy_(weights[name][tuple(slice(0, length) for length in target.shape)])
+    return alone
+
+
+def _norm(tokens: Tensor, affine: nn.ParameterList) -> Tensor:
+    width = tokens.shape[-1]
+    return F.layer_norm(tokens, (width,), affine[0][:width], affine[1][:width])
+
+
+def _rotate(heads: Tensor) -> Tensor:
+    """Returns queries or keys with the first half of each head rotated by its position."""
+    turned, kept = heads.chunk(2, dim=-1)
+    return torch.cat([rotary(turned), kept], dim=-1).to(heads.dtype)

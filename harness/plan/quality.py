@@ -1,0 +1,53 @@
+"""The units of a suite on rank quality: supernets, what slices score, and each architecture trained alone."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+
+from harness import catalog
+from harness.plan.trained import prepare_unit, with_domains
+from harness.plan.unit import Plan, Unit, load_family
+from harness.suite import QualitySuite
+from harness.task import Task
+
+
+def plan_quality(name: str, suite: QualitySuite, *, limit: int | None) -> Plan:
+    """Returns the plan of `suite`; raises as `make_plan` does."""
+    filled = replace(suite, task=with_domains(suite.task))
+    units: dict[str, Unit] = {}
+    for unit in _units(filled, limit):
+        units.setdefault(unit.hash, unit)
+    table = asdict(filled)
+    task: Task = catalog.load("task", filled.task.name)
+    table["task"] |= {"metric": task.metric, "chance": task.chance}
+    return Plan(name=name, suite=filled, table=table, limit=limit, units=tuple(units.values()))
+
+
+def _units(suite: QualitySuite, limit: int | None) -> Iterator[Unit]:
+    _, preset = load_family(suite.space)
+    settings = suite.task
+    prepared = [prepare_unit(settings.name, domain) for domain in settings.sources]
+    sources = tuple(unit.hash for unit in prepared)
+    common = {
+        "task": settings.name,
+        "sources": settings.sources,
+        "space": f"{suite.space.partition(':')[0]}:{preset}",
+        "parameter_tolerance": suite.parameter_tolerance,
+        **({} if limit is None else {"limit": limit}),
+    }
+    scoring = {
+        "architectures": suite.architectures,
+        "validation_samples": settings.validation_samples,
+        "document_bytes": settings.document_bytes,
+    }
+    yield from prepared
+    for strategy in suite.strategies:
+        for seed in suite.seeds:
+            spec = {**common, **asdict(settings.supernet), "strategy": strategy, "seed": seed}
+            supernet = Unit(kind="supernet", spec=spec, needs=sources)
+            yield supernet
+            spec = {**common, **scoring, "strategy": strategy, "seed": seed}
+            yield Unit(kind="inherited", spec=spec, needs=(supernet.hash, *sources))
+    for index in range(suite.architectures):
+        for seed in suite.seeds:
+            spec = {**common, **scoring, **asdict(settings.training), "index": index, "seed": seed}
+            yield Unit(kind="scratch", spec=spec, needs=sources)

@@ -1,0 +1,56 @@
+"""How well scores of shared weights order architectures, beside training them alone."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.board import QualityBoard, Run, quality_table
+from harness.board.quality import ALONE
+from harness.report import Block, Figure, Section, draw, palette
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def render(run: Run, board: QualityBoard) -> Block:
+    """Returns a scatter plot per strategy and the table of rank correlations."""
+    figures = (_figure(board),) if ALONE in board.scores and len(board.scores) > 1 else ()
+    return Block(figures=figures, tables=(quality_table(board),))
+
+
+def _figure(board: QualityBoard) -> Figure:
+    names = [row.name for row in board.rows if row.name in board.scores and row.name != ALONE]
+    truth = np.mean(board.scores[ALONE], axis=0)
+    means = {name: np.mean(board.scores[name], axis=0) for name in names}
+
+    def paint(axes: Sequence["Axes"]) -> None:
+        colours = palette(max(1, len(names)))
+        for axis, name, colour in zip(axes, names, colours, strict=True):
+            axis.plot(truth, means[name], "o", color=colour, markersize=4, alpha=0.7)
+            axis.set_title(name)
+            axis.set_xlabel("trained alone")
+            axis.grid()
+        axes[0].set_ylabel("inherited")
+
+    best = board.rows[0]
+    tau = f"{best.tau.value:.2f}" if best.tau else "unknown"
+    alt = (
+        f"{board.task}: score of each architecture as a slice against its score when trained alone, means "
+        f"over seeds, higher is better. {best.name} has the highest rank correlation, {tau}."
+    )
+    data = [
+        {"strategy": name, "architecture": index, "alone": float(truth[index]), "inherited": float(value)}
+        for name in names
+        for index, value in enumerate(means[name])
+    ]
+    return draw(paint, name="quality", alt=alt, data=data, panels=len(names), size=(10.5, 3.2))
+
+
+SECTION = Section(
+    title="Rank quality",
+    order=30,
+    summary="What a search sees of an architecture, against what the architecture is worth.",
+    render=render,
+    boards=(QualityBoard,),
+)

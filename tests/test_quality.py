@@ -1,0 +1,119 @@
+"""Rank quality of weight sharing. Truth: scores written by hand, and a toy run."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import kendalltau
+
+from harness.board import QualityBoard, build_board, load_run, render, verdict
+from harness.errors import HarnessError
+from harness.execute import write_record
+from harness.plan import Plan, make_plan
+from harness.records import write_atomically
+from harness.suite import load_suite
+
+COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+ALONE = "training alone, another seed"
+
+
+def written(folder: Path, *, architectures: int = 40, lacking: bool = False) -> Plan:
+    """Writes a run whose `single_path` knows the truth but for noise, and whose `fair` knows nothing."""
+    path = folder / "mine.toml"
+    path.write_text(f'extends = "toy_quality"\narchitectures = {architectures}\n')
+    plan = make_plan(*load_suite(str(path)))
+    write_atomically(folder / "plan.json", plan.to_json())
+    draw = np.random.default_rng(1)
+    truth = np.linspace(0, 1, architectures)
+    noise = {"single_path": 0.05, "fair": 100.0}
+    for unit in plan.units:
+        if unit.kind == "scratch" and not (lacking and unit.spec["index"] == 3):
+            score = float(truth[unit.spec["index"]] + draw.normal(0, 0.01))
+            write_record(folder, unit, "ok", result={"score": score})
+        if unit.kind == "inherited":
+            scores = truth + draw.normal(0, noise[unit.spec["strategy"]], architectures)
+            sizes = draw.integers(0, 100, architectures).tolist()
+            write_record(
+                folder, unit, "ok", result={"scores": scores.tolist(), "parameters": sizes, "macs": sizes}
+            )
+    return plan
+
+
+def board_of(folder: Path) -> QualityBoard:
+    board = build_board(load_run(folder))
+    assert isinstance(board, QualityBoard)
+    return board
+
+
+def test_tau_is_the_mean_over_seeds_of_scipys(tmp_path: Path) -> None:
+    written(tmp_path)
+    board = board_of(tmp_path)
+    row = board.rows[0]
+    truth = np.mean(board.scores[ALONE], axis=0)
+    expected = np.mean([kendalltau(scores, truth).statistic for scores in board.scores["single_path"]])
+    assert row.name == "single_path"
+    assert row.tau is not None
+    assert row.tau.value == pytest.approx(expected)
+    assert row.tau.low < expected < row.tau.high
+
+
+def test_the_verdict_comes_from_the_interval_of_the_difference_to_size(tmp_path: Path) -> None:
+    written(tmp_path)
+    assert "single_path has the highest rank correlation" in verdict(board_of(tmp_path))
+    assert "orders architectures better than their parameters do" in verdict(board_of(tmp_path))
+
+
+def test_noise_of_training_is_shown_as_what_is_possible(tmp_path: Path) -> None:
+    written(tmp_path)
+    row = next(row for row in board_of(tmp_path).rows if row.name == ALONE)
+    assert row.tau is not None
+    assert row.tau.value > 0.9
+
+
+def test_without_every_training_there_is_no_tau(tmp_path: Path) -> None:
+    written(tmp_path, lacking=True)
+    board = board_of(tmp_path)
+    assert all(row.tau is None for row in board.rows)
+    assert "cannot tell" in verdict(board)
+
+
+@pytest.mark.parametrize("format", ["terminal", "md", "csv", "json", "html", "tex"])
+def test_every_format_names_every_order(tmp_path: Path, format: str) -> None:
+    written(tmp_path)
+    text = render(board_of(tmp_path), format).replace("\\_", "_")
+    assert all(row.name in text for row in board_of(tmp_path).rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seeds = [1]", "at least two"),
+        ("architectures = 3", "at least 4"),
+        ("strategies = []", "no strategy"),
+        ("parameter_tolerance = 2.0", r"parameter_tolerance must be in \[0, 1\)"),
+        ("[task.training]\nsteps = 0", "steps >= 1"),
+        ('strategies = ["sandwhich"]', "did you mean sandwich"),
+    ],
+)
+def test_a_wrong_suite_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'extends = "toy_quality"\n{text}\n')
+    with pytest.raises(HarnessError, match=message):
+        make_plan(*load_suite(str(path)))
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_a_run_on_rank_quality_ends_with_a_report(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, "eval", "toy_quality", "--out", str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        env=os.environ.copy(),
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "## Rank quality" in (tmp_path / "run" / "report.md").read_text()
