@@ -45,7 +45,7 @@ class Unseen:
         """Returns a random legal architecture that is now claimed; None when none is left."""
         misses = 0
         while self._left is None and misses < MISSES:
-            found = self.space.complete((), self.draw, tries=DRAWS)
+            found = self.space.complete({}, self.draw, tries=DRAWS)
             if found is not None and self.claim(found):
                 return found
             misses += 1

@@ -227,9 +227,12 @@ class LetterGenerator:
     ) -> list[Architecture]:
         self.round += 1
         examples = self.briefing.options["examples"] if self.briefing.has_scores else 0
-        prompt = decoding_prompt(self.briefing.space, strategy, history, examples=examples)
+        draw = random.Random(seeds.stream(self.seed, "round", self.round))
+        order = list(range(len(self.briefing.space.choices)))
+        draw.shuffle(order)
+        prompt = decoding_prompt(self.briefing.space, strategy, history, examples=examples, order=order)
         request = {"model": self.client.name, "round": self.round, "prompt": prompt, "count": count}
-        reply = self.client.transcript.answer(request, lambda: self._decode(prompt, count))
+        reply = self.client.transcript.answer(request, lambda: self._decode(prompt, count, draw, order))
         found = [tuple(genes) for genes in reply["architectures"]]
         tally["calls"] += reply["letters"]
         tally["fallback"] += reply["fallbacks"]
@@ -239,7 +242,7 @@ class LetterGenerator:
         tally["exhausted"] += not found
         return found
 
-    def _decode(self, prompt: str, count: int) -> dict[str, Any]:
+    def _decode(self, prompt: str, count: int, draw: random.Random, order: Sequence[int]) -> dict[str, Any]:
         if self.decoder is None:
             self.decoder = ChoiceDecoder(self.briefing.space, seeds.stream(self.seed, "pool"))
         decoded = self.decoder.decode(
@@ -247,8 +250,9 @@ class LetterGenerator:
             prompt,
             count=count,
             visited=self.visited,
-            draw=random.Random(seeds.stream(self.seed, "round", self.round)),
+            draw=draw,
             temperature=self.briefing.options["embedded_temperature"],
+            order=order,
         )
         return {
             "architectures": decoded.architectures,

@@ -153,14 +153,14 @@ class SearchSpace(ABC):
         yield from extend(())
 
     def complete(
-        self, prefix: Sequence[int], draw: random.Random, *, tries: int = 2000
+        self, fixed: Mapping[int, int], draw: random.Random, *, tries: int = 2000
     ) -> Architecture | None:
-        """Returns a random legal architecture whose first genes are `prefix`, or None after `tries`."""
-        fixed = tuple(prefix)
-        rest = [len(choice.options) for choice in self.choices[len(fixed) :]]
+        """Returns a random legal architecture with the genes `fixed` (index -> gene), or None after `tries`."""
+        sizes = [len(choice.options) for choice in self.choices]
         for _ in range(tries):
-            genes = self.canonical((*fixed, *(draw.randrange(options) for options in rest)))
-            if genes[: len(fixed)] == fixed and self.in_window(genes):
+            drawn = [fixed.get(index, draw.randrange(size)) for index, size in enumerate(sizes)]
+            genes = self.canonical(drawn)
+            if all(genes[index] == gene for index, gene in fixed.items()) and self.in_window(genes):
                 return genes
         return None
 
@@ -170,7 +170,7 @@ class SearchSpace(ABC):
         Raises:
             HarnessError: no legal architecture was found.
         """
-        found = self.complete((), draw, tries=200_000)
+        found = self.complete({}, draw, tries=200_000)
         if found is None:
             raise HarnessError(
                 f"Space {self.name} has no architecture with {self.window} parameters; widen the tolerance."

@@ -9,7 +9,6 @@ from harness import catalog
 from harness.errors import HarnessError, UnknownNameError
 from harness.toml import parse, read_toml
 
-
 STRATEGIES = ("single_path", "sandwich", "fair", "progressive_shrinking")
 """Names of `harness.supernet.STRATEGIES`, which imports torch."""
 

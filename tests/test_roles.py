@@ -238,8 +238,8 @@ def test_letters_go_on_after_z(gene: int, name: str) -> None:
 
 def test_anonymous_letters_have_no_legend() -> None:
     history = [Evaluation(architecture=SPACE.default(), score=0.5, parameters=1, macs=1, iteration=0)]
-    assert "nor_conv" in decoding_prompt(SPACE, "", history, examples=6)
-    assert "nor_conv" not in decoding_prompt(AnonymousSpace(SPACE), "", history, examples=6)
+    assert "nor_conv" in decoding_prompt(SPACE, "", history, examples=6, order=range(6))
+    assert "nor_conv" not in decoding_prompt(AnonymousSpace(SPACE), "", history, examples=6, order=range(6))
 
 
 @pytest.mark.parametrize("name", catalog.names("space"))

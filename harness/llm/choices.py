@@ -18,6 +18,9 @@ from harness.space import Architecture, SearchSpace
 
 POOL = 2000
 TRIES = 64
+IDLE = 20
+"""Completions that are looked at to see whether a choice has any effect."""
+NOTHING = " -"
 MOST_OPTIONS = 26
 """Capital letters, each a token of its own."""
 
@@ -43,23 +46,21 @@ def legend(space: SearchSpace) -> str:
     return "\n".join(lines)
 
 
-def coded(space: SearchSpace, architecture: Architecture) -> str:
-    """Returns the letters of the active choices, ` B C A`."""
+def coded(space: SearchSpace, architecture: Architecture, order: Sequence[int]) -> str:
+    """Returns the letters of the choices in `order`, ` B C - A`, with a dash where one has no effect."""
     used = space.active(architecture)
-    return "".join(f" {letter(gene)}" for gene, active in zip(architecture, used, strict=True) if active)
+    return "".join(f" {letter(architecture[index])}" if used[index] else NOTHING for index in order)
 
 
 def decoding_prompt(
-    space: SearchSpace, strategy: str, history: Sequence[Evaluation], *, examples: int
+    space: SearchSpace, strategy: str, history: Sequence[Evaluation], *, examples: int, order: Sequence[int]
 ) -> str:
     """Returns the text after which the letters of a new, better architecture should follow."""
     scored = [(one.score, one) for one in history if one.score is not None]
     best = sorted(scored, key=lambda pair: pair[0])[-examples:] if examples else []
-    lines = [f"{score:.4f}:{coded(space, one.architecture)}" for score, one in best]
-    return (
-        "Neural network designs as letters, sorted by score, higher is better.\n"
-        f"{legend(space)}\n{strategy}\n" + "\n".join(lines) + "\nbest:"
-    )
+    lines = [coded(space, one.architecture, order) for _, one in best]
+    head = [part for part in (legend(space), strategy) if part]
+    return "\n".join(["Designs as letters, best last.", *head, *lines]) + "\n"
 
 
 class ChoiceDecoder:
@@ -85,14 +86,19 @@ class ChoiceDecoder:
         visited: set[Architecture],
         draw: random.Random,
         temperature: float,
+        order: Sequence[int],
     ) -> Decoded:
-        """Returns `count` new architectures, fewer where no more can be found."""
+        """Returns `count` new architectures, fewer where no more can be found.
+
+        Choices are decoded in `order`, which callers should change from batch to batch: a model that copies
+        its last example to the end would else vary nothing but the last choices.
+        """
         seen = set(visited)
         found: list[Architecture] = []
         tally: Counter[str] = Counter()
         rated = _Rated(client, tally)
         for _ in range(count):
-            architecture = self._one(rated, prompt, seen, draw, temperature)
+            architecture = self._one(rated, prompt, seen, draw, temperature, order)
             if architecture is None:
                 tally["fallback"] += 1
                 architecture = self._any(seen, draw)
@@ -110,37 +116,44 @@ class ChoiceDecoder:
         seen: set[Architecture],
         draw: random.Random,
         temperature: float,
+        order: Sequence[int],
     ) -> Architecture | None:
-        space = self.space
         fitting = [one for one in self.pool if one not in seen]
-        prefix: Architecture = ()
+        fixed: dict[int, int] = {}
         text = prompt
-        for index, choice in enumerate(space.choices):
-            padded = prefix + (0,) * (len(space.choices) - index)
-            if not space.active(padded)[index]:
-                prefix = (*prefix, 0)
-                continue
-            open_genes = []
-            for gene in range(len(choice.options)):
-                longer = (*prefix, gene)
-                if any(one[: index + 1] == longer for one in fitting):
-                    open_genes.append(gene)
-                    continue
-                other = space.complete(longer, draw, tries=TRIES)
-                if other is not None and other not in seen:
-                    fitting.append(other)
-                    open_genes.append(gene)
+        for index in order:
+            open_genes = self._open(index, fixed, fitting, seen, draw)
             if not open_genes:
                 return None
-            if len(open_genes) == 1:
-                gene = open_genes[0]
-            else:
-                logs = rated.logs(text, len(choice.options))
+            gene = open_genes[0]
+            is_idle = not any(self.space.active(one)[index] for one in fitting[:IDLE])
+            if len(open_genes) > 1:
+                logs = rated.logs(text, len(self.space.choices[index].options))
                 gene = open_genes[_sampled([logs[one] for one in open_genes], temperature, draw)]
-            prefix = (*prefix, gene)
-            text += f" {letter(gene)}"
-            fitting = [one for one in fitting if one[: index + 1] == prefix]
-        return prefix if space.legal(prefix) and prefix not in seen else None
+            fixed[index] = gene
+            text += NOTHING if is_idle else f" {letter(gene)}"
+            fitting = [one for one in fitting if one[index] == gene]
+        found = tuple(fixed[index] for index in range(len(order)))
+        return found if self.space.legal(found) and found not in seen else None
+
+    def _open(
+        self,
+        index: int,
+        fixed: dict[int, int],
+        fitting: list[Architecture],
+        seen: set[Architecture],
+        draw: random.Random,
+    ) -> list[int]:
+        """Returns the options that still lead to something new; adds what it finds to `fitting`."""
+        found = []
+        for gene in range(len(self.space.choices[index].options)):
+            if not any(one[index] == gene for one in fitting):
+                other = self.space.complete({**fixed, index: gene}, draw, tries=TRIES)
+                if other is None or other in seen:
+                    continue
+                fitting.append(other)
+            found.append(gene)
+        return found
 
     def _any(self, seen: set[Architecture], draw: random.Random) -> Architecture | None:
         left = [one for one in self.pool if one not in seen]
