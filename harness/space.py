@@ -155,7 +155,7 @@ class SearchSpace(ABC):
     def complete(
         self, fixed: Mapping[int, int], draw: random.Random, *, tries: int = 2000
     ) -> Architecture | None:
-        """Returns a random legal architecture with the genes `fixed` (index -> gene), or None after `tries`."""
+        """Returns a random legal architecture with the genes `fixed`, index -> gene; None after `tries`."""
         sizes = [len(choice.options) for choice in self.choices]
         for _ in range(tries):
             drawn = [fixed.get(index, draw.randrange(size)) for index, size in enumerate(sizes)]

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+os.environ["OMP_NUM_THREADS"] = "1"  # before anything imports torch
 TOY = Path(__file__).parent / "toy"
 
 
@@ -19,7 +20,9 @@ def toy_catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in (*places, "HARNESS_LLM_BASE_URL", "HARNESS_LLM_MODEL")}
     for name in before:
         os.environ.pop(name, None)
-    os.environ |= places | {"OMP_NUM_THREADS": "1"}
+    os.environ |= places
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
     yield
     for name, value in before.items():
         os.environ.pop(name, None)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.nn.slices import ConvNorm, sliced_conv, sliced_norm
+from harness.nn.slices import ConvNorm, channels_last, sliced_conv, sliced_norm
 
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 """(from, to) of each edge, in the order of the published string."""
@@ -211,7 +211,7 @@ class WidthNetwork(nn.Module):
     def forward(self, inputs: Tensor, route: Sequence[int] | None = None) -> Tensor:
         """Returns logits, (batch, classes), of the leading channels `route`: one width per slot."""
         widths = route or self.widths
-        hidden = self.cells[0](self.stem(inputs, widths[0]), widths[0])
+        hidden = self.cells[0](self.stem(channels_last(inputs), widths[0]), widths[0])
         for index, slot in enumerate((1, 3)):
             hidden = self.reductions[index](hidden, widths[slot])
             hidden = self.cells[index + 1](hidden, widths[slot + 1])

@@ -20,12 +20,13 @@ CYCLE = ("one_choice", "one_choice", "two_choices", "one_choice", "one_choice", 
 
 
 class SurrogateLocalSearch:
-    """Proposes, in a cycle, the best predicted one-choice change, two-choice change and point anywhere.
+    """Descends by the best predicted one-choice changes, then adds two-choice changes and points anywhere.
 
-    It starts with the space's default architecture and `neighbours` random neighbours of it. The surrogate,
-    refitted after each evaluation, is ridge regression on one-hot choices, their pairwise products and counts
-    of options. Two-choice changes are the neighbours of the `widened` best predicted neighbours. Where the
-    search has a limit, what exceeds it is proposed only at the start or when no other candidate is left.
+    It starts with the space's default architecture and `neighbours` random neighbours of it, and keeps to
+    one-choice changes of the best until none of them is new. The surrogate, refitted after each evaluation,
+    is ridge regression on one-hot choices, their pairwise products and counts of options. Two-choice changes
+    are the neighbours of the `widened` best predicted neighbours. Where the search has a limit, what exceeds
+    it is proposed only at the start or when no other candidate is left.
     """
 
     def __init__(self, context: SearchContext) -> None:
@@ -43,15 +44,20 @@ class SurrogateLocalSearch:
             self.space, penalty=float(options["penalty"]), sharing=float(options["sharing"])
         )
         self.near_best = partial(closeness, softening=float(options["softening"]))
+        self.is_descending = True  # until the first local optimum, only one-choice changes
         self.known: dict[Architecture, list[Architecture]] = {}
         self.counters = {"start": 0, "one_choice": 0, "two_choices": 0, "anywhere": 0, "random": 0}
 
     def ask(self, count: int) -> list[Architecture]:
         """Returns one architecture, as each step depends on the one before."""
         done = len(self.surrogate.evaluations)
+        kind, found = "one_choice", None
         if done <= self.neighbours:
             kind, found = "start", self._start()
-        else:
+        elif self.is_descending:
+            found = self._one()
+            self.is_descending = found is not None
+        if found is None and not self.is_descending:
             kind = CYCLE[done % len(CYCLE)]
             found = {"one_choice": self._one, "two_choices": self._two, "anywhere": self._anywhere}[kind]()
         if found is None and self.surrogate.evaluations:

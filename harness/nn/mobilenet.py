@@ -1,0 +1,247 @@
+"""The once-for-all MobileNetV3, as a supernet over depth, kernel and expansion, and as its own slices."""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from harness.nn.slices import ACTIVATIONS, ConvNorm, channels_last, copy_leading, sliced_conv, sliced_norm
+
+
+class Inner(NamedTuple):
+    """The inside of one block: depth-wise kernel, expanded channels, squeezed channels (0: no squeeze)."""
+
+    kernel: int
+    middle: int
+    squeeze: int
+
+
+class Route(NamedTuple):
+    """One sub-network.
+
+    Attributes:
+        side: height and width in pixels to which images are resized; None leaves them as they come.
+        stages: the blocks of each stage that run, first to last.
+    """
+
+    side: int | None
+    stages: tuple[tuple[Inner, ...], ...]
+
+
+class Stage(NamedTuple):
+    """What all blocks of a stage share: output channels, stride of the first block, activation."""
+
+    width: int
+    stride: int
+    activation: str
+
+
+class Frame(NamedTuple):
+    """The network around the blocks: channels of images, of each fixed layer, and classes."""
+
+    channels: int
+    stem: int
+    stem_stride: int
+    first: int
+    stages: tuple[Stage, ...]
+    final: int
+    last: int
+    classes: int
+
+
+class ElasticDepthwise(nn.Module):
+    """Depth-wise convolution whose smaller kernels are learned linear maps of the larger one's centre.
+
+    Source: Cai et al. 2020 (once-for-all, arXiv 1908.09791), section 3.3, elastic kernel size: one matrix
+    per block and step 7 -> 5 -> 3, shared by all channels.
+    """
+
+    def __init__(self, channels: int, kernels: tuple[int, ...], stride: int, activation: str) -> None:
+        super().__init__()
+        self.kernels = tuple(sorted(kernels, reverse=True))
+        largest = self.kernels[0]
+        self.conv = nn.Conv2d(channels, channels, largest, stride, largest // 2, groups=channels, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+        self.transforms = nn.ParameterDict(
+            {f"{large}to{small}": torch.eye(small**2) for large, small in pairwise(self.kernels)}
+        )
+        self.activation = activation
+
+    def weight(self, kernel: int, channels: int) -> Tensor:
+        """Returns the kernels of the leading channels, (channels, 1, kernel, kernel)."""
+        weight = self.conv.weight[:channels]
+        for large, small in pairwise(self.kernels):
+            if small < kernel:
+                break
+            edge = (large - small) // 2
+            centre = weight[:, :, edge : edge + small, edge : edge + small].flatten(1)
+            weight = F.linear(centre, self.transforms[f"{large}to{small}"]).view(-1, 1, small, small)
+        return weight
+
+    def forward(self, inputs: Tensor, kernel: int) -> Tensor:
+        """Returns (batch, the channels of `inputs`, height / stride, width / stride), rounded up."""
+        channels = inputs.shape[1]
+        weight = self.weight(kernel, channels)
+        hidden = F.conv2d(inputs, weight, None, self.conv.stride, kernel // 2, groups=channels)
+        return ACTIVATIONS[self.activation](sliced_norm(self.norm, hidden))
+
+
+class SqueezeExcite(nn.Module):
+    """Scales each channel by a gate that reads the means of all channels."""
+
+    def __init__(self, channels: int, squeeze: int) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, squeeze, 1)
+        self.expand = nn.Conv2d(squeeze, channels, 1)
+
+    def forward(self, inputs: Tensor, squeeze: int) -> Tensor:
+        """Returns the gated inputs, through the `squeeze` leading inner channels."""
+        means = inputs.mean(dim=(2, 3), keepdim=True)
+        inner = F.relu(sliced_conv(self.reduce, means, squeeze))
+        return inputs * F.hardsigmoid(sliced_conv(self.expand, inner, inputs.shape[1]))
+
+
+class Block(nn.Module):
+    """Inverted bottleneck: expand, depth-wise, perhaps squeeze and excite, project, perhaps add the input."""
+
+    def __init__(
+        self, inputs: int, stage: Stage, stride: int, inner: Inner, kernels: tuple[int, ...]
+    ) -> None:
+        super().__init__()
+        self.expand = ConvNorm(inputs, inner.middle, activation=stage.activation)
+        self.depth = ElasticDepthwise(inner.middle, kernels, stride, stage.activation)
+        self.squeeze = SqueezeExcite(inner.middle, inner.squeeze) if inner.squeeze else None
+        self.project = ConvNorm(inner.middle, stage.width)
+        self.is_residual = stride == 1 and inputs == stage.width
+
+    def forward(self, inputs: Tensor, inner: Inner) -> Tensor:
+        """Returns (batch, width of the stage, height / stride, width / stride), rounded up."""
+        hidden = self.depth(self.expand(inputs, inner.middle), inner.kernel)
+        if self.squeeze is not None:
+            hidden = self.squeeze(hidden, inner.squeeze)
+        output: Tensor = self.project(hidden)
+        return inputs + output if self.is_residual else output
+
+
+class MobileNet(nn.Module):
+    """Stem, a fixed first block, stages of elastic blocks, head.
+
+    Shapes: images (batch, channels, height, width) -> logits (batch, classes).
+    """
+
+    def __init__(self, frame: Frame, largest: Route, kernels: tuple[int, ...] | None = None) -> None:
+        """Makes the network of `largest`, which also runs when `forward` gets no route.
+
+        Args:
+            frame: the fixed layers.
+            largest: the blocks that are held, at their largest.
+            kernels: the sizes every depth-wise kernel can take; None: the one of `largest`.
+        """
+        super().__init__()
+        self.frame = frame
+        self.largest = largest
+        self.stem = ConvNorm(frame.channels, frame.stem, 3, stride=frame.stem_stride, activation="hswish")
+        self.first = nn.Sequential(
+            ConvNorm(frame.stem, frame.stem, 3, depthwise=True, activation="relu"),
+            ConvNorm(frame.stem, frame.first),
+        )
+        self.stages = nn.ModuleList()
+        width = frame.first
+        for stage, inners in zip(frame.stages, largest.stages, strict=True):
+            blocks = nn.ModuleList()
+            for position, inner in enumerate(inners):
+                stride = 1 if position else stage.stride
+                blocks.append(Block(width, stage, stride, inner, kernels or (inner.kernel,)))
+                width = stage.width
+            self.stages.append(blocks)
+        self.final = ConvNorm(width, frame.final, activation="hswish")
+        self.mix = nn.Conv2d(frame.final, frame.last, 1, bias=False)
+        self.head = nn.Linear(frame.last, frame.classes)
+
+    def forward(self, inputs: Tensor, route: Route | None = None) -> Tensor:
+        """Returns logits, (batch, classes), of the sub-network `route`."""
+        route = route or self.largest
+        hidden = self.stem(channels_last(_resized(inputs, route.side)))
+        reduced = self.first(hidden)
+        hidden = hidden + reduced if self.frame.stem == self.frame.first else reduced
+        for blocks, inners in zip(self.stages, route.stages, strict=True):
+            assert isinstance(blocks, nn.ModuleList)
+            for block, inner in zip(blocks, inners, strict=False):
+                hidden = block(hidden, inner)
+        pooled = self.final(hidden).mean(dim=(2, 3), keepdim=True)
+        logits: Tensor = self.head(F.hardswish(self.mix(pooled)).flatten(1))
+        return logits
+
+
+def _resized(images: Tensor, side: int | None) -> Tensor:
+    if side is None or images.shape[-2:] == (side, side):
+        return images
+    return F.interpolate(images, (side, side), mode="bilinear", antialias=True)
+
+
+def slice_of(supernet: MobileNet, route: Route) -> MobileNet:
+    """Returns the stand-alone network of `route`, with the supernet's weights and transformed kernels."""
+    alone = MobileNet(supernet.frame, route)
+    kernels = {
+        f"stages.{stage}.{position}.depth.conv.weight": _block(supernet, stage, position)
+        .depth.weight(inner.kernel, inner.middle)
+        .detach()
+        for stage, inners in enumerate(route.stages)
+        for position, inner in enumerate(inners)
+    }
+    copy_leading(alone, supernet, kernels)
+    return alone
+
+
+def _block(network: MobileNet, stage: int, position: int) -> Block:
+    blocks = network.stages[stage]
+    assert isinstance(blocks, nn.ModuleList)
+    block = blocks[position]
+    assert isinstance(block, Block)
+    return block
+
+
+@torch.no_grad()
+def sort_channels(supernet: MobileNet) -> None:
+    """Reorders the expanded channels of every block, most important first; the full network stays the same.
+
+    Importance is the L1 norm of the weights that read a channel: those of the projection for expanded
+    channels, those of the gate's second layer for squeezed ones. Slices by width change. An optimizer whose
+    state belongs to the old order must be made anew.
+
+    Source: Cai et al. 2020 (once-for-all, arXiv 1908.09791), section 3.3, elastic width.
+    """
+    for stage, blocks in enumerate(supernet.largest.stages):
+        for position in range(len(blocks)):
+            block = _block(supernet, stage, position)
+            order = _importance(block.project.conv)
+            _reorder((block.expand.conv.weight, block.depth.conv.weight), order, 0)
+            for norm in (block.expand.norm, block.depth.norm):
+                tensors = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+                _reorder(tuple(one for one in tensors if one is not None), order, 0)
+            _reorder((block.project.conv.weight,), order, 1)
+            if block.squeeze is not None:
+                _sort_squeeze(block.squeeze, order)
+
+
+def _sort_squeeze(squeeze: SqueezeExcite, order: Tensor) -> None:
+    reduce, expand = squeeze.reduce, squeeze.expand
+    assert reduce.bias is not None
+    assert expand.bias is not None
+    inner = _importance(expand)
+    _reorder((reduce.weight,), order, 1)
+    _reorder((expand.weight, expand.bias), order, 0)
+    _reorder((reduce.weight, reduce.bias), inner, 0)
+    _reorder((expand.weight,), inner, 1)
+
+
+def _importance(reader: nn.Conv2d) -> Tensor:
+    """Returns the input channels of `reader`, indices in order of falling L1 norm."""
+    return reader.weight.abs().sum(dim=(0, 2, 3)).argsort(descending=True, stable=True)
+
+
+def _reorder(tensors: tuple[Tensor, ...], order: Tensor, dimension: int) -> None:
+    for tensor in tensors:
+        tensor.copy_(tensor.index_select(dimension, order))
