@@ -203,6 +203,8 @@ class LookupSuite:
         search: budgets and options.
         llm_repeats: seeds of the searchers that ask a language model.
         domains: columns of the table; all of them when empty.
+        held_out: domains that are reported and not searched on, `each` or a list; a search for one of them
+            sees the mean over all other domains of their standardised scores. None are when empty.
         feedback: which score the searcher sees, `validation` or `test`.
         controls: variants of one searcher that are compared in a table of their own, the first with the rest.
         published: rows of papers.
@@ -219,6 +221,7 @@ class LookupSuite:
     search: LookupSettings
     llm_repeats: int = 20
     domains: list[str] = field(default_factory=list)
+    held_out: str | list[str] = ""
     feedback: list[str] = field(default_factory=lambda: ["validation", "test"])
     controls: list[str] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
@@ -318,6 +321,10 @@ def _check_lookup(suite: LookupSuite, path: Path) -> None:
     unknown = sorted(set(suite.feedback) - {"validation", "test"})
     need(bool(suite.feedback) and not unknown, "feedback must be validation, test or both")
     need(len(set(suite.searchers)) == len(suite.searchers), "searchers has a name twice")
+    listed = suite.held_out if isinstance(suite.held_out, list) else None
+    named = suite.held_out in ("", "each") if listed is None else all(isinstance(one, str) for one in listed)
+    need(named, f"held_out must be 'each' or a list of domains, not {suite.held_out!r}")
+    need(len(set(suite.domains)) == len(suite.domains), "domains has a name twice")
     for role, name in (("reference", suite.reference), ("claim", suite.claim)):
         need(name in suite.searchers, f"{role} {name!r} is not among its searchers")
     for name in suite.controls:

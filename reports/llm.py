@@ -26,6 +26,8 @@ def render(run: Run, board: AnyBoard) -> Block:
     """Returns who answered, calls and tokens, the funnel of proposals, and every setting."""
     asked = list(_asked(run))
     if not asked:
+        if not any("llm" in unit.spec for unit in run.units):
+            return Block()
         return Block(paragraphs=("No finished search of this run asked a language model.",))
     rows = list(dict.fromkeys(one.row for one in asked))
     paragraphs = [

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.board import LookupBoard, Run
+from harness.board.lookup_tables import heading
 from harness.report import MARKERS, Block, Figure, Section, draw, palette
 from harness.stats.bootstrap import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+PANELS = 4
+"""Domains side by side in one plot."""
 
 
 def render(run: Run, board: LookupBoard) -> Block:
@@ -21,11 +25,14 @@ def render(run: Run, board: LookupBoard) -> Block:
     figures = []
     for feedback in run.suite["feedback"]:
         curves = _curves(run, board, feedback, table)
-        if curves:
-            figures.append(_figure(board, feedback, curves))
+        for start in range(0, len(board.domains), PANELS):
+            domains = board.domains[start : start + PANELS]
+            if any(domain in domains for domain, _ in curves):
+                figures.append(_figure(board, feedback, curves, domains))
     paragraphs = (
         "The lines are means over seeds of the test score that the best architecture so far lacks to the "
-        "table's best; bands are 95 % intervals of the mean. Both axes are logarithmic.",
+        "table's best, in points of percent or in the domain's own unit; bands are 95 % intervals of the "
+        "mean. Both axes are logarithmic.",
     )
     return Block(paragraphs=paragraphs, figures=tuple(figures))
 
@@ -33,59 +40,38 @@ def render(run: Run, board: LookupBoard) -> Block:
 def _curves(
     run: Run, board: LookupBoard, feedback: str, table: Mapping[str, Any]
 ) -> dict[tuple[str, str], Array]:
-    """Returns (domain, method) -> regret in points, shape (seeds, evaluations), nothing found being NaN."""
+    """Returns (domain, method) -> regret in points or raw, shape (seeds, evaluations); NaN before a find."""
     budget = max(run.suite["search"]["budgets"])
     found: dict[tuple[str, str], list[Array]] = {}
     for unit in run.planned("lookup", feedback=feedback, evaluations=budget):
         result = run.result(unit)
         if result is None:
             continue
-        best = table["domains"][unit.spec["domain"]]["best"]["test"]
+        domain = unit.spec["domain"]
+        best = table["domains"][domain]["best"]["test"]
+        factor = 1 if board.scales[domain].unit == "raw" else 100
         for search in result["searches"]:
             curve = np.full(budget, np.nan)
             for at, _, _, test in search["incumbents"]:
-                curve[at - 1 :] = 100 * (best - test)
-            found.setdefault((unit.spec["domain"], unit.spec["method"]), []).append(curve)
+                curve[at - 1 :] = factor * (best - test)
+            found.setdefault((domain, unit.spec["method"]), []).append(curve)
     return {key: np.stack(curves) for key, curves in found.items()}
 
 
-def _figure(board: LookupBoard, feedback: str, curves: Mapping[tuple[str, str], Array]) -> Figure:
+def _figure(
+    board: LookupBoard, feedback: str, curves: Mapping[tuple[str, str], Array], domains: Sequence[str]
+) -> Figure:
     methods = list(dict.fromkeys(method for _, method in curves))
     budget = max(ranking.budget for ranking in board.rankings)
     order = [row.method for row in board.ranking(feedback, budget).rows]
     methods.sort(key=order.index)
 
     def paint(axes: Sequence["Axes"]) -> None:
-        colours = palette(max(10, len(methods)))
-        for axis, domain in zip(axes, board.domains, strict=True):
-            for index, method in enumerate(methods):
-                if (domain, method) not in curves:
-                    continue
-                regrets = curves[domain, method]
-                mean = regrets.mean(axis=0)
-                half = 1.96 * regrets.std(axis=0, ddof=1) / np.sqrt(len(regrets))
-                at = np.arange(1, len(mean) + 1)
-                floor = np.maximum(mean - half, 0.2 * np.nanmin(mean[mean > 0], initial=1.0))
-                axis.fill_between(at, floor, mean + half, color=colours[index], alpha=0.15, linewidth=0)
-                axis.plot(
-                    at,
-                    mean,
-                    color=colours[index],
-                    marker=MARKERS[index % len(MARKERS)],
-                    markevery=(index % 8, max(1, len(at) // 8)),
-                    markersize=4,
-                    linewidth=1.5,
-                    label=method,
-                )
-            axis.set_xscale("log")
-            axis.set_yscale("log")
-            for scale in (axis.xaxis, axis.yaxis):
-                scale.set_major_formatter("{x:g}")
-                scale.set_minor_formatter("")
-            axis.set_title(domain)
-            axis.set_xlabel("evaluations")
-            axis.grid(axis="y")
-        axes[0].set_ylabel("regret in points")
+        for axis, domain in zip(axes, domains, strict=True):
+            _paint(axis, methods, [curves.get((domain, method)) for method in methods])
+            axis.set_title(heading(board, domain))
+        raw = any(board.scales[domain].unit == "raw" for domain in domains)
+        axes[0].set_ylabel("regret in points, or raw" if raw else "regret in points")
         axes[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8)
 
     least = board.ranking(feedback, budget).rows[0]
@@ -99,20 +85,52 @@ def _figure(board: LookupBoard, feedback: str, curves: Mapping[tuple[str, str], 
             "domain": domain,
             "method": method,
             "evaluations": mark,
-            "regret_points": regrets[:, mark - 1].mean(),
+            "regret": regrets[:, mark - 1].mean(),
         }
         for (domain, method), regrets in curves.items()
+        if domain in domains
         for mark in marks
     ]
+    first = board.domains.index(domains[0])
     return draw(
         paint,
-        name=f"lookup-curves-{feedback}",
+        name=f"lookup-curves-{feedback}-{first}",
         alt=alt,
         data=data,
-        panels=len(board.domains),
+        panels=len(domains),
         size=(11.0, 4.4),
         share_y=False,
     )
+
+
+def _paint(axis: "Axes", methods: Sequence[str], curves: Sequence[Array | None]) -> None:
+    """Draws the mean regret of each method with its interval on two logarithmic axes."""
+    colours = palette(max(10, len(methods)))
+    for index, (method, regrets) in enumerate(zip(methods, curves, strict=True)):
+        if regrets is None:
+            continue
+        mean = regrets.mean(axis=0)
+        half = 1.96 * regrets.std(axis=0, ddof=1) / np.sqrt(len(regrets))
+        at = np.arange(1, len(mean) + 1)
+        floor = np.maximum(mean - half, 0.2 * np.nanmin(mean[mean > 0], initial=1.0))
+        axis.fill_between(at, floor, mean + half, color=colours[index], alpha=0.15, linewidth=0)
+        axis.plot(
+            at,
+            mean,
+            color=colours[index],
+            marker=MARKERS[index % len(MARKERS)],
+            markevery=(index % 8, max(1, len(at) // 8)),
+            markersize=4,
+            linewidth=1.5,
+            label=method,
+        )
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    for scale in (axis.xaxis, axis.yaxis):
+        scale.set_major_formatter("{x:g}")
+        scale.set_minor_formatter("")
+    axis.set_xlabel("evaluations")
+    axis.grid(axis="y")
 
 
 SECTION = Section(

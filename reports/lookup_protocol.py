@@ -12,6 +12,7 @@ def render(run: Run, board: LookupBoard) -> Block:
         "Scores are looked up in a table of published results, so no number here depends on a training of "
         "ours. A search sees one score, its feedback, and its result is the architecture with the best "
         "feedback; what is reported of it is always the test score.",
+        *_held_out(run),
         "Validation as feedback is the honest protocol. With test as feedback the choice has seen what is "
         "reported: an oracle, printed because published results of LLM searches were made that way.",
         f"Budgets: {budgets} evaluations of new, legal architectures. A shorter budget is a prefix of the "
@@ -32,6 +33,17 @@ def render(run: Run, board: LookupBoard) -> Block:
         labels=3,
     )
     return Block(paragraphs=tuple(paragraphs), tables=(table,))
+
+
+def _held_out(run: Run) -> list[str]:
+    held_out = run.suite.get("held_out")
+    if not held_out:
+        return []
+    return [
+        f"{len(held_out)} of {len(run.suite['domains'])} domains are held out in turn. A search sees the "
+        "mean over all other domains of their scores, standardised over the table's rows (less the mean, "
+        "over the standard deviation), and nothing of the domain that is reported."
+    ]
 
 
 SECTION = Section(

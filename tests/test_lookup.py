@@ -155,8 +155,8 @@ def test_a_damaged_table_names_row_and_column(
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"json"', '"morse"', "encoding must be digits, json or text, not 'morse'"),
-        ('"percent"', '"miles"', "unit must be percent or share, not 'miles'"),
+        ('"json"', '"morse"', "encoding must be digits, json, text, naslib or one_hot, not 'morse'"),
+        ('"percent"', '"miles"', "unit must be percent, share or raw, not 'miles'"),
         ("column =", "colum =", "has no key 'colum'; did you mean column"),
     ],
 )

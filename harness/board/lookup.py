@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from math import floor, log10
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,26 @@ from harness.stats.ranks import rank_intervals, ranks
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scale:
+    """How a domain's scores are told.
+
+    Attributes:
+        unit: percent, share or raw.
+        higher_is_better: false for scores that records hold negated and boards with their own sign.
+        decimals: places that tell the scores of the table's rows apart.
+    """
+
+    unit: str = "percent"
+    higher_is_better: bool = True
+    decimals: int = 2
+
+    @property
+    def sign(self) -> int:
+        """What a record's score is multiplied by to have its own sign."""
+        return 1 if self.higher_is_better else -1
+
+
+@dataclass(frozen=True, kw_only=True)
 class LookupCell:
     """One searcher on one domain at one budget.
 
@@ -24,8 +45,9 @@ class LookupCell:
         domain: its name.
         state: ok, or why there is no value.
         reason: one sentence when the state is not ok.
-        test: test score of the architecture that the feedback chose, mean over seeds, in [0, 1].
-        gap: how far that is below the table's best test score.
+        test: test score of the architecture that the feedback chose, mean over seeds, a share or raw.
+        gap: how much worse that is than the table's best test score.
+        source_gap: how much worse it is than what the best single source chooses; None if none is held out.
         seeds: searches behind it.
     """
 
@@ -34,6 +56,7 @@ class LookupCell:
     reason: str | None = None
     test: Estimate | None = None
     gap: float | None = None
+    source_gap: Estimate | None = None
     seeds: int = 0
 
 
@@ -46,6 +69,8 @@ class LookupRow:
         searcher: the catalog's name of it.
         cells: one per domain.
         regret: mean over domains of (best - found) / (best - mean of the table); None when a cell lacks.
+        source_regret: regret minus that of the best single source of each domain, which nobody knows before;
+            None where no domain is held out.
         difference: regret minus that of the reference; None for the reference itself.
         rank: by regret, 1 for the least.
         rank_best: smallest rank that the intervals allow.
@@ -59,6 +84,7 @@ class LookupRow:
     searcher: str
     cells: tuple[LookupCell, ...]
     regret: Estimate | None
+    source_regret: Estimate | None
     difference: Comparison | None
     rank: int | None
     rank_best: int | None
@@ -100,11 +126,13 @@ class LookupBoard:
         title: the suite's title.
         limit: largest number of seeds; None for all.
         table: catalog name of the table.
-        domains: its columns.
+        domains: its columns that are reported.
+        scales: domain -> how its scores are told.
+        held_out: whether a search sees the other domains alone.
         reference: searcher that differences refer to.
         claim: searcher of the verdict, fixed in the suite.
         rankings: by feedback, then by budget.
-        published: rows of papers, scores in [0, 1].
+        published: rows of papers, scores as shares or raw.
         notes: what a reader must know of the table's columns.
     """
 
@@ -113,6 +141,8 @@ class LookupBoard:
     limit: int | None
     table: str
     domains: tuple[str, ...]
+    scales: Mapping[str, Scale]
+    held_out: bool
     reference: str
     claim: str
     rankings: tuple[LookupRanking, ...]
@@ -139,7 +169,9 @@ def build_lookup_board(run: Run) -> LookupBoard:
         title=run.title,
         limit=run.limit,
         table=suite["table"],
-        domains=tuple(suite["domains"]),
+        domains=builder.domains,
+        scales=builder.scales,
+        held_out=bool(suite.get("held_out")),
         reference=suite["reference"],
         claim=suite["claim"],
         rankings=tuple(rankings),
@@ -153,6 +185,9 @@ class _Builder:
         self.run = run
         self.table = table
         self.suite = run.suite
+        self.domains: tuple[str, ...] = tuple(run.suite.get("held_out") or run.suite["domains"])
+        about = table["domains"] if table else {}
+        self.scales = {domain: _scale(about.get(domain, {})) for domain in self.domains}
         self.regrets: dict[tuple[str, str, int], Array] = {}
         self.units: dict[tuple[str, str, str], list[PlannedUnit]] = {}
         for unit in run.planned("lookup"):
@@ -161,10 +196,7 @@ class _Builder:
 
     def ranking(self, feedback: str, budget: int) -> LookupRanking:
         rows = [self._row(method, feedback, budget) for method in self.suite["searchers"]]
-        exact = {
-            domain: self.table["domains"][domain]["random"][feedback].get(str(budget)) if self.table else None
-            for domain in self.suite["domains"]
-        }
+        exact = {domain: self._exact(domain, feedback, budget) for domain in self.domains}
         controls = self.suite["controls"]
         compared = {
             name: found
@@ -181,22 +213,27 @@ class _Builder:
 
     def _row(self, method: str, feedback: str, budget: int) -> LookupRow:
         cells, found, results = [], [], []
-        for domain in self.suite["domains"]:
+        for domain in self.domains:
             units = [
                 unit
                 for unit in self.units.get((method, domain, feedback), [])
                 if unit.spec["evaluations"] == budget or self._is_anytime(method, domain, feedback)
             ]
-            cell, tests = self._cell(units, domain, budget)
+            cell, tests = self._cell(units, domain, feedback, budget)
             cells.append(cell)
             found.append(tests)
             results += [result for unit in units if (result := self.run.result(unit)) is not None]
         whole = [tests for tests in found if tests is not None]
-        regrets = None
+        regrets, source_regret = None, None
         if self.table is not None and len(whole) == len(found):
-            parts = zip(self.suite["domains"], whole, strict=True)
+            parts = list(zip(self.domains, whole, strict=True))
             regrets = np.mean([self._normalised(domain, tests) for domain, tests in parts], axis=0)
             self.regrets[method, feedback, budget] = regrets
+            to_source = [self._to_source(domain, feedback, tests) for domain, tests in parts]
+            if all(one is not None for one in to_source):
+                spans = [self._span(domain) for domain in self.domains]
+                shares = [one / span for one, span in zip(to_source, spans, strict=True) if one is not None]
+                source_regret = _estimate(np.mean(shares, axis=0))
         searches = [search for result in results for search in result["searches"]]
         spent = [min(search["evaluations"], budget) for search in searches]
         sample = next((unit for key, units in self.units.items() if key[0] == method for unit in units), None)
@@ -205,6 +242,7 @@ class _Builder:
             searcher=sample.spec["searcher"] if sample else method,
             cells=tuple(cells),
             regret=None if regrets is None else _estimate(regrets),
+            source_regret=source_regret,
             difference=self._difference(method, self.suite["reference"], feedback, budget),
             rank=None,
             rank_best=None,
@@ -219,7 +257,7 @@ class _Builder:
         return len({unit.spec["evaluations"] for unit in units}) == 1
 
     def _cell(
-        self, units: Sequence[PlannedUnit], domain: str, budget: int
+        self, units: Sequence[PlannedUnit], domain: str, feedback: str, budget: int
     ) -> tuple[LookupCell, Array | None]:
         """Returns the cell and, where every search is there, the test score of each seed."""
         records = [self.run.records.get(unit.hash) for unit in units]
@@ -242,14 +280,38 @@ class _Builder:
         gap = None
         if self.table is not None:
             gap = float(self.table["domains"][domain]["best"]["test"] - scores.mean())
-        return LookupCell(
-            domain=domain, state="ok", test=_estimate(scores), gap=gap, seeds=scores.size
-        ), scores
+        to_source = self._to_source(domain, feedback, scores)
+        cell = LookupCell(
+            domain=domain,
+            state="ok",
+            test=_estimate(self.scales[domain].sign * scores),
+            gap=gap,
+            source_gap=None if to_source is None else _estimate(to_source),
+            seeds=scores.size,
+        )
+        return cell, scores
+
+    def _exact(self, domain: str, feedback: str, budget: int) -> float | None:
+        """Returns what random search is expected to find, with the domain's own sign."""
+        exact = self.table["domains"][domain]["random"][feedback].get(str(budget)) if self.table else None
+        return None if exact is None else self.scales[domain].sign * float(exact)
+
+    def _span(self, domain: str) -> float:
+        assert self.table is not None
+        about = self.table["domains"][domain]
+        return float(about["best"]["test"] - about["mean"])
 
     def _normalised(self, domain: str, tests: Array) -> Array:
         assert self.table is not None
-        about = self.table["domains"][domain]
-        return np.asarray((about["best"]["test"] - tests) / (about["best"]["test"] - about["mean"]))
+        return np.asarray((self.table["domains"][domain]["best"]["test"] - tests) / self._span(domain))
+
+    def _to_source(self, domain: str, feedback: str, tests: Array) -> Array | None:
+        """Returns how much worse each seed's choice is than that of the best single source."""
+        choices = self.table["domains"][domain].get("held_out") if self.table else None
+        if choices is None:
+            return None
+        best = max(one["value"] for one in choices[feedback]["sources"].values())
+        return np.asarray(best - tests)
 
     def _difference(self, method: str, other: str, feedback: str, budget: int) -> Comparison | None:
         mine, theirs = (self.regrets.get((name, feedback, budget)) for name in (method, other))
@@ -292,6 +354,15 @@ class _Builder:
                 wins.add(winner)
                 losses.add(loser)
         return [index in wins and index not in losses for index in range(len(methods))]
+
+
+def _scale(about: Mapping[str, Any]) -> Scale:
+    """Returns the scale of a domain from the table's record; decimals show a hundredth of its spread."""
+    unit = about.get("unit", "percent")
+    if unit != "raw":
+        return Scale(unit=unit, higher_is_better=about.get("higher_is_better", True))
+    decimals = min(8, max(0, 2 - floor(log10(about["sd"]))))
+    return Scale(unit=unit, higher_is_better=about["higher_is_better"], decimals=decimals)
 
 
 def _estimate(values: Array) -> Estimate:

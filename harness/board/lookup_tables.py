@@ -1,6 +1,6 @@
 """How the board of a suite on a table is told: tables, and a verdict from the interval of its claim."""
 
-from harness.board.lookup import LookupBoard, LookupCell, LookupRanking, LookupRow
+from harness.board.lookup import LookupBoard, LookupCell, LookupRanking, LookupRow, Scale
 from harness.board.rows import Estimate
 from harness.board.tables import Table
 from harness.board.wording import FAILED, LIMITED, MISSING
@@ -9,6 +9,10 @@ from harness.stats.pairs import Comparison
 FEEDBACK = {
     "validation": "validation as feedback, test of the validation choice",
     "test": "test as feedback, best test found (an oracle)",
+}
+HELD_OUT = {
+    "validation": "validation of the other domains as feedback, test of the held-out one",
+    "test": "test of the other domains as feedback, test of the held-out one",
 }
 
 
@@ -20,12 +24,36 @@ def percent(value: float, *, signed: bool = False, digits: int = 2) -> str:
     return (f"+{text}" if signed and value > 0 else text).replace("-", "−")
 
 
-def with_interval(estimate: Estimate | Comparison | None, *, signed: bool = False) -> str:
-    """Returns value and 95 % interval in percent."""
+def with_interval(
+    estimate: Estimate | Comparison | None, *, signed: bool = False, scale: Scale | None = None
+) -> str:
+    """Returns value and 95 % interval in percent, or as the scale of a domain says."""
     if estimate is None:
         return MISSING
-    low, high = (percent(bound, signed=signed) for bound in (estimate.low, estimate.high))
-    return f"{percent(estimate.value, signed=signed)} [{low}, {high}]"
+    value, low, high = (
+        in_unit(number, scale or Scale(), signed=signed)
+        for number in (estimate.value, estimate.low, estimate.high)
+    )
+    return f"{value} [{low}, {high}]"
+
+
+def in_unit(value: float, scale: Scale, *, signed: bool = False) -> str:
+    """Returns a score in percent, or a raw one with the decimals of its domain."""
+    factor = 0.01 if scale.unit == "raw" else 1.0
+    return percent(factor * value, signed=signed, digits=scale.decimals)
+
+
+def heading(board: LookupBoard, domain: str) -> str:
+    """Returns the domain, with what its scores are where they are not accuracies in percent."""
+    scale = board.scales[domain]
+    words = ["raw"] if scale.unit == "raw" else []
+    words += [] if scale.higher_is_better else ["lower is better"]
+    return f"{domain} ({', '.join(words)})" if words else domain
+
+
+def feedback_name(board: LookupBoard, feedback: str) -> str:
+    """Returns what the searches saw and what is reported."""
+    return (HELD_OUT if board.held_out else FEEDBACK)[feedback]
 
 
 def ranking_table(board: LookupBoard, ranking: LookupRanking) -> Table:
@@ -33,14 +61,17 @@ def ranking_table(board: LookupBoard, ranking: LookupRanking) -> Table:
     rows = [_row(board, row) for row in ranking.rows]
     exact = [ranking.random[domain] for domain in board.domains]
     if None not in exact:
-        values = [MISSING if value is None else percent(value) for value in exact]
+        values = [
+            MISSING if value is None else in_unit(value, board.scales[domain])
+            for domain, value in zip(board.domains, exact, strict=True)
+        ]
         rows.append(("exact", "random search, expected", *values, MISSING, MISSING, "all", MISSING, MISSING))
     if ranking.budget == max(one.budget for one in board.rankings):
         for one in board.published:
             if one["feedback"] != ranking.feedback:
                 continue
             values = [
-                percent(one["scores"][domain]) if domain in one["scores"] else MISSING
+                in_unit(one["scores"][domain], board.scales[domain]) if domain in one["scores"] else MISSING
                 for domain in board.domains
             ]
             rows.append(("published", one["name"], *values, MISSING, MISSING, MISSING, MISSING, MISSING))
@@ -57,11 +88,12 @@ def ranking_table(board: LookupBoard, ranking: LookupRanking) -> Table:
         *(f"{FAILED} {reason}" for reason in _reasons(ranking)),
     )
     return Table(
-        caption=f"{board.table}, {ranking.budget} evaluations: {FEEDBACK[ranking.feedback]}, accuracy in %",
+        caption=f"{board.table}, {ranking.budget} evaluations: {feedback_name(board, ranking.feedback)}, "
+        f"{_unit(board)}",
         columns=(
             "Rank",
             "Searcher",
-            *board.domains,
+            *(heading(board, domain) for domain in board.domains),
             "Regret in %",
             f"Minus {board.reference}",
             "Seeds",
@@ -86,7 +118,7 @@ def _row(board: LookupBoard, row: LookupRow) -> tuple[str, ...]:
     return (
         _rank(row),
         _name(row),
-        *(_cell(cell) for cell in row.cells),
+        *(_cell(board, cell) for cell in row.cells),
         with_interval(row.regret),
         "reference" if row.method == board.reference else with_interval(row.difference, signed=True),
         f"{seeds}{mark}" if seeds else MISSING,
@@ -110,10 +142,15 @@ def _rank(row: LookupRow) -> str:
     return f"{row.rank} ({row.rank_best}–{row.rank_worst})"
 
 
-def _cell(cell: LookupCell) -> str:
+def _cell(board: LookupBoard, cell: LookupCell) -> str:
     if cell.state == "ok":
-        return with_interval(cell.test)
+        return with_interval(cell.test, scale=board.scales[cell.domain])
     return MISSING if cell.state == "missing" else FAILED
+
+
+def _unit(board: LookupBoard) -> str:
+    raw = any(scale.unit == "raw" for scale in board.scales.values())
+    return "accuracy in %, or raw where the column says so" if raw else "accuracy in %"
 
 
 def _reasons(ranking: LookupRanking) -> list[str]:
@@ -149,6 +186,46 @@ def regret_table(board: LookupBoard) -> Table:
     )
 
 
+def held_out_table(board: LookupBoard) -> Table:
+    """Returns the regret of every searcher to the optimum and to the best single source."""
+    rows = []
+    for ranking in board.rankings:
+        for row in ranking.rows:
+            gaps = [
+                with_interval(cell.source_gap, signed=True, scale=board.scales[cell.domain])
+                for cell in row.cells
+            ]
+            rows.append(
+                (
+                    ranking.feedback,
+                    str(ranking.budget),
+                    row.method,
+                    with_interval(row.regret),
+                    with_interval(row.source_regret, signed=True),
+                    *gaps,
+                )
+            )
+    return Table(
+        caption=f"{board.table}: normalised regret in % to the optimum of the held-out domain and to the "
+        "best single source, and the latter in each domain's own unit",
+        columns=(
+            "Feedback",
+            "Evaluations",
+            "Searcher",
+            "Regret to the optimum",
+            "Regret to the best source",
+            *(heading(board, domain) for domain in board.domains),
+        ),
+        rows=tuple(rows),
+        labels=3,
+        heading=2,
+        notes=(
+            "The best single source of a domain is the other domain whose own best architecture does best "
+            "there. Nobody knows beforehand which one that is; below 0 the search is better still.",
+        ),
+    )
+
+
 def control_table(board: LookupBoard, controls: tuple[str, ...]) -> Table:
     """Returns the controls side by side, each minus the first."""
     rows = []
@@ -162,7 +239,7 @@ def control_table(board: LookupBoard, controls: tuple[str, ...]) -> Table:
                     ranking.feedback,
                     str(ranking.budget),
                     name,
-                    *(_cell(cell) for cell in row.cells),
+                    *(_cell(board, cell) for cell in row.cells),
                     with_interval(row.regret),
                     with_interval(ranking.controls.get(name), signed=True),
                     str(max((cell.seeds for cell in row.cells), default=0)),
@@ -174,7 +251,7 @@ def control_table(board: LookupBoard, controls: tuple[str, ...]) -> Table:
             "Feedback",
             "Evaluations",
             "Control",
-            *board.domains,
+            *(heading(board, domain) for domain in board.domains),
             "Regret",
             f"Minus {controls[0]}",
             "Seeds",
@@ -199,7 +276,8 @@ def lookup_sentences(board: LookupBoard) -> list[str]:
 
 
 def _sentence(board: LookupBoard, ranking: LookupRanking) -> str:
-    where = f"With {ranking.feedback} as feedback and {ranking.budget} evaluations"
+    seen = f"{ranking.feedback} of the other domains" if board.held_out else ranking.feedback
+    where = f"With {seen} as feedback and {ranking.budget} evaluations"
     row, reference = ranking.row(board.claim), ranking.row(board.reference)
     if row is None or reference is None or row.regret is None or reference.regret is None:
         return f"{where} this run cannot tell, because a result of the claim or of its reference lacks."

@@ -32,16 +32,29 @@ def plan_lookup(name: str, suite: LookupSuite, *, limit: int | None, tables: tup
     for domain in (*suite.domains, *(one for row in suite.published for one in row.scores)):
         if domain not in card.domains:
             raise UnknownNameError("domain", domain, card.domains)
-    filled = replace(suite, domains=suite.domains or list(card.domains))
+    domains = suite.domains or list(card.domains)
+    filled = replace(suite, domains=domains, held_out=_held_out(suite, domains))
     hashed = card.sha256 or file_hash(file)
     units: dict[str, Unit] = {}
     for unit in _LookupPlan(filled, card, hashed, limit).units():
         units.setdefault(unit.hash, unit)
     table = asdict(filled)
     for row in table["published"]:
-        scale = 0.01 if card.unit == "percent" else 1.0
-        row["scores"] = {domain: score * scale for domain, score in row["scores"].items()}
+        row["scores"] = {domain: score * abs(card.factor(domain)) for domain, score in row["scores"].items()}
     return Plan(name=name, suite=filled, table=table, limit=limit, units=tuple(units.values()))
+
+
+def _held_out(suite: LookupSuite, domains: list[str]) -> list[str]:
+    """Returns the domains that are reported alone, in the order of `domains`."""
+    if not suite.held_out:
+        return []
+    wanted = domains if suite.held_out == "each" else list(suite.held_out)
+    for domain in wanted:
+        if domain not in domains:
+            raise UnknownNameError("domain", domain, domains)
+    if len(domains) < 2:
+        raise HarnessError("A search for a held-out domain needs another domain to see; name two or more.")
+    return [domain for domain in domains if domain in wanted]
 
 
 class _LookupPlan:
@@ -51,7 +64,10 @@ class _LookupPlan:
         self.limit = limit
         budgets = sorted(set(suite.search.budgets))
         self.budgets = budgets
+        self.held_out = list(suite.held_out)
         spec = {"table": suite.table, "sha256": hashed, "domains": suite.domains, "budgets": budgets}
+        if self.held_out:
+            spec["held_out"] = self.held_out
         self.table = Unit(kind="table", spec=spec)
 
     def units(self) -> Iterator[Unit]:
@@ -81,9 +97,11 @@ class _LookupPlan:
         budgets = self.budgets[-1:] if entry.is_anytime else self.budgets
         starts = range(0, repeats, block)
         for domain, feedback, budget, start in product(
-            self.suite.domains, self.suite.feedback, budgets, starts
+            self.held_out or self.suite.domains, self.suite.feedback, budgets, starts
         ):
+            sources = [one for one in self.suite.domains if one != domain]
             yield {
+                **({"sources": sources} if self.held_out else {}),
                 "domain": domain,
                 "feedback": feedback,
                 "evaluations": budget,

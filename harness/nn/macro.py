@@ -1,0 +1,98 @@
+"""A chain of layers that each are an identity or an inverted bottleneck; alone, or all options at once."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Layer(NamedTuple):
+    """One place of the chain: channels that come and go, and the stride between."""
+
+    inputs: int
+    outputs: int
+    stride: int
+
+
+class Bottleneck(NamedTuple):
+    """An option: channels in the middle over channels that come, and the side of the depth-wise kernel."""
+
+    expansion: int
+    kernel: int
+
+
+class Chain(NamedTuple):
+    """The network around the layers: input channels, channels after the last layer, and classes."""
+
+    channels: int
+    layers: tuple[Layer, ...]
+    last: int
+    classes: int
+
+
+def option_modules(layer: Layer, option: Bottleneck | None) -> nn.Module:
+    """Returns the modules of an option in its place; None means the identity, projected where it must be."""
+    inputs, outputs, stride = layer
+    if option is None:
+        if stride == 1 and inputs == outputs:
+            return nn.Identity()
+        return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+    middle, kernel = inputs * option.expansion, option.kernel
+    return nn.Sequential(
+        nn.Conv2d(inputs, middle, 1, bias=False),
+        nn.BatchNorm2d(middle),
+        nn.ReLU6(),
+        nn.Conv2d(middle, middle, kernel, stride, kernel // 2, groups=middle, bias=False),
+        nn.BatchNorm2d(middle),
+        nn.ReLU6(),
+        nn.Conv2d(middle, outputs, 1, bias=False),
+        nn.BatchNorm2d(outputs),
+    )
+
+
+class ChainNetwork(nn.Module):
+    """3x3 stem, the chain, 1x1 convolution, mean over pixels, and classifier.
+
+    Source: Su et al. 2021 (arXiv 2103.11922), NAS-Bench-Macro. A bottleneck has a residual where its shape
+    allows one.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        options: Sequence[Sequence[tuple[str, Bottleneck | None]]],
+        route: Sequence[str] | None = None,
+    ) -> None:
+        """Makes the modules of `options`, per layer; `route` is what runs when `forward` gets none."""
+        super().__init__()
+        self.route = route
+        self.layers = chain.layers
+        self.residual = {name for layer in options for name, option in layer if option is not None}
+        first = chain.layers[0].inputs
+        self.stem = nn.Sequential(
+            nn.Conv2d(chain.channels, first, 3, padding=1, bias=False), nn.BatchNorm2d(first)
+        )
+        self.blocks = nn.ModuleList(
+            nn.ModuleDict({name: option_modules(layer, option) for name, option in offered})
+            for layer, offered in zip(chain.layers, options, strict=True)
+        )
+        self.last = nn.Sequential(
+            nn.Conv2d(chain.layers[-1].outputs, chain.last, 1, bias=False), nn.BatchNorm2d(chain.last)
+        )
+        self.head = nn.Linear(chain.last, chain.classes)
+
+    def forward(self, inputs: Tensor, route: Sequence[str] | None = None) -> Tensor:
+        """Returns logits, (batch, classes), of the sub-network `route`: one option name per layer."""
+        chosen = route or self.route
+        if chosen is None:
+            raise ValueError("A supernet needs a route.")
+        hidden = F.relu6(self.stem(inputs))
+        for layer, offered, name in zip(self.layers, self.blocks, chosen, strict=True):
+            assert isinstance(offered, nn.ModuleDict)
+            output = offered[name](hidden)
+            keeps = layer.stride == 1 and layer.inputs == layer.outputs
+            hidden = output + hidden if keeps and name in self.residual else output
+        pooled = F.relu6(self.last(hidden)).mean(dim=(2, 3))
+        logits: Tensor = self.head(pooled)
+        return logits

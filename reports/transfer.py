@@ -1,0 +1,195 @@
+"""How far a choice on one domain of a table serves another: the exact matrices, and single sources alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.board import LookupBoard, Run, Table
+from harness.board.lookup import Scale
+from harness.board.lookup_tables import held_out_table, in_unit, percent
+from harness.report import Block, Figure, Section, draw
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SIDE = 0.62
+"""Inches of a cell of a heat map."""
+KEYS = ("spearman", "kendall", "overlap", "regret", "normalised", "rank")
+PALE, DEEP = "#ffffff", "#5aa5d8"
+"""Both light enough for dark figures, whatever the page's colours."""
+
+
+def render(run: Run, board: LookupBoard) -> Block:
+    """Returns heat maps and tables of every source and target; nothing where there is one domain."""
+    table = next((run.result(unit) for unit in run.planned("table")), None)
+    transfer = (table or {}).get("transfer")
+    if table is None or transfer is None or len(transfer["matrix"]) < 2:
+        return Block()
+    matrix = transfer["matrix"]
+    names = [domain for domain in run.suite["domains"] if domain in matrix]
+    tables = [_pairs(board, names, transfer, table)]
+    if board.held_out:
+        tables = [held_out_table(board), _choices(board, table), *tables]
+    paragraphs = (
+        "Heat maps and the table of pairs know no search: they are exact over the "
+        f"{table['rows']:,} rows of the table. A source ranks by its validation score, a target counts by "
+        "its test score. Regret is what the row that is best on the source lacks on the target to the "
+        "target's best; normalised, it is over (best - mean of the table), so that 100 % is what a random "
+        "row lacks on average. Of rows that tie on the source the first is taken.",
+    )
+    figures = (_figure(board, names, matrix),)
+    return Block(paragraphs=paragraphs, figures=figures, tables=tuple(tables))
+
+
+def _figure(board: LookupBoard, names: Sequence[str], matrix: Mapping[str, Any]) -> Figure:
+    spearman, regret = (
+        np.asarray([[matrix[source][target][key] for target in names] for source in names])
+        for key in ("spearman", "normalised")
+    )
+
+    def paint(axes: Sequence["Axes"]) -> None:
+        _paint(axes[0], names, spearman, [[f"{value:.2f}" for value in row] for row in spearman])
+        axes[0].set_title("Spearman correlation")
+        shown = [[f"{100 * value:.1f}" for value in row] for row in regret]
+        _paint(axes[1], names, 1 - np.clip(regret, 0, 1), shown)
+        axes[1].set_title("normalised regret in %")
+        axes[0].set_ylabel("source, chooses by validation")
+
+    others = [(source, target) for source in names for target in names if source != target]
+    worst = max(others, key=lambda pair: matrix[pair[0]][pair[1]]["normalised"])
+    apart = min(others, key=lambda pair: matrix[pair[0]][pair[1]]["spearman"])
+    alt = (
+        f"{board.table}: rank correlation and normalised regret of every source (rows) and target (columns). "
+        f"{apart[0]} and {apart[1]} agree least, with a Spearman correlation of "
+        f"{matrix[apart[0]][apart[1]]['spearman']:.3f}; choosing on {worst[0]} costs most on {worst[1]}, "
+        f"{percent(matrix[worst[0]][worst[1]]['normalised'], digits=1)} % of what a random row lacks on "
+        "average."
+    )
+    data = [
+        {"source": source, "target": target, **{key: matrix[source][target][key] for key in KEYS}}
+        for source in names
+        for target in names
+    ]
+    longest = max(map(len, names))
+    side = SIDE * len(names) + 0.09 * longest
+    size = (max(6.0, 2 * side + 0.6), max(2.6, side + 0.6))
+    return draw(paint, name="transfer", alt=alt, data=data, panels=2, size=size)
+
+
+def _paint(axis: "Axes", names: Sequence[str], shades: Any, texts: Sequence[Sequence[str]]) -> None:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    shade = LinearSegmentedColormap.from_list("shade", [PALE, DEEP])
+    axis.pcolormesh(np.clip(shades, 0, 1), cmap=shade, vmin=0, vmax=1, edgecolors="#ffffff", linewidth=1)
+    for row, values in enumerate(texts):
+        for column, text in enumerate(values):
+            axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", color="#101112", fontsize=9)
+    places = [index + 0.5 for index in range(len(names))]
+    axis.set_xticks(places, names, rotation=40, ha="right")
+    axis.set_yticks(places, names)
+    axis.set_ylim(len(names), 0)
+    axis.set_xlabel("target, counts by test")
+    axis.tick_params(length=0)
+    for spine in axis.spines.values():
+        spine.set_visible(False)
+
+
+def _pairs(
+    board: LookupBoard, names: Sequence[str], transfer: Mapping[str, Any], table: Mapping[str, Any]
+) -> Table:
+    rows = []
+    for source in names:
+        for target in names:
+            one = transfer["matrix"][source][target]
+            rows.append(
+                (
+                    source,
+                    target,
+                    f"{one['spearman']:.4f}".replace("-", "−"),
+                    f"{one['kendall']:.4f}".replace("-", "−"),
+                    percent(one["overlap"], digits=0),
+                    in_unit(one["regret"], _scale(board, target, table)),
+                    percent(one["normalised"]),
+                    f"{one['rank']:,}",
+                )
+            )
+    return Table(
+        caption=f"{board.table}: what a choice on a source is worth on a target, exactly",
+        columns=(
+            "Source",
+            "Target",
+            "Spearman",
+            "Kendall",
+            f"Best {transfer['top']} in common, %",
+            "Regret",
+            "Normalised regret in %",
+            f"Rank of {table['rows']:,}",
+        ),
+        rows=tuple(rows),
+        labels=2,
+        heading=0,
+        notes=(
+            "Regret is in points of percent, or in the target's own unit where that is raw.",
+            "Where source and target are one domain, the numbers tell validation from test alone; they are "
+            "perfect where one column serves as both.",
+        ),
+    )
+
+
+def _choices(board: LookupBoard, table: Mapping[str, Any]) -> Table:
+    rows = []
+    for domain in board.domains:
+        held_out = table["domains"][domain]["held_out"]
+        for ranking in dict.fromkeys(ranking.feedback for ranking in board.rankings):
+            found = held_out[ranking]["sources"]
+            best = max(found, key=lambda source: found[source]["value"])
+            mean = float(np.mean([one["normalised"] for one in found.values()]))
+            everything = held_out[ranking]["all"]
+            rows.append(
+                (
+                    domain,
+                    ranking,
+                    best,
+                    percent(found[best]["normalised"]),
+                    f"{found[best]['rank']:,}",
+                    percent(mean),
+                    percent(everything["normalised"]),
+                    f"{everything['rank']:,}",
+                )
+            )
+    return Table(
+        caption=f"{board.table}: normalised regret in % and rank, on the held-out domain, of the row that is "
+        "best on one source, and of the row that is best on all other domains together",
+        columns=(
+            "Held-out domain",
+            "Chosen by",
+            "Best single source",
+            "Its regret",
+            "Its rank",
+            "Mean of single sources",
+            "All sources",
+            "Rank of all sources",
+        ),
+        rows=tuple(rows),
+        labels=3,
+        heading=0,
+        notes=("A search sees as many rows as its budget; these choices saw the whole table.",),
+    )
+
+
+def _scale(board: LookupBoard, target: str, table: Mapping[str, Any]) -> Scale:
+    """Returns the scale of a domain that may be a source alone, which the board does not show."""
+    known = board.scales.get(target)
+    if known is not None:
+        return known
+    return Scale(unit=table["domains"][target]["unit"], decimals=4)
+
+
+SECTION = Section(
+    title="Transfer between domains",
+    order=50,
+    summary="What the table itself says, without any search: how far a choice on one domain serves another.",
+    render=render,
+    boards=(LookupBoard,),
+)
