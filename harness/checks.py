@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,8 +34,17 @@ class Finding(NamedTuple):
     detail: str
 
 
-def check_entry(kind: str, name: str, data: Path, *, offline: bool) -> list[Finding]:
+def check_entry(
+    kind: str, name: str, data: Path, *, offline: bool, tables: tuple[Path, ...] = ()
+) -> list[Finding]:
     """Returns the findings of every check that entries of `kind` must pass.
+
+    Args:
+        kind: of the entry.
+        name: of the entry.
+        data: the cache of domains.
+        offline: fetch nothing.
+        tables: folders where tables of published results lie.
 
     Raises:
         UnknownNameError: there is no such kind or entry.
@@ -45,7 +55,8 @@ def check_entry(kind: str, name: str, data: Path, *, offline: bool) -> list[Find
 
         findings = check_task(name, catalog.load("task", name), data, offline=offline)
         return [Finding(f"task {name}", one.claim, one.holds, one.detail) for one in findings]
-    return list(_run(f"{kind} {name}", _CHECKS[kind], name))
+    check = partial(_table, folders=tables) if kind == "table" else _CHECKS[kind]
+    return list(_run(f"{kind} {name}", check, name))
 
 
 def _run(entry: str, check: Callable[[str], Iterator[tuple[str, bool, str]]], name: str) -> Iterator[Finding]:
@@ -318,14 +329,22 @@ def _baseline(name: str) -> Iterator[tuple[str, bool, str]]:
         yield "is a floor with fit and restore", callable(baseline.fit) and callable(baseline.restore), ""
 
 
-def _table(name: str) -> Iterator[tuple[str, bool, str]]:
-    from harness.data.lookup import bound_space, read_card
+def _table(name: str, folders: tuple[Path, ...]) -> Iterator[tuple[str, bool, str]]:
+    from harness.data.lookup import bound_space, find_table, load_table, read_card
 
-    card = read_card(catalog.files("table")[name])
+    place = catalog.files("table")[name]
+    card = read_card(place)
     spaces = [card.space, *(one.space for one in card.domains.values() if one.space)]
     sizes = {bound_space(space).size() for space in spaces}
     yield "names spaces that exist, all of one size", len(sizes) == 1, ", ".join(dict.fromkeys(spaces))
     yield "says its origin and licence", bool(card.origin and card.licence), card.licence
+    try:
+        path = find_table(card, (*folders, place.parent))
+    except HarnessError as error:
+        yield "waits for its file", True, str(error)
+        return
+    loaded = load_table(path, place)
+    yield "holds whole, finite and unique rows", bool(loaded.rows), f"{len(loaded.rows)} architectures"
 
 
 def _suite(name: str) -> Iterator[tuple[str, bool, str]]:
@@ -354,6 +373,5 @@ _CHECKS: dict[str, Callable[[str], Iterator[tuple[str, bool, str]]]] = {
     "searcher": _searcher,
     "baseline": _baseline,
     "suite": _suite,
-    "table": _table,
     "section": _section,
 }

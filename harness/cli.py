@@ -249,7 +249,7 @@ def check(
     findings = []
     for one in kinds:
         for entry in [name] if name else catalog.names(one):
-            findings += check_entry(one, entry, _data_folder(), offline=offline)
+            findings += check_entry(one, entry, _data_folder(), offline=offline, tables=_tables())
     if as_json:
         print(json.dumps([finding._asdict() for finding in findings], indent=1, ensure_ascii=False))
     else:
