@@ -43,10 +43,14 @@ class FixedBaseline:
     Attributes:
         summary: one line.
         build: module for a signature, near a number of parameters; initial values from torch's generator.
+        kinds: signatures that it can read; a suite leaves it out of other tasks.
+        is_matched: whether it follows the number of parameters; others say their own on the board.
     """
 
     summary: str
     build: Callable[[Signature, int], "nn.Module"]
+    kinds: tuple[str, ...] = ("image", "bytes")
+    is_matched: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

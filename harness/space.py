@@ -307,11 +307,16 @@ class SpaceFamily:
             )
         return self.bind(chosen, bound, window)
 
-    def matched(self, preset: str, signature: Signature, tolerance: float | None) -> SearchSpace:
-        """Returns the space with parameters within `tolerance` (a share) of its default's."""
+    def matched(
+        self, preset: str, signature: Signature, tolerance: float | None, *, centre: int | None = None
+    ) -> SearchSpace:
+        """Returns the space with parameters within `tolerance` (a share) of `centre`.
+
+        The centre is the number of parameters of the space's own default where none is given.
+        """
         space = self.space(preset, signature)
         if tolerance is None:
             return space
-        centre = space.parameters(space.default())
+        centre = space.parameters(space.default()) if centre is None else centre
         window = (round(centre * (1 - tolerance)), round(centre * (1 + tolerance)))
         return self.space(preset, signature, window)

@@ -32,11 +32,21 @@ class SupernetSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """How finals are trained; the best of `learning_rates` on source validation is kept, for every arm."""
+    """How finals are trained; the best of `learning_rates` on source validation is kept, for every arm.
+
+    Attributes:
+        steps: optimizer steps.
+        batch_size: images or byte windows per step.
+        learning_rates: peaks, each of which is tried.
+        accumulate: parts that a batch is run in, one after another, to save memory.
+        compile: run networks through torch.compile.
+    """
 
     steps: int
     batch_size: int = 32
     learning_rates: list[float] = field(default_factory=lambda: [3e-3])
+    accumulate: int = 1
+    compile: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -384,6 +394,8 @@ def _check_task(task: TaskSettings, need: _Need) -> None:
     )
     smallest = min(task.validation_samples, task.test_samples, task.document_bytes)
     need(smallest >= 1, f"task {task.name!r} needs sample counts and document_bytes >= 1")
+    parts = task.training.accumulate
+    need(1 <= parts <= task.training.batch_size, f"task {task.name!r} needs 1 <= accumulate <= batch_size")
     rates = [*task.training.learning_rates, task.supernet.learning_rate]
     need(bool(task.training.learning_rates), f"task {task.name!r} needs at least one learning rate")
     need(min(rates) > 0, f"task {task.name!r} needs learning rates above 0")

@@ -5,13 +5,15 @@ A strategy decides only that; the optimizer, its schedule and the data are those
 
 import copy
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.checkpoint import Checkpoint
 from harness.errors import UnknownNameError
 from harness.space import Architecture, SearchSpace
 from harness.train import Batch, Recipe, cross_entropy, fit
@@ -32,7 +34,7 @@ class Part(NamedTuple):
 
 
 class Strategy(Protocol):
-    """Decides which architectures a step trains."""
+    """Decides which architectures a step trains; all that it draws comes from the generator it is given."""
 
     def parts(self, step: int, supernet: nn.Module) -> Sequence[Part]:
         """Returns what step `step` trains, the losses being averaged."""
@@ -40,10 +42,17 @@ class Strategy(Protocol):
 
     def teacher(self) -> nn.Module | None:
         """Returns the network that parts with the target `teacher` learn from."""
-        ...
+        return None
+
+    def state(self) -> dict[str, Tensor]:
+        """Returns what it remembers from step to step besides its generator."""
+        return {}
+
+    def restore(self, state: Mapping[str, Tensor], module: nn.Module) -> None:
+        """Takes back what `state` gave; `module` is the supernet, its weights restored."""
 
 
-class SinglePath:
+class SinglePath(Strategy):
     """One uniform architecture per step.
 
     Source: Guo et al. 2020 (SPOS, arXiv 1904.00420), section 3.2. On a supernet whose blocks are slices of
@@ -57,11 +66,8 @@ class SinglePath:
     def parts(self, step: int, supernet: nn.Module) -> Sequence[Part]:
         return [Part(self.space.sample(self.draw))]
 
-    def teacher(self) -> nn.Module | None:
-        return None
 
-
-class Sandwich:
+class Sandwich(Strategy):
     """The largest by its labels, and the smallest and two uniform ones by what the largest says.
 
     Source: Yu et al. 2020 (BigNAS, arXiv 2003.11142), sections 3.1 and 3.2.
@@ -78,11 +84,8 @@ class Sandwich:
         others = dict.fromkeys(one for one in (self.smallest, *drawn) if one != self.largest)
         return [Part(self.largest), *(Part(one, "first") for one in others)]
 
-    def teacher(self) -> nn.Module | None:
-        return None
 
-
-class Fair:
+class Fair(Strategy):
     """As many architectures per step as a choice has options, so that every option is trained once.
 
     Source: Chu et al. 2021 (FairNAS, arXiv 1907.01845), algorithm 1. Ours: a choice with fewer options than
@@ -107,11 +110,8 @@ class Fair:
             columns.append(column)
         return [Part(self.space.canonical(genes)) for genes in zip(*columns, strict=True)]
 
-    def teacher(self) -> nn.Module | None:
-        return None
 
-
-class ProgressiveShrinking:
+class ProgressiveShrinking(Strategy):
     """First the largest alone, then choices become elastic group by group, taught by the largest.
 
     Source: Cai et al. 2020 (once-for-all, arXiv 1908.09791), section 3.3: kernel, depth, width. Here the
@@ -142,6 +142,18 @@ class ProgressiveShrinking:
     def teacher(self) -> nn.Module | None:
         return self._teacher
 
+    def state(self) -> dict[str, Tensor]:
+        weights = {} if self._teacher is None else self._teacher.state_dict()
+        kept = {f"teacher/{name}": value for name, value in weights.items()}
+        return {"stage": torch.tensor(self.stage), **kept}
+
+    def restore(self, state: Mapping[str, Tensor], module: nn.Module) -> None:
+        self.stage = int(state["stage"])
+        kept = {name.removeprefix("teacher/"): value for name, value in state.items() if name != "stage"}
+        if self.stage:
+            self._teacher = copy.deepcopy(self.space.slice(module, self.largest)).eval()
+            self._teacher.load_state_dict(kept)
+
     def _sample(self) -> Architecture:
         elastic = {index for group in self.groups[: self.stage] for index in group}
         for _ in range(200):
@@ -169,8 +181,18 @@ def train_supernet(
     recipe: Recipe,
     data: Iterator[Batch],
     draw: random.Random,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
-    """Trains a supernet in place by one of `STRATEGIES`.
+    """Trains a supernet in place by one of `STRATEGIES`, on from its checkpoint where there is one.
+
+    Args:
+        module: the supernet, on its device.
+        space: what it is a supernet of.
+        strategy: name of a strategy.
+        recipe: steps and rates.
+        data: endless batches of source training data.
+        draw: the generator of architectures.
+        checkpoint: where the training is kept, with the generators of `data`.
 
     Raises:
         UnknownNameError: there is no such strategy.
@@ -178,12 +200,19 @@ def train_supernet(
     if strategy not in STRATEGIES:
         raise UnknownNameError("strategy", strategy, STRATEGIES)
     chosen = STRATEGIES[strategy](space, recipe.steps, draw)
+    if checkpoint is not None:
+        streams = {**checkpoint.streams, "paths": draw}
+        checkpoint = replace(checkpoint, streams=streams, strategy=chosen)
+    current = -1
+    parts: Sequence[Part] = ()
 
     def loss(batch: Batch, step: int) -> Tensor:
+        nonlocal current, parts
         inputs, targets = batch
+        if step != current:  # drawn once, in however many parts the batch is run
+            current, parts = step, chosen.parts(step, module)
         total = inputs.new_zeros((), dtype=torch.float32)
         first: Tensor | None = None
-        parts = chosen.parts(step, module)
         for part in parts:
             logits = module(inputs, space.route(part.architecture))
             if part.target == "first" and first is not None:
@@ -198,7 +227,7 @@ def train_supernet(
                 total = total + divergence(logits, wanted)
         return total / len(parts)
 
-    fit(module, recipe, data, loss)
+    fit(module, recipe, data, loss, checkpoint=checkpoint)
 
 
 def divergence(logits: Tensor, wanted: Tensor) -> Tensor:

@@ -1,20 +1,26 @@
 """The one training loop: supernets, finals and fixed baselines all go through `fit`."""
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.checkpoint import Checkpoint, Training
 from harness.data.batches import byte_batches, image_batches
 from harness.data.split import Split
+from harness.errors import HarnessError
 from harness.task import Signature
 
 Batch = tuple[Tensor, Tensor]
+Loss = Callable[[Batch, int], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +29,13 @@ class Recipe:
 
     Attributes:
         steps: optimizer steps.
-        batch_size: images or byte windows per step.
+        batch_size: images or byte windows per step, over all parts and processes.
         learning_rate: peak of AdamW's rate; linear warm-up over 5 % of the steps, then cosine to zero.
         weight_decay: of matrices; vectors have none.
         clip: largest gradient norm.
+        accumulate: parts that a batch is run in, one after another, their gradients being summed: less memory
+            and the same step, but for BatchNorm, which sees a part.
+        compiled: run the network through `torch.compile`, or as it is where that fails.
     """
 
     steps: int
@@ -34,6 +43,15 @@ class Recipe:
     learning_rate: float
     weight_decay: float = 0.05
     clip: float = 1.0
+    accumulate: int = 1
+    compiled: bool = False
+
+
+class Peers(NamedTuple):
+    """The processes that train one network: which of how many this one is."""
+
+    rank: int = 0
+    size: int = 1
 
 
 @contextmanager
@@ -42,6 +60,35 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.random.manual_seed(seed)
         yield
+
+
+@contextmanager
+def data_parallel(device: str, *, init_method: str = "env://", peers: Peers | None = None) -> Iterator[Peers]:
+    """Joins processes that train together: inside, `fit` gives each its share of every batch.
+
+    Every process must build the same network and draw the same batches and architectures, that is, run the
+    same code from the same seeds; their weights then stay the same. Only the first writes checkpoints.
+
+    Args:
+        device: `cpu` for gloo, or a CUDA device for NCCL.
+        init_method: where they meet; the default is what `torchrun` and `accelerate launch` set.
+        peers: which of how many this one is; None when the launcher said it.
+
+    Raises:
+        HarnessError: nobody said where and with whom to meet.
+    """
+    backend = "nccl" if torch.device(device).type == "cuda" else "gloo"
+    rank, size = peers or (-1, -1)
+    try:
+        dist.init_process_group(backend, init_method=init_method, rank=rank, world_size=size)
+    except ValueError as error:
+        raise HarnessError(
+            f"Data-parallel training cannot start: {error} Start it by `torchrun` or `accelerate launch`."
+        ) from error
+    try:
+        yield _peers()
+    finally:
+        dist.destroy_process_group()
 
 
 def batches(
@@ -66,47 +113,157 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     return F.cross_entropy(logits.flatten(0, -2), targets.flatten())
 
 
+def half_precision(device: torch.device) -> torch.dtype | None:
+    """Returns the type that products are taken in on `device`; None means that of the weights."""
+    return torch.bfloat16 if device.type == "cuda" else None
+
+
 def fit(
-    module: nn.Module, recipe: Recipe, data: Iterator[Batch], loss: Callable[[Batch, int], Tensor]
+    module: nn.Module,
+    recipe: Recipe,
+    data: Iterator[Batch],
+    loss: Loss,
+    *,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
-    """Trains `module` in place.
+    """Trains `module` in place, on from its checkpoint where there is one.
 
     Args:
         module: on its device; the batches are brought there.
         recipe: steps and rates.
         data: endless batches.
-        loss: the loss of a batch at a step; what a step runs is its caller's business.
+        loss: the mean loss of a batch, or of a part of it, at a step; what runs is its caller's business.
+        checkpoint: where the training is kept, with every generator that `data` and `loss` draw from.
 
     Raises:
+        HarnessError: a batch has fewer samples than parts and processes.
         FloatingPointError: the loss stopped being finite.
     """
-    device = next(module.parameters()).device
-    matrices = [weight for weight in module.parameters() if weight.dim() > 1]
-    vectors = [weight for weight in module.parameters() if weight.dim() <= 1]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": matrices, "weight_decay": recipe.weight_decay},
-            {"params": vectors, "weight_decay": 0.0},
-        ],
-        lr=recipe.learning_rate,
-        betas=(0.9, 0.98),
-    )
+    peers = _peers()
+    if recipe.batch_size < recipe.accumulate * peers.size:
+        raise HarnessError(
+            f"A batch of {recipe.batch_size} cannot be cut into {recipe.accumulate} parts on each of "
+            f"{peers.size} processes; raise batch_size or lower accumulate."
+        )
+    optimizer = _optimizer(module, recipe)
+    training = Training(module=module, optimizer=optimizer, recipe=asdict(recipe) | {"processes": peers.size})
+    first = 0 if checkpoint is None else checkpoint.resume(training)
+    _agree(first, peers, _device(module))
+    gradients = _Gradients(module, recipe, loss, peers)
     warm = max(1, round(recipe.steps * 0.05))
     module.train()
-    for step in range(recipe.steps):
+    for step in range(first, recipe.steps):
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * _schedule(step, warm, recipe.steps)
-        inputs, targets = next(data)
-        batch = (inputs.to(device), targets.to(device))
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            value = loss(batch, step)
-        optimizer.zero_grad(set_to_none=True)
-        value.backward()
+        gradients.take(next(data), step)
         norm = nn.utils.clip_grad_norm_(module.parameters(), recipe.clip)
         if not math.isfinite(float(norm)):
+            if checkpoint is not None:
+                checkpoint.delete()
             raise FloatingPointError(f"The gradient is not finite at step {step}.")
         optimizer.step()
+        if checkpoint is not None and peers.rank == 0:
+            checkpoint.offer(training, step + 1)
+    gradients.close()
+    _share_statistics(module, peers)
     module.eval()
+
+
+class _Gradients:
+    """Leaves the gradient of a whole batch in a module, part by part and process by process."""
+
+    def __init__(self, module: nn.Module, recipe: Recipe, loss: Loss, peers: Peers) -> None:
+        self.module = module
+        self.recipe = recipe
+        self.loss = loss
+        self.peers = peers
+        self.device = _device(module)
+        self.half = half_precision(self.device)
+        self.compiled = recipe.compiled
+        if self.compiled:
+            module.compile()
+
+    def take(self, batch: Batch, step: int) -> None:
+        """Replaces the gradients by those of `batch`."""
+        try:
+            self._sum(batch, step)
+        except Exception as error:
+            # Once more without the compiler: what was not its fault is raised again.
+            if not self.compiled:
+                raise
+            self.close()
+            self._sum(batch, step)
+            said = (str(error).strip() or "it gives no reason").splitlines()[0]
+            logging.getLogger(__name__).warning(
+                "torch.compile failed, training goes on without it: %s: %s", type(error).__name__, said
+            )
+        if self.peers.size > 1:
+            self._reduce()
+
+    def close(self) -> None:
+        """Leaves the module as it is without the compiler."""
+        if self.compiled:
+            self.module._compiled_call_impl = None
+            self.compiled = False
+
+    def _sum(self, batch: Batch, step: int) -> None:
+        self.module.zero_grad(set_to_none=True)
+        whole = len(batch[0])
+        parts = self.recipe.accumulate * self.peers.size
+        inputs, targets = (list(tensor.tensor_split(parts)) for tensor in batch)
+        for index in range(self.peers.rank * self.recipe.accumulate, parts)[: self.recipe.accumulate]:
+            part = (inputs[index].to(self.device), targets[index].to(self.device))
+            with torch.autocast(self.device.type, self.half) if self.half else nullcontext():
+                value = self.loss(part, step)
+            (value if parts == 1 else value * (len(part[0]) / whole)).backward()
+
+    def _reduce(self) -> None:
+        """Sums the gradients over processes, in one message; the same weights have one everywhere."""
+        found = [weight.grad for weight in self.module.parameters() if weight.grad is not None]
+        joined = torch.cat([gradient.flatten() for gradient in found])
+        dist.all_reduce(joined)
+        for gradient, values in zip(found, joined.split([one.numel() for one in found]), strict=True):
+            gradient.copy_(values.view_as(gradient))
+
+
+def _optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    matrices = [weight for weight in module.parameters() if weight.dim() > 1]
+    vectors = [weight for weight in module.parameters() if weight.dim() <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": recipe.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
+
+
+def _agree(step: int, peers: Peers, device: torch.device) -> None:
+    """Makes sure that every process goes on from the same step."""
+    if peers.size == 1:
+        return
+    steps = torch.tensor([step, -step], device=device)
+    dist.all_reduce(steps, dist.ReduceOp.MAX)
+    if int(steps[0]) != -int(steps[1]):
+        raise HarnessError("The processes do not see the same checkpoint; give them one run folder.")
+
+
+def _share_statistics(module: nn.Module, peers: Peers) -> None:
+    """Averages over processes what each saw of its own samples, as BatchNorm keeps it."""
+    if peers.size == 1:
+        return
+    for buffer in module.buffers():
+        if buffer.is_floating_point():
+            dist.all_reduce(buffer)
+            buffer /= peers.size
+
+
+def _peers() -> Peers:
+    if not dist.is_available() or not dist.is_initialized():
+        return Peers()
+    return Peers(dist.get_rank(), dist.get_world_size())
+
+
+def _device(module: nn.Module) -> torch.device:
+    return next(module.parameters()).device
 
 
 def _schedule(step: int, warm: int, steps: int) -> float:

@@ -16,6 +16,8 @@ README = Path(__file__).parents[1] / "README.md"
 def test_the_task_and_the_searcher_of_the_readme_run_in_a_suite(tmp_path: Path) -> None:
     text = README.read_text()
     blocks = re.findall(r"`mine/(\S+?)`:\n\n```\w+\n(.*?)```", text, flags=re.DOTALL)
+    assert [name for name, _ in blocks if "cells" in name] == ["tasks/cells.toml"]
+    blocks = [block for block in blocks if "cells" not in block[0]]
     assert [name.partition("/")[0] for name, _ in blocks] == ["tasks", "searchers", "leaderboards"]
     for name, code in blocks:
         assert code.count("\n") < 40
@@ -36,3 +38,45 @@ def test_the_task_and_the_searcher_of_the_readme_run_in_a_suite(tmp_path: Path) 
         done = harness(*words)
         assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "runs" / "mine" / "report.html").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_the_table_of_the_readme_is_checked_and_searched(tmp_path: Path) -> None:
+    card = re.search(r"`mine/tasks/cells.toml`:\n\n```toml\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    assert card is not None
+    folder = tmp_path / "mine" / "tasks"
+    folder.mkdir(parents=True)
+    (folder / "cells.toml").write_text(card.group(1))
+    columns = [
+        "street_val",
+        "street_test",
+        "forest_val",
+        "forest_one",
+        "forest_two",
+        "depth_val",
+        "depth_test",
+    ]
+    lines = [",".join(["cell", *columns])]
+    names = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+    for row in range(20):
+        ops = [names[(row // 5 + edge * row) % 5] for edge in range(6)]
+        cell = f"|{ops[0]}~0|+|{ops[1]}~0|{ops[2]}~1|+|{ops[3]}~0|{ops[4]}~1|{ops[5]}~2|"
+        scores = [50 + row + (column * row) % 7 for column in range(5)]
+        lines.append(",".join(map(str, [cell, *scores, 3 - row / 10, 3.1 - row / 10])))
+    (folder / "cells.csv").write_text("\n".join(lines) + "\n")
+    suite = tmp_path / "cells.toml"
+    suite.write_text(
+        'title = "Cells"\ntable = "cells"\nheld_out = "each"\nrepeats = 3\nfeedback = ["validation"]\n'
+        'searchers = ["random_search", "local_search"]\nreference = "random_search"\n'
+        'claim = "local_search"\n[search]\nbudgets = [5]\n'
+    )
+    for words in (["check", "table", "cells"], ["eval", str(suite), "--out", str(tmp_path / "run")]):
+        done = subprocess.run(
+            [sys.executable, "-c", "from harness.cli import main; main()", *words],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"HARNESS_CATALOG": str(tmp_path / "mine")},
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -87,12 +87,18 @@ def names(kind: str) -> list[str]:
 
 
 def load(kind: str, name: str) -> Any:
-    """Returns the entry's constant, or a suite's parsed TOML table.
+    """Returns the entry's constant, a suite's parsed TOML table, or the member of a baseline `FAMILY:MEMBER`.
 
     Raises:
         UnknownNameError: there is no such entry.
         HarnessError: its file does not import or lacks the constant.
     """
+    if kind == "baseline" and ":" in name:
+        family, _, member = name.partition(":")
+        entry = load(kind, family)
+        if not hasattr(entry, "named"):
+            raise HarnessError(f"Baseline {family!r} has no members; write it without {':' + member!r}.")
+        return entry.named(member)
     found = files(kind)
     if name not in found:
         raise UnknownNameError(kind, name, found)

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 from harness import catalog
 from harness.errors import HarnessError
-from harness.model import FloorBaseline, TunedBaseline
+from harness.model import FixedBaseline, FloorBaseline, TunedBaseline
 from harness.plan.unit import Plan, Unit, load_family, resolve_searcher, split_space
 from harness.suite import Suite, TaskSettings
 from harness.task import Task
@@ -96,7 +96,7 @@ class _TaskPlan:
             if isinstance(baseline, TunedBaseline):
                 searched = (baseline.searcher, self.suite.tuned_space)
                 yield name, self.suite.tuned_space
-            else:
+            elif not isinstance(baseline, FixedBaseline) or self.task.signature.kind in baseline.kinds:
                 yield name, None
         for space in self.suite.spaces:
             for searcher in self.suite.searchers:
@@ -116,6 +116,7 @@ class _TaskPlan:
             "space": f"{split_space(space)[0]}:{preset}",
             "seed": seed,
             "parameter_tolerance": self.suite.search.parameter_tolerance,
+            "tuned_space": self.suite.tuned_space,
             **asdict(self.settings.supernet),
             **self.limited,
         }
@@ -133,6 +134,7 @@ class _TaskPlan:
             "seed": seed,
             "evaluations": self.suite.search.evaluations,
             "parameter_tolerance": self.suite.search.parameter_tolerance,
+            "tuned_space": self.suite.tuned_space,
             "validation_samples": self.settings.validation_samples,
             "document_bytes": self.settings.document_bytes,
             "options": options,
@@ -153,6 +155,7 @@ class _TaskPlan:
     def _proxies(self, proxy: str, space: str) -> Unit:
         tolerance = self.suite.search.parameter_tolerance
         spec = {"proxy": proxy, "space": space, "task": self.settings.name, "parameter_tolerance": tolerance}
+        spec["tuned_space"] = self.suite.tuned_space
         return Unit(kind="proxies", spec={**spec, "pool": PROXY_POOL, "seed": 0})
 
     def _final(self, method: str, space: str | None, select: int, report: int, needs: list[str]) -> Unit:

@@ -11,7 +11,7 @@ from harness.plan import Unit, load_family, unit_folder
 from harness.protocol import DataPlace, SourceView
 from harness.records import Record, read_record
 from harness.space import SearchSpace
-from harness.task import Task
+from harness.task import Signature, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,19 @@ class Done:
     seconds: Mapping[str, float | list[float]] = field(default_factory=dict)
 
 
-def matched_space(name: str, view: SourceView, tolerance: float) -> SearchSpace:
-    """Returns the space for the view's task, within `tolerance` of its default's parameters."""
+def matched_space(spec: Mapping[str, Any], signature: Signature) -> SearchSpace:
+    """Returns the space of a unit's specification, with the parameters that its suite allows.
+
+    They are within the tolerance of the default architecture of the suite's tuned space, or of the space's
+    own where the suite has none; a tolerance of 0 allows any.
+    """
+    family, preset = load_family(spec["space"])
+    centre = parameter_target(spec["tuned_space"], signature) if "tuned_space" in spec else None
+    return family.matched(preset, signature, spec["parameter_tolerance"] or None, centre=centre)
+
+
+def parameter_target(name: str, signature: Signature) -> int:
+    """Returns the parameters of the default architecture of `SPACE:PRESET` for a task."""
     family, preset = load_family(name)
-    return family.matched(preset, view.signature, tolerance or None)
+    space = family.space(preset, signature)
+    return space.parameters(space.default())

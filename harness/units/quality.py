@@ -1,11 +1,12 @@
 """Scores of the same architectures twice: as slices of a shared network, and trained alone."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from safetensors.torch import load_file
+from torch import nn
 
 from harness import seeds
 from harness.evaluate import predictor
@@ -13,10 +14,10 @@ from harness.plan import Unit
 from harness.protocol import SourceView
 from harness.space import Architecture, SearchSpace
 from harness.task import higher_is_better
-from harness.train import Recipe, batches, cross_entropy, fit, seeded
+from harness.train import seeded
 from harness.units.place import Done, Needs, matched_space
 from harness.units.search import slices
-from harness.units.trained import mean_score
+from harness.units.trained import delete_checkpoints, mean_score, recipe_of, train_alone
 
 
 def inherited(unit: Unit, needs: Needs, folder: Path) -> Done:
@@ -43,7 +44,11 @@ def scratch(unit: Unit, needs: Needs, folder: Path) -> Done:
     spec = unit.spec
     view, space, architectures = _drawn(unit, needs)
     architecture = architectures[spec["index"]]
-    rates = {rate: _trained(spec, view, space, architecture, rate, needs) for rate in spec["learning_rates"]}
+    rates = {
+        rate: _trained(unit, needs, view, partial(space.build, architecture), rate, folder)
+        for rate in spec["learning_rates"]
+    }
+    delete_checkpoints(folder, spec["learning_rates"])
     chosen = max(rates, key=lambda rate: (rates[rate], -rate))
     result = {
         "architecture": space.to_json(architecture),
@@ -57,7 +62,7 @@ def scratch(unit: Unit, needs: Needs, folder: Path) -> Done:
 def _drawn(unit: Unit, needs: Needs) -> tuple[SourceView, SearchSpace, list[Architecture]]:
     """Returns the view, the space and the architectures, which are the same for every unit of a suite."""
     view = needs.view(unit)
-    space = matched_space(unit.spec["space"], view, unit.spec["parameter_tolerance"])
+    space = matched_space(unit.spec, view.signature)
     draw = random.Random(seeds.stream(0, "quality", space.name))
     found: dict[Architecture, None] = {}
     for _ in range(100 * unit.spec["architectures"]):
@@ -68,19 +73,18 @@ def _drawn(unit: Unit, needs: Needs) -> tuple[SourceView, SearchSpace, list[Arch
 
 
 def _trained(
-    spec: Mapping[str, Any],
-    view: SourceView,
-    space: SearchSpace,
-    architecture: Architecture,
-    rate: float,
+    unit: Unit,
     needs: Needs,
+    view: SourceView,
+    build: Callable[[], nn.Module],
+    rate: float,
+    folder: Path,
 ) -> float:
-    recipe = Recipe(steps=spec["steps"], batch_size=spec["batch_size"], learning_rate=rate)
+    spec = unit.spec
     with seeded(seeds.stream(spec["seed"], "scratch", "weights")):
-        module = space.build(architecture).to(needs.place.device)
+        module = build().to(needs.place.device)
         order = seeds.generator(spec["seed"], "scratch", "batches")
-        data = batches(view.signature, view.splits("train"), recipe.batch_size, order)
-        fit(module, recipe, data, lambda batch, step: cross_entropy(module(batch[0]), batch[1]))
+        train_alone(module, view, recipe_of(spec, rate), order, folder)
     splits = view.splits("validation", samples=spec["validation_samples"])
     return _gain(mean_score(predictor(module, view.signature), splits, view, spec), view)
 

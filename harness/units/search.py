@@ -20,7 +20,7 @@ from harness.evaluate import predictor
 from harness.llm import Client, open_client
 from harness.llm.package import EMBEDDED_MODEL, extract_model
 from harness.nn.proxies import proxy_score
-from harness.plan import Unit, load_family
+from harness.plan import Unit
 from harness.protocol import SourceView
 from harness.records import write_atomically
 from harness.search import Evaluation, SearchContext, SearcherEntry, SearchResult, run_search
@@ -38,7 +38,7 @@ def search(unit: Unit, needs: Needs, folder: Path) -> Done:
     """Spends one searcher's budget on slices of the supernet."""
     spec = unit.spec
     view = needs.view(unit)
-    space = matched_space(spec["space"], view, spec["parameter_tolerance"])
+    space = matched_space(spec, view.signature)
     supernet = space.supernet()
     supernet.load_state_dict(load_file(needs.folder("supernet") / "weights.safetensors"))
     supernet.to(needs.place.device)
@@ -112,9 +112,7 @@ def proxies(unit: Unit, needs: Needs, folder: Path) -> Done:
     """Computes a zero-cost proxy of a pool of architectures, or of all where there are no more."""
     spec = unit.spec
     if "task" in spec:
-        family, preset = load_family(spec["space"])
-        signature = catalog.load("task", spec["task"]).signature
-        space = family.matched(preset, signature, spec["parameter_tolerance"])
+        space = matched_space(spec, catalog.load("task", spec["task"]).signature)
     else:
         space = bound_space(spec["space"])
     draw = random.Random(seeds.stream(spec["seed"], "proxies"))

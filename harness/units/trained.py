@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from harness import catalog, seeds
+from harness.checkpoint import Checkpoint
 from harness.data.prepare import prepare_domain
 from harness.data.split import Split
 from harness.errors import HarnessError
@@ -22,7 +23,7 @@ from harness.records import write_atomically
 from harness.supernet import train_supernet
 from harness.task import Task, higher_is_better
 from harness.train import Recipe, batches, cross_entropy, fit, seeded
-from harness.units.place import Done, Needs, matched_space
+from harness.units.place import Done, Needs, matched_space, parameter_target
 
 
 def prepare(unit: Unit, needs: Needs, folder: Path) -> Done:
@@ -47,15 +48,17 @@ def supernet(unit: Unit, needs: Needs, folder: Path) -> Done:
     """Trains the weight-sharing network of a space on source domains."""
     spec = unit.spec
     view = needs.view(unit)
-    space = matched_space(spec["space"], view, spec["parameter_tolerance"])
-    with seeded(seeds.stream(spec["seed"], "supernet", "weights")):
-        module = space.supernet().to(needs.place.device)
-    recipe = Recipe(steps=spec["steps"], batch_size=spec["batch_size"], learning_rate=spec["learning_rate"])
+    space = matched_space(spec, view.signature)
+    recipe = recipe_of(spec, spec["learning_rate"])
     order = seeds.generator(spec["seed"], "supernet", "batches")
     data = batches(view.signature, view.splits("train"), recipe.batch_size, order)
     draw = random.Random(seeds.stream(spec["seed"], "supernet", "paths"))
-    train_supernet(module, space, spec["strategy"], recipe, data, draw)
+    checkpoint = Checkpoint(path=folder / "checkpoint.safetensors", streams={"batches": order})
+    with seeded(seeds.stream(spec["seed"], "supernet", "weights")):
+        module = space.supernet().to(needs.place.device)
+        train_supernet(module, space, spec["strategy"], recipe, data, draw, checkpoint)
     _save(module, folder / "weights.safetensors")
+    checkpoint.delete()
     result = {
         "parameters": sum(weight.numel() for weight in module.parameters()),
         "steps": recipe.steps,
@@ -76,8 +79,7 @@ def final(unit: Unit, needs: Needs, folder: Path) -> Done:
     rates: dict[str, float] = {}
     best: tuple[float, nn.Module] | None = None
     for rate in spec["learning_rates"]:
-        recipe = Recipe(steps=spec["steps"], batch_size=spec["batch_size"], learning_rate=rate)
-        module = _trained(unit, view, architecture, recipe, needs.place.device)
+        module = _trained(unit, view, architecture, rate, needs.place.device, folder)
         value = _validation(predictor(module, view.signature), view, spec)
         rates[repr(rate)] = value
         gain = value if higher_is_better(view.metric) else -value
@@ -87,6 +89,7 @@ def final(unit: Unit, needs: Needs, folder: Path) -> Done:
     assert best is not None
     module = best[1]
     _save(module, folder / "weights.safetensors")
+    delete_checkpoints(folder, spec["learning_rates"])
     result = {
         "architecture": architecture,
         "parameters": sum(weight.numel() for weight in module.parameters()),
@@ -122,25 +125,68 @@ def _final_floor(baseline: FloorBaseline, unit: Unit, view: SourceView, folder: 
 def _module(unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None) -> nn.Module:
     spec = unit.spec
     if architecture is not None:
-        space = matched_space(spec["space"], view, spec["parameter_tolerance"])
+        space = matched_space(spec, view.signature)
         return space.build(space.from_json(architecture))
     baseline = catalog.load("baseline", spec["method"])
     if not isinstance(baseline, FixedBaseline):
         raise HarnessError(f"Baseline {spec['method']!r} needs a search and has none.")
-    target = matched_space(spec["tuned_space"], view, 0.5)
-    return baseline.build(view.signature, target.parameters(target.default()))
+    return baseline.build(view.signature, parameter_target(spec["tuned_space"], view.signature))
 
 
 def _trained(
-    unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None, recipe: Recipe, device: str
+    unit: Unit,
+    view: SourceView,
+    architecture: Mapping[str, Any] | None,
+    rate: float,
+    device: str,
+    folder: Path,
 ) -> nn.Module:
     seed = unit.spec["report_seed"]
     with seeded(seeds.stream(seed, "final", "weights")):
         module = _module(unit, view, architecture).to(device)
         order = seeds.generator(seed, "final", "batches")
-        data = batches(view.signature, view.splits("train"), recipe.batch_size, order)
-        fit(module, recipe, data, lambda batch, step: cross_entropy(module(batch[0]), batch[1]))
+        train_alone(module, view, recipe_of(unit.spec, rate), order, folder)
     return module
+
+
+def recipe_of(spec: Mapping[str, Any], rate: float) -> Recipe:
+    """Returns the recipe that a unit's specification gives, at one learning rate."""
+    return Recipe(
+        steps=spec["steps"],
+        batch_size=spec["batch_size"],
+        learning_rate=rate,
+        accumulate=spec.get("accumulate", 1),
+        compiled=spec.get("compile", False),
+    )
+
+
+def train_alone(
+    module: nn.Module, view: SourceView, recipe: Recipe, order: np.random.Generator, folder: Path
+) -> None:
+    """Trains one network on the source domains, keeping a checkpoint per learning rate in `folder`.
+
+    Whoever calls it deletes the checkpoints when the training at every rate is done.
+    """
+    data = batches(view.signature, view.splits("train"), recipe.batch_size, order)
+    checkpoint = _checkpoint(folder, recipe.learning_rate, order)
+    fit(
+        module,
+        recipe,
+        data,
+        lambda batch, step: cross_entropy(module(batch[0]), batch[1]),
+        checkpoint=checkpoint,
+    )
+
+
+def delete_checkpoints(folder: Path, rates: Sequence[float]) -> None:
+    """Deletes what `train_alone` kept."""
+    for rate in rates:
+        _checkpoint(folder, rate).delete()
+
+
+def _checkpoint(folder: Path, rate: float, order: np.random.Generator | None = None) -> Checkpoint:
+    streams = {} if order is None else {"batches": order}
+    return Checkpoint(path=folder / f"checkpoint-{rate!r}.safetensors", streams=streams)
 
 
 def _validation(model: Predictor, view: SourceView, spec: Mapping[str, Any]) -> float:
@@ -156,7 +202,7 @@ def mean_score(model: Predictor, splits: Sequence[Split], view: SourceView, spec
 
 def _macs(module: nn.Module, unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None) -> int:
     if architecture is not None:
-        space = matched_space(unit.spec["space"], view, unit.spec["parameter_tolerance"])
+        space = matched_space(unit.spec, view.signature)
         return space.macs(space.from_json(architecture))
     from harness.nn.measure import measured_macs
 

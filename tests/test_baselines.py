@@ -1,0 +1,170 @@
+"""Fixed baselines. Truth: parameter counts of torchvision's networks, a closed form, what causality means."""
+
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from harness import catalog
+from harness.errors import HarnessError
+from harness.model import FixedBaseline
+from harness.task import Signature
+from harness.train import cross_entropy, seeded
+
+LLAMA: FixedBaseline = catalog.load("baseline", "llama")
+TIMM = catalog.load("baseline", "timm")
+BYTES = Signature(kind="bytes", classes=256, context=16)
+NAMES = (
+    "vit_tiny_patch16_224",
+    "deit_tiny_patch16_224",
+    "mobilenetv2_100",
+    "mobilenetv3_small_050",
+    "efficientnet_lite0",
+    "resnet10t",
+)
+
+
+def image(height: int, width: int | None = None, channels: int = 1) -> Signature:
+    return Signature(kind="image", classes=5, channels=channels, height=height, width=width or height)
+
+
+def size(module: nn.Module) -> int:
+    return sum(weight.numel() for weight in module.parameters())
+
+
+def built(name: str, signature: Signature) -> nn.Module:
+    with seeded(0):
+        module: nn.Module = TIMM.named(name).build(signature, 0)
+    return module
+
+
+@pytest.mark.parametrize("target", [20_000, 80_000, 1_000_000])
+def test_llama_comes_near_its_parameters(target: int) -> None:
+    module = LLAMA.build(BYTES, target)
+    assert size(module) == pytest.approx(target, rel=0.15)
+
+
+def test_llama_has_the_parameters_of_its_closed_form() -> None:
+    from harness.catalog.baselines.llama import parameters
+
+    module = LLAMA.build(BYTES, 80_000)
+    width, depth = module.get_parameter("norm.weight").numel(), len(module.get_submodule("blocks"))  # type: ignore[arg-type]
+    assert size(module) == parameters(width, depth)
+
+
+def test_llama_has_no_biases() -> None:
+    names = [name for name, _ in LLAMA.build(BYTES, 20_000).named_parameters()]
+    assert not [name for name in names if name.endswith("bias")]
+
+
+def test_llama_sees_no_later_byte() -> None:
+    with seeded(0):
+        module = LLAMA.build(BYTES, 20_000).eval()
+        nn.init.normal_(module.get_parameter("head.weight"))
+        tokens = torch.randint(0, 256, (2, 16))
+    changed = tokens.clone()
+    changed[:, 9:] = 7
+    with torch.no_grad():
+        before, after = module(tokens), module(changed)
+    assert torch.allclose(before[:, :9], after[:, :9], atol=1e-5)
+    assert not torch.allclose(before[:, 9:], after[:, 9:], atol=1e-2)
+
+
+def test_llama_knows_where_a_byte_stands() -> None:
+    with seeded(0):
+        module = LLAMA.build(BYTES, 20_000).eval()
+        nn.init.normal_(module.get_parameter("head.weight"))
+    with torch.no_grad():
+        first = module(torch.tensor([[1, 2, 3, 4]]))[0, -1]
+        other = module(torch.tensor([[2, 1, 3, 4]]))[0, -1]
+    assert not torch.allclose(first, other, atol=1e-3)
+
+
+def test_llama_learns_a_repeated_text() -> None:
+    text = torch.tensor([list(b"abcdefgh" * 3)])
+    with seeded(0):
+        module = LLAMA.build(BYTES, 20_000)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=1e-2)
+    for _ in range(60):
+        loss = cross_entropy(module(text[:, :-1]), text[:, 1:])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert float(loss.detach()) < 0.2
+
+
+def test_llama_says_that_it_reads_no_images() -> None:
+    with pytest.raises(HarnessError, match="'llama' reads bytes"):
+        LLAMA.build(image(28), 80_000)
+
+
+@pytest.mark.parametrize("side", [28, 32])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_network_of_timm_gives_logits_at_small_sizes(name: str, side: int) -> None:
+    module = built(name, image(side))
+    logits = module(torch.randn(2, 1, side, side))
+    assert logits.shape == (2, 5)
+    logits.sum().backward()
+    assert all(weight.grad is not None for weight in module.parameters())
+
+
+@pytest.mark.parametrize(("name", "other"), [("mobilenetv2_100", "mobilenet_v2"), ("resnet18", "resnet18")])
+def test_a_network_of_timm_has_the_parameters_of_its_namesake(name: str, other: str) -> None:
+    import torchvision
+
+    thousand = Signature(kind="image", classes=1000, channels=3, height=28, width=28)
+    namesake = torchvision.models.get_model(other, weights=None)
+    assert size(built(name, thousand)) == size(namesake)
+
+
+def test_a_vision_transformer_is_made_as_ever_at_its_native_size() -> None:
+    thousand = Signature(kind="image", classes=1000, channels=3, height=224, width=224)
+    module = built("deit_tiny_patch16_224", thousand)
+    assert size(module) == 5_717_416
+
+
+def test_images_of_no_whole_number_of_patches_are_padded() -> None:
+    module = built("vit_tiny_patch16_224", image(30, 35, channels=3))
+    assert module(torch.randn(2, 3, 30, 35)).shape == (2, 5)
+
+
+@pytest.mark.parametrize(("side", "patch"), [(224, 16), (112, 16), (64, 8), (32, 4), (28, 4), (8, 1)])
+def test_patches_shrink_with_the_image(side: int, patch: int) -> None:
+    from harness.catalog.baselines.timm import patch_side
+
+    assert patch_side(side, 16) == patch
+
+
+@pytest.mark.parametrize("name", ["mixer_s16_224", "levit_128s", "swin_tiny_patch4_window7_224"])
+def test_other_kinds_of_fixed_networks_run_as_well(name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # timm's own
+        module = built(name, image(28, channels=3)).eval()
+    with torch.no_grad():
+        assert module(torch.randn(1, 3, 28, 28)).shape == (1, 5)
+
+
+def test_an_unknown_network_is_answered_with_near_names() -> None:
+    with pytest.raises(HarnessError, match=r"mobilenetv2_10'.*did you mean .*mobilenetv2_100"):
+        TIMM.named("mobilenetv2_10")
+
+
+def test_a_name_that_is_near_nothing_is_one_sentence() -> None:
+    with pytest.raises(HarnessError, match="timm has no network named '%%%'"):
+        TIMM.named("%%%")
+
+
+def test_timm_without_a_name_asks_for_one() -> None:
+    with pytest.raises(HarnessError, match="needs the name of a network"):
+        TIMM.build(image(28), 80_000)
+
+
+def test_a_network_of_timm_says_that_it_reads_no_bytes() -> None:
+    with pytest.raises(HarnessError, match="cannot read bytes"):
+        TIMM.named("resnet10t").build(BYTES, 80_000)
+
+
+def test_a_network_of_timm_is_the_same_from_the_same_seed() -> None:
+    first, second = built("vit_tiny_patch16_224", image(28)), built("vit_tiny_patch16_224", image(28))
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
