@@ -1,8 +1,8 @@
 """Spaces of one operation on each of six edges of a cell, which a network stacks in three stages.
 
 Source: Dong and Yang 2020 (NAS-Bench-201, arXiv 2001.00326), section 2. Edges stand in the order of the
-published string: (0,1), (0,2), (1,2), (0,3), (1,3), (2,3). MACs are those of convolutions, reached or not, and
-of the classifier with its bias. The default has 3x3 convolutions on all edges.
+published string: (0,1), (0,2), (1,2), (0,3), (1,3), (2,3). MACs are those of convolutions, reached or not,
+and of the classifier with its bias. The default has 3x3 convolutions on all edges.
 """
 
 from collections.abc import Callable, Mapping, Sequence
