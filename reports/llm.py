@@ -40,6 +40,7 @@ def render(run: Run, board: AnyBoard) -> Block:
     tables = [
         _accounting(run, asked, rows),
         _funnel(asked, rows),
+        _by_iteration(asked, rows),
         _losses(asked, rows),
         _settings(asked, rows),
     ]
@@ -137,6 +138,20 @@ def _steps(sums: Sequence[int]) -> list[tuple[int, int]]:
     return [(proposed, legal), (legal, new)]
 
 
+def _by_iteration(asked: Sequence[Asked], rows: Sequence[str]) -> Table:
+    names = (*FUNNEL, "over_limit", *TOKENS)
+    lines = []
+    for row in rows:
+        means = _per_iteration([one.report for one in asked if one.row == row], names)
+        for at in range(len(means["proposed"])):
+            lines.append((row, str(at + 1), *(f"{means[name][at]:,.1f}" for name in names)))
+    return Table(
+        caption="Each iteration, mean over a row's searches that came so far",
+        columns=("Row", "Iteration", *(name.replace("_", " ").capitalize() for name in names)),
+        rows=tuple(lines),
+    )
+
+
 def _losses(asked: Sequence[Asked], rows: Sequence[str]) -> Table:
     known = {*FUNNEL, "over_limit", "random first"}
     lines = []
@@ -205,12 +220,14 @@ def _figure(asked: Sequence[Asked], rows: Sequence[str]) -> Figure:
     return draw(paint, name="llm-funnel", alt=alt, data=data, panels=min(3, len(rows)), size=(10.5, 3.4))
 
 
-def _per_iteration(reports: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+def _per_iteration(
+    reports: Sequence[Mapping[str, Any]], names: Sequence[str] = FUNNEL
+) -> dict[str, list[float]]:
     """Returns name -> mean count at each iteration, over the searches that came so far."""
     rounds = [report.get("iterations", ()) for report in reports]
     length = max(map(len, rounds))
     curves: dict[str, list[float]] = {}
-    for name in FUNNEL:
+    for name in names:
         values = []
         for at in range(length):
             found = [one[at].get(name, 0) for one in rounds if at < len(one)]

@@ -73,7 +73,7 @@ def _figure(board: LookupBoard, names: Sequence[str], matrix: Mapping[str, Any])
     ]
     longest = max(map(len, names))
     side = SIDE * len(names) + 0.09 * longest
-    size = (max(6.0, 2 * side + 0.6), max(2.6, side + 0.6))
+    size = (max(10.0, 2 * side + 0.6), max(3.0, side + 0.6))
     return draw(paint, name="transfer", alt=alt, data=data, panels=2, size=size)
 
 
