@@ -2,9 +2,9 @@
 
     python benchmarks/embedded_generator.py --evaluations 40
 
-The score is made up (a hash of the architecture), as only the proposals are looked at. Prints a Markdown table
-with a line per space and signature: choices, architectures decoded, the shares that were legal and new, draws
-that the model had no part in, calls of the model, and seconds per evaluation.
+The score is made up (a hash of the architecture), as only the proposals are looked at. Prints a Markdown
+table with a line per space and signature: choices, architectures decoded, the shares that were legal and new,
+draws that the model had no part in, calls of the model, and seconds per evaluation.
 """
 
 import argparse
