@@ -1,4 +1,4 @@
-"""Whether a language model searches or remembers: the same search with its crutches taken away."""
+"""One searcher beside itself: without names, without true feedback, or changed in another way."""
 
 from harness.board import LookupBoard, Run, control_table
 from harness.report import Block, Section
@@ -9,20 +9,29 @@ def render(run: Run, board: LookupBoard) -> Block:
     controls = tuple(run.suite["controls"])
     if not controls:
         return Block()
-    paragraphs = (
-        "Anonymised: operations are letters without a meaning, and neither the benchmark's name nor its own "
-        "string form is shown, so that a model that remembers the benchmark cannot use it. Shuffled: scores "
-        "are permuted within each batch before the model sees them, so that there is nothing to learn from "
-        "the feedback. A model that searches loses by the shuffling and not by the anonymity; a model that "
-        "remembers loses by the anonymity; where the intervals hold 0 this run cannot tell.",
-    )
-    return Block(paragraphs=paragraphs, tables=(control_table(board, controls),))
+    options = [
+        next((unit.spec["options"] for unit in run.planned("lookup", method=name)), {}) for name in controls
+    ]
+    paragraphs = []
+    if any(one.get("names") == "anonymous" for one in options):
+        paragraphs.append(
+            "Anonymised: operations are letters without a meaning, and neither the benchmark's name nor its "
+            "own string form is shown, so that a model that remembers the benchmark cannot use it. A model "
+            "that remembers loses by the anonymity."
+        )
+    if any(one.get("feedback") == "shuffled" for one in options):
+        paragraphs.append(
+            "Shuffled: scores are permuted within each batch before the model sees them, so that there is "
+            "nothing to learn from the feedback. A model that searches loses by the shuffling."
+        )
+    paragraphs.append("Where the interval of a difference holds 0, this run cannot tell.")
+    return Block(paragraphs=tuple(paragraphs), tables=(control_table(board, controls),))
 
 
 SECTION = Section(
-    title="Contamination",
+    title="Contamination and other controls",
     order=85,
-    summary="The language model's search beside itself with anonymous operations and with shuffled feedback.",
+    summary="A searcher beside itself with something taken away or changed.",
     render=render,
     boards=(LookupBoard,),
 )

