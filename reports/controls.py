@@ -1,5 +1,8 @@
 """One searcher beside itself: without names, without true feedback, or changed in another way."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from harness.board import LookupBoard, Run, control_table
 from harness.report import Block, Section
 
@@ -9,7 +12,7 @@ def render(run: Run, board: LookupBoard) -> Block:
     controls = tuple(run.suite["controls"])
     if not controls:
         return Block()
-    options = [
+    options: list[Mapping[str, Any]] = [
         next((unit.spec["options"] for unit in run.planned("lookup", method=name)), {}) for name in controls
     ]
     paragraphs = []

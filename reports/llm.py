@@ -143,8 +143,10 @@ def _by_iteration(asked: Sequence[Asked], rows: Sequence[str]) -> Table:
     lines = []
     for row in rows:
         means = _per_iteration([one.report for one in asked if one.row == row], names)
-        for at in range(len(means["proposed"])):
-            lines.append((row, str(at + 1), *(f"{means[name][at]:,.1f}" for name in names)))
+        lines += [
+            (row, str(at + 1), *(f"{means[name][at]:,.1f}" for name in names))
+            for at in range(len(means["proposed"]))
+        ]
     return Table(
         caption="Each iteration, mean over a row's searches that came so far",
         columns=("Row", "Iteration", *(name.replace("_", " ").capitalize() for name in names)),
