@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness import verbs
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -310,26 +311,8 @@ def _signature(
     return replace(signature, **changes)
 
 
-@app.command()
-def leaderboard(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    format: Annotated[str, typer.Option(help="terminal, md, csv, json, html or tex.")] = "terminal",
-) -> None:
-    """Print the ranked table of a run from its records."""
-    from harness.board import build_board, load_run, render
-
-    print(render(build_board(load_run(run)), format).rstrip("\n"))
-
-
-@app.command()
-def report(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    sections: Annotated[str | None, typer.Option(help="Comma-separated names.")] = None,
-) -> None:
-    """Write the report of a run from its records, and print its path."""
-    from harness.report import write_report
-
-    print(write_report(run, sections.split(",") if sections else None).resolve())
+for verb in (verbs.leaderboard, verbs.compare, verbs.rescore, verbs.report):
+    app.command()(verb)
 
 
 @data.command("list")

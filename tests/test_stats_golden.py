@@ -14,13 +14,21 @@ from harness.stats.bootstrap import (
     resample_weights,
     two_sided_p,
 )
-from harness.stats.intervals import Interval, clustered_standard_error, square_and_add, t_interval, wilson
+from harness.stats.intervals import (
+    Interval,
+    clustered_standard_error,
+    difference_interval,
+    square_and_add,
+    t_interval,
+    wilson,
+)
 from harness.stats.pairs import (
     benjamini_hochberg,
     holm,
     mcnemar,
     minimum_detectable_effect,
     paired_difference,
+    sign_flip,
 )
 from harness.stats.ranks import rank_intervals, ranks
 from harness.stats.robustness import accuracy_line
@@ -169,3 +177,22 @@ def test_kendall_agrees_with_scipy_and_with_resampled_items() -> None:
     weights = [np.ones(30), np.bincount(index, minlength=30)]
     expected = [kendalltau(first, second).statistic, kendalltau(first[index], second[index]).statistic]
     assert kendall(first, second, weights) == pytest.approx(expected)
+
+
+def test_sign_flips_of_wins_and_losses_are_mcnemars_test() -> None:
+    assert sign_flip([1] * 12 + [-1] * 4 + [0] * 30) == pytest.approx(mcnemar(12, 4), abs=1e-12)
+    assert sign_flip([]) == sign_flip([0, 0]) == 1
+
+
+def test_sign_flips_agree_with_all_of_them() -> None:
+    from itertools import product
+
+    differences = np.array([2, -1, 3, 1, 1, 0, 2])
+    sums = [abs(int(np.dot(signs, differences))) for signs in product((-1, 1), repeat=7)]
+    assert sign_flip(differences) == pytest.approx(np.mean([one >= 8 for one in sums]))
+
+
+def test_the_interval_of_a_difference_of_proportions_is_newcombes() -> None:
+    # 56 of 70 against 48 of 80: Newcombe 1998, method 10
+    found = difference_interval(56 / 70, wilson(56, 70), 48 / 80, wilson(48, 80))
+    assert found == pytest.approx((0.0524, 0.3339), abs=5e-5)

@@ -82,3 +82,17 @@ def square_and_add(values: ArrayLike, intervals: list[Interval]) -> Interval:
         mean - float(np.sqrt(np.sum(lows**2))) / points.size,
         mean + float(np.sqrt(np.sum(highs**2))) / points.size,
     )
+
+
+def difference_interval(first: float, one: Interval, second: float, other: Interval) -> Interval:
+    """Returns the interval of first minus second from their own, maybe lopsided, intervals.
+
+    It takes the two for independent, so for two that go together it is too wide rather than too narrow.
+
+    Source: Zou and Donner 2008, equation 3.
+    """
+    value = first - second
+    return Interval(
+        value - float(np.hypot(first - one.low, other.high - second)),
+        value + float(np.hypot(one.high - first, second - other.low)),
+    )

@@ -93,3 +93,26 @@ def welch(first: ArrayLike, second: ArrayLike) -> Comparison:
     )
     half = float(t.ppf(0.975, freedom)) * error
     return Comparison(value, value - half, value + half, float(2 * t.sf(abs(value) / error, freedom)))
+
+
+def sign_flip(differences: ArrayLike) -> float:
+    """Returns the exact two-sided p-value of "the two are alike on every sample".
+
+    Args:
+        differences: first minus second on independent samples, whole numbers, shape (samples,).
+
+    Where the two are alike, each difference is as likely with the other sign, so the sum is made of
+    binomials, one per size of a difference. Differences of -1, 0 and 1 give McNemar's exact test.
+    """
+    from scipy.stats import binom
+
+    whole = np.asarray(differences, dtype=np.int64)
+    sizes, counts = np.unique(np.abs(whole[whole != 0]), return_counts=True)
+    chances = np.ones(1)
+    for size, count in zip(sizes, counts, strict=True):
+        spread = np.zeros(2 * size * count + 1)
+        spread[:: 2 * size] = binom.pmf(np.arange(count + 1), count, 0.5)
+        chances = np.convolve(chances, spread)
+    reach = len(chances) // 2
+    beyond = np.abs(np.arange(-reach, reach + 1)) >= abs(int(whole.sum()))
+    return float(min(1.0, chances[beyond].sum()))
