@@ -315,6 +315,23 @@ for verb in (verbs.leaderboard, verbs.compare, verbs.rescore, verbs.report):
     app.command()(verb)
 
 
+@app.command("export-task")
+def export_task(
+    name: Annotated[str, typer.Argument(help="A task of documents.")],
+    out: Annotated[Path, typer.Option(help="Folder of the YAML and JSONL files.")],
+    format: Annotated[str, typer.Option(help="lm-eval.")] = "lm-eval",
+    limit: Annotated[int | None, typer.Option(min=1, help="Documents of each domain.")] = None,
+    offline: Offline = False,
+) -> None:
+    """Write a task so that another evaluation harness runs it."""
+    from harness.language.export import export_task_verb
+
+    status = export_task_verb(
+        name, format_name=format, out=out, data=_data_folder(), offline=offline, limit=limit
+    )
+    raise typer.Exit(status)
+
+
 @data.command("list")
 def data_list(as_json: Json = False) -> None:
     """List every domain and whether it is prepared."""

@@ -1,0 +1,178 @@
+"""Our tasks in lm-eval: a folder of YAML and JSONL that plain `lm-eval run --include_path` runs."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness import catalog
+from harness.data.load import load_split
+from harness.data.prepare import prepare_domain
+from harness.errors import DataUnavailableError, HarnessError
+from harness.records import write_atomically
+from harness.task import Domain, Task
+
+FORMATS = ("lm-eval",)
+TEMPLATE = """\
+# Test documents of {task}/{domain}: {origin}
+# Licence: {licence}
+task: {name}
+task_alias: {domain}
+custom_dataset: !function loader.read
+dataset_kwargs:
+  documents_file: {name}.jsonl
+test_split: test
+output_type: loglikelihood_rolling
+doc_to_text: ""
+doc_to_target: text
+metric_list:
+  - metric: bits_per_byte
+  - metric: byte_perplexity
+metadata:
+  version: 1.0
+  prepared_sha256: {sha256}
+  document_bytes: {document_bytes}
+"""
+GROUP = """\
+# All domains of {task}; the mean gives each of them the same weight, as a board does.
+group: {task}
+task:
+{members}
+aggregate_metric_list:
+  - metric: bits_per_byte
+    aggregation: mean
+    weight_by_size: false
+metadata:
+  version: 1.0
+"""
+
+
+class Exported(NamedTuple):
+    """What was written: lm-eval's task names, and domain -> why it is missing."""
+
+    tasks: tuple[str, ...]
+    failures: dict[str, str]
+
+
+def export_task(
+    name: str,
+    task: Task,
+    out: Path,
+    data: Path,
+    *,
+    offline: bool = False,
+    document_bytes: int | None = None,
+    limit: int | None = None,
+) -> Exported:
+    """Writes the test documents of a byte task as lm-eval tasks: NAME for all, NAME_DOMAIN for one domain.
+
+    Domains that are not prepared are prepared; one whose package is absent fails alone. The folder can be
+    moved: run it by `lm-eval run --include_path OUT --tasks NAME`.
+
+    Args:
+        name: catalog name of the task.
+        task: the task.
+        out: a new folder, or one of an earlier export of the task, which is replaced.
+        data: the data cache.
+        offline: fetch nothing.
+        document_bytes: cut documents to so many bytes, or up to three less where a character would be cut.
+        limit: at most so many documents of a domain, spread over groups.
+
+    Raises:
+        HarnessError: it is a task of images, or the folder holds other things.
+    """
+    if task.signature.kind != "bytes":
+        raise HarnessError(f"{name} is a task of images, and lm-eval has text only; export a byte task.")
+    _clear(out, name)
+    written, failures = [], {}
+    for domain in task.domains:
+        try:
+            prepared = prepare_domain(name, domain, data, offline=offline)
+            rows = _rows(name, task, domain, data, document_bytes, limit)
+        except DataUnavailableError as error:
+            failures[domain.name] = str(error)
+            continue
+        member = f"{name}_{domain.name}"
+        lines = [json.dumps(row, ensure_ascii=True, sort_keys=True) for row in rows]
+        write_atomically(out / f"{member}.jsonl", "\n".join(lines) + "\n")
+        fields = {
+            "task": name,
+            "domain": domain.name,
+            "name": member,
+            "origin": " ".join(domain.origin.split()),
+            "licence": " ".join(domain.licence.split()),
+            "sha256": prepared.sha256,
+            "document_bytes": json.dumps(document_bytes),
+        }
+        write_atomically(out / f"{member}.yaml", TEMPLATE.format(**fields))
+        written.append(member)
+    if written:
+        loader = Path(__file__).with_name("loader.py").read_text(encoding="utf-8")
+        write_atomically(out / "loader.py", loader)
+        members = "\n".join(f"  - {member}" for member in written)
+        write_atomically(out / f"{name}.yaml", GROUP.format(task=name, members=members))
+    return Exported(tuple(written), failures)
+
+
+def export_task_verb(
+    name: str,
+    *,
+    format_name: str,
+    out: Path,
+    data: Path,
+    offline: bool = False,
+    document_bytes: int | None = None,
+    limit: int | None = None,
+) -> int:
+    """Exports a task of the catalog, says what was written and what is missing, and returns the exit status.
+
+    Raises:
+        HarnessError: there is no such format or task, or `export_task` refuses.
+    """
+    if format_name not in FORMATS:
+        raise HarnessError(f"There is no format {format_name!r} of tasks; there is {', '.join(FORMATS)}.")
+    task: Task = catalog.load("task", name)
+    done = export_task(name, task, out, data, offline=offline, document_bytes=document_bytes, limit=limit)
+    for member in done.tasks:
+        print(f"ok   {member}")
+    for domain, reason in done.failures.items():
+        print(f"FAIL {name}/{domain}: {reason}")
+    if done.tasks:
+        print(
+            f"Run it: lm-eval run --include_path {out} --tasks {name} --model hf --model_args pretrained=PATH"
+        )
+    return 1 if done.failures else 0
+
+
+def _clear(out: Path, name: str) -> None:
+    """Removes an earlier export of the task, so that no domain of it is left behind."""
+    if not out.exists():
+        return
+    ours = [*out.glob(f"{name}_*.yaml"), *out.glob(f"{name}_*.jsonl"), out / f"{name}.yaml"]
+    kept = {*ours, out / "loader.py", out / "__pycache__"}
+    if not out.is_dir() or not kept.issuperset(out.iterdir()):
+        raise HarnessError(f"{out} holds more than an export of {name}; choose another --out.")
+    for file in ours:
+        file.unlink(missing_ok=True)
+
+
+def _rows(
+    name: str, task: Task, domain: Domain, data: Path, document_bytes: int | None, limit: int | None
+) -> list[dict[str, Any]]:
+    split = load_split(name, task, domain, "test", data, limit=limit)
+    rows = []
+    for number, document in enumerate(split.documents()):
+        group = split.group_names[split.groups[number]]
+        rows.append({"document": number, "group": group, "text": _text(document, document_bytes, domain)})
+    return rows
+
+
+def _text(document: bytes, document_bytes: int | None, domain: Domain) -> str:
+    try:
+        text = document.decode()
+    except UnicodeDecodeError as error:
+        raise DataUnavailableError(
+            f"Domain {domain.name!r} has documents that are not UTF-8, and lm-eval has text only."
+        ) from error
+    if document_bytes is None:
+        return text
+    return text.encode()[:document_bytes].decode(errors="ignore")

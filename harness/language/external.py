@@ -1,0 +1,129 @@
+"""Any lm-eval model as a fixed row: `lm_eval:hf?pretrained=PATH`, `lm_eval:openai-completions?model=NAME`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError, UnknownNameError
+from harness.language.isolation import hub_access, kept_random_states
+
+PREFIX = "lm_eval:"
+SECRETS = ("api_key", "auth_token", "header", "token")
+BITS_OF_AN_UNREAD_BYTE = 8.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """A model of lm-eval and its arguments.
+
+    Attributes:
+        model: lm-eval's name of the kind of model, such as `hf`.
+        arguments: its arguments, typed as lm-eval types those of its command line.
+    """
+
+    model: str
+    arguments: Mapping[str, str | int | float | bool | None]
+
+
+def is_address(text: str) -> bool:
+    """Returns whether `text` is meant as a model of lm-eval."""
+    return text.startswith(PREFIX)
+
+
+def parse_address(text: str) -> Address:
+    """Returns the model that `lm_eval:MODEL?NAME=VALUE&NAME=VALUE` means; `%26` stands for & in a value.
+
+    Raises:
+        HarnessError: it has another form, or holds a secret, which would be written into records.
+        UnknownNameError: lm-eval has no such kind of model.
+    """
+    from lm_eval.models import MODEL_MAPPING
+    from lm_eval.utils import handle_arg_string
+
+    model, _, query = text.removeprefix(PREFIX).partition("?")
+    if not is_address(text) or not model:
+        raise HarnessError(f"{text!r} is no lm-eval model; write {PREFIX}MODEL?NAME=VALUE&NAME=VALUE.")
+    if model not in MODEL_MAPPING:
+        raise UnknownNameError("lm-eval model", model, MODEL_MAPPING)
+    arguments = {}
+    for part in query.split("&") if query else []:
+        name, sign, value = part.partition("=")
+        if not name or not sign:
+            raise HarnessError(f"{part!r} in {PREFIX}{model} is not NAME=VALUE.")
+        if name in SECRETS:
+            raise HarnessError(f"{name} is a secret and does not belong in a suite; set HARNESS_LLM_API_KEY.")
+        if name in arguments:
+            raise HarnessError(f"{name} is given twice in {PREFIX}{model}.")
+        arguments[name] = handle_arg_string(unquote(value))
+    return Address(model=model, arguments=arguments)
+
+
+def build_model(
+    address: Address, *, device: str = "cpu", api_key: str | None = None, offline: bool = False
+) -> Any:
+    """Returns the lm-eval model; the caller's random states stay.
+
+    Args:
+        address: which one.
+        device: cpu or cuda; models behind an endpoint have none.
+        api_key: for models behind an endpoint.
+        offline: no hub is asked.
+
+    Raises:
+        HarnessError: it cannot be made; the reason is lm-eval's.
+    """
+    import torch
+    from lm_eval.api.registry import get_model
+
+    arguments = dict(address.arguments)
+    if "completions" in address.model and api_key is not None:
+        arguments["header"] = {"Authorization": f"Bearer {api_key}"}  # type: ignore[assignment]
+    try:
+        with kept_random_states(), hub_access(offline=offline), torch.random.fork_rng(devices=[]):
+            torch.random.manual_seed(0)
+            return get_model(address.model).create_from_arg_obj(arguments, {"device": device})
+    except Exception as error:
+        # Dozens of back-ends raise types of their own.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise HarnessError(f"{PREFIX}{address.model} cannot be made: {reason}") from error
+
+
+class LmEvalLanguageModel:
+    """An lm-eval model as a `LanguageModel`: bits of documents, whatever its tokens are.
+
+    The bits of all tokens of a document are divided by its bytes, so models with different tokens compare.
+    Bytes that are not UTF-8, such as the rest of a character that a limit cut, are not shown to the model and
+    cost 8 bits each.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def bits(self, documents: Sequence[bytes]) -> NDArray[np.float64]:
+        """Returns the code length of each document in bits, shape (documents,).
+
+        Raises:
+            FloatingPointError: the model gives a log-probability that is not finite.
+        """
+        texts = [document.decode(errors="ignore") for document in documents]
+        shown = sorted({text for text in texts if text}, key=lambda text: (-len(text), text))
+        requests = [SimpleNamespace(args=(text,)) for text in shown]
+        with kept_random_states():
+            answers = self.model.loglikelihood_rolling(requests) if requests else []
+        nats = {"": 0.0} | {text: _number(answer) for text, answer in zip(shown, answers, strict=True)}
+        unread = [len(document) - len(text.encode()) for document, text in zip(documents, texts, strict=True)]
+        bits: NDArray[np.float64] = np.array([-nats[text] for text in texts], dtype=np.float64) / np.log(2)
+        if not np.isfinite(bits).all():
+            raise FloatingPointError("The model gives log-probabilities that are not finite.")
+        bits += BITS_OF_AN_UNREAD_BYTE * np.array(unread, dtype=np.float64)
+        return bits
+
+
+def _number(answer: Any) -> float:
+    """Returns the log-probability: lm-eval's models give it alone, or in a tuple of one."""
+    return float(answer[0] if isinstance(answer, tuple) else answer)

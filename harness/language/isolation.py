@@ -1,0 +1,45 @@
+"""Walls around lm-eval: it reseeds every generator and asks a hub about local files, and neither may leak."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from harness.data.prepare import quiet_datasets
+
+
+@contextmanager
+def kept_random_states() -> Iterator[None]:
+    """Restores the random states of python, numpy and torch (with every CUDA device in use) afterwards."""
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the global one is what leaks
+    deterministic, benchmark = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(legacy)  # noqa: NPY002
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = deterministic, benchmark
+
+
+@contextmanager
+def hub_access(*, offline: bool) -> Iterator[None]:
+    """Shuts the hub clients inside where `offline`; they are as they were afterwards.
+
+    The environment variables are read when the clients are imported, which is too late here.
+    """
+    with quiet_datasets() as datasets:
+        from huggingface_hub import constants
+
+        places = [(constants, "HF_HUB_OFFLINE"), (datasets.config, "HF_HUB_OFFLINE")]
+        before = [getattr(module, name) for module, name in places]
+        try:
+            for module, name in places if offline else []:
+                setattr(module, name, True)
+            yield
+        finally:
+            for (module, name), value in zip(places, before, strict=True):
+                setattr(module, name, value)

@@ -1,0 +1,358 @@
+"""Our tasks in plain lm-eval, and its models here. Truth: our own scorer of the same network."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from harness.data.load import load_split
+from harness.errors import HarnessError, UnknownNameError
+from harness.evaluate import TorchLanguageModel, score
+from harness.language.export import export_task, export_task_verb
+from harness.language.external import LmEvalLanguageModel, build_model, is_address, parse_address
+from harness.nn.decoder import Decoder
+from harness.task import Archives, Domain, Sample, Signature, Task
+from harness.train import seeded
+
+CONTEXT = 32
+TEXTS = {
+    "plain": [
+        "one text",
+        "another text of one window",
+        "12",
+        "two windows, 64 bytes of text: it ends here".ljust(64, "!"),
+        "e",
+    ],
+    "odd": ["\n edges \r\n", "[1, 2]", "{{ x }}", "wörds", "nul \0 and \u2028 line", "true"],
+}
+
+
+def read(texts: list[bytes], archives: Archives) -> Iterator[Sample]:
+    for number, text in enumerate(texts):
+        yield Sample(text, 0, f"test/{number}")
+    yield Sample(b"what is trained on", 0, "train/0")
+    yield Sample(b"what is selected on", 0, "validation/0")
+
+
+def domain(name: str, texts: list[bytes]) -> Domain:
+    return Domain(
+        name=name,
+        origin=f"made here: {name}",
+        licence="CC0",
+        groups="text",
+        read=partial(read, texts),
+        fixed_splits=True,
+    )
+
+
+def task(**more: list[bytes]) -> Task:
+    texts = {name: [text.encode() for text in found] for name, found in TEXTS.items()} | more
+    return Task(
+        summary="Texts.",
+        signature=Signature(kind="bytes", classes=256, context=CONTEXT),
+        metric="bits_per_byte",
+        chance=8.0,
+        domains=tuple(domain(name, found) for name, found in texts.items()),
+        sources=("plain",),
+        held_out=("odd",),
+    )
+
+
+def documents(toy: Task, name: str, data: Path) -> list[bytes]:
+    return load_split("toy_texts", toy, toy.domain(name), "test", data).documents()
+
+
+def network() -> torch.nn.Module:
+    with seeded(0):
+        module = Decoder(width=16, depth=1, heads=2, ratio=2)
+        torch.nn.init.normal_(module.head.weight, std=0.3)
+    return module
+
+
+class Endpoint(BaseHTTPRequestHandler):
+    """A completion server with byte tokens: the network's log-probabilities of a prompt, and greedy text."""
+
+    module = network()
+    keys: tuple[str, ...] = ()
+
+    def do_GET(self) -> None:
+        self._reply({"eos_token": "\0", "bos_token": "\0"})
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        Endpoint.keys += (str(self.headers.get("Authorization")),)
+        if self.path == "/tokenize":
+            self._reply({"tokens": list(asked["prompt"].encode())})
+        else:
+            choices = [
+                {"index": index, "logprobs": self._log_probabilities(tokens)}
+                for index, tokens in enumerate(asked["prompt"])
+            ]
+            self._reply({"choices": choices})
+
+    def _log_probabilities(self, tokens: list[int]) -> dict[str, Any]:
+        with torch.inference_mode():
+            table = self.module(torch.tensor([tokens]))[0].double().log_softmax(-1)
+        of_tokens = [None, *(float(table[row, token]) for row, token in enumerate(tokens[1:]))]
+        best = [None, *({"": float(row.max())} for row in table)]
+        return {"token_logprobs": [*of_tokens, float(table[-1].max())], "top_logprobs": best}
+
+    def _reply(self, value: Any) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *arguments: Any) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/v1/completions"
+        server.shutdown()
+        thread.join()
+
+
+# lm-eval keeps a token for the reply, and one more of a context that starts with what stands before a text.
+LENGTH = CONTEXT + 2
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_plain_lm_eval_gives_an_exported_task_the_scores_of_our_own_scorer(
+    tmp_path: Path, endpoint: str
+) -> None:
+    toy, data, folder = task(), tmp_path / "data", tmp_path / "export"
+    assert export_task("toy_texts", toy, folder, data).failures == {}
+    moved = folder.rename(tmp_path / "moved")
+    arguments = f"model=toy,base_url={endpoint},tokenizer_backend=remote,max_length={LENGTH}"
+    command = [sys.executable, "-m", "lm_eval", "run", "--model", "local-completions"]
+    command += ["--model_args", arguments, "--include_path", str(moved), "--tasks", "toy_texts"]
+    command += ["--output_path", str(tmp_path / "results.json"), "--batch_size", "4"]
+    home = {"HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "NO_PROXY": "127.0.0.1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | home)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (found,) = tmp_path.glob("results*.json")
+    results = json.loads(found.read_text())["results"]
+    expected = {}
+    for one in toy.domains:
+        split = load_split("toy_texts", toy, one, "test", data)
+        own = score(TorchLanguageModel(network(), CONTEXT), split, document_bytes=10_000)
+        expected[one.name] = own.value("bits_per_byte")
+        measured = results[f"toy_texts_{one.name}"]["bits_per_byte,none"]
+        assert measured == pytest.approx(expected[one.name], abs=1e-6)
+    mean = np.mean(list(expected.values()))
+    assert results["toy_texts"]["bits_per_byte,none"] == pytest.approx(mean, abs=1e-6)
+
+
+def test_an_exported_task_keeps_every_byte_of_its_documents(tmp_path: Path) -> None:
+    toy = task()
+    export_task("toy_texts", toy, tmp_path / "out", tmp_path / "data")
+    for one in toy.domains:
+        lines = (tmp_path / "out" / f"toy_texts_{one.name}.jsonl").read_text().splitlines()
+        texts = [json.loads(line)["text"].encode() for line in lines]
+        assert texts == documents(toy, one.name, tmp_path / "data")
+        assert sorted(texts) == sorted(text.encode() for text in TEXTS[one.name])
+
+
+def test_an_exported_task_scores_here_what_it_scores_as_our_own(tmp_path: Path) -> None:
+    from harness.language.byte_model import ByteModel
+    from harness.language.scores import lm_eval_scores
+
+    toy, data, out = task(), tmp_path / "data", tmp_path / "out"
+    export_task("toy_texts", toy, out, data)
+    results = lm_eval_scores(ByteModel(network(), CONTEXT), ["toy_texts"], include_path=out, offline=True)
+    for one in toy.domains:
+        split = load_split("toy_texts", toy, one, "test", data)
+        own = score(TorchLanguageModel(network(), CONTEXT), split, document_bytes=10_000)
+        samples = results[f"toy_texts_{one.name}"].samples
+        assert samples is not None
+        np.testing.assert_allclose(samples.numerator, own.numerator, atol=1e-6)
+        np.testing.assert_array_equal(samples.denominator, own.denominator)
+
+
+def test_a_domain_that_is_not_text_fails_alone(tmp_path: Path) -> None:
+    broken = [b"\xff\xfe%d" % number for number in range(9)]
+    done = export_task("toy_texts", task(broken=broken), tmp_path / "out", tmp_path / "data")
+    assert done.tasks == ("toy_texts_plain", "toy_texts_odd")
+    assert "not UTF-8" in done.failures["broken"]
+
+
+def test_a_cut_document_ends_with_a_whole_character(tmp_path: Path) -> None:
+    umlauts = [b"%d" % number + "öööö".encode() for number in range(10, 30)]
+    out = tmp_path / "out"
+    export_task("toy_texts", task(umlauts=umlauts), out, tmp_path / "data", document_bytes=5)
+    lines = (out / "toy_texts_umlauts.jsonl").read_text().splitlines()
+    assert {json.loads(line)["text"][2:] for line in lines} == {"ö"}
+
+
+def test_a_second_export_leaves_no_domain_of_the_first(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    export_task("toy_texts", task(gone=[b"text %d" % number for number in range(9)]), out, tmp_path / "data")
+    export_task("toy_texts", task(), out, tmp_path / "data")
+    assert not [file for file in out.iterdir() if "gone" in file.name]
+
+
+def test_a_folder_that_holds_other_things_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(HarnessError, match="choose another --out"):
+        export_task("toy_texts", task(), tmp_path, tmp_path / "data")
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_a_task_of_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="a task of images"):
+        export_task_verb("toy_patterns", format_name="lm-eval", out=tmp_path / "out", data=tmp_path)
+
+
+def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match="There is no format 'onnx' of tasks; there is lm-eval"):
+        export_task_verb("toy_patterns", format_name="onnx", out=tmp_path / "out", data=tmp_path)
+
+
+def test_an_address_has_a_model_and_typed_arguments() -> None:
+    address = parse_address("lm_eval:hf?pretrained=/a/b=c%26d+e&batch_size=4&trust_remote_code=false")
+    assert address.model == "hf"
+    assert address.arguments == {
+        "pretrained": "/a/b=c&d+e",
+        "batch_size": 4,
+        "trust_remote_code": False,
+    }
+
+
+def test_only_an_address_is_an_address() -> None:
+    assert is_address("lm_eval:vllm?pretrained=x")
+    assert not is_address("default")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("default", "is no lm-eval model"),
+        ("lm_eval:", "is no lm-eval model"),
+        ("lm_eval:hf?pretrained", "is not NAME=VALUE"),
+        ("lm_eval:hf?a=1&a=2", "given twice"),
+        ("lm_eval:openai-completions?api_key=x", "is a secret"),
+    ],
+)
+def test_an_address_of_another_form_is_refused(text: str, message: str) -> None:
+    with pytest.raises(HarnessError, match=message):
+        parse_address(text)
+
+
+def test_an_unknown_kind_of_model_is_said_with_near_names() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean vllm"):
+        parse_address("lm_eval:vlm?pretrained=x")
+
+
+def test_a_model_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    address = parse_address(f"lm_eval:hf?pretrained={tmp_path / 'none'}")
+    with pytest.raises(HarnessError, match="lm_eval:hf cannot be made"):
+        build_model(address, offline=True)
+
+
+@pytest.fixture
+def address(endpoint: str) -> str:
+    settings = f"model=davinci-002&base_url={endpoint}&tokenizer_backend=remote&max_length={LENGTH}"
+    return f"lm_eval:openai-completions?{settings}"
+
+
+def test_a_model_behind_an_endpoint_scores_what_its_network_scores(address: str) -> None:
+    model = LmEvalLanguageModel(build_model(parse_address(address), api_key="k", offline=True))
+    texts = [text.encode() for text in TEXTS["odd"]]
+    expected = TorchLanguageModel(network(), CONTEXT).bits(texts)
+    np.testing.assert_allclose(model.bits(texts), expected, rtol=1e-5)
+
+
+def test_a_model_behind_an_endpoint_is_asked_with_the_key_it_was_given(address: str) -> None:
+    model = LmEvalLanguageModel(build_model(parse_address(address), api_key="the-key", offline=True))
+    model.bits([b"text"])
+    assert Endpoint.keys[-1] == "Bearer the-key"
+
+
+def test_bytes_that_are_no_character_cost_eight_bits_each(address: str) -> None:
+    model = LmEvalLanguageModel(build_model(parse_address(address), api_key="k", offline=True))
+    whole, cut = model.bits([b"text", b"text" + "ö".encode()[:1]])
+    assert cut == whole + 8
+
+
+def test_a_model_behind_an_endpoint_answers_lm_evals_tasks(address: str, tmp_path: Path) -> None:
+    from harness.language.byte_model import ByteModel
+    from harness.language.scores import lm_eval_scores
+
+    export_task("toy_texts", task(), tmp_path / "out", tmp_path / "data")
+    values = [
+        lm_eval_scores(model, include_path=tmp_path / "out", offline=True)["toy_texts_odd"].value()
+        for model in (
+            build_model(parse_address(address), api_key="k", offline=True),
+            ByteModel(network(), CONTEXT),
+        )
+    ]
+    assert values[0] == pytest.approx(values[1], abs=1e-6)
+
+
+def save_transformer(folder: Path) -> torch.nn.Module:
+    """Saves a tiny transformer with random weights and the 256 bytes as tokens, and returns its logits."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = [byte for byte in range(256) if byte not in shown]
+    vocabulary = {chr(byte): byte for byte in shown} | {chr(256 + at): byte for at, byte in enumerate(hidden)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    start = chr(256)  # how byte 0 is written
+    wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=start, bos_token=start)
+    wrapped.save_pretrained(folder)
+    settings = {"n_embd": 16, "n_layer": 1, "n_head": 2, "bos_token_id": 0, "eos_token_id": 0}
+    with seeded(0):
+        model = GPT2LMHeadModel(GPT2Config(vocab_size=256, n_positions=CONTEXT, **settings))
+    model.save_pretrained(folder)
+
+    class Logits(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = model.eval()
+
+        def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+            logits: torch.Tensor = self.inner(tokens).logits
+            return logits
+
+    return Logits()
+
+
+def test_a_transformers_folder_scores_what_its_network_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("transformers", reason="lm-eval's hf models need transformers and accelerate.")
+    pytest.importorskip("accelerate", reason="lm-eval's hf models need transformers and accelerate.")
+
+    def look_up(*arguments: Any, **settings: Any) -> None:
+        raise AssertionError(f"The network was asked for {arguments[0]}.")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    module = save_transformer(tmp_path / "tiny")
+    state = torch.get_rng_state()
+    made = build_model(parse_address(f"lm_eval:hf?pretrained={tmp_path / 'tiny'}&batch_size=3"), offline=True)
+    texts = [text.encode() for text in TEXTS["odd"]]
+    expected = TorchLanguageModel(module, CONTEXT).bits(texts)
+    np.testing.assert_allclose(LmEvalLanguageModel(made).bits(texts), expected, rtol=1e-5)
+    assert torch.equal(torch.get_rng_state(), state)
