@@ -89,10 +89,15 @@ class SearcherSettings:
     Attributes:
         options: searcher name -> its options.
         variants: a name of the suite's own -> a searcher with other options.
+        mac_limit: multiply-accumulates that the incumbent may have; what is over is evaluated and told all
+            the same. 0 for any number.
+        target: score at which a search stops, higher being better; 0 for none.
     """
 
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
     variants: dict[str, Variant] = field(default_factory=dict)
+    mac_limit: int = 0
+    target: float = 0.0
 
     def resolve(self, name: str) -> Variant:
         """Returns the searcher that `name` means, with the options that the suite gives it."""
@@ -175,11 +180,9 @@ class LookupSettings(SearcherSettings):
 
     Attributes:
         budgets: evaluations; results are reported at each of them.
-        mac_limit: multiply-accumulates that the incumbent may have; 0 for any number.
     """
 
     budgets: list[int]
-    mac_limit: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

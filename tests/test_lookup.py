@@ -28,6 +28,7 @@ from harness.suite import load_suite
 COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
 TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")
 NASBENCH201 = TABLES / "nasbench201.csv"
+TOY = Path(__file__).parent / "toy" / "tasks" / "toy_table.toml"
 needs_table = pytest.mark.skipif(
     not NASBENCH201.is_file(), reason="nasbench201.csv is absent; set HARNESS_BENCHMARKS to its folder"
 )
@@ -333,3 +334,22 @@ def test_a_row_that_the_table_lacks_fails_its_unit_with_a_reason(tmp_path: Path)
     reasons = [json.loads(file.read_text())["reason"] for file in (tmp_path / "run").rglob("record.json")]
     assert any("has no row of {'digits': [3, 3, 3]}" in (reason or "") for reason in reasons)
     assert path.is_file()
+
+
+def test_a_limit_and_a_target_of_the_suite_hold_in_every_search(tmp_path: Path) -> None:
+    suite = tmp_path / "gated.toml"
+    suite.write_text(
+        'extends = "toy_lookup"\nsearchers = ["random_search", "local_search"]\nrepeats = 3\n'
+        "[search]\nbudgets = [40]\nmac_limit = 200\ntarget = 0.55\n"
+    )
+    done = harness("eval", str(suite), "--out", str(tmp_path / "run"))
+    assert done.returncode == 0, done.stderr
+    loaded = load_run(tmp_path / "run")
+    table = load_table(TOY.parent / "toy_table.csv", TOY)
+    macs = {row: 100 * (1 + genes[0]) for genes, row in table.rows.items()}
+    searches = [
+        search for unit in loaded.planned("lookup") for search in (loaded.result(unit) or {})["searches"]
+    ]
+    assert {search["stopped"] for search in searches} == {"target"}
+    assert sum(search["over_limit"] for search in searches) > 0
+    assert all(macs[row] <= 200 for search in searches for _, row, _, _ in search["incumbents"])

@@ -85,6 +85,7 @@ class _LookupPlan:
                 "searcher": searcher,
                 "options": options,
                 "mac_limit": self.suite.search.mac_limit,
+                "target": self.suite.search.target,
                 **({"llm": asdict(self.suite.llm)} if entry.needs_llm else {}),
             }
             for spec in self._searches(entry):

@@ -138,6 +138,8 @@ class _TaskPlan:
             "validation_samples": self.settings.validation_samples,
             "document_bytes": self.settings.document_bytes,
             "options": options,
+            "mac_limit": self.suite.search.mac_limit,
+            "target": self.suite.search.target,
             **({"llm": asdict(self.suite.llm)} if entry.needs_llm else {}),
             **self.limited,
         }

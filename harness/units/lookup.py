@@ -23,12 +23,12 @@ from harness.data.lookup_space import ListedSpace
 from harness.errors import HarnessError
 from harness.llm import Client
 from harness.plan import Unit
-from harness.search import Evaluation, Limit, SearchContext, SearcherEntry, SearchResult, run_search
+from harness.search import Evaluation, SearchContext, SearcherEntry, SearchResult, run_search
 from harness.space import Architecture
 from harness.stats.order import expected_best
 from harness.stats.transfer import choose, standardised_mean, transfer_matrix
 from harness.units.place import Done, Needs, Place
-from harness.units.search import language_model, priced, read_proxies
+from harness.units.search import gates_of, language_model, priced, read_proxies
 
 LEAST_TOP = 3
 """Fewest best rows whose overlap is told; otherwise the best hundredth is."""
@@ -135,7 +135,7 @@ def lookup(unit: Unit, needs: Needs, folder: Path) -> Done:
     entry: SearcherEntry = catalog.load("searcher", spec["searcher"])
     known = read_proxies(needs) if entry.proxy else None
     client = language_model(unit, needs.place, folder) if entry.needs_llm else None
-    limit = Limit(cost="macs", value=spec["mac_limit"]) if spec["mac_limit"] else None
+    gates = gates_of(spec)
     scores = _seen(spec["domain"], sources, spec["feedback"], loaded)
 
     def evaluate(architecture: Architecture) -> float:
@@ -154,12 +154,12 @@ def lookup(unit: Unit, needs: Needs, folder: Path) -> Done:
             budget=spec["evaluations"],
             options=spec["options"],
             score_name=_score_name(card, spec),
-            limit=limit,
+            **gates,
             proxies=known,
             client=client,
         )
         searcher = entry.build(context)
-        result = run_search(searcher, space, evaluate, budget=context.budget, limit=limit)
+        result = run_search(searcher, space, evaluate, budget=context.budget, **gates)
         total.update(result.report.get("counters", {}))
         searches.append(_search(seed, result, loaded, unit, client))
     seconds = perf_counter() - started

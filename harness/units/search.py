@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from safetensors.torch import load_file
@@ -23,7 +23,7 @@ from harness.nn.proxies import proxy_score
 from harness.plan import Unit
 from harness.protocol import SourceView
 from harness.records import write_atomically
-from harness.search import Evaluation, SearchContext, SearcherEntry, SearchResult, run_search
+from harness.search import Evaluation, Limit, SearchContext, SearcherEntry, SearchResult, run_search
 from harness.space import Architecture, SearchSpace
 from harness.supernet import CALIBRATION_BATCHES, calibrated, has_batch_norm
 from harness.task import Signature, higher_is_better
@@ -52,6 +52,7 @@ def search(unit: Unit, needs: Needs, folder: Path) -> Done:
         score_name=_score_name(view),
         proxies=read_proxies(needs) if entry.proxy else None,
         client=client,
+        **gates_of(spec),
     )
     splits = view.splits("validation", samples=spec["validation_samples"])
     slice_of = slices(spec["seed"], view, space, supernet)
@@ -66,7 +67,8 @@ def search(unit: Unit, needs: Needs, folder: Path) -> Done:
         return mean if higher_is_better(view.metric) else -mean
 
     searcher = entry.build(context)
-    result = run_search(searcher, space, partial(known.score, inherited), budget=context.budget)
+    score = partial(known.score, inherited)
+    result = run_search(searcher, space, score, budget=context.budget, **gates_of(spec))
     known.path.unlink(missing_ok=True)
     seconds: dict[str, Any] = {"evaluation": waited}
     if client is not None:
@@ -94,6 +96,19 @@ def slices(
         view.signature,
         None,
     )
+
+
+class Gates(TypedDict):
+    """What keeps an architecture from being the incumbent, and what ends a search early."""
+
+    limit: Limit | None
+    target: float | None
+
+
+def gates_of(spec: Mapping[str, Any]) -> Gates:
+    """Returns the limit and the target that a unit's specification gives."""
+    limit = Limit(cost="macs", value=spec["mac_limit"]) if spec["mac_limit"] else None
+    return Gates(limit=limit, target=spec["target"] or None)
 
 
 def priced(report: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
