@@ -21,7 +21,7 @@ from harness.search import Evaluation
 from harness.space import Architecture, SearchSpace
 
 Tally = Counter[str]
-FEW_LETTERS = 12_000
+FEW_LETTERS = 3_000
 """Characters of a conversation that a small model's context holds; older turns are forgotten."""
 
 

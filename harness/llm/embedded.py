@@ -11,7 +11,7 @@ from harness.llm.client import Message, Ratings, Reply, Usage
 from harness.llm.transcript import Transcript
 
 CONTEXT_TOKENS = 8192
-STRATEGY_TOKENS = 256
+STRATEGY_TOKENS = 96
 """Longest chat reply of the packaged model, which only ever chats a strategy."""
 TOP = 40
 
