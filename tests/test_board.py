@@ -297,3 +297,13 @@ def test_lost_samples_are_named(tmp_path: Path) -> None:
     next(iter(path.glob("units/score-*/samples.parquet"))).unlink()
     with pytest.raises(HarnessError, match=r"samples\.parquet is gone or damaged"):
         build_board(load_run(path))
+
+
+def test_a_sample_that_is_not_finite_is_named(tmp_path: Path) -> None:
+    path = Folder(tmp_path).write()
+    file = next(iter(path.glob("units/score-*/samples.parquet")))
+    samples = pd.read_parquet(file)
+    samples.loc[3, "numerator"] = np.nan
+    samples.to_parquet(file)
+    with pytest.raises(HarnessError, match=r"samples\.parquet holds a score that is not finite"):
+        build_board(load_run(path))

@@ -150,6 +150,8 @@ class _TaskBuilder:
             raise HarnessError(
                 f"{path} is gone or damaged; delete its folder and run the command again."
             ) from error
+        if not np.isfinite(columns["numerator"]).all() or not np.isfinite(columns["denominator"]).all():
+            raise HarnessError(f"{path} holds a score that is not finite; delete its folder and run again.")
         groups = columns["group"].astype(np.int64)
         balanced = self.metric == "balanced_accuracy"
         return group_sums(
