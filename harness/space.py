@@ -267,6 +267,66 @@ class SearchSpace(ABC):
         }
 
 
+class WrappedSpace(SearchSpace):
+    """Another space seen otherwise: all that a subclass does not change is that space's own.
+
+    Attributes:
+        space: the other space, whose architectures are the same gene tuples.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+        self.name = space.name
+        self.signature = space.signature
+        self.choices = space.choices
+        self.window = space.window
+
+    def default(self) -> Architecture:
+        return self.space.default()
+
+    def active(self, architecture: Architecture) -> tuple[bool, ...]:
+        return self.space.active(architecture)
+
+    def canonical(self, architecture: Sequence[int]) -> Architecture:
+        return self.space.canonical(architecture)
+
+    def in_window(self, architecture: Architecture) -> bool:
+        return self.space.in_window(architecture)
+
+    def size(self) -> int:
+        return self.space.size()
+
+    def to_json(self, architecture: Architecture) -> dict[str, Any]:
+        return self.space.to_json(architecture)
+
+    def from_json(self, value: Mapping[str, Any]) -> Architecture:
+        return self.space.from_json(value)
+
+    def json_schema(self) -> dict[str, Any]:
+        return self.space.json_schema()
+
+    def parameters(self, architecture: Architecture) -> int:
+        return self.space.parameters(architecture)
+
+    def macs(self, architecture: Architecture) -> int:
+        return self.space.macs(architecture)
+
+    def build(self, architecture: Architecture) -> "nn.Module":
+        return self.space.build(architecture)
+
+    def supernet(self) -> "nn.Module":
+        return self.space.supernet()
+
+    def route(self, architecture: Architecture) -> Any:
+        return self.space.route(architecture)
+
+    def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
+        return self.space.slice(supernet, architecture)
+
+    def card(self) -> str:
+        return self.space.card()
+
+
 @dataclass(frozen=True, kw_only=True)
 class SpaceFamily:
     """A catalog entry: a search space before its preset and its task are known.

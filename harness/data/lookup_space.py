@@ -1,16 +1,12 @@
 """A space that holds the rows of a table alone, for tables that list some of a space's architectures."""
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
 
-from harness.space import Architecture, SearchSpace
-
-if TYPE_CHECKING:
-    from torch import nn
+from harness.space import Architecture, SearchSpace, WrappedSpace
 
 
-class ListedSpace(SearchSpace):
+class ListedSpace(WrappedSpace):
     """The listed architectures of another space, within its window.
 
     Where no listed architecture is one choice away, the nearest ones are neighbours, so that a local search
@@ -19,22 +15,9 @@ class ListedSpace(SearchSpace):
 
     def __init__(self, space: SearchSpace, listed: Iterable[Architecture]) -> None:
         """Makes the space of those of `listed` that are legal in `space`."""
-        self.space = space
-        self.name = space.name
-        self.signature = space.signature
-        self.choices = space.choices
-        self.window = space.window
+        super().__init__(space)
         self._listed = dict.fromkeys(sorted(one for one in listed if space.legal(one)))
         self._order = list(self._listed)
-
-    def default(self) -> Architecture:
-        return self.space.default()
-
-    def active(self, architecture: Architecture) -> tuple[bool, ...]:
-        return self.space.active(architecture)
-
-    def canonical(self, architecture: Sequence[int]) -> Architecture:
-        return self.space.canonical(architecture)
 
     def in_window(self, architecture: Architecture) -> bool:
         return architecture in self._listed
@@ -58,33 +41,6 @@ class ListedSpace(SearchSpace):
             apart.setdefault(distance, []).append(one)
         apart.pop(0, None)
         return apart[min(apart)] if apart else []
-
-    def to_json(self, architecture: Architecture) -> dict[str, Any]:
-        return self.space.to_json(architecture)
-
-    def from_json(self, value: Mapping[str, Any]) -> Architecture:
-        return self.space.from_json(value)
-
-    def json_schema(self) -> dict[str, Any]:
-        return self.space.json_schema()
-
-    def parameters(self, architecture: Architecture) -> int:
-        return self.space.parameters(architecture)
-
-    def macs(self, architecture: Architecture) -> int:
-        return self.space.macs(architecture)
-
-    def build(self, architecture: Architecture) -> "nn.Module":
-        return self.space.build(architecture)
-
-    def supernet(self) -> "nn.Module":
-        return self.space.supernet()
-
-    def route(self, architecture: Architecture) -> Any:
-        return self.space.route(architecture)
-
-    def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
-        return self.space.slice(supernet, architecture)
 
     def card(self) -> str:
         return f"{self.space.card()}\nOnly {self.size()} of them can be evaluated."

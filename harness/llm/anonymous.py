@@ -1,17 +1,14 @@
 """A space with letters for names, to see whether a language model searches or remembers."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from harness.errors import HarnessError
 from harness.llm.letters import letter
-from harness.space import Architecture, Choice, SearchSpace
-
-if TYPE_CHECKING:
-    from torch import nn
+from harness.space import Architecture, Choice, SearchSpace, WrappedSpace
 
 
-class AnonymousSpace(SearchSpace):
+class AnonymousSpace(WrappedSpace):
     """Another space under names that say nothing; its architectures are the same gene tuples.
 
     An architecture reads as one letter per choice, {"x": ["A", "C", ...]}; neither the space's name nor
@@ -19,10 +16,8 @@ class AnonymousSpace(SearchSpace):
     """
 
     def __init__(self, space: SearchSpace) -> None:
-        self.space = space
+        super().__init__(space)
         self.name = "space"
-        self.signature = space.signature
-        self.window = space.window
         self.choices = tuple(
             Choice(
                 name=f"x{index}",
@@ -31,21 +26,6 @@ class AnonymousSpace(SearchSpace):
             )
             for index, choice in enumerate(space.choices)
         )
-
-    def default(self) -> Architecture:
-        return self.space.default()
-
-    def active(self, architecture: Architecture) -> tuple[bool, ...]:
-        return self.space.active(architecture)
-
-    def canonical(self, architecture: Sequence[int]) -> Architecture:
-        return self.space.canonical(architecture)
-
-    def in_window(self, architecture: Architecture) -> bool:
-        return self.space.in_window(architecture)
-
-    def size(self) -> int:
-        return self.space.size()
 
     def to_json(self, architecture: Architecture) -> dict[str, Any]:
         return {"x": [letter(gene) for gene in architecture]}
@@ -75,24 +55,6 @@ class AnonymousSpace(SearchSpace):
             "required": ["x"],
             "additionalProperties": False,
         }
-
-    def parameters(self, architecture: Architecture) -> int:
-        return self.space.parameters(architecture)
-
-    def macs(self, architecture: Architecture) -> int:
-        return self.space.macs(architecture)
-
-    def build(self, architecture: Architecture) -> "nn.Module":
-        return self.space.build(architecture)
-
-    def supernet(self) -> "nn.Module":
-        return self.space.supernet()
-
-    def route(self, architecture: Architecture) -> Any:
-        return self.space.route(architecture)
-
-    def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
-        return self.space.slice(supernet, architecture)
 
     def card(self) -> str:
         lines = [f"- {choice.name}: {' '.join(map(str, choice.options))}" for choice in self.choices]
