@@ -86,7 +86,7 @@ def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
 
 
 def _table(name: str) -> dict[str, Any]:
-    from harness.data.lookup import read_card
+    from harness.data.card import read_card
 
     known = catalog.files("table")
     if name not in known:

@@ -4,8 +4,8 @@ import tomllib
 from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from harness.errors import HarnessError
 
@@ -53,6 +53,11 @@ class _Reader:
             return {
                 key: self.value(get_args(wanted)[1], item, f"{where}.{key}") for key, item in value.items()
             }
+        if isinstance(wanted, UnionType) and NoneType in get_args(wanted):
+            return self.value(get_args(wanted)[0], value, where)
+        if origin is Literal:
+            self._expect(value in get_args(wanted), where, " or ".join(map(repr, get_args(wanted))), value)
+            return value
         if wanted is Any or isinstance(wanted, UnionType):
             return value
         if wanted is float and isinstance(value, int) and not isinstance(value, bool):

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import catalog
-from harness.data.lookup import TableCard, file_hash, find_table, read_card
+from harness.data.card import TableCard, read_card
+from harness.data.fetch import file_hash
+from harness.data.lookup import find_table
 from harness.errors import HarnessError, UnknownNameError
 from harness.plan.unit import Plan, Unit, resolve_searcher
 from harness.search import SearcherEntry

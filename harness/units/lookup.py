@@ -10,15 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import catalog, seeds
-from harness.data.lookup import (
-    LookupTable,
-    TableCard,
-    bound_space,
-    file_hash,
-    find_table,
-    load_table,
-    read_card,
-)
+from harness.data.card import TableCard, read_card
+from harness.data.fetch import file_hash
+from harness.data.lookup import LookupTable, bound_space, find_table, load_table
 from harness.data.lookup_space import ListedSpace
 from harness.errors import HarnessError
 from harness.llm import Client
