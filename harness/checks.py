@@ -333,7 +333,9 @@ def _baseline(name: str) -> Iterator[tuple[str, bool, str]]:
         yield "is a floor with fit and restore", callable(baseline.fit) and callable(baseline.restore), ""
 
 
-def _table(name: str, folders: tuple[Path, ...], data: Path, offline: bool) -> Iterator[tuple[str, bool, str]]:
+def _table(
+    name: str, folders: tuple[Path, ...], data: Path, offline: bool
+) -> Iterator[tuple[str, bool, str]]:
     from harness.data.card import read_card
     from harness.data.computed import load_computed
     from harness.data.lookup import bound_space, load_table, table_path

@@ -1,6 +1,7 @@
 """Reads TOML into frozen dataclasses, so that a wrong file is told in one sentence with its line."""
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -34,6 +35,21 @@ def parse(wanted: type[T], table: dict[str, Any], path: Path) -> T:
     """
     parsed: T = _Reader(path).value(wanted, table, "")
     return parsed
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns two tables joined key by key, `above` winning, and lists of `tasks` name by name."""
+    joined = dict(below)
+    for key, value in above.items():
+        old = joined.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            joined[key] = merged(old, value)
+        elif key == "tasks" and isinstance(old, list) and isinstance(value, list):
+            known = {task.get("name"): task for task in old}
+            joined[key] = [merged(known.get(task.get("name"), {}), task) for task in value]
+        else:
+            joined[key] = value
+    return joined
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,31 @@ class CostColumn:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CostLimit:
+    """The most that the incumbent of a search may cost; what is over is evaluated and told all the same.
+
+    Attributes:
+        cost: a cost of the table, or `parameters` or `macs`; empty for no limit.
+        share: of the architectures that keep to the limit, the cheapest ones; 0 where `at_most` is given.
+        at_most: in the unit of the cost; 0 where `share` is given.
+    """
+
+    cost: str = ""
+    share: float = 0.0
+    at_most: float = 0.0
+
+    def wrong(self) -> str:
+        """Returns what is wrong with it; empty for nothing."""
+        if self == CostLimit():
+            return ""
+        if not self.cost:
+            return "lacks `cost`, the name of what is limited"
+        if (self.share > 0) == (self.at_most > 0) or not 0 <= self.share <= 1:
+            return "needs either share, above 0 and at most 1, or at_most, above 0"
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TableCard:
     """What one table of published results is.
 

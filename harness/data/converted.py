@@ -1,4 +1,4 @@
-"""A checked table as arrays: kept in the data cache and mapped into memory, so that a process reads no text."""
+"""A checked table as arrays, kept in the data cache and mapped into memory, so that no process reads text."""
 
 import json
 import os
@@ -57,7 +57,9 @@ def read_converted(folder: Path) -> Converted:
     """
     try:
         told = json.loads((folder / "table.json").read_bytes())
-        arrays: dict[str, Any] = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ARRAYS}
+        arrays: dict[str, Any] = {
+            name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ARRAYS
+        }
         return Converted(**told, **arrays)
     except (OSError, ValueError, TypeError) as error:
         raise DataUnavailableError(

@@ -25,9 +25,7 @@ def decoder(card: TableCard, space: SearchSpace) -> Decoder:
     Raises:
         HarnessError: the card names choices that the space has not.
     """
-    options = [
-        {str(option): gene for gene, option in enumerate(choice.options)} for choice in space.choices
-    ]
+    options = [{str(option): gene for gene, option in enumerate(choice.options)} for choice in space.choices]
 
     def genes(texts: Sequence[str]) -> Architecture:
         for choice, known, text in zip(space.choices, options, texts, strict=True):

@@ -138,8 +138,8 @@ def load_table(path: Path, card_path: Path, data: Path | None = None) -> LookupT
 def _key(found: str, path: Path, card: TableCard, card_path: Path, space: SearchSpace | None) -> str:
     """Returns the name of what a table is converted to: a hash of all that goes in."""
     parts = [found, file_hash(card_path), repr(space.choices) if space else ""]
-    for file in sorted({one.file for one in card.costs.values() if one.file}):
-        parts.append(file_hash(path.parent / file) if (path.parent / file).is_file() else "")
+    files = [path.parent / file for file in sorted({one.file for one in card.costs.values()} - {""})]
+    parts += [file_hash(file) if file.is_file() else "" for file in files]
     return f"{card_path.stem}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}"
 
 

@@ -104,8 +104,7 @@ class DeclaredSpace(SearchSpace):
 
     def to_json(self, architecture: Architecture) -> dict[str, Any]:
         return {
-            choice.name: choice.options[gene]
-            for choice, gene in zip(self.choices, architecture, strict=True)
+            choice.name: choice.options[gene] for choice, gene in zip(self.choices, architecture, strict=True)
         }
 
     def from_json(self, value: Mapping[str, Any]) -> Architecture:

@@ -109,12 +109,16 @@ def read_members(path: Path, members: Mapping[str, str], classes: Sequence[str])
             raise DataUnavailableError(f"{where} cannot be opened: {error}.") from error
         found = unpickled(data, where, classes)
         if not isinstance(found, dict) or not found:
-            raise DataUnavailableError(f"{where} holds {type(found).__name__}, not a mapping of architectures.")
+            raise DataUnavailableError(
+                f"{where} holds {type(found).__name__}, not a mapping of architectures."
+            )
         rows = {_key(key): dict(_leaves(value)) for key, value in found.items()}
         first = first or list(rows)
         if set(rows) != set(first):
             odd = sorted(map(str, set(rows) ^ set(first)))
-            raise DataUnavailableError(f"{where} and the first member differ in {len(odd)} keys, as in {odd[0]}.")
+            raise DataUnavailableError(
+                f"{where} and the first member differ in {len(odd)} keys, as in {odd[0]}."
+            )
         for name in rows[first[0]]:
             columns[f"{prefix}.{name}"] = [rows[key].get(name) for key in first]
     return pd.DataFrame({KEY: first, **columns})
