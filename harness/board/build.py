@@ -26,13 +26,13 @@ from harness.stats.bootstrap import (
     GroupSums,
     aligned,
     bootstrap_ratios,
+    group_shares,
     group_sums,
     grouped_ratio,
     percentile_interval,
-    two_sided_p,
 )
 from harness.stats.intervals import Interval, square_and_add, wilson
-from harness.stats.pairs import holm
+from harness.stats.pairs import flip_groups, holm
 from harness.stats.ranks import rank_intervals, ranks
 from harness.task import Metric, higher_is_better
 
@@ -59,15 +59,25 @@ def build_trained_board(run: Run) -> Board:
 
 @dataclass(frozen=True)
 class _Scored:
-    """One row on one domain: values per seed role and their replicates, shape (roles, replicates)."""
+    """One row on one domain.
+
+    Attributes:
+        by_seed: its value in each pair of seed roles, shape (roles,).
+        by_seed_replicates: the same under resampling, shape (roles, replicates).
+        shares: what each group adds to the mean over roles, shape (groups,).
+    """
 
     by_seed: Array
     by_seed_replicates: Array
-    groups: int
+    shares: Array
 
     @property
     def value(self) -> float:
         return float(self.by_seed.mean())
+
+    @property
+    def groups(self) -> int:
+        return len(self.shares)
 
     @property
     def replicates(self) -> Array:
@@ -127,6 +137,7 @@ class _TaskBuilder:
             return
         numerators, denominators = aligned([sums for _, sums in found])
         values = grouped_ratio(numerators.sum(axis=1), denominators.sum(axis=1))
+        shares = group_shares(numerators, denominators)
         replicates = bootstrap_ratios(
             numerators,
             denominators,
@@ -135,7 +146,7 @@ class _TaskBuilder:
         )
         for key in {key for key, _ in found}:
             mine = [index for index, (owner, _) in enumerate(found) if owner == key]
-            self.scored[key, domain] = _Scored(values[mine], replicates[mine], numerators.shape[1])
+            self.scored[key, domain] = _Scored(values[mine], replicates[mine], shares[mine].mean(axis=0))
 
     def _sums(self, unit: PlannedUnit) -> GroupSums:
         import pandas as pd
@@ -255,10 +266,18 @@ class _TaskBuilder:
         return Difference(
             float(np.mean([mine.value - other.value for mine, other in pairs])),
             *percentile_interval(replicates),
-            two_sided_p(replicates),
+            float(self._flipped([self._shares(key, domains) - self._shares(reference, domains)], domains)[0]),
             float(np.nanstd(replicates, ddof=1)),
             by_seed,
         )
+
+    def _shares(self, key: Key, domains: Sequence[str]) -> Array:
+        """Returns what every group of every domain adds to the row's mean over them, shape (groups,)."""
+        return np.concatenate([self.scored[key, domain].shares for domain in domains]) / len(domains)
+
+    def _flipped(self, differences: Sequence[Array], domains: Sequence[str]) -> Array:
+        """Returns the p-value of each difference, given by group, under flips of whole groups."""
+        return flip_groups(np.array(differences), generator=generator(0, "flips", self.task, *domains))
 
     def _ranked(self, rows: list[Row]) -> list[Row]:
         """Returns the rows in display order, complete ones with ranks."""
@@ -279,14 +298,17 @@ class _TaskBuilder:
     def _unbeaten(self, rows: Sequence[Row]) -> list[bool]:
         """Returns who is beaten by nobody and beats somebody, at 5 % after Holm over all pairs."""
         pairs = list(combinations(range(len(rows)), 2))
-        replicates = [self._replicates((row.method, row.space), "held_out") for row in rows]
-        differences = [self.sign * (replicates[first] - replicates[second]) for first, second in pairs]
+        if not pairs:
+            return [False] * len(rows)
+        domains = [domain for role, domain in self.domains if role == "held_out"]
+        shares = [self._shares((row.method, row.space), domains) for row in rows]
+        differences = [self.sign * (shares[first] - shares[second]) for first, second in pairs]
         wins: set[int] = set()
         losses: set[int] = set()
-        adjusted = holm([two_sided_p(difference) for difference in differences])
+        adjusted = holm(self._flipped(differences, domains))
         for (first, second), difference, p in zip(pairs, differences, adjusted, strict=True):
             if p < 0.05:
-                winner, loser = (first, second) if difference.mean() > 0 else (second, first)
+                winner, loser = (first, second) if difference.sum() > 0 else (second, first)
                 wins.add(winner)
                 losses.add(loser)
         return [index in wins and index not in losses for index in range(len(rows))]

@@ -22,7 +22,7 @@ class Estimate(NamedTuple):
 class Difference(NamedTuple):
     """A paired difference: row minus reference, both scored on the same resamples.
 
-    `p` is the two-sided bootstrap p-value, `standard_error` the spread of the replicates, and `by_seed`
+    `p` is two-sided, from flips of whole groups, `standard_error` the spread of the replicates, and `by_seed`
     the difference of each pair of seed roles.
     """
 

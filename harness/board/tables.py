@@ -61,10 +61,10 @@ def main_table(board: Board, task: TaskBoard) -> Table:
         f"Intervals: 95 %, percentiles of {board.replicates:,} resamples of whole groups within each domain; "
         "they hold the seeds fixed.",
         "Bold: no ranked row is significantly better, and it is significantly better than at least one "
-        "(5 %, Holm over all pairs)."
+        "(5 %, flips of whole groups, Holm over all pairs)."
         if bold
         else "Nothing is bold, because no difference between ranked rows is significant "
-        "(5 %, Holm over all pairs).",
+        "(5 %, flips of whole groups, Holm over all pairs).",
         f"Chance: {show(task.metric, task.chance)}. Gap: what a row loses from sources to held-out domains.",
         *task.notes,
     ]
@@ -132,6 +132,7 @@ def difference_table(board: Board, task: TaskBoard) -> Table:
         columns=("Method", "Space", "Mean", "p", "Each seed", *task.held_out),
         rows=tuple(rows),
         labels=2,
+        notes=("p: two-sided, from 9,999 flips of the sign of whole groups; intervals resample them.",),
     )
 
 

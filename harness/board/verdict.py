@@ -77,7 +77,11 @@ def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
         "cannot tell": "this run cannot tell",
     }[outcome]
     if outcome == "cannot tell" and not row.difference.low <= 0 <= row.difference.high:
-        words += ", because its seeds disagree about the direction"
+        words += (
+            ", because its seeds disagree about the direction"
+            if _seeds_disagree(row)
+            else f", because flips of whole groups give p = {row.difference.p:.3f}"
+        )
     sentence = (
         f"{task.task}: {claim} scores {mine} on held-out domains, {board.reference} {other}; the paired "
         f"difference is {show_difference(task.metric, row.difference)}: {words}."
@@ -91,9 +95,14 @@ def _outcome(row: Row, task: TaskBoard) -> Outcome:
     assert difference is not None
     if difference.low <= 0 <= difference.high:
         return "cannot tell"
-    if min(difference.by_seed, default=0.0) < 0 < max(difference.by_seed, default=0.0):
+    if difference.p >= 0.05 or _seeds_disagree(row):
         return "cannot tell"
     return "better" if (difference.value > 0) == higher_is_better(task.metric) else "worse"
+
+
+def _seeds_disagree(row: Row) -> bool:
+    by_seed = row.difference.by_seed if row.difference else ()
+    return min(by_seed, default=0.0) < 0 < max(by_seed, default=0.0)
 
 
 def _why_incomplete(row: Row | None, name: str) -> str | None:
