@@ -33,10 +33,15 @@ from harness.stats.bootstrap import (
 )
 from harness.stats.intervals import Interval, square_and_add, wilson
 from harness.stats.pairs import flip_groups, holm
-from harness.stats.ranks import rank_intervals, ranks
-from harness.task import Metric, higher_is_better
+from harness.stats.ranks import rank_intervals, ranks, stability
+from harness.task import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE, Metric, higher_is_better
 
 REPLICATES = 4000
+SELECTION_NOTES = {
+    CROSS_VALIDATION: "Learning rates: chosen on each source by models that never saw it.",
+    ORACLE: "Oracle: each score's learning rate was chosen on the validation split of the domain it is on, "
+    "held-out ones included, which no real use allows.",
+}
 
 
 def build_trained_board(run: Run) -> Board:
@@ -53,7 +58,11 @@ def build_trained_board(run: Run) -> Board:
         reference=run.suite["reference"],
         claim=(claim["method"], claim["space"]) if claim else None,
         replicates=REPLICATES,
-        tasks=tuple(_TaskBuilder(run, entry).board() for entry in run.suite["tasks"]),
+        tasks=tuple(
+            _TaskBuilder(run, entry, rule).board()
+            for rule in run.suite.get("selection", [DEFAULT_SELECTION])
+            for entry in run.suite["tasks"]
+        ),
     )
 
 
@@ -96,16 +105,18 @@ Key = tuple[str, str | None]
 class _TaskBuilder:
     """Everything between the records of one task and its rows."""
 
-    def __init__(self, run: Run, entry: Mapping[str, Any]) -> None:
+    def __init__(self, run: Run, entry: Mapping[str, Any], selection: str) -> None:
         self.run = run
         self.task: str = entry["name"]
+        self.selection = selection
+        self.scope = {"task": self.task, "selection": selection}
         self.metric: Metric = entry["metric"]
         self.chance: float = entry["chance"]
         self.sign = 1 if higher_is_better(self.metric) else -1
         self.domains: list[tuple[Role, str]] = [("source", name) for name in entry["sources"]]
         self.domains += [("held_out", name) for name in entry["held_out"]]
         self.units: dict[tuple[Key, str], list[PlannedUnit]] = {}
-        for unit in run.planned("score", task=self.task):
+        for unit in run.planned("score", **self.scope):
             key = (unit.spec["method"], unit.spec["space"])
             self.units.setdefault((key, unit.spec["domain"]), []).append(unit)
         self.keys = sorted({key for key, _ in self.units}, key=lambda key: (key[0], key[1] or ""))
@@ -118,6 +129,7 @@ class _TaskBuilder:
         rows = self._ranked([self._row(key) for key in self.keys])
         return TaskBoard(
             task=self.task,
+            selection=self.selection,
             metric=self.metric,
             chance=self.chance,
             sources=tuple(name for role, name in self.domains if role == "source"),
@@ -178,7 +190,7 @@ class _TaskBuilder:
         if held_out is not None and in_domain is not None:
             replicates = self.sign * (self._replicates(key, "source") - self._replicates(key, "held_out"))
             gap = Estimate(self.sign * (in_domain.value - held_out.value), *percentile_interval(replicates))
-        finals = list(self.run.planned("final", task=self.task, method=key[0], space=key[1]))
+        finals = list(self.run.planned("final", **self.scope, method=key[0], space=key[1]))
         results = [result for result in map(self.run.result, finals) if result is not None]
         searches = [self.run.result(self.run.needed(final, "search")) for final in finals]
         searched = [search for search in searches if search is not None]
@@ -314,7 +326,7 @@ class _TaskBuilder:
         return [index in wins and index not in losses for index in range(len(rows))]
 
     def _notes(self, rows: Sequence[Row]) -> list[str]:
-        notes = []
+        notes = [SELECTION_NOTES[self.selection]] if self.selection in SELECTION_NOTES else []
         for _, domain in self.domains:
             groups = max((one.groups for (_, name), one in self.scored.items() if name == domain), default=0)
             if 0 < groups < FEW_GROUPS:
@@ -322,11 +334,37 @@ class _TaskBuilder:
                     f"{domain} has only {groups} groups to resample: with fewer than {FEW_GROUPS} its "
                     "interval is too narrow."
                 )
+        notes += self._stability([row for row in rows if row.rank is not None])
         if any(cell.limited for row in rows for cell in row.cells):
             notes.append("‡ scored on a limited sample of the test split (--limit).")
         if any(not row.is_complete for row in rows):
             notes.append("Rows with a failed (✗) or missing (—) score are not ranked.")
         return notes
+
+    def _stability(self, ranked: Sequence[Row]) -> list[str]:
+        """Says how far the order hangs on which domains were held out."""
+        domains = [domain for role, domain in self.domains if role == "held_out"]
+        if len(ranked) < 2 or len(domains) < 2:
+            return []
+        scores = [[self.scored[(row.method, row.space), one].value for one in domains] for row in ranked]
+        kept = stability(
+            self.sign * np.array(scores), generator=generator(0, "stability", self.task, *domains)
+        )
+        return [
+            f"Stability: {100 * kept.order:.0f} % of 2,000 resamples of the {len(domains)} held-out domains "
+            f"keep the order of the {len(ranked)} ranked rows, {100 * kept.first:.0f} % the first place."
+            + too_few_domains(len(domains), len(ranked))
+        ]
+
+
+def too_few_domains(domains: int, methods: int) -> str:
+    """Says so where no test over domains could tell any pair of methods apart; empty otherwise.
+
+    The least p of a sign test over domains is 2^(1 - domains), times the number of pairs after Holm.
+    """
+    if 2.0 ** (1 - domains) * methods * (methods - 1) / 2 <= 0.05:
+        return ""
+    return f" {domains} domains are too few to rank significantly over domains that nobody drew."
 
 
 def language_model_use(searches: Sequence[Mapping[str, Any]]) -> LanguageModelUse | None:

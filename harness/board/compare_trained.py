@@ -85,7 +85,7 @@ def _part(run: Run, task: TaskBoard, rows: tuple[Row, Row]) -> ComparedPart:
     compared = adjusted([one.compared for one in found])
     overall = _overall(task, compared, found, scale)
     text = sentence(
-        task.task,
+        task.title,
         (rows[0].name, rows[1].name),
         overall,
         over="on held-out domains",
@@ -95,7 +95,7 @@ def _part(run: Run, task: TaskBoard, rows: tuple[Row, Row]) -> ComparedPart:
     if few:
         text += f" That interval is too narrow: fewer than {FEW_GROUPS} groups in {' and '.join(few)}."
     return ComparedPart(
-        heading=task.task,
+        heading=task.title,
         what="bits per byte, lower is better" if bits else f"{task.metric.replace('_', ' ')} in %",
         overall=overall,
         domains=compared,
@@ -111,7 +111,7 @@ def _on_domain(run: Run, task: TaskBoard, rows: tuple[Row, Row], domain: str, sc
             lacking = Compared(where=domain, scale=scale, state=cell.state, reason=reason)
             return _Found(lacking, np.zeros(0), np.zeros(0), None)
     sides = [
-        [_read(run, unit) for unit in run.planned("score", task=task.task, domain=domain, **_spec(row))]
+        [_read(run, unit) for unit in run.planned("score", **task.scope, domain=domain, **_spec(row))]
         for row in rows
     ]
     _check_paired(sides, task.task, domain)

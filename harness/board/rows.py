@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
-from harness.task import Metric
+from harness.task import DEFAULT_SELECTION, Metric
 
 State = Literal["ok", "failed", "skipped", "missing"]
 Role = Literal["source", "held_out"]
@@ -152,6 +152,7 @@ class TaskBoard:
 
     Attributes:
         task: catalog name.
+        selection: the rule that chose the rows' learning rates.
         metric: of every score.
         chance: the metric of a blind guess.
         sources: domains that search and training saw.
@@ -161,12 +162,28 @@ class TaskBoard:
     """
 
     task: str
+    selection: str
     metric: Metric
     chance: float
     sources: tuple[str, ...]
     held_out: tuple[str, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+
+    @property
+    def scope(self) -> dict[str, str]:
+        """What the specification of this board's finals and scores holds."""
+        return {"task": self.task, "selection": self.selection}
+
+    @property
+    def title(self) -> str:
+        """The task, and the rule of selection where it is not the usual one."""
+        return self.task if self.selection == DEFAULT_SELECTION else f"{self.task}, {self.selection}"
+
+    @property
+    def slug(self) -> str:
+        """The title as part of a file's name."""
+        return self.title.replace(",", "").replace(" ", "-")
 
     def row(self, method: str, space: str | None = None) -> Row | None:
         """Returns the row of `method`, in `space` where one is given; None when there is none."""
@@ -187,7 +204,7 @@ class Board:
         reference: method that differences refer to.
         claim: the (method, space) of the verdict, fixed in the suite before any result; None without one.
         replicates: bootstrap resamples behind every interval.
-        tasks: one board each.
+        tasks: one board for each task and rule of selection.
     """
 
     name: str
@@ -197,6 +214,11 @@ class Board:
     claim: tuple[str, str] | None
     replicates: int
     tasks: tuple[TaskBoard, ...]
+
+    @property
+    def decisive(self) -> tuple[TaskBoard, ...]:
+        """The tasks under the suite's first rule of selection, of which the verdict speaks."""
+        return tuple(task for task in self.tasks if task.selection == self.tasks[0].selection)
 
 
 def rounded(value: Any) -> Any:

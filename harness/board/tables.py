@@ -79,7 +79,7 @@ def main_table(board: Board, task: TaskBoard) -> Table:
         "n (groups)",
         "Seeds",
     )
-    caption = f"{task.task}: {metric_name(task.metric)}, mean over {', '.join(task.held_out)}"
+    caption = f"{task.title}: {metric_name(task.metric)}, mean over {', '.join(task.held_out)}"
     return Table(
         caption=caption, columns=columns, rows=rows, labels=3, heading=1, bold=bold, notes=tuple(notes)
     )
@@ -98,7 +98,7 @@ def domain_table(task: TaskBoard, role: Role) -> Table:
     )
     what = "source domains (test split)" if role == "source" else "held-out domains"
     return Table(
-        caption=f"{task.task}: {metric_name(task.metric)}, on {what}",
+        caption=f"{task.title}: {metric_name(task.metric)}, on {what}",
         columns=("Method", "Space", *(f"{name}{sizes.get(name, '')}" for name in names)),
         rows=rows,
         labels=2,
@@ -128,7 +128,7 @@ def difference_table(board: Board, task: TaskBoard) -> Table:
         else "points; positive is better"
     )
     return Table(
-        caption=f"{task.task}: difference to {board.reference} on held-out domains, {unit}",
+        caption=f"{task.title}: difference to {board.reference} on held-out domains, {unit}",
         columns=("Method", "Space", "Mean", "p", "Each seed", *task.held_out),
         rows=tuple(rows),
         labels=2,
@@ -157,7 +157,7 @@ def cost_table(task: TaskBoard) -> Table:
             )
         )
     return Table(
-        caption=f"{task.task}: cost of each row, per seed (a range where seeds differ); LLM columns are sums",
+        caption=f"{task.title}: cost of each row per seed, a range where seeds differ; LLM columns are sums",
         columns=(
             "Method",
             "Space",
@@ -178,8 +178,8 @@ def timing_table(run: Run, task: TaskBoard) -> Table:
     """Returns seconds and memory of each row from the timing files; no result depends on them."""
     rows = []
     for row in task.rows:
-        finals = list(run.planned("final", task=task.task, method=row.method, space=row.space))
-        scores = list(run.planned("score", task=task.task, method=row.method, space=row.space))
+        finals = list(run.planned("final", **task.scope, method=row.method, space=row.space))
+        scores = list(run.planned("score", **task.scope, method=row.method, space=row.space))
         searches = [unit for unit in (run.needed(final, "search") for final in finals) if unit]
         supernets = [unit for unit in (run.needed(search, "supernet") for search in searches) if unit]
         columns = [
@@ -200,7 +200,7 @@ def timing_table(run: Run, task: TaskBoard) -> Table:
             )
         )
     return Table(
-        caption=f"{task.task}: seconds, summed over seeds, on the machine that ran this",
+        caption=f"{task.title}: seconds, summed over seeds, on the machine that ran this",
         columns=("Method", "Space", "Supernet (shared)", "Search", "Finals", "Scoring", "Peak memory (MiB)"),
         rows=tuple(rows),
         labels=2,
