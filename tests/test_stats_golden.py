@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.seeds import generator
-from harness.stats.aggregates import interquartile_mean, optimality_gap, performance_profile
+from harness.stats.aggregates import interquartile_mean, optimality_gap, performance_profile, worst_group
 from harness.stats.bootstrap import (
     aligned,
     bootstrap_ratios,
@@ -32,7 +32,7 @@ from harness.stats.pairs import (
     paired_difference,
     sign_flip,
 )
-from harness.stats.ranks import rank_intervals, ranks
+from harness.stats.ranks import rank_intervals, ranks, stability
 from harness.stats.robustness import accuracy_line
 
 P_VALUES = [0.001, 0.008, 0.039, 0.041, 0.042, 0.06, 0.074, 0.205]
@@ -213,6 +213,19 @@ def test_what_groups_add_sums_to_the_ratio() -> None:
     numerators = denominators * draw.random((2, 9, 3))
     expected = grouped_ratio(numerators.sum(axis=1), denominators.sum(axis=1))
     assert group_shares(numerators, denominators).sum(axis=1) == pytest.approx(expected)
+
+
+def test_the_worst_group_has_samples_enough_and_an_empty_one_is_not_zero() -> None:
+    assert worst_group([0, 3, 9, 0], [0, 12, 10, 2], [0, 12, 10, 2]) == (0.25, 2)
+    assert worst_group([0], [0], [0]) is None
+
+
+def test_resamples_of_domains_keep_an_order_that_holds_on_each_of_them() -> None:
+    draw = np.random.default_rng(0)
+    assert stability([[3, 4], [2, 3], [1, 2]], generator=draw) == (1, 1)
+    kept = stability([[0.6, 0.6], [1.0, 0.0]], generator=draw, replicates=20_000)
+    assert kept.order == pytest.approx(0.75, abs=0.02), "the second is above when its good domain comes twice"
+    assert kept.first == kept.order
 
 
 def test_the_interval_of_a_difference_of_proportions_is_newcombes() -> None:

@@ -21,6 +21,7 @@ from harness.board.rows import (
 from harness.board.run import PlannedUnit, Run
 from harness.errors import HarnessError
 from harness.seeds import generator
+from harness.stats.aggregates import WorstGroup, worst_group
 from harness.stats.bootstrap import (
     Array,
     GroupSums,
@@ -74,11 +75,13 @@ class _Scored:
         by_seed: its value in each pair of seed roles, shape (roles,).
         by_seed_replicates: the same under resampling, shape (roles, replicates).
         shares: what each group adds to the mean over roles, shape (groups,).
+        worst: accuracy of the worst group, all roles together; None for bits and where groups are small.
     """
 
     by_seed: Array
     by_seed_replicates: Array
     shares: Array
+    worst: WorstGroup | None
 
     @property
     def value(self) -> float:
@@ -158,7 +161,19 @@ class _TaskBuilder:
         )
         for key in {key for key, _ in found}:
             mine = [index for index, (owner, _) in enumerate(found) if owner == key]
-            self.scored[key, domain] = _Scored(values[mine], replicates[mine], shares[mine].mean(axis=0))
+            self.scored[key, domain] = _Scored(
+                values[mine],
+                replicates[mine],
+                shares[mine].mean(axis=0),
+                self._worst(numerators[mine], denominators[mine]),
+            )
+
+    def _worst(self, numerators: Array, denominators: Array) -> WorstGroup | None:
+        """Returns the worst group, of sums of shape (roles, groups, classes)."""
+        if self.metric == "bits_per_byte":
+            return None
+        right, samples = numerators.sum(axis=(0, 2)), denominators.sum(axis=(0, 2))
+        return worst_group(right, samples, samples / len(numerators))
 
     def _sums(self, unit: PlannedUnit) -> GroupSums:
         import pandas as pd
@@ -236,6 +251,7 @@ class _TaskBuilder:
             by_seed=tuple(map(float, scored.by_seed)),
             samples=min(int(result["samples"]) for result in results),
             groups=scored.groups,
+            worst=scored.worst,
             limited=any(result["limited"] for result in results),
             difference=self._difference(key, [domain]),
         )

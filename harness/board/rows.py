@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
+from harness.stats.aggregates import WorstGroup
 from harness.task import DEFAULT_SELECTION, Metric
 
 State = Literal["ok", "failed", "skipped", "missing"]
@@ -48,6 +49,7 @@ class Cell:
         samples: test samples behind it.
         groups: groups that were resampled.
         limited: whether `--limit` touched it.
+        worst: accuracy of the worst group with samples enough; None where no group has them.
         difference: to the reference row on this domain; None for that row itself.
     """
 
@@ -60,6 +62,7 @@ class Cell:
     samples: int | None = None
     groups: int | None = None
     limited: bool = False
+    worst: WorstGroup | None = None
     difference: Difference | None = None
 
 

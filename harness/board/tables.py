@@ -14,6 +14,7 @@ from harness.board.wording import (
     show_method,
     show_seconds,
 )
+from harness.stats.aggregates import LEAST_IN_GROUP
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +103,32 @@ def domain_table(task: TaskBoard, role: Role) -> Table:
         columns=("Method", "Space", *(f"{name}{sizes.get(name, '')}" for name in names)),
         rows=rows,
         labels=2,
+    )
+
+
+def worst_group_table(task: TaskBoard) -> Table | None:
+    """Returns the accuracy of each row's worst group on each held-out domain; None where no group counts."""
+    if not any(cell.worst for row in task.rows for cell in row.on("held_out")):
+        return None
+    rows = tuple(
+        (
+            show_method(row),
+            row.space or MISSING,
+            *(
+                f"{show(task.metric, cell.worst.value)} of {cell.worst.groups}" if cell.worst else MISSING
+                for cell in row.on("held_out")
+            ),
+        )
+        for row in task.rows
+    )
+    return Table(
+        caption=f"{task.title}: accuracy of the worst group on held-out domains, and of how many, in %",
+        columns=("Method", "Space", *task.held_out),
+        rows=rows,
+        labels=2,
+        notes=(
+            f"Groups of at least {LEAST_IN_GROUP} test samples; the least of many is low by chance, too.",
+        ),
     )
 
 
