@@ -227,6 +227,7 @@ class _TaskBuilder:
             evaluations=tuple(search["evaluations"] for search in searched) if key[1] else None,
             steps=tuple(result["steps"] for result in results),
             llm=language_model_use(searched),
+            outside=next((result["outside"] for result in results if result.get("outside")), None),
         )
 
     def _cell(self, key: Key, role: Role, domain: str) -> Cell:
@@ -309,7 +310,7 @@ class _TaskBuilder:
 
     def _ranked(self, rows: list[Row]) -> list[Row]:
         """Returns the rows in display order, complete ones with ranks."""
-        complete = [row for row in rows if row.is_complete and not row.is_floor and row.held_out]
+        complete = [row for row in rows if row.is_complete and not (row.is_floor or row.outside)]
         estimates = [row.held_out for row in complete if row.held_out]
         places = ranks([self.sign * one.value for one in estimates])
         intervals = [Interval(*sorted((self.sign * one.low, self.sign * one.high))) for one in estimates]
@@ -353,6 +354,9 @@ class _TaskBuilder:
         notes += self._stability([row for row in rows if row.rank is not None])
         if any(cell.limited for row in rows for cell in row.cells):
             notes.append("‡ scored on a limited sample of the test split (--limit).")
+        outside = {f"{row.name} ({row.outside})" for row in rows if row.outside}
+        if outside:
+            notes.append(f"† had training data from outside and is not ranked: {', '.join(sorted(outside))}.")
         if any(not row.is_complete for row in rows):
             notes.append("Rows with a failed (✗) or missing (—) score are not ranked.")
         return notes

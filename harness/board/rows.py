@@ -100,7 +100,7 @@ class Row:
         in_domain: mean over the sources' test splits; None unless all of them have a score.
         gap: what the row loses off its sources; positive is a loss, whatever the metric.
         difference: to the reference row on held-out domains; None for that row and for incomplete ones.
-        rank: among complete rows; None for incomplete rows and the floor.
+        rank: among complete rows; None for incomplete rows, the floor and what had outside data.
         rank_best: smallest rank that the intervals allow.
         rank_worst: largest rank that the intervals allow.
         unbeaten: no ranked row beats it significantly, and it beats at least one.
@@ -109,6 +109,7 @@ class Row:
         evaluations: spent by each search; None for a fixed architecture.
         steps: training steps of each final model.
         llm: None when no language model was asked.
+        outside: what else than the sources it was trained on; None where nothing was.
     """
 
     method: str
@@ -128,6 +129,7 @@ class Row:
     evaluations: tuple[int, ...] | None
     steps: tuple[int, ...]
     llm: LanguageModelUse | None
+    outside: str | None = None
 
     @property
     def is_floor(self) -> bool:

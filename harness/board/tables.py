@@ -244,7 +244,7 @@ def _seconds(run: Run, hashes: list[str]) -> float | None:
 
 def _rank(row: Row) -> str:
     if row.rank is None:
-        return "floor" if row.is_floor else MISSING
+        return "floor" if row.is_floor else "†" if row.outside else MISSING
     if row.rank_best == row.rank_worst:
         return str(row.rank)
     return f"{row.rank} ({row.rank_best}–{row.rank_worst})"

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 from harness import catalog
 from harness.errors import HarnessError
-from harness.model import FixedBaseline, FloorBaseline, TunedBaseline
+from harness.model import FixedBaseline, FloorBaseline, ReadyBaseline, TunedBaseline
 from harness.plan.unit import Plan, Unit, load_family, resolve_searcher, split_space
 from harness.suite import Suite, TaskSettings
 from harness.task import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE, Task
@@ -103,7 +103,10 @@ class _TaskPlan:
             if isinstance(baseline, TunedBaseline):
                 searched = (baseline.searcher, self.suite.tuned_space)
                 yield name, self.suite.tuned_space
-            elif not isinstance(baseline, FixedBaseline) or self.task.signature.kind in baseline.kinds:
+            elif (
+                not isinstance(baseline, FixedBaseline | ReadyBaseline)
+                or self.task.signature.kind in baseline.kinds
+            ):
                 yield name, None
         for space in self.suite.spaces:
             for searcher in self.suite.searchers:
@@ -169,7 +172,11 @@ class _TaskPlan:
 
     def _final(self, method: str, space: str | None, select: int, report: int, needs: list[str]) -> Unit:
         baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
-        training = {} if isinstance(baseline, FloorBaseline) else asdict(self.settings.training)
+        training = asdict(self.settings.training)
+        if isinstance(baseline, FloorBaseline | ReadyBaseline):
+            training = {}
+        if isinstance(baseline, FixedBaseline | ReadyBaseline) and baseline.identity:
+            training["identity"] = baseline.identity
         spec = {
             "task": self.settings.name,
             "sources": self.settings.sources,

@@ -16,7 +16,7 @@ from harness.data.prepare import prepare_domain
 from harness.data.split import Split
 from harness.errors import HarnessError
 from harness.evaluate import predictor, score
-from harness.model import FixedBaseline, FloorBaseline, Predictor
+from harness.model import FixedBaseline, FloorBaseline, Opening, Predictor, ReadyBaseline
 from harness.plan import Unit
 from harness.protocol import SourceView, oracle_split, test_split
 from harness.records import write_atomically
@@ -24,6 +24,16 @@ from harness.supernet import train_supernet
 from harness.task import CROSS_VALIDATION, ORACLE, Task, higher_is_better
 from harness.train import Recipe, batches, cross_entropy, fit, seeded
 from harness.units.place import Done, Needs, matched_space, parameter_target
+
+NOT_TRAINED: dict[str, Any] = {
+    "architecture": None,
+    "parameters": 0,
+    "macs": 0,
+    "learning_rate": None,
+    "rates": {},
+    "steps": 0,
+}
+"""What a final says of a model that no step of this run trained."""
 
 
 def prepare(unit: Unit, needs: Needs, folder: Path) -> Done:
@@ -78,6 +88,11 @@ def final(unit: Unit, needs: Needs, folder: Path) -> Done:
     baseline = None if spec["space"] else catalog.load("baseline", spec["method"])
     if isinstance(baseline, FloorBaseline):
         return _final_floor(baseline, unit, view, folder)
+    if isinstance(baseline, ReadyBaseline):
+        model = baseline.open(view.signature, _opening(needs))
+        return Done(
+            result={**NOT_TRAINED, "validation": _validation(model, view, spec), "outside": baseline.outside}
+        )
     architecture = needs.record("search").result["architecture"] if spec["space"] else None
     if spec["selection"] == CROSS_VALIDATION:
         return _cross_validated(unit, view, architecture, needs.place.device, folder)
@@ -147,16 +162,12 @@ def _final_floor(baseline: FloorBaseline, unit: Unit, view: SourceView, folder: 
     write_atomically(folder / "floor.npz", sink.getvalue())
     model = baseline.restore(view.signature, state)
     validation = _validation(model, view, unit.spec)
-    result: dict[str, Any] = {
-        "architecture": None,
-        "parameters": 0,
-        "macs": 0,
-        "learning_rate": None,
-        "rates": {},
-        "validation": validation,
-        "steps": 0,
-    }
-    return Done(result=result)
+    return Done(result={**NOT_TRAINED, "validation": validation})
+
+
+def _opening(needs: Needs) -> Opening:
+    place = needs.place
+    return Opening(device=place.device, api_key=place.api_key, offline=place.data.offline)
 
 
 def _module(unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None) -> nn.Module:
@@ -275,6 +286,8 @@ def _restored(unit: Unit, task: Task, needs: Needs) -> tuple[Predictor, float | 
     if isinstance(baseline, FloorBaseline):
         with np.load(folder / "floor.npz", allow_pickle=False) as arrays:
             return baseline.restore(task.signature, dict(arrays)), None
+    if isinstance(baseline, ReadyBaseline):
+        return baseline.open(task.signature, _opening(needs)), None
     view = SourceView(spec["task"], task, tuple(final.spec["sources"]), needs.place.data)
     with seeded(0):
         module = _module(final, view, trained["architecture"]).to(needs.place.device)
