@@ -308,10 +308,13 @@ def scripted_client() -> "Client":
 
 
 def _baseline(name: str) -> Iterator[tuple[str, bool, str]]:
-    from harness.model import FixedBaseline, TunedBaseline
+    from harness.model import FixedBaseline, ReadyBaseline, TunedBaseline
     from harness.train import seeded
 
     baseline = catalog.load("baseline", name)
+    if isinstance(baseline, ReadyBaseline):
+        yield "says what it was trained on", bool(baseline.outside), baseline.outside
+        return
     if hasattr(baseline, "named"):
         baseline = baseline.named("resnet10t")
     if isinstance(baseline, TunedBaseline):

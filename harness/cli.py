@@ -57,6 +57,9 @@ def evaluate(
     workers: Annotated[int, typer.Option(min=1, help="Processes, one torch thread each.")] = 2,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     limit: Annotated[int | None, typer.Option(min=1, help="Samples of each split, stratified.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="PATH.py:FUNCTION of a model that joins as a fixed row.")
+    ] = None,
     replay: Annotated[Path | None, typer.Option(help="Run whose transcripts answer for the model.")] = None,
     offline: Offline = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the units and stop.")] = False,
@@ -70,6 +73,8 @@ def evaluate(
     if device not in ("cpu", "cuda"):
         raise HarnessError(f"There is no device {device!r}; choose cpu or cuda.")
     name, loaded = load_suite(suite)
+    if model:
+        loaded = _with_models(loaded, model)
     plan = make_plan(name, _with_environment(loaded), limit=limit, tables=_tables())
     if dry_run:
         _show_plan(plan, as_json=as_json)
@@ -180,6 +185,17 @@ def _with_environment(suite: "AnySuite") -> "AnySuite":
     if llm.base_url and not llm.model:
         raise HarnessError(f"The endpoint {llm.base_url} needs a model; set HARNESS_LLM_MODEL or llm.model.")
     return replace(suite, llm=llm)
+
+
+def _with_models(suite: "AnySuite", models: list[str]) -> "AnySuite":
+    from dataclasses import replace
+
+    from harness.suite import Suite
+
+    if not isinstance(suite, Suite):
+        raise HarnessError("--model joins suites that train; this one has no rows that a model could join.")
+    named = [one if one.startswith(("timm:", "lm_eval:", "file:")) else f"file:{one}" for one in models]
+    return replace(suite, baselines=[*suite.baselines, *(one for one in named if one not in suite.baselines)])
 
 
 def _check_language_model(plan: "Plan") -> None:

@@ -35,6 +35,10 @@ class SourceView:
         self._task = task
         self._place = place
 
+    def only(self, *sources: str) -> "SourceView":
+        """Returns the view of some of the sources."""
+        return SourceView(self._task_name, self._task, sources, self._place)
+
     def splits(self, name: Literal["train", "validation"], *, samples: int | None = None) -> list[Split]:
         """Returns that split of every source, at most `samples` of each, stratified.
 
@@ -51,6 +55,12 @@ class SourceView:
             )
             for source in self.sources
         ]
+
+
+def oracle_split(task_name: str, task: Task, domain: str, place: DataPlace, *, samples: int) -> Split:
+    """Returns the validation split of any domain; only scores that are marked as an oracle's read it."""
+    limit = samples if place.limit is None else min(samples, place.limit)
+    return load_split(task_name, task, task.domain(domain), "validation", place.folder, limit=limit)
 
 
 def test_split(task_name: str, task: Task, domain: str, place: DataPlace, *, samples: int) -> Split:

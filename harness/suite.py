@@ -7,6 +7,7 @@ from typing import Any
 from harness import catalog
 from harness.data.card import CostLimit
 from harness.errors import HarnessError, UnknownNameError
+from harness.task import DEFAULT_SELECTION, SELECTIONS
 from harness.toml import merged, parse, read_toml
 
 STRATEGIES = ("single_path", "sandwich", "fair", "progressive_shrinking")
@@ -157,6 +158,7 @@ class Suite:
         tasks: at least one.
         search: budget of a search.
         llm: the language model.
+        selection: rules that choose each row's learning rate, a board each; the verdict is the first one's.
         extends: another suite whose keys hold where this one is silent.
     """
 
@@ -171,6 +173,7 @@ class Suite:
     tasks: list[TaskSettings]
     search: SearchSettings
     llm: LanguageModelSettings = field(default_factory=LanguageModelSettings)
+    selection: list[str] = field(default_factory=lambda: [DEFAULT_SELECTION])
     extends: str = ""
 
 
@@ -366,6 +369,11 @@ def _check(suite: Suite, path: Path) -> None:
     need(bool(suite.tasks), "there is no task")
     need(suite.search.evaluations >= 1, "search.evaluations must be at least 1")
     need(0 < suite.search.parameter_tolerance < 1, "search.parameter_tolerance must be in (0, 1)")
+    need(bool(suite.selection), "selection needs at least one rule")
+    need(len(set(suite.selection)) == len(suite.selection), "selection has a rule twice")
+    for rule in suite.selection:
+        if rule not in SELECTIONS:
+            raise UnknownNameError("selection rule", rule, SELECTIONS)
     names = [task.name for task in suite.tasks]
     need(len(set(names)) == len(names), "a task stands twice")
     for task in suite.tasks:

@@ -3,12 +3,19 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from harness.errors import UnknownNameError
 
 Metric = Literal["accuracy", "balanced_accuracy", "bits_per_byte"]
 SPLITS = ("train", "validation", "test")
+
+DEFAULT_SELECTION: Final = "training-domain validation"
+CROSS_VALIDATION: Final = "leave-one-domain-out cross-validation"
+ORACLE: Final = "oracle"
+SELECTIONS: Final = (DEFAULT_SELECTION, CROSS_VALIDATION, ORACLE)
+"""How a row's learning rate is chosen (Gulrajani and Lopez-Paz 2021): on the sources' validation splits, on
+each source by a model that never saw it, or on the validation split of the very domain that is scored."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ def render(run: Run, board: AnyBoard) -> Block:
     parts = (
         [(board.task, (("source", tuple(run.suite["task"]["sources"])),))]
         if isinstance(board, QualityBoard)
-        else [(task.task, (("source", task.sources), ("held out", task.held_out))) for task in board.tasks]
+        else [(task.task, (("source", task.sources), ("held out", task.held_out))) for task in board.decisive]
     )
     for task_name, roles in parts:
         rows = []

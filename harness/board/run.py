@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.records import SCHEMA, Record, read_record
+from harness.task import DEFAULT_SELECTION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,10 @@ class PlannedUnit:
     hash: str
     spec: Mapping[str, Any]
     needs: tuple[str, ...]
+
+
+_USUAL = {"selection": DEFAULT_SELECTION}
+"""What a unit's specification means where it is silent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +99,9 @@ def load_run(folder: Path) -> Run:
         if plan["schema"] != SCHEMA:
             raise HarnessError(f"{path} has schema {plan['schema']}, this version reads {SCHEMA}.")
         units = tuple(
-            PlannedUnit(kind=one["kind"], hash=one["hash"], spec=one["spec"], needs=tuple(one["needs"]))
+            PlannedUnit(
+                kind=one["kind"], hash=one["hash"], spec=_USUAL | one["spec"], needs=tuple(one["needs"])
+            )
             for one in plan["units"]
         )
         head = {key: plan[key] for key in ("name", "title", "suite", "limit", "command")}

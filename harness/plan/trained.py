@@ -5,10 +5,10 @@ from dataclasses import asdict, replace
 
 from harness import catalog
 from harness.errors import HarnessError
-from harness.model import FixedBaseline, FloorBaseline, TunedBaseline
+from harness.model import FixedBaseline, FloorBaseline, ReadyBaseline, TunedBaseline
 from harness.plan.unit import Plan, Unit, load_family, resolve_searcher, split_space
 from harness.suite import Suite, TaskSettings
-from harness.task import Task
+from harness.task import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE, Task
 
 PROXY_POOL = 300
 """Architectures that a proxy scores; every search draws its candidates from them."""
@@ -24,6 +24,10 @@ def plan_trained(name: str, suite: Suite, *, limit: int | None = None) -> Plan:
     filled = replace(suite, tasks=[with_domains(task) for task in suite.tasks])
     units: dict[str, Unit] = {}
     for settings in filled.tasks:
+        if CROSS_VALIDATION in suite.selection and len(settings.sources) < 2:
+            raise HarnessError(
+                f"{CROSS_VALIDATION} needs two sources, and task {settings.name!r} has {settings.sources}."
+            )
         for unit in _TaskPlan(filled, settings, limit).units():
             units.setdefault(unit.hash, unit)
     table = asdict(filled)
@@ -85,9 +89,12 @@ class _TaskPlan:
                     yield supernet
                     yield from self._proxies_of(method, supernet.spec["space"])
                     yield search
-                final = self._final(method, space, select, report, needs)
-                yield final
-                yield from self._scores(final)
+                plain = self._final(method, space, select, report, needs)
+                yield plain
+                for rule in self.suite.selection:
+                    final = plain if rule == DEFAULT_SELECTION else self._selected(plain, rule)
+                    yield final
+                    yield from self._scores(final, plain)
 
     def _rows(self) -> Iterator[tuple[str, str | None]]:
         searched = None
@@ -96,7 +103,10 @@ class _TaskPlan:
             if isinstance(baseline, TunedBaseline):
                 searched = (baseline.searcher, self.suite.tuned_space)
                 yield name, self.suite.tuned_space
-            elif not isinstance(baseline, FixedBaseline) or self.task.signature.kind in baseline.kinds:
+            elif (
+                not isinstance(baseline, FixedBaseline | ReadyBaseline)
+                or self.task.signature.kind in baseline.kinds
+            ):
                 yield name, None
         for space in self.suite.spaces:
             for searcher in self.suite.searchers:
@@ -162,7 +172,11 @@ class _TaskPlan:
 
     def _final(self, method: str, space: str | None, select: int, report: int, needs: list[str]) -> Unit:
         baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
-        training = {} if isinstance(baseline, FloorBaseline) else asdict(self.settings.training)
+        training = asdict(self.settings.training)
+        if isinstance(baseline, FloorBaseline | ReadyBaseline):
+            training = {}
+        if isinstance(baseline, FixedBaseline | ReadyBaseline) and baseline.identity:
+            training["identity"] = baseline.identity
         spec = {
             "task": self.settings.name,
             "sources": self.settings.sources,
@@ -174,17 +188,28 @@ class _TaskPlan:
             "report_seed": report,
             "validation_samples": self.settings.validation_samples,
             "document_bytes": self.settings.document_bytes,
+            "selection": DEFAULT_SELECTION,
+            "keeps_every_rate": ORACLE in self.suite.selection,
             **training,
             **self.limited,
         }
         return Unit(kind="final", spec=spec, needs=(*needs, *self.source_hashes))
 
-    def _scores(self, final: Unit) -> Iterator[Unit]:
+    @staticmethod
+    def _selected(plain: Unit, rule: str) -> Unit:
+        """Returns the same row under another rule; an oracle chooses among what `plain` trained."""
+        spec = {**plain.spec, "selection": rule, "keeps_every_rate": False}
+        return Unit(kind="final", spec=spec, needs=(plain.hash,) if rule == ORACLE else plain.needs)
+
+    def _scores(self, final: Unit, plain: Unit) -> Iterator[Unit]:
+        """Yields the scores of `final`; an oracle's are those of what `plain` trained."""
+        kept = ("task", "method", "space", "select_seed", "report_seed", "selection")
+        trained = (plain.hash, final.hash) if final.spec["selection"] == ORACLE else (final.hash,)
         roles = [("source", domain) for domain in self.settings.sources]
         roles += [("held_out", domain) for domain in self.settings.held_out]
         for role, domain in roles:
             spec = {
-                **{key: final.spec[key] for key in ("task", "method", "space", "select_seed", "report_seed")},
+                **{key: final.spec[key] for key in kept},
                 "tuned_space": self.suite.tuned_space,
                 "domain": domain,
                 "role": role,
@@ -192,4 +217,4 @@ class _TaskPlan:
                 "document_bytes": self.settings.document_bytes,
                 **self.limited,
             }
-            yield Unit(kind="score", spec=spec, needs=(final.hash, self.prepared[domain].hash))
+            yield Unit(kind="score", spec=spec, needs=(*trained, self.prepared[domain].hash))

@@ -84,6 +84,17 @@ def grouped_ratio(numerators: Array, denominators: Array) -> Array:
     return empty
 
 
+def group_shares(numerators: Array, denominators: Array) -> Array:
+    """Returns what each group adds to the grouped ratio, shape (models, groups); their sum is the ratio.
+
+    Both arguments have shape (models, groups, classes).
+    """
+    totals = denominators.sum(axis=1, keepdims=True)
+    present = totals > 0
+    parts = np.divide(numerators, totals, out=np.zeros_like(numerators), where=present)
+    return np.asarray(parts.sum(axis=-1) / np.maximum(1, present.sum(axis=-1)))
+
+
 def bootstrap_ratios(
     numerators: Array, denominators: Array, *, generator: np.random.Generator, replicates: int
 ) -> Array:
