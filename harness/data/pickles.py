@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 KEY = "key"
 """Column that holds what a pickled mapping is keyed by."""
-CONTAINERS = {"builtins.set": set, "builtins.frozenset": frozenset, "builtins.complex": complex}
+CONTAINERS = {
+    f"{module}.{one.__name__}": one
+    for module in ("builtins", "__builtin__")
+    for one in (set, frozenset, bytearray, complex)
+}
 
 
 _REFUSED = (
@@ -55,6 +59,7 @@ def _numpy_parts() -> dict[str, Any]:
     from numpy._core.multiarray import _reconstruct, scalar
 
     parts: dict[str, Any] = {"numpy.dtype": _plain_type, "numpy.ndarray": np.ndarray}
+    parts["_codecs.encode"] = _bytes
     for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
         parts |= {f"{module}.scalar": scalar, f"{module}._reconstruct": _reconstruct}
     return parts
@@ -66,6 +71,13 @@ def _plain_type(*args: Any) -> np.dtype[Any]:
     if made.hasobject:
         raise pickle.UnpicklingError("it wants numpy arrays of objects")
     return made
+
+
+def _bytes(text: str, encoding: str) -> bytes:
+    """Returns the bytes that old pickles hold as text; any other use of the codecs is refused."""
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"it wants the codec {encoding}")
+    return text.encode("latin1")
 
 
 def unpickled(data: bytes, where: str, classes: Sequence[str] = ()) -> Any:

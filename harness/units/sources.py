@@ -1,7 +1,6 @@
 """Where the scores of a search on a table come from: its rows, or a surrogate that computes them."""
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -150,16 +149,17 @@ class ComputedScores:
         self.card = table.card
         self.table = table
         self._known: dict[tuple[str, Architecture], float] = {}
+        self._samples: dict[str, list[Architecture]] = {}
 
     def space(self, domain: str) -> SearchSpace:
         return self.table.spaces[domain]
 
     def pool(self, domain: str, feedback: str, sources: Sequence[str] = ()) -> Floats:
-        return self.table.scores(np.asarray(self._samples[domain]), domain)
+        return self.table.scores(np.asarray(self._sample(domain)), domain)
 
     def costs(self, domain: str, cost: str) -> Floats:
         space = self.space(domain)
-        return np.asarray([_of_space(space, cost, one) for one in self._samples[domain]], dtype=np.float64)
+        return np.asarray([_of_space(space, cost, one) for one in self._sample(domain)], dtype=np.float64)
 
     def score(
         self, domain: str, feedback: str, sources: Sequence[str] = ()
@@ -179,9 +179,10 @@ class ComputedScores:
     def row(self, architecture: Architecture) -> int | None:
         return None
 
-    @cached_property
-    def _samples(self) -> dict[str, list[Architecture]]:
-        return {domain: self.table.sample(domain, SAMPLE_SEED) for domain in self.table.spaces}
+    def _sample(self, domain: str) -> list[Architecture]:
+        if domain not in self._samples:
+            self._samples[domain] = self.table.sample(domain, SAMPLE_SEED)
+        return self._samples[domain]
 
 
 def _of_space(space: SearchSpace, cost: str, architecture: Architecture) -> float:
