@@ -503,7 +503,7 @@ def evaluated(folder: Path, suite: str, **places: str) -> tuple[Any, LookupBoard
 def test_the_slow_half_is_evaluated_and_never_chosen(tmp_path: Path) -> None:
     suite = (
         'extends = "nasbench201_latency"\nrepeats = 3\n'
-        'searchers = ["random_search", "local_search"]\n'
+        'searchers = ["random_search", "local_search"]\nclaim = "local_search"\n'
         'reference = "random_search"\ndomains = ["cifar100"]\n[search]\nbudgets = [30]\n'
     )
     run, board = evaluated(tmp_path, suite, HARNESS_BENCHMARKS=str(TABLES))
