@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.task import Signature
@@ -62,9 +63,11 @@ class Opening:
     Attributes:
         device: torch device.
         api_key: for models behind an endpoint; never written.
-        offline: no hub is asked.
+        offline: no hub and no registry is asked.
+        data: the data cache.
     """
 
+    data: Path
     device: str = "cpu"
     api_key: str | None = field(default=None, repr=False)
     offline: bool = False

@@ -98,11 +98,11 @@ def test_weights_are_loaded_and_the_row_is_ready(own: Path, tmp_path: Path) -> N
     save_file({"1.weight": torch.zeros(4, 64), "1.bias": torch.tensor([0.0, 0, 9, 0])}, file)
     baseline = catalog.load("baseline", f"file:{own}:build?weights={file}")
     assert isinstance(baseline, ReadyBaseline)
-    model = baseline.open(IMAGES, Opening())
+    model = baseline.open(IMAGES, Opening(data=own.parent))
     assert set(model.predict(np.zeros((5, 1, 8, 8), np.uint8))) == {2}  # type: ignore[union-attr]
     save_file({"weight": torch.zeros(4, 64)}, file)
     with pytest.raises(HarnessError, match="does not hold the weights"):
-        baseline.open(IMAGES, Opening())
+        baseline.open(IMAGES, Opening(data=own.parent))
 
 
 def test_another_file_is_another_row(own: Path) -> None:
@@ -139,4 +139,13 @@ def test_a_model_of_lm_eval_reads_bytes_and_says_why_it_cannot_be_made(tmp_path:
     assert isinstance(baseline, ReadyBaseline)
     assert baseline.kinds == ("bytes",)
     with pytest.raises(HarnessError, match="lm_eval:hf cannot be made"):
-        baseline.open(Signature(kind="bytes", classes=256), Opening(offline=True))
+        baseline.open(Signature(kind="bytes", classes=256), Opening(data=tmp_path, offline=True))
+
+
+def test_the_packaged_transformer_names_what_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    baseline = catalog.load("baseline", "smollm2")
+    with pytest.raises(HarnessError, match=r"needs transformers and accelerate and gguf; run: pip install"):
+        baseline.open(Signature(kind="bytes", classes=256), Opening(data=tmp_path, offline=True))

@@ -80,7 +80,7 @@ class _TaskPlan:
     def units(self) -> Iterator[Unit]:
         yield from self.prepared.values()
         for method, space in self._rows():
-            for select, report in self._roles():
+            for select, report in self._roles(method):
                 needs = []
                 if space is not None:
                     supernet = self._supernet(space, select)
@@ -113,10 +113,14 @@ class _TaskPlan:
                 if (searcher, space) != searched:
                     yield searcher, space
 
-    def _roles(self) -> list[tuple[int, int]]:
-        """Each seed selects once and reports once, for another."""
+    def _roles(self, method: str) -> list[tuple[int, int]]:
+        """Each seed selects once and reports once, for another; what comes trained needs no seed but one."""
         seeds = self.suite.seeds
-        return list(zip(seeds, [*seeds[1:], seeds[0]], strict=True))
+        roles = list(zip(seeds, [*seeds[1:], seeds[0]], strict=True))
+        is_ready = method in self.suite.baselines and isinstance(
+            catalog.load("baseline", method), ReadyBaseline
+        )
+        return roles[:1] if is_ready else roles
 
     def _supernet(self, space: str, seed: int) -> Unit:
         _, preset = load_family(space)

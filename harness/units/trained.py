@@ -3,6 +3,7 @@
 import io
 import random
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from harness.plan import Unit
 from harness.protocol import SourceView, oracle_split, test_split
 from harness.records import write_atomically
 from harness.supernet import train_supernet
-from harness.task import CROSS_VALIDATION, ORACLE, Task, higher_is_better
+from harness.task import CROSS_VALIDATION, ORACLE, Signature, Task, higher_is_better
 from harness.train import Recipe, batches, cross_entropy, fit, seeded
 from harness.units.place import Done, Needs, matched_space, parameter_target
 
@@ -89,7 +90,7 @@ def final(unit: Unit, needs: Needs, folder: Path) -> Done:
     if isinstance(baseline, FloorBaseline):
         return _final_floor(baseline, unit, view, folder)
     if isinstance(baseline, ReadyBaseline):
-        model = baseline.open(view.signature, _opening(needs))
+        model = _opened(spec["method"], view.signature, _opening(needs))
         return Done(
             result={**NOT_TRAINED, "validation": _validation(model, view, spec), "outside": baseline.outside}
         )
@@ -167,7 +168,16 @@ def _final_floor(baseline: FloorBaseline, unit: Unit, view: SourceView, folder: 
 
 def _opening(needs: Needs) -> Opening:
     place = needs.place
-    return Opening(device=place.device, api_key=place.api_key, offline=place.data.offline)
+    return Opening(
+        data=place.data.folder, device=place.device, api_key=place.api_key, offline=place.data.offline
+    )
+
+
+@lru_cache(maxsize=1)
+def _opened(method: str, signature: Signature, opening: Opening) -> Predictor:
+    """Returns the model, kept for the next unit, as one that comes trained can take long to open."""
+    baseline: ReadyBaseline = catalog.load("baseline", method)
+    return baseline.open(signature, opening)
 
 
 def _module(unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None) -> nn.Module:
@@ -287,7 +297,7 @@ def _restored(unit: Unit, task: Task, needs: Needs) -> tuple[Predictor, float | 
         with np.load(folder / "floor.npz", allow_pickle=False) as arrays:
             return baseline.restore(task.signature, dict(arrays)), None
     if isinstance(baseline, ReadyBaseline):
-        return baseline.open(task.signature, _opening(needs)), None
+        return _opened(spec["method"], task.signature, _opening(needs)), None
     view = SourceView(spec["task"], task, tuple(final.spec["sources"]), needs.place.data)
     with seeded(0):
         module = _module(final, view, trained["architecture"]).to(needs.place.device)
