@@ -55,7 +55,7 @@ def check_entry(
 
         findings = check_task(name, catalog.load("task", name), data, offline=offline)
         return [Finding(f"task {name}", one.claim, one.holds, one.detail) for one in findings]
-    check = partial(_table, folders=tables) if kind == "table" else _CHECKS[kind]
+    check = partial(_table, folders=tables, data=data, offline=offline) if kind == "table" else _CHECKS[kind]
     return list(_run(f"{kind} {name}", check, name))
 
 
@@ -336,22 +336,36 @@ def _baseline(name: str) -> Iterator[tuple[str, bool, str]]:
         yield "is a floor with fit and restore", callable(baseline.fit) and callable(baseline.restore), ""
 
 
-def _table(name: str, folders: tuple[Path, ...]) -> Iterator[tuple[str, bool, str]]:
-    from harness.data.lookup import bound_space, find_table, load_table, read_card
+def _table(
+    name: str, folders: tuple[Path, ...], data: Path, offline: bool
+) -> Iterator[tuple[str, bool, str]]:
+    from harness.data.card import read_card
+    from harness.data.computed import load_computed
+    from harness.data.lookup import bound_space, load_table, table_path
 
     place = catalog.files("table")[name]
     card = read_card(place)
-    spaces = [card.space, *(one.space for one in card.domains.values() if one.space)]
-    sizes = {bound_space(space).size() for space in spaces}
-    yield "names spaces that exist, all of one size", len(sizes) == 1, ", ".join(dict.fromkeys(spaces))
+    spaces = {space: bound_space(space).size() for space in map(card.space_of, card.domains) if space}
+    one_size = card.computed or len(set(spaces.values())) <= 1
+    named = ", ".join(spaces) or "its own"
+    yield "names spaces that exist, all of one size unless scores are computed", bool(one_size), named
     yield "says its origin and licence", bool(card.origin and card.licence), card.licence
     try:
-        path = find_table(card, (*folders, place.parent))
+        path = table_path(card, (*folders, place.parent), data, offline=offline)
     except HarnessError as error:
         yield "waits for its file", True, str(error)
         return
+    if card.computed:
+        computed = load_computed(path, place)
+        yield "computes scores of each domain", bool(computed.surrogates), ", ".join(computed.surrogates)
+        return
     loaded = load_table(path, place)
-    yield "holds whole, finite and unique rows", bool(loaded.rows), f"{len(loaded.rows)} architectures"
+    more = f", {loaded.left_out} rows left out" if loaded.left_out else ""
+    more += f", {loaded.averaged} repeats averaged" if loaded.averaged else ""
+    detail = f"{len(loaded.rows)} architectures{more}"
+    yield "holds whole, finite and unique rows", bool(loaded.rows), detail
+    if card.costs:
+        yield "has its costs, or waits for their file", True, f"{len(loaded.costs)} of {len(card.costs)}"
 
 
 def _suite(name: str) -> Iterator[tuple[str, bool, str]]:

@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,8 +38,6 @@ def describe(kind: str, name: str, data: Path) -> dict[str, Any]:
     if kind == "task":
         return _task(name, entry, data)
     if kind == "suite":
-        from dataclasses import asdict
-
         from harness.suite import load_suite
 
         return asdict(load_suite(name)[1])
@@ -86,14 +85,19 @@ def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
 
 
 def _table(name: str) -> dict[str, Any]:
-    from harness.data.lookup import read_card
+    from harness.data.card import read_card
 
     known = catalog.files("table")
     if name not in known:
         raise UnknownNameError("table", name, known)
     card = read_card(known[name])
-    domains = [{"domain": key, **one.__dict__} for key, one in card.domains.items()]
-    return {"name": name, **card.__dict__, "domains": domains}
+    told = {key: value for key, value in asdict(card).items() if value not in ("", [], {}, None, False)}
+    lists = {
+        f"{kind}s": [{kind: key, **one} for key, one in told[f"{kind}s"].items()]
+        for kind in ("domain", "cost")
+        if f"{kind}s" in told
+    }
+    return {"name": name, **told, **lists}
 
 
 def _inputs(signature: Signature) -> str:

@@ -205,6 +205,10 @@ class SearchSpace(ABC):
                     changed.append(self.canonical(genes))
         return changed
 
+    def costs(self, architecture: Architecture) -> tuple[int | None, int | None]:
+        """Returns parameters and multiply-accumulates; None where nobody knows, as in some tables' spaces."""
+        return self.parameters(architecture), self.macs(architecture)
+
     def extreme(self, *, largest: bool) -> Architecture:
         """Returns the legal architecture that climbing one choice at a time finds to have most parameters.
 
@@ -310,6 +314,9 @@ class WrappedSpace(SearchSpace):
 
     def macs(self, architecture: Architecture) -> int:
         return self.space.macs(architecture)
+
+    def costs(self, architecture: Architecture) -> tuple[int | None, int | None]:
+        return self.space.costs(architecture)
 
     def build(self, architecture: Architecture) -> "nn.Module":
         return self.space.build(architecture)

@@ -8,6 +8,7 @@ from harness.stats.aggregates import interquartile_mean, optimality_gap, perform
 from harness.stats.bootstrap import (
     aligned,
     bootstrap_ratios,
+    bootstrap_stratified,
     group_shares,
     group_sums,
     grouped_ratio,
@@ -232,3 +233,21 @@ def test_the_interval_of_a_difference_of_proportions_is_newcombes() -> None:
     # 56 of 70 against 48 of 80: Newcombe 1998, method 10
     found = difference_interval(56 / 70, wilson(56, 70), 48 / 80, wilson(48, 80))
     assert found == pytest.approx((0.0524, 0.3339), abs=5e-5)
+
+
+def test_the_stratified_bootstrap_draws_runs_within_their_domains() -> None:
+    scores = np.random.default_rng(5).random((10, 12))
+    replicates = bootstrap_stratified(
+        scores,
+        lambda drawn: drawn.mean(axis=(1, 2)),
+        generator=np.random.default_rng(0),
+        replicates=50_000,
+    )
+    spread = np.sqrt(scores.var(axis=0).sum() / 10) / 12  # of a mean of independent means
+    assert replicates.mean() == pytest.approx(scores.mean(), abs=4 * spread / np.sqrt(50_000))
+    assert replicates.std() == pytest.approx(spread, rel=0.02)
+    levels = np.arange(12.0) * np.ones((10, 1))
+    same = bootstrap_stratified(
+        levels, lambda drawn: drawn.mean(axis=(1, 2)), generator=np.random.default_rng(0), replicates=9
+    )
+    assert same == pytest.approx(np.full(9, 5.5))

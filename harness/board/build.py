@@ -176,14 +176,14 @@ class _TaskBuilder:
         return worst_group(right, samples, samples / len(numerators))
 
     def _sums(self, unit: PlannedUnit) -> GroupSums:
-        import pandas as pd
+        from pyarrow.parquet import ParquetFile
 
         path = self.run.folder / "units" / f"{unit.kind}-{unit.hash}" / "samples.parquet"
+        names = ("group", "label", "numerator", "denominator")
         try:
-            table = pd.read_parquet(path)
-            columns = {
-                name: table[name].to_numpy() for name in ("group", "label", "numerator", "denominator")
-            }
+            with ParquetFile(path) as file:
+                table = file.read(columns=names, use_threads=False)
+            columns = {name: table[name].to_numpy() for name in names}
         except (OSError, ValueError, KeyError) as error:
             raise HarnessError(
                 f"{path} is gone or damaged; delete its folder and run the command again."
