@@ -21,6 +21,7 @@ SIGNATURES = (
     Signature(kind="image", classes=10),
     Signature(kind="bytes", classes=256),
 )
+TEXT = Signature(kind="text", classes=4)
 BUDGET = 25
 """Evaluations of a searcher's check: more than most spend at random before they learn."""
 
@@ -76,7 +77,7 @@ def _space(name: str) -> Iterator[tuple[str, bool, str]]:
 
     family: SpaceFamily = catalog.load("space", name)
     for preset in (one for one in family.presets if one.startswith("micro")):
-        for signature in (one for one in SIGNATURES if one.kind in family.kinds):
+        for signature in (one for one in (*SIGNATURES, TEXT) if one.kind in family.kinds):
             space = family.space(preset, signature)
             where = f"{space.name} on {signature.kind}"
             draw = random.Random(0)
@@ -107,7 +108,7 @@ def _space(name: str) -> Iterator[tuple[str, bool, str]]:
 def _inputs(signature: Signature) -> Any:
     import torch
 
-    if signature.kind == "bytes":
+    if signature.kind != "image":
         return torch.randint(0, 256, (2, signature.context))
     return torch.randn(2, signature.channels, signature.height, signature.width)
 
@@ -321,7 +322,7 @@ def _baseline(name: str) -> Iterator[tuple[str, bool, str]]:
         catalog.load("searcher", baseline.searcher)
         yield "names a searcher that exists", True, baseline.searcher
     elif isinstance(baseline, FixedBaseline):
-        for signature in (one for one in SIGNATURES if one.kind in baseline.kinds):
+        for signature in (one for one in (*SIGNATURES, TEXT) if one.kind in baseline.kinds):
             wanted = 80_000
             with seeded(0):
                 module = baseline.build(signature, wanted)

@@ -322,8 +322,8 @@ def _signature(
         changes |= {"height": resolution, "width": resolution}
     if classes is not None:
         changes["classes"] = classes
-    if changes and signature.kind == "bytes":
-        raise HarnessError("--resolution and --classes are for images; this task reads bytes.")
+    if changes and signature.kind != "image":
+        raise HarnessError(f"--resolution and --classes are for images; this task reads {signature.kind}.")
     return replace(signature, **changes)
 
 
@@ -365,10 +365,15 @@ def data_list(as_json: Json = False) -> None:
 @data.command("prepare")
 def data_prepare(
     tasks: Annotated[list[str] | None, typer.Argument(help="Tasks; all by default.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every task of the catalog.")] = False,
     offline: Offline = False,
 ) -> None:
     """Fetch, check, split and cache the domains of tasks; each domain fails alone."""
-    _each_domain(tasks, offline=offline, verify=False)
+    from harness.cache import prepare_all
+
+    if every and tasks:
+        raise HarnessError(f"--all means every task; leave out {' '.join(tasks)}, or --all.")
+    raise typer.Exit(prepare_all(tasks or [], _data_folder(), offline=offline))
 
 
 @data.command("verify")
@@ -376,28 +381,9 @@ def data_verify(
     tasks: Annotated[list[str] | None, typer.Argument(help="Tasks; all by default.")] = None,
 ) -> None:
     """Hash the cached domains again and compare with their cards."""
-    _each_domain(tasks, offline=True, verify=True)
+    from harness.cache import verify_all
 
-
-def _each_domain(tasks: list[str] | None, *, offline: bool, verify: bool) -> None:
-    from harness import catalog
-    from harness.data.prepare import prepare_domain, verify_domain
-    from harness.errors import DataUnavailableError
-
-    failed = False
-    for name in tasks or catalog.names("task"):
-        for domain in catalog.load("task", name).domains:
-            try:
-                if verify:
-                    verify_domain(name, domain, _data_folder())
-                    print(f"ok   {name}/{domain.name}")
-                else:
-                    done = prepare_domain(name, domain, _data_folder(), offline=offline)
-                    print(f"ok   {name}/{domain.name}: {sum(done.samples.values())} samples", flush=True)
-            except DataUnavailableError as error:
-                failed = True
-                print(f"FAIL {name}/{domain.name}: {error}")
-    raise typer.Exit(1 if failed else 0)
+    raise typer.Exit(verify_all(tasks or [], _data_folder()))
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from harness.task import Signature
 
@@ -23,6 +23,15 @@ class Classifier(Protocol):
         ...
 
 
+@runtime_checkable
+class TextClassifier(Protocol):
+    """Classifies documents."""
+
+    def classify(self, documents: Sequence[bytes]) -> "NDArray[np.int64]":
+        """Returns the predicted class of each document, shape (documents,)."""
+        ...
+
+
 class LanguageModel(Protocol):
     """Scores documents."""
 
@@ -34,7 +43,7 @@ class LanguageModel(Protocol):
         ...
 
 
-Predictor = Classifier | LanguageModel
+Predictor = Classifier | TextClassifier | LanguageModel
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.checkpoint import Checkpoint, Training
-from harness.data.batches import byte_batches, image_batches
+from harness.data.batches import byte_batches, image_batches, text_batches
 from harness.data.split import Split
 from harness.errors import HarnessError
 from harness.task import Signature
@@ -97,11 +97,19 @@ def batches(
     """Yields (inputs, targets) for ever, each source domain with equal probability.
 
     Images are float32 (batch, channels, height, width) with classes (batch,); bytes are int64
-    (batch, context) with the next bytes (batch, context).
+    (batch, context) with the next bytes (batch, context), or with the classes of texts (batch,).
+
+    Raises:
+        HarnessError: nothing is trained on tasks of this kind.
     """
     if signature.kind == "image":
         for images, labels in image_batches(splits, batch_size, draw):
             yield torch.from_numpy(images), torch.from_numpy(labels)
+    elif signature.kind == "text":
+        for texts, labels in text_batches(splits, batch_size, signature.context, draw):
+            yield torch.from_numpy(texts.astype(np.int64)), torch.from_numpy(labels)
+    elif signature.kind == "choice":
+        raise HarnessError("Nothing is trained on multiple-choice questions; score a language model on them.")
     else:
         for windows in byte_batches(splits, batch_size, signature.context, draw):
             tokens = torch.from_numpy(windows.astype(np.int64))

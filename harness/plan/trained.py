@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 
 from harness import catalog
+from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
 from harness.model import FixedBaseline, FloorBaseline, ReadyBaseline, TunedBaseline
 from harness.plan.unit import Plan, Unit, load_family, resolve_searcher, split_space
@@ -41,17 +42,22 @@ def with_domains(settings: TaskSettings) -> TaskSettings:
     """Returns the settings with the task's own domains where they name none.
 
     Raises:
-        UnknownNameError: a task or domain does not exist.
-        HarnessError: a domain is source and held out at once.
+        UnknownNameError: a task, domain or corruption does not exist.
+        HarnessError: a domain is source and held out at once, or the task is of questions.
     """
     task: Task = catalog.load("task", settings.name)
+    if task.signature.kind == "choice":
+        raise HarnessError(
+            f"Task {settings.name!r} asks multiple-choice questions, on which nothing is trained; give a "
+            "suite that trains a task of images, bytes or texts."
+        )
     filled = replace(
         settings,
         sources=settings.sources or list(task.sources),
         held_out=settings.held_out or list(task.held_out),
     )
     for domain in (*filled.sources, *filled.held_out):
-        task.domain(domain)
+        domain_of(task, domain)
     both = sorted(set(filled.sources) & set(filled.held_out))
     if both:
         raise HarnessError(f"Task {settings.name!r} has {', '.join(both)} both as source and as held out.")
@@ -61,7 +67,7 @@ def with_domains(settings: TaskSettings) -> TaskSettings:
 def prepare_unit(task_name: str, name: str) -> Unit:
     """Returns the unit that fetches, checks, splits and caches one domain."""
     task: Task = catalog.load("task", task_name)
-    archives = [archive.sha256 for archive in task.domain(name).archives]
+    archives = [archive.sha256 for archive in domain_of(task, name).archives]
     return Unit(kind="prepare", spec={"task": task_name, "domain": name, "archives": archives})
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from harness import catalog, seeds
 from harness.checkpoint import Checkpoint
+from harness.data.corruptions import domain_of
 from harness.data.prepare import prepare_domain
 from harness.data.split import Split
 from harness.errors import HarnessError
@@ -40,7 +41,7 @@ NOT_TRAINED: dict[str, Any] = {
 def prepare(unit: Unit, needs: Needs, folder: Path) -> Done:
     """Fetches, checks, splits and caches one domain."""
     task: Task = catalog.load("task", unit.spec["task"])
-    domain = task.domain(unit.spec["domain"])
+    domain = domain_of(task, unit.spec["domain"])
     place = needs.place.data
     prepared = prepare_domain(unit.spec["task"], domain, place.folder, offline=place.offline)
     result = {
