@@ -28,6 +28,7 @@ from harness.data.lookup import LookupTable, bound_space, load_table
 from harness.errors import DataUnavailableError, HarnessError
 from harness.plan import make_plan
 from harness.show import describe
+from harness.stats.fronts import front, hypervolume
 from harness.stats.order import expected_best
 from harness.suite import load_suite
 
@@ -214,6 +215,14 @@ def test_the_slow_half_is_evaluated_and_never_chosen(tmp_path: Path) -> None:
     assert over == [one["over_limit"] for one in searches]
     assert sum(over) > 0
     assert "raspi4 of at most" in render(board, "md")
+    true = np.array(about["limit"]["front"])
+    assert [tuple(one) for one in true] == [(cost[row], test[row]) for row in front(cost, test)]
+    report = (tmp_path / "run" / "report.md").read_text()
+    share = hypervolume(
+        searches[0]["costs"], searches[0]["tests"], cost=cost.max(), score=test.mean()
+    ) / hypervolume(*true.T, cost=cost.max(), score=test.mean())
+    assert 0.5 < share < 1
+    assert "hypervolume of score and raspi4 in ms, validation as feedback, 30 evaluations" in report
 
 
 @pytest.mark.skipif(not TABLES.is_dir(), reason="set HARNESS_BENCHMARKS to the folder of published tables")

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from harness.board.notes import SELECTION_NOTES, language_model_use, too_few_domains
 from harness.board.rows import (
     FEW_GROUPS,
     Board,
     Cell,
     Difference,
     Estimate,
-    LanguageModelUse,
     Role,
     Row,
     TaskBoard,
@@ -35,14 +35,9 @@ from harness.stats.bootstrap import (
 from harness.stats.intervals import Interval, square_and_add, wilson
 from harness.stats.pairs import flip_groups, holm
 from harness.stats.ranks import rank_intervals, ranks, stability
-from harness.task import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE, Metric, higher_is_better
+from harness.task import DEFAULT_SELECTION, Metric, higher_is_better
 
 REPLICATES = 4000
-SELECTION_NOTES = {
-    CROSS_VALIDATION: "Learning rates: chosen on each source by models that never saw it.",
-    ORACLE: "Oracle: each score's learning rate was chosen on the validation split of the domain it is on, "
-    "held-out ones included, which no real use allows.",
-}
 
 
 def build_trained_board(run: Run) -> Board:
@@ -124,6 +119,7 @@ class _TaskBuilder:
             self.units.setdefault((key, unit.spec["domain"]), []).append(unit)
         self.keys = sorted({key for key, _ in self.units}, key=lambda key: (key[0], key[1] or ""))
         self.scored: dict[tuple[Key, str], _Scored] = {}
+        self.p_values: dict[tuple[str, ...], Mapping[Key, float]] = {}
         for _, domain in self.domains:
             self._score(domain)
         self.reference = next((key for key in self.keys if key[0] == run.suite["reference"]), None)
@@ -295,7 +291,7 @@ class _TaskBuilder:
         return Difference(
             float(np.mean([mine.value - other.value for mine, other in pairs])),
             *percentile_interval(replicates),
-            float(self._flipped([self._shares(key, domains) - self._shares(reference, domains)], domains)[0]),
+            self._p_values(tuple(domains))[key],
             float(np.nanstd(replicates, ddof=1)),
             by_seed,
         )
@@ -307,6 +303,16 @@ class _TaskBuilder:
     def _flipped(self, differences: Sequence[Array], domains: Sequence[str]) -> Array:
         """Returns the p-value of each difference, given by group, under flips of whole groups."""
         return flip_groups(np.array(differences), generator=generator(0, "flips", self.task, *domains))
+
+    def _p_values(self, domains: tuple[str, ...]) -> Mapping[Key, float]:
+        """Returns the p-value of every row's difference to the reference over these domains."""
+        if domains not in self.p_values:
+            assert self.reference is not None
+            keys = [key for key in self.keys if all((key, domain) in self.scored for domain in domains)]
+            base = self._shares(self.reference, domains)
+            found = self._flipped([self._shares(key, domains) - base for key in keys], domains)
+            self.p_values[domains] = dict(zip(keys, map(float, found), strict=True))
+        return self.p_values[domains]
 
     def _ranked(self, rows: list[Row]) -> list[Row]:
         """Returns the rows in display order, complete ones with ranks."""
@@ -375,26 +381,3 @@ class _TaskBuilder:
             f"keep the order of the {len(ranked)} ranked rows, {100 * kept.first:.0f} % the first place."
             + too_few_domains(len(domains), len(ranked))
         ]
-
-
-def too_few_domains(domains: int, methods: int) -> str:
-    """Says so where no test over domains could tell any pair of methods apart; empty otherwise.
-
-    The least p of a sign test over domains is 2^(1 - domains), times the number of pairs after Holm.
-    """
-    if 2.0 ** (1 - domains) * methods * (methods - 1) / 2 <= 0.05:
-        return ""
-    return f" {domains} domains are too few to rank significantly over domains that nobody drew."
-
-
-def language_model_use(searches: Sequence[Mapping[str, Any]]) -> LanguageModelUse | None:
-    """Returns calls and tokens summed over `searches`; None when none of them asked a model."""
-    uses = [search["report"]["llm"] for search in searches if search.get("report", {}).get("llm")]
-    if not uses:
-        return None
-    sums = {
-        key: sum(int(use.get(key) or 0) for use in uses)
-        for key in ("calls", "prompt_tokens", "completion_tokens", "reasoning_tokens")
-    }
-    names = sorted({str(use["model"]) for use in uses})
-    return LanguageModelUse(model=", ".join(names), kind=str(uses[0]["kind"]), **sums)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.board.build import language_model_use
+from harness.board.notes import language_model_use
 from harness.board.rows import Estimate, LanguageModelUse, State
 from harness.board.run import PlannedUnit, Run
 from harness.stats.bootstrap import Array

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from harness import catalog, seeds
 from harness.data.card import TableCard
@@ -16,6 +16,7 @@ from harness.errors import HarnessError
 from harness.llm import Client
 from harness.plan import Unit
 from harness.search import Evaluation, Limit, SearchContext, SearcherEntry, SearchResult, run_search
+from harness.stats.fronts import front
 from harness.stats.order import expected_best
 from harness.stats.transfer import choose, transfer_matrix
 from harness.units.place import Done, Needs
@@ -127,7 +128,14 @@ def _within(
             f"whose scores do not differ; they cost {costs.min():g} to {costs.max():g}."
         )
     unit = source.card.costs[wanted["cost"]].unit if wanted["cost"] in source.card.costs else ""
-    return {"cost": wanted["cost"], "unit": unit, "value": most, "within": kept.size / size}, kept
+    limit = {"cost": wanted["cost"], "unit": unit, "value": most, "within": kept.size / size}
+    scores = source.pool(name, "test")
+    return limit | {"front": _pairs(costs, scores, front(costs, scores)), "most": float(costs.max())}, kept
+
+
+def _pairs(costs: ArrayLike, scores: ArrayLike, chosen: NDArray[np.int64]) -> list[list[float]]:
+    """Returns the (cost, score) of the chosen ones as JSON holds them."""
+    return np.stack([np.asarray(costs)[chosen], np.asarray(scores)[chosen]], axis=1).tolist()  # type: ignore[no-any-return]
 
 
 def _sources(name: str, spec: Mapping[str, Any]) -> list[str]:
@@ -218,6 +226,9 @@ def _search(
             list(one.architecture) if source.sampled else source.row(one.architecture)
             for one in result.history
         ]
+        told["costs"] = [one.limited for one in result.history]
+        told["seen"] = [one.score for one in result.history]
+        told["tests"] = [test(one.architecture) for one in result.history]
     return {
         "seed": seed,
         "evaluations": len(result.history),
