@@ -89,6 +89,9 @@ class Domain:
         archives: packages that `read` needs.
         sha256: recorded hash of the prepared arrays; None where it is not pinned.
         fixed_splits: True where `read` names the split in the group (`train/...`), as for users' folders.
+        version: hash of all that `read` reads of the user's own; empty where archives say it.
+        repository: what `read` itself fetches from a hub, which happens when it is asked for by name; empty
+            for nothing.
     """
 
     name: str
@@ -99,6 +102,8 @@ class Domain:
     archives: tuple[Archive, ...] = ()
     sha256: str | None = None
     fixed_splits: bool = False
+    version: str = ""
+    repository: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +119,7 @@ class Task:
         sources: default source domains, which search and training may see.
         held_out: default held-out domains, which only the final score sees.
         class_names: one per class; empty for bytes and choices.
+        awaits: what the user must give before any domain can be read; empty when nothing is missing.
     """
 
     summary: str
@@ -124,6 +130,7 @@ class Task:
     sources: tuple[str, ...]
     held_out: tuple[str, ...]
     class_names: tuple[str, ...] = field(default=())
+    awaits: str = ""
 
     def domain(self, name: str) -> Domain:
         """Returns the domain called `name`.
