@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness import catalog
-from harness.data.prepare import prepare_domain, read_card, verify_domain
+from harness.data.prepare import prepare_domain, read_card, verify_domain, waits_for
 from harness.errors import DataUnavailableError, HarnessError, WrongDataError
 from harness.task import Domain, Task
 
@@ -84,9 +84,9 @@ def _domains(tasks: Sequence[str], data: Path) -> tuple[list[tuple[str, Domain]]
             print(f"wait {name}: {task.awaits}", flush=True)
             continue
         for domain in task.domains:
-            if tasks or not domain.repository or read_card(name, domain, data) is not None:
-                chosen.append((name, domain))
+            waits = "" if tasks else waits_for(name, domain, data)
+            if waits:
+                print(f"wait {name}/{domain.name}: {waits}", flush=True)
             else:
-                asked = f"`harness data prepare {name}` fetches {domain.repository}"
-                print(f"wait {name}/{domain.name}: {asked}", flush=True)
+                chosen.append((name, domain))
     return chosen, broken

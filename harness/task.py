@@ -92,6 +92,7 @@ class Domain:
         version: hash of all that `read` reads of the user's own; empty where archives say it.
         repository: what `read` itself fetches from a hub, which happens when it is asked for by name; empty
             for nothing.
+        awaits: what the user must give before it can be read; empty when nothing is missing.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Domain:
     fixed_splits: bool = False
     version: str = ""
     repository: str = ""
+    awaits: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

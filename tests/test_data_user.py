@@ -185,7 +185,11 @@ def test_a_table_may_name_files_of_pictures(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("\n".join(["file_name,label", *lines]))
     place = Place(file=str(tmp_path / "rows.csv"), columns=Columns(image="file_name"))
     assert {(one.data[0] % 10, one.label) for one in samples(place, GREY)} == {(0, 0), (1, 1)}
+    before = made(place, GREY).version
+    (tmp_path / "pictures" / "other.png").write_bytes(b"named by no row")
+    assert made(place, GREY).version == before
     (tmp_path / "pictures" / "cat" / "2.png").unlink()
+    assert made(place, GREY).version != before
     with pytest.raises(WrongDataError, match=r"There is no picture .*cat/2\.png"):
         samples(place, GREY)
 

@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from harness import catalog
 from harness.cache import prepare_all
 from harness.checks import check_entry
+from harness.cli import app
 from harness.data.user_task import read_task
 from harness.errors import DataUnavailableError, HarnessError
+from harness.show import describe, doctor
 from harness.task import Task
 
 COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
@@ -215,8 +218,6 @@ def test_every_kind_is_described_and_passes_its_checks(
     metric: str,
     chance: float,
 ) -> None:
-    from harness.show import describe
-
     monkeypatch.setenv("HARNESS_CATALOG", str(mine))
     card = describe("task", name, tmp_path)
     assert (card["inputs"], card["metric"], card["chance"]) == (inputs, metric, chance)
@@ -295,6 +296,11 @@ def test_a_wrong_file_ends_in_one_sentence_and_leaves_the_others_alone(
     told = capsys.readouterr().out
     assert "FAIL broken: " in told
     assert "ok   letters/ann: 20 samples" in told
+    checked = CliRunner().invoke(app, ["check", "tasks"], env={"HARNESS_DATA": str(tmp_path)})
+    assert checked.exit_code == 1
+    assert "FAIL task broken: loads and runs. " in checked.stdout
+    assert checked.stdout.count("FAIL") == 1
+    assert "tasks load" in {finding.claim for finding in doctor(tmp_path, None, None) if not finding.holds}
 
 
 @pytest.mark.parametrize(

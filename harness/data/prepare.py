@@ -91,6 +91,16 @@ def read_card(task_name: str, domain: Domain, folder: Path) -> Prepared | None:
         raise DataUnavailableError(f"{path} is damaged; delete its folder and prepare it again.") from error
 
 
+def waits_for(task_name: str, domain: Domain, folder: Path) -> str:
+    """Returns what the user must do before a domain can be read; empty for nothing.
+
+    A repository of a hub is fetched when its task is named, and not with all others.
+    """
+    if domain.awaits or not domain.repository or read_card(task_name, domain, folder) is not None:
+        return domain.awaits
+    return f"`harness data prepare {task_name}` fetches {domain.repository}"
+
+
 def prepare_domain(task_name: str, domain: Domain, folder: Path, *, offline: bool) -> Prepared:
     """Returns the card of the prepared domain, preparing it when that was not done yet.
 

@@ -11,7 +11,7 @@ from harness.data.choices import questions
 from harness.data.linear_text import LinearText
 from harness.data.load import load_split
 from harness.data.near import SHARED, coarse, shingles
-from harness.data.prepare import Prepared, prepare_domain, read_card, verify_domain
+from harness.data.prepare import Prepared, prepare_domain, verify_domain, waits_for
 from harness.data.split import Split
 from harness.errors import DataUnavailableError
 from harness.task import SPLITS, Domain, Task
@@ -118,9 +118,9 @@ def _domain(
         holds=all(text.strip() for text in (domain.origin, domain.licence, domain.groups)),
         detail=f"{domain.origin}; {domain.licence}; split by {domain.groups}",
     )
-    if domain.repository and read_card(task_name, domain, folder) is None:
-        asked = f"`harness data prepare {task_name}` fetches {domain.repository}"
-        yield Finding(claim=f"{domain.name}: waits for its data", holds=True, detail=asked)
+    waits = waits_for(task_name, domain, folder)
+    if waits:
+        yield Finding(claim=f"{domain.name}: waits for its data", holds=True, detail=waits)
         return
     try:
         card = prepare_domain(task_name, domain, folder, offline=offline)

@@ -47,7 +47,7 @@ def user_domain(place: Place, name: str, signature: Signature, classes: tuple[st
         signature: of the task; pictures are turned to its channels and size.
         classes: names of the classes, in the order of the labels.
     """
-    version = version_of(place, signature, classes)
+    version = version_of(place, signature, classes, _named_pictures(place, signature))
     remote = place.dataset if place.dataset and not Path(place.dataset).is_dir() else ""
     made = f"{place.origin}: " if place.origin else ""
     group = place.columns.group or "row"
@@ -256,6 +256,17 @@ def _picture(value: Any, row: Row, place: Place, signature: Signature) -> bytes:
             f"{row.place}, column {place.columns.image} is {type(value).__name__}; give a picture or a file."
         )
     return image_bytes(value, signature)
+
+
+def _named_pictures(place: Place, signature: Signature) -> list[Path]:
+    """Returns the pictures that the rows of a file name; what is wrong is told when they are read."""
+    if not place.file or signature.kind != "image":
+        return []
+    folder, column = Path(place.file).parent, place.columns.image
+    try:
+        return [folder / str(cell(row, column)) for row in file_rows(Path(place.file))]
+    except DataUnavailableError:
+        return []
 
 
 def _opened(file: Path, signature: Signature) -> bytes:

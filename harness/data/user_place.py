@@ -85,8 +85,15 @@ class Version(NamedTuple):
     digits: str
 
 
-def version_of(place: Place, signature: Signature, classes: tuple[str, ...]) -> Version:
-    """Returns the version of what is read at a place whose folders and files are absolute paths."""
+def version_of(place: Place, signature: Signature, classes: tuple[str, ...], named: list[Path]) -> Version:
+    """Returns the version of what is read at a place whose folders and files are absolute paths.
+
+    Args:
+        place: where the data lies.
+        signature: of the task.
+        classes: names of the classes.
+        named: pictures that the rows of a file name.
+    """
     if place.folder:
         path = Path(place.folder)
         is_image = signature.kind == "image"
@@ -94,8 +101,7 @@ def version_of(place: Place, signature: Signature, classes: tuple[str, ...]) -> 
         state: Any = _state(path, _files(path, PICTURES if is_image else (".txt",)))
     elif place.file:
         path = Path(place.file)
-        pictures = _files(path.parent, PICTURES) if signature.kind == "image" else []
-        what, state = f"rows of {path.name}", _state(path.parent, [path, *pictures])
+        what, state = f"rows of {path.name}", _state(path.parent, [path, *named])
     elif place.images:
         path = Path(place.images)
         what, state = f"arrays of {path.name}", _state(path.parent, [path, Path(place.labels)])

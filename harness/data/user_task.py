@@ -21,6 +21,8 @@ SOURCES_OF = {
     "choice": ("file", "dataset"),
 }
 """Kind -> where its data may come from."""
+OF_ONE_SOURCE = ("labels", "period", "revision", "configuration")
+"""What a domain that names a source of its own does not take over from the others."""
 METRICS_OF: dict[str, tuple[Metric, ...]] = {
     "image": ("balanced_accuracy", "accuracy"),
     "text": ("balanced_accuracy", "accuracy"),
@@ -166,7 +168,7 @@ def _place(file: TaskFile, raw: dict[str, Any], name: str, path: Path) -> Place:
     base, own = dict(raw.get("data", {})), file.domains.get(name, {})
     places = SOURCES_OF["image"]
     if any(key in own for key in places):
-        base = {key: value for key, value in base.items() if key not in places}
+        base = {key: value for key, value in base.items() if key not in (*places, *OF_ONE_SOURCE)}
     place = parse(Place, merged(base, own), path, f"domains.{name}")
     given = [key for key in places if getattr(place, key)]
     allowed = SOURCES_OF[file.kind]
@@ -238,7 +240,14 @@ def _absent(place: Place, name: str, reason: str) -> Domain:
         raise DataUnavailableError(f"Domain {name!r} is not here: {reason}.")
 
     made = f"{place.origin}; " if place.origin else ""
-    return Domain(name=name, origin=f"{made}not here", licence=place.licence, groups="sample", read=read)
+    return Domain(
+        name=name,
+        origin=f"{made}not here",
+        licence=place.licence,
+        groups="sample",
+        read=read,
+        awaits=reason,
+    )
 
 
 def _classes(file: TaskFile, places: dict[str, Place], path: Path) -> tuple[tuple[str, ...], float]:
