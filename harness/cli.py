@@ -94,12 +94,14 @@ def _run(plan: "Plan", place: "Place", *, workers: int, fresh: bool, as_json: bo
     from harness.progress import progress
     from harness.records import write_atomically
     from harness.report import write_report
+    from harness.score_cache import FOLDER
 
     folder = place.run
     _claim_folder(folder, plan)
     with lock(folder):
         if fresh:
-            shutil.rmtree(folder / "units", ignore_errors=True)
+            for part in ("units", FOLDER):
+                shutil.rmtree(folder / part, ignore_errors=True)
         write_atomically(folder / "plan.json", plan.to_json())
         with progress(plan, workers) as on_event:
             outcome = execute(plan, place, workers=workers, on_event=on_event)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from harness.errors import HarnessError
 from harness.plan import Plan, Unit, unit_folder
 from harness.records import Record, canonical_json, read_record, write_atomically
+from harness.score_cache import sort_scores
 
 if TYPE_CHECKING:
     from harness.units import Place
@@ -60,6 +61,7 @@ def execute(plan: Plan, place: "Place", *, workers: int, on_event: OnEvent) -> O
                     on_event("finished", unit, status, len(state.waiting) + len(pool.busy))
     finally:
         pool.stop()
+    sort_scores(place.run)
     ended = list(state.status.values())
     return Outcome(
         ok=ended.count("ok"),

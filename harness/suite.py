@@ -114,10 +114,13 @@ class SearchSettings(SearcherSettings):
     Attributes:
         evaluations: new, legal architectures.
         parameter_tolerance: largest distance from the default's parameters, a share.
+        racing: drop a candidate on the samples that show it to be worse than the incumbent; without it
+            every candidate is scored on all of them.
     """
 
     evaluations: int
     parameter_tolerance: float = 0.05
+    racing: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -141,6 +141,7 @@ class _TaskPlan:
             "mac_limit": self.suite.search.mac_limit,
             "target": self.suite.search.target,
             **({"llm": asdict(self.suite.llm)} if entry.needs_llm else {}),
+            **({"racing": True} if self.suite.search.racing else {}),
             **self.limited,
         }
         needs = [supernet.hash, *self.source_hashes]
