@@ -19,7 +19,7 @@ from harness.task import Metric, higher_is_better
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BOUND = 2.0
+BOUND = 1.5
 """Standard errors that the estimated difference must lie below zero for a candidate to be dropped."""
 
 FIRST_SHARE = 1 / 16

@@ -79,23 +79,33 @@ class SliceScores:
         if self.race is None:
             value: float = self.cache.value([architecture], lambda: self._timed(self._whole, architecture))
             return value
-        model: list[Predictor] = []  # made when the first block is not known yet, and then kept for the rest
+        blocks = self.race.blocks
+        made: list[Predictor] = []  # once, and only where a block is not known yet
 
-        def block(index: int) -> list[float]:
-            model[:] = model or [predictor(*self.slice_of(architecture))]
-            return self._numerators(model[0], blocks[index])
+        def compute(index: int) -> list[float]:
+            made[:] = made or [self.model(architecture)]
+            return self.numerators(made[0], blocks[index])
 
         def numerators(index: int) -> Floats:
-            known = self.cache.value([architecture, index], lambda: self._timed(block, index))
+            known = self.cache.value([architecture, index], lambda: self._timed(compute, index))
             return np.array(known, dtype=np.float64)
 
-        blocks = self.race.blocks
         limit = self.unit.spec["mac_limit"]
         may_win = not limit or self.space.macs(architecture) <= limit
         lap = self.race.enter(numerators, may_win=may_win)
         if lap.is_dropped:
             self.dropped[architecture] = lap.samples
         return lap.score
+
+    def model(self, architecture: Architecture) -> Predictor:
+        """Returns the slice, ready to be scored."""
+        return predictor(*self.slice_of(architecture))
+
+    def numerators(self, model: Predictor, block: Block) -> list[float]:
+        """Returns what each sample of a block gives: 1 for a correct image, or bits."""
+        length = self.unit.spec["document_bytes"]
+        parts = [score(model, split, document_bytes=length) for split in block.splits if len(split)]
+        return [value for part in parts for value in part.numerator.tolist()]
 
     def _timed(self, compute: Callable[[Any], Any], what: Any) -> Any:
         started = perf_counter()
@@ -104,14 +114,8 @@ class SliceScores:
         return value
 
     def _whole(self, architecture: Architecture) -> float:
-        model = predictor(*self.slice_of(architecture))
-        mean = mean_score(model, self.splits, self.view, self.unit.spec)
+        mean = mean_score(self.model(architecture), self.splits, self.view, self.unit.spec)
         return mean if higher_is_better(self.view.metric) else -mean
-
-    def _numerators(self, model: Predictor, block: Block) -> list[float]:
-        length = self.unit.spec["document_bytes"]
-        parts = [score(model, split, document_bytes=length) for split in block.splits if len(split)]
-        return [value for part in parts for value in part.numerator.tolist()]
 
     def _race(self) -> Race:
         draw = seeds.generator(self.unit.spec["seed"], "search", "blocks")
