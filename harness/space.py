@@ -10,7 +10,7 @@ from harness.errors import HarnessError, UnknownNameError
 from harness.task import Signature
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 Architecture = tuple[int, ...]
 """One option index per choice; inactive choices are 0 in the canonical form."""
@@ -236,6 +236,16 @@ class SearchSpace(ABC):
         """
         return False
 
+    def load_released(self, supernet: "nn.Module", weights: "Mapping[str, Tensor]") -> str:
+        """Copies weights that its authors released into a supernet, and returns their format's name.
+
+        Raises:
+            HarnessError: they are not those of this supernet, or no released ones of this space are known.
+        """
+        raise HarnessError(
+            f"No released checkpoint of {self.name} is known; there are some of mobilenet and autoformer."
+        )
+
     def mutate(self, architecture: Architecture, draw: random.Random, rate: float) -> Architecture:
         """Returns a legal mutant: each gene redrawn with probability `rate`, tried until legal."""
         for _ in range(2000):
@@ -322,6 +332,9 @@ class WrappedSpace(SearchSpace):
 
     def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
         return self.space.slice(supernet, architecture)
+
+    def load_released(self, supernet: "nn.Module", weights: "Mapping[str, Tensor]") -> str:
+        return self.space.load_released(supernet, weights)
 
     def card(self) -> str:
         return self.space.card()

@@ -218,7 +218,7 @@ def train_supernet(
             if part.target == "first" and first is not None:
                 total = total + divergence(logits, first)
                 continue
-            total = total + cross_entropy(logits, targets)
+            total = total + cross_entropy(logits, targets, recipe.label_smoothing)
             first = logits.detach() if first is None else first
             teacher = chosen.teacher() if part.target == "teacher" else None
             if teacher is not None:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.augment import augmented
 from harness.checkpoint import Checkpoint, Training
 from harness.data.batches import byte_batches, image_batches
 from harness.data.split import Split
@@ -30,9 +31,15 @@ class Recipe:
     Attributes:
         steps: optimizer steps.
         batch_size: images or byte windows per step, over all parts and processes.
-        learning_rate: peak of AdamW's rate; linear warm-up over 5 % of the steps, then cosine to zero.
-        weight_decay: of matrices; vectors have none.
-        clip: largest gradient norm.
+        learning_rate: peak of the rate, which first rises and then falls to zero.
+        optimizer: adamw (betas 0.9 and 0.98); sgd (momentum 0.9), or nesterov.
+        schedule: of the fall: cosine or linear.
+        warmup: share of the steps over which the rate rises linearly.
+        weight_decay: of matrices and kernels; vectors have none.
+        no_decay: parts of names of further weights that have none.
+        clip: largest gradient norm; 0 for any.
+        label_smoothing: share of the target that is spread over all classes.
+        augmentation: what is done to images, of `harness.augment.STEPS`.
         accumulate: parts that a batch is run in, one after another, their gradients being summed: less memory
             and the same step, but for BatchNorm, which sees a part.
         compiled: run the network through `torch.compile`, or as it is where that fails.
@@ -41,8 +48,14 @@ class Recipe:
     steps: int
     batch_size: int
     learning_rate: float
+    optimizer: Literal["adamw", "sgd", "nesterov"] = "adamw"
+    schedule: Literal["cosine", "linear"] = "cosine"
+    warmup: float = 0.05
     weight_decay: float = 0.05
+    no_decay: tuple[str, ...] = ()
     clip: float = 1.0
+    label_smoothing: float = 0.0
+    augmentation: tuple[str, ...] = ()
     accumulate: int = 1
     compiled: bool = False
 
@@ -92,25 +105,41 @@ def data_parallel(device: str, *, init_method: str = "env://", peers: Peers | No
 
 
 def batches(
-    signature: Signature, splits: Sequence[Split], batch_size: int, draw: np.random.Generator
+    signature: Signature,
+    splits: Sequence[Split],
+    batch_size: int,
+    draw: np.random.Generator,
+    augmentation: Sequence[str] = (),
 ) -> Iterator[Batch]:
     """Yields (inputs, targets) for ever, each source domain with equal probability.
 
-    Images are float32 (batch, channels, height, width) with classes (batch,); bytes are int64
-    (batch, context) with the next bytes (batch, context).
+    Images are float32 (batch, channels, height, width) with classes (batch,), or shares of classes
+    (batch, classes) where images are mixed; bytes are int64 (batch, context) with the next bytes
+    (batch, context).
     """
     if signature.kind == "image":
         for images, labels in image_batches(splits, batch_size, draw):
-            yield torch.from_numpy(images), torch.from_numpy(labels)
+            batch = (torch.from_numpy(images), torch.from_numpy(labels))
+            if augmentation:
+                with seeded(int(draw.integers(2**62))):
+                    batch = augmented(*batch, augmentation, signature.classes)
+            yield batch
     else:
         for windows in byte_batches(splits, batch_size, signature.context, draw):
             tokens = torch.from_numpy(windows.astype(np.int64))
             yield tokens[:, :-1], tokens[:, 1:]
 
 
-def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Returns the mean cross-entropy in nats over all predictions."""
-    return F.cross_entropy(logits.flatten(0, -2), targets.flatten())
+def cross_entropy(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Returns the mean cross-entropy in nats over all predictions.
+
+    Args:
+        logits: (..., classes).
+        targets: classes, int64 (...), or shares of classes, float (..., classes).
+        smoothing: share of the targets that is spread over all classes.
+    """
+    wanted = targets.flatten(0, -2) if targets.is_floating_point() else targets.flatten()
+    return F.cross_entropy(logits.flatten(0, -2), wanted, label_smoothing=smoothing)
 
 
 def half_precision(device: torch.device) -> torch.dtype | None:
@@ -150,13 +179,12 @@ def fit(
     first = 0 if checkpoint is None else checkpoint.resume(training)
     _agree(first, peers, _device(module))
     gradients = _Gradients(module, recipe, loss, peers)
-    warm = max(1, round(recipe.steps * 0.05))
     module.train()
     for step in range(first, recipe.steps):
         for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * _schedule(step, warm, recipe.steps)
+            group["lr"] = recipe.learning_rate * _schedule(step, recipe)
         gradients.take(next(data), step)
-        norm = nn.utils.clip_grad_norm_(module.parameters(), recipe.clip)
+        norm = nn.utils.clip_grad_norm_(module.parameters(), recipe.clip or math.inf)
         if not math.isfinite(float(norm)):
             if checkpoint is not None:
                 checkpoint.delete()
@@ -227,13 +255,20 @@ class _Gradients:
 
 
 def _optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    matrices = [weight for weight in module.parameters() if weight.dim() > 1]
-    vectors = [weight for weight in module.parameters() if weight.dim() <= 1]
+    decayed: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, weight in module.named_parameters():
+        is_free = weight.dim() <= 1 or any(part in name for part in recipe.no_decay)
+        (others if is_free else decayed).append(weight)
     groups = [
-        {"params": matrices, "weight_decay": recipe.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
+        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
+    return torch.optim.SGD(
+        groups, lr=recipe.learning_rate, momentum=0.9, nesterov=recipe.optimizer == "nesterov"
+    )
 
 
 def _agree(step: int, peers: Peers, device: torch.device) -> None:
@@ -266,7 +301,9 @@ def _device(module: nn.Module) -> torch.device:
     return next(module.parameters()).device
 
 
-def _schedule(step: int, warm: int, steps: int) -> float:
+def _schedule(step: int, recipe: Recipe) -> float:
+    warm = max(1, round(recipe.steps * recipe.warmup)) if recipe.warmup else 0
     if step < warm:
         return (step + 1) / warm
-    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+    passed = (step - warm) / max(1, recipe.steps - warm)
+    return 1 - passed if recipe.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * passed))

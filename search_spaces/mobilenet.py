@@ -17,7 +17,7 @@ from harness.space import Architecture, Choice, SearchSpace, SpaceFamily
 from harness.task import Signature
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from harness.nn.mobilenet import Frame, Route
 
@@ -271,6 +271,14 @@ class MobileSpace(SearchSpace):
         assert isinstance(supernet, MobileNet)
         sort_channels(supernet)
         return True
+
+    def load_released(self, supernet: "nn.Module", weights: "Mapping[str, Tensor]") -> str:
+        from harness.nn.mobilenet import MobileNet
+        from harness.nn.released import load_once_for_all
+
+        assert isinstance(supernet, MobileNet)
+        load_once_for_all(supernet, weights)
+        return "once-for-all"
 
     def card(self) -> str:
         design, stages = self.design, self.lengths["d"]

@@ -24,7 +24,7 @@ def inherited(unit: Unit, needs: Needs, folder: Path) -> Done:
     spec = unit.spec
     view, space, architectures = _drawn(unit, needs)
     splits = view.splits("validation", samples=spec["validation_samples"])
-    slice_of = slices(spec["seed"], view, space, load_supernet(needs, space))
+    slice_of = slices(spec, view, space, load_supernet(needs, space))
     scores = [mean_score(predictor(*slice_of(one)), splits, view, spec) for one in architectures]
     result = {
         "scores": [_gain(score, view) for score in scores],

@@ -1,7 +1,7 @@
 """Scores of slices of a supernet on source validation, each of which a run pays for once."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -35,7 +35,7 @@ def load_supernet(needs: Needs, space: SearchSpace) -> nn.Module:
 
 
 def slices(
-    seed: int, view: SourceView, space: SearchSpace, supernet: nn.Module
+    spec: Mapping[str, Any], view: SourceView, space: SearchSpace, supernet: nn.Module
 ) -> Callable[[Architecture], tuple[nn.Module, Signature, Any]]:
     """Returns what makes an architecture's slice ready to be scored, at the cost of the slice.
 
@@ -45,9 +45,10 @@ def slices(
     if not has_batch_norm(supernet):
         return lambda architecture: (supernet, view.signature, space.route(architecture))
     device = next(supernet.parameters()).device
-    order = seeds.generator(seed, "search", "calibration")
+    order = seeds.generator(spec["seed"], "search", "calibration")
     drawn = batches(view.signature, view.splits("train"), CALIBRATION_BATCH, order)
-    inputs = [next(drawn)[0].to(device) for _ in range(CALIBRATION_BATCHES)]
+    count = spec.get("calibration_batches", CALIBRATION_BATCHES)
+    inputs = [next(drawn)[0].to(device) for _ in range(count)]
     return lambda architecture: (
         calibrated(space.slice(supernet, architecture), inputs),
         view.signature,
@@ -69,7 +70,7 @@ class SliceScores:
         self.unit = unit
         self.view = view
         self.space = space
-        self.slice_of = slices(unit.spec["seed"], view, space, load_supernet(needs, space))
+        self.slice_of = slices(unit.spec, view, space, load_supernet(needs, space))
         self.splits = view.splits("validation", samples=unit.spec["validation_samples"])
         self.race = self._race() if unit.spec.get("racing") else None
         self.cache = ScoreCache(needs.place.run, self._identity(needs))
@@ -128,7 +129,6 @@ class SliceScores:
             hashlib.sha256(weights).hexdigest(),
             self.view.hashes(),
             [spec[key] for key in ("space", "seed", "validation_samples", "document_bytes")],
-            [spec.get(key) for key in ("limit", "racing")],
-            [CALIBRATION_BATCHES, CALIBRATION_BATCH],
+            [spec.get(key) for key in ("limit", "racing", "calibration_batches")],
             [needs.place.device, torch.__version__],
         ]
