@@ -12,7 +12,7 @@ from harness.errors import HarnessError
 from harness.records import canonical_json
 from harness.search import Limit, SearchContext, Searcher, SearcherEntry, SearchResult, run_search
 from harness.space import Architecture, Choice, SearchSpace, SpaceFamily
-from harness.task import Signature
+from harness.task import Signature, Task
 
 if TYPE_CHECKING:
     from harness.llm import Client
@@ -53,7 +53,10 @@ def check_entry(
     if kind == "task":
         from harness.data.quality import check_task
 
-        findings = check_task(name, catalog.load("task", name), data, offline=offline)
+        task: Task = catalog.load("task", name)
+        if task.awaits:
+            return [Finding(f"task {name}", "waits for its data", True, task.awaits)]
+        findings = check_task(name, task, data, offline=offline)
         return [Finding(f"task {name}", one.claim, one.holds, one.detail) for one in findings]
     check = partial(_table, folders=tables) if kind == "table" else _CHECKS[kind]
     return list(_run(f"{kind} {name}", check, name))

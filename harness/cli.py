@@ -17,7 +17,7 @@ from harness.errors import HarnessError
 if TYPE_CHECKING:
     from harness.plan import Plan
     from harness.suite import AnySuite
-    from harness.task import Signature
+    from harness.task import Signature, Task
     from harness.units import Place
 
 app = typer.Typer(
@@ -72,7 +72,9 @@ def evaluate(
     name, loaded = load_suite(suite)
     plan = make_plan(name, _with_environment(loaded), limit=limit, tables=_tables())
     if dry_run:
-        _show_plan(plan, as_json=as_json)
+        from harness.progress import planned
+
+        print(plan.to_json() if as_json else planned(plan), end="")
         return
     folder = out or Path("runs") / name
     place = _place(folder, device=device, offline=offline, replay=replay)
@@ -194,17 +196,6 @@ def _check_language_model(plan: "Plan") -> None:
         check_endpoint(settings, _api_key())
     elif settings["model_file"] and not Path(settings["model_file"]).is_file():
         raise HarnessError(f"llm.model_file {settings['model_file']} is not a file; give a GGUF file.")
-
-
-def _show_plan(plan: "Plan", *, as_json: bool) -> None:
-    if as_json:
-        print(plan.to_json(), end="")
-        return
-    from harness.progress import label
-
-    for unit in plan.units:
-        print(f"{unit.hash}  {label(unit)}")
-    print(f"{len(plan.units)} units")
 
 
 @app.command("list")
@@ -372,7 +363,11 @@ def _each_domain(tasks: list[str] | None, *, offline: bool, verify: bool) -> Non
 
     failed = False
     for name in tasks or catalog.names("task"):
-        for domain in catalog.load("task", name).domains:
+        task: Task = catalog.load("task", name)
+        if task.awaits and not tasks:
+            print(f"wait {name}: {task.awaits}")
+            continue
+        for domain in task.domains:
             try:
                 if verify:
                     verify_domain(name, domain, _data_folder())
