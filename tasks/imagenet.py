@@ -2,7 +2,7 @@
 
 `HARNESS_IMAGENET` names the copy: a folder with train/CLASS/* and val/CLASS/*, a folder that `datasets`
 saved, or `owner/name@revision` of a `datasets` repository; the latter two have splits train and validation
-with the columns image and label. Preparation holds all images in memory and in the cache: 150 kB each, 193 GB.
+with the columns image and label. Preparation holds all images in memory and in the cache, 193 GB of them.
 
 The source domain is the official training set, of which every class gives one image in 128, about 10,000 in
 all, to validation and as many to test. The held-out domain is the official validation set, which no search

@@ -136,7 +136,7 @@ def _score_name(view: SourceView) -> str:
 
 def _search_result(result: SearchResult, space: SearchSpace, scores: SliceScores) -> dict[str, Any]:
     if result.best is None:
-        raise HarnessError("No evaluation of this search gave a finite score.")
+        raise HarnessError("No evaluation of this search gave a finite score within its limit.")
 
     def entry(evaluation: Evaluation) -> dict[str, Any]:
         samples = scores.dropped.get(evaluation.architecture)
