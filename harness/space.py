@@ -12,6 +12,8 @@ from harness.task import Signature
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from harness.nn.slices import Reordering
+
 Architecture = tuple[int, ...]
 """One option index per choice; inactive choices are 0 in the canonical form."""
 
@@ -229,12 +231,12 @@ class SearchSpace(ABC):
             groups.setdefault(choice.name.partition("[")[0], []).append(index)
         return [tuple(group) for group in groups.values()]
 
-    def rearrange(self, supernet: "nn.Module") -> bool:
-        """Orders shared weights by importance before widths shrink, and returns whether it has any to order.
+    def rearrange(self, supernet: "nn.Module") -> "list[Reordering]":
+        """Orders shared weights by importance before widths shrink, and returns what it did.
 
         The function of the largest network must not change.
         """
-        return False
+        return []
 
     def load_released(self, supernet: "nn.Module", weights: "Mapping[str, Tensor]") -> str:
         """Copies weights that its authors released into a supernet, and returns their format's name.

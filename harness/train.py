@@ -153,6 +153,7 @@ def fit(
     data: Iterator[Batch],
     loss: Loss,
     *,
+    before: Callable[[int, torch.optim.Optimizer], None] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> None:
     """Trains `module` in place, on from its checkpoint where there is one.
@@ -162,7 +163,8 @@ def fit(
         recipe: steps and rates.
         data: endless batches.
         loss: the mean loss of a batch, or of a part of it, at a step; what runs is its caller's business.
-        checkpoint: where the training is kept, with every generator that `data` and `loss` draw from.
+        before: called with every step and the optimizer before the loss is.
+        checkpoint: where the training is kept, with every generator that the others draw from.
 
     Raises:
         HarnessError: a batch has fewer samples than parts and processes.
@@ -183,6 +185,8 @@ def fit(
     for step in range(first, recipe.steps):
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * _schedule(step, recipe)
+        if before is not None:
+            before(step, optimizer)
         gradients.take(next(data), step)
         norm = nn.utils.clip_grad_norm_(module.parameters(), recipe.clip or math.inf)
         if not math.isfinite(float(norm)):

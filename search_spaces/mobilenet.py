@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from harness.nn.mobilenet import Frame, Route
+    from harness.nn.slices import Reordering
 
 KERNELS = (3, 5, 7)
 EXPANSIONS = (3, 4, 6)
@@ -265,12 +266,11 @@ class MobileSpace(SearchSpace):
         groups = [tuple(index for index, stem in enumerate(stems) if stem == name) for name in order]
         return [group for group in groups if group]
 
-    def rearrange(self, supernet: "nn.Module") -> bool:
+    def rearrange(self, supernet: "nn.Module") -> "list[Reordering]":
         from harness.nn.mobilenet import MobileNet, sort_channels
 
         assert isinstance(supernet, MobileNet)
-        sort_channels(supernet)
-        return True
+        return sort_channels(supernet)
 
     def load_released(self, supernet: "nn.Module", weights: "Mapping[str, Tensor]") -> str:
         from harness.nn.mobilenet import MobileNet
