@@ -64,6 +64,8 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Run a suite, or continue it, and write its leaderboard and report."""
+    from harness.execute import follow
+    from harness.peers import data_parallel
     from harness.plan import make_plan
     from harness.suite import load_suite
 
@@ -81,14 +83,18 @@ def evaluate(
     if replay is None:
         _check_language_model(plan)
     try:
-        status = _run(plan, place, workers=workers, fresh=fresh, as_json=as_json)
+        with data_parallel(device, launched="WORLD_SIZE" in os.environ) as peers:
+            if peers.rank:
+                return follow(place)
+            together = peers.size > 1
+            status = _run(plan, place, workers=workers, fresh=fresh, as_json=as_json, together=together)
     except KeyboardInterrupt:  # typer would end without a word
         print("harness: interrupted; the same command continues from here.", file=sys.stderr)
         status = 130
     raise typer.Exit(status)
 
 
-def _run(plan: "Plan", place: "Place", *, workers: int, fresh: bool, as_json: bool) -> int:
+def _run(plan: "Plan", place: "Place", *, workers: int, fresh: bool, as_json: bool, together: bool) -> int:
     import shutil
 
     from harness.board import board_json, build_board, load_run, render
@@ -106,7 +112,7 @@ def _run(plan: "Plan", place: "Place", *, workers: int, fresh: bool, as_json: bo
                 shutil.rmtree(folder / part, ignore_errors=True)
         write_atomically(folder / "plan.json", plan.to_json())
         with progress(plan, workers) as on_event:
-            outcome = execute(plan, place, workers=workers, on_event=on_event)
+            outcome = execute(plan, place, workers=workers, on_event=on_event, together=together)
         board = build_board(load_run(folder))
         write_atomically(folder / "board.json", board_json(board))
         report = write_report(folder)

@@ -5,11 +5,10 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -18,6 +17,7 @@ from harness.checkpoint import Checkpoint, Training
 from harness.data.batches import byte_batches, image_batches
 from harness.data.split import Split
 from harness.errors import HarnessError
+from harness.peers import Peers, agree_on, average_statistics, peers, sum_gradients
 from harness.task import Signature
 
 Batch = tuple[Tensor, Tensor]
@@ -60,48 +60,12 @@ class Recipe:
     compiled: bool = False
 
 
-class Peers(NamedTuple):
-    """The processes that train one network: which of how many this one is."""
-
-    rank: int = 0
-    size: int = 1
-
-
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Makes torch's generator start from `seed` inside, and restores the caller's state after."""
     with torch.random.fork_rng(devices=[]):
         torch.random.manual_seed(seed)
         yield
-
-
-@contextmanager
-def data_parallel(device: str, *, init_method: str = "env://", peers: Peers | None = None) -> Iterator[Peers]:
-    """Joins processes that train together: inside, `fit` gives each its share of every batch.
-
-    Every process must build the same network and draw the same batches and architectures, that is, run the
-    same code from the same seeds; their weights then stay the same. Only the first writes checkpoints.
-
-    Args:
-        device: `cpu` for gloo, or a CUDA device for NCCL.
-        init_method: where they meet; the default is what `torchrun` and `accelerate launch` set.
-        peers: which of how many this one is; None when the launcher said it.
-
-    Raises:
-        HarnessError: nobody said where and with whom to meet.
-    """
-    backend = "nccl" if torch.device(device).type == "cuda" else "gloo"
-    rank, size = peers or (-1, -1)
-    try:
-        dist.init_process_group(backend, init_method=init_method, rank=rank, world_size=size)
-    except ValueError as error:
-        raise HarnessError(
-            f"Data-parallel training cannot start: {error} Start it by `torchrun` or `accelerate launch`."
-        ) from error
-    try:
-        yield _peers()
-    finally:
-        dist.destroy_process_group()
 
 
 def batches(
@@ -170,17 +134,20 @@ def fit(
         HarnessError: a batch has fewer samples than parts and processes.
         FloatingPointError: the loss stopped being finite.
     """
-    peers = _peers()
-    if recipe.batch_size < recipe.accumulate * peers.size:
+    joined = peers()
+    if recipe.batch_size < recipe.accumulate * joined.size:
         raise HarnessError(
             f"A batch of {recipe.batch_size} cannot be cut into {recipe.accumulate} parts on each of "
-            f"{peers.size} processes; raise batch_size or lower accumulate."
+            f"{joined.size} processes; raise batch_size or lower accumulate."
         )
     optimizer = _optimizer(module, recipe)
-    training = Training(module=module, optimizer=optimizer, recipe=asdict(recipe) | {"processes": peers.size})
+    training = Training(
+        module=module, optimizer=optimizer, recipe=asdict(recipe) | {"processes": joined.size}
+    )
     first = 0 if checkpoint is None else checkpoint.resume(training)
-    _agree(first, peers, _device(module))
-    gradients = _Gradients(module, recipe, loss, peers)
+    if joined.size > 1:
+        agree_on(first)
+    gradients = _Gradients(module, recipe, loss, joined)
     module.train()
     for step in range(first, recipe.steps):
         for group in optimizer.param_groups:
@@ -194,10 +161,11 @@ def fit(
                 checkpoint.delete()
             raise FloatingPointError(f"The gradient is not finite at step {step}.")
         optimizer.step()
-        if checkpoint is not None and peers.rank == 0:
+        if checkpoint is not None and joined.rank == 0:
             checkpoint.offer(training, step + 1)
     gradients.close()
-    _share_statistics(module, peers)
+    if joined.size > 1:
+        average_statistics(module)
     module.eval()
 
 
@@ -230,7 +198,7 @@ class _Gradients:
                 "torch.compile failed, training goes on without it: %s: %s", type(error).__name__, said
             )
         if self.peers.size > 1:
-            self._reduce()
+            sum_gradients(self.module)
 
     def close(self) -> None:
         """Leaves the module as it is without the compiler."""
@@ -249,14 +217,6 @@ class _Gradients:
                 value = self.loss(part, step)
             (value if parts == 1 else value * (len(part[0]) / whole)).backward()
 
-    def _reduce(self) -> None:
-        """Sums the gradients over processes, in one message; the same weights have one everywhere."""
-        found = [weight.grad for weight in self.module.parameters() if weight.grad is not None]
-        joined = torch.cat([gradient.flatten() for gradient in found])
-        dist.all_reduce(joined)
-        for gradient, values in zip(found, joined.split([one.numel() for one in found]), strict=True):
-            gradient.copy_(values.view_as(gradient))
-
 
 def _optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     decayed: list[nn.Parameter] = []
@@ -273,32 +233,6 @@ def _optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.SGD(
         groups, lr=recipe.learning_rate, momentum=0.9, nesterov=recipe.optimizer == "nesterov"
     )
-
-
-def _agree(step: int, peers: Peers, device: torch.device) -> None:
-    """Makes sure that every process goes on from the same step."""
-    if peers.size == 1:
-        return
-    steps = torch.tensor([step, -step], device=device)
-    dist.all_reduce(steps, dist.ReduceOp.MAX)
-    if int(steps[0]) != -int(steps[1]):
-        raise HarnessError("The processes do not see the same checkpoint; give them one run folder.")
-
-
-def _share_statistics(module: nn.Module, peers: Peers) -> None:
-    """Averages over processes what each saw of its own samples, as BatchNorm keeps it."""
-    if peers.size == 1:
-        return
-    for buffer in module.buffers():
-        if buffer.is_floating_point():
-            dist.all_reduce(buffer)
-            buffer /= peers.size
-
-
-def _peers() -> Peers:
-    if not dist.is_available() or not dist.is_initialized():
-        return Peers()
-    return Peers(dist.get_rank(), dist.get_world_size())
 
 
 def _device(module: nn.Module) -> torch.device:
