@@ -12,7 +12,7 @@ from harness.errors import HarnessError
 from harness.records import canonical_json
 from harness.search import Limit, SearchContext, Searcher, SearcherEntry, SearchResult, run_search
 from harness.space import Architecture, Choice, SearchSpace, SpaceFamily
-from harness.task import Signature, Task
+from harness.task import Signature
 
 if TYPE_CHECKING:
     from harness.llm import Client
@@ -21,6 +21,7 @@ SIGNATURES = (
     Signature(kind="image", classes=10),
     Signature(kind="bytes", classes=256),
 )
+TEXT = Signature(kind="text", classes=4)
 BUDGET = 25
 """Evaluations of a searcher's check: more than most spend at random before they learn."""
 
@@ -53,12 +54,9 @@ def check_entry(
     if kind == "task":
         from harness.data.quality import check_task
 
-        task: Task = catalog.load("task", name)
-        if task.awaits:
-            return [Finding(f"task {name}", "waits for its data", True, task.awaits)]
-        findings = check_task(name, task, data, offline=offline)
+        findings = check_task(name, catalog.load("task", name), data, offline=offline)
         return [Finding(f"task {name}", one.claim, one.holds, one.detail) for one in findings]
-    check = partial(_table, folders=tables) if kind == "table" else _CHECKS[kind]
+    check = partial(_table, folders=tables, data=data, offline=offline) if kind == "table" else _CHECKS[kind]
     return list(_run(f"{kind} {name}", check, name))
 
 
@@ -79,7 +77,7 @@ def _space(name: str) -> Iterator[tuple[str, bool, str]]:
 
     family: SpaceFamily = catalog.load("space", name)
     for preset in (one for one in family.presets if one.startswith("micro")):
-        for signature in (one for one in SIGNATURES if one.kind in family.kinds):
+        for signature in (one for one in (*SIGNATURES, TEXT) if one.kind in family.kinds):
             space = family.space(preset, signature)
             where = f"{space.name} on {signature.kind}"
             draw = random.Random(0)
@@ -110,7 +108,7 @@ def _space(name: str) -> Iterator[tuple[str, bool, str]]:
 def _inputs(signature: Signature) -> Any:
     import torch
 
-    if signature.kind == "bytes":
+    if signature.kind != "image":
         return torch.randint(0, 256, (2, signature.context))
     return torch.randn(2, signature.channels, signature.height, signature.width)
 
@@ -311,17 +309,20 @@ def scripted_client() -> "Client":
 
 
 def _baseline(name: str) -> Iterator[tuple[str, bool, str]]:
-    from harness.model import FixedBaseline, TunedBaseline
+    from harness.model import FixedBaseline, ReadyBaseline, TunedBaseline
     from harness.train import seeded
 
     baseline = catalog.load("baseline", name)
+    if isinstance(baseline, ReadyBaseline):
+        yield "says what it was trained on", bool(baseline.outside), baseline.outside
+        return
     if hasattr(baseline, "named"):
         baseline = baseline.named("resnet10t")
     if isinstance(baseline, TunedBaseline):
         catalog.load("searcher", baseline.searcher)
         yield "names a searcher that exists", True, baseline.searcher
     elif isinstance(baseline, FixedBaseline):
-        for signature in (one for one in SIGNATURES if one.kind in baseline.kinds):
+        for signature in (one for one in (*SIGNATURES, TEXT) if one.kind in baseline.kinds):
             wanted = 80_000
             with seeded(0):
                 module = baseline.build(signature, wanted)
@@ -336,22 +337,36 @@ def _baseline(name: str) -> Iterator[tuple[str, bool, str]]:
         yield "is a floor with fit and restore", callable(baseline.fit) and callable(baseline.restore), ""
 
 
-def _table(name: str, folders: tuple[Path, ...]) -> Iterator[tuple[str, bool, str]]:
-    from harness.data.lookup import bound_space, find_table, load_table, read_card
+def _table(
+    name: str, folders: tuple[Path, ...], data: Path, offline: bool
+) -> Iterator[tuple[str, bool, str]]:
+    from harness.data.card import read_card
+    from harness.data.computed import load_computed
+    from harness.data.lookup import bound_space, load_table, table_path
 
     place = catalog.files("table")[name]
     card = read_card(place)
-    spaces = [card.space, *(one.space for one in card.domains.values() if one.space)]
-    sizes = {bound_space(space).size() for space in spaces}
-    yield "names spaces that exist, all of one size", len(sizes) == 1, ", ".join(dict.fromkeys(spaces))
+    spaces = {space: bound_space(space).size() for space in map(card.space_of, card.domains) if space}
+    one_size = card.computed or len(set(spaces.values())) <= 1
+    named = ", ".join(spaces) or "its own"
+    yield "names spaces that exist, all of one size unless scores are computed", bool(one_size), named
     yield "says its origin and licence", bool(card.origin and card.licence), card.licence
     try:
-        path = find_table(card, (*folders, place.parent))
+        path = table_path(card, (*folders, place.parent), data, offline=offline)
     except HarnessError as error:
         yield "waits for its file", True, str(error)
         return
+    if card.computed:
+        computed = load_computed(path, place)
+        yield "computes scores of each domain", bool(computed.surrogates), ", ".join(computed.surrogates)
+        return
     loaded = load_table(path, place)
-    yield "holds whole, finite and unique rows", bool(loaded.rows), f"{len(loaded.rows)} architectures"
+    more = f", {loaded.left_out} rows left out" if loaded.left_out else ""
+    more += f", {loaded.averaged} repeats averaged" if loaded.averaged else ""
+    detail = f"{len(loaded.rows)} architectures{more}"
+    yield "holds whole, finite and unique rows", bool(loaded.rows), detail
+    if card.costs:
+        yield "has its costs, or waits for their file", True, f"{len(loaded.costs)} of {len(card.costs)}"
 
 
 def _suite(name: str) -> Iterator[tuple[str, bool, str]]:

@@ -17,7 +17,7 @@ from harness.errors import HarnessError
 if TYPE_CHECKING:
     from harness.plan import Plan
     from harness.suite import AnySuite
-    from harness.task import Signature, Task
+    from harness.task import Signature
     from harness.units import Place
 
 app = typer.Typer(
@@ -57,6 +57,9 @@ def evaluate(
     workers: Annotated[int, typer.Option(min=1, help="Processes, one torch thread each.")] = 2,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     limit: Annotated[int | None, typer.Option(min=1, help="Samples of each split, stratified.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="PATH.py:FUNCTION of a model that joins as a fixed row.")
+    ] = None,
     replay: Annotated[Path | None, typer.Option(help="Run whose transcripts answer for the model.")] = None,
     offline: Offline = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the units and stop.")] = False,
@@ -72,6 +75,8 @@ def evaluate(
     if device not in ("cpu", "cuda"):
         raise HarnessError(f"There is no device {device!r}; choose cpu or cuda.")
     name, loaded = load_suite(suite)
+    if model:
+        loaded = _with_models(loaded, model)
     plan = make_plan(name, _with_environment(loaded), limit=limit, tables=_tables())
     if dry_run:
         from harness.progress import planned
@@ -192,6 +197,17 @@ def _with_environment(suite: "AnySuite") -> "AnySuite":
     return replace(suite, llm=llm)
 
 
+def _with_models(suite: "AnySuite", models: list[str]) -> "AnySuite":
+    from dataclasses import replace
+
+    from harness.suite import Suite
+
+    if not isinstance(suite, Suite):
+        raise HarnessError("--model joins suites that train; this one has no rows that a model could join.")
+    named = [one if one.startswith(("timm:", "lm_eval:", "file:")) else f"file:{one}" for one in models]
+    return replace(suite, baselines=[*suite.baselines, *(one for one in named if one not in suite.baselines)])
+
+
 def _check_language_model(plan: "Plan") -> None:
     settings = next((unit.spec["llm"] for unit in plan.units if "llm" in unit.spec), None)
     if settings is None:
@@ -305,8 +321,8 @@ def _signature(
         changes |= {"height": resolution, "width": resolution}
     if classes is not None:
         changes["classes"] = classes
-    if changes and signature.kind == "bytes":
-        raise HarnessError("--resolution and --classes are for images; this task reads bytes.")
+    if changes and signature.kind != "image":
+        raise HarnessError(f"--resolution and --classes are for images; this task reads {signature.kind}.")
     return replace(signature, **changes)
 
 
@@ -348,10 +364,15 @@ def data_list(as_json: Json = False) -> None:
 @data.command("prepare")
 def data_prepare(
     tasks: Annotated[list[str] | None, typer.Argument(help="Tasks; all by default.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every task of the catalog.")] = False,
     offline: Offline = False,
 ) -> None:
     """Fetch, check, split and cache the domains of tasks; each domain fails alone."""
-    _each_domain(tasks, offline=offline, verify=False)
+    from harness.cache import prepare_all
+
+    if every and tasks:
+        raise HarnessError(f"--all means every task; leave out {' '.join(tasks)}, or --all.")
+    raise typer.Exit(prepare_all(tasks or [], _data_folder(), offline=offline))
 
 
 @data.command("verify")
@@ -359,32 +380,9 @@ def data_verify(
     tasks: Annotated[list[str] | None, typer.Argument(help="Tasks; all by default.")] = None,
 ) -> None:
     """Hash the cached domains again and compare with their cards."""
-    _each_domain(tasks, offline=True, verify=True)
+    from harness.cache import verify_all
 
-
-def _each_domain(tasks: list[str] | None, *, offline: bool, verify: bool) -> None:
-    from harness import catalog
-    from harness.data.prepare import prepare_domain, verify_domain
-    from harness.errors import DataUnavailableError
-
-    failed = False
-    for name in tasks or catalog.names("task"):
-        task: Task = catalog.load("task", name)
-        if task.awaits and not tasks:
-            print(f"wait {name}: {task.awaits}")
-            continue
-        for domain in task.domains:
-            try:
-                if verify:
-                    verify_domain(name, domain, _data_folder())
-                    print(f"ok   {name}/{domain.name}")
-                else:
-                    done = prepare_domain(name, domain, _data_folder(), offline=offline)
-                    print(f"ok   {name}/{domain.name}: {sum(done.samples.values())} samples", flush=True)
-            except DataUnavailableError as error:
-                failed = True
-                print(f"FAIL {name}/{domain.name}: {error}")
-    raise typer.Exit(1 if failed else 0)
+    raise typer.Exit(verify_all(tasks or [], _data_folder()))
 
 
 @app.command()

@@ -14,7 +14,7 @@ from harness import catalog
 from harness.model import FixedBaseline
 from harness.plan import Plan, Unit
 from harness.space import SearchSpace
-from harness.task import Signature
+from harness.task import CROSS_VALIDATION, ORACLE, Signature
 
 MACS_PER_SECOND = 5e12
 """What one device is taken to do: a few hundredths of the peak of an A100 in bfloat16 (1.56e14).
@@ -56,11 +56,14 @@ class Costs:
     def final(self, unit: Unit) -> float:
         """Returns the cost of training a network alone, at every learning rate, and of choosing one."""
         spec = unit.spec
-        if "steps" not in spec:
+        if "steps" not in spec or spec.get("selection") == ORACLE:
             return 0
         validation = spec["validation_samples"] * len(spec["sources"]) * _passes(spec)
         steps = 3 * spec["steps"] * spec["batch_size"]
-        return self._network(spec) * int(len(spec["learning_rates"]) * (steps + validation))
+        trainings = len(spec["learning_rates"])
+        if spec.get("selection") == CROSS_VALIDATION:
+            trainings = 1 + (trainings * len(spec["sources"]) if trainings > 1 else 0)
+        return self._network(spec) * int(trainings * (steps + validation))
 
     def score(self, unit: Unit) -> float:
         """Returns the cost of scoring a network on a test split."""
@@ -142,7 +145,7 @@ def _signature(spec: Mapping[str, Any]) -> Signature:
 def _passes(spec: Mapping[str, Any]) -> int:
     """Returns the forward passes that one sample takes: a document is read window by window."""
     signature = _signature(spec)
-    return 1 if signature.kind == "image" else -(-int(spec["document_bytes"]) // signature.context)
+    return 1 if signature.kind != "bytes" else -(-int(spec["document_bytes"]) // signature.context)
 
 
 _WORK: dict[str, Callable[[Costs, Unit], float]] = {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from harness.data.split import Split
-from harness.model import Classifier, LanguageModel, Predictor
+from harness.model import Classifier, LanguageModel, Predictor, TextClassifier
 from harness.task import Metric, Signature
 
 if TYPE_CHECKING:
@@ -118,11 +118,47 @@ class TorchLanguageModel:
         return torch.from_numpy(inputs), torch.from_numpy(targets), owner
 
 
+class TorchTextClassifier:
+    """Any network that classifies windows of bytes as a `TextClassifier`.
+
+    A document is read in windows of `context` bytes that do not overlap; its logits are the mean over its
+    bytes, as those of a window are.
+    """
+
+    def __init__(self, module: nn.Module, context: int, route: Any = None, *, batch_size: int = 64) -> None:
+        self.module = module
+        self.context = context
+        self.route = () if route is None else (route,)
+        self.batch_size = batch_size
+
+    @torch.inference_mode()
+    def classify(self, documents: Sequence[bytes]) -> NDArray[np.int64]:
+        device = next(self.module.parameters()).device
+        counts = [max(1, -(-len(document) // self.context)) for document in documents]
+        owner = np.repeat(np.arange(len(documents)), counts)
+        inputs = np.zeros((len(owner), self.context), dtype=np.int64)
+        row = 0
+        for document, windows in zip(documents, counts, strict=True):
+            values = np.frombuffer(document, dtype=np.uint8)
+            inputs[row : row + windows].reshape(-1)[: len(values)] = values
+            row += windows
+        parts = []
+        for start in range(0, len(inputs), self.batch_size):
+            part = torch.from_numpy(inputs[start : start + self.batch_size]).to(device)
+            parts.append(self.module(part, *self.route).double().cpu().numpy())
+        logits = np.concatenate(parts) * (inputs != 0).sum(axis=1, keepdims=True)
+        totals = np.zeros((len(documents), logits.shape[1]))
+        np.add.at(totals, owner, logits)
+        return np.asarray(totals.argmax(axis=1), np.int64)
+
+
 def predictor(module: nn.Module, signature: Signature, route: Any = None) -> Predictor:
     """Returns the module, or its slice at `route`, as something that scores samples."""
     module.eval()
     if signature.kind == "image":
         return TorchClassifier(module, route)
+    if signature.kind == "text":
+        return TorchTextClassifier(module, signature.context, route)
     return TorchLanguageModel(module, signature.context, route)
 
 
@@ -130,9 +166,15 @@ def score(model: Predictor, split: Split, *, document_bytes: int) -> SampleScore
     """Returns the per-sample scores of `model` on `split`; documents are cut to `document_bytes`."""
     if split.images.size:
         predicted = cast(Classifier, model).predict(split.images)
-        numerator = (predicted == split.labels).astype(np.float64)
-        return SampleScores(split.groups, split.labels, numerator, np.ones(len(split)))
+        return _right(predicted, split)
     documents = [document[:document_bytes] for document in split.documents()]
+    if isinstance(model, TextClassifier):
+        return _right(model.classify(documents), split)
     bits = cast(LanguageModel, model).bits(documents)
     length = np.array([len(document) for document in documents], dtype=np.float64)
     return SampleScores(split.groups, np.zeros(len(split), dtype=np.int64), bits, length)
+
+
+def _right(predicted: NDArray[np.int64], split: Split) -> SampleScores:
+    numerator = (predicted == split.labels).astype(np.float64)
+    return SampleScores(split.groups, split.labels, numerator, np.ones(len(split)))

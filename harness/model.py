@@ -1,8 +1,9 @@
 """What the engine asks of a model, so that torch modules and floors are scored by the same code."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from harness.task import Signature
 
@@ -22,6 +23,15 @@ class Classifier(Protocol):
         ...
 
 
+@runtime_checkable
+class TextClassifier(Protocol):
+    """Classifies documents."""
+
+    def classify(self, documents: Sequence[bytes]) -> "NDArray[np.int64]":
+        """Returns the predicted class of each document, shape (documents,)."""
+        ...
+
+
 class LanguageModel(Protocol):
     """Scores documents."""
 
@@ -33,7 +43,7 @@ class LanguageModel(Protocol):
         ...
 
 
-Predictor = Classifier | LanguageModel
+Predictor = Classifier | TextClassifier | LanguageModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +55,50 @@ class FixedBaseline:
         build: module for a signature, near a number of parameters; initial values from torch's generator.
         kinds: signatures that it can read; a suite leaves it out of other tasks.
         is_matched: whether it follows the number of parameters; others say their own on the board.
+        identity: hash of the files it is made of; empty for what this version of the harness brings.
     """
 
     summary: str
     build: Callable[[Signature, int], "nn.Module"]
     kinds: tuple[str, ...] = ("image", "bytes")
     is_matched: bool = True
+    identity: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """How a model that comes trained is opened.
+
+    Attributes:
+        device: torch device.
+        api_key: for models behind an endpoint; never written.
+        offline: no hub and no registry is asked.
+        data: the data cache.
+    """
+
+    data: Path
+    device: str = "cpu"
+    api_key: str | None = field(default=None, repr=False)
+    offline: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadyBaseline:
+    """A model that comes trained and is scored as it is; its row is marked and never ranked.
+
+    Attributes:
+        summary: one line.
+        open: makes the predictor for a signature.
+        outside: what it was trained on, in words.
+        kinds: signatures that it can read; a suite leaves it out of other tasks.
+        identity: hash of the files it is made of.
+    """
+
+    summary: str
+    open: Callable[[Signature, Opening], Predictor]
+    outside: str
+    kinds: tuple[str, ...] = ("image", "bytes")
+    identity: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,4 +137,4 @@ class FloorBaseline:
     restore: "Callable[[Signature, Mapping[str, NDArray[Any]]], Predictor]"
 
 
-Baseline = FixedBaseline | TunedBaseline | FloorBaseline
+Baseline = FixedBaseline | ReadyBaseline | TunedBaseline | FloorBaseline

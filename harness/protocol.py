@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from harness.data.corruptions import domain_of
 from harness.data.load import load_split
 from harness.data.prepare import read_card
 from harness.data.split import Split
@@ -45,11 +46,15 @@ class SourceView:
         """
         found = []
         for source in self.sources:
-            card = read_card(self._task_name, self._task.domain(source), self._place.folder)
+            card = read_card(self._task_name, domain_of(self._task, source), self._place.folder)
             if card is None:
                 raise DataUnavailableError(f"Domain {source!r} of {self._task_name} is not prepared.")
             found.append(card.sha256)
         return found
+
+    def only(self, *sources: str) -> "SourceView":
+        """Returns the view of some of the sources."""
+        return SourceView(self._task_name, self._task, sources, self._place)
 
     def splits(self, name: Literal["train", "validation"], *, samples: int | None = None) -> list[Split]:
         """Returns that split of every source, at most `samples` of each, stratified.
@@ -63,13 +68,24 @@ class SourceView:
         limit = min(limits, default=None)
         return [
             load_split(
-                self._task_name, self._task, self._task.domain(source), name, self._place.folder, limit=limit
+                self._task_name,
+                self._task,
+                domain_of(self._task, source),
+                name,
+                self._place.folder,
+                limit=limit,
             )
             for source in self.sources
         ]
 
 
+def oracle_split(task_name: str, task: Task, domain: str, place: DataPlace, *, samples: int) -> Split:
+    """Returns the validation split of any domain; only scores that are marked as an oracle's read it."""
+    limit = samples if place.limit is None else min(samples, place.limit)
+    return load_split(task_name, task, domain_of(task, domain), "validation", place.folder, limit=limit)
+
+
 def test_split(task_name: str, task: Task, domain: str, place: DataPlace, *, samples: int) -> Split:
     """Returns the test split of any domain; only the final scoring calls this."""
     limit = samples if place.limit is None else min(samples, place.limit)
-    return load_split(task_name, task, task.domain(domain), "test", place.folder, limit=limit)
+    return load_split(task_name, task, domain_of(task, domain), "test", place.folder, limit=limit)

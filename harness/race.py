@@ -119,7 +119,7 @@ def blocks_of(
         document_bytes: leading bytes of a document that are scored.
         draw: shuffles samples inside a class of a domain.
     """
-    lengths = [_lengths(split, document_bytes) for split in splits]
+    lengths = [_lengths(split, metric, document_bytes) for split in splits]
     owners = np.repeat(np.arange(len(splits)), [len(split) for split in splits])
     places = np.concatenate([np.arange(len(split)) for split in splits])
     labels = np.concatenate([split.labels for split in splits])
@@ -138,9 +138,9 @@ def blocks_of(
     return blocks
 
 
-def _lengths(split: Split, document_bytes: int) -> Floats:
-    """Returns the denominator of each sample: 1 for an image, the bytes that are scored for a document."""
-    if split.images.size:
+def _lengths(split: Split, metric: Metric, document_bytes: int) -> Floats:
+    """Returns the denominator of each sample: 1, or the bytes that are scored of a document."""
+    if metric != "bits_per_byte":
         return np.ones(len(split))
     return np.minimum(np.diff(split.offsets), document_bytes).astype(np.float64)
 

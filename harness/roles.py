@@ -52,7 +52,8 @@ class Briefing:
         score = "not told" if not self.has_scores else "failed" if one.score is None else f"{one.score:.4f}"
         over = ", over the limit" if one.over_limit else ""
         shown = canonical_json(self.space.to_json(one.architecture))
-        return f"{shown}, {getattr(one, self.words['cost'])}, {score}{over}"
+        cost = one.parameters if one.limited is None else one.limited
+        return f"{shown}, {cost}, {score}{over}"
 
     def results(self, last: Sequence[Evaluation]) -> str:
         """Returns one line for each result of the last batch."""

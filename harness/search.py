@@ -5,21 +5,41 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from harness.errors import HarnessError
 from harness.space import Architecture, SearchSpace
 
 if TYPE_CHECKING:
     from harness.llm import Client
 
 Stop = Literal["budget", "target", "iterations", "exhausted"]
-Cost = Literal["parameters", "macs"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """A cost that the incumbent must not exceed; what is over is evaluated all the same."""
+    """A cost that the incumbent must not exceed; what is over is evaluated all the same.
 
-    cost: Cost
-    value: int
+    Attributes:
+        cost: `parameters` or `macs` of the space, or the name of what `known` gives.
+        value: the most.
+        known: returns another cost of an architecture, such as a latency from a table.
+    """
+
+    cost: str
+    value: float
+    known: Callable[[Architecture], float] | None = field(default=None, compare=False)
+
+    def of(self, space: SearchSpace, architecture: Architecture) -> float:
+        """Returns the limited cost of an architecture.
+
+        Raises:
+            HarnessError: nobody knows it.
+        """
+        if self.known is not None:
+            return self.known(architecture)
+        cost = dict(zip(("parameters", "macs"), space.costs(architecture), strict=True))[self.cost]
+        if cost is None:
+            raise HarnessError(f"A limit of {self.cost} needs them, and space {space.name} has none.")
+        return cost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,17 +49,19 @@ class Evaluation:
     Attributes:
         architecture: canonical and legal.
         score: higher is better; None when the evaluation failed or was not finite.
-        parameters: trainable parameters.
-        macs: multiply-accumulates of one sample.
+        parameters: trainable parameters; None where nobody knows them.
+        macs: multiply-accumulates of one sample; None where nobody knows them.
         iteration: the ask, from 0, that proposed it.
-        over_limit: whether its cost keeps it from being the incumbent.
+        limited: the cost that a limit is of; None without a limit.
+        over_limit: whether that keeps it from being the incumbent.
     """
 
     architecture: Architecture
     score: float | None
-    parameters: int
-    macs: int
+    parameters: int | None
+    macs: int | None
     iteration: int
+    limited: float | None = None
     over_limit: bool = False
 
     @property
@@ -191,11 +213,14 @@ def run_search(
 def _evaluated(
     space: SearchSpace, architecture: Architecture, score: float | None, iteration: int, limit: Limit | None
 ) -> Evaluation:
-    costs = {"parameters": space.parameters(architecture), "macs": space.macs(architecture)}
+    parameters, macs = space.costs(architecture)
+    limited = None if limit is None else limit.of(space, architecture)
     return Evaluation(
         architecture=architecture,
         score=score if score is not None and math.isfinite(score) else None,
+        parameters=parameters,
+        macs=macs,
         iteration=iteration,
-        over_limit=limit is not None and costs[limit.cost] > limit.value,
-        **costs,
+        limited=limited,
+        over_limit=limit is not None and limited is not None and limited > limit.value,
     )

@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,8 +38,6 @@ def describe(kind: str, name: str, data: Path) -> dict[str, Any]:
     if kind == "task":
         return _task(name, entry, data)
     if kind == "suite":
-        from dataclasses import asdict
-
         from harness.suite import load_suite
 
         return asdict(load_suite(name)[1])
@@ -54,6 +53,7 @@ def describe(kind: str, name: str, data: Path) -> dict[str, Any]:
 
 
 def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
+    from harness.data.corruptions import names
     from harness.data.prepare import read_card
 
     cards = []
@@ -81,29 +81,40 @@ def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
         "metric": task.metric,
         "chance": task.chance,
         "domains": cards,
+        "corruptions": ", ".join(f"DOMAIN+{one}-1 to -5" for one in names(task.signature)) or None,
         "sample": _sample(name, task, data),
     }
 
 
 def _table(name: str) -> dict[str, Any]:
-    from harness.data.lookup import read_card
+    from harness.data.card import read_card
 
     known = catalog.files("table")
     if name not in known:
         raise UnknownNameError("table", name, known)
     card = read_card(known[name])
-    domains = [{"domain": key, **one.__dict__} for key, one in card.domains.items()]
-    return {"name": name, **card.__dict__, "domains": domains}
+    told = {key: value for key, value in asdict(card).items() if value not in ("", [], {}, None, False)}
+    lists = {
+        f"{kind}s": [{kind: key, **one} for key, one in told[f"{kind}s"].items()]
+        for kind in ("domain", "cost")
+        if f"{kind}s" in told
+    }
+    return {"name": name, **told, **lists}
 
 
 def _inputs(signature: Signature) -> str:
     if signature.kind == "bytes":
         return f"bytes, windows of {signature.context}"
+    if signature.kind == "text":
+        return f"text, windows of {signature.context} bytes, {signature.classes} classes"
+    if signature.kind == "choice":
+        return f"questions with at most {signature.classes} answers"
     return f"images {signature.channels}x{signature.height}x{signature.width}, {signature.classes} classes"
 
 
 def _sample(name: str, task: Task, data: Path) -> str | None:
     """Returns one training sample of the first prepared source, drawn in characters, or None."""
+    from harness.data.choices import questions
     from harness.data.load import load_split
     from harness.data.prepare import read_card
 
@@ -112,8 +123,15 @@ def _sample(name: str, task: Task, data: Path) -> str | None:
         if read_card(name, domain, data) is None:
             continue
         split = load_split(name, task, domain, "train", data, limit=1)
-        if task.signature.kind == "bytes":
-            return f"{source}: {split.documents()[0][:300].decode(errors='replace')}"
+        if task.signature.kind == "choice":
+            asked = questions(split)[0]
+            answers = [
+                f"{'*' if place == asked.gold else '-'} {one}" for place, one in enumerate(asked.choices)
+            ]
+            return "\n".join([f"{source}: {asked.question}", *answers])
+        if task.signature.kind != "image":
+            kind = f", {task.class_names[split.labels[0]]}" if task.class_names else ""
+            return f"{source}{kind}: {split.documents()[0][:300].decode(errors='replace')}"
         shades = " .:-=+*#%@"
         image = split.images[0].mean(axis=0)
         rows = ["".join(shades[int(pixel) * len(shades) // 256] for pixel in row) for row in image]

@@ -207,6 +207,10 @@ class SearchSpace(ABC):
                     changed.append(self.canonical(genes))
         return changed
 
+    def costs(self, architecture: Architecture) -> tuple[int | None, int | None]:
+        """Returns parameters and multiply-accumulates; None where nobody knows, as in some tables' spaces."""
+        return self.parameters(architecture), self.macs(architecture)
+
     def extreme(self, *, largest: bool) -> Architecture:
         """Returns the legal architecture that climbing one choice at a time finds to have most parameters.
 
@@ -245,7 +249,7 @@ class SearchSpace(ABC):
             HarnessError: they are not those of this supernet, or no released ones of this space are known.
         """
         raise HarnessError(
-            f"No released checkpoint of {self.name} is known; there are some of mobilenet and autoformer."
+            f"No released checkpoint of {self.name} is known; mobilenet and autoformer have some."
         )
 
     def mutate(self, architecture: Architecture, draw: random.Random, rate: float) -> Architecture:
@@ -323,6 +327,9 @@ class WrappedSpace(SearchSpace):
     def macs(self, architecture: Architecture) -> int:
         return self.space.macs(architecture)
 
+    def costs(self, architecture: Architecture) -> tuple[int | None, int | None]:
+        return self.space.costs(architecture)
+
     def build(self, architecture: Architecture) -> "nn.Module":
         return self.space.build(architecture)
 
@@ -334,9 +341,6 @@ class WrappedSpace(SearchSpace):
 
     def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
         return self.space.slice(supernet, architecture)
-
-    def load_released(self, supernet: "nn.Module", weights: "Mapping[str, Tensor]") -> str:
-        return self.space.load_released(supernet, weights)
 
     def card(self) -> str:
         return self.space.card()

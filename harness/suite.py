@@ -1,14 +1,15 @@
 """A suite is one TOML file and the experiment's whole configuration; wrong ones say where and why."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness import catalog
+from harness.data.card import CostLimit
 from harness.errors import HarnessError, UnknownNameError
 from harness.settings import STRATEGIES, Need, TaskSettings, check_task
-from harness.toml import parse, read_toml
+from harness.task import DEFAULT_SELECTION, SELECTIONS
+from harness.toml import merged, parse, read_toml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +100,7 @@ class Suite:
         tasks: at least one.
         search: budget of a search.
         llm: the language model.
+        selection: rules that choose each row's learning rate, a board each; the verdict is the first one's.
         extends: another suite whose keys hold where this one is silent.
     """
 
@@ -113,6 +115,7 @@ class Suite:
     tasks: list[TaskSettings]
     search: SearchSettings
     llm: LanguageModelSettings = field(default_factory=LanguageModelSettings)
+    selection: list[str] = field(default_factory=lambda: [DEFAULT_SELECTION])
     extends: str = ""
 
 
@@ -122,9 +125,12 @@ class LookupSettings(SearcherSettings):
 
     Attributes:
         budgets: evaluations; results are reported at each of them.
+        cost_limit: keeps costly architectures from being chosen; with `share = 1.0` every one may be. Either
+            way records then tell each evaluation, for boards of score and cost together.
     """
 
     budgets: list[int]
+    cost_limit: CostLimit = field(default_factory=CostLimit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,22 +256,7 @@ def _read(path: Path) -> dict[str, Any]:
     known = catalog.files("suite")
     if parent not in known or known[parent] == path:
         raise HarnessError(f"{path}: `extends` names {parent!r}; suites are: {', '.join(known)}.")
-    return _merge(_read(known[parent]), table)
-
-
-def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Joins tables key by key, and lists of named tables name by name."""
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        if isinstance(old, dict) and isinstance(value, dict):
-            merged[key] = _merge(old, value)
-        elif key == "tasks" and isinstance(old, list) and isinstance(value, list):
-            known = {task.get("name"): task for task in old}
-            merged[key] = [_merge(known.get(task.get("name"), {}), task) for task in value]
-        else:
-            merged[key] = value
-    return merged
+    return merged(_read(known[parent]), table)
 
 
 def _check_lookup(suite: LookupSuite, path: Path) -> None:
@@ -273,6 +264,9 @@ def _check_lookup(suite: LookupSuite, path: Path) -> None:
     need(min(suite.repeats, suite.llm_repeats) >= 2, "repeats and llm_repeats must be at least 2")
     need(bool(suite.search.budgets), "search.budgets needs at least one budget")
     need(min(suite.search.budgets, default=1) >= 1, "search.budgets must be at least 1")
+    limit = suite.search.cost_limit
+    need(not (limit.cost and suite.search.mac_limit), "search has both a cost_limit and a mac_limit")
+    need(not limit.wrong(), f"search.cost_limit {limit.wrong()}")
     unknown = sorted(set(suite.feedback) - {"validation", "test"})
     need(bool(suite.feedback) and not unknown, "feedback must be validation, test or both")
     need(len(set(suite.searchers)) == len(suite.searchers), "searchers has a name twice")
@@ -309,6 +303,11 @@ def _check(suite: Suite, path: Path) -> None:
     need(suite.search.evaluations >= 1, "search.evaluations must be at least 1")
     need(0 <= suite.search.parameter_tolerance < 1, "search.parameter_tolerance must be in [0, 1)")
     need(suite.search.calibration_batches >= 1, "search.calibration_batches must be at least 1")
+    need(bool(suite.selection), "selection needs at least one rule")
+    need(len(set(suite.selection)) == len(suite.selection), "selection has a rule twice")
+    for rule in suite.selection:
+        if rule not in SELECTIONS:
+            raise UnknownNameError("selection rule", rule, SELECTIONS)
     names = [task.name for task in suite.tasks]
     need(len(set(names)) == len(names), "a task stands twice")
     for task in suite.tasks:

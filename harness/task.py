@@ -3,12 +3,19 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from harness.errors import UnknownNameError
 
 Metric = Literal["accuracy", "balanced_accuracy", "bits_per_byte"]
 SPLITS = ("train", "validation", "test")
+
+DEFAULT_SELECTION: Final = "training-domain validation"
+CROSS_VALIDATION: Final = "leave-one-domain-out cross-validation"
+ORACLE: Final = "oracle"
+SELECTIONS: Final = (DEFAULT_SELECTION, CROSS_VALIDATION, ORACLE)
+"""How a row's learning rate is chosen (Gulrajani and Lopez-Paz 2021): on the sources' validation splits, on
+each source by a model that never saw it, or on the validation split of the very domain that is scored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,15 +23,17 @@ class Signature:
     """What a model of a task takes and gives.
 
     Attributes:
-        kind: `image` (batch, channels, height, width) or `bytes` (batch, context).
-        classes: size of the label space; 256 for bytes.
+        kind: `image` (batch, channels, height, width); `bytes` (batch, context), of which the next one is
+            predicted; `text`, bytes as well, of which the class is predicted; `choice`, questions with
+            possible answers, which language models score and nothing is trained on.
+        classes: size of the label space; 256 for bytes, the most answers of a question for choices.
         channels: image channels.
         height: image height in pixels.
         width: image width in pixels.
         context: tokens of a byte window.
     """
 
-    kind: Literal["image", "bytes"]
+    kind: Literal["image", "bytes", "text", "choice"]
     classes: int
     channels: int = 1
     height: int = 28
@@ -52,10 +61,11 @@ class Archive:
 
 
 class Sample(NamedTuple):
-    """One image or one document.
+    """One image, one document or one question.
 
-    `data` is a uint8 image in (channels, height, width) order, or the bytes of a document. `group` names
-    what must not be split: a font family, a document, a concept.
+    `data` is a uint8 image in (channels, height, width) order, the bytes of a document, or a question as
+    `harness.data.choices` writes it, whose right answer is the label. `group` names what must not be split: a
+    font family, a document, a concept.
     """
 
     data: bytes
@@ -103,7 +113,7 @@ class Task:
         domains: all of them, in display order.
         sources: default source domains, which search and training may see.
         held_out: default held-out domains, which only the final score sees.
-        class_names: one per class; empty for bytes.
+        class_names: one per class; empty for bytes and choices.
         awaits: what the user must give before any domain can be read; empty when nothing is missing.
     """
 

@@ -1,11 +1,12 @@
 """Reads TOML into frozen dataclasses, so that a wrong file is told in one sentence with its line."""
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from harness.errors import HarnessError
 
@@ -36,6 +37,21 @@ def parse(wanted: type[T], table: dict[str, Any], path: Path) -> T:
     return parsed
 
 
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns two tables joined key by key, `above` winning, and lists of `tasks` name by name."""
+    joined = dict(below)
+    for key, value in above.items():
+        old = joined.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            joined[key] = merged(old, value)
+        elif key == "tasks" and isinstance(old, list) and isinstance(value, list):
+            known = {task.get("name"): task for task in old}
+            joined[key] = [merged(known.get(task.get("name"), {}), task) for task in value]
+        else:
+            joined[key] = value
+    return joined
+
+
 @dataclass(frozen=True)
 class _Reader:
     path: Path
@@ -53,6 +69,11 @@ class _Reader:
             return {
                 key: self.value(get_args(wanted)[1], item, f"{where}.{key}") for key, item in value.items()
             }
+        if isinstance(wanted, UnionType) and NoneType in get_args(wanted):
+            return self.value(get_args(wanted)[0], value, where)
+        if origin is Literal:
+            self._expect(value in get_args(wanted), where, " or ".join(map(repr, get_args(wanted))), value)
+            return value
         if wanted is Any or isinstance(wanted, UnionType):
             return value
         if wanted is float and isinstance(value, int) and not isinstance(value, bool):

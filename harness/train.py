@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from harness.augment import augmented
 from harness.checkpoint import Checkpoint, Training
-from harness.data.batches import byte_batches, image_batches
+from harness.data.batches import byte_batches, image_batches, text_batches
 from harness.data.split import Split
 from harness.errors import HarnessError
 from harness.peers import Peers, agree_on, average_statistics, peers, sum_gradients
@@ -79,7 +79,10 @@ def batches(
 
     Images are float32 (batch, channels, height, width) with classes (batch,), or shares of classes
     (batch, classes) where images are mixed; bytes are int64 (batch, context) with the next bytes
-    (batch, context).
+    (batch, context), or with the classes of texts (batch,).
+
+    Raises:
+        HarnessError: nothing is trained on tasks of this kind.
     """
     if signature.kind == "image":
         for images, labels in image_batches(splits, batch_size, draw):
@@ -88,6 +91,11 @@ def batches(
                 with seeded(int(draw.integers(2**62))):
                     batch = augmented(*batch, augmentation, signature.classes)
             yield batch
+    elif signature.kind == "text":
+        for texts, labels in text_batches(splits, batch_size, signature.context, draw):
+            yield torch.from_numpy(texts.astype(np.int64)), torch.from_numpy(labels)
+    elif signature.kind == "choice":
+        raise HarnessError("Nothing is trained on multiple-choice questions; score a language model on them.")
     else:
         for windows in byte_batches(splits, batch_size, signature.context, draw):
             tokens = torch.from_numpy(windows.astype(np.int64))

@@ -55,7 +55,7 @@ def _figure(task: TaskBoard) -> Figure:
         axis.margins(0.12)
         axis.set_xlabel("million MACs of one sample, mean over seeds")
         axis.set_ylabel("held-out score")
-        axis.set_title(f"{task.task}: {metric_name(task.metric)}")
+        axis.set_title(f"{task.title}: {metric_name(task.metric)}")
         axis.grid()
         axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
 
@@ -68,11 +68,11 @@ def _figure(task: TaskBoard) -> Figure:
         )
     ]
     alt = (
-        f"{task.task}: held-out score against MACs. By point estimates, no row is both cheaper and better "
+        f"{task.title}: held-out score against MACs. By point estimates, no row is both cheaper and better "
         f"than {', '.join(front)}."
     )
     data = [{"row": name, "macs": macs, "held_out": value} for name, macs, value in points]
-    return draw(paint, name=f"cost-{task.task}", alt=alt, data=data, size=(9.0, 3.4))
+    return draw(paint, name=f"cost-{task.slug}", alt=alt, data=data, size=(9.0, 3.4))
 
 
 SECTION = Section(

@@ -12,7 +12,7 @@ def render(run: Run, board: AnyBoard) -> Block:
     parts = (
         [(board.task, (("source", tuple(run.suite["task"]["sources"])),))]
         if isinstance(board, QualityBoard)
-        else [(task.task, (("source", task.sources), ("held out", task.held_out))) for task in board.tasks]
+        else [(task.task, (("source", task.sources), ("held out", task.held_out))) for task in board.decisive]
     )
     for task_name, roles in parts:
         rows = []
@@ -51,16 +51,25 @@ def _table(run: Run, board: LookupBoard) -> Block:
     found = next((run.result(unit) for unit in run.planned("table")), None)
     if found is None:
         return Block(paragraphs=("The table was not read yet.",))
-    rows = tuple(
-        (name, f"{about['best']['test']:.6f}", f"{about['best']['validation']:.6f}", f"{about['mean']:.6f}")
-        for name, about in sorted(found["domains"].items())
-    )
+    rows = []
+    for name, about in sorted(found["domains"].items()):
+        sign = 1 if about["higher_is_better"] else -1
+        values = (about["best"]["test"], about["best"]["validation"], about["mean"])
+        rows.append((name, *(f"{sign * value:.6f}" for value in values)))
+    sampled = found.get("sampled")
+    size = f"{sampled:,} sampled" if sampled else f"{found['rows']:,}"
+    less = [
+        f"{found[key]:,} rows {what}"
+        for key, what in (("left_out", "without a score are left out"), ("averaged", "are repeats, averaged"))
+        if key in found
+    ]
     text = (
-        f"Table {board.table}: {found['rows']:,} architectures, sha256 {found['sha256']}. Origin: "
-        f"{found['origin']}. Licence: {found['licence']}."
+        f"Table {board.table}: {size} architectures{''.join(f', {one}' for one in less)}, sha256 "
+        f"{found['sha256']}. Origin: {found['origin']}. Licence: {found['licence']}."
     )
     columns = ("Domain", "Best test", "Best validation", "Mean test")
-    table = Table(caption="Scores of the whole table, as shares", columns=columns, rows=rows)
+    scores = f"of {sampled:,} sampled architectures" if sampled else "of the whole table"
+    table = Table(caption=f"Scores {scores}, as shares or raw", columns=columns, rows=tuple(rows))
     return Block(paragraphs=(text, *board.notes), tables=(table,))
 
 

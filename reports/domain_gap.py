@@ -38,7 +38,7 @@ def _figure(task: TaskBoard) -> Figure:
         axis.set_yticks(heights, [row.name for row in rows])
         axis.set_ylim(len(rows) - 0.4, -0.9)
         axis.set_xlabel(metric_name(task.metric))
-        axis.set_title(task.task)
+        axis.set_title(task.title)
         axis.grid(axis="x")
         axis.tick_params(left=False)
         axis.spines["left"].set_visible(False)
@@ -50,7 +50,7 @@ def _figure(task: TaskBoard) -> Figure:
         for value, name in (losses[0], losses[-1])
     )
     alt = (
-        f"{task.task}: test score on sources and on held-out domains. The loss is smallest for {least} and "
+        f"{task.title}: test score on sources and on held-out domains. The loss is smallest for {least} and "
         f"largest for {most}."
     )
     data = [
@@ -66,7 +66,7 @@ def _figure(task: TaskBoard) -> Figure:
         for row in rows
         if row.in_domain and row.held_out and row.gap
     ]
-    name = f"domain-gap-{task.task}"
+    name = f"domain-gap-{task.slug}"
     return draw(paint, name=name, alt=alt, data=data, size=(9.0, 1.3 + 0.36 * len(rows)))
 
 

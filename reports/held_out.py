@@ -1,6 +1,6 @@
 """Scores on each held-out domain and on each source."""
 
-from harness.board import Board, Run, domain_table
+from harness.board import Board, Run, domain_table, worst_group_table
 from harness.report import Block, Section
 
 
@@ -8,7 +8,8 @@ def render(run: Run, board: Board) -> Block:
     """Returns two tables per task."""
     tables = []
     for task in board.tasks:
-        tables += [domain_table(task, "held_out"), domain_table(task, "source")]
+        worst = worst_group_table(task)
+        tables += [domain_table(task, "held_out"), *([worst] if worst else []), domain_table(task, "source")]
     return Block(
         paragraphs=("✗ failed or skipped, — not run yet, ‡ limited; reasons stand under Failures.",),
         tables=tuple(tables),

@@ -39,7 +39,7 @@ def _figure(task: TaskBoard) -> Figure:
         axis.set_yticks(range(len(rows)), [row.name for row in rows])
         axis.set_ylim(len(rows) - 0.4, -0.9)
         axis.set_xlabel(f"held-out {metric_name(task.metric)}")
-        axis.set_title(task.task, color=INK, pad=16)
+        axis.set_title(task.title, color=INK, pad=16)
         axis.grid(axis="x")
         axis.tick_params(left=False)
         axis.spines["left"].set_visible(False)
@@ -51,7 +51,7 @@ def _figure(task: TaskBoard) -> Figure:
     ]
     return draw(
         paint,
-        name=f"leaderboard-{task.task}",
+        name=f"leaderboard-{task.slug}",
         alt=_finding(task),
         data=data,
         size=(9.0, 1.2 + 0.36 * len(rows)),
@@ -60,7 +60,7 @@ def _figure(task: TaskBoard) -> Figure:
 
 def _finding(task: TaskBoard) -> str:
     ranked = [row for row in task.rows if row.rank is not None and row.held_out]
-    start = f"{task.task}: means over held-out domains with 95 % intervals. "
+    start = f"{task.title}: means over held-out domains with 95 % intervals. "
     if not ranked or ranked[0].held_out is None:
         return start + "No row is complete enough to be ranked."
     first = ranked[0]

@@ -52,12 +52,12 @@ def _task(board: Board, task: TaskBoard) -> list[str]:
         seeds = [show(task.metric, value, signed=True) for value in row.difference.by_seed]
         size = show(task.metric, effect, signed=True, unit=True).lstrip("+")
         texts.append(
-            f"{task.task}: a true difference to {board.reference} of {size} would be found four times in "
+            f"{task.title}: a true difference to {board.reference} of {size} would be found four times in "
             f"five; smaller ones mostly stay hidden. Pairs of seed roles gave {', '.join(seeds)}, a spread "
             "that the interval does not hold."
         )
     few = [note for note in task.notes if "too narrow" in note]
-    texts += [f"{task.task}: {note}" for note in few]
+    texts += [f"{task.title}: {note}" for note in few]
     return texts
 
 

@@ -30,9 +30,10 @@ def render(run: Run, board: LookupBoard) -> Block:
             if any(domain in domains for domain, _ in curves):
                 figures.append(_figure(board, feedback, curves, domains))
     paragraphs = (
-        "The lines are means over seeds of the test score that the best architecture so far lacks to the "
-        "table's best, in points of percent or in the domain's own unit; bands are 95 % intervals of the "
-        "mean. Both axes are logarithmic.",
+        "The lines are means over seeds of the test score that the best architecture so far lacks to "
+        f"{board.optimum}, in points of percent or in the domain's own unit; bands are 95 % intervals of the "
+        "mean. Both axes are logarithmic"
+        + (", and a line ends where nothing lacks any more." if board.sampled else "."),
     )
     return Block(paragraphs=paragraphs, figures=tuple(figures))
 
@@ -136,7 +137,7 @@ def _paint(axis: "Axes", methods: Sequence[str], curves: Sequence[Array | None])
 SECTION = Section(
     title="Search efficiency",
     order=70,
-    summary="How fast each searcher comes near the best of the table.",
+    summary="How fast each searcher comes near the best that is known.",
     render=render,
     boards=(LookupBoard,),
 )

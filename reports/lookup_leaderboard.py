@@ -61,7 +61,7 @@ def _figure(board: LookupBoard, ranking: LookupRanking) -> Figure:
 SECTION = Section(
     title="Leaderboard",
     order=30,
-    summary="Ranked by normalised regret, with the exact course of random search and published rows apart.",
+    summary="Ranked by normalised regret, with the course of random search and published rows apart.",
     render=render,
     boards=(LookupBoard,),
 )

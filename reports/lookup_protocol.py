@@ -1,5 +1,8 @@
 """How the searches of a suite on a table were run, with every option of every searcher."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from harness.board import LookupBoard, Run, Table
 from harness.report import Block, Section
 
@@ -9,7 +12,12 @@ def render(run: Run, board: LookupBoard) -> Block:
     search = run.suite["search"]
     budgets = ", ".join(str(budget) for budget in sorted(set(search["budgets"])))
     paragraphs = [
-        "Scores are looked up in a table of published results, so no number here depends on a training of "
+        (
+            "Scores are computed by published surrogates"
+            if board.sampled
+            else "Scores are looked up in a table of published results"
+        )
+        + ", so no number here depends on a training of "
         "ours. A search sees one score, its feedback, and its result is the architecture with the best "
         "feedback; what is reported of it is always the test score.",
         *_held_out(run),
@@ -17,10 +25,7 @@ def render(run: Run, board: LookupBoard) -> Block:
         "reported: an oracle, printed because published results of LLM searches were made that way.",
         f"Budgets: {budgets} evaluations of new, legal architectures. A shorter budget is a prefix of the "
         "longest search, but for searchers whose path depends on the budget, which run once for each.",
-        f"Limit: an incumbent has at most {search['mac_limit']:,} multiply-accumulates; what is over is "
-        "evaluated and told all the same."
-        if search["mac_limit"]
-        else "There is no limit of cost.",
+        _limit(search),
     ]
     rows = {}
     for unit in run.planned("lookup"):
@@ -33,6 +38,22 @@ def render(run: Run, board: LookupBoard) -> Block:
         labels=3,
     )
     return Block(paragraphs=tuple(paragraphs), tables=(table,))
+
+
+def _limit(search: Mapping[str, Any]) -> str:
+    """Returns what keeps an architecture from being chosen."""
+    over = "what is over is evaluated and told all the same."
+    cost = search.get("cost_limit")
+    if cost:
+        most = (
+            f"at most {cost['at_most']:g}"
+            if cost["at_most"]
+            else f"among the least {100 * cost['share']:g} %"
+        )
+        return f"Limit: an incumbent's {cost['cost']} is {most}; {over}"
+    if search["mac_limit"]:
+        return f"Limit: an incumbent has at most {search['mac_limit']:,} multiply-accumulates; {over}"
+    return "There is no limit of cost."
 
 
 def _held_out(run: Run) -> list[str]:

@@ -55,14 +55,14 @@ def _figure(board: Board, task: TaskBoard) -> Figure:
         axis.margins(x=0.12)
         unit = "bits per byte; left of 0 is better" if is_bits else "points; right of 0 is better"
         axis.set_xlabel(f"minus {board.reference}, {unit}")
-        axis.set_title(task.task)
+        axis.set_title(task.title)
         axis.grid(axis="x")
         axis.tick_params(left=False)
         axis.spines["left"].set_visible(False)
 
     clear = [row for row in rows if row.difference and not row.difference.low <= 0 <= row.difference.high]
     alt = (
-        f"{task.task}: paired differences to {board.reference} on held-out domains with 95 % intervals. "
+        f"{task.title}: paired differences to {board.reference} on held-out domains with 95 % intervals. "
         f"{len(clear)} of {len(rows)} intervals exclude 0, before any correction for their number. "
         "The floor is left out of the plot and stands in the table."
     )
@@ -71,7 +71,7 @@ def _figure(board: Board, task: TaskBoard) -> Figure:
         for row in rows
         if (one := row.difference)
     ]
-    name = f"paired-differences-{task.task}"
+    name = f"paired-differences-{task.slug}"
     return draw(paint, name=name, alt=alt, data=data, size=(9.0, 1.2 + 0.36 * len(rows)))
 
 

@@ -10,9 +10,10 @@ def render(run: Run, board: Board) -> Block:
     """Returns the rules of the comparison and a table of tasks."""
     search: dict[str, Any] = run.suite["search"]
     seeds = ", ".join(str(seed) for seed in run.suite["seeds"])
+    rules = list(dict.fromkeys(task.selection for task in board.tasks))
     paragraphs = [
-        "Selection: training-domain validation. Search, learning rates and every other choice see only the "
-        "train and validation splits of source domains; held-out domains are read once, by the final score.",
+        f"Selection: {', then '.join(rules)}. Search and every choice but an oracle's see only the train and "
+        "validation splits of source domains; held-out domains are read once, by the final score.",
         f"Roles of seeds are crossed over seeds {seeds}: a search on one seed selects the architecture, "
         "a training from scratch on another reports it, and the reverse; numbers are means over the roles.",
         f"Budget: every search, that of the {board.reference} row included, evaluates "
@@ -29,7 +30,7 @@ def render(run: Run, board: Board) -> Block:
         )
     rows = [
         (task.task, task.metric.replace("_", " "), ", ".join(task.sources), ", ".join(task.held_out))
-        for task in board.tasks
+        for task in board.decisive
     ]
     table = Table(
         caption="Tasks: a model is trained on the sources and must hold up on the held-out domains",

@@ -23,12 +23,12 @@ def render(run: Run, board: AnyBoard) -> Block:
     found = []
     for task in board.tasks if isinstance(board, Board) else ():
         for row in task.rows:
-            for final in run.planned("final", task=task.task, method=row.method, space=row.space):
+            for final in run.planned("final", **task.scope, method=row.method, space=row.space):
                 result = run.result(final)
                 if result is not None and result["architecture"] is not None:
                     seed = str(final.spec["select_seed"])
                     found.append(
-                        (task.task, row.name, seed, json.dumps(result["architecture"], sort_keys=True))
+                        (task.title, row.name, seed, json.dumps(result["architecture"], sort_keys=True))
                     )
     architectures = Table(
         caption="The architectures that were selected",

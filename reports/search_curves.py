@@ -39,7 +39,7 @@ def render(run: Run, board: Board) -> Block:
 def _curves(run: Run, task: TaskBoard) -> list[Curve]:
     curves = []
     for row in task.rows:
-        for final in run.planned("final", task=task.task, method=row.method, space=row.space):
+        for final in run.planned("final", **task.scope, method=row.method, space=row.space):
             search = run.needed(final, "search")
             result = run.result(search)
             if search is None or result is None:
@@ -79,7 +79,7 @@ def _figure(task: TaskBoard, curves: Sequence[Curve]) -> Figure:
             )
         axis.set_xlabel("evaluations")
         axis.set_ylabel("best score so far")
-        axis.set_title(task.task)
+        axis.set_title(task.title)
         axis.grid(axis="y")
         axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
 
@@ -90,8 +90,8 @@ def _figure(task: TaskBoard, curves: Sequence[Curve]) -> Figure:
     }
     top = max(last, key=lambda name: last[name])
     alt = (
-        f"{task.task}: best source-validation score so far against evaluations, thin lines for each seed and "
-        f"a thick one for their mean, higher is better. The highest mean at the end is {last[top]:.4f}, by "
+        f"{task.title}: best source-validation score so far against evaluations, thin lines for each seed "
+        f"and a thick one for their mean, higher is better. The highest at the end is {last[top]:.4f}, by "
         f"{top}."
     )
     data = [
@@ -99,7 +99,7 @@ def _figure(task: TaskBoard, curves: Sequence[Curve]) -> Figure:
         for curve in curves
         for at, value in enumerate(curve.best, start=1)
     ]
-    return draw(paint, name=f"search-curves-{task.task}", alt=alt, data=data, size=(9.0, 3.6))
+    return draw(paint, name=f"search-curves-{task.slug}", alt=alt, data=data, size=(9.0, 3.6))
 
 
 def _mean(curves: Sequence[Sequence[float | None]]) -> list[float | None]:
@@ -134,7 +134,7 @@ def _table(task: TaskBoard, curves: Sequence[Curve]) -> Table:
             )
         )
     return Table(
-        caption=f"{task.task}: every search",
+        caption=f"{task.title}: every search",
         columns=(
             "Row",
             "Seed",

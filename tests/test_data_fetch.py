@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from harness import catalog
 from harness.data import fetch as module
-from harness.data.fetch import command, fetch
+from harness.data.fetch import archive_path, command, fetch
+from harness.data.prepare import prepare_domain, verify_domain
 from harness.errors import DataUnavailableError
 from harness.task import Archive
 
@@ -118,3 +120,17 @@ def test_an_interrupt_ends_the_client(tmp_path: Path, monkeypatch: pytest.Monkey
     assert started[0].poll() is not None
     started[0].stdout.close()  # type: ignore[union-attr]
     started[0].stderr.close()  # type: ignore[union-attr]
+
+
+@pytest.mark.slow
+def test_real_packages_of_both_registries_are_what_the_tasks_pin(tmp_path: Path) -> None:
+    for task_name, domain_name in (("byte_domains", "moby_dick"), ("topics", "bbc")):
+        domain = catalog.load("task", task_name).domain(domain_name)
+        prepare_domain(task_name, domain, tmp_path, offline=False)
+        verify_domain(task_name, domain, tmp_path)
+        path = archive_path(domain.archives[0], tmp_path)
+        whole = path.read_bytes()
+        for place in (0, len(whole) // 2, len(whole) - 1):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+            with pytest.raises(DataUnavailableError, match="delete the file and fetch it again"):
+                verify_domain(task_name, domain, tmp_path)

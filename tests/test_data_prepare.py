@@ -1,21 +1,24 @@
 """Truth: properties of a split (disjoint, whole, near its shares), and toys whose counts are known."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import catalog
+from harness.cache import prepare_all, verify_all
+from harness.data.fetch import archive_path
 from harness.data.prepare import prepare_domain, prepared_folder, read_card, split_groups, verify_domain
 from harness.errors import DataUnavailableError
-from harness.task import SPLITS, Archives, Domain, Sample
+from harness.task import SPLITS, Archive, Archives, Domain, Sample
 
 
 def numbered(count: int, groups: int, archives: Archives) -> Iterator[Sample]:
@@ -106,11 +109,7 @@ def test_verification_compares_with_the_card_and_with_the_pin(tmp_path: Path) ->
     assert verify_domain("task", replace(domain(), sha256=card.sha256), tmp_path) == card
     with pytest.raises(DataUnavailableError, match=f"has sha256 {card.sha256}, the task pins 00"):
         verify_domain("task", replace(domain(), sha256="00"), tmp_path)
-    path = prepared_folder("task", domain(), tmp_path) / "card.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"sha256": "11"}))
-    with pytest.raises(DataUnavailableError, match="its card says 11"):
-        verify_domain("task", domain(), tmp_path)
-    path.write_text("{")
+    (prepared_folder("task", domain(), tmp_path) / "card.json").write_text("{")
     with pytest.raises(DataUnavailableError, match="is damaged"):
         read_card("task", domain(), tmp_path)
 
@@ -137,3 +136,70 @@ def test_two_processes_may_prepare_one_domain_at_once(tmp_path: Path) -> None:
     hashes = {process.communicate(timeout=60)[0].strip() for process in running}
     assert hashes == {catalog.load("task", "digits").domain("optdigits").sha256}
     assert len(list((tmp_path / "prepared" / "digits").iterdir())) == 1
+
+
+def test_a_flip_of_any_byte_of_a_prepared_domain_is_found(tmp_path: Path) -> None:
+    place = prepared_folder("task", domain(), tmp_path)
+    prepare_domain("task", domain(), tmp_path, offline=True)
+    verify_domain("task", domain(), tmp_path)
+    draw = np.random.default_rng(0)
+    files = [path for path in sorted(place.rglob("*")) if path.is_file()]
+    assert {"card.json", "SHA256SUMS", "dataset_info.json", "state.json"} <= {path.name for path in files}
+    for path in files:
+        whole = path.read_bytes()
+        for index in {0, len(whole) - 1, *draw.integers(len(whole), size=12).tolist()}:
+            flipped = bytearray(whole)
+            flipped[index] ^= 1 << int(draw.integers(8))
+            path.write_bytes(flipped)
+            with pytest.raises(DataUnavailableError, match="is not the file that was written"):
+                verify_domain("task", domain(), tmp_path)
+        path.write_bytes(whole)
+    verify_domain("task", domain(), tmp_path)
+
+
+def test_a_file_too_many_or_too_few_is_found(tmp_path: Path) -> None:
+    place = prepared_folder("task", domain(), tmp_path)
+    prepare_domain("task", domain(), tmp_path, offline=True)
+    (place / "notes.txt").write_text("mine")
+    with pytest.raises(DataUnavailableError, match=r"notes\.txt is not the file that was written"):
+        verify_domain("task", domain(), tmp_path)
+    (place / "notes.txt").unlink()
+    (place / "SHA256SUMS").unlink()
+    with pytest.raises(DataUnavailableError, match="is not the file that was written"):
+        verify_domain("task", domain(), tmp_path)
+
+
+def test_a_flip_in_a_fetched_package_is_found_and_an_absent_one_is_not_missed(tmp_path: Path) -> None:
+    content = b"a package"
+    package = Archive(
+        registry="pypi", name="toy", version="1", filename="toy.whl", sha256=sha256(content).hexdigest()
+    )
+    path = archive_path(package, tmp_path)
+    path.parent.mkdir()
+    path.write_bytes(content)
+    packaged = replace(domain(), archives=(package,))
+    prepare_domain("task", packaged, tmp_path, offline=True)
+    path.write_bytes(b"a packagf")
+    with pytest.raises(DataUnavailableError, match="delete the file and fetch it again"):
+        verify_domain("task", packaged, tmp_path)
+    path.unlink()
+    verify_domain("task", packaged, tmp_path)
+
+
+def test_all_domains_are_prepared_in_turn_and_each_fails_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert prepare_all(["digits", "topics"], tmp_path, offline=True) == 1
+    out, progress = capsys.readouterr()
+    lines = out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        *("FAIL digits/mnist", "FAIL digits/print", "FAIL digits/figlet", "ok   digits/optdigits"),
+        *("FAIL topics/bbc", "FAIL topics/usenet"),
+    ]
+    assert all("run `harness data prepare` without --offline first" in one for one in lines if "FAIL" in one)
+    assert progress.splitlines()[3] == "[4/6] digits/optdigits"
+    assert progress.splitlines()[-1] == "1 of 6 domains are prepared."
+    prepare_all(["digits"], tmp_path, offline=True)
+    assert "ok   digits/optdigits: 1797 samples, as before" in capsys.readouterr().out
+    assert verify_all(["topics"], tmp_path) == 1
+    assert "is not prepared" in capsys.readouterr().out

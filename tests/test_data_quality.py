@@ -91,7 +91,10 @@ def test_near_copies_across_splits_are_found(tmp_path: Path) -> None:
                 yield Sample(data, sample.label, f"{split}/{sample.group}")
 
     claims = broken(check_task("toy", task(copied, fixed_splits=True), tmp_path, offline=True))
-    assert claims == ["first: at most 1% of test samples nearly are in another split"]
+    assert claims == [
+        "first: at most 1% of test samples nearly are in another split",
+        "at most 0.1% of test samples are another domain's training samples",
+    ]
 
 
 def test_a_rare_class_is_found(tmp_path: Path) -> None:
@@ -134,10 +137,12 @@ def test_documents_are_checked_too(tmp_path: Path) -> None:
     assert any("unigram" in finding.claim for finding in findings)
 
 
-@pytest.mark.parametrize("name", ["digits", "byte_domains"])
+@pytest.mark.parametrize("name", [name for name in catalog.names("task") if not name.startswith("toy")])
 def test_packaged_tasks_pin_what_does_not_depend_on_versions(name: str) -> None:
     free = {"print", "figlet", "python_reference"}
     found = catalog.load("task", name)
+    if name in ("emoji_styles", "imagenet"):  # the renderer draws them; the user has them
+        free = {domain.name for domain in found.domains}
     assert {domain.name for domain in found.domains if domain.sha256 is None} <= free
     assert set(found.sources) | set(found.held_out) <= {domain.name for domain in found.domains}
 

@@ -303,7 +303,7 @@ def test_missing_keys_are_named() -> None:
 
 
 def test_images_are_refused() -> None:
-    with pytest.raises(HarnessError, match="reads bytes, the task gives image"):
+    with pytest.raises(HarnessError, match="reads bytes or text, the task gives image"):
         family().space("micro", Signature(kind="image", classes=10))
 
 

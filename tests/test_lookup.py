@@ -16,7 +16,8 @@ from scipy import stats
 
 from harness import catalog
 from harness.board import LookupBoard, board_json, build_board, load_run, render
-from harness.data.lookup import DomainColumns, TableCard, bound_space, load_table, read_card
+from harness.data.card import DomainColumns, TableCard, read_card
+from harness.data.lookup import bound_space, load_table
 from harness.errors import DataUnavailableError, HarnessError
 from harness.plan import make_plan
 from harness.search import Limit, SearchContext, run_search
@@ -156,7 +157,11 @@ def test_a_damaged_table_names_row_and_column(
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"json"', '"morse"', "encoding must be digits, json, text, naslib or one_hot, not 'morse'"),
+        (
+            '"json"',
+            '"morse"',
+            "encoding must be digits, json, text, naslib, one_hot, choices or pattern, not 'morse'",
+        ),
         ('"percent"', '"miles"', "unit must be percent, share or raw, not 'miles'"),
         ("column =", "colum =", "has no key 'colum'; did you mean column"),
     ],

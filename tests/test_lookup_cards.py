@@ -17,8 +17,9 @@ import pandas as pd
 import pytest
 
 from harness import catalog
+from harness.data.card import read_card
 from harness.data.encodings import OPERATIONS, from_digits, to_naslib, to_one_hot
-from harness.data.lookup import LookupTable, bound_space, load_table, read_card
+from harness.data.lookup import LookupTable, bound_space, load_table
 from harness.data.lookup_space import ListedSpace
 from harness.errors import DataUnavailableError, HarnessError
 from harness.search import SearchContext, run_search

@@ -20,6 +20,7 @@ from harness.stats.intervals import (
     wilson,
 )
 from harness.stats.pairs import (
+    flip_groups,
     holm,
     mcnemar,
     minimum_detectable_effect,
@@ -233,6 +234,13 @@ def test_sign_flips_reject_at_most_at_their_level() -> None:
     hits = rejections([sign_flip(one) for one in differences])
     assert hits <= stats.binom.ppf(0.9995, REPLICATES, 0.05)
     assert hits >= stats.binom.ppf(0.0005, REPLICATES, 0.04), "sixty samples leave little that is not exact"
+
+
+@pytest.mark.parametrize("groups", [8, 40])
+def test_flips_of_groups_have_their_size_where_the_bootstrap_has_not(groups: int) -> None:
+    shares = generator(0, "groups", groups).standard_t(3, (REPLICATES, groups))
+    found = flip_groups(shares, generator=generator(0, "signs", groups))
+    assert in_band(rejections(found), REPLICATES, {8: 12 / 256, 40: 0.05}[groups])
 
 
 def test_the_bootstrap_p_value_of_equal_rows_has_its_size() -> None:

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from harness.seeds import generator
-from harness.stats.aggregates import interquartile_mean, optimality_gap, performance_profile
+from harness.stats.aggregates import interquartile_mean, optimality_gap, performance_profile, worst_group
 from harness.stats.bootstrap import (
     aligned,
     bootstrap_ratios,
+    bootstrap_stratified,
+    group_shares,
     group_sums,
     grouped_ratio,
     percentile_interval,
@@ -24,13 +26,14 @@ from harness.stats.intervals import (
 )
 from harness.stats.pairs import (
     benjamini_hochberg,
+    flip_groups,
     holm,
     mcnemar,
     minimum_detectable_effect,
     paired_difference,
     sign_flip,
 )
-from harness.stats.ranks import rank_intervals, ranks
+from harness.stats.ranks import rank_intervals, ranks, stability
 from harness.stats.robustness import accuracy_line
 
 P_VALUES = [0.001, 0.008, 0.039, 0.041, 0.042, 0.06, 0.074, 0.205]
@@ -192,7 +195,59 @@ def test_sign_flips_agree_with_all_of_them() -> None:
     assert sign_flip(differences) == pytest.approx(np.mean([one >= 8 for one in sums]))
 
 
+def test_flips_of_groups_agree_with_mcnemar_and_with_scipy() -> None:
+    from scipy.stats import permutation_test
+
+    wins = np.array([1.0] * 12 + [-1.0] * 4 + [0.0] * 30)
+    uneven = np.concatenate([np.random.default_rng(0).normal(0.4, 1, 40), np.zeros(6)])
+    found = flip_groups(np.array([wins, uneven, np.zeros(46)]), generator=np.random.default_rng(1))
+    theirs = permutation_test(
+        (uneven,), np.sum, permutation_type="samples", n_resamples=9_999, rng=np.random.default_rng(2)
+    )
+    assert found == pytest.approx([mcnemar(12, 4), theirs.pvalue, 1.0], abs=0.01)
+
+
+def test_what_groups_add_sums_to_the_ratio() -> None:
+    draw = np.random.default_rng(0)
+    denominators = draw.integers(0, 4, (2, 9, 3)).astype(float)
+    denominators[:, :, 2] = 0  # a class that nobody has
+    numerators = denominators * draw.random((2, 9, 3))
+    expected = grouped_ratio(numerators.sum(axis=1), denominators.sum(axis=1))
+    assert group_shares(numerators, denominators).sum(axis=1) == pytest.approx(expected)
+
+
+def test_the_worst_group_has_samples_enough_and_an_empty_one_is_not_zero() -> None:
+    assert worst_group([0, 3, 9, 0], [0, 12, 10, 2], [0, 12, 10, 2]) == (0.25, 2)
+    assert worst_group([0], [0], [0]) is None
+
+
+def test_resamples_of_domains_keep_an_order_that_holds_on_each_of_them() -> None:
+    draw = np.random.default_rng(0)
+    assert stability([[3, 4], [2, 3], [1, 2]], generator=draw) == (1, 1)
+    kept = stability([[0.6, 0.6], [1.0, 0.0]], generator=draw, replicates=20_000)
+    assert kept.order == pytest.approx(0.75, abs=0.02), "the second is above when its good domain comes twice"
+    assert kept.first == kept.order
+
+
 def test_the_interval_of_a_difference_of_proportions_is_newcombes() -> None:
     # 56 of 70 against 48 of 80: Newcombe 1998, method 10
     found = difference_interval(56 / 70, wilson(56, 70), 48 / 80, wilson(48, 80))
     assert found == pytest.approx((0.0524, 0.3339), abs=5e-5)
+
+
+def test_the_stratified_bootstrap_draws_runs_within_their_domains() -> None:
+    scores = np.random.default_rng(5).random((10, 12))
+    replicates = bootstrap_stratified(
+        scores,
+        lambda drawn: drawn.mean(axis=(1, 2)),
+        generator=np.random.default_rng(0),
+        replicates=50_000,
+    )
+    spread = np.sqrt(scores.var(axis=0).sum() / 10) / 12  # of a mean of independent means
+    assert replicates.mean() == pytest.approx(scores.mean(), abs=4 * spread / np.sqrt(50_000))
+    assert replicates.std() == pytest.approx(spread, rel=0.02)
+    levels = np.arange(12.0) * np.ones((10, 1))
+    same = bootstrap_stratified(
+        levels, lambda drawn: drawn.mean(axis=(1, 2)), generator=np.random.default_rng(0), replicates=9
+    )
+    assert same == pytest.approx(np.full(9, 5.5))

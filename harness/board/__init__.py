@@ -14,6 +14,7 @@ from harness.board.tables import (
     domain_table,
     main_table,
     timing_table,
+    worst_group_table,
 )
 from harness.board.verdict import TaskVerdict, task_verdict
 
@@ -49,4 +50,5 @@ __all__ = [
     "task_verdict",
     "timing_table",
     "verdict",
+    "worst_group_table",
 ]

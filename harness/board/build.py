@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from harness.board.notes import SELECTION_NOTES, language_model_use, too_few_domains
 from harness.board.rows import (
     FEW_GROUPS,
     Board,
     Cell,
     Difference,
     Estimate,
-    LanguageModelUse,
     Role,
     Row,
     TaskBoard,
@@ -21,20 +21,21 @@ from harness.board.rows import (
 from harness.board.run import PlannedUnit, Run
 from harness.errors import HarnessError
 from harness.seeds import generator
+from harness.stats.aggregates import WorstGroup, worst_group
 from harness.stats.bootstrap import (
     Array,
     GroupSums,
     aligned,
     bootstrap_ratios,
+    group_shares,
     group_sums,
     grouped_ratio,
     percentile_interval,
-    two_sided_p,
 )
 from harness.stats.intervals import Interval, square_and_add, wilson
-from harness.stats.pairs import holm
-from harness.stats.ranks import rank_intervals, ranks
-from harness.task import Metric, higher_is_better
+from harness.stats.pairs import flip_groups, holm
+from harness.stats.ranks import rank_intervals, ranks, stability
+from harness.task import DEFAULT_SELECTION, Metric, higher_is_better
 
 REPLICATES = 4000
 
@@ -53,21 +54,37 @@ def build_trained_board(run: Run) -> Board:
         reference=run.suite["reference"],
         claim=(claim["method"], claim["space"]) if claim else None,
         replicates=REPLICATES,
-        tasks=tuple(_TaskBuilder(run, entry).board() for entry in run.suite["tasks"]),
+        tasks=tuple(
+            _TaskBuilder(run, entry, rule).board()
+            for rule in run.suite.get("selection", [DEFAULT_SELECTION])
+            for entry in run.suite["tasks"]
+        ),
     )
 
 
 @dataclass(frozen=True)
 class _Scored:
-    """One row on one domain: values per seed role and their replicates, shape (roles, replicates)."""
+    """One row on one domain.
+
+    Attributes:
+        by_seed: its value in each pair of seed roles, shape (roles,).
+        by_seed_replicates: the same under resampling, shape (roles, replicates).
+        shares: what each group adds to the mean over roles, shape (groups,).
+        worst: accuracy of the worst group, all roles together; None for bits and where groups are small.
+    """
 
     by_seed: Array
     by_seed_replicates: Array
-    groups: int
+    shares: Array
+    worst: WorstGroup | None
 
     @property
     def value(self) -> float:
         return float(self.by_seed.mean())
+
+    @property
+    def groups(self) -> int:
+        return len(self.shares)
 
     @property
     def replicates(self) -> Array:
@@ -86,20 +103,23 @@ Key = tuple[str, str | None]
 class _TaskBuilder:
     """Everything between the records of one task and its rows."""
 
-    def __init__(self, run: Run, entry: Mapping[str, Any]) -> None:
+    def __init__(self, run: Run, entry: Mapping[str, Any], selection: str) -> None:
         self.run = run
         self.task: str = entry["name"]
+        self.selection = selection
+        self.scope = {"task": self.task, "selection": selection}
         self.metric: Metric = entry["metric"]
         self.chance: float = entry["chance"]
         self.sign = 1 if higher_is_better(self.metric) else -1
         self.domains: list[tuple[Role, str]] = [("source", name) for name in entry["sources"]]
         self.domains += [("held_out", name) for name in entry["held_out"]]
         self.units: dict[tuple[Key, str], list[PlannedUnit]] = {}
-        for unit in run.planned("score", task=self.task):
+        for unit in run.planned("score", **self.scope):
             key = (unit.spec["method"], unit.spec["space"])
             self.units.setdefault((key, unit.spec["domain"]), []).append(unit)
         self.keys = sorted({key for key, _ in self.units}, key=lambda key: (key[0], key[1] or ""))
         self.scored: dict[tuple[Key, str], _Scored] = {}
+        self.p_values: dict[tuple[str, ...], Mapping[Key, float]] = {}
         for _, domain in self.domains:
             self._score(domain)
         self.reference = next((key for key in self.keys if key[0] == run.suite["reference"]), None)
@@ -108,6 +128,7 @@ class _TaskBuilder:
         rows = self._ranked([self._row(key) for key in self.keys])
         return TaskBoard(
             task=self.task,
+            selection=self.selection,
             metric=self.metric,
             chance=self.chance,
             sources=tuple(name for role, name in self.domains if role == "source"),
@@ -127,6 +148,7 @@ class _TaskBuilder:
             return
         numerators, denominators = aligned([sums for _, sums in found])
         values = grouped_ratio(numerators.sum(axis=1), denominators.sum(axis=1))
+        shares = group_shares(numerators, denominators)
         replicates = bootstrap_ratios(
             numerators,
             denominators,
@@ -135,17 +157,29 @@ class _TaskBuilder:
         )
         for key in {key for key, _ in found}:
             mine = [index for index, (owner, _) in enumerate(found) if owner == key]
-            self.scored[key, domain] = _Scored(values[mine], replicates[mine], numerators.shape[1])
+            self.scored[key, domain] = _Scored(
+                values[mine],
+                replicates[mine],
+                shares[mine].mean(axis=0),
+                self._worst(numerators[mine], denominators[mine]),
+            )
+
+    def _worst(self, numerators: Array, denominators: Array) -> WorstGroup | None:
+        """Returns the worst group, of sums of shape (roles, groups, classes)."""
+        if self.metric == "bits_per_byte":
+            return None
+        right, samples = numerators.sum(axis=(0, 2)), denominators.sum(axis=(0, 2))
+        return worst_group(right, samples, samples / len(numerators))
 
     def _sums(self, unit: PlannedUnit) -> GroupSums:
-        import pandas as pd
+        from pyarrow.parquet import ParquetFile
 
         path = self.run.folder / "units" / f"{unit.kind}-{unit.hash}" / "samples.parquet"
+        names = ("group", "label", "numerator", "denominator")
         try:
-            table = pd.read_parquet(path)
-            columns = {
-                name: table[name].to_numpy() for name in ("group", "label", "numerator", "denominator")
-            }
+            with ParquetFile(path) as file:
+                table = file.read(columns=names, use_threads=False)
+            columns = {name: table[name].to_numpy() for name in names}
         except (OSError, ValueError, KeyError) as error:
             raise HarnessError(
                 f"{path} is gone or damaged; delete its folder and run the command again."
@@ -167,7 +201,7 @@ class _TaskBuilder:
         if held_out is not None and in_domain is not None:
             replicates = self.sign * (self._replicates(key, "source") - self._replicates(key, "held_out"))
             gap = Estimate(self.sign * (in_domain.value - held_out.value), *percentile_interval(replicates))
-        finals = list(self.run.planned("final", task=self.task, method=key[0], space=key[1]))
+        finals = list(self.run.planned("final", **self.scope, method=key[0], space=key[1]))
         results = [result for result in map(self.run.result, finals) if result is not None]
         searches = [self.run.result(self.run.needed(final, "search")) for final in finals]
         searched = [search for search in searches if search is not None]
@@ -189,6 +223,7 @@ class _TaskBuilder:
             evaluations=tuple(search["evaluations"] for search in searched) if key[1] else None,
             steps=tuple(result["steps"] for result in results),
             llm=language_model_use(searched),
+            outside=next((result["outside"] for result in results if result.get("outside")), None),
         )
 
     def _cell(self, key: Key, role: Role, domain: str) -> Cell:
@@ -213,6 +248,7 @@ class _TaskBuilder:
             by_seed=tuple(map(float, scored.by_seed)),
             samples=min(int(result["samples"]) for result in results),
             groups=scored.groups,
+            worst=scored.worst,
             limited=any(result["limited"] for result in results),
             difference=self._difference(key, [domain]),
         )
@@ -255,14 +291,32 @@ class _TaskBuilder:
         return Difference(
             float(np.mean([mine.value - other.value for mine, other in pairs])),
             *percentile_interval(replicates),
-            two_sided_p(replicates),
+            self._p_values(tuple(domains))[key],
             float(np.nanstd(replicates, ddof=1)),
             by_seed,
         )
 
+    def _shares(self, key: Key, domains: Sequence[str]) -> Array:
+        """Returns what every group of every domain adds to the row's mean over them, shape (groups,)."""
+        return np.concatenate([self.scored[key, domain].shares for domain in domains]) / len(domains)
+
+    def _flipped(self, differences: Sequence[Array], domains: Sequence[str]) -> Array:
+        """Returns the p-value of each difference, given by group, under flips of whole groups."""
+        return flip_groups(np.array(differences), generator=generator(0, "flips", self.task, *domains))
+
+    def _p_values(self, domains: tuple[str, ...]) -> Mapping[Key, float]:
+        """Returns the p-value of every row's difference to the reference over these domains."""
+        if domains not in self.p_values:
+            assert self.reference is not None
+            keys = [key for key in self.keys if all((key, domain) in self.scored for domain in domains)]
+            base = self._shares(self.reference, domains)
+            found = self._flipped([self._shares(key, domains) - base for key in keys], domains)
+            self.p_values[domains] = dict(zip(keys, map(float, found), strict=True))
+        return self.p_values[domains]
+
     def _ranked(self, rows: list[Row]) -> list[Row]:
         """Returns the rows in display order, complete ones with ranks."""
-        complete = [row for row in rows if row.is_complete and not row.is_floor and row.held_out]
+        complete = [row for row in rows if row.is_complete and not (row.is_floor or row.outside)]
         estimates = [row.held_out for row in complete if row.held_out]
         places = ranks([self.sign * one.value for one in estimates])
         intervals = [Interval(*sorted((self.sign * one.low, self.sign * one.high))) for one in estimates]
@@ -279,20 +333,23 @@ class _TaskBuilder:
     def _unbeaten(self, rows: Sequence[Row]) -> list[bool]:
         """Returns who is beaten by nobody and beats somebody, at 5 % after Holm over all pairs."""
         pairs = list(combinations(range(len(rows)), 2))
-        replicates = [self._replicates((row.method, row.space), "held_out") for row in rows]
-        differences = [self.sign * (replicates[first] - replicates[second]) for first, second in pairs]
+        if not pairs:
+            return [False] * len(rows)
+        domains = [domain for role, domain in self.domains if role == "held_out"]
+        shares = [self._shares((row.method, row.space), domains) for row in rows]
+        differences = [self.sign * (shares[first] - shares[second]) for first, second in pairs]
         wins: set[int] = set()
         losses: set[int] = set()
-        adjusted = holm([two_sided_p(difference) for difference in differences])
+        adjusted = holm(self._flipped(differences, domains))
         for (first, second), difference, p in zip(pairs, differences, adjusted, strict=True):
             if p < 0.05:
-                winner, loser = (first, second) if difference.mean() > 0 else (second, first)
+                winner, loser = (first, second) if difference.sum() > 0 else (second, first)
                 wins.add(winner)
                 losses.add(loser)
         return [index in wins and index not in losses for index in range(len(rows))]
 
     def _notes(self, rows: Sequence[Row]) -> list[str]:
-        notes = []
+        notes = [SELECTION_NOTES[self.selection]] if self.selection in SELECTION_NOTES else []
         for _, domain in self.domains:
             groups = max((one.groups for (_, name), one in self.scored.items() if name == domain), default=0)
             if 0 < groups < FEW_GROUPS:
@@ -300,21 +357,27 @@ class _TaskBuilder:
                     f"{domain} has only {groups} groups to resample: with fewer than {FEW_GROUPS} its "
                     "interval is too narrow."
                 )
+        notes += self._stability([row for row in rows if row.rank is not None])
         if any(cell.limited for row in rows for cell in row.cells):
             notes.append("‡ scored on a limited sample of the test split (--limit).")
+        outside = {f"{row.name} ({row.outside})" for row in rows if row.outside}
+        if outside:
+            notes.append(f"† had training data from outside and is not ranked: {', '.join(sorted(outside))}.")
         if any(not row.is_complete for row in rows):
             notes.append("Rows with a failed (✗) or missing (—) score are not ranked.")
         return notes
 
-
-def language_model_use(searches: Sequence[Mapping[str, Any]]) -> LanguageModelUse | None:
-    """Returns calls and tokens summed over `searches`; None when none of them asked a model."""
-    uses = [search["report"]["llm"] for search in searches if search.get("report", {}).get("llm")]
-    if not uses:
-        return None
-    sums = {
-        key: sum(int(use.get(key) or 0) for use in uses)
-        for key in ("calls", "prompt_tokens", "completion_tokens", "reasoning_tokens")
-    }
-    names = sorted({str(use["model"]) for use in uses})
-    return LanguageModelUse(model=", ".join(names), kind=str(uses[0]["kind"]), **sums)
+    def _stability(self, ranked: Sequence[Row]) -> list[str]:
+        """Says how far the order hangs on which domains were held out."""
+        domains = [domain for role, domain in self.domains if role == "held_out"]
+        if len(ranked) < 2 or len(domains) < 2:
+            return []
+        scores = [[self.scored[(row.method, row.space), one].value for one in domains] for row in ranked]
+        kept = stability(
+            self.sign * np.array(scores), generator=generator(0, "stability", self.task, *domains)
+        )
+        return [
+            f"Stability: {100 * kept.order:.0f} % of 2,000 resamples of the {len(domains)} held-out domains "
+            f"keep the order of the {len(ranked)} ranked rows, {100 * kept.first:.0f} % the first place."
+            + too_few_domains(len(domains), len(ranked))
+        ]

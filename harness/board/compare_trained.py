@@ -18,13 +18,15 @@ from harness.stats.bootstrap import (
     Array,
     aligned,
     bootstrap_ratios,
+    group_shares,
     group_sums,
     percentile_interval,
-    two_sided_p,
 )
 from harness.stats.intervals import Interval, difference_interval, square_and_add, wilson
-from harness.stats.pairs import minimum_detectable_effect, sign_flip
+from harness.stats.pairs import flip_groups, minimum_detectable_effect, sign_flip
 from harness.task import Metric, higher_is_better
+
+FLIPPED = "flips of whole groups"
 
 
 def compare_trained(run: Run, first: str, second: str) -> RowComparison:
@@ -62,12 +64,13 @@ class _Samples(NamedTuple):
 class _Found(NamedTuple):
     """Two rows on one domain, with what their mean over domains is made of.
 
-    `replicates` are differences under the board's own resamples; `wins`, where an exact test holds, how
-    many more seeds of the first row were right on each sample.
+    `replicates` are differences under the board's own resamples, `shares` what each group adds; `wins`, where
+    an exact test holds, how many more seeds of the first row were right on each sample.
     """
 
     compared: Compared
     replicates: Array
+    shares: Array
     wins: Array | None
 
 
@@ -80,9 +83,9 @@ def _part(run: Run, task: TaskBoard, rows: tuple[Row, Row]) -> ComparedPart:
     )
     found = [_on_domain(run, task, rows, domain, scale) for domain in task.held_out]
     compared = adjusted([one.compared for one in found])
-    overall = _overall(compared, found, scale)
+    overall = _overall(task, compared, found, scale)
     text = sentence(
-        task.task,
+        task.title,
         (rows[0].name, rows[1].name),
         overall,
         over="on held-out domains",
@@ -92,7 +95,7 @@ def _part(run: Run, task: TaskBoard, rows: tuple[Row, Row]) -> ComparedPart:
     if few:
         text += f" That interval is too narrow: fewer than {FEW_GROUPS} groups in {' and '.join(few)}."
     return ComparedPart(
-        heading=task.task,
+        heading=task.title,
         what="bits per byte, lower is better" if bits else f"{task.metric.replace('_', ' ')} in %",
         overall=overall,
         domains=compared,
@@ -106,19 +109,19 @@ def _on_domain(run: Run, task: TaskBoard, rows: tuple[Row, Row], domain: str, sc
         if cell.state != "ok":
             reason = f"{row.name} has no score on {domain} ({cell.state}: {cell.reason})"
             lacking = Compared(where=domain, scale=scale, state=cell.state, reason=reason)
-            return _Found(lacking, np.zeros(0), None)
+            return _Found(lacking, np.zeros(0), np.zeros(0), None)
     sides = [
-        [_read(run, unit) for unit in run.planned("score", task=task.task, domain=domain, **_spec(row))]
+        [_read(run, unit) for unit in run.planned("score", **task.scope, domain=domain, **_spec(row))]
         for row in rows
     ]
     _check_paired(sides, task.task, domain)
-    replicates = _replicates(sides, task, domain)
+    replicates, shares = _resampled(sides, task, domain)
     first, second = (_estimate(cell) for cell in cells)
     interval, is_special = _interval(sides, cells, replicates, task.metric)
     error = (
         (interval.high - interval.low) / (2 * 1.96) if is_special else float(np.nanstd(replicates, ddof=1))
     )
-    p, test = two_sided_p(replicates), "cluster bootstrap"
+    p, test = _flipped(shares, task, [domain]), FLIPPED
     wins = _wins(sides) if _is_exact(sides, task.metric) else None
     if wins is not None:
         p = sign_flip(wins)
@@ -136,7 +139,7 @@ def _on_domain(run: Run, task: TaskBoard, rows: tuple[Row, Row], domain: str, sc
         samples=cells[0].samples,
         groups=cells[0].groups,
     )
-    return _Found(compared, replicates, wins)
+    return _Found(compared, replicates, shares, wins)
 
 
 def _spec(row: Row) -> dict[str, str | None]:
@@ -179,7 +182,13 @@ def _check_paired(sides: Sequence[Sequence[_Samples]], task: str, domain: str) -
                 )
 
 
-def _replicates(sides: Sequence[Sequence[_Samples]], task: TaskBoard, domain: str) -> Array:
+def _flipped(shares: Array, task: TaskBoard, domains: Sequence[str]) -> float:
+    """Returns the board's own p-value of a difference that is given by group."""
+    return float(flip_groups(shares[None], generator=generator(0, "flips", task.task, *domains))[0])
+
+
+def _resampled(sides: Sequence[Sequence[_Samples]], task: TaskBoard, domain: str) -> tuple[Array, Array]:
+    """Returns the difference under the board's resamples, and what each group adds to it."""
     balanced = task.metric == "balanced_accuracy"
     sums = [
         group_sums(
@@ -191,11 +200,16 @@ def _replicates(sides: Sequence[Sequence[_Samples]], task: TaskBoard, domain: st
         for side in sides
         for one in side
     ]
+    tables = aligned(sums)
     ratios = bootstrap_ratios(
-        *aligned(sums), generator=generator(0, "board", task.task, domain), replicates=REPLICATES
+        *tables, generator=generator(0, "board", task.task, domain), replicates=REPLICATES
     )
+    shares = group_shares(*tables)
     count = len(sides[0])
-    return np.asarray(ratios[:count].mean(axis=0) - ratios[count:].mean(axis=0))
+    first, second = (
+        np.asarray(part[:count].mean(axis=0) - part[count:].mean(axis=0)) for part in (ratios, shares)
+    )
+    return first, second
 
 
 def _interval(
@@ -237,7 +251,7 @@ def _is_exact(sides: Sequence[Sequence[_Samples]], metric: Metric) -> bool:
     return metric == "accuracy" or len(set(np.unique(head.label, return_counts=True)[1].tolist())) == 1
 
 
-def _overall(domains: Sequence[Compared], found: Sequence[_Found], scale: Scale) -> Compared:
+def _overall(task: TaskBoard, domains: Sequence[Compared], found: Sequence[_Found], scale: Scale) -> Compared:
     lacking = next((one for one in domains if one.difference is None), None)
     if lacking is not None:
         return Compared(where=OVERALL, scale=scale, state=lacking.state, reason=lacking.reason)
@@ -251,7 +265,8 @@ def _overall(domains: Sequence[Compared], found: Sequence[_Found], scale: Scale)
     if own != resampled:
         interval = square_and_add([one.value for one in differences], own)
         error = _half(interval) / 1.96
-    p, test = two_sided_p(means), "bootstrap within domains"
+    shares = np.concatenate([one.shares for one in found]) / len(found)
+    p, test = _flipped(shares, task, [one.where for one in domains]), FLIPPED
     wins = [one.wins for one in found if one.wins is not None]
     if len(wins) == len(found) and len({one.size for one in wins}) == 1:  # all samples weigh the same
         p, test = sign_flip(np.concatenate(wins)), "exact sign flip"

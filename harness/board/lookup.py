@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.board.build import language_model_use
+from harness.board.notes import language_model_use
 from harness.board.rows import Estimate, LanguageModelUse, State
 from harness.board.run import PlannedUnit, Run
 from harness.stats.bootstrap import Array
@@ -133,7 +133,9 @@ class LookupBoard:
         claim: searcher of the verdict, fixed in the suite.
         rankings: by feedback, then by budget.
         published: rows of papers, scores as shares or raw.
-        notes: what a reader must know of the table's columns.
+        notes: what a reader must know of the table's columns, and of a limit.
+        sampled: architectures that were drawn to estimate optimum, mean and random search of each domain,
+            where no table lists them all; None where these are exact.
     """
 
     name: str
@@ -148,6 +150,12 @@ class LookupBoard:
     rankings: tuple[LookupRanking, ...]
     published: tuple[Mapping[str, Any], ...]
     notes: tuple[str, ...]
+    sampled: int | None = None
+
+    @property
+    def optimum(self) -> str:
+        """What regret is counted from."""
+        return f"the best of {self.sampled:,} sampled" if self.sampled else "the table's best"
 
     def ranking(self, feedback: str, budget: int) -> LookupRanking:
         """Returns the ranking of that feedback and budget."""
@@ -176,8 +184,29 @@ def build_lookup_board(run: Run) -> LookupBoard:
         claim=suite["claim"],
         rankings=tuple(rankings),
         published=tuple(suite["published"]),
-        notes=tuple(f"{domain}: {note}" for domain, note in sorted((table or {}).get("notes", {}).items())),
+        notes=_notes(table or {}),
+        sampled=(table or {}).get("sampled"),
     )
+
+
+def _notes(table: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns what a reader must know of the columns, of a sample in place of a table, and of a limit."""
+    notes = [f"{domain}: {note}" for domain, note in sorted(table.get("notes", {}).items())]
+    if table.get("sampled"):
+        notes.append(
+            f"No optimum is known: {table['sampled']:,} random architectures of each domain stand for the "
+            "whole space. Regret is to the best of them, below 0 for what is better still, and random search "
+            "and mean are estimates from them."
+        )
+    for domain, about in sorted(table.get("domains", {}).items()):
+        limit = about.get("limit")
+        if limit:
+            notes.append(
+                f"{domain}: only architectures with {limit['cost']} of at most {limit['value']:,.6g} "
+                f"{limit['unit']}".rstrip()
+                + f" may be chosen, {limit['within']:.1%} of all; best, mean and random search are of these."
+            )
+    return tuple(notes)
 
 
 class _Builder:

@@ -65,7 +65,18 @@ def ranking_table(board: LookupBoard, ranking: LookupRanking) -> Table:
             MISSING if value is None else in_unit(value, board.scales[domain])
             for domain, value in zip(board.domains, exact, strict=True)
         ]
-        rows.append(("exact", "random search, expected", *values, MISSING, MISSING, "all", MISSING, MISSING))
+        rows.append(
+            (
+                "sampled" if board.sampled else "exact",
+                "random search, expected",
+                *values,
+                MISSING,
+                MISSING,
+                "all",
+                MISSING,
+                MISSING,
+            )
+        )
     if ranking.budget == max(one.budget for one in board.rankings):
         for one in board.published:
             if one["feedback"] != ranking.feedback:
@@ -80,7 +91,8 @@ def ranking_table(board: LookupBoard, ranking: LookupRanking) -> Table:
     )
     notes = (
         "Rank (and the ranks its interval allows) by normalised regret: (best - found) / (best - mean of the "
-        "table), mean over domains. Intervals: 95 %, Student's t over seeds; differences: Welch.",
+        f"{'sample' if board.sampled else 'table'}), mean over domains. Intervals: 95 %, Student's t over "
+        "seeds; differences: Welch.",
         "Bold: no row is significantly better, and it is significantly better than at least one (5 %, Holm "
         "over all pairs).",
         *board.notes,
@@ -295,4 +307,5 @@ def _sentence(board: LookupBoard, ranking: LookupRanking) -> str:
     better = [one.method for one in ranking.rows if one.rank and row.rank and one.rank < row.rank]
     above = f" Before it stand {', '.join(better)}." if better else ""
     difference = f"{percent(row.difference.value, signed=True)} points (95 % interval {low} to {high})"
+    above += f" Regret is to {board.optimum}, not to an optimum." if board.sampled else ""
     return f"{where} {values}, a difference of {difference}: {word}.{above}"

@@ -19,6 +19,7 @@ ROWS = ("title", "extends", "claim", "spaces", "searchers", "baselines", "publis
 ROW_KEYS = (
     "method",
     "space",
+    "selection",
     "task",
     "domain",
     "feedback",

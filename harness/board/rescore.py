@@ -48,7 +48,9 @@ def rescore(run: Run, metric: str) -> Board:
     """
     board = build_trained_board(with_metric(run, metric))
     tasks = []
-    for task, entry in zip(board.tasks, run.suite["tasks"], strict=True):
+    entries = {entry["name"]: entry for entry in run.suite["tasks"]}
+    for task in board.tasks:
+        entry = entries[task.task]
         note = f"Scored again with {_words(task.metric)} from the kept samples: searches and learning rates "
         note += f"were chosen by {_words(entry['metric'])}, the suite's metric."
         if task.metric == entry["metric"]:

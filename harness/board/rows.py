@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
-from harness.task import Metric
+from harness.stats.aggregates import WorstGroup
+from harness.task import DEFAULT_SELECTION, Metric
 
 State = Literal["ok", "failed", "skipped", "missing"]
 Role = Literal["source", "held_out"]
@@ -22,7 +23,7 @@ class Estimate(NamedTuple):
 class Difference(NamedTuple):
     """A paired difference: row minus reference, both scored on the same resamples.
 
-    `p` is the two-sided bootstrap p-value, `standard_error` the spread of the replicates, and `by_seed`
+    `p` is two-sided, from flips of whole groups, `standard_error` the spread of the replicates, and `by_seed`
     the difference of each pair of seed roles.
     """
 
@@ -48,6 +49,7 @@ class Cell:
         samples: test samples behind it.
         groups: groups that were resampled.
         limited: whether `--limit` touched it.
+        worst: accuracy of the worst group with samples enough; None where no group has them.
         difference: to the reference row on this domain; None for that row itself.
     """
 
@@ -60,6 +62,7 @@ class Cell:
     samples: int | None = None
     groups: int | None = None
     limited: bool = False
+    worst: WorstGroup | None = None
     difference: Difference | None = None
 
 
@@ -97,7 +100,7 @@ class Row:
         in_domain: mean over the sources' test splits; None unless all of them have a score.
         gap: what the row loses off its sources; positive is a loss, whatever the metric.
         difference: to the reference row on held-out domains; None for that row and for incomplete ones.
-        rank: among complete rows; None for incomplete rows and the floor.
+        rank: among complete rows; None for incomplete rows, the floor and what had outside data.
         rank_best: smallest rank that the intervals allow.
         rank_worst: largest rank that the intervals allow.
         unbeaten: no ranked row beats it significantly, and it beats at least one.
@@ -106,6 +109,7 @@ class Row:
         evaluations: spent by each search; None for a fixed architecture.
         steps: training steps of each final model.
         llm: None when no language model was asked.
+        outside: what else than the sources it was trained on; None where nothing was.
     """
 
     method: str
@@ -125,6 +129,7 @@ class Row:
     evaluations: tuple[int, ...] | None
     steps: tuple[int, ...]
     llm: LanguageModelUse | None
+    outside: str | None = None
 
     @property
     def is_floor(self) -> bool:
@@ -152,6 +157,7 @@ class TaskBoard:
 
     Attributes:
         task: catalog name.
+        selection: the rule that chose the rows' learning rates.
         metric: of every score.
         chance: the metric of a blind guess.
         sources: domains that search and training saw.
@@ -161,12 +167,28 @@ class TaskBoard:
     """
 
     task: str
+    selection: str
     metric: Metric
     chance: float
     sources: tuple[str, ...]
     held_out: tuple[str, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+
+    @property
+    def scope(self) -> dict[str, str]:
+        """What the specification of this board's finals and scores holds."""
+        return {"task": self.task, "selection": self.selection}
+
+    @property
+    def title(self) -> str:
+        """The task, and the rule of selection where it is not the usual one."""
+        return self.task if self.selection == DEFAULT_SELECTION else f"{self.task}, {self.selection}"
+
+    @property
+    def slug(self) -> str:
+        """The title as part of a file's name."""
+        return self.title.replace(",", "").replace(" ", "-")
 
     def row(self, method: str, space: str | None = None) -> Row | None:
         """Returns the row of `method`, in `space` where one is given; None when there is none."""
@@ -187,7 +209,7 @@ class Board:
         reference: method that differences refer to.
         claim: the (method, space) of the verdict, fixed in the suite before any result; None without one.
         replicates: bootstrap resamples behind every interval.
-        tasks: one board each.
+        tasks: one board for each task and rule of selection.
     """
 
     name: str
@@ -197,6 +219,11 @@ class Board:
     claim: tuple[str, str] | None
     replicates: int
     tasks: tuple[TaskBoard, ...]
+
+    @property
+    def decisive(self) -> tuple[TaskBoard, ...]:
+        """The tasks under the suite's first rule of selection, of which the verdict speaks."""
+        return tuple(task for task in self.tasks if task.selection == self.tasks[0].selection)
 
 
 def rounded(value: Any) -> Any:

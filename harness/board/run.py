@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
 from harness.records import SCHEMA, Record, read_record
+from harness.task import DEFAULT_SELECTION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,10 @@ class PlannedUnit:
     hash: str
     spec: Mapping[str, Any]
     needs: tuple[str, ...]
+
+
+_USUAL = {"selection": DEFAULT_SELECTION}
+"""What a unit's specification means where it is silent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,15 +61,26 @@ class Run:
 
     def planned(self, kind: str, **spec: Any) -> Iterator[PlannedUnit]:
         """Yields the units of `kind` whose spec holds all of `spec`, in an order that the specs fix."""
-        for unit in sorted(self.units, key=lambda unit: (unit.kind, _order(unit.spec), unit.hash)):
-            if unit.kind == kind and all(unit.spec.get(key) == value for key, value in spec.items()):
+        for unit in self._ordered.get(kind, ()):
+            if all(unit.spec.get(key) == value for key, value in spec.items()):
                 yield unit
+
+    @cached_property
+    def _ordered(self) -> dict[str, list[PlannedUnit]]:
+        """Kind -> its units in the order that their specs fix."""
+        kinds: dict[str, list[PlannedUnit]] = {}
+        for unit in sorted(self.units, key=lambda unit: (_order(unit.spec), unit.hash)):
+            kinds.setdefault(unit.kind, []).append(unit)
+        return kinds
+
+    @cached_property
+    def _by_hash(self) -> dict[str, PlannedUnit]:
+        return {unit.hash: unit for unit in self.units}
 
     def needed(self, unit: PlannedUnit, kind: str) -> PlannedUnit | None:
         """Returns the unit of `kind` that `unit` needs, directly or not; None when it needs none."""
-        by_hash = {other.hash: other for other in self.units}
         for need in unit.needs:
-            other = by_hash.get(need)
+            other = self._by_hash.get(need)
             if other is None:
                 continue
             found = other if other.kind == kind else self.needed(other, kind)
@@ -94,7 +111,9 @@ def load_run(folder: Path) -> Run:
         if plan["schema"] != SCHEMA:
             raise HarnessError(f"{path} has schema {plan['schema']}, this version reads {SCHEMA}.")
         units = tuple(
-            PlannedUnit(kind=one["kind"], hash=one["hash"], spec=one["spec"], needs=tuple(one["needs"]))
+            PlannedUnit(
+                kind=one["kind"], hash=one["hash"], spec=_USUAL | one["spec"], needs=tuple(one["needs"])
+            )
             for one in plan["units"]
         )
         head = {key: plan[key] for key in ("name", "title", "suite", "limit", "command")}

@@ -202,8 +202,8 @@ def _lines(board: Board) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     for task in board.tasks:
         for row in task.rows:
-            head = {"task": task.task, "metric": task.metric, "rank": row.rank, "method": row.method}
-            head |= {"space": row.space}
+            head: dict[str, Any] = {"task": task.task, "selection": task.selection, "metric": task.metric}
+            head |= {"rank": row.rank, "method": row.method, "space": row.space}
             means = (("held_out", row.held_out), ("in_domain", row.in_domain), ("gap", row.gap))
             for name, mean in (*means, ("difference", row.difference)):
                 estimate = {"value": mean.value, "low": mean.low, "high": mean.high} if mean else {}

@@ -14,6 +14,7 @@ from harness.board.wording import (
     show_method,
     show_seconds,
 )
+from harness.stats.aggregates import LEAST_IN_GROUP
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +62,10 @@ def main_table(board: Board, task: TaskBoard) -> Table:
         f"Intervals: 95 %, percentiles of {board.replicates:,} resamples of whole groups within each domain; "
         "they hold the seeds fixed.",
         "Bold: no ranked row is significantly better, and it is significantly better than at least one "
-        "(5 %, Holm over all pairs)."
+        "(5 %, flips of whole groups, Holm over all pairs)."
         if bold
         else "Nothing is bold, because no difference between ranked rows is significant "
-        "(5 %, Holm over all pairs).",
+        "(5 %, flips of whole groups, Holm over all pairs).",
         f"Chance: {show(task.metric, task.chance)}. Gap: what a row loses from sources to held-out domains.",
         *task.notes,
     ]
@@ -79,7 +80,7 @@ def main_table(board: Board, task: TaskBoard) -> Table:
         "n (groups)",
         "Seeds",
     )
-    caption = f"{task.task}: {metric_name(task.metric)}, mean over {', '.join(task.held_out)}"
+    caption = f"{task.title}: {metric_name(task.metric)}, mean over {', '.join(task.held_out)}"
     return Table(
         caption=caption, columns=columns, rows=rows, labels=3, heading=1, bold=bold, notes=tuple(notes)
     )
@@ -98,10 +99,36 @@ def domain_table(task: TaskBoard, role: Role) -> Table:
     )
     what = "source domains (test split)" if role == "source" else "held-out domains"
     return Table(
-        caption=f"{task.task}: {metric_name(task.metric)}, on {what}",
+        caption=f"{task.title}: {metric_name(task.metric)}, on {what}",
         columns=("Method", "Space", *(f"{name}{sizes.get(name, '')}" for name in names)),
         rows=rows,
         labels=2,
+    )
+
+
+def worst_group_table(task: TaskBoard) -> Table | None:
+    """Returns the accuracy of each row's worst group on each held-out domain; None where no group counts."""
+    if not any(cell.worst for row in task.rows for cell in row.on("held_out")):
+        return None
+    rows = tuple(
+        (
+            show_method(row),
+            row.space or MISSING,
+            *(
+                f"{show(task.metric, cell.worst.value)} of {cell.worst.groups}" if cell.worst else MISSING
+                for cell in row.on("held_out")
+            ),
+        )
+        for row in task.rows
+    )
+    return Table(
+        caption=f"{task.title}: accuracy of the worst group on held-out domains, and of how many, in %",
+        columns=("Method", "Space", *task.held_out),
+        rows=rows,
+        labels=2,
+        notes=(
+            f"Groups of at least {LEAST_IN_GROUP} test samples; the least of many is low by chance, too.",
+        ),
     )
 
 
@@ -128,10 +155,11 @@ def difference_table(board: Board, task: TaskBoard) -> Table:
         else "points; positive is better"
     )
     return Table(
-        caption=f"{task.task}: difference to {board.reference} on held-out domains, {unit}",
+        caption=f"{task.title}: difference to {board.reference} on held-out domains, {unit}",
         columns=("Method", "Space", "Mean", "p", "Each seed", *task.held_out),
         rows=tuple(rows),
         labels=2,
+        notes=("p: two-sided, from 9,999 flips of the sign of whole groups; intervals resample them.",),
     )
 
 
@@ -156,7 +184,7 @@ def cost_table(task: TaskBoard) -> Table:
             )
         )
     return Table(
-        caption=f"{task.task}: cost of each row, per seed (a range where seeds differ); LLM columns are sums",
+        caption=f"{task.title}: cost of each row per seed, a range where seeds differ; LLM columns are sums",
         columns=(
             "Method",
             "Space",
@@ -177,8 +205,8 @@ def timing_table(run: Run, task: TaskBoard) -> Table:
     """Returns seconds and memory of each row from the timing files; no result depends on them."""
     rows = []
     for row in task.rows:
-        finals = list(run.planned("final", task=task.task, method=row.method, space=row.space))
-        scores = list(run.planned("score", task=task.task, method=row.method, space=row.space))
+        finals = list(run.planned("final", **task.scope, method=row.method, space=row.space))
+        scores = list(run.planned("score", **task.scope, method=row.method, space=row.space))
         searches = [unit for unit in (run.needed(final, "search") for final in finals) if unit]
         supernets = [unit for unit in (run.needed(search, "supernet") for search in searches) if unit]
         columns = [
@@ -199,7 +227,7 @@ def timing_table(run: Run, task: TaskBoard) -> Table:
             )
         )
     return Table(
-        caption=f"{task.task}: seconds, summed over seeds, on the machine that ran this",
+        caption=f"{task.title}: seconds, summed over seeds, on the machine that ran this",
         columns=("Method", "Space", "Supernet (shared)", "Search", "Finals", "Scoring", "Peak memory (MiB)"),
         rows=tuple(rows),
         labels=2,
@@ -216,7 +244,7 @@ def _seconds(run: Run, hashes: list[str]) -> float | None:
 
 def _rank(row: Row) -> str:
     if row.rank is None:
-        return "floor" if row.is_floor else MISSING
+        return "floor" if row.is_floor else "†" if row.outside else MISSING
     if row.rank_best == row.rank_worst:
         return str(row.rank)
     return f"{row.rank} ({row.rank_best}–{row.rank_worst})"

@@ -20,7 +20,7 @@ class TaskVerdict(NamedTuple):
 
 def trained_verdict(board: Board) -> str:
     """Returns the verdict of the whole run: first the sentence over all tasks, then one per task."""
-    verdicts = [task_verdict(board, task) for task in board.tasks]
+    verdicts = [task_verdict(board, task) for task in board.decisive]
     sentences = [overall(board, verdicts), *(one.sentence for one in verdicts)]
     return " ".join(sentences)
 
@@ -60,13 +60,13 @@ def overall(board: Board, verdicts: list[TaskVerdict]) -> str:
 def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
     """Returns the verdict of one task; it never looks at which row came out best."""
     if board.claim is None:
-        return TaskVerdict(task.task, "cannot tell", f"{task.task}: the suite fixes no claim.")
+        return TaskVerdict(task.title, "cannot tell", f"{task.title}: the suite fixes no claim.")
     row, reference = task.row(*board.claim), task.row(board.reference)
     claim = f"{board.claim[0]} in {board.claim[1]}"
     if row is None or reference is None or row.difference is None:
         why = _why_incomplete(row, claim) or _why_incomplete(reference, board.reference)
         why = why or f"{claim} is the reference itself"
-        return TaskVerdict(task.task, "cannot tell", f"{task.task}: this run cannot tell, because {why}.")
+        return TaskVerdict(task.title, "cannot tell", f"{task.title}: this run cannot tell, because {why}.")
     outcome = _outcome(row, task)
     assert row.held_out is not None
     assert reference.held_out is not None
@@ -77,13 +77,17 @@ def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
         "cannot tell": "this run cannot tell",
     }[outcome]
     if outcome == "cannot tell" and not row.difference.low <= 0 <= row.difference.high:
-        words += ", because its seeds disagree about the direction"
+        words += (
+            ", because its seeds disagree about the direction"
+            if _seeds_disagree(row)
+            else f", because flips of whole groups give p = {row.difference.p:.3f}"
+        )
     sentence = (
-        f"{task.task}: {claim} scores {mine} on held-out domains, {board.reference} {other}; the paired "
+        f"{task.title}: {claim} scores {mine} on held-out domains, {board.reference} {other}; the paired "
         f"difference is {show_difference(task.metric, row.difference)}: {words}."
     )
     fixed = _fixed_above(task, row)
-    return TaskVerdict(task.task, outcome, sentence + _few_groups(task) + fixed + _floor(task), bool(fixed))
+    return TaskVerdict(task.title, outcome, sentence + _few_groups(task) + fixed + _floor(task), bool(fixed))
 
 
 def _outcome(row: Row, task: TaskBoard) -> Outcome:
@@ -91,9 +95,14 @@ def _outcome(row: Row, task: TaskBoard) -> Outcome:
     assert difference is not None
     if difference.low <= 0 <= difference.high:
         return "cannot tell"
-    if min(difference.by_seed, default=0.0) < 0 < max(difference.by_seed, default=0.0):
+    if difference.p >= 0.05 or _seeds_disagree(row):
         return "cannot tell"
     return "better" if (difference.value > 0) == higher_is_better(task.metric) else "worse"
+
+
+def _seeds_disagree(row: Row) -> bool:
+    by_seed = row.difference.by_seed if row.difference else ()
+    return min(by_seed, default=0.0) < 0 < max(by_seed, default=0.0)
 
 
 def _why_incomplete(row: Row | None, name: str) -> str | None:

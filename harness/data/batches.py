@@ -61,6 +61,34 @@ def byte_batches(
         yield joined[first[:, None] + steps]
 
 
+def text_batches(
+    splits: Sequence[Split], batch_size: int, context: int, draw: "np.random.Generator"
+) -> "Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]":
+    """Yields windows of documents, shape (batch, context), and the classes of the documents, for ever.
+
+    A domain is drawn uniformly per window, then a document of it, then a window of the document; a document
+    that is shorter than a window is followed by zeros.
+
+    Raises:
+        ValueError: there is no split, or one is empty.
+    """
+    import numpy as np
+
+    sizes = _sizes([len(split) for split in splits])
+    starts = np.cumsum(sizes) - sizes
+    labels = np.concatenate([split.labels for split in splits])
+    lengths = np.concatenate([np.diff(split.offsets) for split in splits])
+    begins = np.cumsum(lengths) - lengths
+    text = np.concatenate([*(split.text for split in splits), np.zeros(context, np.uint8)])
+    steps = np.arange(context)
+    while True:
+        domains = draw.integers(len(splits), size=batch_size)
+        chosen = starts[domains] + draw.integers(sizes[domains])
+        first = draw.integers(np.maximum(1, lengths[chosen] - context + 1))
+        windows = text[(begins[chosen] + first)[:, None] + steps]
+        yield np.where(steps < (lengths[chosen] - first)[:, None], windows, 0), labels[chosen]
+
+
 def _sizes(sizes: list[int]) -> "NDArray[np.int64]":
     import numpy as np
 

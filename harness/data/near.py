@@ -2,7 +2,9 @@
 
 import re
 import zlib
+from collections import Counter
 from collections.abc import Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
 
 SHINGLE_WORDS = 8
 SHARED = 0.5
+COMMON = 30
 
 _WORD = re.compile(rb"[^\s\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]+")
 _ADDRESS = re.compile(rb"https?://\S+")
@@ -36,6 +39,35 @@ def distinct(documents: Sequence[bytes]) -> list[int]:
             seen |= runs
             kept.append(index)
     return sorted(kept)
+
+
+def clusters(documents: Sequence[bytes], *, linked: float = 0.25) -> list[int]:
+    """Returns per document the index of the first one of its cluster: those that quote one another.
+
+    Two documents are linked when they share `linked`, a share, of the runs of eight words of the shorter one.
+    Runs in more than thirty documents, such as forms and signatures, link nothing.
+    """
+    runs = [shingles(document) for document in documents]
+    holders: dict[int, list[int]] = {}
+    for index, own in enumerate(runs):
+        for run in own:
+            holders.setdefault(run, []).append(index)
+    shared: Counter[tuple[int, int]] = Counter()
+    for held in holders.values():
+        if len(held) <= COMMON:
+            shared.update(combinations(held, 2))
+    first = list(range(len(documents)))
+    for (one, other), number in sorted(shared.items()):
+        if number >= linked * min(len(runs[one]), len(runs[other])):
+            low, high = sorted((_root(first, one), _root(first, other)))
+            first[high] = low
+    return [_root(first, index) for index in range(len(documents))]
+
+
+def _root(first: list[int], index: int) -> int:
+    while first[index] != index:
+        index = first[index]
+    return index
 
 
 def coarse(images: "NDArray[np.uint8]") -> "list[bytes]":

@@ -10,16 +10,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from harness.data.fetch import fetch
+from harness.data.fetch import archive_path, fetch
 from harness.errors import DataUnavailableError, HarnessError
 from harness.records import canonical_json, content_hash
 from harness.task import SPLITS, Archives, Domain, Sample
 
 # Raise it when what a preparation makes of the same files changes, here or in glyphs.py and near.py.
-FORMAT = 1
+FORMAT = 2
+SUMS = "SHA256SUMS"
 TEST_SHARE = 0.25
 VALIDATION_SHARE = 0.15
 
@@ -53,9 +55,7 @@ class Prepared:
 
 def prepared_folder(task_name: str, domain: Domain, folder: Path) -> Path:
     """Returns where the prepared domain lies; its name holds a hash of all that defines the preparation."""
-    code = getattr(getattr(domain.read, "func", domain.read), "__code__", None)
-    source = Path(code.co_filename) if code else None
-    text = source.read_bytes() if source and source.is_file() else b""
+    text = _source(domain.read)
     key = content_hash(
         {
             "archives": sorted(archive.sha256 for archive in domain.archives),
@@ -68,6 +68,15 @@ def prepared_folder(task_name: str, domain: Domain, folder: Path) -> Path:
         }
     )
     return folder / "prepared" / task_name / f"{domain.name}-{key}"
+
+
+def _source(read: Any) -> bytes:
+    """Returns the file that a reader stands in, and those of the readers of domains that it was given."""
+    code = getattr(getattr(read, "func", read), "__code__", None)
+    file = Path(code.co_filename) if code else None
+    text = file.read_bytes() if file and file.is_file() else b""
+    given = (one for one in getattr(read, "args", ()) if isinstance(one, Domain))
+    return text + b"".join(_source(one.read) for one in given)
 
 
 def read_card(task_name: str, domain: Domain, folder: Path) -> Prepared | None:
@@ -92,32 +101,36 @@ def prepare_domain(task_name: str, domain: Domain, folder: Path, *, offline: boo
     if done is not None:
         return done
     archives = {archive.name: fetch(archive, folder, offline=offline) for archive in domain.archives}
-    rows, duplicates = _rows(domain, archives)
+    rows, duplicates = split_rows(domain, archives)
     card = _card(task_name, domain.name, rows, duplicates)
     _store(rows, card, prepared_folder(task_name, domain, folder))
     return card
 
 
 def verify_domain(task_name: str, domain: Domain, folder: Path) -> Prepared:
-    """Returns the card of a prepared domain after hashing its stored arrays anew.
+    """Returns the card of a prepared domain after hashing its files, its stored arrays and its packages anew.
+
+    A package that is no longer in the cache is not missed: what was read from it is there.
 
     Raises:
         DataUnavailableError: it is not prepared, was changed, or is not what the task's card pins.
     """
-    card = read_card(task_name, domain, folder)
-    if card is None:
+    place = prepared_folder(task_name, domain, folder)
+    if not (place / "card.json").is_file():
         raise DataUnavailableError(
             f"Domain {domain.name!r} of {task_name} is not prepared in {folder}; run `harness data prepare`."
         )
-    place = prepared_folder(task_name, domain, folder)
+    for archive in domain.archives:
+        if archive_path(archive, folder).is_file():
+            fetch(archive, folder, offline=True)
+    _check_files(place)
+    card = read_card(task_name, domain, folder)
+    assert card is not None
     actual = _hash(stored_rows(place))
-    if actual != card.sha256:
+    recorded = domain.sha256 or card.sha256
+    if actual != recorded:
         raise DataUnavailableError(
-            f"{place} has sha256 {actual}, its card says {card.sha256}; delete it and prepare it again."
-        )
-    if domain.sha256 is not None and actual != domain.sha256:
-        raise DataUnavailableError(
-            f"Domain {domain.name!r} of {task_name} has sha256 {actual}, the task pins {domain.sha256}; "
+            f"Domain {domain.name!r} of {task_name} has sha256 {actual}, the task pins {recorded}; "
             "its results do not compare with recorded ones."
         )
     return card
@@ -173,7 +186,12 @@ def quiet_datasets() -> Iterator[Any]:
             datasets.enable_progress_bars()
 
 
-def _rows(domain: Domain, archives: Archives) -> tuple[list[Row], int]:
+def split_rows(domain: Domain, archives: Archives) -> tuple[list[Row], int]:
+    """Returns (split, sample) of all samples in stored order, and how many exact duplicates were dropped.
+
+    Raises:
+        DataUnavailableError: an archive, file or sample is missing or not what the domain says.
+    """
     kept: dict[bytes, Sample] = {}
     read = 0
     try:
@@ -237,8 +255,16 @@ def _card(task_name: str, domain_name: str, rows: Sequence[Row], duplicates: int
             "freetype": str(features.version("freetype2")),
             "pillow": pillow,
             "python": platform.python_version(),
+            "resvg": _version("resvg-py"),
         },
     )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
 
 
 def _hash(rows: Iterable[Row]) -> str:
@@ -288,3 +314,29 @@ def _write(rows: Sequence[Row], card: Prepared, folder: Path) -> None:
         }
         datasets.Dataset.from_dict(columns, features=features).save_to_disk(str(folder), num_shards=1)
     (folder / "card.json").write_text(canonical_json(asdict(card), indent=1) + "\n")
+    (folder / SUMS).write_bytes(_sums(folder))
+
+
+def _sums(folder: Path) -> bytes:
+    """Returns the sha256 of every other file of the folder, as `sha256sum` writes them."""
+    lines = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name != SUMS:
+            with path.open("rb") as file:
+                lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n")
+    return "".join(lines).encode()
+
+
+def _check_files(place: Path) -> None:
+    """Raises DataUnavailableError when a file is not the one that was written; names the first."""
+    path = place / SUMS
+    written = path.read_bytes() if path.is_file() else b""
+    found = _sums(place)
+    if written != found:
+        kept = set(written.splitlines())
+        changed = [line for line in found.splitlines() if line not in kept]
+        name = changed[0].split(b"  ", 1)[1].decode(errors="replace") if changed else SUMS
+        raise DataUnavailableError(
+            f"{place / name} is not the file that was written; delete {place} and prepare it again."
+        )

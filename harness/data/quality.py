@@ -1,9 +1,14 @@
 """Quality of a task: the claims that must hold before a score on its domains means anything."""
 
+import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from harness.data.choices import questions
+from harness.data.linear_text import LinearText
 from harness.data.load import load_split
 from harness.data.near import SHARED, coarse, shingles
 from harness.data.prepare import Prepared, prepare_domain, verify_domain
@@ -11,9 +16,14 @@ from harness.data.split import Split
 from harness.errors import DataUnavailableError
 from harness.task import SPLITS, Domain, Task
 
+CROSSED_SHARE = 0.001
+GUESS_SHARE = 1.5
 NEAR_SHARE = 0.01
 BALANCE = 0.1
 PROBE_SAMPLES = 3000
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Splits = dict[str, Split]
 
@@ -35,10 +45,13 @@ class Finding:
 
 def check_task(task_name: str, task: Task, folder: Path, *, offline: bool) -> list[Finding]:
     """Returns the findings about the task's card and about each of its domains, preparing them."""
+    if task.awaits:
+        return [Finding(claim="waits for its data", holds=True, detail=task.awaits)]
     findings = [*_card(task)]
+    seen = _Seen()
     for domain in task.domains:
-        findings.extend(_domain(task_name, task, domain, folder, offline))
-    return findings
+        findings.extend(_domain(task_name, task, domain, folder, offline, seen))
+    return [*findings, seen.finding()]
 
 
 def _card(task: Task) -> Iterator[Finding]:
@@ -61,7 +74,7 @@ def _card(task: Task) -> Iterator[Finding]:
         holds=exact or (task.metric == "accuracy" and expected < task.chance < 1),
         detail=f"stated {task.chance:.4g}; a blind guess among {classes} has {expected:.4g}",
     )
-    if task.signature.kind == "image":
+    if task.signature.kind in ("image", "text"):
         yield Finding(
             claim="every class has a name",
             holds=len(task.class_names) == classes,
@@ -69,7 +82,37 @@ def _card(task: Task) -> Iterator[Finding]:
         )
 
 
-def _domain(task_name: str, task: Task, domain: Domain, folder: Path, offline: bool) -> Iterator[Finding]:
+class _Seen:
+    """Which samples each domain may train on and is tested on, so that none crosses over."""
+
+    def __init__(self) -> None:
+        self.trained: dict[bytes, set[str]] = {}
+        self.tested: dict[bytes, set[str]] = {}
+
+    def add(self, splits: Splits) -> None:
+        for name, split in splits.items():
+            known = self.tested if name == "test" else self.trained
+            for blob in _blobs(split):
+                known.setdefault(hashlib.sha256(blob).digest(), set()).add(split.domain)
+
+    def finding(self) -> Finding:
+        crossed = [
+            (self.trained[digest] - domains, domains)
+            for digest, domains in self.tested.items()
+            if self.trained.get(digest, domains) - domains
+        ]
+        places = sorted({name for pair in crossed for names in pair for name in names})
+        where = f" ({', '.join(places)})" if places else ""
+        return Finding(
+            claim=f"at most {CROSSED_SHARE:.1%} of test samples are another domain's training samples",
+            holds=len(crossed) <= CROSSED_SHARE * len(self.tested),
+            detail=f"{len(crossed)} of {len(self.tested)} are{where}",
+        )
+
+
+def _domain(
+    task_name: str, task: Task, domain: Domain, folder: Path, offline: bool, seen: _Seen
+) -> Iterator[Finding]:
     yield Finding(
         claim=f"{domain.name}: origin, licence and groups are stated",
         holds=all(text.strip() for text in (domain.origin, domain.licence, domain.groups)),
@@ -82,11 +125,15 @@ def _domain(task_name: str, task: Task, domain: Domain, folder: Path, offline: b
         yield Finding(claim=f"{domain.name}: its data is there", holds=False, detail=str(error))
         return
     yield _hash(task_name, domain, folder, card)
+    seen.add(splits)
     checks: list[Callable[[Splits], Finding]] = [_exact, _groups]
-    if task.signature.kind == "image":
-        checks += [_near_images, _balance(task.signature.classes), _probe(task)]
-    else:
-        checks += [_near_texts, _unigram(task)]
+    of_kind: dict[str, list[Callable[[Splits], Finding]]] = {
+        "image": [_near_images, _balance(task.signature.classes), _probe(_pixel_probe)],
+        "bytes": [_near_texts, _unigram(task)],
+        "text": [_near_texts, _balance(task.signature.classes), _probe(_text_probe)],
+        "choice": [_near_texts, _answers],
+    }
+    checks += of_kind[task.signature.kind]
     for check in checks:
         found = check(splits)
         yield Finding(claim=f"{domain.name}: {found.claim}", holds=found.holds, detail=found.detail)
@@ -99,8 +146,10 @@ def _hash(task_name: str, domain: Domain, folder: Path, card: Prepared) -> Findi
     except DataUnavailableError as error:
         return Finding(claim=claim, holds=False, detail=str(error))
     versions = ", ".join(f"{name} {version}" for name, version in sorted(card.versions.items()))
-    pinned = "as the task pins it" if domain.sha256 else f"not pinned, made with {versions}"
-    return Finding(claim=claim, holds=True, detail=f"sha256 {card.sha256[:16]}, {pinned}")
+    pinned = "as the task pins it" if domain.sha256 else "not pinned"
+    return Finding(
+        claim=claim, holds=True, detail=f"sha256 {card.sha256[:16]}, {pinned}, made with {versions}"
+    )
 
 
 def _blobs(split: Split) -> list[bytes]:
@@ -118,11 +167,12 @@ def _exact(splits: Splits) -> Finding:
 
 def _groups(splits: Splits) -> Finding:
     counts = {name: len(split.group_names) for name, split in splits.items()}
+    sizes = {name: len(split) for name, split in splits.items()}
     distinct = {group for split in splits.values() for group in split.group_names}
     return Finding(
         claim="no group is in two splits",
         holds=len(distinct) == sum(counts.values()) and min(counts.values()) > 0,
-        detail=", ".join(f"{name} {count}" for name, count in counts.items()) + " groups",
+        detail=", ".join(f"{name} {sizes[name]} samples in {count} groups" for name, count in counts.items()),
     )
 
 
@@ -155,33 +205,33 @@ def _balance(classes: int) -> Callable[[Splits], Finding]:
 
         counts = {name: np.bincount(split.labels, minlength=classes) for name, split in splits.items()}
         total = np.sum(list(counts.values()), axis=0)
-        empty = [name for name, count in counts.items() if count.min() == 0]
+        there = total > 0
+        empty = [name for name, count in counts.items() if count[there].min() == 0]
         missing = f"; a class is missing in {', '.join(empty)}" if empty else ""
         test = counts["test"]
+        least, most = total[there].min(), total.max()
         return Finding(
             claim=f"every split has every class, the rarest at least {BALANCE:.0%} of the most frequent",
-            holds=not empty and total.min() >= BALANCE * total.max(),
-            detail=f"{total.min()} to {total.max()} samples a class; the majority's accuracy on test is "
-            f"{test.max() / test.sum():.3f}{missing}",
+            holds=not empty and there.sum() > 1 and least >= BALANCE * most,
+            detail=f"{there.sum()} of {classes} classes, {least} to {most} samples each; the majority's "
+            f"accuracy on test is {test.max() / test.sum():.3f}{missing}",
         )
 
     return check
 
 
-def _probe(task: Task) -> Callable[[Splits], Finding]:
+def _probe(predict: "Callable[[Split, Split], NDArray[Any]]") -> Callable[[Splits], Finding]:
+    """Returns the check of a linear probe, which gets a part of train, and test, and predicts test."""
+
     def check(splits: Splits) -> Finding:
         import numpy as np
-        from sklearn.linear_model import RidgeClassifier
 
-        train, test = splits["train"], splits["test"]
-        step = -(-len(train) // PROBE_SAMPLES)
-        pixels = train.images[::step].reshape(-1, int(np.prod(train.images.shape[1:]))) / 255.0
-        probe = RidgeClassifier(alpha=10.0).fit(pixels, train.labels[::step])
-        predicted = probe.predict(test.images.reshape(len(test), -1) / 255.0)
+        test = splits["test"]
+        predicted = predict(_part(splits["train"]), test)
         score = float(
             np.mean([(predicted[test.labels == label] == label).mean() for label in np.unique(test.labels)])
         )
-        blind = 1 / task.signature.classes
+        blind = 1 / len(np.unique(splits["train"].labels))
         margin = 3 * (blind * (1 - blind) / len(test)) ** 0.5
         return Finding(
             claim="a linear probe beats chance",
@@ -191,6 +241,53 @@ def _probe(task: Task) -> Callable[[Splits], Finding]:
         )
 
     return check
+
+
+def _part(split: Split) -> Split:
+    """Returns every so manieth sample, 3,000 at most; samples are stored in the order of their hash."""
+    import numpy as np
+
+    kept = np.arange(0, len(split), -(-len(split) // PROBE_SAMPLES))
+    documents = [] if split.images.size else split.documents()
+    chosen = [documents[index] for index in kept] if documents else []
+    return replace(
+        split,
+        images=split.images[kept] if split.images.size else split.images,
+        text=np.frombuffer(b"".join(chosen), np.uint8),
+        offsets=np.cumsum([0, *map(len, chosen)], dtype=np.int64),
+        labels=split.labels[kept],
+        groups=split.groups[kept],
+    )
+
+
+def _pixel_probe(train: Split, test: Split) -> "NDArray[Any]":
+    from sklearn.linear_model import RidgeClassifier
+
+    probe = RidgeClassifier(alpha=10.0).fit(train.images.reshape(len(train), -1) / 255.0, train.labels)
+    predicted: NDArray[Any] = probe.predict(test.images.reshape(len(test), -1) / 255.0)
+    return predicted
+
+
+def _text_probe(train: Split, test: Split) -> "NDArray[Any]":
+    return LinearText.fit([train]).classify(test.documents())
+
+
+def _answers(splits: Splits) -> Finding:
+    import numpy as np
+
+    test = questions(splits["test"])
+    chance = float(np.mean([1 / len(one.choices) for one in test]))
+    majority = np.bincount([one.gold for one in questions(splits["train"])]).argmax()
+    place = float(np.mean([one.gold == majority for one in test]))
+    right = Counter(one.choices[one.gold] for one in questions(splits["train"]))
+    known = float(np.mean([np.argmax([right[text] for text in one.choices]) == one.gold for one in test]))
+    longest = float(np.mean([np.argmax([*map(len, one.choices)]) == one.gold for one in test]))
+    return Finding(
+        claim="the right answer is told neither by its place nor by its words alone",
+        holds=max(place, known) <= GUESS_SHARE * chance,
+        detail=f"on {len(test)} test questions chance has {chance:.3f}, the most frequent place {place:.3f}, "
+        f"the answer that was right most often in train {known:.3f}, the longest answer {longest:.3f}",
+    )
 
 
 def _unigram(task: Task) -> Callable[[Splits], Finding]:

@@ -15,10 +15,10 @@ class Split:
     Attributes:
         domain: the domain's name.
         name: train, validation or test.
-        images: uint8, shape (samples, channels, height, width); shape (0, 0, 0, 0) for bytes.
+        images: uint8, shape (samples, channels, height, width); shape (0, 0, 0, 0) for documents.
         text: all documents end to end, uint8, shape (bytes,); empty for images.
-        offsets: document i is text[offsets[i]:offsets[i + 1]], int64, shape (samples + 1,) for bytes.
-        labels: class per sample, int64, shape (samples,); 0 for bytes.
+        offsets: document i is text[offsets[i]:offsets[i + 1]], int64, shape (samples + 1,) for documents.
+        labels: class, or right answer, per sample, int64, shape (samples,); 0 for bytes.
         groups: index into `group_names` per sample, int64, shape (samples,).
         group_names: what must not be split, in sorted order.
     """
@@ -36,7 +36,7 @@ class Split:
         return len(self.labels)
 
     def documents(self) -> list[bytes]:
-        """Returns the documents of a byte domain."""
+        """Returns the documents of a domain of bytes, texts or questions."""
         return [
             self.text[start:end].tobytes()
             for start, end in zip(self.offsets[:-1], self.offsets[1:], strict=True)

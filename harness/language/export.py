@@ -80,8 +80,10 @@ def export_task(
     Raises:
         HarnessError: it is a task of images, or the folder holds other things.
     """
-    if task.signature.kind != "bytes":
+    if task.signature.kind == "image":
         raise HarnessError(f"{name} is a task of images, and lm-eval has text only; export a byte task.")
+    if task.signature.kind != "bytes":
+        raise HarnessError(f"{name} is a task of kind {task.signature.kind}; export a byte task.")
     _clear(out, name)
     written, failures = [], {}
     for domain in task.domains:

@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.nn.pooling import pooled
 from harness.nn.positions import rotary
 
 
@@ -35,16 +36,20 @@ class DecoderBlock(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Bytes (batch, tokens) int64 -> logits of the next byte (batch, tokens, 256)."""
+    """Bytes (batch, tokens) -> logits of the next byte (batch, tokens, 256) or of texts (batch, classes)."""
 
-    def __init__(self, *, width: int, depth: int, heads: int, ratio: float) -> None:
+    def __init__(
+        self, *, width: int, depth: int, heads: int, ratio: float, classes: int | None = None
+    ) -> None:
+        """Makes a model of the next byte, or with `classes` one that classifies texts."""
         super().__init__()
+        self.classes = classes
         self.embed = nn.Embedding(256, width)
         self.blocks = nn.ModuleList(
             DecoderBlock(width, heads, int(width * ratio), layers=depth) for _ in range(depth)
         )
         self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, 256)
+        self.head = nn.Linear(width, classes or 256)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
@@ -53,4 +58,4 @@ class Decoder(nn.Module):
         for block in self.blocks:
             tokens = block(tokens)
         logits: Tensor = self.head(self.norm(tokens))
-        return logits
+        return logits if self.classes is None else pooled(logits, inputs)

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.nn.pooling import pooled
 from harness.nn.positions import rotary
 
 
@@ -17,11 +18,13 @@ class Frame:
         vocabulary: different tokens, in and out.
         head_width: channels of one attention head.
         tied: the head's weight is the embedding's.
+        classes: of whole texts; None for a model that predicts the next token.
     """
 
     vocabulary: int
     head_width: int
     tied: bool
+    classes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +87,7 @@ class Block(nn.Module):
 
 
 class GptDecoder(nn.Module):
-    """Tokens (batch, context) int64 -> logits of the next token (batch, context, vocabulary).
+    """Tokens (batch, context) int64 -> logits of the next token (batch, context, vocabulary), or of classes.
 
     Parallel residual, rotary positions on half of each head, a last LayerNorm and a head without bias.
     Every weight of a sub-network is the leading corner of the largest network's (weight entanglement).
@@ -104,7 +107,7 @@ class GptDecoder(nn.Module):
         self.blocks = nn.ModuleList(Block(frame, shape, layer) for layer in range(len(shape.heads)))
         self.norm = nn.ParameterList([torch.ones(width), torch.zeros(width)])
         if not frame.tied:
-            self.head = nn.Parameter(torch.randn(frame.vocabulary, width) * 0.02)
+            self.head = nn.Parameter(torch.randn(frame.classes or frame.vocabulary, width) * 0.02)
 
     def forward(self, inputs: Tensor, shape: Shape | None = None) -> Tensor:
         """Returns the logits of the sub-network `shape`, at a cost proportional to it."""
@@ -113,7 +116,8 @@ class GptDecoder(nn.Module):
         for block, heads, hidden in zip(self.blocks, shape.heads, shape.hidden, strict=False):
             tokens = block(tokens, heads, hidden, shape.bias)
         head = self.embed if self.frame.tied else self.head
-        return F.linear(_norm(tokens, self.norm), head[:, : shape.width])
+        logits = F.linear(_norm(tokens, self.norm), head[:, : shape.width])
+        return logits if self.frame.classes is None else pooled(logits, inputs)
 
 
 def slice_of(supernet: GptDecoder, shape: Shape) -> GptDecoder:

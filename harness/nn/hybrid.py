@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.nn.mixers import Layout, Mixer
+from harness.nn.pooling import pooled
 from harness.nn.positions import sine_cosine
 from harness.task import Signature
 
@@ -31,7 +32,7 @@ class Shape:
 
 def layout_of(signature: Signature) -> Layout:
     """Returns how the tokens of a task lie."""
-    if signature.kind == "bytes":
+    if signature.kind != "image":
         return Layout(causal=True, tokens=signature.context)
     grid = (signature.height // PATCH, signature.width // PATCH)
     return Layout(causal=False, tokens=grid[0] * grid[1], grid=grid)
@@ -64,7 +65,7 @@ class HybridNet(nn.Module):
     """A supernet over mixers, width, depth and MLP width; with one option each, a stand-alone network.
 
     Shapes: images (batch, channels, height, width) -> logits (batch, classes); bytes (batch, tokens)
-    int64 -> logits (batch, tokens, 256).
+    int64 -> logits (batch, tokens, 256); text (batch, tokens) int64 -> logits (batch, classes).
     """
 
     def __init__(self, signature: Signature, families: Sequence[Sequence[str]], shape: Shape) -> None:
@@ -80,9 +81,9 @@ class HybridNet(nn.Module):
         self.layout = layout_of(signature)
         self.largest = shape
         width, layers = shape.width, len(families)
-        if signature.kind == "bytes":
+        if signature.kind != "image":
             self.embed = nn.Parameter(torch.randn(256, width))
-            outputs = 256
+            outputs = signature.classes
         else:
             pixels = signature.channels * PATCH**2
             self.embed = nn.Parameter(torch.randn(width, pixels) * pixels**-0.5)
@@ -105,13 +106,14 @@ class HybridNet(nn.Module):
         for layer, family, hidden in layers:
             tokens = layer(tokens, width, family, hidden)
         tokens = _norm(tokens, self.scale, width)
-        if self.signature.kind == "bytes":
-            return F.linear(tokens, self.head[:, :width], self.head_bias)
+        if self.signature.kind != "image":
+            logits = F.linear(tokens, self.head[:, :width], self.head_bias)
+            return pooled(logits, inputs) if self.signature.kind == "text" else logits
         weight = self.head.unflatten(0, (self.signature.classes, self.layout.tokens))[..., :width]
         return F.linear(tokens.flatten(1), weight.flatten(1), self.head_bias)
 
     def _embed(self, inputs: Tensor, width: int) -> Tensor:
-        if self.signature.kind == "bytes":
+        if self.signature.kind != "image":
             return F.embedding(inputs, self.embed[:, :width])
         patches = F.unfold(inputs, PATCH, stride=PATCH).transpose(1, 2)
         tokens = F.linear(patches, self.embed[:width], self.embed_bias[:width])

@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.nn.pooling import pooled
 from harness.nn.positions import rotary
 
 
@@ -35,18 +36,22 @@ class LlamaBlock(nn.Module):
 
 
 class Llama(nn.Module):
-    """Bytes (batch, tokens) int64 -> logits of the next byte (batch, tokens, 256).
+    """Bytes (batch, tokens) -> logits of the next byte (batch, tokens, 256), or of texts (batch, classes).
 
     Source: Touvron et al. 2023 (LLaMA, arXiv 2302.13971), section 2.2. Initial values are scaled by fan-in,
     the head starts at zero, and the base of the rotation is that of `harness.nn.positions`.
     """
 
-    def __init__(self, *, width: int, depth: int, heads: int, hidden: int) -> None:
+    def __init__(
+        self, *, width: int, depth: int, heads: int, hidden: int, classes: int | None = None
+    ) -> None:
+        """Makes a model of the next byte, or with `classes` one that classifies texts."""
         super().__init__()
+        self.classes = classes
         self.embed = nn.Embedding(256, width)
         self.blocks = nn.ModuleList(LlamaBlock(width, heads, hidden, layers=depth) for _ in range(depth))
         self.norm = nn.RMSNorm(width, eps=1e-5)
-        self.head = nn.Linear(width, 256, bias=False)
+        self.head = nn.Linear(width, classes or 256, bias=False)
         nn.init.zeros_(self.head.weight)
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -54,4 +59,4 @@ class Llama(nn.Module):
         for block in self.blocks:
             tokens = block(tokens)
         logits: Tensor = self.head(self.norm(tokens))
-        return logits
+        return logits if self.classes is None else pooled(logits, inputs)

@@ -11,7 +11,7 @@ from harness.task import Signature
 def measured_macs(module: nn.Module, signature: Signature) -> int:
     """Returns the multiply-accumulates of one sample: linear, convolution and attention products."""
     device = next(module.parameters()).device
-    if signature.kind == "bytes":
+    if signature.kind != "image":
         inputs = torch.zeros(1, signature.context, dtype=torch.int64, device=device)
     else:
         shape = (1, signature.channels, signature.height, signature.width)

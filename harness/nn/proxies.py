@@ -66,7 +66,7 @@ def synflow(module: "nn.Module", signature: Signature) -> float:
     shape = (signature.channels, signature.height, signature.width)
     inputs = (
         torch.ones(1, signature.context, dtype=torch.int64)
-        if signature.kind == "bytes"
+        if signature.kind != "image"
         else torch.ones(1, *shape, dtype=torch.float64)
     )
     drawn = torch.Generator().manual_seed(0)
@@ -148,7 +148,7 @@ def naswot(module: "nn.Module", inputs: "Tensor") -> float:
 def _random_inputs(signature: Signature) -> "Tensor":
     import torch
 
-    if signature.kind == "bytes":
+    if signature.kind != "image":
         return torch.randint(0, 256, (BATCH, signature.context))
     return torch.randn(BATCH, signature.channels, signature.height, signature.width)
 

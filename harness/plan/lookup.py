@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import catalog
-from harness.data.lookup import TableCard, file_hash, find_table, read_card
+from harness.data.card import CostLimit, TableCard, read_card
+from harness.data.fetch import file_hash
+from harness.data.lookup import find_table
 from harness.errors import HarnessError, UnknownNameError
 from harness.plan.unit import Plan, Unit, resolve_searcher
 from harness.search import SearcherEntry
@@ -15,6 +17,8 @@ from harness.suite import LookupSuite
 
 BLOCK = 50
 """Seeds of one unit, where no language model is asked."""
+SPACE_COSTS = ("parameters", "macs")
+"""Costs of the spaces of the catalog."""
 PROXY_POOL = 4000
 """Architectures that a proxy scores; each search draws its candidates from them."""
 
@@ -28,20 +32,56 @@ def plan_lookup(name: str, suite: LookupSuite, *, limit: int | None, tables: tup
         raise UnknownNameError("table", suite.table, known)
     path = known[suite.table]
     card = read_card(path)
-    file = find_table(card, (*tables, path.parent))
+    hashed = _hash(card, (*tables, path.parent))
     for domain in (*suite.domains, *(one for row in suite.published for one in row.scores)):
         if domain not in card.domains:
             raise UnknownNameError("domain", domain, card.domains)
     domains = suite.domains or list(card.domains)
     filled = replace(suite, domains=domains, held_out=_held_out(suite, domains))
-    hashed = card.sha256 or file_hash(file)
+    _check_fit(suite.search.cost_limit, card, filled)
+    limited = _limited(suite.search.cost_limit, card, (*tables, path.parent))
     units: dict[str, Unit] = {}
-    for unit in _LookupPlan(filled, card, hashed, limit).units():
+    for unit in _LookupPlan(filled, card, hashed, limit, limited).units():
         units.setdefault(unit.hash, unit)
     table = asdict(filled)
     for row in table["published"]:
         row["scores"] = {domain: score * abs(card.factor(domain)) for domain, score in row["scores"].items()}
+    if not suite.search.cost_limit.cost:
+        del table["search"]["cost_limit"]
     return Plan(name=name, suite=filled, table=table, limit=limit, units=tuple(units.values()))
+
+
+def _hash(card: TableCard, folders: tuple[Path, ...]) -> str:
+    """Returns the sha256 of the package, which a unit fetches, or of the file, which must be there."""
+    if card.package is not None:
+        return card.package.sha256
+    file = find_table(card, folders)
+    return card.sha256 or file_hash(file)
+
+
+def _limited(limit: CostLimit, card: TableCard, folders: tuple[Path, ...]) -> dict[str, Any]:
+    """Returns what a limit adds to the specification of units, {} where there is none."""
+    if not limit.cost:
+        return {}
+    file = card.costs[limit.cost].file if limit.cost in card.costs else ""
+    if not file:
+        return {"cost_limit": asdict(limit)}
+    path = find_table(card, folders).parent / file
+    if not path.is_file():
+        raise HarnessError(f"The cost {limit.cost!r} is in {path}, which is absent; put it beside the table.")
+    return {"cost_limit": {**asdict(limit), "sha256": card.hashes.get(file) or file_hash(path)}}
+
+
+def _check_fit(limit: CostLimit, card: TableCard, suite: LookupSuite) -> None:
+    if card.computed and suite.held_out:
+        raise HarnessError(
+            f"The domains of table {suite.table!r} are spaces of their own, so none can be held out of a "
+            "search on the others; remove held_out."
+        )
+    if limit.cost and limit.cost not in card.costs:
+        known = [*card.costs, *(SPACE_COSTS if card.space or card.computed else ())]
+        if limit.cost not in known:
+            raise UnknownNameError("cost", limit.cost, known)
 
 
 def _held_out(suite: LookupSuite, domains: list[str]) -> list[str]:
@@ -58,8 +98,11 @@ def _held_out(suite: LookupSuite, domains: list[str]) -> list[str]:
 
 
 class _LookupPlan:
-    def __init__(self, suite: LookupSuite, card: TableCard, hashed: str, limit: int | None) -> None:
+    def __init__(
+        self, suite: LookupSuite, card: TableCard, hashed: str, limit: int | None, limited: dict[str, Any]
+    ) -> None:
         self.suite = suite
+        self.limited = limited
         self.card = card
         self.limit = limit
         budgets = sorted(set(suite.search.budgets))
@@ -68,7 +111,7 @@ class _LookupPlan:
         spec = {"table": suite.table, "sha256": hashed, "domains": suite.domains, "budgets": budgets}
         if self.held_out:
             spec["held_out"] = self.held_out
-        self.table = Unit(kind="table", spec=spec)
+        self.table = Unit(kind="table", spec=spec | limited)
 
     def units(self) -> Iterator[Unit]:
         yield self.table
@@ -86,6 +129,7 @@ class _LookupPlan:
                 "options": options,
                 "mac_limit": self.suite.search.mac_limit,
                 "target": self.suite.search.target,
+                **self.limited,
                 **({"llm": asdict(self.suite.llm)} if entry.needs_llm else {}),
             }
             for spec in self._searches(entry):

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from harness import catalog
-from harness.data.lookup import file_hash
+from harness.data.corruptions import domain_of
+from harness.data.fetch import file_hash
 from harness.errors import HarnessError
-from harness.model import FixedBaseline, FloorBaseline, TunedBaseline
+from harness.model import FixedBaseline, FloorBaseline, ReadyBaseline, TunedBaseline
 from harness.plan.unit import Plan, Unit, load_family, resolve_searcher, split_space
 from harness.settings import TaskSettings
 from harness.suite import SearchSettings, Suite
-from harness.task import Task
+from harness.task import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE, Task
 
 PROXY_POOL = 300
 """Architectures that a proxy scores; every search draws its candidates from them."""
@@ -28,6 +29,10 @@ def plan_trained(name: str, suite: Suite, *, limit: int | None = None) -> Plan:
     filled = replace(suite, tasks=[with_domains(task) for task in suite.tasks])
     units: dict[str, Unit] = {}
     for settings in filled.tasks:
+        if CROSS_VALIDATION in suite.selection and len(settings.sources) < 2:
+            raise HarnessError(
+                f"{CROSS_VALIDATION} needs two sources, and task {settings.name!r} has {settings.sources}."
+            )
         for unit in _TaskPlan(filled, settings, limit).units():
             units.setdefault(unit.hash, unit)
     table = asdict(filled)
@@ -41,17 +46,22 @@ def with_domains(settings: TaskSettings) -> TaskSettings:
     """Returns the settings with the task's own domains where they name none.
 
     Raises:
-        UnknownNameError: a task or domain does not exist.
-        HarnessError: a domain is source and held out at once.
+        UnknownNameError: a task, domain or corruption does not exist.
+        HarnessError: a domain is source and held out at once, or the task is of questions.
     """
     task: Task = catalog.load("task", settings.name)
+    if task.signature.kind == "choice":
+        raise HarnessError(
+            f"Task {settings.name!r} asks multiple-choice questions, on which nothing is trained; give a "
+            "suite that trains a task of images, bytes or texts."
+        )
     filled = replace(
         settings,
         sources=settings.sources or list(task.sources),
         held_out=settings.held_out or list(task.held_out),
     )
     for domain in (*filled.sources, *filled.held_out):
-        task.domain(domain)
+        domain_of(task, domain)
     both = sorted(set(filled.sources) & set(filled.held_out))
     if both:
         raise HarnessError(f"Task {settings.name!r} has {', '.join(both)} both as source and as held out.")
@@ -61,7 +71,7 @@ def with_domains(settings: TaskSettings) -> TaskSettings:
 def prepare_unit(task_name: str, name: str) -> Unit:
     """Returns the unit that fetches, checks, splits and caches one domain."""
     task: Task = catalog.load("task", task_name)
-    archives = [archive.sha256 for archive in task.domain(name).archives]
+    archives = [archive.sha256 for archive in domain_of(task, name).archives]
     return Unit(kind="prepare", spec={"task": task_name, "domain": name, "archives": archives})
 
 
@@ -104,7 +114,7 @@ class _TaskPlan:
     def units(self) -> Iterator[Unit]:
         yield from self.prepared.values()
         for method, space in self._rows():
-            for select, report in self._roles():
+            for select, report in self._roles(method):
                 needs = []
                 if space is not None:
                     supernet = self._supernet(space, select)
@@ -113,9 +123,12 @@ class _TaskPlan:
                     yield supernet
                     yield from self._proxies_of(method, supernet.spec["space"])
                     yield search
-                final = self._final(method, space, select, report, needs)
-                yield final
-                yield from self._scores(final)
+                plain = self._final(method, space, select, report, needs)
+                yield plain
+                for rule in self.suite.selection:
+                    final = plain if rule == DEFAULT_SELECTION else self._selected(plain, rule)
+                    yield final
+                    yield from self._scores(final, plain)
 
     def _rows(self) -> Iterator[tuple[str, str | None]]:
         searched = None
@@ -124,17 +137,24 @@ class _TaskPlan:
             if isinstance(baseline, TunedBaseline):
                 searched = (baseline.searcher, self.suite.tuned_space)
                 yield name, self.suite.tuned_space
-            elif not isinstance(baseline, FixedBaseline) or self.task.signature.kind in baseline.kinds:
+            elif (
+                not isinstance(baseline, FixedBaseline | ReadyBaseline)
+                or self.task.signature.kind in baseline.kinds
+            ):
                 yield name, None
         for space in self.suite.spaces:
             for searcher in self.suite.searchers:
                 if (searcher, space) != searched:
                     yield searcher, space
 
-    def _roles(self) -> list[tuple[int, int]]:
-        """Each seed selects once and reports once, for another."""
+    def _roles(self, method: str) -> list[tuple[int, int]]:
+        """Each seed selects once and reports once, for another; what comes trained needs no seed but one."""
         seeds = self.suite.seeds
-        return list(zip(seeds, [*seeds[1:], seeds[0]], strict=True))
+        roles = list(zip(seeds, [*seeds[1:], seeds[0]], strict=True))
+        is_ready = method in self.suite.baselines and isinstance(
+            catalog.load("baseline", method), ReadyBaseline
+        )
+        return roles[:1] if is_ready else roles
 
     def _supernet(self, space: str, seed: int) -> Unit:
         _, preset = load_family(space)
@@ -196,7 +216,11 @@ class _TaskPlan:
 
     def _final(self, method: str, space: str | None, select: int, report: int, needs: list[str]) -> Unit:
         baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
-        training = {} if isinstance(baseline, FloorBaseline) else training_spec(self.settings)
+        training = dict(training_spec(self.settings))
+        if isinstance(baseline, FloorBaseline | ReadyBaseline):
+            training = {}
+        if isinstance(baseline, FixedBaseline | ReadyBaseline) and baseline.identity:
+            training["identity"] = baseline.identity
         spec = {
             "task": self.settings.name,
             "sources": self.settings.sources,
@@ -208,17 +232,28 @@ class _TaskPlan:
             "report_seed": report,
             "validation_samples": self.settings.validation_samples,
             "document_bytes": self.settings.document_bytes,
+            "selection": DEFAULT_SELECTION,
+            "keeps_every_rate": ORACLE in self.suite.selection,
             **training,
             **self.limited,
         }
         return Unit(kind="final", spec=spec, needs=(*needs, *self.source_hashes))
 
-    def _scores(self, final: Unit) -> Iterator[Unit]:
+    @staticmethod
+    def _selected(plain: Unit, rule: str) -> Unit:
+        """Returns the same row under another rule; an oracle chooses among what `plain` trained."""
+        spec = {**plain.spec, "selection": rule, "keeps_every_rate": False}
+        return Unit(kind="final", spec=spec, needs=(plain.hash,) if rule == ORACLE else plain.needs)
+
+    def _scores(self, final: Unit, plain: Unit) -> Iterator[Unit]:
+        """Yields the scores of `final`; an oracle's are those of what `plain` trained."""
+        kept = ("task", "method", "space", "select_seed", "report_seed", "selection")
+        trained = (plain.hash, final.hash) if final.spec["selection"] == ORACLE else (final.hash,)
         roles = [("source", domain) for domain in self.settings.sources]
         roles += [("held_out", domain) for domain in self.settings.held_out]
         for role, domain in roles:
             spec = {
-                **{key: final.spec[key] for key in ("task", "method", "space", "select_seed", "report_seed")},
+                **{key: final.spec[key] for key in kept},
                 "tuned_space": self.suite.tuned_space,
                 "domain": domain,
                 "role": role,
@@ -226,4 +261,4 @@ class _TaskPlan:
                 "document_bytes": self.settings.document_bytes,
                 **self.limited,
             }
-            yield Unit(kind="score", spec=spec, needs=(final.hash, self.prepared[domain].hash))
+            yield Unit(kind="score", spec=spec, needs=(*trained, self.prepared[domain].hash))

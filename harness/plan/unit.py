@@ -59,6 +59,9 @@ class Plan:
     def to_json(self) -> str:
         """Returns the text of `plan.json`."""
         command = f"harness eval {self.name}" + (f" --limit {self.limit}" if self.limit else "")
+        for name in getattr(self.suite, "baselines", ()):
+            if name.startswith("file:"):
+                command += f" --model {name.removeprefix('file:')}"
         units = [
             {"kind": unit.kind, "hash": unit.hash, "spec": unit.spec, "needs": list(unit.needs)}
             for unit in self.units

@@ -3,6 +3,8 @@
 Source: Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice".
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -22,3 +24,31 @@ def optimality_gap(scores: ArrayLike) -> float:
 def performance_profile(scores: ArrayLike, threshold: float) -> float:
     """Returns the share of scores strictly above `threshold`."""
     return float(np.mean(np.asarray(scores, dtype=np.float64) > threshold))
+
+
+LEAST_IN_GROUP = 10
+"""Samples below which a group's own score says nothing."""
+
+
+class WorstGroup(NamedTuple):
+    """The lowest score of a group, and how many groups had samples enough to count."""
+
+    value: float
+    groups: int
+
+
+def worst_group(numerators: ArrayLike, denominators: ArrayLike, samples: ArrayLike) -> WorstGroup | None:
+    """Returns the worst ratio of any group with at least ten samples; None where there is none.
+
+    Args:
+        numerators: sums over a group's samples, higher being better, shape (groups,).
+        denominators: sums over the same samples, shape (groups,).
+        samples: how many there are, shape (groups,); an empty group is not a score of 0.
+
+    Source: Koh et al. 2021 (WILDS).
+    """
+    top, bottom, counts = (np.asarray(one, dtype=np.float64) for one in (numerators, denominators, samples))
+    large = (counts >= LEAST_IN_GROUP) & (bottom > 0)
+    if not large.any():
+        return None
+    return WorstGroup(float((top[large] / bottom[large]).min()), int(large.sum()))

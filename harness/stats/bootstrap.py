@@ -3,7 +3,7 @@
 Replicates are returned as arrays, so that the difference between two methods uses the same resamples.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,6 +84,17 @@ def grouped_ratio(numerators: Array, denominators: Array) -> Array:
     return empty
 
 
+def group_shares(numerators: Array, denominators: Array) -> Array:
+    """Returns what each group adds to the grouped ratio, shape (models, groups); their sum is the ratio.
+
+    Both arguments have shape (models, groups, classes).
+    """
+    totals = denominators.sum(axis=1, keepdims=True)
+    present = totals > 0
+    parts = np.divide(numerators, totals, out=np.zeros_like(numerators), where=present)
+    return np.asarray(parts.sum(axis=-1) / np.maximum(1, present.sum(axis=-1)))
+
+
 def bootstrap_ratios(
     numerators: Array, denominators: Array, *, generator: np.random.Generator, replicates: int
 ) -> Array:
@@ -107,6 +118,35 @@ def bootstrap_ratios(
         sums = (weights @ table).reshape(len(weights), 2, models, classes)
         parts.append(grouped_ratio(sums[:, 0], sums[:, 1]))
     return np.concatenate(parts).T
+
+
+def bootstrap_stratified(
+    scores: Array,
+    statistic: Callable[[Array], Array],
+    *,
+    generator: np.random.Generator,
+    replicates: int,
+) -> Array:
+    """Returns replicates of a statistic of runs that are drawn again within each domain.
+
+    Args:
+        scores: shape (runs, domains).
+        statistic: takes scores, shape (replicates, runs, domains), and gives values, shape (replicates,).
+        generator: where the resamples come from.
+        replicates: how many.
+
+    Returns:
+        Values, shape (replicates,).
+
+    Source: Agarwal et al. 2021 (arXiv 2108.13264), section 3.
+    """
+    runs, domains = scores.shape
+    parts = []
+    step = max(1, _CELLS // scores.size)
+    for start in range(0, replicates, step):
+        drawn = generator.integers(0, runs, size=(min(step, replicates - start), runs, domains))
+        parts.append(statistic(scores[drawn, np.arange(domains)]))
+    return np.concatenate(parts)
 
 
 def resample_weights(generator: np.random.Generator, replicates: int, groups: int) -> Array:

@@ -3,7 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+
+FLIPS = 9_999
+_CELLS = 8_000_000
+"""Largest number of signs, or of their sums, held at once."""
 
 
 class PairedDifference(NamedTuple):
@@ -116,3 +120,26 @@ def sign_flip(differences: ArrayLike) -> float:
     reach = len(chances) // 2
     beyond = np.abs(np.arange(-reach, reach + 1)) >= abs(int(whole.sum()))
     return float(min(1.0, chances[beyond].sum()))
+
+
+def flip_groups(shares: NDArray[np.float64], *, generator: np.random.Generator) -> NDArray[np.float64]:
+    """Returns two-sided p-values of "the two are alike in every group", shape (pairs,).
+
+    Args:
+        shares: what each group adds to the difference of each pair, shape (pairs, groups).
+        generator: where the signs come from; every pair has the same ones, so a pair's p-value does not
+            depend on which others are there.
+
+    Where two methods are alike, whole groups are as likely with the other sign. Of 9,999 random flips of all
+    groups, the share that reaches the observed difference is counted, the observed one included. Unlike
+    resampling, that stays honest where few groups differ: four of four give p = 1/8, as McNemar's test does.
+    """
+    pairs, groups = shares.shape
+    observed = np.abs(shares.sum(axis=1)) * (1 - 1e-9)
+    reached = np.ones(pairs)
+    step = max(1, _CELLS // max(1, groups, pairs))
+    for start in range(0, FLIPS, step):
+        drawn = generator.integers(0, 2, size=(min(step, FLIPS - start), groups), dtype=np.int8)
+        sums = (2.0 * drawn - 1.0) @ shares.T
+        reached += (np.abs(sums) >= observed).sum(axis=0)
+    return np.asarray(reached / (FLIPS + 1))

@@ -35,6 +35,31 @@ def rank_intervals(intervals: Sequence[Interval]) -> list[RankInterval]:
     ]
 
 
+class Stability(NamedTuple):
+    """The shares of resamples of the domains that keep the whole order, and that keep the first place."""
+
+    order: float
+    first: float
+
+
+def stability(scores: ArrayLike, *, generator: np.random.Generator, replicates: int = 2000) -> Stability:
+    """Returns how often another draw of the same domains would rank the methods alike.
+
+    Args:
+        scores: higher is better, shape (methods, domains).
+        generator: where the resamples come from.
+        replicates: how many.
+    """
+    table = np.asarray(scores, dtype=np.float64)
+    domains = table.shape[1]
+    order = np.argsort(-table.mean(axis=1), kind="stable")
+    drawn = generator.integers(0, domains, (replicates, domains))
+    means = table[order][:, drawn].mean(axis=2)
+    falls = np.diff(means, axis=0) <= 1e-12
+    first = means[0] >= means.max(axis=0) - 1e-12
+    return Stability(float(falls.all(axis=0).mean()), float(first.mean()))
+
+
 def kendall(first: ArrayLike, second: ArrayLike, weights: ArrayLike | None = None) -> Array:
     """Returns Kendall's tau-b of two score vectors, for each row of weights.
 

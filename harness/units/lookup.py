@@ -7,28 +7,21 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from harness import catalog, seeds
-from harness.data.lookup import (
-    LookupTable,
-    TableCard,
-    bound_space,
-    file_hash,
-    find_table,
-    load_table,
-    read_card,
-)
-from harness.data.lookup_space import ListedSpace
+from harness.data.card import TableCard
+from harness.data.fetch import file_hash
 from harness.errors import HarnessError
 from harness.llm import Client
 from harness.plan import Unit
-from harness.search import Evaluation, SearchContext, SearcherEntry, SearchResult, run_search
-from harness.space import Architecture
+from harness.search import Evaluation, Limit, SearchContext, SearcherEntry, SearchResult, run_search
+from harness.stats.fronts import front
 from harness.stats.order import expected_best
-from harness.stats.transfer import choose, standardised_mean, transfer_matrix
-from harness.units.place import Done, Needs, Place
-from harness.units.search import gates_of, language_model, priced, read_proxies
+from harness.stats.transfer import choose, transfer_matrix
+from harness.units.place import Done, Needs
+from harness.units.search import Gates, gates_of, language_model, priced, read_proxies
+from harness.units.sources import RowScores, ScoreSource, open_source
 
 LEAST_TOP = 3
 """Fewest best rows whose overlap is told; otherwise the best hundredth is."""
@@ -38,63 +31,111 @@ def table(unit: Unit, needs: Needs, folder: Path) -> Done:
     """Reads and checks the whole table; leaves what is exact of it.
 
     Optima, means, the course of random search, and how far a choice on one domain serves another. Scores of
-    columns that are better when lower are negated.
+    columns that are better when lower are negated. Where scores are computed, the same is told of a seeded
+    sample, with its size. Where the suite limits a cost, optima, means and random search are of the
+    architectures that keep to the limit.
     """
     spec = unit.spec
-    card, path = _found(spec["table"], needs.place)
-    loaded = _loaded(spec["table"], path)
+    source, path = open_source(spec["table"], needs.place)
+    card = source.card
     found = file_hash(path)
     if found != spec["sha256"]:
         raise HarnessError(f"{path} has sha256 {found}, and the plan was made for {spec['sha256']}.")
-    held_out = spec.get("held_out", [])
-    domains = {name: _about(name, card, loaded, spec) for name in spec["domains"]}
-    for name in held_out:
-        sources = [one for one in spec["domains"] if one != name]
-        domains[name]["held_out"] = _choices(name, sources, loaded)
     notes = {name: card.domains[name].note for name in spec["domains"] if card.domains[name].note}
-    top = max(LEAST_TOP, len(loaded.rows) // 100)
-    matrix = transfer_matrix(
-        {name: loaded.validation[name] for name in spec["domains"]},
-        {name: loaded.test[name] for name in spec["domains"]},
-        top=min(top, len(loaded.rows)),
-    )
     result = {
-        "rows": len(loaded.rows),
         "sha256": found,
         "origin": card.origin,
         "licence": card.licence,
-        "domains": domains,
+        "domains": {name: _about(name, source, spec) for name in spec["domains"]},
         "notes": notes,
-        "transfer": {
-            "top": min(top, len(loaded.rows)),
-            "matrix": {
-                source: {target: one._asdict() for target, one in row.items()}
-                for source, row in matrix.items()
-            },
-        },
+        **(_of_rows(source, spec) if isinstance(source, RowScores) else {"sampled": source.sampled}),
     }
     return Done(result=result)
 
 
-def _about(name: str, card: TableCard, loaded: LookupTable, spec: Mapping[str, Any]) -> dict[str, Any]:
-    test = loaded.test[name]
+def _of_rows(source: RowScores, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what is exact over the rows, the transfer between domains above all."""
+    loaded = source.table
+    rows = len(loaded.index.genes)
+    top = min(max(LEAST_TOP, rows // 100), rows)
+    matrix = transfer_matrix(
+        {name: loaded.validation[name] for name in spec["domains"]},
+        {name: loaded.test[name] for name in spec["domains"]},
+        top=top,
+    )
+    counted = {"left_out": loaded.left_out, "averaged": loaded.averaged}
+    return {
+        "rows": rows,
+        **{name: count for name, count in counted.items() if count},
+        "transfer": {
+            "top": top,
+            "matrix": {
+                one: {target: measures._asdict() for target, measures in row.items()}
+                for one, row in matrix.items()
+            },
+        },
+    }
+
+
+def _about(name: str, source: ScoreSource, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what is known of a domain's pool, of those within the limit alone where there is one."""
     sources = _sources(name, spec)
+    limit, kept = _within(name, source, spec)
+    validation, test = (source.pool(name, feedback)[kept] for feedback in ("validation", "test"))
     exact = {
-        feedback: {
-            str(budget): expected_best(_seen(name, sources, feedback, loaded), test, budget)
-            for budget in spec["budgets"]
-            if budget <= len(test)
-        }
+        feedback: _random(
+            source.pool(name, feedback, sources), source.pool(name, "test"), kept, spec["budgets"]
+        )
         for feedback in ("validation", "test")
     }
     return {
-        "best": {"validation": float(loaded.validation[name].max()), "test": float(test.max())},
+        "best": {"validation": float(validation.max()), "test": float(test.max())},
         "mean": float(test.mean()),
         "sd": float(test.std()),
-        "unit": card.unit_of(name),
-        "higher_is_better": card.domains[name].higher_is_better,
+        "unit": source.card.unit_of(name),
+        "higher_is_better": source.card.domains[name].higher_is_better,
         "random": exact,
+        **({"exact": False, "sampled": source.sampled} if source.sampled else {}),
+        **({"limit": limit} if limit else {}),
+        **({"held_out": _choices(name, sources, source, kept)} if sources else {}),
     }
+
+
+def _random(
+    seen: NDArray[np.float64], test: NDArray[np.float64], kept: NDArray[np.int64], budgets: Sequence[int]
+) -> dict[str, float]:
+    """Returns what random search is expected to find at each budget; what is over a limit is never chosen."""
+    chosen = np.full(seen.shape, -np.inf)
+    chosen[kept] = seen[kept]
+    return {str(budget): expected_best(chosen, test, budget) for budget in budgets if budget <= len(test)}
+
+
+def _within(
+    name: str, source: ScoreSource, spec: Mapping[str, Any]
+) -> tuple[dict[str, Any], NDArray[np.int64]]:
+    """Returns the limit of a domain, {} for none, and which of its pool keep to it."""
+    size = len(source.pool(name, "test"))
+    if "cost_limit" not in spec:
+        return {}, np.arange(size)
+    wanted = spec["cost_limit"]
+    costs = source.costs(name, wanted["cost"])
+    most = wanted["at_most"] or float(np.sort(costs)[max(0, round(wanted["share"] * size) - 1)])
+    kept = np.flatnonzero(costs <= most)
+    test = source.pool(name, "test")[kept]
+    if kept.size < 2 or not np.ptp(test):
+        raise HarnessError(
+            f"At most {most:g} for {wanted['cost']} leaves {kept.size} of {size} architectures of {name}, "
+            f"whose scores do not differ; they cost {costs.min():g} to {costs.max():g}."
+        )
+    unit = source.card.costs[wanted["cost"]].unit if wanted["cost"] in source.card.costs else ""
+    limit = {"cost": wanted["cost"], "unit": unit, "value": most, "within": kept.size / size}
+    scores = source.pool(name, "test")
+    return limit | {"front": _pairs(costs, scores, front(costs, scores)), "most": float(costs.max())}, kept
+
+
+def _pairs(costs: ArrayLike, scores: ArrayLike, chosen: NDArray[np.int64]) -> list[list[float]]:
+    """Returns the (cost, score) of the chosen ones as JSON holds them."""
+    return np.stack([np.asarray(costs)[chosen], np.asarray(scores)[chosen]], axis=1).tolist()  # type: ignore[no-any-return]
 
 
 def _sources(name: str, spec: Mapping[str, Any]) -> list[str]:
@@ -102,22 +143,20 @@ def _sources(name: str, spec: Mapping[str, Any]) -> list[str]:
     return [one for one in spec["domains"] if one != name] if name in spec.get("held_out", []) else []
 
 
-def _seen(name: str, sources: Sequence[str], feedback: str, loaded: LookupTable) -> NDArray[np.float64]:
-    """Returns the scores that a search sees, shape (rows,)."""
-    if not sources:
-        return loaded.column(name, feedback)
-    return standardised_mean([loaded.column(source, feedback) for source in sources])
-
-
-def _choices(name: str, sources: Sequence[str], loaded: LookupTable) -> dict[str, Any]:
+def _choices(
+    name: str, sources: Sequence[str], source: ScoreSource, kept: NDArray[np.int64]
+) -> dict[str, Any]:
     """Returns what the held-out domain makes of the best row of each source, and of all of them together."""
+    target = source.pool(name, "test")[kept]
+
+    def chosen(seen: NDArray[np.float64]) -> dict[str, Any]:
+        found = choose(seen[kept], target)
+        return found._replace(row=int(kept[found.row]))._asdict()
+
     return {
         feedback: {
-            "all": choose(_seen(name, sources, feedback, loaded), loaded.test[name])._asdict(),
-            "sources": {
-                source: choose(loaded.column(source, feedback), loaded.test[name])._asdict()
-                for source in sources
-            },
+            "all": chosen(source.pool(name, feedback, sources)),
+            "sources": {one: chosen(source.pool(one, feedback)) for one in sources},
         }
         for feedback in ("validation", "test")
     }
@@ -126,24 +165,14 @@ def _choices(name: str, sources: Sequence[str], loaded: LookupTable) -> dict[str
 def lookup(unit: Unit, needs: Needs, folder: Path) -> Done:
     """Runs one searcher on one domain, once per seed."""
     spec = unit.spec
-    card, path = _found(spec["table"], needs.place)
-    loaded = _loaded(spec["table"], path)
+    source, _ = open_source(spec["table"], needs.place)
     sources: list[str] = spec.get("sources", [])
-    space = bound_space(card.domains[spec["domain"]].space or card.space)
-    if card.partial:
-        space = ListedSpace(space, loaded.rows)
+    space = source.space(spec["domain"])
     entry: SearcherEntry = catalog.load("searcher", spec["searcher"])
     known = read_proxies(needs) if entry.proxy else None
     client = language_model(unit, needs.place, folder) if entry.needs_llm else None
-    gates = gates_of(spec)
-    scores = _seen(spec["domain"], sources, spec["feedback"], loaded)
-
-    def evaluate(architecture: Architecture) -> float:
-        row = loaded.rows.get(architecture)
-        if row is None:
-            raise HarnessError(f"The table {spec['table']} has no row of {space.to_json(architecture)}.")
-        return float(scores[row])
-
+    gates = _gates(unit, needs, source)
+    evaluate = source.score(spec["domain"], spec["feedback"], sources)
     started = perf_counter()
     searches = []
     total: Counter[str] = Counter()
@@ -153,7 +182,7 @@ def lookup(unit: Unit, needs: Needs, folder: Path) -> Done:
             seed=seeds.stream(seed, "lookup", spec["searcher"], spec["domain"], spec["feedback"]),
             budget=spec["evaluations"],
             options=spec["options"],
-            score_name=_score_name(card, spec),
+            score_name=_score_name(source.card, spec),
             **gates,
             proxies=known,
             client=client,
@@ -161,7 +190,7 @@ def lookup(unit: Unit, needs: Needs, folder: Path) -> Done:
         searcher = entry.build(context)
         result = run_search(searcher, space, evaluate, budget=context.budget, **gates)
         total.update(result.report.get("counters", {}))
-        searches.append(_search(seed, result, loaded, unit, client))
+        searches.append(_search(seed, result, source, unit, client))
     seconds = perf_counter() - started
     parts: dict[str, Any] = {}
     if client is not None:
@@ -170,12 +199,36 @@ def lookup(unit: Unit, needs: Needs, folder: Path) -> Done:
     return Done(result={"searches": searches, "counters": dict(sorted(total.items()))}, seconds=parts)
 
 
+def _gates(unit: Unit, needs: Needs, source: ScoreSource) -> Gates:
+    """Returns the limit and the target; the value of a limited cost is what the table's unit found."""
+    gates = gates_of(unit.spec)
+    if "cost_limit" not in unit.spec:
+        return gates
+    domain = unit.spec["domain"]
+    limit = needs.record("table").result["domains"][domain]["limit"]
+    cost = f"{limit['cost']} in {limit['unit']}" if limit["unit"] else limit["cost"]
+    known = source.cost(domain, limit["cost"])
+    return Gates(limit=Limit(cost=cost, value=limit["value"], known=known), target=gates["target"])
+
+
 def _search(
-    seed: int, result: SearchResult, loaded: LookupTable, unit: Unit, client: Client | None
+    seed: int, result: SearchResult, source: ScoreSource, unit: Unit, client: Client | None
 ) -> dict[str, Any]:
     spec = unit.spec
-    rows = [(at, loaded.rows[one.architecture], one.fitness) for at, one in _incumbents(result.history)]
     domain = spec["domain"]
+    validation, test = (source.score(domain, feedback) for feedback in ("validation", "test"))
+    incumbents = list(_incumbents(result.history))
+    told: dict[str, Any] = {}
+    if source.sampled and incumbents:
+        told["found"] = source.space(domain).to_json(incumbents[-1][1].architecture)
+    if "cost_limit" in spec:
+        told["evaluated"] = [
+            list(one.architecture) if source.sampled else source.row(one.architecture)
+            for one in result.history
+        ]
+        told["costs"] = [one.limited for one in result.history]
+        told["seen"] = [one.score for one in result.history]
+        told["tests"] = [test(one.architecture) for one in result.history]
     return {
         "seed": seed,
         "evaluations": len(result.history),
@@ -184,12 +237,13 @@ def _search(
         "incumbents": [
             [
                 at,
-                row,
-                fitness if "sources" in spec else float(loaded.validation[domain][row]),
-                float(loaded.test[domain][row]),
+                source.row(one.architecture),
+                one.fitness if "sources" in spec else validation(one.architecture),
+                test(one.architecture),
             ]
-            for at, row, fitness in rows
+            for at, one in incumbents
         ],
+        **told,
         **({"report": priced(result.report, spec)} if client else {}),
     }
 
@@ -207,13 +261,3 @@ def _incumbents(history: tuple[Evaluation, ...]) -> Iterator[tuple[int, Evaluati
         if one.fitness > (best.fitness if best else float("-inf")):
             best = one
             yield at, one
-
-
-def _found(name: str, place: Place) -> tuple[TableCard, Path]:
-    card_path = catalog.files("table")[name]
-    card = read_card(card_path)
-    return card, find_table(card, (*place.tables, card_path.parent))
-
-
-def _loaded(name: str, path: Path) -> LookupTable:
-    return load_table(path, catalog.files("table")[name])

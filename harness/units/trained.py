@@ -4,6 +4,7 @@ import io
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +14,38 @@ from torch import nn
 
 from harness import catalog, seeds
 from harness.checkpoint import Checkpoint
-from harness.data.lookup import file_hash
+from harness.data.corruptions import domain_of
+from harness.data.fetch import file_hash
 from harness.data.prepare import prepare_domain
 from harness.data.split import Split
 from harness.errors import HarnessError
 from harness.evaluate import predictor, score
-from harness.model import FixedBaseline, FloorBaseline, Predictor
+from harness.model import FixedBaseline, FloorBaseline, Opening, Predictor, ReadyBaseline
 from harness.nn.released import read_released
 from harness.plan import Unit
-from harness.protocol import SourceView, test_split
+from harness.protocol import SourceView, oracle_split, test_split
 from harness.records import write_atomically
 from harness.space import SearchSpace
 from harness.supernet import train_supernet
-from harness.task import Task, higher_is_better
+from harness.task import CROSS_VALIDATION, ORACLE, Signature, Task, higher_is_better
 from harness.train import Recipe, batches, cross_entropy, fit, seeded
 from harness.units.place import Done, Needs, matched_space, parameter_target
+
+NOT_TRAINED: dict[str, Any] = {
+    "architecture": None,
+    "parameters": 0,
+    "macs": 0,
+    "learning_rate": None,
+    "rates": {},
+    "steps": 0,
+}
+"""What a final says of a model that no step of this run trained."""
 
 
 def prepare(unit: Unit, needs: Needs, folder: Path) -> Done:
     """Fetches, checks, splits and caches one domain."""
     task: Task = catalog.load("task", unit.spec["task"])
-    domain = task.domain(unit.spec["domain"])
+    domain = domain_of(task, unit.spec["domain"])
     place = needs.place.data
     prepared = prepare_domain(unit.spec["task"], domain, place.folder, offline=place.offline)
     result = {
@@ -101,34 +113,76 @@ def final(unit: Unit, needs: Needs, folder: Path) -> Done:
     """Trains one row's network from scratch, or fits a floor."""
     spec = unit.spec
     view = needs.view(unit)
+    if spec["selection"] == ORACLE:  # every score chooses for itself among what the other final kept
+        trained = needs.record("final").result
+        return Done(result={**trained, "learning_rate": None, "validation": None})
     baseline = None if spec["space"] else catalog.load("baseline", spec["method"])
     if isinstance(baseline, FloorBaseline):
         return _final_floor(baseline, unit, view, folder)
+    if isinstance(baseline, ReadyBaseline):
+        model = _opened(spec["method"], view.signature, _opening(needs))
+        return Done(
+            result={**NOT_TRAINED, "validation": _validation(model, view, spec), "outside": baseline.outside}
+        )
     architecture = needs.record("search").result["architecture"] if spec["space"] else None
+    if spec["selection"] == CROSS_VALIDATION:
+        return _cross_validated(unit, view, architecture, needs.place.device, folder)
     rates: dict[str, float] = {}
     best: tuple[float, nn.Module] | None = None
     for rate in spec["learning_rates"]:
         module = _trained(unit, view, architecture, rate, needs.place.device, folder)
         value = _validation(predictor(module, view.signature), view, spec)
         rates[repr(rate)] = value
+        if spec["keeps_every_rate"]:
+            _save(module, folder / f"weights-{rate!r}.safetensors")
         gain = value if higher_is_better(view.metric) else -value
         if best is None or gain > best[0]:
             best = (gain, module)
             chosen = rate
     assert best is not None
-    module = best[1]
-    _save(module, folder / "weights.safetensors")
+    _save(best[1], folder / "weights.safetensors")
     delete_checkpoints(folder, spec["learning_rates"])
-    result = {
+    about = _about(best[1], unit, view, architecture)
+    chosen_value = rates[repr(chosen)]
+    return Done(result={**about, "learning_rate": chosen, "rates": rates, "validation": chosen_value})
+
+
+def _cross_validated(
+    unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None, device: str, folder: Path
+) -> Done:
+    """Trains at the rate whose models did best, on average, on a source that they had not seen."""
+    spec = unit.spec
+    every: Sequence[float] = spec["learning_rates"]
+    rates: dict[str, float] = {}
+    for rate in every if len(every) > 1 else ():
+        values = []
+        for left in view.sources:
+            rest = view.only(*(one for one in view.sources if one != left))
+            module = _trained(unit, rest, architecture, rate, device, folder / f"without-{left}")
+            values.append(_validation(predictor(module, view.signature), view.only(left), spec))
+        rates[repr(rate)] = float(np.mean(values))
+    sign = 1 if higher_is_better(view.metric) else -1
+    chosen = max(every, key=lambda rate: sign * rates.get(repr(rate), 0.0))
+    module = _trained(unit, view, architecture, chosen, device, folder)
+    validation = _validation(predictor(module, view.signature), view, spec)
+    _save(module, folder / "weights.safetensors")
+    delete_checkpoints(folder, every)
+    for left in view.sources:
+        delete_checkpoints(folder / f"without-{left}", every)
+    about = _about(module, unit, view, architecture)
+    return Done(result={**about, "learning_rate": chosen, "rates": rates, "validation": validation})
+
+
+def _about(
+    module: nn.Module, unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Returns what a network is and costs, whichever rate trained it."""
+    return {
         "architecture": architecture,
         "parameters": sum(weight.numel() for weight in module.parameters()),
         "macs": _macs(module, unit, view, architecture),
-        "learning_rate": chosen,
-        "rates": rates,
-        "validation": rates[repr(chosen)],
-        "steps": spec["steps"],
+        "steps": unit.spec["steps"],
     }
-    return Done(result=result)
 
 
 def _final_floor(baseline: FloorBaseline, unit: Unit, view: SourceView, folder: Path) -> Done:
@@ -139,16 +193,21 @@ def _final_floor(baseline: FloorBaseline, unit: Unit, view: SourceView, folder: 
     write_atomically(folder / "floor.npz", sink.getvalue())
     model = baseline.restore(view.signature, state)
     validation = _validation(model, view, unit.spec)
-    result: dict[str, Any] = {
-        "architecture": None,
-        "parameters": 0,
-        "macs": 0,
-        "learning_rate": None,
-        "rates": {},
-        "validation": validation,
-        "steps": 0,
-    }
-    return Done(result=result)
+    return Done(result={**NOT_TRAINED, "validation": validation})
+
+
+def _opening(needs: Needs) -> Opening:
+    place = needs.place
+    return Opening(
+        data=place.data.folder, device=place.device, api_key=place.api_key, offline=place.data.offline
+    )
+
+
+@lru_cache(maxsize=1)
+def _opened(method: str, signature: Signature, opening: Opening) -> Predictor:
+    """Returns the model, kept for the next unit, as one that comes trained can take long to open."""
+    baseline: ReadyBaseline = catalog.load("baseline", method)
+    return baseline.open(signature, opening)
 
 
 def _module(unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None) -> nn.Module:
@@ -247,17 +306,7 @@ def score_unit(unit: Unit, needs: Needs, folder: Path) -> Done:
     """Scores a trained network on the test split of one domain."""
     spec = unit.spec
     task: Task = catalog.load("task", spec["task"])
-    final = needs.of("final")
-    view = SourceView(spec["task"], task, tuple(final.spec["sources"]), needs.place.data)
-    baseline = None if spec["space"] else catalog.load("baseline", spec["method"])
-    if isinstance(baseline, FloorBaseline):
-        with np.load(needs.folder("final") / "floor.npz", allow_pickle=False) as arrays:
-            model = baseline.restore(task.signature, dict(arrays))
-    else:
-        with seeded(0):
-            module = _module(final, view, needs.record("final").result["architecture"])
-        module.load_state_dict(load_file(needs.folder("final") / "weights.safetensors"))
-        model = predictor(module.to(needs.place.device), task.signature)
+    model, rate = _restored(unit, task, needs)
     split = test_split(spec["task"], task, spec["domain"], needs.place.data, samples=spec["samples"])
     samples = score(model, split, document_bytes=spec["document_bytes"])
     value = samples.value(task.metric)
@@ -268,8 +317,39 @@ def score_unit(unit: Unit, needs: Needs, folder: Path) -> Done:
         "samples": len(split),
         "groups": len(np.unique(split.groups)),
         "limited": needs.place.data.limit is not None,
+        "learning_rate": rate,
     }
     return Done(result=result)
+
+
+def _restored(unit: Unit, task: Task, needs: Needs) -> tuple[Predictor, float | None]:
+    """Returns the model that the unit scores, and the rate it was trained at; an oracle chooses it here."""
+    spec = unit.spec
+    final = needs.of("final")
+    folder, trained = needs.folder("final"), needs.record("final").result
+    baseline = None if spec["space"] else catalog.load("baseline", spec["method"])
+    if isinstance(baseline, FloorBaseline):
+        with np.load(folder / "floor.npz", allow_pickle=False) as arrays:
+            return baseline.restore(task.signature, dict(arrays)), None
+    if isinstance(baseline, ReadyBaseline):
+        return _opened(spec["method"], task.signature, _opening(needs)), None
+    view = SourceView(spec["task"], task, tuple(final.spec["sources"]), needs.place.data)
+    with seeded(0):
+        module = _module(final, view, trained["architecture"]).to(needs.place.device)
+    model = predictor(module, task.signature)
+    if spec["selection"] != ORACLE:
+        module.load_state_dict(load_file(folder / "weights.safetensors"))
+        return model, trained["learning_rate"]
+    samples = final.spec["validation_samples"]
+    split = oracle_split(spec["task"], task, spec["domain"], needs.place.data, samples=samples)
+    values = {}
+    for rate in final.spec["learning_rates"]:
+        module.load_state_dict(load_file(folder / f"weights-{rate!r}.safetensors"))
+        values[rate] = score(model, split, document_bytes=spec["document_bytes"]).value(task.metric)
+    sign = 1 if higher_is_better(task.metric) else -1
+    best = max(values, key=lambda rate: sign * values[rate])
+    module.load_state_dict(load_file(folder / f"weights-{best!r}.safetensors"))
+    return model, best
 
 
 def _save(module: nn.Module, path: Path) -> None:

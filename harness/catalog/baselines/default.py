@@ -1,4 +1,4 @@
-"""The plain fixed transformer: a timm VisionTransformer for images, a GPT decoder for bytes.
+"""The plain fixed transformer: a timm VisionTransformer for images, a GPT decoder for bytes and texts.
 
 The vision transformer has a form that suits few steps: positions start as sines and cosines, and the head has
 weights per position instead of pooling, as every searched network does.
@@ -64,9 +64,12 @@ def _vision(signature: Signature, width: int) -> "nn.Module":
 def _language(signature: Signature, width: int) -> "nn.Module":
     from harness.nn.decoder import Decoder
 
-    return Decoder(width=width, depth=DEPTH, heads=width // HEAD_WIDTH, ratio=RATIO)
+    classes = signature.classes if signature.kind == "text" else None
+    return Decoder(width=width, depth=DEPTH, heads=width // HEAD_WIDTH, ratio=RATIO, classes=classes)
 
 
 BASELINE = FixedBaseline(
-    summary="Plain transformer: timm VisionTransformer for images, GPT decoder for bytes.", build=_build
+    summary="Plain transformer: timm VisionTransformer for images, GPT decoder for bytes and texts.",
+    build=_build,
+    kinds=("image", "bytes", "text"),
 )

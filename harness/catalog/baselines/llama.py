@@ -22,18 +22,18 @@ def hidden_width(width: int) -> int:
     return HIDDEN_MULTIPLE * round(8 * width / (3 * HIDDEN_MULTIPLE))
 
 
-def parameters(width: int, depth: int) -> int:
+def parameters(width: int, depth: int, outputs: int = 256) -> int:
     """Returns the parameters of the decoder of that width and depth.
 
     Embedding and head, the last norm, and per block: attention, the three matrices of the MLP, two norms.
     """
     block = 4 * width**2 + 3 * width * hidden_width(width) + 2 * width
-    return 2 * 256 * width + width + depth * block
+    return (256 + outputs) * width + width + depth * block
 
 
 def _build(signature: Signature, target: int) -> "nn.Module":
     """Returns the decoder nearest to `target` parameters, of depth 3 unless that is not close."""
-    if signature.kind != "bytes":
+    if signature.kind == "image":
         raise HarnessError(
             "The baseline 'llama' reads bytes and there is no such network for images; compare images with "
             "'default' or 'timm:NAME'."
@@ -41,16 +41,18 @@ def _build(signature: Signature, target: int) -> "nn.Module":
     from harness.nn.llama import Llama
 
     def preference(shape: tuple[int, int]) -> tuple[bool, int, float]:
-        away = abs(parameters(*shape) / target - 1)
+        away = abs(parameters(*shape, signature.classes) / target - 1)
         return (True, 0, away) if away > CLOSE else (False, DEPTHS.index(shape[1]), away)
 
     shapes = ((width, depth) for width in range(HEAD_WIDTH, 4096, HEAD_WIDTH) for depth in DEPTHS)
     width, depth = min(shapes, key=preference)
-    return Llama(width=width, depth=depth, heads=width // HEAD_WIDTH, hidden=hidden_width(width))
+    heads, hidden = width // HEAD_WIDTH, hidden_width(width)
+    classes = signature.classes if signature.kind == "text" else None
+    return Llama(width=width, depth=depth, heads=heads, hidden=hidden, classes=classes)
 
 
 BASELINE = FixedBaseline(
     summary="LLaMA-form decoder for bytes: RMSNorm, SwiGLU, rotary positions, no biases.",
     build=_build,
-    kinds=("bytes",),
+    kinds=("bytes", "text"),
 )

@@ -131,8 +131,7 @@ class SurrogateLocalSearch:
     def _is_over(self, architecture: Architecture) -> bool:
         if self.limit is None:
             return False
-        cost = {"parameters": self.space.parameters, "macs": self.space.macs}[self.limit.cost]
-        return cost(architecture) > self.limit.value
+        return self.limit.of(self.space, architecture) > self.limit.value
 
 
 SEARCHER = SearcherEntry(

@@ -1,0 +1,162 @@
+"""A model of your own in one Python file: `file:PATH:FUNCTION`, or `--model PATH:FUNCTION`.
+
+`FUNCTION(signature)` returns a torch module, which is trained by the suite's recipe like every other row;
+with `?weights=FILE.safetensors` behind it the module is scored as it is instead. A function that is called
+`predict` is the model itself: of images (samples, channels, height, width) in [0, 255] it returns the scores
+of the classes, shape (samples, classes), of documents their code lengths in bits, shape (documents,).
+"""
+
+import hashlib
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import HarnessError
+from harness.model import FixedBaseline, Opening, ReadyBaseline
+from harness.task import Signature
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from harness.model import Predictor
+
+OUTSIDE = "whatever its file brings"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family(ReadyBaseline):
+    """Baselines that are told apart by a file and a function in it."""
+
+    def named(self, name: str) -> FixedBaseline | ReadyBaseline:
+        """Returns the baseline `file:PATH:FUNCTION`, or `file:PATH:FUNCTION?weights=FILE`.
+
+        Raises:
+            HarnessError: there is no such file or function, or the file does not import.
+        """
+        place, _, query = name.partition("?")
+        path, _, function = place.rpartition(":")
+        if not path:
+            raise HarnessError(f"{place!r} names no function; write PATH.py:FUNCTION.")
+        key, _, weights = query.partition("=")
+        if query and (key != "weights" or not weights):
+            raise HarnessError(
+                f"{query!r} behind {place} is not understood; write ?weights=FILE.safetensors."
+            )
+        made = _function(Path(path), function)
+        identity = _identity([Path(path), *([Path(weights)] if weights else [])])
+        if function == "predict":
+            return ReadyBaseline(
+                summary=f"{place}, as it is.",
+                open=lambda signature, opening: _Predicting(made, signature),
+                outside=OUTSIDE,
+                identity=identity,
+            )
+        if weights:
+            return ReadyBaseline(
+                summary=f"{place} with the weights of {weights}, as it is.",
+                open=lambda signature, opening: _restored(made, Path(weights), signature, opening),
+                outside=OUTSIDE,
+                identity=identity,
+            )
+        return FixedBaseline(
+            summary=f"{place}, trained by the suite's recipe.",
+            build=lambda signature, parameters: _module(made, signature),
+            is_matched=False,
+            identity=identity,
+        )
+
+
+class _Predicting:
+    """A user's `predict` as what the engine scores."""
+
+    def __init__(self, function: Callable[[Any], Any], signature: Signature) -> None:
+        self.function = function
+        self.signature = signature
+
+    def predict(self, images: "NDArray[np.uint8]") -> "NDArray[np.int64]":
+        import numpy as np
+
+        scores = np.asarray(self.function(images), dtype=np.float64)
+        expected = (len(images), self.signature.classes)
+        if scores.shape != expected or not np.isfinite(scores).all():
+            raise HarnessError(f"predict must return finite scores of shape {expected}, not {scores.shape}.")
+        chosen: NDArray[np.int64] = scores.argmax(axis=1)
+        return chosen
+
+    def bits(self, documents: Sequence[bytes]) -> "NDArray[np.float64]":
+        import numpy as np
+
+        found = np.asarray(self.function(list(documents)), dtype=np.float64)
+        if found.shape != (len(documents),) or not np.isfinite(found).all() or (found < 0).any():
+            raise HarnessError(f"predict must return {len(documents)} code lengths in bits, each at least 0.")
+        return found
+
+
+def _restored(
+    made: Callable[[Signature], Any], weights: Path, signature: Signature, opening: Opening
+) -> "Predictor":
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from harness.evaluate import predictor
+
+    module = _module(made, signature)
+    try:
+        module.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise HarnessError(f"{weights} does not hold the weights of this module: {reason}") from error
+    return predictor(module.to(opening.device), signature)
+
+
+def _module(made: Callable[[Signature], Any], signature: Signature) -> "nn.Module":
+    from torch import nn
+
+    module = made(signature)
+    if not isinstance(module, nn.Module):
+        raise HarnessError(
+            f"{made.__name__} returned a {type(module).__name__} where a torch.nn.Module is needed; a "
+            "function that scores samples itself is called predict."
+        )
+    return module
+
+
+def _function(path: Path, name: str) -> Callable[[Any], Any]:
+    if not path.is_file():
+        raise HarnessError(f"There is no file {path}; give PATH.py:FUNCTION.")
+    spec = importlib.util.spec_from_file_location(f"harness_model_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise HarnessError(f"{path} is no Python file; give PATH.py:FUNCTION.")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise HarnessError(f"{path} does not import: {type(error).__name__}: {error}.") from error
+    found = getattr(module, name, None)
+    if not callable(found):
+        there = ", ".join(key for key, value in vars(module).items() if callable(value) and key[0] != "_")
+        raise HarnessError(f"{path} has no function {name!r}; it has: {there or 'none'}.")
+    function: Callable[[Any], Any] = found
+    return function
+
+
+def _identity(files: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        if not file.is_file():
+            raise HarnessError(f"There is no file {file}; give weights in safetensors.")
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _unnamed(signature: Signature, opening: Opening) -> "Predictor":
+    raise HarnessError("The baseline 'file' needs a file and a function, as in 'file:mine.py:build'.")
+
+
+BASELINE = Family(
+    summary="A model of your own in one Python file, file:PATH:FUNCTION.", open=_unnamed, outside=OUTSIDE
+)

@@ -1,0 +1,49 @@
+"""Any model of lm-eval as a fixed row, `lm_eval:hf?pretrained=PATH`, which comes trained, scored as it is."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError
+from harness.model import Opening, ReadyBaseline
+from harness.task import Signature
+
+if TYPE_CHECKING:
+    from harness.model import Predictor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family(ReadyBaseline):
+    """Baselines that are told apart by a model of lm-eval and its arguments."""
+
+    def named(self, name: str) -> ReadyBaseline:
+        """Returns the baseline `lm_eval:MODEL?NAME=VALUE&NAME=VALUE`."""
+
+        def open_model(signature: Signature, opening: Opening) -> "Predictor":
+            from harness.language.external import LmEvalLanguageModel, build_model, parse_address
+
+            model = build_model(
+                parse_address(f"lm_eval:{name}"),
+                device=opening.device,
+                api_key=opening.api_key,
+                offline=opening.offline,
+            )
+            return LmEvalLanguageModel(model)
+
+        return ReadyBaseline(
+            summary=f"{name} of lm-eval, as it is.",
+            open=open_model,
+            kinds=("bytes",),
+            outside="whatever its makers trained it on",
+        )
+
+
+def _unnamed(signature: Signature, opening: Opening) -> "Predictor":
+    raise HarnessError("The baseline 'lm_eval' needs a model, as in 'lm_eval:hf?pretrained=FOLDER'.")
+
+
+BASELINE = Family(
+    summary="A language model of lm-eval by its name and arguments, lm_eval:hf?pretrained=PATH, as it is.",
+    open=_unnamed,
+    kinds=("bytes",),
+    outside="whatever its makers trained it on",
+)

@@ -1,0 +1,201 @@
+"""Score and cost together, for suites on a table that name a cost."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.board import LookupBoard, Run, Table
+from harness.board.lookup_tables import heading
+from harness.board.wording import MISSING
+from harness.report import MARKERS, Block, Figure, Section, draw, palette
+from harness.stats.bootstrap import Array
+from harness.stats.fronts import front, hypervolume
+from harness.stats.intervals import t_interval
+from harness.stats.pairs import Comparison, holm, welch
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Fronts = Mapping[tuple[str, str], list[Array]]
+"""(domain, method) -> of each seed the chosen front: costs and test scores, shape (points, 2)."""
+
+
+def render(run: Run, board: LookupBoard) -> Block:
+    """Returns a table of hypervolumes and one plot for each feedback."""
+    table = next((run.result(unit) for unit in run.planned("table")), None)
+    if table is None or not any("limit" in about for about in table["domains"].values()):
+        return Block()
+    tables, figures = [], []
+    for feedback in run.suite["feedback"]:
+        for budget in sorted(set(run.suite["search"]["budgets"])):
+            fronts = _fronts(run, feedback, budget)
+            tables.append(_table(board, table, fronts, (feedback, budget)))
+        figures.append(_figure(board, table, fronts, feedback))
+    return Block(
+        paragraphs=(
+            "A search leaves a front: of all that it evaluated, over the limit or not, what nothing beats in "
+            "feedback score without costing more. Its points are told with their test scores. Hypervolume is "
+            "the area that they dominate, down to the table's highest cost and mean test score, as a share "
+            "of that of the true front.",
+        ),
+        tables=tuple(tables),
+        figures=tuple(figures),
+    )
+
+
+def _fronts(run: Run, feedback: str, budget: int) -> Fronts:
+    found: dict[tuple[str, str], list[Array]] = {}
+    for unit in run.planned("lookup", feedback=feedback):
+        result = run.result(unit)
+        if result is None or unit.spec["evaluations"] < budget:
+            continue
+        for search in result["searches"]:
+            seen = np.array([-np.inf if one is None else one for one in search["seen"][:budget]])
+            costs, tests = (np.array(search[name][:budget], dtype=np.float64) for name in ("costs", "tests"))
+            chosen = front(costs, seen)
+            points = np.stack([costs[chosen], tests[chosen]], axis=1)
+            found.setdefault((unit.spec["domain"], unit.spec["method"]), []).append(points)
+    return found
+
+
+def _shares(board: LookupBoard, table: Mapping[str, Any], fronts: Fronts, method: str) -> Array | None:
+    """Returns the mean over domains of each seed's share of the hypervolume, shape (seeds,)."""
+    shares = []
+    for domain in board.domains:
+        about = table["domains"][domain]
+        worst = {"cost": about["limit"]["most"], "score": about["mean"]}
+        whole = hypervolume(*np.array(about["limit"]["front"]).T, **worst)
+        points = fronts.get((domain, method))
+        if points is None or not whole:
+            return None
+        shares.append([hypervolume(*one.T, **worst) / whole for one in points])
+    return np.asarray(np.mean(shares, axis=0))
+
+
+def _table(board: LookupBoard, table: Mapping[str, Any], fronts: Fronts, which: tuple[str, int]) -> Table:
+    methods = [row.method for row in board.rankings[0].rows]
+    found = {method: _shares(board, table, fronts, method) for method in methods}
+    complete = {method: shares for method, shares in found.items() if shares is not None}
+    base = complete.get(board.reference)
+    others = [method for method in complete if method != board.reference and base is not None]
+    tests = {method: welch(complete[method], base) for method in others if base is not None}
+    adjusted = dict(zip(others, holm([tests[method].p for method in others]), strict=True))
+    rows = []
+    means = {method: -float(shares.mean()) for method, shares in complete.items()}
+    for method in sorted(methods, key=lambda one: means.get(one, 1.0)):
+        shares = complete.get(method)
+        if shares is None:
+            rows.append((method, MISSING, MISSING, MISSING, MISSING))
+            continue
+        low, high = t_interval(shares)
+        test = tests.get(method)
+        rows.append(
+            (
+                method,
+                f"{100 * shares.mean():.2f} [{100 * low:.2f}, {100 * high:.2f}]",
+                _difference(test) if test else "reference",
+                f"{max(adjusted[method], 1e-4):.4f}" if test else MISSING,
+                str(len(shares)),
+            )
+        )
+    feedback, budget = which
+    return Table(
+        caption=f"{board.table}: hypervolume of score and {_cost(table)}, {feedback} as feedback, {budget} "
+        "evaluations, in % of the true front's",
+        columns=("Searcher", "Hypervolume", f"Minus {board.reference}", "p (Holm)", "Seeds"),
+        rows=tuple(rows),
+        notes=(
+            "Intervals: 95 %, Student's t over seeds, mean over domains; differences: Welch. "
+            "A p below .0001 is printed as .0001.",
+        ),
+    )
+
+
+def _difference(test: Comparison) -> str:
+    return f"{100 * test.value:+.2f} [{100 * test.low:+.2f}, {100 * test.high:+.2f}]"
+
+
+def _cost(table: Mapping[str, Any]) -> str:
+    limit = next(about["limit"] for about in table["domains"].values() if "limit" in about)
+    return f"{limit['cost']} in {limit['unit']}" if limit["unit"] else str(limit["cost"])
+
+
+def _figure(board: LookupBoard, table: Mapping[str, Any], fronts: Fronts, feedback: str) -> Figure:
+    methods = [row.method for row in board.rankings[-1].rows]
+    curves = {
+        (domain, method): _attained(fronts[domain, method], _grid(table, domain))
+        for domain in board.domains
+        for method in methods
+        if (domain, method) in fronts
+    }
+
+    def paint(axes: Sequence["Axes"]) -> None:
+        colours = palette(max(10, len(methods)))
+        for axis, domain in zip(axes, board.domains, strict=True):
+            factor = 1 if board.scales[domain].unit == "raw" else 100
+            sign = board.scales[domain].sign
+            true = np.array(table["domains"][domain]["limit"]["front"])
+            axis.step(true[:, 0], factor * sign * true[:, 1], where="post", color="grey", label="true front")
+            for index, method in enumerate(methods):
+                if (domain, method) in curves:
+                    axis.plot(
+                        _grid(table, domain),
+                        factor * sign * curves[domain, method],
+                        color=colours[index],
+                        marker=MARKERS[index % len(MARKERS)],
+                        markevery=(index, 8),
+                        markersize=4,
+                        label=method,
+                    )
+            axis.set_title(heading(board, domain))
+            axis.set_xlabel(_cost(table))
+            axis.set_xscale("log")
+            axis.xaxis.set_major_formatter("{x:g}")
+            axis.xaxis.set_minor_formatter("")
+        axes[0].set_ylabel("test score")
+        axes[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8)
+
+    data = [
+        {"domain": domain, "method": method, "cost": float(cost), "test": float(value)}
+        for (domain, method), values in curves.items()
+        for cost, value in zip(_grid(table, domain), values, strict=True)
+        if np.isfinite(value)
+    ]
+    alt = (
+        f"{board.table}, {feedback} as feedback: the mean over seeds of the best test score on the front at "
+        f"most at a {_cost(table)}, for each searcher, with the table's true front in grey."
+    )
+    return draw(
+        paint,
+        name=f"lookup-front-{feedback}",
+        alt=alt,
+        data=data,
+        panels=len(board.domains),
+        size=(11.0, 4.4),
+        share_y=False,
+    )
+
+
+def _grid(table: Mapping[str, Any], domain: str) -> Array:
+    limit = table["domains"][domain]["limit"]
+    return np.geomspace(limit["front"][0][0], limit["most"], 33)
+
+
+def _attained(points: Sequence[Array], grid: Array) -> Array:
+    """Returns the mean over seeds of what a front has at each cost; NaN where a seed has nothing yet."""
+    rows = []
+    for one in points:
+        best = np.maximum.accumulate(one[:, 1])
+        place = np.searchsorted(one[:, 0], grid, side="right") - 1
+        rows.append(np.where(place >= 0, best[np.maximum(place, 0)], np.nan))
+    return np.asarray(np.mean(rows, axis=0))
+
+
+SECTION = Section(
+    title="Score and cost together",
+    order=75,
+    summary="Fronts of the searchers and the area that they dominate.",
+    render=render,
+    boards=(LookupBoard,),
+)

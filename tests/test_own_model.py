@@ -1,0 +1,151 @@
+"""Models of the user's own as fixed rows. Truth: what a model that always answers the same must score."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import catalog
+from harness.board import Board, build_board, load_run, render
+from harness.errors import HarnessError
+from harness.model import FixedBaseline, Opening, ReadyBaseline
+from harness.task import Signature
+
+COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+IMAGES = Signature(kind="image", classes=4, channels=1, height=8, width=8)
+OWN = """
+import numpy as np
+from torch import nn
+
+
+def build(signature):
+    pixels = signature.channels * signature.height * signature.width
+    return nn.Sequential(nn.Flatten(), nn.Linear(pixels, signature.classes))
+
+
+def predict(samples):
+    if isinstance(samples, list):
+        return [8.0 * len(document) for document in samples]
+    return np.tile([0.0, 1.0, 0.0, 0.0], (len(samples), 1))
+
+
+def wrong(signature):
+    return "a network"
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    path = tmp_path / "own.py"
+    path.write_text(OWN)
+    return path
+
+
+def run(suite: str, folder: Path, *models: str) -> Board:
+    words = [word for model in models for word in ("--model", model)]
+    done = subprocess.run(
+        [*COMMAND, "eval", suite, "--out", str(folder), *words],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    board = build_board(load_run(folder))
+    assert isinstance(board, Board)
+    return board
+
+
+def test_own_networks_and_predictors_join_the_board(own: Path, tmp_path: Path) -> None:
+    board = run("toy", tmp_path / "run", f"{own}:build", f"{own}:predict")
+    trained, ready = (board.tasks[0].row(f"file:{own}:{name}") for name in ("build", "predict"))
+    assert trained is not None
+    assert ready is not None
+    assert trained.rank is not None
+    assert trained.parameters == (8 * 8 * 4 + 4,) * 2
+    assert ready.rank is None
+    assert ready.held_out is not None
+    assert ready.held_out.value == 0.25, "one class of four is always right"
+    assert "† had training data from outside" in render(board, "md")
+    plan = json.loads((tmp_path / "run" / "plan.json").read_text())
+    assert plan["command"] == f"harness eval toy --model {own}:build --model {own}:predict"
+
+
+def test_a_predictor_of_bytes_gives_code_lengths(own: Path, tmp_path: Path) -> None:
+    suite = tmp_path / "bytes.toml"
+    suite.write_text(
+        'extends = "toy"\ntitle = "Bytes"\n'
+        + '[[tasks]]\nname = "toy_bytes"\nvalidation_samples = 10\ntest_samples = 10\n'
+        "supernet = { steps = 2, batch_size = 4 }\ntraining = { steps = 2, batch_size = 4 }\n"
+    )
+    board = run(str(suite), tmp_path / "run", f"{own}:predict")
+    task = next(task for task in board.tasks if task.task == "toy_bytes")
+    row = task.row(f"file:{own}:predict")
+    assert row is not None
+    assert row.held_out is not None
+    assert row.held_out.value == pytest.approx(8.0)
+
+
+def test_weights_are_loaded_and_the_row_is_ready(own: Path, tmp_path: Path) -> None:
+    import numpy as np
+    import torch
+    from safetensors.torch import save_file
+
+    file = tmp_path / "weights.safetensors"
+    save_file({"1.weight": torch.zeros(4, 64), "1.bias": torch.tensor([0.0, 0, 9, 0])}, file)
+    baseline = catalog.load("baseline", f"file:{own}:build?weights={file}")
+    assert isinstance(baseline, ReadyBaseline)
+    model = baseline.open(IMAGES, Opening(data=own.parent))
+    assert set(model.predict(np.zeros((5, 1, 8, 8), np.uint8))) == {2}  # type: ignore[union-attr]
+    save_file({"weight": torch.zeros(4, 64)}, file)
+    with pytest.raises(HarnessError, match="does not hold the weights"):
+        baseline.open(IMAGES, Opening(data=own.parent))
+
+
+def test_another_file_is_another_row(own: Path) -> None:
+    before = catalog.load("baseline", f"file:{own}:build")
+    own.write_text(OWN + "\n# changed\n")
+    after = catalog.load("baseline", f"file:{own}:build")
+    assert isinstance(before, FixedBaseline)
+    assert before.identity != after.identity
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere.py:build", "There is no file nowhere.py"),
+        ("{own}:bild", "it has: build, predict, wrong"),
+        ("{own}", "names no function"),
+        ("{own}:build?weight=x", "write .weights=FILE"),
+        ("{own}:build?weights=gone.safetensors", "There is no file gone.safetensors"),
+    ],
+)
+def test_what_is_wrong_with_a_model_is_said_in_a_sentence(own: Path, name: str, message: str) -> None:
+    with pytest.raises(HarnessError, match=message):
+        catalog.load("baseline", "file:" + name.format(own=own))
+
+
+def test_a_function_that_builds_no_module_is_named(own: Path) -> None:
+    baseline = catalog.load("baseline", f"file:{own}:wrong")
+    with pytest.raises(HarnessError, match=r"where a torch\.nn\.Module is needed"):
+        baseline.build(IMAGES, 0)
+
+
+def test_a_model_of_lm_eval_reads_bytes_and_says_why_it_cannot_be_made(tmp_path: Path) -> None:
+    baseline = catalog.load("baseline", f"lm_eval:hf?pretrained={tmp_path / 'none'}")
+    assert isinstance(baseline, ReadyBaseline)
+    assert baseline.kinds == ("bytes",)
+    with pytest.raises(HarnessError, match="lm_eval:hf cannot be made"):
+        baseline.open(Signature(kind="bytes", classes=256), Opening(data=tmp_path, offline=True))
+
+
+def test_the_packaged_transformer_names_what_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    baseline = catalog.load("baseline", "smollm2")
+    with pytest.raises(HarnessError, match=r"needs transformers and accelerate and gguf; run: pip install"):
+        baseline.open(Signature(kind="bytes", classes=256), Opening(data=tmp_path, offline=True))

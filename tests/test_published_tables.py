@@ -1,0 +1,322 @@
+"""The published tables, surrogates that compute, and searches on both under a limit of cost.
+
+Truth: numbers of the published tables themselves, the closed forms of the spaces, brute force, and the
+perplexities of the published surrogates.
+"""
+
+import itertools
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness import catalog
+from harness.board import LookupBoard, build_board, load_run, render
+from harness.checks import check_entry
+from harness.data.card import read_card
+from harness.data.computed import load_computed
+from harness.data.decode import columns_of, decoder
+from harness.data.lookup import LookupTable, bound_space, load_table
+from harness.errors import DataUnavailableError, HarnessError
+from harness.plan import make_plan
+from harness.show import describe
+from harness.stats.fronts import front, hypervolume
+from harness.stats.order import expected_best
+from harness.suite import load_suite
+
+TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")
+DATA = Path(os.environ.get("HARNESS_DATA") or "no data cache")
+COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+
+
+def published(name: str) -> LookupTable:
+    card = read_card(catalog.files("table")[name])
+    path = DATA / "archives" / card.package.filename if card.package else TABLES / card.file
+    if not path.is_file():
+        pytest.skip(f"{path.name} is absent; set HARNESS_BENCHMARKS, or HARNESS_DATA for a package")
+    return load_table(path, catalog.files("table")[name])
+
+
+@pytest.mark.parametrize("name", catalog.names("table"))
+def test_every_card_holds_or_waits_for_its_file(name: str, tmp_path: Path) -> None:
+    folder = DATA if (DATA / "archives").is_dir() else tmp_path
+    findings = check_entry("table", name, folder, offline=True, tables=(TABLES,))
+    assert [one.detail for one in findings if not one.holds] == []
+
+
+@pytest.mark.parametrize("name", catalog.names("table"))
+def test_every_card_is_described(name: str, tmp_path: Path) -> None:
+    card = json.loads(json.dumps(describe("table", name, tmp_path)))
+    assert [one["domain"] for one in card["domains"]] == list(read_card(catalog.files("table")[name]).domains)
+
+
+@pytest.mark.skipif(not TABLES.is_dir(), reason="set HARNESS_BENCHMARKS to the folder of published tables")
+def test_every_published_file_has_a_card() -> None:
+    cards = [read_card(path) for path in catalog.files("table").values()]
+    known = {card.file for card in cards} | {cost.file for card in cards for cost in card.costs.values()}
+    assert {path.name for path in TABLES.iterdir() if path.suffix in (".csv", ".npz")} <= known
+
+
+def test_the_measured_subnetworks_cost_what_their_table_says() -> None:
+    table = published("ofa_measured")
+    card = read_card(catalog.files("table")["ofa_measured"])
+    frame = pd.read_csv(TABLES / card.file, dtype=dict.fromkeys(columns_of(card), str))
+    read = decoder(card, table.space)
+    for row in frame.to_dict("records"):
+        genes = read([row[column] for column in columns_of(card)])
+        assert table.space.costs(genes) == (row["params"], row["macs"])
+        assert table.test["imagenet"][table.rows[genes]] == pytest.approx(row["top1_mean"] / 100)
+    assert (len(table.rows), table.averaged) == (
+        1087,
+        13,
+    )  # what lies beyond a stage's depth is no difference
+
+
+def test_the_macro_subset_of_transnas_keeps_the_rows_with_every_score() -> None:
+    table = published("transnas_macro")
+    assert (len(table.rows), table.left_out) == (662, 63)
+    row = table.rows[table.space.from_json({f"module[{at}]": text for at, text in enumerate("111114")})]
+    assert table.test["class_scene"][row] == pytest.approx(0.51154461)
+    assert table.costs["parameters"][row] == pytest.approx(1_293_023)
+
+
+def test_recurrent_cells_are_averaged_over_trainings_and_better_when_lower() -> None:
+    table = published("nasbench_nlp")
+    assert (len(table.rows), table.left_out, table.averaged) == (289, 4, 52)
+    frame = pd.read_csv(TABLES / "nasbench_nlp_wikitext2.csv")
+    same = frame[frame["recepie_json"].duplicated(keep=False) & (frame["recepie_id"] == 1009210)]
+    same = frame[frame["recepie_json"] == same["recepie_json"].iloc[0]]
+    assert len(same) == 2
+    row = table.rows[table.space.from_json({"row": same["recepie_json"].iloc[0]})]
+    assert table.test["wikitext2"][row] == pytest.approx(-same["test_loss"].mean())
+
+
+@pytest.mark.parametrize(
+    ("domain", "largest", "perplexity"),
+    [("s", True, 21.2994), ("s", False, 42.9816), ("m", True, 20.6879), ("l", True, 18.0214)],
+)
+def test_the_surrogates_give_the_known_perplexities(domain: str, largest: bool, perplexity: float) -> None:
+    path = TABLES / "hwgptbench_perplexity_surrogates.npz"
+    if not path.is_file():
+        pytest.skip(f"{path.name} is absent; set HARNESS_BENCHMARKS to its folder")
+    table = load_computed(path, catalog.files("table")["hwgpt"])
+    space = table.spaces[domain]
+    size = space.json_schema()["properties"]
+    at = -1 if largest else 0
+    depth = size["num_layers"]["enum"][at]
+    one = {"embed_dim": size["embed_dim"]["enum"][at], "num_layers": depth, "bias": True}
+    one |= {name: [size[name]["items"]["enum"][at]] * depth for name in ("mlp_ratio", "num_heads")}
+    found = table.scores(np.asarray([space.from_json(one)]), domain)
+    assert -found[0] == pytest.approx(perplexity, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda held: held.pop("m/fc3.bias"), "has no array 'm/fc3.bias'"),
+        (
+            lambda held: held["l/fc2.weight"].fill(np.nan),
+            "array 'l/fc2.weight': it holds a number that is not",
+        ),
+        (lambda held: held.update({"s/fc1.weight": np.ones((128, 79))}), "does not take the 80 inputs"),
+    ],
+)
+def test_damaged_surrogates_name_the_array(
+    tmp_path: Path, change: Callable[[dict[str, Any]], Any], message: str
+) -> None:
+    held = {}
+    for scale, inputs in (("s", 80), ("m", 152), ("l", 224)):
+        for layer, (rows, columns) in enumerate([(128, inputs), *[(128, 128)] * 3, (1, 128)], start=1):
+            held[f"{scale}/fc{layer}.weight"] = np.ones((rows, columns))
+            held[f"{scale}/fc{layer}.bias"] = np.ones(rows)
+    change(held)
+    np.savez(tmp_path / "made.npz", **held)
+    card = tmp_path / "hwgpt.toml"
+    lines = catalog.files("table")["hwgpt"].read_text().splitlines()
+    card.write_text("\n".join(line for line in lines if not line.startswith("sha256")))
+    with pytest.raises(DataUnavailableError, match=message):
+        load_computed(tmp_path / "made.npz", card)
+
+
+def test_analogue_hardware_has_the_cells_of_nasbench201_in_another_order() -> None:
+    ours, theirs = published("nasbench201"), published("analog_nasbench")
+    genes = np.asarray(list(ours.rows))
+    digital = theirs.scores(genes, "baseline", "test")
+    assert np.corrcoef(digital, ours.test["cifar10"])[0, 1] > 0.999
+    assert len(theirs.test) == 13
+
+
+def test_the_graph_benchmark_has_its_published_rows() -> None:
+    table = published("nas_bench_graph")
+    assert len(table.rows) == 26206
+    first = {"inputs": "0000", **{f"node[{at}]": "gat" for at in range(4)}}
+    row = table.rows[table.space.from_json(first)]
+    assert table.test["cora"][row] == pytest.approx(0.797)
+    assert table.costs["cora_parameters"][row] == pytest.approx(1_736_711)
+    assert len(published("nas_bench_graph_proteins").rows) == 2021
+
+
+def test_random_search_under_a_limit_is_the_mean_over_subsets_that_hold_a_choice() -> None:
+    draw = random.Random(0)
+    select = [draw.random() if at % 2 else -np.inf for at in range(8)]
+    report = [draw.random() for _ in range(8)]
+    for draws in (1, 3, 7, 8):
+        subsets = [one for one in itertools.combinations(range(8), draws) if any(at % 2 for at in one)]
+        brute = np.mean([report[max(one, key=lambda at: select[at])] for one in subsets])
+        assert expected_best(select, report, draws) == pytest.approx(brute, abs=1e-12)
+    with pytest.raises(ValueError, match="Nothing of the pool can be chosen"):
+        expected_best([-np.inf] * 3, [1, 2, 3], 2)
+
+
+def evaluated(folder: Path, suite: str, **places: str) -> tuple[Any, LookupBoard]:
+    (folder / "mine.toml").write_text(suite)
+    done = subprocess.run(
+        [*COMMAND, "eval", str(folder / "mine.toml"), "--out", str(folder / "run"), "--json"],
+        capture_output=True,
+        text=True,
+        env=os.environ | places,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    run = load_run(folder / "run")
+    board = build_board(run)
+    assert isinstance(board, LookupBoard)
+    return run, board
+
+
+@pytest.mark.skipif(
+    not (TABLES / "nasbench201_latency_26dev.npz").is_file(), reason="the latencies are absent"
+)
+def test_the_slow_half_is_evaluated_and_never_chosen(tmp_path: Path) -> None:
+    suite = (
+        'extends = "nasbench201_latency"\nrepeats = 3\n'
+        'searchers = ["random_search", "local_search"]\nclaim = "local_search"\n'
+        'reference = "random_search"\ndomains = ["cifar100"]\n[search]\nbudgets = [30]\n'
+    )
+    run, board = evaluated(tmp_path, suite, HARNESS_BENCHMARKS=str(TABLES))
+    about = run.result(next(run.planned("table")))["domains"]["cifar100"]
+    table = published("nasbench201")
+    cost, test = table.costs["raspi4"], table.test["cifar100"]
+    most = about["limit"]["value"]
+    assert about["limit"]["within"] == pytest.approx(0.5, abs=1e-3)
+    assert about["best"]["test"] == test[cost <= most].max()
+    searches = [one for unit in run.planned("lookup") for one in run.result(unit)["searches"]]
+    assert all(len(one["evaluated"]) == len(set(one["evaluated"])) == 30 for one in searches)
+    assert all(cost[row] <= most for one in searches for _, row, _, _ in one["incumbents"])
+    over = [sum(cost[row] > most for row in one["evaluated"]) for one in searches]
+    assert over == [one["over_limit"] for one in searches]
+    assert sum(over) > 0
+    assert "raspi4 of at most" in render(board, "md")
+    true = np.array(about["limit"]["front"])
+    assert [tuple(one) for one in true] == [(cost[row], test[row]) for row in front(cost, test)]
+    report = (tmp_path / "run" / "report.md").read_text()
+    share = hypervolume(
+        searches[0]["costs"], searches[0]["tests"], cost=cost.max(), score=test.mean()
+    ) / hypervolume(*true.T, cost=cost.max(), score=test.mean())
+    assert 0.5 < share < 1
+    assert "hypervolume of score and raspi4 in ms, validation as feedback, 30 evaluations" in report
+
+
+@pytest.mark.skipif(not TABLES.is_dir(), reason="set HARNESS_BENCHMARKS to the folder of published tables")
+def test_a_computed_table_is_told_by_a_sample_and_says_so(tmp_path: Path) -> None:
+    suite = (
+        'extends = "hwgpt"\nrepeats = 3\nsearchers = ["random_search", "ridge"]\ndomains = ["s"]\n'
+        "[search]\nbudgets = [10]\n"
+    )
+    run, board = evaluated(tmp_path, suite, HARNESS_BENCHMARKS=str(TABLES))
+    told = run.result(next(run.planned("table")))
+    about = told["domains"]["s"]
+    assert (about["exact"], about["sampled"], "rows" in told, "transfer" in told) == (
+        False,
+        20_000,
+        False,
+        False,
+    )
+    space = bound_space("decoder:gpt-s")
+    for unit in run.planned("lookup"):
+        for one in run.result(unit)["searches"]:
+            assert {row for _, row, _, _ in one["incumbents"]} == {None}
+            assert space.legal(space.from_json(one["found"]))
+            assert "evaluated" not in one
+    text = render(board, "md")
+    assert "No optimum is known: 20,000 random architectures" in text
+    assert "| sampled | random search, expected" in text
+    assert "exact" not in text
+    assert (tmp_path / "run" / "report.md").read_text().count("the best of 20,000 sampled") >= 2
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "message"),
+    [
+        ("toy_table", 'cost_limit = { cost = "watts", share = 0.5 }', "There is no cost named 'watts'"),
+        ("toy_table", "cost_limit = { share = 0.5 }", "search.cost_limit lacks `cost`"),
+        (
+            "toy_table",
+            'cost_limit = { cost = "macs" }',
+            "needs either share, above 0 and at most 1, or at_most",
+        ),
+        ("toy_table", 'cost_limit = { cost = "macs", share = 2.0 }', "needs either share"),
+        (
+            "toy_table",
+            'mac_limit = 3\ncost_limit = { cost = "macs", share = 0.5 }',
+            "both a cost_limit and a mac",
+        ),
+    ],
+)
+def test_a_wrong_limit_is_told_in_one_sentence(tmp_path: Path, table: str, text: str, message: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'extends = "toy_lookup"\ntable = "{table}"\n[search]\n{text}\n')
+    with pytest.raises(HarnessError, match=message):
+        make_plan(*load_suite(str(path)))
+
+
+@pytest.mark.skipif(not TABLES.is_dir(), reason="set HARNESS_BENCHMARKS to the folder of published tables")
+def test_scales_that_are_other_spaces_are_not_held_out(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('extends = "hwgpt"\nheld_out = "each"\n')
+    with pytest.raises(HarnessError, match="are spaces of their own, so none can be held out"):
+        make_plan(*load_suite(str(path)), tables=(TABLES,))
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_twenty_rows_of_an_own_space_on_three_domains_are_searched_and_compared(tmp_path: Path) -> None:
+    folder = tmp_path / "catalog" / "tasks"
+    folder.mkdir(parents=True)
+    lines = ["net,street_val,street_test,forest_val,forest_test,depth_val,depth_test"]
+    for row, digits in enumerate(itertools.islice(itertools.product("012", repeat=3), 20)):
+        scores = [50 + row, 51 + row, 50 + (7 * row) % 20, 52 + (7 * row) % 20, 3 - row / 10, 3.1 - row / 10]
+        lines.append(",".join(map(str, ["".join(digits), *scores])))
+    (folder / "nets.csv").write_text("\n".join(lines) + "\n")
+    domains = [
+        f'[domains.{name}]\nvalidation = "{name}_val"\ntest = "{name}_test"\n'
+        for name in ("street", "forest")
+    ]
+    (folder / "nets.toml").write_text(
+        'summary = "Twenty nets of mine."\nfile = "nets.csv"\ncolumn = "net"\n'
+        'encoding = "digits"\npartial = true\n'
+        'origin = "mine"\nlicence = "CC0"\n[choices]\ndepth = [1, 2, 3]\nwidth = [16, 32, 64]\n'
+        'mixer = ["attention", "convolution", "recurrence"]\n' + "".join(domains) + "[domains.depth]\n"
+        'validation = "depth_val"\ntest = "depth_test"\nunit = "raw"\nhigher_is_better = false\n'
+    )
+    places = os.pathsep.join([os.environ["HARNESS_CATALOG"], str(tmp_path / "catalog")])
+    suite = (
+        'title = "Nets"\ntable = "nets"\nheld_out = "each"\nrepeats = 3\nfeedback = ["validation"]\n'
+        'searchers = ["random_search", "local_search"]\nreference = "random_search"\nclaim = "local_search"\n'
+        "[search]\nbudgets = [5]\n"
+    )
+    run, board = evaluated(tmp_path, suite, HARNESS_CATALOG=places)
+    told = run.result(next(run.planned("table")))
+    matrix = told["transfer"]["matrix"]
+    assert told["rows"] == 20
+    assert matrix["street"]["depth"]["spearman"] == pytest.approx(1.0)
+    assert set(matrix) == set(matrix["forest"]) == {"street", "forest", "depth"}
+    assert all(row.regret is not None for row in board.rankings[0].rows)

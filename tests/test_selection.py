@@ -1,0 +1,96 @@
+"""Rules of model selection. Truth: what each rule may see, and scores of the samples that it leaves."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.board import Board, build_board, load_run, render, verdict
+from harness.errors import HarnessError, UnknownNameError
+from harness.plan import make_plan
+from harness.suite import load_suite
+from harness.task import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE, SELECTIONS
+
+COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("selection") / "run"
+    done = subprocess.run(
+        [*COMMAND, "eval", "toy_selection", "--out", str(out)], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def board(folder: Path) -> Board:
+    built = build_board(load_run(folder))
+    assert isinstance(built, Board)
+    return built
+
+
+def test_every_rule_has_a_board_and_the_first_one_the_verdict(board: Board) -> None:
+    assert [task.selection for task in board.tasks] == list(SELECTIONS)
+    assert len({frozenset(row.name for row in task.rows) for task in board.tasks}) == 1
+    assert all(row.is_complete for task in board.tasks for row in task.rows)
+    assert ORACLE not in verdict(board)
+
+
+def test_an_oracle_is_marked(board: Board) -> None:
+    assert "which no real use allows" in " ".join(board.tasks[2].notes)
+    assert "patterns, oracle" in render(board, "md")
+
+
+def test_rows_differ_in_their_learning_rates_alone(folder: Path) -> None:
+    run = load_run(folder)
+    architectures = {}
+    for unit in run.planned("final", method="local_search", select_seed=0):
+        result = run.result(unit)
+        assert result is not None
+        architectures[unit.spec["selection"]] = json.dumps(result["architecture"])
+    assert set(architectures) == set(SELECTIONS)
+    assert len(set(architectures.values())) == 1
+
+
+def test_cross_validation_keeps_the_mean_score_on_unseen_sources(folder: Path) -> None:
+    run = load_run(folder)
+    for unit in run.planned("final", method="tuned", selection=CROSS_VALIDATION):
+        result = run.result(unit)
+        assert result is not None
+        best = max(result["rates"], key=lambda rate: float(result["rates"][rate]))
+        assert set(result["rates"]) == {"1e-05", "0.03"}
+        assert result["learning_rate"] == float(best)
+
+
+def test_an_oracle_chooses_for_each_domain_by_its_validation_split(folder: Path) -> None:
+    run = load_run(folder)
+    for unit in run.planned("score", selection=ORACLE, method="tuned", domain="clean", select_seed=0):
+        chosen = run.result(unit)
+        usual = run.result(run.needed(unit, "final"))
+        assert chosen is not None
+        assert usual is not None
+        assert chosen["learning_rate"] in (1e-5, 3e-2)
+        assert set(usual["rates"]) == {"1e-05", "0.03"}
+    hashes = {unit.hash for unit in run.planned("score", selection=DEFAULT_SELECTION)}
+    assert hashes.isdisjoint(unit.hash for unit in run.planned("score", selection=ORACLE))
+
+
+def test_an_unknown_rule_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text('extends = "toy"\nselection = ["orakel"]\n')
+    with pytest.raises(UnknownNameError, match="oracle"):
+        load_suite(str(path))
+
+
+def test_cross_validation_needs_two_sources(tmp_path: Path) -> None:
+    path = tmp_path / "one.toml"
+    path.write_text(
+        f'extends = "toy"\nselection = ["{CROSS_VALIDATION}"]\n'
+        '[[tasks]]\nname = "toy_patterns"\nsources = ["clean"]\n'
+    )
+    with pytest.raises(HarnessError, match="needs two sources"):
+        make_plan(*load_suite(str(path)))
