@@ -66,11 +66,9 @@ def test_the_table_of_the_readme_is_checked_and_searched(tmp_path: Path) -> None
         lines.append(",".join(map(str, [cell, *scores, 3 - row / 10, 3.1 - row / 10])))
     (folder / "cells.csv").write_text("\n".join(lines) + "\n")
     suite = tmp_path / "cells.toml"
-    suite.write_text(
-        'title = "Cells"\ntable = "cells"\nheld_out = "each"\nrepeats = 3\nfeedback = ["validation"]\n'
-        'searchers = ["random_search", "local_search"]\nreference = "random_search"\n'
-        'claim = "local_search"\n[search]\nbudgets = [5]\n'
-    )
+    written = re.search(r'```toml\n(title = "My cells".*?)```', README.read_text(), flags=re.DOTALL)
+    assert written is not None
+    suite.write_text(written.group(1))
     for words in (["check", "table", "cells"], ["eval", str(suite), "--out", str(tmp_path / "run")]):
         done = subprocess.run(
             [sys.executable, "-c", "from harness.cli import main; main()", *words],
