@@ -248,9 +248,7 @@ class SearchSpace(ABC):
         Raises:
             HarnessError: they are not those of this supernet, or no released ones of this space are known.
         """
-        raise HarnessError(
-            f"No released checkpoint of {self.name} is known; mobilenet and autoformer have some."
-        )
+        raise HarnessError(f"No released checkpoint of {self.name} is known; see mobilenet or autoformer.")
 
     def mutate(self, architecture: Architecture, draw: random.Random, rate: float) -> Architecture:
         """Returns a legal mutant: each gene redrawn with probability `rate`, tried until legal."""
