@@ -52,6 +52,9 @@ def _each(tasks: Sequence[str], work: Callable[[str, Domain], str], done: str) -
     chosen: list[tuple[str, Domain]] = []
     for name in tasks or catalog.names("task"):
         task: Task = catalog.load("task", name)
+        if task.awaits and not tasks:
+            print(f"wait {name}: {task.awaits}", flush=True)
+            continue
         chosen += [(name, domain) for domain in task.domains]
     failed = 0
     for number, (name, domain) in enumerate(chosen, start=1):

@@ -114,6 +114,7 @@ class Task:
         sources: default source domains, which search and training may see.
         held_out: default held-out domains, which only the final score sees.
         class_names: one per class; empty for bytes and choices.
+        awaits: what the user must give before any domain can be read; empty when nothing is missing.
     """
 
     summary: str
@@ -124,6 +125,7 @@ class Task:
     sources: tuple[str, ...]
     held_out: tuple[str, ...]
     class_names: tuple[str, ...] = field(default=())
+    awaits: str = ""
 
     def domain(self, name: str) -> Domain:
         """Returns the domain called `name`.

@@ -45,6 +45,8 @@ class Finding:
 
 def check_task(task_name: str, task: Task, folder: Path, *, offline: bool) -> list[Finding]:
     """Returns the findings about the task's card and about each of its domains, preparing them."""
+    if task.awaits:
+        return [Finding(claim="waits for its data", holds=True, detail=task.awaits)]
     findings = [*_card(task)]
     seen = _Seen()
     for domain in task.domains:
