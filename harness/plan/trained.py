@@ -148,13 +148,13 @@ class _TaskPlan:
                     yield searcher, space
 
     def _roles(self, method: str) -> list[tuple[int, int]]:
-        """Each seed selects once and reports once, for another; what comes trained needs no seed but one."""
+        """Each seed selects once and reports once, for another; what no seed changes has one role."""
         seeds = self.suite.seeds
         roles = list(zip(seeds, [*seeds[1:], seeds[0]], strict=True))
-        is_ready = method in self.suite.baselines and isinstance(
-            catalog.load("baseline", method), ReadyBaseline
+        is_fixed = method in self.suite.baselines and isinstance(
+            catalog.load("baseline", method), FloorBaseline | ReadyBaseline
         )
-        return roles[:1] if is_ready else roles
+        return roles[:1] if is_fixed else roles
 
     def _supernet(self, space: str, seed: int) -> Unit:
         _, preset = load_family(space)
