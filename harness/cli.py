@@ -67,6 +67,8 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Run a suite, or continue it, and write its leaderboard and report."""
+    from harness.execute import follow
+    from harness.peers import data_parallel
     from harness.plan import make_plan
     from harness.suite import load_suite
 
@@ -77,21 +79,27 @@ def evaluate(
         loaded = _with_models(loaded, model)
     plan = make_plan(name, _with_environment(loaded), limit=limit, tables=_tables())
     if dry_run:
-        _show_plan(plan, as_json=as_json)
+        from harness.progress import planned
+
+        print(plan.to_json() if as_json else planned(plan), end="")
         return
     folder = out or Path("runs") / name
     place = _place(folder, device=device, offline=offline, replay=replay)
     if replay is None:
         _check_language_model(plan)
     try:
-        status = _run(plan, place, workers=workers, fresh=fresh, as_json=as_json)
+        with data_parallel(device, launched="WORLD_SIZE" in os.environ) as peers:
+            if peers.rank:
+                return follow(place)
+            together = peers.size > 1
+            status = _run(plan, place, workers=workers, fresh=fresh, as_json=as_json, together=together)
     except KeyboardInterrupt:  # typer would end without a word
         print("harness: interrupted; the same command continues from here.", file=sys.stderr)
         status = 130
     raise typer.Exit(status)
 
 
-def _run(plan: "Plan", place: "Place", *, workers: int, fresh: bool, as_json: bool) -> int:
+def _run(plan: "Plan", place: "Place", *, workers: int, fresh: bool, as_json: bool, together: bool) -> int:
     import shutil
 
     from harness.board import board_json, build_board, load_run, render
@@ -99,15 +107,17 @@ def _run(plan: "Plan", place: "Place", *, workers: int, fresh: bool, as_json: bo
     from harness.progress import progress
     from harness.records import write_atomically
     from harness.report import write_report
+    from harness.score_cache import FOLDER
 
     folder = place.run
     _claim_folder(folder, plan)
     with lock(folder):
         if fresh:
-            shutil.rmtree(folder / "units", ignore_errors=True)
+            for part in ("units", FOLDER):
+                shutil.rmtree(folder / part, ignore_errors=True)
         write_atomically(folder / "plan.json", plan.to_json())
         with progress(plan, workers) as on_event:
-            outcome = execute(plan, place, workers=workers, on_event=on_event)
+            outcome = execute(plan, place, workers=workers, on_event=on_event, together=together)
         board = build_board(load_run(folder))
         write_atomically(folder / "board.json", board_json(board))
         report = write_report(folder)
@@ -208,17 +218,6 @@ def _check_language_model(plan: "Plan") -> None:
         check_endpoint(settings, _api_key())
     elif settings["model_file"] and not Path(settings["model_file"]).is_file():
         raise HarnessError(f"llm.model_file {settings['model_file']} is not a file; give a GGUF file.")
-
-
-def _show_plan(plan: "Plan", *, as_json: bool) -> None:
-    if as_json:
-        print(plan.to_json(), end="")
-        return
-    from harness.progress import label
-
-    for unit in plan.units:
-        print(f"{unit.hash}  {label(unit)}")
-    print(f"{len(plan.units)} units")
 
 
 @app.command("list")

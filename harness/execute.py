@@ -5,7 +5,7 @@ import os
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from harness.errors import HarnessError
 from harness.plan import Plan, Unit, unit_folder
 from harness.records import Record, canonical_json, read_record, write_atomically
+from harness.score_cache import sort_scores
 
 if TYPE_CHECKING:
     from harness.units import Place
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 Event = Literal["reused", "started", "finished"]
 OnEvent = Callable[[Event, Unit, str, int], None]
 """Called with what happened, the unit, its status and the units still to do."""
+
+
+TRAINING = ("supernet", "final", "scratch")
+"""Kinds of units that processes share the batches of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +39,17 @@ class Outcome:
     skipped: int
 
 
-def execute(plan: Plan, place: "Place", *, workers: int, on_event: OnEvent) -> Outcome:
+def execute(
+    plan: Plan, place: "Place", *, workers: int, on_event: OnEvent, together: bool = False
+) -> Outcome:
     """Runs every unit that has no valid record.
+
+    Args:
+        plan: the units.
+        place: where they run.
+        workers: processes that are started, each of which runs a unit at a time.
+        on_event: is told what happens.
+        together: start no process and train with those that call `follow`, inside of `data_parallel`.
 
     Raises:
         KeyboardInterrupt: after the workers were stopped; what was finished is kept.
@@ -44,7 +58,7 @@ def execute(plan: Plan, place: "Place", *, workers: int, on_event: OnEvent) -> O
     state = _State(plan, place)
     for unit in state.reused():
         on_event("reused", unit, "ok", len(state.waiting))
-    pool = _Pool(place, min(workers, max(1, len(state.waiting))))
+    pool = _Together(place) if together else _Pool(place, min(workers, max(1, len(state.waiting))))
     try:
         while state.waiting or pool.busy:
             for unit in state.blocked():
@@ -60,6 +74,7 @@ def execute(plan: Plan, place: "Place", *, workers: int, on_event: OnEvent) -> O
                     on_event("finished", unit, status, len(state.waiting) + len(pool.busy))
     finally:
         pool.stop()
+    sort_scores(place.run)
     ended = list(state.status.values())
     return Outcome(
         ok=ended.count("ok"),
@@ -67,6 +82,17 @@ def execute(plan: Plan, place: "Place", *, workers: int, on_event: OnEvent) -> O
         failed=ended.count("failed"),
         skipped=ended.count("skipped"),
     )
+
+
+def follow(place: "Place") -> None:
+    """Trains with the process that calls `execute` until that is done; it alone keeps records."""
+    from harness.peers import told
+    from harness.units import perform
+
+    while (task := told(None)) is not None:
+        # What fails here fails there as well, and is recorded there.
+        with suppress(Exception):
+            perform(task[0], task[1], place)
 
 
 @dataclass
@@ -169,6 +195,36 @@ class _Pool:
             process.kill()
         for process in self.processes:
             process.join()
+
+
+class _Together:
+    """This process, with its peers where a unit trains; the rest it does alone."""
+
+    def __init__(self, place: "Place") -> None:
+        self.place = place
+        self.idle = [self]
+        self.busy: list[tuple[Unit, Mapping[str, Unit]]] = []
+
+    def submit(self, unit: Unit, needs: Mapping[str, Unit]) -> None:
+        self.busy.append((unit, needs))
+        self.idle.clear()
+
+    def finished(self) -> list[tuple[Unit, str]]:
+        """Does what was submitted."""
+        from harness.peers import told
+
+        unit, needs = self.busy.pop()
+        if unit.kind in TRAINING:
+            told((unit, needs))
+        status = _run(unit, needs, self.place)
+        self.idle.append(self)
+        return [(unit, status)]
+
+    def stop(self) -> None:
+        """Lets the peers go."""
+        from harness.peers import told
+
+        told(None)
 
 
 def _work(connection: Connection, place: "Place") -> None:

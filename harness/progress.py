@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
+from harness.cost import MACS_PER_SECOND, Costs
 from harness.execute import Event, OnEvent
 from harness.plan import Plan, Unit
 
@@ -40,6 +41,27 @@ def label(unit: Unit) -> str:
     if "seeds" in spec:
         parts.append(f"seeds {spec['seeds'][0]} to {spec['seeds'][-1]}")
     return " · ".join(parts)
+
+
+def planned(plan: Plan) -> str:
+    """Returns the units of a plan, one a line, each with what it is estimated to cost."""
+    costs = Costs(plan)
+    lines, total = [], 0
+    for unit in plan.units:
+        macs = costs.macs(unit)
+        total += macs
+        lines.append(f"{unit.hash}  {label(unit)}" + (f"  {_cost(macs)}" if macs else ""))
+    lines.append(f"{len(plan.units)} units" + (f"  {_cost(total)}" if total else ""))
+    if total:
+        lines.append(
+            f"EMACs are 10^18 multiply-accumulates, hours those of one device at {MACS_PER_SECOND:.0e} of "
+            "them a second; both are estimates."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _cost(macs: int) -> str:
+    return f"{macs / 1e18:.3g} EMACs, {macs / MACS_PER_SECOND / 3600:.3g} GPU-hours"
 
 
 class Clock:

@@ -6,7 +6,9 @@ from typing import Literal
 
 from harness.data.corruptions import domain_of
 from harness.data.load import load_split
+from harness.data.prepare import read_card
 from harness.data.split import Split
+from harness.errors import DataUnavailableError
 from harness.task import Task
 
 
@@ -35,6 +37,20 @@ class SourceView:
         self._task_name = task_name
         self._task = task
         self._place = place
+
+    def hashes(self) -> list[str]:
+        """Returns the hash of each source's prepared data, 64 hexadecimal digits.
+
+        Raises:
+            DataUnavailableError: a source is not prepared.
+        """
+        found = []
+        for source in self.sources:
+            card = read_card(self._task_name, domain_of(self._task, source), self._place.folder)
+            if card is None:
+                raise DataUnavailableError(f"Domain {source!r} of {self._task_name} is not prepared.")
+            found.append(card.sha256)
+        return found
 
     def only(self, *sources: str) -> "SourceView":
         """Returns the view of some of the sources."""

@@ -10,7 +10,9 @@ from harness.errors import HarnessError, UnknownNameError
 from harness.task import Signature
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
+
+    from harness.nn.slices import Reordering
 
 Architecture = tuple[int, ...]
 """One option index per choice; inactive choices are 0 in the canonical form."""
@@ -233,12 +235,20 @@ class SearchSpace(ABC):
             groups.setdefault(choice.name.partition("[")[0], []).append(index)
         return [tuple(group) for group in groups.values()]
 
-    def rearrange(self, supernet: "nn.Module") -> bool:
-        """Orders shared weights by importance before widths shrink, and returns whether it has any to order.
+    def rearrange(self, supernet: "nn.Module") -> "list[Reordering]":
+        """Orders shared weights by importance before widths shrink, and returns what it did.
 
         The function of the largest network must not change.
         """
-        return False
+        return []
+
+    def load_released(self, supernet: "nn.Module", weights: "Mapping[str, Tensor]") -> str:
+        """Copies weights that its authors released into a supernet, and returns their format's name.
+
+        Raises:
+            HarnessError: they are not those of this supernet, or no released ones of this space are known.
+        """
+        raise HarnessError(f"No released checkpoint of {self.name} is known; see mobilenet or autoformer.")
 
     def mutate(self, architecture: Architecture, draw: random.Random, rate: float) -> Architecture:
         """Returns a legal mutant: each gene redrawn with probability `rate`, tried until legal."""

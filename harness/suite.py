@@ -7,72 +7,9 @@ from typing import Any
 from harness import catalog
 from harness.data.card import CostLimit
 from harness.errors import HarnessError, UnknownNameError
+from harness.settings import STRATEGIES, Need, TaskSettings, check_task
 from harness.task import DEFAULT_SELECTION, SELECTIONS
 from harness.toml import merged, parse, read_toml
-
-STRATEGIES = ("single_path", "sandwich", "fair", "progressive_shrinking")
-"""Names of `harness.supernet.STRATEGIES`, which imports torch."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SupernetSettings:
-    """How a supernet is trained.
-
-    Attributes:
-        steps: optimizer steps.
-        strategy: which architectures a step trains: single_path, sandwich, fair or progressive_shrinking.
-        batch_size: images or byte windows per step.
-        learning_rate: peak.
-    """
-
-    steps: int
-    strategy: str = "single_path"
-    batch_size: int = 32
-    learning_rate: float = 3e-3
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingSettings:
-    """How finals are trained; the best of `learning_rates` on source validation is kept, for every arm.
-
-    Attributes:
-        steps: optimizer steps.
-        batch_size: images or byte windows per step.
-        learning_rates: peaks, each of which is tried.
-        accumulate: parts that a batch is run in, one after another, to save memory.
-        compile: run networks through torch.compile.
-    """
-
-    steps: int
-    batch_size: int = 32
-    learning_rates: list[float] = field(default_factory=lambda: [3e-3])
-    accumulate: int = 1
-    compile: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskSettings:
-    """One task of a suite.
-
-    Attributes:
-        name: catalog name.
-        supernet: recipe of its supernets.
-        training: recipe of its finals.
-        sources: source domains; the task's own when empty.
-        held_out: held-out domains; the task's own when empty.
-        validation_samples: images or documents of each source's validation split that score a candidate.
-        test_samples: images or documents of each domain's test split that a final score reads.
-        document_bytes: leading bytes of a document that are scored.
-    """
-
-    name: str
-    supernet: SupernetSettings
-    training: TrainingSettings
-    sources: list[str] = field(default_factory=list)
-    held_out: list[str] = field(default_factory=list)
-    validation_samples: int = 300
-    test_samples: int = 1500
-    document_bytes: int = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,11 +51,16 @@ class SearchSettings(SearcherSettings):
 
     Attributes:
         evaluations: new, legal architectures.
-        parameter_tolerance: largest distance from the default's parameters, a share.
+        parameter_tolerance: largest distance from the default's parameters, a share; 0 for any size.
+        racing: drop a candidate on the samples that show it to be worse than the incumbent; without it
+            every candidate is scored on all of them.
+        calibration_batches: of 64 images, that re-estimate a candidate's BatchNorm statistics.
     """
 
     evaluations: int
     parameter_tolerance: float = 0.05
+    racing: bool = False
+    calibration_batches: int = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,7 +260,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _check_lookup(suite: LookupSuite, path: Path) -> None:
-    need = _Need(path)
+    need = Need(path)
     need(min(suite.repeats, suite.llm_repeats) >= 2, "repeats and llm_repeats must be at least 2")
     need(bool(suite.search.budgets), "search.budgets needs at least one budget")
     need(min(suite.search.budgets, default=1) >= 1, "search.budgets must be at least 1")
@@ -341,34 +283,26 @@ def _check_lookup(suite: LookupSuite, path: Path) -> None:
 
 
 def _check_quality(suite: QualitySuite, path: Path) -> None:
-    need = _Need(path)
+    need = Need(path)
     need(len(suite.seeds) >= 2, "seeds needs at least two, so that training alone is compared with itself")
     need(len(set(suite.seeds)) == len(suite.seeds), "seeds has a seed twice")
     need(suite.architectures >= 4, "architectures must be at least 4")
     need(bool(suite.strategies), "there is no strategy")
     need(0 <= suite.parameter_tolerance < 1, "parameter_tolerance must be in [0, 1)")
-    _check_task(suite.task, need)
+    check_task(suite.task, need)
     for strategy in suite.strategies:
         if strategy not in STRATEGIES:
             raise UnknownNameError("strategy", strategy, STRATEGIES)
 
 
-@dataclass(frozen=True)
-class _Need:
-    path: Path
-
-    def __call__(self, right: bool, what: str) -> None:
-        if not right:
-            raise HarnessError(f"{self.path}: {what}.")
-
-
 def _check(suite: Suite, path: Path) -> None:
-    need = _Need(path)
+    need = Need(path)
     need(len(suite.seeds) >= 2, "seeds needs at least two, as one selects and another reports")
     need(len(set(suite.seeds)) == len(suite.seeds), "seeds has a seed twice")
     need(bool(suite.tasks), "there is no task")
     need(suite.search.evaluations >= 1, "search.evaluations must be at least 1")
-    need(0 < suite.search.parameter_tolerance < 1, "search.parameter_tolerance must be in (0, 1)")
+    need(0 <= suite.search.parameter_tolerance < 1, "search.parameter_tolerance must be in [0, 1)")
+    need(suite.search.calibration_batches >= 1, "search.calibration_batches must be at least 1")
     need(bool(suite.selection), "selection needs at least one rule")
     need(len(set(suite.selection)) == len(suite.selection), "selection has a rule twice")
     for rule in suite.selection:
@@ -377,29 +311,10 @@ def _check(suite: Suite, path: Path) -> None:
     names = [task.name for task in suite.tasks]
     need(len(set(names)) == len(names), "a task stands twice")
     for task in suite.tasks:
-        _check_task(task, need)
+        check_task(task, need)
     rows = {*suite.baselines, *suite.searchers}
     need(suite.reference in rows, f"reference {suite.reference!r} is not among its methods")
     need(
         suite.claim.method in suite.searchers and suite.claim.space in suite.spaces,
         "claim must name one of its searchers and one of its spaces",
     )
-
-
-def _check_task(task: TaskSettings, need: _Need) -> None:
-    both = sorted(set(task.sources) & set(task.held_out))
-    need(not both, f"task {task.name!r} has {', '.join(both)} both as source and as held out")
-    need(task.supernet.steps >= 1 and task.training.steps >= 1, f"task {task.name!r} needs steps >= 1")
-    need(
-        task.supernet.batch_size >= 1 and task.training.batch_size >= 1,
-        f"task {task.name!r} needs batch_size >= 1",
-    )
-    smallest = min(task.validation_samples, task.test_samples, task.document_bytes)
-    need(smallest >= 1, f"task {task.name!r} needs sample counts and document_bytes >= 1")
-    parts = task.training.accumulate
-    need(1 <= parts <= task.training.batch_size, f"task {task.name!r} needs 1 <= accumulate <= batch_size")
-    rates = [*task.training.learning_rates, task.supernet.learning_rate]
-    need(bool(task.training.learning_rates), f"task {task.name!r} needs at least one learning rate")
-    need(min(rates) > 0, f"task {task.name!r} needs learning rates above 0")
-    if task.supernet.strategy not in STRATEGIES:
-        raise UnknownNameError("strategy", task.supernet.strategy, STRATEGIES)

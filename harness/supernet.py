@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from harness.checkpoint import Checkpoint
 from harness.errors import UnknownNameError
+from harness.nn.slices import Reordering
 from harness.space import Architecture, SearchSpace
 from harness.train import Batch, Recipe, cross_entropy, fit
 
@@ -39,6 +40,10 @@ class Strategy(Protocol):
     def parts(self, step: int, supernet: nn.Module) -> Sequence[Part]:
         """Returns what step `step` trains, the losses being averaged."""
         ...
+
+    def moves(self) -> Sequence[Reordering]:
+        """Returns how the last call of `parts` reordered shared weights."""
+        return ()
 
     def teacher(self) -> nn.Module | None:
         """Returns the network that parts with the target `teacher` learn from."""
@@ -126,18 +131,23 @@ class ProgressiveShrinking(Strategy):
         self.groups = space.stages()
         self.length = max(1, steps // (len(self.groups) + 1))
         self.stage = 0
+        self._moves: list[Reordering] = []
         self._teacher: nn.Module | None = None
 
     def parts(self, step: int, supernet: nn.Module) -> Sequence[Part]:
+        self._moves = []
         stage = min(step // self.length, len(self.groups))
         while self.stage < stage:
             if self._teacher is None:
                 self._teacher = copy.deepcopy(self.space.slice(supernet, self.largest)).eval()
             self.stage += 1
-            self.space.rearrange(supernet)
+            self._moves += self.space.rearrange(supernet)
         if self.stage == 0:
             return [Part(self.largest)]
         return [Part(self._sample(), "teacher")]
+
+    def moves(self) -> Sequence[Reordering]:
+        return self._moves
 
     def teacher(self) -> nn.Module | None:
         return self._teacher
@@ -203,14 +213,16 @@ def train_supernet(
     if checkpoint is not None:
         streams = {**checkpoint.streams, "paths": draw}
         checkpoint = replace(checkpoint, streams=streams, strategy=chosen)
-    current = -1
     parts: Sequence[Part] = ()
 
+    def begin(step: int, optimizer: torch.optim.Optimizer) -> None:
+        nonlocal parts
+        parts = chosen.parts(step, module)
+        for move in chosen.moves():
+            _follow(optimizer, move)
+
     def loss(batch: Batch, step: int) -> Tensor:
-        nonlocal current, parts
         inputs, targets = batch
-        if step != current:  # drawn once, in however many parts the batch is run
-            current, parts = step, chosen.parts(step, module)
         total = inputs.new_zeros((), dtype=torch.float32)
         first: Tensor | None = None
         for part in parts:
@@ -218,7 +230,7 @@ def train_supernet(
             if part.target == "first" and first is not None:
                 total = total + divergence(logits, first)
                 continue
-            total = total + cross_entropy(logits, targets)
+            total = total + cross_entropy(logits, targets, recipe.label_smoothing)
             first = logits.detach() if first is None else first
             teacher = chosen.teacher() if part.target == "teacher" else None
             if teacher is not None:
@@ -227,7 +239,14 @@ def train_supernet(
                 total = total + divergence(logits, wanted)
         return total / len(parts)
 
-    fit(module, recipe, data, loss, checkpoint=checkpoint)
+    fit(module, recipe, data, loss, before=begin, checkpoint=checkpoint)
+
+
+def _follow(optimizer: torch.optim.Optimizer, move: Reordering) -> None:
+    """Reorders what the optimizer remembers of each entry of a tensor as the tensor was reordered."""
+    for value in optimizer.state.get(move.tensor, {}).values():
+        if isinstance(value, Tensor) and value.shape == move.tensor.shape:
+            value.copy_(value.index_select(move.dimension, move.order))
 
 
 def divergence(logits: Tensor, wanted: Tensor) -> Tensor:

@@ -5,18 +5,19 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import Literal
 
 import numpy as np
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.augment import augmented
 from harness.checkpoint import Checkpoint, Training
 from harness.data.batches import byte_batches, image_batches, text_batches
 from harness.data.split import Split
 from harness.errors import HarnessError
+from harness.peers import Peers, agree_on, average_statistics, peers, sum_gradients
 from harness.task import Signature
 
 Batch = tuple[Tensor, Tensor]
@@ -30,9 +31,15 @@ class Recipe:
     Attributes:
         steps: optimizer steps.
         batch_size: images or byte windows per step, over all parts and processes.
-        learning_rate: peak of AdamW's rate; linear warm-up over 5 % of the steps, then cosine to zero.
-        weight_decay: of matrices; vectors have none.
-        clip: largest gradient norm.
+        learning_rate: peak of the rate, which first rises and then falls to zero.
+        optimizer: adamw (betas 0.9 and 0.98); sgd (momentum 0.9), or nesterov.
+        schedule: of the fall: cosine or linear.
+        warmup: share of the steps over which the rate rises linearly.
+        weight_decay: of matrices and kernels; vectors have none.
+        no_decay: parts of names of further weights that have none.
+        clip: largest gradient norm; 0 for any.
+        label_smoothing: share of the target that is spread over all classes.
+        augmentation: what is done to images, of `harness.augment.STEPS`.
         accumulate: parts that a batch is run in, one after another, their gradients being summed: less memory
             and the same step, but for BatchNorm, which sees a part.
         compiled: run the network through `torch.compile`, or as it is where that fails.
@@ -41,17 +48,16 @@ class Recipe:
     steps: int
     batch_size: int
     learning_rate: float
+    optimizer: Literal["adamw", "sgd", "nesterov"] = "adamw"
+    schedule: Literal["cosine", "linear"] = "cosine"
+    warmup: float = 0.05
     weight_decay: float = 0.05
+    no_decay: tuple[str, ...] = ()
     clip: float = 1.0
+    label_smoothing: float = 0.0
+    augmentation: tuple[str, ...] = ()
     accumulate: int = 1
     compiled: bool = False
-
-
-class Peers(NamedTuple):
-    """The processes that train one network: which of how many this one is."""
-
-    rank: int = 0
-    size: int = 1
 
 
 @contextmanager
@@ -62,49 +68,29 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def data_parallel(device: str, *, init_method: str = "env://", peers: Peers | None = None) -> Iterator[Peers]:
-    """Joins processes that train together: inside, `fit` gives each its share of every batch.
-
-    Every process must build the same network and draw the same batches and architectures, that is, run the
-    same code from the same seeds; their weights then stay the same. Only the first writes checkpoints.
-
-    Args:
-        device: `cpu` for gloo, or a CUDA device for NCCL.
-        init_method: where they meet; the default is what `torchrun` and `accelerate launch` set.
-        peers: which of how many this one is; None when the launcher said it.
-
-    Raises:
-        HarnessError: nobody said where and with whom to meet.
-    """
-    backend = "nccl" if torch.device(device).type == "cuda" else "gloo"
-    rank, size = peers or (-1, -1)
-    try:
-        dist.init_process_group(backend, init_method=init_method, rank=rank, world_size=size)
-    except ValueError as error:
-        raise HarnessError(
-            f"Data-parallel training cannot start: {error} Start it by `torchrun` or `accelerate launch`."
-        ) from error
-    try:
-        yield _peers()
-    finally:
-        dist.destroy_process_group()
-
-
 def batches(
-    signature: Signature, splits: Sequence[Split], batch_size: int, draw: np.random.Generator
+    signature: Signature,
+    splits: Sequence[Split],
+    batch_size: int,
+    draw: np.random.Generator,
+    augmentation: Sequence[str] = (),
 ) -> Iterator[Batch]:
     """Yields (inputs, targets) for ever, each source domain with equal probability.
 
-    Images are float32 (batch, channels, height, width) with classes (batch,); bytes are int64
-    (batch, context) with the next bytes (batch, context), or with the classes of texts (batch,).
+    Images are float32 (batch, channels, height, width) with classes (batch,), or shares of classes
+    (batch, classes) where images are mixed; bytes are int64 (batch, context) with the next bytes
+    (batch, context), or with the classes of texts (batch,).
 
     Raises:
         HarnessError: nothing is trained on tasks of this kind.
     """
     if signature.kind == "image":
         for images, labels in image_batches(splits, batch_size, draw):
-            yield torch.from_numpy(images), torch.from_numpy(labels)
+            batch = (torch.from_numpy(images), torch.from_numpy(labels))
+            if augmentation:
+                with seeded(int(draw.integers(2**62))):
+                    batch = augmented(*batch, augmentation, signature.classes)
+            yield batch
     elif signature.kind == "text":
         for texts, labels in text_batches(splits, batch_size, signature.context, draw):
             yield torch.from_numpy(texts.astype(np.int64)), torch.from_numpy(labels)
@@ -116,9 +102,16 @@ def batches(
             yield tokens[:, :-1], tokens[:, 1:]
 
 
-def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Returns the mean cross-entropy in nats over all predictions."""
-    return F.cross_entropy(logits.flatten(0, -2), targets.flatten())
+def cross_entropy(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Returns the mean cross-entropy in nats over all predictions.
+
+    Args:
+        logits: (..., classes).
+        targets: classes, int64 (...), or shares of classes, float (..., classes).
+        smoothing: share of the targets that is spread over all classes.
+    """
+    wanted = targets.flatten(0, -2) if targets.is_floating_point() else targets.flatten()
+    return F.cross_entropy(logits.flatten(0, -2), wanted, label_smoothing=smoothing)
 
 
 def half_precision(device: torch.device) -> torch.dtype | None:
@@ -132,6 +125,7 @@ def fit(
     data: Iterator[Batch],
     loss: Loss,
     *,
+    before: Callable[[int, torch.optim.Optimizer], None] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> None:
     """Trains `module` in place, on from its checkpoint where there is one.
@@ -141,39 +135,45 @@ def fit(
         recipe: steps and rates.
         data: endless batches.
         loss: the mean loss of a batch, or of a part of it, at a step; what runs is its caller's business.
-        checkpoint: where the training is kept, with every generator that `data` and `loss` draw from.
+        before: called with every step and the optimizer before the loss is.
+        checkpoint: where the training is kept, with every generator that the others draw from.
 
     Raises:
         HarnessError: a batch has fewer samples than parts and processes.
         FloatingPointError: the loss stopped being finite.
     """
-    peers = _peers()
-    if recipe.batch_size < recipe.accumulate * peers.size:
+    joined = peers()
+    if recipe.batch_size < recipe.accumulate * joined.size:
         raise HarnessError(
             f"A batch of {recipe.batch_size} cannot be cut into {recipe.accumulate} parts on each of "
-            f"{peers.size} processes; raise batch_size or lower accumulate."
+            f"{joined.size} processes; raise batch_size or lower accumulate."
         )
     optimizer = _optimizer(module, recipe)
-    training = Training(module=module, optimizer=optimizer, recipe=asdict(recipe) | {"processes": peers.size})
+    training = Training(
+        module=module, optimizer=optimizer, recipe=asdict(recipe) | {"processes": joined.size}
+    )
     first = 0 if checkpoint is None else checkpoint.resume(training)
-    _agree(first, peers, _device(module))
-    gradients = _Gradients(module, recipe, loss, peers)
-    warm = max(1, round(recipe.steps * 0.05))
+    if joined.size > 1:
+        agree_on(first)
+    gradients = _Gradients(module, recipe, loss, joined)
     module.train()
     for step in range(first, recipe.steps):
         for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * _schedule(step, warm, recipe.steps)
+            group["lr"] = recipe.learning_rate * _schedule(step, recipe)
+        if before is not None:
+            before(step, optimizer)
         gradients.take(next(data), step)
-        norm = nn.utils.clip_grad_norm_(module.parameters(), recipe.clip)
+        norm = nn.utils.clip_grad_norm_(module.parameters(), recipe.clip or math.inf)
         if not math.isfinite(float(norm)):
             if checkpoint is not None:
                 checkpoint.delete()
             raise FloatingPointError(f"The gradient is not finite at step {step}.")
         optimizer.step()
-        if checkpoint is not None and peers.rank == 0:
+        if checkpoint is not None and joined.rank == 0:
             checkpoint.offer(training, step + 1)
     gradients.close()
-    _share_statistics(module, peers)
+    if joined.size > 1:
+        average_statistics(module)
     module.eval()
 
 
@@ -206,7 +206,7 @@ class _Gradients:
                 "torch.compile failed, training goes on without it: %s: %s", type(error).__name__, said
             )
         if self.peers.size > 1:
-            self._reduce()
+            sum_gradients(self.module)
 
     def close(self) -> None:
         """Leaves the module as it is without the compiler."""
@@ -225,56 +225,31 @@ class _Gradients:
                 value = self.loss(part, step)
             (value if parts == 1 else value * (len(part[0]) / whole)).backward()
 
-    def _reduce(self) -> None:
-        """Sums the gradients over processes, in one message; the same weights have one everywhere."""
-        found = [weight.grad for weight in self.module.parameters() if weight.grad is not None]
-        joined = torch.cat([gradient.flatten() for gradient in found])
-        dist.all_reduce(joined)
-        for gradient, values in zip(found, joined.split([one.numel() for one in found]), strict=True):
-            gradient.copy_(values.view_as(gradient))
-
 
 def _optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    matrices = [weight for weight in module.parameters() if weight.dim() > 1]
-    vectors = [weight for weight in module.parameters() if weight.dim() <= 1]
+    decayed: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, weight in module.named_parameters():
+        is_free = weight.dim() <= 1 or any(part in name for part in recipe.no_decay)
+        (others if is_free else decayed).append(weight)
     groups = [
-        {"params": matrices, "weight_decay": recipe.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
+        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
-
-
-def _agree(step: int, peers: Peers, device: torch.device) -> None:
-    """Makes sure that every process goes on from the same step."""
-    if peers.size == 1:
-        return
-    steps = torch.tensor([step, -step], device=device)
-    dist.all_reduce(steps, dist.ReduceOp.MAX)
-    if int(steps[0]) != -int(steps[1]):
-        raise HarnessError("The processes do not see the same checkpoint; give them one run folder.")
-
-
-def _share_statistics(module: nn.Module, peers: Peers) -> None:
-    """Averages over processes what each saw of its own samples, as BatchNorm keeps it."""
-    if peers.size == 1:
-        return
-    for buffer in module.buffers():
-        if buffer.is_floating_point():
-            dist.all_reduce(buffer)
-            buffer /= peers.size
-
-
-def _peers() -> Peers:
-    if not dist.is_available() or not dist.is_initialized():
-        return Peers()
-    return Peers(dist.get_rank(), dist.get_world_size())
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
+    return torch.optim.SGD(
+        groups, lr=recipe.learning_rate, momentum=0.9, nesterov=recipe.optimizer == "nesterov"
+    )
 
 
 def _device(module: nn.Module) -> torch.device:
     return next(module.parameters()).device
 
 
-def _schedule(step: int, warm: int, steps: int) -> float:
+def _schedule(step: int, recipe: Recipe) -> float:
+    warm = max(1, round(recipe.steps * recipe.warmup)) if recipe.warmup else 0
     if step < warm:
         return (step + 1) / warm
-    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+    passed = (step - warm) / max(1, recipe.steps - warm)
+    return 1 - passed if recipe.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * passed))

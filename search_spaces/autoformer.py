@@ -20,7 +20,7 @@ from harness.space import Architecture, Choice, SearchSpace, SpaceFamily
 from harness.task import Signature
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from harness.nn.autoformer import Frame, Shape
 
@@ -242,6 +242,14 @@ class AutoFormerSpace(SearchSpace):
         if not isinstance(supernet, VisionTransformer):
             raise TypeError(f"{type(supernet).__name__} is not a supernet of {self.name}")
         return slice_of(supernet, self.route(architecture))
+
+    def load_released(self, supernet: "nn.Module", weights: "Mapping[str, Tensor]") -> str:
+        from harness.nn.autoformer import VisionTransformer
+        from harness.nn.released import load_autoformer
+
+        assert isinstance(supernet, VisionTransformer)
+        load_autoformer(supernet, weights)
+        return "AutoFormer"
 
     def card(self) -> str:
         size = self.dimensions

@@ -17,9 +17,10 @@ from harness.space import Architecture, Choice, SearchSpace, SpaceFamily
 from harness.task import Signature
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from harness.nn.mobilenet import Frame, Route
+    from harness.nn.slices import Reordering
 
 KERNELS = (3, 5, 7)
 EXPANSIONS = (3, 4, 6)
@@ -265,12 +266,19 @@ class MobileSpace(SearchSpace):
         groups = [tuple(index for index, stem in enumerate(stems) if stem == name) for name in order]
         return [group for group in groups if group]
 
-    def rearrange(self, supernet: "nn.Module") -> bool:
+    def rearrange(self, supernet: "nn.Module") -> "list[Reordering]":
         from harness.nn.mobilenet import MobileNet, sort_channels
 
         assert isinstance(supernet, MobileNet)
-        sort_channels(supernet)
-        return True
+        return sort_channels(supernet)
+
+    def load_released(self, supernet: "nn.Module", weights: "Mapping[str, Tensor]") -> str:
+        from harness.nn.mobilenet import MobileNet
+        from harness.nn.released import load_once_for_all
+
+        assert isinstance(supernet, MobileNet)
+        load_once_for_all(supernet, weights)
+        return "once-for-all"
 
     def card(self) -> str:
         design, stages = self.design, self.lengths["d"]

@@ -2,12 +2,13 @@
 
 import math
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from harness.data.split import Split
-from harness.nn.floors import Majority, NGram
+from harness.nn.floors import LinearImage, NGram
 
 
 def text_split(documents: list[bytes]) -> Split:
@@ -90,8 +91,22 @@ def test_each_document_is_scored_as_if_it_stood_alone() -> None:
     np.testing.assert_allclose(together, alone, rtol=1e-9)
 
 
-def test_the_majority_of_pooled_labels_is_predicted_and_restored() -> None:
-    floor = Majority.fit([image_split([0, 2]), image_split([2, 1, 1, 2])])
-    images = np.zeros((3, 1, 2, 2), np.uint8)
-    assert floor.predict(images).tolist() == [2, 2, 2]
-    assert Majority.from_state(floor.state()).predict(images).tolist() == [2, 2, 2]
+def test_the_linear_floor_separates_what_a_plane_separates_and_comes_back_from_its_arrays() -> None:
+    draw = np.random.default_rng(0)
+    labels = draw.integers(0, 3, 300)
+    images = draw.integers(0, 40, (300, 2, 70, 64)).astype(np.uint8)
+    for label in range(3):
+        images[labels == label, 0, 20 * label : 20 * label + 15] += 150
+    split = image_split(labels.tolist())
+    split = replace(split, images=images)
+    floor = LinearImage.fit([split])
+    assert (floor.predict(images) == labels).mean() > 0.98
+    again = LinearImage.from_state(floor.state())
+    assert again.predict(images).tolist() == floor.predict(images).tolist()
+    two = replace(split, labels=np.minimum(labels, 1))
+    assert (LinearImage.fit([two]).predict(images) == two.labels).mean() > 0.98
+
+
+def test_the_linear_floor_of_one_class_answers_that_class() -> None:
+    floor = LinearImage.fit([image_split([2, 2, 2])])
+    assert floor.predict(np.zeros((3, 1, 2, 2), np.uint8)).tolist() == [2, 2, 2]

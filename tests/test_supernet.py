@@ -9,6 +9,7 @@ from torch import nn
 
 from harness import catalog, suite
 from harness.errors import UnknownNameError
+from harness.nn.mobilenet import MobileNet, sort_channels
 from harness.space import Architecture, SearchSpace
 from harness.supernet import (
     STRATEGIES,
@@ -80,6 +81,44 @@ def test_shrinking_opens_one_group_of_choices_after_another() -> None:
         allowed = {index for group in groups[:stage] for index in group}
         assert moved[stage] <= allowed
     assert moved[-1]
+
+
+MOBILE: SearchSpace = catalog.load("space", "mobilenet").space("micro", IMAGE)
+
+
+def test_what_the_optimizer_remembers_is_reordered_with_the_channels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Truth: the same training of the largest network without the sorting, sorted at its end."""
+
+    def trained(*, sorts: bool) -> dict[str, torch.Tensor]:
+        with seeded(0):
+            module = MOBILE.supernet()
+        draw = torch.Generator().manual_seed(0)
+
+        def data():  # type: ignore[no-untyped-def]
+            while True:
+                yield torch.randn(8, 1, 16, 16, generator=draw), torch.randint(0, 4, (8,), generator=draw)
+
+        recipe = Recipe(steps=8, batch_size=8, learning_rate=1e-4)
+        order = sort_channels if sorts else lambda supernet: []
+        monkeypatch.setattr(type(MOBILE), "rearrange", lambda self, supernet: order(supernet))
+        monkeypatch.setattr(MOBILE, "stages", lambda: [()], raising=False)  # the largest, sorted half-way
+        with seeded(1):
+            train_supernet(module, MOBILE, "progressive_shrinking", recipe, data(), random.Random(0))
+        return module.state_dict()
+
+    plain = trained(sorts=False)
+    followed = trained(sorts=True)
+    differs = [name for name, value in followed.items() if not torch.allclose(value, plain[name], atol=1e-6)]
+    assert differs  # the channels did move
+    left, right = MOBILE.supernet(), MOBILE.supernet()
+    for module, state in ((left, plain), (right, followed)):
+        module.load_state_dict(state)
+        assert isinstance(module, MobileNet)
+        sort_channels(module)
+    for (name, one), other in zip(left.state_dict().items(), right.state_dict().values(), strict=True):
+        torch.testing.assert_close(one, other, atol=2e-5, rtol=1e-3, msg=name)
 
 
 def test_the_teacher_is_the_largest_as_the_first_stage_left_it() -> None:

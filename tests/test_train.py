@@ -1,12 +1,16 @@
 """The training loop. Truth: the same step with the whole batch, in one process and without a compiler."""
 
+import json
 import logging
+import os
+import socket
 import subprocess
 import sys
 import textwrap
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +22,7 @@ from harness.errors import HarnessError
 from harness.space import SearchSpace
 from harness.supernet import train_supernet
 from harness.task import Signature
-from harness.train import Batch, Peers, Recipe, cross_entropy, data_parallel, fit, half_precision, seeded
+from harness.train import Batch, Recipe, cross_entropy, fit, half_precision, seeded
 
 IMAGE = Signature(kind="image", classes=4, height=8, width=8)
 SPACE: SearchSpace = catalog.load("space", "hybrid").space("micro", IMAGE)
@@ -176,7 +180,8 @@ PEER = """
     from harness.checkpoint import Checkpoint
     from harness.supernet import train_supernet
     from harness.task import Signature
-    from harness.train import Peers, Recipe, data_parallel, seeded
+    from harness.peers import data_parallel
+    from harness.train import Recipe, seeded
     from pathlib import Path
 
     folder, rank, strategy = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
@@ -195,11 +200,29 @@ PEER = """
         module = space.supernet()
     recipe = Recipe(steps=6, batch_size=12, learning_rate=1e-3, accumulate=2)
     kept = Checkpoint(path=folder / f"kept{rank}", steps=5)
-    with data_parallel("cpu", init_method=(folder / "meet").as_uri(), peers=Peers(rank, 2)) as peers:
+    with data_parallel("cpu") as peers:
         assert peers == (rank, 2)
         train_supernet(module, space, strategy, recipe, data(), random.Random(0), kept)
     save_file(module.state_dict(), folder / f"{rank}.safetensors")
 """
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def place_of(rank: int, port: int) -> dict[str, str]:
+    """Returns what a launcher tells each of two processes."""
+    told = {
+        "RANK": rank,
+        "LOCAL_RANK": rank,
+        "WORLD_SIZE": 2,
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": port,
+    }
+    return {name: str(value) for name, value in told.items()}
 
 
 @pytest.fixture(scope="module", params=["single_path", "sandwich"])
@@ -207,7 +230,11 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """Returns a strategy and the folder in which two processes left what they trained together."""
     folder = tmp_path_factory.mktemp("pair")
     command = [sys.executable, "-c", textwrap.dedent(PEER), str(folder)]
-    both = [subprocess.Popen([*command, str(rank), request.param]) for rank in range(2)]
+    both = [
+        subprocess.Popen([*command, str(rank), request.param], env=os.environ | place_of(rank, port))
+        for port in [free_port()]
+        for rank in range(2)
+    ]
     assert [process.wait(timeout=120) for process in both] == [0, 0]
     return request.param, folder
 
@@ -236,17 +263,31 @@ def test_only_the_first_process_writes_checkpoints(pair: tuple[str, Path]) -> No
     assert [file.name for file in sorted(folder.glob("kept*"))] == ["kept0"]
 
 
-def test_processes_that_nobody_started_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(HarnessError, match="Start it by `torchrun`"), data_parallel("cpu"):
-        pass
-
-
-def test_one_process_alone_needs_no_launcher(tmp_path: Path) -> None:
-    meeting = (tmp_path / "meet").as_uri()
-    with data_parallel("cpu", init_method=meeting, peers=Peers(0, 1)) as peers:
-        module, _ = trained(Recipe(steps=2, batch_size=12, learning_rate=1e-3))
-    assert peers == (0, 1)
-    plain, _ = trained(Recipe(steps=2, batch_size=12, learning_rate=1e-3))
-    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), module.parameters(), strict=True))
+@pytest.mark.slow
+@pytest.mark.ci
+def test_a_launched_run_trains_together_and_keeps_the_records_of_one(tmp_path: Path) -> None:
+    harness = [sys.executable, "-c", "from harness.cli import main; main()", "eval", "toy", "--out"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
+    commands = {
+        "one": [*harness, str(tmp_path / "one")],
+        "two": [*launcher, str(free_port()), "--no-python", *harness, str(tmp_path / "two")],
+    }
+    records: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, command in commands.items():
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ, timeout=300)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("Report:") == 1
+        found = sorted((tmp_path / name / "units").rglob("record.json"))
+        records[name] = {path.parent.name: json.loads(path.read_bytes()) for path in found}
+    assert records["one"].keys() == records["two"].keys()
+    for folder, record in records["two"].items():
+        assert (record["status"], record["provenance"]["processes"]) == ("ok", "2")
+        if record["kind"] == "supernet":
+            one, two = (
+                load_file(tmp_path / name / "units" / folder / "weights.safetensors") for name in records
+            )
+            for weight, value in one.items():
+                torch.testing.assert_close(two[weight], value, rtol=1e-3, atol=2e-4)
+    again = subprocess.run(commands["two"], capture_output=True, text=True, env=os.environ, timeout=300)
+    assert again.returncode == 0, again.stderr
+    assert "already finished" in again.stderr

@@ -331,22 +331,19 @@ class _TaskBuilder:
         return ranked + sorted(others, key=lambda row: (row.is_floor, row.method, row.space or ""))
 
     def _unbeaten(self, rows: Sequence[Row]) -> list[bool]:
-        """Returns who is beaten by nobody and beats somebody, at 5 % after Holm over all pairs."""
+        """Returns who is beaten by nobody where somebody is, at 5 % after Holm over all pairs."""
         pairs = list(combinations(range(len(rows)), 2))
         if not pairs:
             return [False] * len(rows)
         domains = [domain for role, domain in self.domains if role == "held_out"]
         shares = [self._shares((row.method, row.space), domains) for row in rows]
         differences = [self.sign * (shares[first] - shares[second]) for first, second in pairs]
-        wins: set[int] = set()
         losses: set[int] = set()
         adjusted = holm(self._flipped(differences, domains))
         for (first, second), difference, p in zip(pairs, differences, adjusted, strict=True):
             if p < 0.05:
-                winner, loser = (first, second) if difference.sum() > 0 else (second, first)
-                wins.add(winner)
-                losses.add(loser)
-        return [index in wins and index not in losses for index in range(len(rows))]
+                losses.add(second if difference.sum() > 0 else first)
+        return [bool(losses) and index not in losses for index in range(len(rows))]
 
     def _notes(self, rows: Sequence[Row]) -> list[str]:
         notes = [SELECTION_NOTES[self.selection]] if self.selection in SELECTION_NOTES else []

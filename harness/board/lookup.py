@@ -75,7 +75,7 @@ class LookupRow:
         rank: by regret, 1 for the least.
         rank_best: smallest rank that the intervals allow.
         rank_worst: largest rank that the intervals allow.
-        unbeaten: no row is significantly better, and it is significantly better than at least one.
+        unbeaten: no row is significantly better, where some row is significantly better than another.
         evaluations: mean evaluations that a search spent.
         llm: None when no language model was asked.
     """
@@ -369,20 +369,17 @@ class _Builder:
         return ranked + [row for row in rows if row.regret is None]
 
     def _unbeaten(self, methods: Sequence[str], feedback: str, budget: int) -> list[bool]:
-        """Returns who is beaten by nobody and beats somebody, at 5 % after Holm over all pairs."""
+        """Returns who is beaten by nobody where somebody is, at 5 % after Holm over all pairs."""
         pairs = list(combinations(range(len(methods)), 2))
         compared = [
             self._difference(methods[first], methods[second], feedback, budget) for first, second in pairs
         ]
         adjusted = holm([1.0 if one is None else one.p for one in compared])
-        wins: set[int] = set()
         losses: set[int] = set()
         for (first, second), one, p in zip(pairs, compared, adjusted, strict=True):
             if one is not None and p < 0.05:
-                winner, loser = (first, second) if one.value < 0 else (second, first)
-                wins.add(winner)
-                losses.add(loser)
-        return [index in wins and index not in losses for index in range(len(methods))]
+                losses.add(second if one.value < 0 else first)
+        return [bool(losses) and index not in losses for index in range(len(methods))]
 
 
 def _scale(about: Mapping[str, Any]) -> Scale:

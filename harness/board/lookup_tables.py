@@ -93,8 +93,7 @@ def ranking_table(board: LookupBoard, ranking: LookupRanking) -> Table:
         "Rank (and the ranks its interval allows) by normalised regret: (best - found) / (best - mean of the "
         f"{'sample' if board.sampled else 'table'}), mean over domains. Intervals: 95 %, Student's t over "
         "seeds; differences: Welch.",
-        "Bold: no row is significantly better, and it is significantly better than at least one (5 %, Holm "
-        "over all pairs).",
+        "Bold: no row is significantly better (5 %, Holm over all pairs); nothing is where no pair differs.",
         *board.notes,
         *(["‡ limited to fewer seeds (--limit)."] if board.limit is not None else []),
         *(f"{FAILED} {reason}" for reason in _reasons(ranking)),

@@ -103,7 +103,7 @@ class Row:
         rank: among complete rows; None for incomplete rows, the floor and what had outside data.
         rank_best: smallest rank that the intervals allow.
         rank_worst: largest rank that the intervals allow.
-        unbeaten: no ranked row beats it significantly, and it beats at least one.
+        unbeaten: no ranked row beats it significantly, where some row beats another.
         parameters: of the model of each seed role.
         macs: multiply-accumulates of one sample, of each seed role.
         evaluations: spent by each search; None for a fixed architecture.

@@ -61,8 +61,7 @@ def main_table(board: Board, task: TaskBoard) -> Table:
         "Rank (and the ranks its interval allows) by the mean over held-out domains.",
         f"Intervals: 95 %, percentiles of {board.replicates:,} resamples of whole groups within each domain; "
         "they hold the seeds fixed.",
-        "Bold: no ranked row is significantly better, and it is significantly better than at least one "
-        "(5 %, flips of whole groups, Holm over all pairs)."
+        "Bold: no ranked row is significantly better (5 %, flips of whole groups, Holm over all pairs)."
         if bold
         else "Nothing is bold, because no difference between ranked rows is significant "
         "(5 %, flips of whole groups, Holm over all pairs).",

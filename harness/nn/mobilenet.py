@@ -7,7 +7,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.nn.slices import ACTIVATIONS, ConvNorm, channels_last, copy_leading, sliced_conv, sliced_norm
+from harness.nn.slices import (
+    ACTIVATIONS,
+    ConvNorm,
+    Reordering,
+    channels_last,
+    copy_leading,
+    sliced_conv,
+    sliced_norm,
+)
 
 
 class Inner(NamedTuple):
@@ -204,37 +212,38 @@ def _block(network: MobileNet, stage: int, position: int) -> Block:
 
 
 @torch.no_grad()
-def sort_channels(supernet: MobileNet) -> None:
+def sort_channels(supernet: MobileNet) -> list[Reordering]:
     """Reorders the expanded channels of every block, most important first; the full network stays the same.
 
     Importance is the L1 norm of the weights that read a channel: those of the projection for expanded
-    channels, those of the gate's second layer for squeezed ones. Slices by width change. An optimizer whose
-    state belongs to the old order must be made anew.
+    channels, those of the gate's second layer for squeezed ones. Slices by width change. What was done is
+    returned, for the state of an optimizer to follow.
 
     Source: Cai et al. 2020 (once-for-all, arXiv 1908.09791), section 3.3, elastic width.
     """
+    done: list[Reordering] = []
     for stage, blocks in enumerate(supernet.largest.stages):
         for position in range(len(blocks)):
             block = _block(supernet, stage, position)
             order = _importance(block.project.conv)
-            _reorder((block.expand.conv.weight, block.depth.conv.weight), order, 0)
+            done += _reorder((block.expand.conv.weight, block.depth.conv.weight), order, 0)
             for norm in (block.expand.norm, block.depth.norm):
-                tensors = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
-                _reorder(tuple(one for one in tensors if one is not None), order, 0)
-            _reorder((block.project.conv.weight,), order, 1)
+                done += _reorder((norm.weight, norm.bias, norm.running_mean, norm.running_var), order, 0)
+            done += _reorder((block.project.conv.weight,), order, 1)
             if block.squeeze is not None:
-                _sort_squeeze(block.squeeze, order)
+                done += _sort_squeeze(block.squeeze, order)
+    return done
 
 
-def _sort_squeeze(squeeze: SqueezeExcite, order: Tensor) -> None:
+def _sort_squeeze(squeeze: SqueezeExcite, order: Tensor) -> list[Reordering]:
     reduce, expand = squeeze.reduce, squeeze.expand
-    assert reduce.bias is not None
-    assert expand.bias is not None
     inner = _importance(expand)
-    _reorder((reduce.weight,), order, 1)
-    _reorder((expand.weight, expand.bias), order, 0)
-    _reorder((reduce.weight, reduce.bias), inner, 0)
-    _reorder((expand.weight,), inner, 1)
+    return [
+        *_reorder((reduce.weight,), order, 1),
+        *_reorder((expand.weight, expand.bias), order, 0),
+        *_reorder((reduce.weight, reduce.bias), inner, 0),
+        *_reorder((expand.weight,), inner, 1),
+    ]
 
 
 def _importance(reader: nn.Conv2d) -> Tensor:
@@ -242,6 +251,8 @@ def _importance(reader: nn.Conv2d) -> Tensor:
     return reader.weight.abs().sum(dim=(0, 2, 3)).argsort(descending=True, stable=True)
 
 
-def _reorder(tensors: tuple[Tensor, ...], order: Tensor, dimension: int) -> None:
-    for tensor in tensors:
+def _reorder(tensors: tuple[Tensor | None, ...], order: Tensor, dimension: int) -> list[Reordering]:
+    there = [tensor for tensor in tensors if tensor is not None]
+    for tensor in there:
         tensor.copy_(tensor.index_select(dimension, order))
+    return [Reordering(tensor, order, dimension) for tensor in there]

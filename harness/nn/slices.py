@@ -1,12 +1,27 @@
 """Leading-channel slices of convolutions and BatchNorms, which the width-elastic supernets share."""
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "hswish": F.hardswish}
+
+
+class Reordering(NamedTuple):
+    """What was done to one shared tensor, so that an optimizer's state can follow it.
+
+    Attributes:
+        tensor: the tensor, reordered in place.
+        order: index that each place along the dimension was taken from, int64, shape (length,).
+        dimension: the dimension.
+    """
+
+    tensor: Tensor
+    order: Tensor
+    dimension: int
 
 
 def channels_last(images: Tensor) -> Tensor:

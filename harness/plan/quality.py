@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from typing import Any
 
 from harness import catalog
-from harness.plan.trained import prepare_unit, with_domains
+from harness.plan.trained import prepare_unit, supernet_spec, training_spec, with_domains
 from harness.plan.unit import Plan, Unit, load_family
 from harness.suite import QualitySuite
 from harness.task import Task
@@ -27,7 +28,7 @@ def _units(suite: QualitySuite, limit: int | None) -> Iterator[Unit]:
     settings = suite.task
     prepared = [prepare_unit(settings.name, domain) for domain in settings.sources]
     sources = tuple(unit.hash for unit in prepared)
-    common = {
+    common: dict[str, Any] = {
         "task": settings.name,
         "sources": settings.sources,
         "space": f"{suite.space.partition(':')[0]}:{preset}",
@@ -42,12 +43,13 @@ def _units(suite: QualitySuite, limit: int | None) -> Iterator[Unit]:
     yield from prepared
     for strategy in suite.strategies:
         for seed in suite.seeds:
-            spec = {**common, **asdict(settings.supernet), "strategy": strategy, "seed": seed}
+            trained = supernet_spec(settings, common["space"])
+            spec = {**common, **trained, "strategy": strategy, "seed": seed}
             supernet = Unit(kind="supernet", spec=spec, needs=sources)
             yield supernet
             spec = {**common, **scoring, "strategy": strategy, "seed": seed}
             yield Unit(kind="inherited", spec=spec, needs=(supernet.hash, *sources))
     for index in range(suite.architectures):
         for seed in suite.seeds:
-            spec = {**common, **scoring, **asdict(settings.training), "index": index, "seed": seed}
+            spec = {**common, **scoring, **training_spec(settings), "index": index, "seed": seed}
             yield Unit(kind="scratch", spec=spec, needs=sources)

@@ -1,14 +1,18 @@
 """The units of a suite that trains: domains, supernets, searches, finals and scores."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
 from harness import catalog
 from harness.data.corruptions import domain_of
+from harness.data.fetch import file_hash
 from harness.errors import HarnessError
 from harness.model import FixedBaseline, FloorBaseline, ReadyBaseline, TunedBaseline
 from harness.plan.unit import Plan, Unit, load_family, resolve_searcher, split_space
-from harness.suite import Suite, TaskSettings
+from harness.settings import TaskSettings
+from harness.suite import SearchSettings, Suite
 from harness.task import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE, Task
 
 PROXY_POOL = 300
@@ -73,6 +77,30 @@ def prepare_unit(task_name: str, name: str) -> Unit:
     return Unit(kind="prepare", spec={"task": task_name, "domain": name, "archives": archives, **own})
 
 
+def training_spec(settings: TaskSettings) -> Mapping[str, Any]:
+    """Returns how a network is trained alone."""
+    return asdict(settings.training) | settings.recipe.spec()
+
+
+def supernet_spec(settings: TaskSettings, space: str) -> Mapping[str, Any]:
+    """Returns how the supernet of `SPACE:PRESET` comes to be: trained, or read from a released checkpoint.
+
+    Raises:
+        HarnessError: there is no such checkpoint.
+    """
+    chosen = asdict(settings.supernet)
+    checkpoints = chosen.pop("checkpoints")
+    if space not in checkpoints:
+        return chosen | settings.recipe.spec()
+    path = Path(checkpoints[space]).expanduser()
+    if not path.is_file():
+        raise HarnessError(
+            f"There is no checkpoint {path} of {space}; give the file in supernet.checkpoints of task "
+            f"{settings.name!r}, or leave it out to train the supernet."
+        )
+    return {"checkpoint": str(path), "checkpoint_sha256": file_hash(path)}
+
+
 class _TaskPlan:
     """The units of one task."""
 
@@ -122,26 +150,26 @@ class _TaskPlan:
                     yield searcher, space
 
     def _roles(self, method: str) -> list[tuple[int, int]]:
-        """Each seed selects once and reports once, for another; what comes trained needs no seed but one."""
+        """Each seed selects once and reports once, for another; what no seed changes has one role."""
         seeds = self.suite.seeds
         roles = list(zip(seeds, [*seeds[1:], seeds[0]], strict=True))
-        is_ready = method in self.suite.baselines and isinstance(
-            catalog.load("baseline", method), ReadyBaseline
+        is_fixed = method in self.suite.baselines and isinstance(
+            catalog.load("baseline", method), FloorBaseline | ReadyBaseline
         )
-        return roles[:1] if is_ready else roles
+        return roles[:1] if is_fixed else roles
 
     def _supernet(self, space: str, seed: int) -> Unit:
         _, preset = load_family(space)
-        spec = {
+        spec: dict[str, Any] = {
             "task": self.settings.name,
             "sources": self.settings.sources,
             "space": f"{split_space(space)[0]}:{preset}",
             "seed": seed,
             "parameter_tolerance": self.suite.search.parameter_tolerance,
             "tuned_space": self.suite.tuned_space,
-            **asdict(self.settings.supernet),
             **self.limited,
         }
+        spec |= supernet_spec(self.settings, spec["space"])
         return Unit(kind="supernet", spec=spec, needs=self.source_hashes)
 
     def _search(self, method: str, space: str, seed: int, supernet: Unit) -> Unit:
@@ -163,12 +191,18 @@ class _TaskPlan:
             "mac_limit": self.suite.search.mac_limit,
             "target": self.suite.search.target,
             **({"llm": asdict(self.suite.llm)} if entry.needs_llm else {}),
+            **self._scoring(),
             **self.limited,
         }
         needs = [supernet.hash, *self.source_hashes]
         if entry.proxy is not None:
             needs.append(self._proxies(entry.proxy, supernet.spec["space"]).hash)
         return Unit(kind="search", spec=spec, needs=tuple(needs))
+
+    def _scoring(self) -> Mapping[str, Any]:
+        """Returns what of the scoring is not as by default."""
+        given = {key: getattr(self.suite.search, key) for key in ("racing", "calibration_batches")}
+        return {key: value for key, value in given.items() if value != getattr(SearchSettings, key)}
 
     def _proxies_of(self, method: str, space: str) -> Iterator[Unit]:
         if method in self.suite.searchers:
@@ -184,7 +218,7 @@ class _TaskPlan:
 
     def _final(self, method: str, space: str | None, select: int, report: int, needs: list[str]) -> Unit:
         baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
-        training = asdict(self.settings.training)
+        training = dict(training_spec(self.settings))
         if isinstance(baseline, FloorBaseline | ReadyBaseline):
             training = {}
         if isinstance(baseline, FixedBaseline | ReadyBaseline) and baseline.identity:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from harness.peers import peers
 from harness.plan import Unit, unit_folder
 from harness.units.lookup import lookup, table
 from harness.units.place import Done, Needs, Place
@@ -47,7 +48,9 @@ _WORK: dict[str, Callable[[Unit, Needs, Path], Done]] = {
 
 def versions() -> dict[str, str]:
     """Returns what a result's bytes may depend on besides its unit."""
+    size = peers().size
     return {
+        **({"processes": str(size)} if size > 1 else {}),
         "torch": torch.__version__,
         "numpy": np.__version__,
         "onednn": str(torch.backends.mkldnn.is_available()),

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from safetensors.torch import load_file
 from torch import nn
 
 from harness import seeds
@@ -16,7 +15,7 @@ from harness.space import Architecture, SearchSpace
 from harness.task import higher_is_better
 from harness.train import seeded
 from harness.units.place import Done, Needs, matched_space
-from harness.units.search import slices
+from harness.units.slices import load_supernet, slices
 from harness.units.trained import delete_checkpoints, mean_score, recipe_of, train_alone
 
 
@@ -24,11 +23,8 @@ def inherited(unit: Unit, needs: Needs, folder: Path) -> Done:
     """Scores every drawn architecture as a slice of the supernet, on source validation."""
     spec = unit.spec
     view, space, architectures = _drawn(unit, needs)
-    supernet = space.supernet()
-    supernet.load_state_dict(load_file(needs.folder("supernet") / "weights.safetensors"))
-    supernet.to(needs.place.device)
     splits = view.splits("validation", samples=spec["validation_samples"])
-    slice_of = slices(spec["seed"], view, space, supernet)
+    slice_of = slices(spec, view, space, load_supernet(needs, space))
     scores = [mean_score(predictor(*slice_of(one)), splits, view, spec) for one in architectures]
     result = {
         "scores": [_gain(score, view) for score in scores],

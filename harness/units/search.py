@@ -2,21 +2,16 @@
 
 import json
 import random
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
-from time import perf_counter
 from typing import Any, TypedDict
 
 import numpy as np
-from safetensors.torch import load_file
-from torch import nn
 
 from harness import catalog, seeds
 from harness.data.fetch import fetch
 from harness.data.lookup import bound_space
 from harness.errors import HarnessError
-from harness.evaluate import predictor
 from harness.llm import Client, open_client
 from harness.llm.package import EMBEDDED_MODEL, extract_model
 from harness.nn.proxies import proxy_score
@@ -25,13 +20,8 @@ from harness.protocol import SourceView
 from harness.records import write_atomically
 from harness.search import Evaluation, Limit, SearchContext, SearcherEntry, SearchResult, run_search
 from harness.space import Architecture, SearchSpace
-from harness.supernet import CALIBRATION_BATCHES, calibrated, has_batch_norm
-from harness.task import Signature, higher_is_better
-from harness.train import batches
 from harness.units.place import Done, Needs, Place, matched_space
-from harness.units.trained import mean_score
-
-CALIBRATION_BATCH = 64
+from harness.units.slices import SliceScores
 
 
 def search(unit: Unit, needs: Needs, folder: Path) -> Done:
@@ -39,9 +29,6 @@ def search(unit: Unit, needs: Needs, folder: Path) -> Done:
     spec = unit.spec
     view = needs.view(unit)
     space = matched_space(spec, view.signature)
-    supernet = space.supernet()
-    supernet.load_state_dict(load_file(needs.folder("supernet") / "weights.safetensors"))
-    supernet.to(needs.place.device)
     entry: SearcherEntry = catalog.load("searcher", spec["searcher"])
     client = language_model(unit, needs.place, folder) if entry.needs_llm else None
     context = SearchContext(
@@ -54,48 +41,14 @@ def search(unit: Unit, needs: Needs, folder: Path) -> Done:
         client=client,
         **gates_of(spec),
     )
-    splits = view.splits("validation", samples=spec["validation_samples"])
-    slice_of = slices(spec["seed"], view, space, supernet)
-    known = _Known(folder / "scores.json", space)
-    waited = 0.0
-
-    def inherited(architecture: Architecture) -> float:
-        nonlocal waited
-        started = perf_counter()
-        mean = mean_score(predictor(*slice_of(architecture)), splits, view, spec)
-        waited += perf_counter() - started
-        return mean if higher_is_better(view.metric) else -mean
-
+    scores = SliceScores(unit, needs, view, space)
     searcher = entry.build(context)
-    score = partial(known.score, inherited)
-    result = run_search(searcher, space, score, budget=context.budget, **gates_of(spec))
-    known.path.unlink(missing_ok=True)
-    seconds: dict[str, Any] = {"evaluation": waited}
+    result = run_search(searcher, space, scores, budget=context.budget, **gates_of(spec))
+    seconds: dict[str, Any] = {"evaluation": scores.waited}
     if client is not None:
         seconds |= {"llm": client.seconds, "llm by iteration": getattr(searcher, "seconds", [])}
-    found = _search_result(result, space)
+    found = _search_result(result, space, scores)
     return Done(result=found | {"report": priced(result.report, spec)}, seconds=seconds)
-
-
-def slices(
-    seed: int, view: SourceView, space: SearchSpace, supernet: nn.Module
-) -> Callable[[Architecture], tuple[nn.Module, Signature, Any]]:
-    """Returns what makes an architecture's slice ready to be scored, at the cost of the slice.
-
-    Where there are BatchNorms, the slice's statistics are re-estimated on the same batches of source training
-    data for every candidate.
-    """
-    if not has_batch_norm(supernet):
-        return lambda architecture: (supernet, view.signature, space.route(architecture))
-    device = next(supernet.parameters()).device
-    order = seeds.generator(seed, "search", "calibration")
-    drawn = batches(view.signature, view.splits("train"), CALIBRATION_BATCH, order)
-    inputs = [next(drawn)[0].to(device) for _ in range(CALIBRATION_BATCHES)]
-    return lambda architecture: (
-        calibrated(space.slice(supernet, architecture), inputs),
-        view.signature,
-        None,
-    )
 
 
 class Gates(TypedDict):
@@ -148,23 +101,6 @@ def read_proxies(needs: Needs) -> dict[Architecture, float]:
     return {tuple(genes): float("-inf") if score is None else score for genes, score in pairs}
 
 
-class _Known:
-    """Scores that an interrupted search already paid for; the same path asks for them again."""
-
-    def __init__(self, path: Path, space: SearchSpace) -> None:
-        self.path = path
-        self.space = space
-        self.scores: dict[Architecture, float] = {}
-        if path.exists():
-            self.scores = {tuple(genes): value for genes, value in json.loads(path.read_text())}
-
-    def score(self, evaluate: Callable[[Architecture], float], architecture: Architecture) -> float:
-        if architecture not in self.scores:
-            self.scores[architecture] = evaluate(architecture)
-            write_atomically(self.path, json.dumps(list(self.scores.items())))
-        return self.scores[architecture]
-
-
 def language_model(unit: Unit, place: Place, folder: Path) -> Client:
     """Returns the client that answers a search's questions and keeps its transcript."""
     settings = unit.spec["llm"]
@@ -198,12 +134,14 @@ def _score_name(view: SourceView) -> str:
     return f"validation {view.metric.replace('_', ' ')}"
 
 
-def _search_result(result: SearchResult, space: SearchSpace) -> dict[str, Any]:
+def _search_result(result: SearchResult, space: SearchSpace, scores: SliceScores) -> dict[str, Any]:
     if result.best is None:
-        raise HarnessError("No evaluation of this search gave a finite score.")
+        raise HarnessError("No evaluation of this search gave a finite score within its limit.")
 
     def entry(evaluation: Evaluation) -> dict[str, Any]:
+        samples = scores.dropped.get(evaluation.architecture)
         return {
+            **({} if samples is None else {"samples": samples}),
             "architecture": space.to_json(evaluation.architecture),
             "score": evaluation.score,
             "parameters": evaluation.parameters,
@@ -217,7 +155,17 @@ def _search_result(result: SearchResult, space: SearchSpace) -> dict[str, Any]:
         "stopped": result.stopped,
         "history": [entry(evaluation) for evaluation in result.history],
         "rank_by_parameters": _rank_by_parameters(result),
+        **_raced(result, scores),
     }
+
+
+def _raced(result: SearchResult, scores: SliceScores) -> dict[str, Any]:
+    """Returns how many validation samples a race spent, and how many there would be without it."""
+    if scores.race is None:
+        return {}
+    whole = scores.race.samples
+    spent = sum(scores.dropped.get(one.architecture, whole) for one in result.history)
+    return {"racing": {"samples": spent, "of": whole * len(result.history)}}
 
 
 def _rank_by_parameters(result: SearchResult) -> float | None:

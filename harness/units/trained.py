@@ -3,6 +3,7 @@
 import io
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,17 @@ from torch import nn
 from harness import catalog, seeds
 from harness.checkpoint import Checkpoint
 from harness.data.corruptions import domain_of
+from harness.data.fetch import file_hash
 from harness.data.prepare import prepare_domain
 from harness.data.split import Split
 from harness.errors import HarnessError
 from harness.evaluate import predictor, score
 from harness.model import FixedBaseline, FloorBaseline, Opening, Predictor, ReadyBaseline
+from harness.nn.released import read_released
 from harness.plan import Unit
 from harness.protocol import SourceView, oracle_split, test_split
 from harness.records import write_atomically
+from harness.space import SearchSpace
 from harness.supernet import train_supernet
 from harness.task import CROSS_VALIDATION, ORACLE, Signature, Task, higher_is_better
 from harness.train import Recipe, batches, cross_entropy, fit, seeded
@@ -57,27 +61,52 @@ def prepare(unit: Unit, needs: Needs, folder: Path) -> Done:
 
 
 def supernet(unit: Unit, needs: Needs, folder: Path) -> Done:
-    """Trains the weight-sharing network of a space on source domains."""
+    """Trains the weight-sharing network of a space on source domains, or reads a released one."""
     spec = unit.spec
     view = needs.view(unit)
     space = matched_space(spec, view.signature)
-    recipe = recipe_of(spec, spec["learning_rate"])
-    order = seeds.generator(spec["seed"], "supernet", "batches")
-    data = batches(view.signature, view.splits("train"), recipe.batch_size, order)
-    draw = random.Random(seeds.stream(spec["seed"], "supernet", "paths"))
-    checkpoint = Checkpoint(path=folder / "checkpoint.safetensors", streams={"batches": order})
     with seeded(seeds.stream(spec["seed"], "supernet", "weights")):
         module = space.supernet().to(needs.place.device)
-        train_supernet(module, space, spec["strategy"], recipe, data, draw, checkpoint)
+        if "checkpoint" in spec:
+            made = _released(spec, space, module)
+        else:
+            made = _trained_supernet(spec, view, space, module, folder)
     _save(module, folder / "weights.safetensors")
-    checkpoint.delete()
+    _supernet_checkpoint(folder).delete()
     result = {
         "parameters": sum(weight.numel() for weight in module.parameters()),
-        "steps": recipe.steps,
         "space_size": space.size(),
         "window": list(space.window or ()),
+        **made,
     }
     return Done(result=result)
+
+
+def _trained_supernet(
+    spec: Mapping[str, Any], view: SourceView, space: SearchSpace, module: nn.Module, folder: Path
+) -> dict[str, Any]:
+    recipe = recipe_of(spec, spec["learning_rate"])
+    order = seeds.generator(spec["seed"], "supernet", "batches")
+    data = batches(view.signature, view.splits("train"), recipe.batch_size, order, recipe.augmentation)
+    draw = random.Random(seeds.stream(spec["seed"], "supernet", "paths"))
+    train_supernet(module, space, spec["strategy"], recipe, data, draw, _supernet_checkpoint(folder, order))
+    return {"steps": recipe.steps}
+
+
+def _supernet_checkpoint(folder: Path, order: np.random.Generator | None = None) -> Checkpoint:
+    streams = {} if order is None else {"batches": order}
+    return Checkpoint(path=folder / "checkpoint.safetensors", streams=streams)
+
+
+def _released(spec: Mapping[str, Any], space: SearchSpace, module: nn.Module) -> dict[str, Any]:
+    path = Path(spec["checkpoint"])
+    found = file_hash(path)
+    if found != spec["checkpoint_sha256"]:
+        raise HarnessError(
+            f"{path} has sha256 {found}, and the plan was made for {spec['checkpoint_sha256']}."
+        )
+    origin = space.load_released(module, read_released(path))
+    return {"steps": 0, "checkpoint": {"format": origin, "sha256": found}}
 
 
 def final(unit: Unit, needs: Needs, folder: Path) -> Done:
@@ -210,13 +239,18 @@ def _trained(
 
 def recipe_of(spec: Mapping[str, Any], rate: float) -> Recipe:
     """Returns the recipe that a unit's specification gives, at one learning rate."""
-    return Recipe(
+    recipe = Recipe(
         steps=spec["steps"],
         batch_size=spec["batch_size"],
         learning_rate=rate,
         accumulate=spec.get("accumulate", 1),
         compiled=spec.get("compile", False),
     )
+    frozen: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in spec.get("recipe", {}).items()
+    }
+    return replace(recipe, **frozen)
 
 
 def train_alone(
@@ -226,13 +260,13 @@ def train_alone(
 
     Whoever calls it deletes the checkpoints when the training at every rate is done.
     """
-    data = batches(view.signature, view.splits("train"), recipe.batch_size, order)
+    data = batches(view.signature, view.splits("train"), recipe.batch_size, order, recipe.augmentation)
     checkpoint = _checkpoint(folder, recipe.learning_rate, order)
     fit(
         module,
         recipe,
         data,
-        lambda batch, step: cross_entropy(module(batch[0]), batch[1]),
+        lambda batch, step: cross_entropy(module(batch[0]), batch[1], recipe.label_smoothing),
         checkpoint=checkpoint,
     )
 

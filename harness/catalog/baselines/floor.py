@@ -1,11 +1,11 @@
-"""The floor: the majority class for images, a Witten-Bell n-gram for bytes, a linear model for texts."""
+"""The floor: a linear model of pixels for images, of n-grams for texts, a Witten-Bell n-gram for bytes."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.data.linear_text import LinearText
 from harness.model import Floor, FloorBaseline, Predictor
-from harness.nn.floors import Majority, NGram
+from harness.nn.floors import LinearImage, NGram
 from harness.task import Signature
 
 if TYPE_CHECKING:
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 def _fit(signature: Signature, splits: "Sequence[Split]") -> Floor:
     if signature.kind == "text":
         return LinearText.fit(splits)
-    return Majority.fit(splits) if signature.kind == "image" else NGram.fit(splits)
+    return LinearImage.fit(splits) if signature.kind == "image" else NGram.fit(splits)
 
 
 def _restore(signature: Signature, state: "Mapping[str, NDArray[Any]]") -> Predictor:
     if signature.kind == "text":
         return LinearText.from_state(state)
-    return Majority.from_state(state) if signature.kind == "image" else NGram.from_state(state)
+    return LinearImage.from_state(state) if signature.kind == "image" else NGram.from_state(state)
 
 
 BASELINE = FloorBaseline(
-    summary="Majority class for images, order-6 Witten-Bell n-gram for bytes, TF-IDF and logistic regression "
-    "for texts; no network, no search.",
+    summary="Logistic regression on pixels for images and on TF-IDF of byte n-grams for texts, order-6 "
+    "Witten-Bell n-gram for bytes; no network, no search.",
     fit=_fit,
     restore=_restore,
 )

@@ -1,0 +1,154 @@
+"""How a suite says that the networks of one task are trained, and how many samples score them."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError, UnknownNameError
+
+STRATEGIES = ("single_path", "sandwich", "fair", "progressive_shrinking")
+"""Names of `harness.supernet.STRATEGIES`, which imports torch."""
+OPTIMIZERS = ("adamw", "sgd", "nesterov")
+SCHEDULES = ("cosine", "linear")
+AUGMENTATIONS = ("crop", "colour", "randaugment", "erase", "mixup")
+"""Names of what `harness.augment`, which imports torch, does to images of a batch, in that order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeSettings:
+    """What of a recipe is not steps, batch size and learning rate; the defaults suit short trainings.
+
+    Attributes:
+        optimizer: adamw; sgd (momentum 0.9), or nesterov.
+        schedule: of the rate after its warm-up: cosine or linear, to zero.
+        warmup: share of the steps over which the rate rises from zero.
+        weight_decay: of matrices and kernels; vectors have none.
+        no_decay: parts of names of further weights that have none.
+        clip: largest gradient norm; 0 for any.
+        label_smoothing: share of the target that is spread over all classes.
+        augmentation: crop (resized, flipped), colour (jitter), randaugment, erase, mixup (or cutmix).
+    """
+
+    optimizer: str = "adamw"
+    schedule: str = "cosine"
+    warmup: float = 0.05
+    weight_decay: float = 0.05
+    no_decay: list[str] = field(default_factory=list)
+    clip: float = 1.0
+    label_smoothing: float = 0.0
+    augmentation: list[str] = field(default_factory=list)
+
+    def spec(self) -> dict[str, Any]:
+        """Returns what a unit's specification says of it: nothing where all is as by default."""
+        given, usual = asdict(self), asdict(RecipeSettings())
+        changed = {key: value for key, value in given.items() if value != usual[key]}
+        return {"recipe": changed} if changed else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupernetSettings:
+    """How a supernet is trained.
+
+    Attributes:
+        steps: optimizer steps.
+        strategy: which architectures a step trains: single_path, sandwich, fair or progressive_shrinking.
+        batch_size: images or byte windows per step.
+        learning_rate: peak.
+        checkpoints: `SPACE:PRESET` -> a file of weights that its authors released (once-for-all for
+            `mobilenet`, AutoFormer for `autoformer`), which is loaded in place of training.
+    """
+
+    steps: int
+    strategy: str = "single_path"
+    batch_size: int = 32
+    learning_rate: float = 3e-3
+    checkpoints: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """How finals are trained; the best of `learning_rates` on source validation is kept, for every arm.
+
+    Attributes:
+        steps: optimizer steps.
+        batch_size: images or byte windows per step.
+        learning_rates: peaks, each of which is tried.
+        accumulate: parts that a batch is run in, one after another, to save memory.
+        compile: run networks through torch.compile.
+    """
+
+    steps: int
+    batch_size: int = 32
+    learning_rates: list[float] = field(default_factory=lambda: [3e-3])
+    accumulate: int = 1
+    compile: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSettings:
+    """One task of a suite.
+
+    Attributes:
+        name: catalog name.
+        supernet: recipe of its supernets.
+        training: recipe of its finals.
+        recipe: what supernets and finals are trained with alike.
+        sources: source domains; the task's own when empty.
+        held_out: held-out domains; the task's own when empty.
+        validation_samples: images or documents of each source's validation split that score a candidate.
+        test_samples: images or documents of each domain's test split that a final score reads.
+        document_bytes: leading bytes of a document that are scored.
+    """
+
+    name: str
+    supernet: SupernetSettings
+    training: TrainingSettings
+    recipe: RecipeSettings = field(default_factory=RecipeSettings)
+    sources: list[str] = field(default_factory=list)
+    held_out: list[str] = field(default_factory=list)
+    validation_samples: int = 300
+    test_samples: int = 1500
+    document_bytes: int = 512
+
+
+@dataclass(frozen=True)
+class Need:
+    """Says in one sentence what is wrong with the suite in the file `path`."""
+
+    path: Path
+
+    def __call__(self, right: bool, what: str) -> None:
+        if not right:
+            raise HarnessError(f"{self.path}: {what}.")
+
+
+def check_task(task: TaskSettings, need: Need) -> None:
+    """Raises the first thing that is wrong with a task's settings."""
+    both = sorted(set(task.sources) & set(task.held_out))
+    need(not both, f"task {task.name!r} has {', '.join(both)} both as source and as held out")
+    need(task.supernet.steps >= 1 and task.training.steps >= 1, f"task {task.name!r} needs steps >= 1")
+    need(
+        task.supernet.batch_size >= 1 and task.training.batch_size >= 1,
+        f"task {task.name!r} needs batch_size >= 1",
+    )
+    smallest = min(task.validation_samples, task.test_samples, task.document_bytes)
+    need(smallest >= 1, f"task {task.name!r} needs sample counts and document_bytes >= 1")
+    parts = task.training.accumulate
+    need(1 <= parts <= task.training.batch_size, f"task {task.name!r} needs 1 <= accumulate <= batch_size")
+    rates = [*task.training.learning_rates, task.supernet.learning_rate]
+    need(bool(task.training.learning_rates), f"task {task.name!r} needs at least one learning rate")
+    need(min(rates) > 0, f"task {task.name!r} needs learning rates above 0")
+    if task.supernet.strategy not in STRATEGIES:
+        raise UnknownNameError("strategy", task.supernet.strategy, STRATEGIES)
+    _check_recipe(task.recipe, need)
+
+
+def _check_recipe(recipe: RecipeSettings, need: Need) -> None:
+    named = [("optimizer", recipe.optimizer, OPTIMIZERS), ("schedule", recipe.schedule, SCHEDULES)]
+    named += [("augmentation", name, AUGMENTATIONS) for name in recipe.augmentation]
+    for what, name, known in named:
+        if name not in known:
+            raise UnknownNameError(what, name, known)
+    need(0 <= recipe.warmup < 1, "recipe.warmup must be in [0, 1)")
+    need(0 <= recipe.label_smoothing < 1, "recipe.label_smoothing must be in [0, 1)")
+    need(min(recipe.weight_decay, recipe.clip) >= 0, "recipe.weight_decay and recipe.clip must be at least 0")

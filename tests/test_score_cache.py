@@ -1,0 +1,181 @@
+"""Scores are paid for once. Truth: counts of how often they are computed, in one process and in several."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from time import sleep
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.execute import write_record
+from harness.plan import Unit, make_plan
+from harness.protocol import DataPlace
+from harness.records import canonical_json
+from harness.score_cache import FOLDER, ScoreCache, sort_scores
+from harness.suite import load_suite
+from harness.units import Done, Place, perform, slices
+
+
+def only_file(run: Path) -> Path:
+    (path,) = (run / FOLDER).glob("*.jsonl")
+    return path
+
+
+def fail(*inputs: object, **options: object) -> float:
+    raise AssertionError("computed again")
+
+
+def test_a_known_score_is_not_computed_again(tmp_path: Path) -> None:
+    first = ScoreCache(tmp_path, ["supernet"])
+    assert first.value([[0, 1]], lambda: 0.1 + 0.2) == 0.1 + 0.2
+    assert first.value([[0, 1]], fail) == 0.1 + 0.2
+    assert ScoreCache(tmp_path, ["supernet"]).value([[0, 1]], fail) == 0.1 + 0.2
+
+
+def test_another_supernet_has_scores_of_its_own(tmp_path: Path) -> None:
+    ScoreCache(tmp_path, ["supernet"]).value([[0, 1]], lambda: 1.0)
+    assert ScoreCache(tmp_path, ["other"]).value([[0, 1]], lambda: 2.0) == 2.0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text.replace(b"0.25", b"0.75"),
+        lambda text: text[:-7],
+        lambda text: b"\xff\xfe" + text,
+        lambda text: b"3\n[]\n{}\n[1, 2]\n[NaN,1,2]\n",
+    ],
+    ids=["changed", "cut", "not text", "not ours"],
+)
+def test_a_damaged_line_is_computed_again(tmp_path: Path, damage) -> None:  # type: ignore[no-untyped-def]
+    ScoreCache(tmp_path, []).value([[0]], lambda: 0.25)
+    path = only_file(tmp_path)
+    path.write_bytes(damage(path.read_bytes().strip()))
+    again = ScoreCache(tmp_path, [])
+    assert again.value([[0]], lambda: 0.5) == 0.5
+    assert again.value([[1]], lambda: 0.125) == 0.125
+    last = ScoreCache(tmp_path, [])
+    assert (last.value([[0]], fail), last.value([[1]], fail)) == (0.5, 0.125)
+
+
+def _slow(run: Path, name: str) -> None:
+    def compute() -> float:
+        with (run / "computed").open("a") as file:
+            file.write(f"{name}\n")
+        sleep(0.3)
+        return 0.5
+
+    cache = ScoreCache(run, [])
+    for key in ([[0]], [[1]]):
+        assert cache.value(key, compute) == 0.5
+
+
+def test_processes_that_want_the_same_score_at_once_compute_it_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    both = [context.Process(target=_slow, args=(tmp_path, str(index))) for index in range(3)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+        assert process.exitcode == 0
+    assert len((tmp_path / "computed").read_text().split()) == 2
+
+
+def test_a_killed_process_gives_its_lock_up(tmp_path: Path) -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from harness.score_cache import ScoreCache
+ScoreCache(Path(sys.argv[1]), []).value([[0]], lambda: os.kill(os.getpid(), 9))
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=os.environ, timeout=60)
+    assert done.returncode == -9
+    assert ScoreCache(tmp_path, []).value([[0]], lambda: 0.5) == 0.5
+
+
+def test_sorted_files_do_not_tell_who_came_first(tmp_path: Path) -> None:
+    for run, order in (("a", (0, 1, 2)), ("b", (2, 0, 1))):
+        cache = ScoreCache(tmp_path / run, [])
+        for gene in order:
+            cache.value([[gene]], lambda gene=gene: gene / 7)  # type: ignore[misc]
+        sort_scores(tmp_path / run)
+    files = [only_file(tmp_path / run).read_bytes() for run in ("a", "b")]
+    assert files[0] == files[1]
+    assert ScoreCache(tmp_path / "a", []).value([[2]], fail) == 2 / 7
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / FOLDER).write_text("a file")
+    with pytest.raises(HarnessError, match=r"Cannot write .*choose another --out"):
+        ScoreCache(tmp_path, [])
+
+
+SUITE = """
+extends = "toy"
+spaces = ["hybrid:micro-attention"]
+searchers = ["random_search", "local_search", "regularised_evolution"]
+baselines = []
+reference = "random_search"
+[claim]
+method = "local_search"
+space = "hybrid:micro-attention"
+[search]
+evaluations = 8
+racing = %s
+"""
+
+
+@pytest.fixture(params=["false", "true"], ids=["whole", "racing"])
+def searched(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Place, list[Unit], dict[str, Unit]]:
+    """Returns a place with a supernet, and the searches of one seed, not run yet, with all units."""
+    (tmp_path / "mine.toml").write_text(SUITE % request.param)
+    units = {unit.hash: unit for unit in make_plan(*load_suite(str(tmp_path / "mine.toml"))).units}
+    place = Place(run=tmp_path / "run", data=DataPlace(folder=Path(os.environ["HARNESS_DATA"])))
+    chosen = [unit for unit in units.values() if unit.spec.get("seed", 0) == 0]
+    for unit in chosen:
+        if unit.kind == "supernet" or (unit.kind == "prepare" and unit.spec["domain"] in ("clean", "grainy")):
+            write_record(place.run, unit, "ok", result=done(unit, units, place).result)
+    return place, [unit for unit in chosen if unit.kind == "search"], units
+
+
+def done(unit: Unit, units: dict[str, Unit], place: Place) -> Done:
+    return perform(unit, {need: units[need] for need in unit.needs}, place)
+
+
+def test_searchers_of_a_suite_share_scores_and_results_do_not_show_it(
+    searched: tuple[Place, list[Unit], dict[str, Unit]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, searches, units = searched
+    alone = []
+    for unit in searches:
+        shutil.rmtree(place.run / FOLDER, ignore_errors=True)
+        alone.append(canonical_json(done(unit, units, place).result))
+    shutil.rmtree(place.run / FOLDER)
+    assert [canonical_json(done(unit, units, place).result) for unit in searches] == alone
+    keys = [line.split(b"]", 1)[0] for line in only_file(place.run).read_bytes().splitlines() if line]
+    asked = [json.dumps(entry) for text in alone for entry in json.loads(text)["history"]]
+    assert len(set(keys)) < len(asked)  # the searchers met in some architectures
+    monkeypatch.setattr(slices, "score", fail)
+    monkeypatch.setattr(slices, "mean_score", fail)
+    again = [done(unit, units, place) for unit in searches]
+    assert [canonical_json(one.result) for one in again] == alone
+    assert all(one.seconds["evaluation"] == 0 for one in again)
+
+
+def test_a_race_is_told_in_the_record(searched: tuple[Place, list[Unit], dict[str, Unit]]) -> None:
+    place, searches, units = searched
+    for unit in searches:
+        result = done(unit, units, place).result
+        dropped = [entry for entry in result["history"] if "samples" in entry]
+        assert ("racing" in result) == bool(unit.spec.get("racing"))
+        if "racing" in result:
+            whole = result["racing"]["of"] // len(result["history"])
+            lost = sum(whole - entry["samples"] for entry in dropped)
+            assert result["racing"]["samples"] == result["racing"]["of"] - lost
+        assert "samples" not in result
+        assert all(entry["score"] < result["score"] for entry in dropped)
