@@ -5,13 +5,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness import catalog
-from harness.data.prepare import prepare_domain, read_card, verify_domain
-from harness.errors import DataUnavailableError
+from harness.data.prepare import prepare_domain, read_card, verify_domain, waits_for
+from harness.errors import DataUnavailableError, HarnessError, WrongDataError
 from harness.task import Domain, Task
 
 
 def prepare_all(tasks: Sequence[str], data: Path, *, offline: bool) -> int:
     """Prepares what is not prepared yet, says so line by line, and returns the exit status.
+
+    Repositories of a hub are fetched when their task is named.
 
     Whoever stops it loses the domain that is being read and no other: the same call goes on from there.
 
@@ -27,7 +29,7 @@ def prepare_all(tasks: Sequence[str], data: Path, *, offline: bool) -> int:
         return f": {sum(done.samples.values())} samples{'' if is_new else ', as before'}"
 
     try:
-        return _each(tasks, prepare, "prepared")
+        return _each(tasks, data, prepare, "prepared")
     except KeyboardInterrupt:  # typer would end without a word
         print("harness: interrupted; the same command continues from here.", file=sys.stderr)
         return 130
@@ -45,24 +47,46 @@ def verify_all(tasks: Sequence[str], data: Path) -> int:
         verify_domain(task, domain, data)
         return ""
 
-    return _each(tasks, verify, "as they were written")
+    return _each(tasks, data, verify, "as they were written")
 
 
-def _each(tasks: Sequence[str], work: Callable[[str, Domain], str], done: str) -> int:
-    chosen: list[tuple[str, Domain]] = []
-    for name in tasks or catalog.names("task"):
-        task: Task = catalog.load("task", name)
-        if task.awaits and not tasks:
-            print(f"wait {name}: {task.awaits}", flush=True)
-            continue
-        chosen += [(name, domain) for domain in task.domains]
-    failed = 0
+def _each(tasks: Sequence[str], data: Path, work: Callable[[str, Domain], str], done: str) -> int:
+    """Works on every domain of the tasks, or of all, where what waits for the user is passed over."""
+    chosen, broken = _domains(tasks, data)
+    failed = broken
+    wrong = False
     for number, (name, domain) in enumerate(chosen, start=1):
         print(f"[{number}/{len(chosen)}] {name}/{domain.name}", file=sys.stderr, flush=True)
         try:
             print(f"ok   {name}/{domain.name}{work(name, domain)}", flush=True)
         except DataUnavailableError as error:
             failed += 1
+            wrong |= isinstance(error, WrongDataError)
             print(f"FAIL {name}/{domain.name}: {error}", flush=True)
-    print(f"{len(chosen) - failed} of {len(chosen)} domains are {done}.", file=sys.stderr)
-    return 1 if failed else 0
+    print(f"{len(chosen) - failed + broken} of {len(chosen)} domains are {done}.", file=sys.stderr)
+    return 2 if wrong else 1 if failed else 0
+
+
+def _domains(tasks: Sequence[str], data: Path) -> tuple[list[tuple[str, Domain]], int]:
+    """Returns the domains to work on by the names of their tasks, and how many tasks do not load."""
+    chosen: list[tuple[str, Domain]] = []
+    broken = 0
+    for name in tasks or catalog.names("task"):
+        try:
+            task: Task = catalog.load("task", name)
+        except HarnessError as error:
+            if tasks:
+                raise
+            broken += 1
+            print(f"FAIL {name}: {error}", flush=True)
+            continue
+        if task.awaits and not tasks:
+            print(f"wait {name}: {task.awaits}", flush=True)
+            continue
+        for domain in task.domains:
+            waits = "" if tasks else waits_for(name, domain, data)
+            if waits:
+                print(f"wait {name}/{domain.name}: {waits}", flush=True)
+            else:
+                chosen.append((name, domain))
+    return chosen, broken

@@ -234,11 +234,8 @@ def list_entries(
     if kind is not None and kind not in PLURALS:
         raise UnknownNameError("kind", kind, PLURALS)
     shown = {plural: catalog.names(PLURALS[plural]) for plural in ([kind] if kind else PLURALS)}
-    if as_json:
-        print(json.dumps(shown, indent=1))
-    else:
-        for plural, names in shown.items():
-            print(f"{plural}: {' '.join(names)}")
+    lines = [f"{plural}: {' '.join(names)}" for plural, names in shown.items()]
+    print(json.dumps(shown, indent=1) if as_json else "\n".join(lines))
 
 
 @app.command()
@@ -259,13 +256,17 @@ def check(
 ) -> None:
     """Run the conformance checks of an entry, a kind, or the whole catalog."""
     from harness import catalog
-    from harness.checks import check_entry
+    from harness.checks import Finding, check_entry
 
-    kinds = [PLURALS.get(kind, kind)] if kind else list(catalog.KINDS)
     findings = []
-    for one in kinds:
+    for one in [PLURALS.get(kind, kind)] if kind else catalog.KINDS:
         for entry in [name] if name else catalog.names(one):
-            findings += check_entry(one, entry, _data_folder(), offline=offline, tables=_tables())
+            try:
+                findings += check_entry(one, entry, _data_folder(), offline=offline, tables=_tables())
+            except HarnessError as error:
+                if name:
+                    raise
+                findings.append(Finding(f"{one} {entry}", "loads and runs", False, str(error)))
     if as_json:
         print(json.dumps([finding._asdict() for finding in findings], indent=1, ensure_ascii=False))
     else:

@@ -22,5 +22,9 @@ class DataUnavailableError(HarnessError):
     """A domain whose package, file or hash is not what its card says; other domains go on."""
 
 
+class WrongDataError(DataUnavailableError):
+    """A user's own file that is not as its task says: the file, the row and the column."""
+
+
 class EndpointError(HarnessError):
     """A language-model endpoint that cannot be used."""

@@ -80,6 +80,7 @@ def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
         "inputs": _inputs(task.signature),
         "metric": task.metric,
         "chance": task.chance,
+        "waits_for": task.awaits or None,
         "domains": cards,
         "corruptions": ", ".join(f"DOMAIN+{one}-1 to -5" for one in names(task.signature)) or None,
         "sample": _sample(name, task, data),
@@ -242,7 +243,12 @@ def doctor(data: Path, run: Path | None, base_url: str | None) -> list[Finding]:
     findings.append(Finding("disk for data", free > 2, f"{free:.1f} GiB free at {data}"))
     model = base_url or "embedded (no HARNESS_LLM_BASE_URL)"
     findings.append(Finding("language model", True, model))
-    for row in domains(data):
+    try:
+        rows = domains(data)
+    except HarnessError as error:
+        findings.append(Finding("tasks load", False, str(error)))
+        rows = []
+    for row in rows:
         state = "prepared" if row["prepared"] else "not prepared; `harness data prepare` fetches it"
         findings.append(Finding(f"domain {row['task']}/{row['domain']}", True, state))
     if run is not None:

@@ -89,6 +89,10 @@ class Domain:
         archives: packages that `read` needs.
         sha256: recorded hash of the prepared arrays; None where it is not pinned.
         fixed_splits: True where `read` names the split in the group (`train/...`), as for users' folders.
+        version: hash of all that `read` reads of the user's own; empty where archives say it.
+        repository: what `read` itself fetches from a hub, which happens when it is asked for by name; empty
+            for nothing.
+        awaits: what the user must give before it can be read; empty when nothing is missing.
     """
 
     name: str
@@ -99,6 +103,9 @@ class Domain:
     archives: tuple[Archive, ...] = ()
     sha256: str | None = None
     fixed_splits: bool = False
+    version: str = ""
+    repository: str = ""
+    awaits: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

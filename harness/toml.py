@@ -27,13 +27,13 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise HarnessError(f"{path} is not UTF-8 text: {error.reason}.") from error
 
 
-def parse(wanted: type[T], table: dict[str, Any], path: Path) -> T:
-    """Returns `table`, read from `path`, as the dataclass `wanted`.
+def parse(wanted: type[T], table: dict[str, Any], path: Path, where: str = "") -> T:
+    """Returns `table`, read from `path`, where it stands as [where], as the dataclass `wanted`.
 
     Raises:
         HarnessError: a key is unknown or lacks, or a value has another type.
     """
-    parsed: T = _Reader(path).value(wanted, table, "")
+    parsed: T = _Reader(path).value(wanted, table, where)
     return parsed
 
 

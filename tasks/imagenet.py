@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.data.prepare import quiet_datasets
-from harness.data.user import PICTURES, image_bytes
+from harness.data.user import image_bytes
+from harness.data.user_place import PICTURES
 from harness.errors import DataUnavailableError
 from harness.records import content_hash
 from harness.task import Archives, Domain, Sample, Signature, Task
@@ -119,7 +120,8 @@ def _origin(official: str) -> str:
     root = Path(WHERE) / official
     folders = sorted(child for child in root.iterdir() if child.is_dir()) if root.is_dir() else []
     times = content_hash([[folder.name, folder.stat().st_mtime_ns] for folder in folders])
-    return f"the official {official} set of {WHERE}" + (f" ({times})" if folders else "")
+    named = Path(WHERE).name if Path(WHERE).is_dir() else WHERE
+    return f"the official {official} set of {named}" + (f" ({times})" if folders else "")
 
 
 def _class_names() -> tuple[str, ...]:
@@ -137,6 +139,7 @@ def _domain(name: str, official: str) -> Domain:
         groups="image",
         read=partial(_read, official),
         fixed_splits=True,
+        repository="" if Path(WHERE).is_dir() else WHERE,
     )
 
 

@@ -129,6 +129,15 @@ def test_a_copy_that_is_not_named_or_not_pinned_is_told(
         samples(where, "imagenet", monkeypatch)
 
 
+def test_an_origin_holds_no_path_and_a_repository_is_fetched_by_name_alone(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for where, repository in ((str(pictures), ""), ("owner/name@commit", "owner/name@commit")):
+        for domain in task_of(where, monkeypatch).TASK.domains:
+            assert str(pictures) not in domain.origin
+            assert domain.repository == repository
+
+
 def test_a_class_of_validation_alone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "train" / "n01").mkdir(parents=True)
     (tmp_path / "val" / "n02").mkdir(parents=True)

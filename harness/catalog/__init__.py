@@ -2,11 +2,13 @@
 
 `harness/catalog/KINDFOLDER/NAME.py` is an entry in every mode: installed wheels carry the folders inside the
 package; in a checkout the repository's root is appended to this package's search path, and so are the
-folders named by `HARNESS_CATALOG` (separated as in PATH).
+folders named by `HARNESS_CATALOG` (separated as in PATH). In tasks/ a TOML file whose top level has the key
+`kind` is a task, and another one a table.
 """
 
 import importlib
 import os
+import re
 import sys
 import tomllib
 from functools import cache
@@ -18,14 +20,19 @@ from harness.errors import HarnessError, UnknownNameError
 
 
 class Kind(NamedTuple):
-    """Where entries of a kind stand and what their constant is called (None: a TOML file)."""
+    """Where entries of a kind stand, and what their constant is called (None: a TOML file).
+
+    `reader` is MODULE:FUNCTION of what makes an entry of a TOML file all the same. It stands on a higher
+    floor, as entries do, and is imported by its name as they are.
+    """
 
     folder: str
     constant: str | None
+    reader: str = ""
 
 
 KINDS: Final[dict[str, Kind]] = {
-    "task": Kind("tasks", "TASK"),
+    "task": Kind("tasks", "TASK", "harness.data.user_task:read_task"),
     "table": Kind("tasks", None),
     "space": Kind("search_spaces", "SPACE"),
     "searcher": Kind("searchers", "SEARCHER"),
@@ -68,10 +75,9 @@ def files(kind: str) -> dict[str, Path]:
     """
     if kind not in KINDS:
         raise UnknownNameError("kind", kind, KINDS)
-    folder, constant = KINDS[kind]
     found: dict[str, Path] = {}
     for root in roots():
-        for file in sorted((root / folder).glob("*.toml" if constant is None else "*.py")):
+        for file in _files_of(kind, root):
             name = file.stem
             if name.startswith("_"):
                 continue
@@ -79,6 +85,21 @@ def files(kind: str) -> dict[str, Path]:
                 raise HarnessError(f"{kind} {name!r} stands in {found[name]} and in {file}; rename one.")
             found[name] = file
     return dict(sorted(found.items()))
+
+
+def _files_of(kind: str, root: Path) -> list[Path]:
+    folder, constant, reader = KINDS[kind]
+    tables = sorted((root / folder).glob("*.toml")) if constant is None or reader else []
+    if folder == KINDS["task"].folder:
+        tables = [file for file in tables if _is_task(file) == (kind == "task")]
+    return tables if constant is None else sorted([*(root / folder).glob("*.py"), *tables])
+
+
+def _is_task(file: Path) -> bool:
+    """Returns whether a TOML file has `kind` at its top level; it need not be right otherwise."""
+    text = file.read_text(encoding="utf-8", errors="replace")
+    top = re.split(r"^\s*\[", text, maxsplit=1, flags=re.MULTILINE)[0]
+    return re.search(r"^\s*kind\s*=", top, re.MULTILINE) is not None
 
 
 def names(kind: str) -> list[str]:
@@ -102,9 +123,13 @@ def load(kind: str, name: str) -> Any:
     found = files(kind)
     if name not in found:
         raise UnknownNameError(kind, name, found)
-    folder, constant = KINDS[kind]
+    folder, constant, reader = KINDS[kind]
     if constant is None:
         return tomllib.loads(found[name].read_text())
+    if found[name].suffix == ".toml":
+        text = os.environ.get("HARNESS_DATASETS", "")
+        datasets = Path(text).expanduser().resolve() if text else None
+        return _read(reader, found[name], found[name].stat().st_mtime_ns, datasets)
     for root in roots():
         if str(root) not in __path__:
             __path__.append(str(root))
@@ -121,6 +146,13 @@ def load(kind: str, name: str) -> Any:
     if not hasattr(module, constant):
         raise HarnessError(f"{found[name]} has no constant {constant}; define it to offer the {kind}.")
     return getattr(module, constant)
+
+
+@cache
+def _read(reader: str, file: Path, changed: int, datasets: Path | None) -> Any:
+    """Returns the entry of a TOML file, once in a process, as what it reads may be large."""
+    module, _, function = reader.partition(":")
+    return getattr(importlib.import_module(module), function)(file, datasets)
 
 
 for _root in roots():

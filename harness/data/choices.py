@@ -1,7 +1,7 @@
 """Multiple-choice questions as samples: a question, its possible answers, and which one is right."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from harness.data.near import clusters
@@ -30,10 +30,20 @@ class Question(NamedTuple):
 def choice_samples(questions: Iterable[Question]) -> Iterator[Sample]:
     """Yields a sample per question whose answers all differ; variants of a question are one group."""
     kept = [one for one in dict.fromkeys(questions) if len(set(one.choices)) == len(one.choices)]
-    texts = ["\n".join([one.question, *one.choices]).encode() for one in kept]
-    for one, first in zip(kept, clusters(texts, linked=VARIANT), strict=True):
-        data = canonical_json({"choices": list(one.choices), "question": one.question}).encode()
-        yield Sample(data, one.gold, " ".join(kept[first].question.split()))
+    for one, group in zip(kept, variants(kept), strict=True):
+        yield choice_sample(one, group)
+
+
+def choice_sample(question: Question, group: str) -> Sample:
+    """Returns a question as a sample, the right answer as its label."""
+    data = canonical_json({"choices": list(question.choices), "question": question.question}).encode()
+    return Sample(data, question.gold, group)
+
+
+def variants(questions: Sequence[Question]) -> list[str]:
+    """Returns per question the first one that it is a variant of, without line breaks."""
+    texts = ["\n".join([one.question, *one.choices]).encode() for one in questions]
+    return [" ".join(questions[first].question.split()) for first in clusters(texts, linked=VARIANT)]
 
 
 def questions(split: Split) -> list[Question]:

@@ -19,7 +19,7 @@ from harness.errors import DataUnavailableError, HarnessError
 from harness.records import canonical_json, content_hash
 from harness.task import SPLITS, Archives, Domain, Sample
 
-# Raise it when what a preparation makes of the same files changes, here or in glyphs.py and near.py.
+# Raise it when what a preparation makes of the same files changes, here, in glyphs.py, near.py or user*.py.
 FORMAT = 2
 SUMS = "SHA256SUMS"
 TEST_SHARE = 0.25
@@ -91,6 +91,16 @@ def read_card(task_name: str, domain: Domain, folder: Path) -> Prepared | None:
         raise DataUnavailableError(f"{path} is damaged; delete its folder and prepare it again.") from error
 
 
+def waits_for(task_name: str, domain: Domain, folder: Path) -> str:
+    """Returns what the user must do before a domain can be read; empty for nothing.
+
+    A repository of a hub is fetched when its task is named, and not with all others.
+    """
+    if domain.awaits or not domain.repository or read_card(task_name, domain, folder) is not None:
+        return domain.awaits
+    return f"`harness data prepare {task_name}` fetches {domain.repository}"
+
+
 def prepare_domain(task_name: str, domain: Domain, folder: Path, *, offline: bool) -> Prepared:
     """Returns the card of the prepared domain, preparing it when that was not done yet.
 
@@ -100,6 +110,11 @@ def prepare_domain(task_name: str, domain: Domain, folder: Path, *, offline: boo
     done = read_card(task_name, domain, folder)
     if done is not None:
         return done
+    if domain.repository and offline:
+        raise DataUnavailableError(
+            f"Domain {domain.name!r} of {task_name} is not prepared and --offline forbids fetching "
+            f"{domain.repository}; run `harness data prepare {task_name}` without --offline first."
+        )
     archives = {archive.name: fetch(archive, folder, offline=offline) for archive in domain.archives}
     rows, duplicates = split_rows(domain, archives)
     card = _card(task_name, domain.name, rows, duplicates)

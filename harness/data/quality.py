@@ -11,7 +11,7 @@ from harness.data.choices import questions
 from harness.data.linear_text import LinearText
 from harness.data.load import load_split
 from harness.data.near import SHARED, coarse, shingles
-from harness.data.prepare import Prepared, prepare_domain, verify_domain
+from harness.data.prepare import Prepared, prepare_domain, verify_domain, waits_for
 from harness.data.split import Split
 from harness.errors import DataUnavailableError
 from harness.task import SPLITS, Domain, Task
@@ -118,6 +118,10 @@ def _domain(
         holds=all(text.strip() for text in (domain.origin, domain.licence, domain.groups)),
         detail=f"{domain.origin}; {domain.licence}; split by {domain.groups}",
     )
+    waits = waits_for(task_name, domain, folder)
+    if waits:
+        yield Finding(claim=f"{domain.name}: waits for its data", holds=True, detail=waits)
+        return
     try:
         card = prepare_domain(task_name, domain, folder, offline=offline)
         splits = {name: load_split(task_name, task, domain, name, folder) for name in SPLITS}

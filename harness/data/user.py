@@ -1,140 +1,97 @@
-"""Users' own domains: folders of images, JSONL, CSV and text files, and `datasets` repositories.
+"""Users' own domains: folders of pictures or texts, JSONL, CSV, numpy arrays and `datasets` repositories.
 
-Each function returns a Domain at once and reads nothing until the domain is prepared, so a missing file
-fails its own domain and no other. Sizes and times of files are part of the origin: changed ones are prepared
-anew.
+A domain is made at once and nothing of it is read until it is prepared, so a missing file fails its own
+domain and no other. What would be read has a version, so that changed files are prepared anew.
+
+Splits are those that folders, a column or the repository name. Where there is no validation, 15 % of the
+groups of train become it; where there is no test, validation is the test; where there is but one split, or
+none, the groups are split as everywhere, by the hash of their name.
 """
 
-import csv
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.data.prepare import quiet_datasets
-from harness.errors import DataUnavailableError
-from harness.records import content_hash
+from harness.data.choices import choice_sample, variants
+from harness.data.prepare import split_groups
+from harness.data.user_place import PICTURES, Place, version_of
+from harness.data.user_rows import (
+    SPLIT_NAMES,
+    Label,
+    Row,
+    cell,
+    dataset_rows,
+    file_rows,
+    optional_cell,
+    question_of,
+    split_cell,
+)
+from harness.errors import DataUnavailableError, WrongDataError
 from harness.task import SPLITS, Archives, Domain, Sample, Signature
 
 if TYPE_CHECKING:
     from PIL import Image
 
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-UNKNOWN_LICENCE = "not stated"
+SHOWN = 8
+"""Classes that an error names before it only counts them."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Columns:
-    """Which columns of a table hold what.
-
-    Attributes:
-        data: text, or an image of a `datasets` repository.
-        label: class, a number or one of the class names; None where there is none.
-        group: what must not be split; None makes every row its own group.
-        split: train, validation or test; None splits by group.
-    """
-
-    data: str = "text"
-    label: str | None = None
-    group: str | None = None
-    split: str | None = None
-
-
-def image_folder(
-    path: Path, name: str, signature: Signature, *, classes: Sequence[str], licence: str = UNKNOWN_LICENCE
-) -> Domain:
-    """Returns the domain of path/CLASS/*.png, or of path/{train,validation,test}/CLASS/*.png.
-
-    Images are turned to the signature's channels and size. In the first form every image is its own group.
+def user_domain(place: Place, name: str, signature: Signature, classes: tuple[str, ...] = ()) -> Domain:
+    """Returns the domain of a place whose folders and files are absolute paths.
 
     Args:
-        path: the folder.
+        place: where its data lies.
         name: the domain's name.
-        signature: of the task.
-        classes: folder names, in the order of the labels.
-        licence: one line.
+        signature: of the task; pictures are turned to its channels and size.
+        classes: names of the classes, in the order of the labels.
     """
-    fixed = (path / "train").is_dir()
+    version = version_of(place, signature, classes, _named_pictures(place, signature))
+    remote = place.dataset if place.dataset and not Path(place.dataset).is_dir() else ""
+    made = f"{place.origin}: " if place.origin else ""
+    group = place.columns.group or "row"
     return Domain(
         name=name,
-        origin=f"images in {path} ({_fingerprint(path)})",
-        licence=licence,
-        groups="image",
-        read=partial(_images, path, signature, tuple(classes), fixed),
-        fixed_splits=fixed,
+        origin=f"{made}{version.what}, version {version.digits}",
+        licence=place.licence,
+        groups="file" if place.folder else "picture" if place.images else group,
+        read=partial(_read, place, name, signature, classes),
+        fixed_splits=True,
+        version=version.digits,
+        repository=remote,
     )
 
 
-def text_folder(path: Path, name: str, *, licence: str = UNKNOWN_LICENCE) -> Domain:
-    """Returns the domain of path/**/*.txt or path/{train,validation,test}/**/*.txt, one document a file."""
-    fixed = (path / "train").is_dir()
-    return Domain(
-        name=name,
-        origin=f"text files in {path} ({_fingerprint(path)})",
-        licence=licence,
-        groups="file",
-        read=partial(_texts, path),
-        fixed_splits=fixed,
-    )
-
-
-def jsonl(
-    path: Path, name: str, *, columns: Columns | None = None, classes: Sequence[str] = (), licence: str = ""
-) -> Domain:
-    """Returns the domain of a file with one JSON object per line."""
-    return _rows_domain(path, name, _json_rows, columns or Columns(), tuple(classes), licence)
-
-
-def csv_file(
-    path: Path, name: str, *, columns: Columns | None = None, classes: Sequence[str] = (), licence: str = ""
-) -> Domain:
-    """Returns the domain of a CSV file whose first line names the columns."""
-    return _rows_domain(path, name, _csv_rows, columns or Columns(), tuple(classes), licence)
-
-
-def hub_dataset(
-    repository: str,
-    name: str,
-    signature: Signature,
-    *,
-    revision: str | None,
-    configuration: str | None = None,
-    columns: Columns | None = None,
-    fixed_splits: bool = True,
-    licence: str = UNKNOWN_LICENCE,
-) -> Domain:
-    """Returns the domain of a `datasets` repository, or of a local dataset folder.
-
-    Args:
-        repository: hub id or local folder.
-        name: the domain's name.
-        signature: of the task; images are turned to its channels and size.
-        revision: commit or tag, required for a hub id.
-        configuration: the repository's configuration; None for its default.
-        columns: which columns hold what.
-        fixed_splits: takes the repository's train, validation and test; False pools and splits by group.
-        licence: one line.
+def class_folders(path: Path) -> list[str]:
+    """Returns the names of the folders of classes in a folder of pictures, sorted.
 
     Raises:
-        DataUnavailableError: a hub id has no revision.
+        DataUnavailableError: there is no such folder.
     """
-    folder = Path(repository)
-    if not folder.is_dir() and not revision:
-        raise DataUnavailableError(
-            f"Hub dataset {repository!r} has no revision; pin a commit, or results cannot be repeated."
+    return sorted({child.name for _, root in _roots(path) for child in _folders(root)})
+
+
+def domain_rows(place: Place, name: str) -> Iterator[Row]:
+    """Yields the rows of a domain."""
+    if place.file:
+        rows = file_rows(Path(place.file))
+    else:
+        rows = dataset_rows(place.dataset, place.configuration or None, place.revision or None)
+    column = place.columns.domain
+    wanted = place.value or name
+    seen: Counter[str] = Counter()
+    for row in rows:
+        found = str(cell(row, column)) if column else wanted
+        seen[found] += 1
+        if found == wanted:
+            yield row
+    if not seen[wanted]:
+        there = ", ".join(f"{one!r}" for one, _ in seen.most_common(SHOWN)) or "nothing"
+        raise WrongDataError(
+            f"{place.file or place.dataset} has no row with {wanted!r} as its {column or 'domain'}; there is "
+            f"{there}."
         )
-    chosen = columns or Columns()
-    version = _fingerprint(folder) if folder.is_dir() else f"revision {revision}"
-    return Domain(
-        name=name,
-        origin=f"datasets {repository} {configuration or 'default'} ({version}), {chosen}",
-        licence=licence,
-        groups=chosen.group or "row",
-        read=partial(_hub, (repository, configuration, revision), chosen, signature, fixed_splits),
-        fixed_splits=fixed_splits,
-    )
 
 
 def image_bytes(picture: "Image.Image", signature: Signature) -> bytes:
@@ -152,169 +109,201 @@ def image_bytes(picture: "Image.Image", signature: Signature) -> bytes:
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)).tobytes()
 
 
-def _fingerprint(path: Path) -> str:
-    if path.is_file():
-        return content_hash([path.name, path.stat().st_size, path.stat().st_mtime_ns])
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else []
-    return content_hash(
-        [[str(file.relative_to(path)), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-    )
+class _Item(NamedTuple):
+    """A sample and the split that it was given; empty for none."""
+
+    split: str
+    sample: Sample
 
 
-def _images(
-    path: Path, signature: Signature, classes: tuple[str, ...], fixed: bool, archives: Archives
+def _read(
+    place: Place, name: str, signature: Signature, classes: tuple[str, ...], archives: Archives
 ) -> Iterator[Sample]:
-    from PIL import Image, UnidentifiedImageError
+    if place.folder:
+        pictures = _pictures(Path(place.folder), signature, classes)
+        items = list(pictures if signature.kind == "image" else _texts(Path(place.folder)))
+    elif place.images:
+        items = list(_arrays(place, signature, classes))
+    elif signature.kind == "choice":
+        items = _questions(place, name, signature)
+    else:
+        items = list(_documents(place, name, signature, classes))
+    splits = _mostly_test(items) if place.is_test else _splits(items)
+    for item in items:
+        split = splits[item.split, item.sample.group]
+        yield item.sample._replace(group=f"{split}/{item.sample.group}")
 
+
+def _splits(items: list[_Item]) -> dict[tuple[str, str], str]:
+    """Returns (given split, group) -> split."""
+    sizes = Counter((item.split, item.sample.group) for item in items)
+    given = {split for split, _ in sizes}
+    if given >= set(SPLITS):
+        return {key: key[0] for key in sizes}
+    if "train" in given and len(given) == 2:
+        # The other one, whatever it is called, is what others report on; to select, train gives a part.
+        held_back = split_groups({group: size for (split, group), size in sizes.items() if split == "train"})
+        return {
+            (split, group): "test"
+            if split != "train"
+            else "validation"
+            if held_back[group] == "validation"
+            else "train"
+            for split, group in sizes
+        }
+    whole: Counter[str] = Counter()
+    for (_, group), size in sizes.items():
+        whole[group] += size
+    chosen = split_groups(whole)
+    return {(split, group): chosen[group] for split, group in sizes}
+
+
+def _mostly_test(items: list[_Item]) -> dict[tuple[str, str], str]:
+    groups: Counter[int] = Counter()
+    chosen: dict[tuple[str, str], str] = {}
+    for item in items:
+        key = (item.split, item.sample.group)
+        if key not in chosen:
+            chosen[key] = (*SPLITS[:2], "test")[min(groups[item.sample.label], 2)]
+            groups[item.sample.label] += 1
+    return chosen
+
+
+def _pictures(path: Path, signature: Signature, classes: tuple[str, ...]) -> Iterator[_Item]:
+    numbers = {name: number for number, name in enumerate(classes)}
     for split, root in _roots(path):
-        for folder in sorted(child for child in root.iterdir() if child.is_dir()):
-            if folder.name not in classes:
-                raise DataUnavailableError(
-                    f"{folder} is not a class of the task; there are {', '.join(classes)}."
-                )
+        for folder in _folders(root):
+            label = _label(folder.name, numbers, str(folder))
             for file in sorted(folder.rglob("*")):
-                if file.suffix.lower() not in PICTURES:
-                    continue
-                try:
-                    with Image.open(file) as picture:
-                        data = image_bytes(picture, signature)
-                except (UnidentifiedImageError, OSError) as error:
-                    raise DataUnavailableError(f"{file} is not a picture that can be read.") from error
-                yield Sample(data, classes.index(folder.name), split + file.relative_to(root).as_posix())
+                if file.suffix.lower() in PICTURES:
+                    group = file.relative_to(root).as_posix()
+                    yield _Item(split, Sample(_opened(file, signature), label, group))
 
 
-def _texts(path: Path, archives: Archives) -> Iterator[Sample]:
+def _texts(path: Path) -> Iterator[_Item]:
     for split, root in _roots(path):
         for file in sorted(root.rglob("*.txt")):
             data = file.read_bytes()
             if data:
-                yield Sample(data, 0, split + file.relative_to(root).as_posix())
+                yield _Item(split, Sample(data, 0, file.relative_to(root).as_posix()))
+
+
+def _arrays(place: Place, signature: Signature, classes: tuple[str, ...]) -> Iterator[_Item]:
+    import numpy as np
+    from PIL import Image
+
+    loaded = []
+    for file in (place.images, place.labels):
+        if not Path(file).is_file():
+            raise DataUnavailableError(f"There is no file {file}; the domain is read from it.")
+        try:
+            loaded.append(np.load(file, mmap_mode="r", allow_pickle=False))
+        except ValueError as error:
+            raise WrongDataError(f"{file} is not an array of numpy: {error}.") from error
+    images, labels = loaded
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or labels.shape != images.shape[:1]:
+        raise WrongDataError(
+            f"{place.images} holds {images.dtype} of shape {images.shape} and its labels have shape "
+            f"{labels.shape}; give uint8 pictures, (n, height, width) or with channels last, and n labels."
+        )
+    numbers = {name: number for number, name in enumerate(classes)}
+    for row, (image, label) in enumerate(zip(images, labels, strict=True)):
+        number = _label(int(label), numbers, f"{place.labels}, row {row}")
+        data = image_bytes(Image.fromarray(image.squeeze()), signature)
+        yield _Item("", Sample(data, number, f"{row % place.period if place.period else row:08}"))
+
+
+def _documents(place: Place, name: str, signature: Signature, classes: tuple[str, ...]) -> Iterator[_Item]:
+    numbers = {name: number for number, name in enumerate(classes)}
+    columns = place.columns
+    for number, row in enumerate(domain_rows(place, name), start=1):
+        if signature.kind == "bytes" and row.values.get(columns.text) == "":
+            continue  # corpora of lines are full of empty ones
+        label = 0
+        if signature.kind != "bytes":
+            label = _label(cell(row, columns.label), numbers, f"{row.place}, column {columns.label}")
+        if signature.kind == "image":
+            data = _picture(cell(row, columns.image), row, place, signature)
+        else:
+            data = str(cell(row, columns.text)).encode()
+        group = optional_cell(row, columns.group, "group") or f"{number:08}"
+        yield _Item(split_cell(row, columns.split), Sample(data, label, group))
+
+
+def _questions(place: Place, name: str, signature: Signature) -> list[_Item]:
+    """Returns the questions; variants of one are a group where the rows name none."""
+    columns = place.columns
+    asked = []
+    for row in domain_rows(place, name):
+        question = question_of(row, columns)
+        if len(question.choices) > signature.classes:
+            raise WrongDataError(
+                f"{row.place} has {len(question.choices)} answers, the task at most {signature.classes}."
+            )
+        asked.append((split_cell(row, columns.split), optional_cell(row, columns.group, "group"), question))
+    alike = variants([question for _, _, question in asked])
+    return [
+        _Item(split, choice_sample(question, group or first))
+        for (split, group, question), first in zip(asked, alike, strict=True)
+    ]
+
+
+def _picture(value: Any, row: Row, place: Place, signature: Signature) -> bytes:
+    if isinstance(value, str):
+        return _opened(Path(place.file).parent / value, signature)
+    if not hasattr(value, "convert"):
+        raise WrongDataError(
+            f"{row.place}, column {place.columns.image} is {type(value).__name__}; give a picture or a file."
+        )
+    return image_bytes(value, signature)
+
+
+def _named_pictures(place: Place, signature: Signature) -> list[Path]:
+    """Returns the pictures that the rows of a file name; what is wrong is told when they are read."""
+    if not place.file or signature.kind != "image":
+        return []
+    folder, column = Path(place.file).parent, place.columns.image
+    try:
+        return [folder / str(cell(row, column)) for row in file_rows(Path(place.file))]
+    except DataUnavailableError:
+        return []
+
+
+def _opened(file: Path, signature: Signature) -> bytes:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(file) as picture:
+            return image_bytes(picture, signature)
+    except FileNotFoundError as error:
+        raise WrongDataError(f"There is no picture {file}.") from error
+    except (UnidentifiedImageError, OSError) as error:
+        raise WrongDataError(f"{file} is not a picture that can be read.") from error
+
+
+def _label(value: Any, numbers: Mapping[str, int], place: str) -> int:
+    """Returns the class of a name; of a number too where no name is one."""
+    text = str(value)
+    if text in numbers:
+        return numbers[text]
+    plain = str(value.number) if isinstance(value, Label) else text
+    if plain.isdecimal() and int(plain) < len(numbers) and not any(name.isdecimal() for name in numbers):
+        return int(plain)
+    more = f" and {len(numbers) - SHOWN} more" if len(numbers) > SHOWN else ""
+    raise WrongDataError(
+        f"{place}: {text!r} is not a class of the task; there are {', '.join([*numbers][:SHOWN])}{more}."
+    )
 
 
 def _roots(path: Path) -> list[tuple[str, Path]]:
-    """Returns (group prefix, folder): the three split folders where there is a train folder, or the whole."""
+    """Returns (split, folder): the folders of splits where one is called train, or the whole."""
     if not path.is_dir():
         raise DataUnavailableError(f"There is no folder {path}; the domain is read from it.")
     if not (path / "train").is_dir():
         return [("", path)]
-    for split in SPLITS:
-        if not (path / split).is_dir():
-            raise DataUnavailableError(f"{path} has a train folder and no {split} folder; it needs both.")
-    return [(f"{split}/", path / split) for split in SPLITS]
+    named = [(SPLIT_NAMES[child.name], child) for child in _folders(path) if child.name in SPLIT_NAMES]
+    return sorted(named, key=lambda pair: SPLITS.index(pair[0]))
 
 
-Rows = Callable[[Path], Iterator[Mapping[str, Any]]]
-
-
-def _rows_domain(
-    path: Path, name: str, rows: Rows, columns: Columns, classes: tuple[str, ...], licence: str
-) -> Domain:
-    return Domain(
-        name=name,
-        origin=f"{path} ({_fingerprint(path)}), {columns}",
-        licence=licence or UNKNOWN_LICENCE,
-        groups=columns.group or "row",
-        read=partial(_table, path, rows, columns, classes),
-        fixed_splits=columns.split is not None,
-    )
-
-
-def _table(
-    path: Path, rows: Rows, columns: Columns, classes: tuple[str, ...], archives: Archives
-) -> Iterator[Sample]:
-    if not path.is_file():
-        raise DataUnavailableError(f"There is no file {path}; the domain is read from it.")
-    yield from _samples(rows(path), columns, classes, str(path), lambda value: str(value).encode())
-
-
-def _json_rows(path: Path) -> Iterator[Mapping[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise DataUnavailableError(f"{path}, line {number} is not JSON: {error}.") from error
-            if not isinstance(row, dict):
-                raise DataUnavailableError(f"{path}, line {number} is not a JSON object.")
-            yield row
-
-
-def _csv_rows(path: Path) -> Iterator[Mapping[str, Any]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
-
-
-def _samples(
-    rows: Iterable[Mapping[str, Any]],
-    columns: Columns,
-    classes: tuple[str, ...],
-    origin: str,
-    encode: Callable[[Any], bytes],
-) -> Iterator[Sample]:
-    named = (columns.data, columns.label, columns.group, columns.split)
-    wanted = [name for name in named if name is not None]
-    for number, row in enumerate(rows, start=1):
-        missing = [name for name in wanted if row.get(name) is None]
-        if missing:
-            raise DataUnavailableError(
-                f"{origin}, row {number} has no {' and no '.join(missing)}; "
-                f"its columns are {', '.join(map(str, row))}."
-            )
-        group = str(row[columns.group]) if columns.group else f"{number:08}"
-        if columns.split:
-            group = f"{row[columns.split]}/{group}"
-        label = 0 if columns.label is None else _label(row[columns.label], classes, f"{origin}, row {number}")
-        yield Sample(encode(row[columns.data]), label, group)
-
-
-def _label(value: Any, classes: tuple[str, ...], place: str) -> int:
-    if str(value) in classes:
-        return classes.index(str(value))
-    if not classes and str(value).isdecimal():
-        return int(value)
-    there = ", ".join(classes) or "whole numbers from 0"
-    raise DataUnavailableError(f"{place} has label {value!r}; the task has {there}.")
-
-
-def _hub(
-    address: tuple[str, str | None, str | None],
-    columns: Columns,
-    signature: Signature,
-    fixed: bool,
-    archives: Archives,
-) -> Iterator[Sample]:
-    repository = address[0]
-    tables = _load(*address)
-    if fixed and any(split not in tables for split in SPLITS):
-        raise DataUnavailableError(
-            f"Dataset {repository!r} has the splits {', '.join(tables)}; with fixed_splits it needs "
-            f"{', '.join(SPLITS)}."
-        )
-
-    def encode(value: Any) -> bytes:
-        if isinstance(value, str):
-            return value.encode()
-        return value if isinstance(value, bytes) else image_bytes(value, signature)
-
-    for split in SPLITS if fixed else tuple(tables):
-        separator = "/" if fixed else ":"
-        for data, label, group in _samples(tables[split], columns, (), f"{repository} {split}", encode):
-            yield Sample(data, label, group if columns.group and not fixed else f"{split}{separator}{group}")
-
-
-def _load(repository: str, configuration: str | None, revision: str | None) -> Mapping[str, Any]:
-    """Returns split -> rows."""
-    folder = Path(repository)
-    with quiet_datasets() as datasets:
-        try:
-            if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
-                loaded = datasets.load_from_disk(repository)
-            else:
-                loaded = datasets.load_dataset(repository, configuration, revision=revision)
-        except Exception as error:
-            # The package raises dozens of types of its own, of its file systems and of its builders.
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DataUnavailableError(f"Dataset {repository!r} cannot be loaded: {reason}") from error
-    return loaded if isinstance(loaded, Mapping) else {"all": loaded}
+def _folders(path: Path) -> list[Path]:
+    return sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))

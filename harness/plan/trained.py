@@ -71,8 +71,10 @@ def with_domains(settings: TaskSettings) -> TaskSettings:
 def prepare_unit(task_name: str, name: str) -> Unit:
     """Returns the unit that fetches, checks, splits and caches one domain."""
     task: Task = catalog.load("task", task_name)
-    archives = [archive.sha256 for archive in domain_of(task, name).archives]
-    return Unit(kind="prepare", spec={"task": task_name, "domain": name, "archives": archives})
+    domain = domain_of(task, name)
+    archives = [archive.sha256 for archive in domain.archives]
+    own = {"version": domain.version} if domain.version else {}
+    return Unit(kind="prepare", spec={"task": task_name, "domain": name, "archives": archives, **own})
 
 
 def training_spec(settings: TaskSettings) -> Mapping[str, Any]:
