@@ -5,8 +5,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from harness import catalog
-from harness.plan.trained import prepare_unit, supernet_spec, training_spec, with_domains
-from harness.plan.unit import Plan, Unit, load_family
+from harness.plan.trained import supernet_spec, training_spec, with_domains
+from harness.plan.unit import Plan, Unit, load_family, prepare_unit
 from harness.suite import QualitySuite
 from harness.task import Task
 
