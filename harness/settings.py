@@ -13,6 +13,8 @@ OPTIMIZERS = ("adamw", "sgd", "nesterov")
 SCHEDULES = ("cosine", "linear")
 LM_EVAL = "lm_eval:"
 """What stands before the name of a task of lm-eval."""
+STEPS_PER_SAMPLE = 5
+"""Training steps that a limited run takes at most, for each sample that it has of a split."""
 AUGMENTATIONS = ("crop", "colour", "randaugment", "erase", "mixup")
 """Names of what `harness.augment`, which imports torch, does to images of a batch, in that order."""
 

@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from harness import catalog
 from harness.board import Board, TaskBoard, build_board, load_run
 from harness.board.run import PlannedUnit, Run
+from harness.cost import Costs
 from harness.data.choices import questions
 from harness.data.load import load_split
 from harness.data.split import Split
@@ -305,6 +306,21 @@ def test_an_edited_task_is_another_unit_and_leaves_the_rest(tmp_path: Path) -> N
     after = hashes(tmp_path / "suite.toml")
     changed = {name.split()[0] for name in before if before[name] != after[name]}
     assert changed == {"lm_eval:pick", "lm_eval:absent", "lm_eval:texts"}
+
+
+def test_the_cost_of_a_question_is_that_of_its_answers(tmp_path: Path) -> None:
+    write_tasks(tmp_path / "mine")
+    (tmp_path / "suite.toml").write_text(SUITE.format(ready=""))
+    plan = make_plan(*load_suite(str(tmp_path / "suite.toml")))
+    costs = {
+        (unit.spec["domain"], unit.spec["method"]): Costs(plan).macs(unit)
+        for unit in plan.units
+        if unit.kind == "score"
+    }
+    one_pass = costs["one", "default"] / (10 * 512 / 16)  # ten documents of 512 bytes in windows of 16
+    assert costs["toy_choice/two", "default"] == 1500 * 4 * one_pass
+    assert costs["lm_eval:pick", "default"] == 1500 * 4 * one_pass
+    assert costs["toy_choice/two", "floor"] == 0
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from harness.errors import HarnessError
 from harness.model import FixedBaseline, FloorBaseline, ReadyBaseline, TunedBaseline
 from harness.plan.unit import Plan, Unit, load_family, prepare_unit, resolve_searcher, split_space
 from harness.plan.zero_shot import ZeroShotPlan, entries, with_tasks
-from harness.settings import TaskSettings
+from harness.settings import STEPS_PER_SAMPLE, TaskSettings
 from harness.suite import SearchSettings, Suite
 from harness.task import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE, Task
 
@@ -29,7 +29,7 @@ def plan_trained(name: str, suite: Suite, *, limit: int | None = None) -> Plan:
     """
     filled = replace(
         suite,
-        tasks=[with_domains(task) for task in suite.tasks],
+        tasks=[shortened(with_domains(task), limit) for task in suite.tasks],
         zero_shot=[with_tasks(board) for board in suite.zero_shot],
     )
     units: dict[str, Unit] = {}
@@ -73,6 +73,19 @@ def with_domains(settings: TaskSettings) -> TaskSettings:
     if both:
         raise HarnessError(f"Task {settings.name!r} has {', '.join(both)} both as source and as held out.")
     return filled
+
+
+def shortened(settings: TaskSettings, limit: int | None) -> TaskSettings:
+    """Returns the settings of a limited run, which trains no longer than its few samples are worth."""
+    if limit is None:
+        return settings
+    most = STEPS_PER_SAMPLE * limit
+    supernet, training = settings.supernet, settings.training
+    return replace(
+        settings,
+        supernet=replace(supernet, steps=min(supernet.steps, most)),
+        training=replace(training, steps=min(training.steps, most)),
+    )
 
 
 def training_spec(settings: TaskSettings) -> Mapping[str, Any]:
