@@ -56,7 +56,9 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/SUITE by default.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes, one torch thread each.")] = 2,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    limit: Annotated[int | None, typer.Option(min=1, help="Samples of each split, stratified.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Samples of each split, stratified; few steps.")
+    ] = None,
     model: Annotated[
         list[str] | None, typer.Option(help="PATH.py:FUNCTION of a model that joins as a fixed row.")
     ] = None,

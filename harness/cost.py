@@ -25,6 +25,9 @@ Depth-wise convolutions reach less of it, and wide transformers several times as
 DRAWN = 20
 """Random architectures that stand for one that is not known yet."""
 
+ANSWERS = 4
+"""Possible answers that a question of an lm-eval task is taken to have."""
+
 
 class Costs:
     """Estimates of one plan's units; spaces and baselines are looked at once."""
@@ -143,7 +146,10 @@ def _signature(spec: Mapping[str, Any]) -> Signature:
 
 
 def _passes(spec: Mapping[str, Any]) -> int:
-    """Returns the forward passes that one sample takes: a document is read window by window."""
+    """Returns the forward passes of a sample: a document's windows, or a question's possible answers."""
+    if "trained_on" in spec:
+        owner = spec["domain"].rpartition("/")[0]
+        return int(catalog.load("task", owner).signature.classes) if owner else ANSWERS
     signature = _signature(spec)
     return 1 if signature.kind != "bytes" else -(-int(spec["document_bytes"]) // signature.context)
 

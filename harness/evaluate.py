@@ -1,6 +1,6 @@
 """Scores of a fitted model on one split, kept per sample so that no later question needs the model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
@@ -43,15 +43,15 @@ class SampleScores(NamedTuple):
         total = np.bincount(self.label, self.denominator)
         return float((correct[total > 0] / total[total > 0]).mean())
 
-    def write(self, path: "Path") -> None:
-        """Writes a parquet file with one row per sample."""
+    def write(self, path: "Path", more: Mapping[str, Any] | None = None) -> None:
+        """Writes a parquet file with one row per sample; `more` are columns beside its own."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         from harness.records import write_atomically
 
         sink = pa.BufferOutputStream()
-        pq.write_table(pa.table(self._asdict()), sink)
+        pq.write_table(pa.table({**self._asdict(), **(more or {})}), sink)
         write_atomically(path, sink.getvalue().to_pybytes())
 
 

@@ -32,6 +32,7 @@ class TextClassifier(Protocol):
         ...
 
 
+@runtime_checkable
 class LanguageModel(Protocol):
     """Scores documents."""
 

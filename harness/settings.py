@@ -1,8 +1,9 @@
 """How a suite says that the networks of one task are trained, and how many samples score them."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness.errors import HarnessError, UnknownNameError
 
@@ -10,6 +11,10 @@ STRATEGIES = ("single_path", "sandwich", "fair", "progressive_shrinking")
 """Names of `harness.supernet.STRATEGIES`, which imports torch."""
 OPTIMIZERS = ("adamw", "sgd", "nesterov")
 SCHEDULES = ("cosine", "linear")
+LM_EVAL = "lm_eval:"
+"""What stands before the name of a task of lm-eval."""
+STEPS_PER_SAMPLE = 5
+"""Training steps that a limited run takes at most, for each sample that it has of a split."""
 AUGMENTATIONS = ("crop", "colour", "randaugment", "erase", "mixup")
 """Names of what `harness.augment`, which imports torch, does to images of a batch, in that order."""
 
@@ -50,7 +55,7 @@ class SupernetSettings:
     """How a supernet is trained.
 
     Attributes:
-        steps: optimizer steps.
+        steps: optimizer steps; 0 where nothing is searched.
         strategy: which architectures a step trains: single_path, sandwich, fair or progressive_shrinking.
         batch_size: images or byte windows per step.
         learning_rate: peak.
@@ -58,7 +63,7 @@ class SupernetSettings:
             `mobilenet`, AutoFormer for `autoformer`), which is loaded in place of training.
     """
 
-    steps: int
+    steps: int = 0
     strategy: str = "single_path"
     batch_size: int = 32
     learning_rate: float = 3e-3
@@ -90,8 +95,8 @@ class TaskSettings:
 
     Attributes:
         name: catalog name.
-        supernet: recipe of its supernets.
         training: recipe of its finals.
+        supernet: recipe of its supernets.
         recipe: what supernets and finals are trained with alike.
         sources: source domains; the task's own when empty.
         held_out: held-out domains; the task's own when empty.
@@ -101,14 +106,36 @@ class TaskSettings:
     """
 
     name: str
-    supernet: SupernetSettings
     training: TrainingSettings
+    supernet: SupernetSettings = field(default_factory=SupernetSettings)
     recipe: RecipeSettings = field(default_factory=RecipeSettings)
     sources: list[str] = field(default_factory=list)
     held_out: list[str] = field(default_factory=list)
     validation_samples: int = 300
     test_samples: int = 1500
     document_bytes: int = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZeroShotSettings:
+    """A board of its own for what a task's networks score, as they are, where nothing was trained for.
+
+    Attributes:
+        name: of the board, other than any task's.
+        trained_on: the byte task of the suite whose rows are scored.
+        held_out: `TASK/DOMAIN` of tasks that ask questions, and `lm_eval:NAME` of lm-eval's tasks.
+        lm_eval_tasks: a folder of lm-eval's YAML tasks, seen from the suite's file; all of them where
+            `held_out` names none.
+        metric: of every domain; lm-eval's tasks of whole texts have bits per byte.
+        test_samples: questions or texts of each domain that a final score reads.
+    """
+
+    name: str
+    trained_on: str
+    held_out: list[str] = field(default_factory=list)
+    lm_eval_tasks: str = ""
+    metric: Literal["accuracy", "bits_per_byte"] = "accuracy"
+    test_samples: int = 1500
 
 
 @dataclass(frozen=True)
@@ -122,11 +149,12 @@ class Need:
             raise HarnessError(f"{self.path}: {what}.")
 
 
-def check_task(task: TaskSettings, need: Need) -> None:
-    """Raises the first thing that is wrong with a task's settings."""
+def check_task(task: TaskSettings, need: Need, *, searches: bool = True) -> None:
+    """Raises the first thing that is wrong with a task of a suite that `searches`, or does not."""
     both = sorted(set(task.sources) & set(task.held_out))
     need(not both, f"task {task.name!r} has {', '.join(both)} both as source and as held out")
-    need(task.supernet.steps >= 1 and task.training.steps >= 1, f"task {task.name!r} needs steps >= 1")
+    steps = [task.training.steps, *([task.supernet.steps] if searches else [])]
+    need(min(steps) >= 1, f"task {task.name!r} needs steps >= 1")
     need(
         task.supernet.batch_size >= 1 and task.training.batch_size >= 1,
         f"task {task.name!r} needs batch_size >= 1",
@@ -141,6 +169,19 @@ def check_task(task: TaskSettings, need: Need) -> None:
     if task.supernet.strategy not in STRATEGIES:
         raise UnknownNameError("strategy", task.supernet.strategy, STRATEGIES)
     _check_recipe(task.recipe, need)
+
+
+def check_zero_shot(board: ZeroShotSettings, tasks: Sequence[str], need: Need) -> None:
+    """Raises the first thing that is wrong with a board of a suite that trains on `tasks`."""
+    about = f"zero_shot {board.name!r}"
+    need(board.trained_on in tasks, f"{about} has trained_on {board.trained_on!r}, which is no task of it")
+    need(bool(board.held_out or board.lm_eval_tasks), f"{about} needs held_out or lm_eval_tasks")
+    need(len(set(board.held_out)) == len(board.held_out), f"{about} has a domain twice")
+    need(board.test_samples >= 1, f"{about} needs test_samples >= 1")
+    for domain in board.held_out:
+        is_ours = domain.count("/") == 1 and all(domain.split("/"))
+        right = is_ours or (domain.startswith(LM_EVAL) and domain != LM_EVAL)
+        need(right, f"{about} has {domain!r} where TASK/DOMAIN or {LM_EVAL}NAME is needed")
 
 
 def _check_recipe(recipe: RecipeSettings, need: Need) -> None:

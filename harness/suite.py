@@ -7,7 +7,15 @@ from typing import Any
 from harness import catalog
 from harness.data.card import CostLimit
 from harness.errors import HarnessError, UnknownNameError
-from harness.settings import STRATEGIES, Need, TaskSettings, check_task
+from harness.model import TunedBaseline
+from harness.settings import (
+    STRATEGIES,
+    Need,
+    TaskSettings,
+    ZeroShotSettings,
+    check_task,
+    check_zero_shot,
+)
 from harness.task import DEFAULT_SELECTION, SELECTIONS
 from harness.toml import merged, parse, read_toml
 
@@ -50,14 +58,14 @@ class SearchSettings(SearcherSettings):
     """The budget every searcher and the tuned baseline have.
 
     Attributes:
-        evaluations: new, legal architectures.
+        evaluations: new, legal architectures; 0 where nothing is searched.
         parameter_tolerance: largest distance from the default's parameters, a share; 0 for any size.
         racing: drop a candidate on the samples that show it to be worse than the incumbent; without it
             every candidate is scored on all of them.
         calibration_batches: of 64 images, that re-estimate a candidate's BatchNorm statistics.
     """
 
-    evaluations: int
+    evaluations: int = 0
     parameter_tolerance: float = 0.05
     racing: bool = False
     calibration_batches: int = 16
@@ -65,10 +73,10 @@ class SearchSettings(SearcherSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """The row that the verdict speaks of, fixed before any result."""
+    """The row that the verdict speaks of, fixed before any result; a baseline has no space."""
 
     method: str
-    space: str
+    space: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,14 +99,15 @@ class Suite:
     Attributes:
         title: shown above the board.
         seeds: two or more; roles are crossed over consecutive pairs.
-        spaces: `SPACE:PRESET` that each searcher searches.
-        searchers: catalog names.
         baselines: catalog names.
         tuned_space: the space of the tuned baseline, and the source of the parameter target.
         reference: the row that others are compared with.
         claim: the row of the verdict.
         tasks: at least one.
+        spaces: `SPACE:PRESET` that each searcher searches; none in a suite that compares baselines alone.
+        searchers: catalog names.
         search: budget of a search.
+        zero_shot: boards of what the same networks score elsewhere.
         llm: the language model.
         selection: rules that choose each row's learning rate, a board each; the verdict is the first one's.
         extends: another suite whose keys hold where this one is silent.
@@ -106,14 +115,15 @@ class Suite:
 
     title: str
     seeds: list[int]
-    spaces: list[str]
-    searchers: list[str]
     baselines: list[str]
     tuned_space: str
     reference: str
     claim: Claim
     tasks: list[TaskSettings]
-    search: SearchSettings
+    spaces: list[str] = field(default_factory=list)
+    searchers: list[str] = field(default_factory=list)
+    search: SearchSettings = field(default_factory=SearchSettings)
+    zero_shot: list[ZeroShotSettings] = field(default_factory=list)
     llm: LanguageModelSettings = field(default_factory=LanguageModelSettings)
     selection: list[str] = field(default_factory=lambda: [DEFAULT_SELECTION])
     extends: str = ""
@@ -249,7 +259,12 @@ def load_suite(name: str) -> tuple[str, AnySuite]:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """Returns the file's table with that of its parents below it; folders are seen from their own file."""
     table = read_toml(path)
+    boards = table.get("zero_shot", [])
+    for board in boards if isinstance(boards, list) else []:
+        if isinstance(board, dict) and isinstance(board.get("lm_eval_tasks"), str):
+            board["lm_eval_tasks"] = str(path.parent / board["lm_eval_tasks"])
     parent = table.get("extends")
     if not parent:
         return table
@@ -300,7 +315,9 @@ def _check(suite: Suite, path: Path) -> None:
     need(len(suite.seeds) >= 2, "seeds needs at least two, as one selects and another reports")
     need(len(set(suite.seeds)) == len(suite.seeds), "seeds has a seed twice")
     need(bool(suite.tasks), "there is no task")
-    need(suite.search.evaluations >= 1, "search.evaluations must be at least 1")
+    searches = bool(suite.searchers) or any(map(_is_tuned, suite.baselines))
+    need(bool(suite.searchers) == bool(suite.spaces), "searchers and spaces belong together")
+    need(suite.search.evaluations >= 1 or not searches, "search.evaluations must be at least 1")
     need(0 <= suite.search.parameter_tolerance < 1, "search.parameter_tolerance must be in [0, 1)")
     need(suite.search.calibration_batches >= 1, "search.calibration_batches must be at least 1")
     need(bool(suite.selection), "selection needs at least one rule")
@@ -311,10 +328,21 @@ def _check(suite: Suite, path: Path) -> None:
     names = [task.name for task in suite.tasks]
     need(len(set(names)) == len(names), "a task stands twice")
     for task in suite.tasks:
-        check_task(task, need)
+        check_task(task, need, searches=searches)
+    for one in suite.zero_shot:
+        check_zero_shot(one, names, need)
+    boards = [*names, *(one.name for one in suite.zero_shot)]
+    need(len(set(boards)) == len(boards), "a zero_shot board has the name of another board")
     rows = {*suite.baselines, *suite.searchers}
     need(suite.reference in rows, f"reference {suite.reference!r} is not among its methods")
+    claim = suite.claim
     need(
-        suite.claim.method in suite.searchers and suite.claim.space in suite.spaces,
-        "claim must name one of its searchers and one of its spaces",
+        (claim.method in suite.searchers and claim.space in suite.spaces)
+        or (claim.method in suite.baselines and not claim.space),
+        "claim must name one of its searchers and one of its spaces, or one of its baselines alone",
     )
+
+
+def _is_tuned(name: str) -> bool:
+    """Whether a baseline is searched for; one that is not there is told by the plan."""
+    return name in catalog.files("baseline") and isinstance(catalog.load("baseline", name), TunedBaseline)

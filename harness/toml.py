@@ -38,13 +38,13 @@ def parse(wanted: type[T], table: dict[str, Any], path: Path, where: str = "") -
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns two tables joined key by key, `above` winning, and lists of `tasks` name by name."""
+    """Returns two tables joined key by key, `above` winning, and `tasks` and `zero_shot` name by name."""
     joined = dict(below)
     for key, value in above.items():
         old = joined.get(key)
         if isinstance(old, dict) and isinstance(value, dict):
             joined[key] = merged(old, value)
-        elif key == "tasks" and isinstance(old, list) and isinstance(value, list):
+        elif key in ("tasks", "zero_shot") and isinstance(old, list) and isinstance(value, list):
             known = {task.get("name"): task for task in old}
             joined[key] = [merged(known.get(task.get("name"), {}), task) for task in value]
         else:

@@ -1,5 +1,8 @@
 """Where the data comes from, under which licence, and the hash of what was read."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from harness.board import AnyBoard, Board, LookupBoard, QualityBoard, Run, Table
 from harness.report import Block, Section
 
@@ -18,24 +21,11 @@ def render(run: Run, board: AnyBoard) -> Block:
         rows = []
         for role, names in roles:
             for name in names:
-                for unit in run.planned("prepare", task=task_name, domain=name):
-                    result = run.result(unit)
-                    if result is None:
-                        rows.append((name, role, "—", "—", "—", "—", "—"))
-                        continue
-                    counts = [f"{split} {count:,}" for split, count in sorted(result["counts"].items())]
-                    groups = sum(result.get("groups", {}).values())
-                    rows.append(
-                        (
-                            name,
-                            role,
-                            str(result["origin"]),
-                            str(result["licence"]),
-                            ", ".join(counts),
-                            f"{groups:,}",
-                            str(result["sha256"])[:16],
-                        )
-                    )
+                owner, _, inner = name.rpartition("/")  # a board may borrow the domains of other tasks
+                units = run.planned("prepare", task=owner or task_name, domain=inner)
+                rows += [(name, role, *_prepared(run.result(unit))) for unit in units]
+                if name.startswith("lm_eval:"):
+                    rows.append((name, role, "a task of lm-eval", "its makers'", *["—"] * 3))
         tables.append(
             Table(
                 caption=f"{task_name}: domains",
@@ -45,6 +35,16 @@ def render(run: Run, board: AnyBoard) -> Block:
             )
         )
     return Block(tables=tuple(tables))
+
+
+def _prepared(result: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Returns what a prepared domain is, and dashes where it is not there."""
+    if result is None:
+        return ("—",) * 5
+    counts = [f"{split} {count:,}" for split, count in sorted(result["counts"].items())]
+    groups = sum(result.get("groups", {}).values())
+    about = (str(result["origin"]), str(result["licence"]), ", ".join(counts))
+    return (*about, f"{groups:,}", str(result["sha256"])[:16])
 
 
 def _table(run: Run, board: LookupBoard) -> Block:

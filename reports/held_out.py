@@ -9,7 +9,9 @@ def render(run: Run, board: Board) -> Block:
     tables = []
     for task in board.tasks:
         worst = worst_group_table(task)
-        tables += [domain_table(task, "held_out"), *([worst] if worst else []), domain_table(task, "source")]
+        tables += [domain_table(task, "held_out"), *([worst] if worst else [])]
+        if task.sources:
+            tables.append(domain_table(task, "source"))
     return Block(
         paragraphs=("✗ failed or skipped, — not run yet, ‡ limited; reasons stand under Failures.",),
         tables=tuple(tables),

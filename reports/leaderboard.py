@@ -31,11 +31,8 @@ def _figure(task: TaskBoard) -> Figure:
             colour = SOFT if row.rank is None else colours[index % 10]
             axis.plot([low, high], [index, index], color=colour, linewidth=3, alpha=0.55)
             axis.plot([value], [index], MARKERS[index % 10], color=colour, markersize=8)
-        chance = scale * task.chance
         shown = [scale * number for row in rows if row.held_out for number in row.held_out]
-        if min(shown) - chance < 0.5 * (max(shown) - min(shown) + 1e-9) and chance <= max(shown):
-            axis.axvline(chance, color=SOFT, linestyle=":", linewidth=1)
-            axis.annotate("chance", (chance, -0.75), color=SOFT, fontsize=9, ha="left", va="bottom")
+        _mark_chance(axis, None if task.chance is None else scale * task.chance, min(shown), max(shown))
         axis.set_yticks(range(len(rows)), [row.name for row in rows])
         axis.set_ylim(len(rows) - 0.4, -0.9)
         axis.set_xlabel(f"held-out {metric_name(task.metric)}")
@@ -56,6 +53,13 @@ def _figure(task: TaskBoard) -> Figure:
         data=data,
         size=(9.0, 1.2 + 0.36 * len(rows)),
     )
+
+
+def _mark_chance(axis: "Axes", chance: float | None, low: float, high: float) -> None:
+    """Draws the line of a blind guess where it is near what is shown."""
+    if chance is not None and low - chance < 0.5 * (high - low + 1e-9) and chance <= high:
+        axis.axvline(chance, color=SOFT, linestyle=":", linewidth=1)
+        axis.annotate("chance", (chance, -0.75), color=SOFT, fontsize=9, ha="left", va="bottom")
 
 
 def _finding(task: TaskBoard) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from harness.board import Board, Run, Table
+from harness.board import Board, Run, Table, TaskBoard
 from harness.report import Block, Section
 
 
@@ -16,20 +16,22 @@ def render(run: Run, board: Board) -> Block:
         "validation splits of source domains; held-out domains are read once, by the final score.",
         f"Roles of seeds are crossed over seeds {seeds}: a search on one seed selects the architecture, "
         "a training from scratch on another reports it, and the reverse; numbers are means over the roles.",
-        f"Budget: every search, that of the {board.reference} row included, evaluates "
-        f"{search['evaluations']:,} new, legal architectures with the same evaluator.",
     ]
+    is_searched = any(row.space for task in board.tasks for row in task.rows)
+    if is_searched:
+        paragraphs.append(
+            f"Budget: every search, that of the {board.reference} row included, evaluates "
+            f"{search['evaluations']:,} new, legal architectures with the same evaluator."
+        )
     tolerance = search.get("parameter_tolerance")
-    if tolerance is not None:
+    if is_searched and tolerance is not None:
         paragraphs.append(
             f"Size: every candidate is within {100 * tolerance:g} % of the default architecture's parameters."
         )
     if board.claim is not None:
-        paragraphs.append(
-            f"Claim fixed in the suite: {board.claim[0]} in {board.claim[1]} against {board.reference}."
-        )
+        paragraphs.append(f"Claim fixed in the suite: {board.claimed} against {board.reference}.")
     rows = [
-        (task.task, task.metric.replace("_", " "), ", ".join(task.sources), ", ".join(task.held_out))
+        (task.task, task.metric.replace("_", " "), _sources(task), ", ".join(task.held_out))
         for task in board.decisive
     ]
     table = Table(
@@ -39,6 +41,10 @@ def render(run: Run, board: Board) -> Block:
         labels=4,
     )
     return Block(paragraphs=tuple(paragraphs), tables=(table,))
+
+
+def _sources(task: TaskBoard) -> str:
+    return ", ".join(task.sources) if task.trained_on is None else f"those of {task.trained_on}"
 
 
 SECTION = Section(

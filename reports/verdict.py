@@ -5,6 +5,7 @@ from harness.board.lookup_tables import lookup_sentences
 from harness.board.rows import Board
 from harness.board.verdict import overall
 from harness.report import Block, Section
+from harness.settings import STEPS_PER_SAMPLE
 
 
 def render(run: Run, board: AnyBoard) -> Block:
@@ -18,7 +19,8 @@ def render(run: Run, board: AnyBoard) -> Block:
     limited: tuple[str, ...] = ()
     if run.limit is not None:
         limited = (
-            f"Only {run.limit:,} samples of each split were used, so this is a trial of the machinery.",
+            f"Only {run.limit:,} samples of each split and at most {STEPS_PER_SAMPLE * run.limit:,} training "
+            "steps were used, so this is a trial of the machinery.",
         )
     return Block(
         lead=overall(board, verdicts),

@@ -51,6 +51,7 @@ SIZES = {
     "micro": Size(
         widths=(32, 48, 64), depths=(2, 3, 4), ratios=(1.0, 1.5, 2.0, 2.5, 3.0), default=(48, 3, 2.0)
     ),
+    "mini": Size(widths=(80, 96, 112, 128), depths=(2, 3, 4), ratios=(1.0, 2.0, 3.0), default=(112, 3, 2.0)),
     "small": Size(widths=(128, 192, 256), depths=(4, 6, 8), ratios=(2.0, 3.0, 4.0), default=(192, 6, 3.0)),
 }
 

@@ -1,14 +1,13 @@
 """Our tasks in plain lm-eval, and its models here. Truth: our own scorer of the same network."""
 
+import importlib.util
 import json
 import os
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,20 @@ from harness.errors import HarnessError, UnknownNameError
 from harness.evaluate import TorchLanguageModel, score
 from harness.language.export import export_task, export_task_verb
 from harness.language.external import LmEvalLanguageModel, build_model, is_address, parse_address
-from harness.nn.decoder import Decoder
 from harness.task import Archives, Domain, Sample, Signature, Task
 from harness.train import seeded
 
-CONTEXT = 32
+_spec = importlib.util.spec_from_file_location(
+    "completion_server", Path(__file__).parent / "completion_server.py"
+)
+assert _spec is not None
+assert _spec.loader is not None
+completion_server = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(completion_server)
+
+CONTEXT = completion_server.CONTEXT
+Endpoint = completion_server.Endpoint
+network = completion_server.network
 TEXTS = {
     "plain": [
         "one text",
@@ -73,76 +81,21 @@ def documents(toy: Task, name: str, data: Path) -> list[bytes]:
     return load_split("toy_texts", toy, toy.domain(name), "test", data).documents()
 
 
-def network() -> torch.nn.Module:
-    with seeded(0):
-        module = Decoder(width=16, depth=1, heads=2, ratio=2)
-        torch.nn.init.normal_(module.head.weight, std=0.3)
-    return module
-
-
-class Endpoint(BaseHTTPRequestHandler):
-    """A completion server with byte tokens: the network's log-probabilities of a prompt, and greedy text."""
-
-    module = network()
-    keys: tuple[str, ...] = ()
-
-    def do_GET(self) -> None:
-        self._reply({"eos_token": "\0", "bos_token": "\0"})
-
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        Endpoint.keys += (str(self.headers.get("Authorization")),)
-        if self.path == "/tokenize":
-            self._reply({"tokens": list(asked["prompt"].encode())})
-        else:
-            choices = [
-                {"index": index, "logprobs": self._log_probabilities(tokens)}
-                for index, tokens in enumerate(asked["prompt"])
-            ]
-            self._reply({"choices": choices})
-
-    def _log_probabilities(self, tokens: list[int]) -> dict[str, Any]:
-        with torch.inference_mode():
-            table = self.module(torch.tensor([tokens]))[0].double().log_softmax(-1)
-        of_tokens = [None, *(float(table[row, token]) for row, token in enumerate(tokens[1:]))]
-        best = [None, *({"": float(row.max())} for row in table)]
-        return {"token_logprobs": [*of_tokens, float(table[-1].max())], "top_logprobs": best}
-
-    def _reply(self, value: Any) -> None:
-        data = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *arguments: Any) -> None:
-        """Says nothing."""
-
-
 @pytest.fixture
-def endpoint() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/v1/completions"
-        server.shutdown()
-        thread.join()
-
-
-# lm-eval keeps a token for the reply, and one more of a context that starts with what stands before a text.
-LENGTH = CONTEXT + 2
+def address() -> Iterator[str]:
+    with completion_server.serving() as found:
+        yield found
 
 
 @pytest.mark.slow
 @pytest.mark.ci
 def test_plain_lm_eval_gives_an_exported_task_the_scores_of_our_own_scorer(
-    tmp_path: Path, endpoint: str
+    tmp_path: Path, address: str
 ) -> None:
     toy, data, folder = task(), tmp_path / "data", tmp_path / "export"
     assert export_task("toy_texts", toy, folder, data).failures == {}
     moved = folder.rename(tmp_path / "moved")
-    arguments = f"model=toy,base_url={endpoint},tokenizer_backend=remote,max_length={LENGTH}"
+    arguments = address.partition("?")[2].replace("&", ",")
     command = [sys.executable, "-m", "lm_eval", "run", "--model", "local-completions"]
     command += ["--model_args", arguments, "--include_path", str(moved), "--tasks", "toy_texts"]
     command += ["--output_path", str(tmp_path / "results.json"), "--batch_size", "4"]
@@ -266,12 +219,6 @@ def test_a_model_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     address = parse_address(f"lm_eval:hf?pretrained={tmp_path / 'none'}")
     with pytest.raises(HarnessError, match="lm_eval:hf cannot be made"):
         build_model(address, offline=True)
-
-
-@pytest.fixture
-def address(endpoint: str) -> str:
-    settings = f"model=davinci-002&base_url={endpoint}&tokenizer_backend=remote&max_length={LENGTH}"
-    return f"lm_eval:openai-completions?{settings}"
 
 
 def test_a_model_behind_an_endpoint_scores_what_its_network_scores(address: str) -> None:

@@ -52,6 +52,12 @@ def test_a_suite_that_names_what_is_not_there_is_refused(tmp_path: Path, text: s
         make_plan(*load_suite(suite_file(tmp_path, 'extends = "toy"\n' + text)))
 
 
+@pytest.mark.parametrize(("limit", "steps"), [(None, {300, 500}), (2, {10}), (1000, {300, 500})])
+def test_a_limited_run_trains_few_steps(limit: int | None, steps: set[int]) -> None:
+    units = make_plan(*load_suite("quickstart"), limit=limit).units
+    assert {unit.spec["steps"] for unit in units if "steps" in unit.spec} == steps
+
+
 def test_an_unknown_suite_is_answered_with_near_names() -> None:
     with pytest.raises(UnknownNameError, match="did you mean quickstart"):
         load_suite("quikstart")

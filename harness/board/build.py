@@ -7,7 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.board.notes import SELECTION_NOTES, language_model_use, too_few_domains
+from harness.board.notes import (
+    SELECTION_NOTES,
+    language_model_use,
+    too_few_domains,
+    zero_shot_chance,
+    zero_shot_note,
+)
 from harness.board.rows import (
     FEW_GROUPS,
     Board,
@@ -35,7 +41,7 @@ from harness.stats.bootstrap import (
 from harness.stats.intervals import Interval, square_and_add, wilson
 from harness.stats.pairs import flip_groups, holm
 from harness.stats.ranks import rank_intervals, ranks, stability
-from harness.task import DEFAULT_SELECTION, Metric, higher_is_better
+from harness.task import DEFAULT_SELECTION, ORACLE, Metric, higher_is_better
 
 REPLICATES = 4000
 
@@ -47,17 +53,19 @@ def build_trained_board(run: Run) -> Board:
         HarnessError: the scores of a finished unit are gone or damaged.
     """
     claim = run.suite.get("claim")
+    rules = run.suite.get("selection", [DEFAULT_SELECTION])
     return Board(
         name=run.name,
         title=run.title,
         limit=run.limit,
         reference=run.suite["reference"],
-        claim=(claim["method"], claim["space"]) if claim else None,
+        claim=(claim["method"], claim["space"] or None) if claim else None,
         replicates=REPLICATES,
         tasks=tuple(
             _TaskBuilder(run, entry, rule).board()
-            for rule in run.suite.get("selection", [DEFAULT_SELECTION])
+            for rule in rules
             for entry in run.suite["tasks"]
+            if rule != ORACLE or "trained_on" not in entry
         ),
     )
 
@@ -107,9 +115,12 @@ class _TaskBuilder:
         self.run = run
         self.task: str = entry["name"]
         self.selection = selection
+        self.trained_on: str | None = entry.get("trained_on")
         self.scope = {"task": self.task, "selection": selection}
         self.metric: Metric = entry["metric"]
-        self.chance: float = entry["chance"]
+        self.chance: float | None = entry["chance"]
+        if self.trained_on is not None:
+            self.chance = zero_shot_chance(run, self.scope, entry["held_out"])
         self.sign = 1 if higher_is_better(self.metric) else -1
         self.domains: list[tuple[Role, str]] = [("source", name) for name in entry["sources"]]
         self.domains += [("held_out", name) for name in entry["held_out"]]
@@ -131,6 +142,7 @@ class _TaskBuilder:
             selection=self.selection,
             metric=self.metric,
             chance=self.chance,
+            trained_on=self.trained_on,
             sources=tuple(name for role, name in self.domains if role == "source"),
             held_out=tuple(name for role, name in self.domains if role == "held_out"),
             rows=tuple(rows),
@@ -201,7 +213,8 @@ class _TaskBuilder:
         if held_out is not None and in_domain is not None:
             replicates = self.sign * (self._replicates(key, "source") - self._replicates(key, "held_out"))
             gap = Estimate(self.sign * (in_domain.value - held_out.value), *percentile_interval(replicates))
-        finals = list(self.run.planned("final", **self.scope, method=key[0], space=key[1]))
+        trained = self.scope | {"task": self.trained_on or self.task}
+        finals = list(self.run.planned("final", **trained, method=key[0], space=key[1]))
         results = [result for result in map(self.run.result, finals) if result is not None]
         searches = [self.run.result(self.run.needed(final, "search")) for final in finals]
         searched = [search for search in searches if search is not None]
@@ -347,6 +360,8 @@ class _TaskBuilder:
 
     def _notes(self, rows: Sequence[Row]) -> list[str]:
         notes = [SELECTION_NOTES[self.selection]] if self.selection in SELECTION_NOTES else []
+        if self.trained_on is not None:
+            notes.append(zero_shot_note(self.run, self.scope, self.trained_on))
         for _, domain in self.domains:
             groups = max((one.groups for (_, name), one in self.scored.items() if name == domain), default=0)
             if 0 < groups < FEW_GROUPS:

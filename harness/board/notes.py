@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.board.rows import LanguageModelUse
+from harness.board.run import Run
 from harness.task import CROSS_VALIDATION, ORACLE
 
 SELECTION_NOTES = {
@@ -34,3 +35,27 @@ def language_model_use(searches: Sequence[Mapping[str, Any]]) -> LanguageModelUs
     }
     names = sorted({str(use["model"]) for use in uses})
     return LanguageModelUse(model=", ".join(names), kind=str(uses[0]["kind"]), **sums)
+
+
+def zero_shot_note(run: Run, scope: Mapping[str, str], trained_on: str) -> str:
+    """Says whose networks are scored, and what lm-eval counts."""
+    results = map(run.result, run.planned("score", **scope))
+    measures = sorted({str(result["measure"]) for result in results if result})
+    counted = f" ({', '.join(measures)})" if measures else ""
+    return (
+        f"Nothing was trained for this board: its rows are the networks of {trained_on}, scored by lm-eval's "
+        f"own code{counted}."
+    )
+
+
+def zero_shot_chance(run: Run, scope: Mapping[str, str], domains: Sequence[str]) -> float | None:
+    """Returns the mean over domains of the metric of a blind guess; None where one is not known.
+
+    Any row's score of a domain says it, as all rows have the same questions.
+    """
+    chances = []
+    for domain in domains:
+        results = (run.result(unit) for unit in run.planned("score", **scope, domain=domain))
+        chances.append(next((result["chance"] for result in results if result), None))
+    known = [chance for chance in chances if chance is not None]
+    return sum(known) / len(known) if known and len(known) == len(chances) else None

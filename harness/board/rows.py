@@ -144,7 +144,7 @@ class Row:
     @property
     def name(self) -> str:
         """Method and space, as people read them."""
-        return self.method if self.space is None else f"{self.method} in {self.space}"
+        return row_name(self.method, self.space)
 
     def on(self, role: Role) -> tuple[Cell, ...]:
         """Returns the cells of the domains with this role."""
@@ -159,25 +159,27 @@ class TaskBoard:
         task: catalog name.
         selection: the rule that chose the rows' learning rates.
         metric: of every score.
-        chance: the metric of a blind guess.
-        sources: domains that search and training saw.
+        chance: the metric of a blind guess; None where it is not known.
+        sources: domains that search and training saw; none of a board for which nothing was trained.
         held_out: domains that only the final score saw.
         rows: all of them.
         notes: what a reader must know beside the numbers.
+        trained_on: the task whose networks are scored; None where it is this one.
     """
 
     task: str
     selection: str
     metric: Metric
-    chance: float
+    chance: float | None
     sources: tuple[str, ...]
     held_out: tuple[str, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+    trained_on: str | None = None
 
     @property
     def scope(self) -> dict[str, str]:
-        """What the specification of this board's finals and scores holds."""
+        """What the specification of this board's scores holds, and of the finals that it does not borrow."""
         return {"task": self.task, "selection": self.selection}
 
     @property
@@ -207,7 +209,8 @@ class Board:
         title: the suite's title.
         limit: largest number of samples of each split; None for all.
         reference: method that differences refer to.
-        claim: the (method, space) of the verdict, fixed in the suite before any result; None without one.
+        claim: the (method, space) of the verdict, fixed in the suite before any result, its space None for a
+            baseline; None without one.
         replicates: bootstrap resamples behind every interval.
         tasks: one board for each task and rule of selection.
     """
@@ -216,14 +219,24 @@ class Board:
     title: str
     limit: int | None
     reference: str
-    claim: tuple[str, str] | None
+    claim: tuple[str, str | None] | None
     replicates: int
     tasks: tuple[TaskBoard, ...]
+
+    @property
+    def claimed(self) -> str:
+        """The row of the claim, as people read it; empty without one."""
+        return row_name(*self.claim) if self.claim else ""
 
     @property
     def decisive(self) -> tuple[TaskBoard, ...]:
         """The tasks under the suite's first rule of selection, of which the verdict speaks."""
         return tuple(task for task in self.tasks if task.selection == self.tasks[0].selection)
+
+
+def row_name(method: str, space: str | None) -> str:
+    """Returns method and space, as people read them."""
+    return method if space is None else f"{method} in {space}"
 
 
 def rounded(value: Any) -> Any:

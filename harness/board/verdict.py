@@ -29,7 +29,7 @@ def overall(board: Board, verdicts: list[TaskVerdict]) -> str:
     """Returns the sentence over all tasks; it claims an effect only where every task does."""
     if board.claim is None:
         return "The suite fixes no claim, so there is no verdict."
-    claim = f"{board.claim[0]} in {board.claim[1]}"
+    claim = board.claimed
     counts = {
         outcome: sum(one.outcome == outcome for one in verdicts)
         for outcome in ("better", "worse", "cannot tell")
@@ -62,7 +62,7 @@ def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
     if board.claim is None:
         return TaskVerdict(task.title, "cannot tell", f"{task.title}: the suite fixes no claim.")
     row, reference = task.row(*board.claim), task.row(board.reference)
-    claim = f"{board.claim[0]} in {board.claim[1]}"
+    claim = board.claimed
     if row is None or reference is None or row.difference is None:
         why = _why_incomplete(row, claim) or _why_incomplete(reference, board.reference)
         why = why or f"{claim} is the reference itself"

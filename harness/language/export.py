@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness import catalog
+from harness.data.choices import questions
 from harness.data.load import load_split
 from harness.data.prepare import prepare_domain
+from harness.data.split import Split
 from harness.errors import DataUnavailableError, HarnessError
 from harness.records import write_atomically
 from harness.task import Domain, Task
@@ -21,24 +23,38 @@ custom_dataset: !function loader.read
 dataset_kwargs:
   documents_file: {name}.jsonl
 test_split: test
-output_type: loglikelihood_rolling
-doc_to_text: ""
-doc_to_target: text
-metric_list:
-  - metric: bits_per_byte
-  - metric: byte_perplexity
+{asked}
 metadata:
   version: 1.0
   prepared_sha256: {sha256}
   document_bytes: {document_bytes}
 """
+ASKED = {
+    "bytes": """\
+output_type: loglikelihood_rolling
+doc_to_text: ""
+doc_to_target: text
+metric_list:
+  - metric: bits_per_byte
+  - metric: byte_perplexity""",
+    "choice": """\
+output_type: multiple_choice
+doc_to_text: text
+doc_to_choice: choices
+doc_to_target: gold
+metric_list:
+  - metric: acc
+  - metric: acc_norm""",
+}
+"""What lm-eval is asked to do with the documents of each kind of task."""
+MEASURES = {"bytes": "bits_per_byte", "choice": "acc"}
 GROUP = """\
 # All domains of {task}; the mean gives each of them the same weight, as a board does.
 group: {task}
 task:
 {members}
 aggregate_metric_list:
-  - metric: bits_per_byte
+  - metric: {measure}
     aggregation: mean
     weight_by_size: false
 metadata:
@@ -63,10 +79,11 @@ def export_task(
     document_bytes: int | None = None,
     limit: int | None = None,
 ) -> Exported:
-    """Writes the test documents of a byte task as lm-eval tasks: NAME for all, NAME_DOMAIN for one domain.
+    """Writes the test documents of a task of bytes or questions as lm-eval tasks.
 
-    Domains that are not prepared are prepared; one whose package is absent fails alone. The folder can be
-    moved: run it by `lm-eval run --include_path OUT --tasks NAME`.
+    NAME stands for all of them, NAME_DOMAIN for one domain. Domains that are not prepared are prepared; one
+    whose package is absent fails alone. The folder can be moved: run it by
+    `lm-eval run --include_path OUT --tasks NAME`.
 
     Args:
         name: catalog name of the task.
@@ -82,37 +99,72 @@ def export_task(
     """
     if task.signature.kind == "image":
         raise HarnessError(f"{name} is a task of images, and lm-eval has text only; export a byte task.")
-    if task.signature.kind != "bytes":
-        raise HarnessError(f"{name} is a task of kind {task.signature.kind}; export a byte task.")
+    if task.signature.kind not in ASKED:
+        raise HarnessError(
+            f"{name} is a task of kind {task.signature.kind}; export one of kind {' or '.join(ASKED)}."
+        )
     _clear(out, name)
     written, failures = [], {}
     for domain in task.domains:
         try:
             prepared = prepare_domain(name, domain, data, offline=offline)
-            rows = _rows(name, task, domain, data, document_bytes, limit)
+            split = load_split(name, task, domain, "test", data, limit=limit)
+            member = write_domain(
+                out, name, task, domain, split, sha256=prepared.sha256, document_bytes=document_bytes
+            )
         except DataUnavailableError as error:
             failures[domain.name] = str(error)
             continue
-        member = f"{name}_{domain.name}"
-        lines = [json.dumps(row, ensure_ascii=True, sort_keys=True) for row in rows]
-        write_atomically(out / f"{member}.jsonl", "\n".join(lines) + "\n")
-        fields = {
-            "task": name,
-            "domain": domain.name,
-            "name": member,
-            "origin": " ".join(domain.origin.split()),
-            "licence": " ".join(domain.licence.split()),
-            "sha256": prepared.sha256,
-            "document_bytes": json.dumps(document_bytes),
-        }
-        write_atomically(out / f"{member}.yaml", TEMPLATE.format(**fields))
         written.append(member)
     if written:
-        loader = Path(__file__).with_name("loader.py").read_text(encoding="utf-8")
-        write_atomically(out / "loader.py", loader)
         members = "\n".join(f"  - {member}" for member in written)
-        write_atomically(out / f"{name}.yaml", GROUP.format(task=name, members=members))
+        measure = MEASURES[task.signature.kind]
+        write_atomically(out / f"{name}.yaml", GROUP.format(task=name, members=members, measure=measure))
     return Exported(tuple(written), failures)
+
+
+def write_domain(
+    out: Path,
+    name: str,
+    task: Task,
+    domain: Domain,
+    split: Split,
+    *,
+    sha256: str,
+    document_bytes: int | None = None,
+) -> str:
+    """Writes one domain as an lm-eval task, and returns what lm-eval calls it.
+
+    Args:
+        out: the folder.
+        name: catalog name of the task.
+        task: the task, of kind bytes or choice.
+        domain: where the documents are from.
+        split: the documents.
+        sha256: of the prepared arrays.
+        document_bytes: cut documents to so many bytes, or up to three less where a character would be cut.
+
+    Raises:
+        DataUnavailableError: a document is not UTF-8.
+    """
+    member = f"{name}_{domain.name}"
+    is_choice = task.signature.kind == "choice"
+    rows = _questions(split) if is_choice else _documents(split, document_bytes)
+    lines = [json.dumps(row, ensure_ascii=True, sort_keys=True) for row in rows]
+    write_atomically(out / f"{member}.jsonl", "\n".join(lines) + "\n")
+    fields = {
+        "task": name,
+        "domain": domain.name,
+        "name": member,
+        "origin": " ".join(domain.origin.split()),
+        "licence": " ".join(domain.licence.split()),
+        "asked": ASKED[task.signature.kind],
+        "sha256": sha256,
+        "document_bytes": json.dumps(document_bytes),
+    }
+    write_atomically(out / f"{member}.yaml", TEMPLATE.format(**fields))
+    write_atomically(out / "loader.py", Path(__file__).with_name("loader.py").read_text(encoding="utf-8"))
+    return member
 
 
 def export_task_verb(
@@ -157,23 +209,37 @@ def _clear(out: Path, name: str) -> None:
         file.unlink(missing_ok=True)
 
 
-def _rows(
-    name: str, task: Task, domain: Domain, data: Path, document_bytes: int | None, limit: int | None
-) -> list[dict[str, Any]]:
-    split = load_split(name, task, domain, "test", data, limit=limit)
-    rows = []
-    for number, document in enumerate(split.documents()):
-        group = split.group_names[split.groups[number]]
-        rows.append({"document": number, "group": group, "text": _text(document, document_bytes, domain)})
-    return rows
+def _documents(split: Split, document_bytes: int | None) -> list[dict[str, Any]]:
+    return [
+        {
+            "document": number,
+            "group": split.group_names[split.groups[number]],
+            "text": _text(document, document_bytes, split.domain),
+        }
+        for number, document in enumerate(split.documents())
+    ]
 
 
-def _text(document: bytes, document_bytes: int | None, domain: Domain) -> str:
+def _questions(split: Split) -> list[dict[str, Any]]:
+    """Returns what lm-eval reads of questions: it puts a space between the text and an answer."""
+    return [
+        {
+            "document": number,
+            "group": split.group_names[split.groups[number]],
+            "text": f"{one.question}\nAnswer:",
+            "choices": list(one.choices),
+            "gold": one.gold,
+        }
+        for number, one in enumerate(questions(split))
+    ]
+
+
+def _text(document: bytes, document_bytes: int | None, domain: str) -> str:
     try:
         text = document.decode()
     except UnicodeDecodeError as error:
         raise DataUnavailableError(
-            f"Domain {domain.name!r} has documents that are not UTF-8, and lm-eval has text only."
+            f"Domain {domain!r} has documents that are not UTF-8, and lm-eval has text only."
         ) from error
     if document_bytes is None:
         return text

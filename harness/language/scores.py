@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MEASURES = ("acc", "exact_match", "em", "acc_norm")
 FEWSHOT_SEED = 1234
 REASON_CHARACTERS = 400
+BITS_OF_A_BLIND_GUESS = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ class LmEvalScores:
         documents: number of each row's document in the task, shape (samples,).
         group_names: what the rows' group indices mean.
         available: documents the task has; fewer rows mean a limit.
+        chance: the metric of a blind guess on these documents; None where it is not known.
         aggregates: lm-eval's own aggregates, such as `acc,none`, as plain floats.
         version: of the task.
     """
@@ -49,6 +51,7 @@ class LmEvalScores:
     documents: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     group_names: tuple[str, ...] = ()
     available: int = 0
+    chance: float | None = None
     aggregates: Mapping[str, float] = field(default_factory=dict)
     version: str | None = None
 
@@ -119,6 +122,18 @@ def lm_eval_scores(
         return results
 
 
+def tasks_of(folder: Path) -> list[str]:
+    """Returns the names of all tasks of a folder of YAML tasks.
+
+    Raises:
+        HarnessError: there is no such folder, or no task in it.
+    """
+    names: list[str] = sorted(_manager(None, folder).all_subtasks)
+    if not names:
+        raise HarnessError(f"There is no lm-eval task to score in {folder}; name tasks.")
+    return names
+
+
 def _manager(tasks: Sequence[str] | None, include_path: Path | None) -> "TaskManager":
     """Returns an index of the folder alone, which takes .1 s, or of lm-eval's thousands of tasks too."""
     from lm_eval.tasks import TaskManager
@@ -165,6 +180,8 @@ def _scores_of(model: Any, name: str, task: Any, limit: int | None) -> LmEvalSco
     from lm_eval.evaluator import evaluate
 
     try:
+        if task.OUTPUT_TYPE not in ("multiple_choice", "loglikelihood_rolling") and not _writes(model):
+            raise ValueError("The task asks what a model would write, and this one gives code lengths alone.")
         labels, groups, group_names = _documents(task)
         chosen = np.arange(len(labels))
         if limit is not None and limit < len(labels):
@@ -191,6 +208,7 @@ def _scores_of(model: Any, name: str, task: Any, limit: int | None) -> LmEvalSco
         documents=chosen,
         group_names=tuple(group_names[index] for index in used),
         available=len(labels),
+        chance=_chance(task, chosen),
         aggregates=_plain(output["results"][name]),
         version=str(output["versions"].get(name)),
     )
@@ -228,6 +246,25 @@ def _label(task: Any, number: int, document: Any) -> int:
     if not indices:
         raise ValueError(f"Document {number} has no answer.")
     return int(indices[0])
+
+
+def _writes(model: Any) -> bool:
+    return getattr(model, "writes", True)
+
+
+def _chance(task: Any, chosen: NDArray[np.int64]) -> float | None:
+    """Returns the mean over documents of the share of choices that are right; 8 bits per byte for texts."""
+    if task.OUTPUT_TYPE == "loglikelihood_rolling":
+        return BITS_OF_A_BLIND_GUESS
+    if task.OUTPUT_TYPE != "multiple_choice" or getattr(task, "multiple_input", False):
+        return None
+    documents = list(task.eval_docs)
+    shares = []
+    for document in (documents[index] for index in chosen):
+        answer = task.doc_to_target(document)
+        right = len(answer) if isinstance(answer, list) else 1
+        shares.append(right / len(task.doc_to_choice(document)))
+    return float(np.mean(shares))
 
 
 def _first_filter(logged: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -5,15 +5,15 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from harness import catalog
-from harness.plan.trained import prepare_unit, supernet_spec, training_spec, with_domains
-from harness.plan.unit import Plan, Unit, load_family
+from harness.plan.trained import shortened, supernet_spec, training_spec, with_domains
+from harness.plan.unit import Plan, Unit, load_family, prepare_unit
 from harness.suite import QualitySuite
 from harness.task import Task
 
 
 def plan_quality(name: str, suite: QualitySuite, *, limit: int | None) -> Plan:
     """Returns the plan of `suite`; raises as `make_plan` does."""
-    filled = replace(suite, task=with_domains(suite.task))
+    filled = replace(suite, task=shortened(with_domains(suite.task), limit))
     units: dict[str, Unit] = {}
     for unit in _units(filled, limit):
         units.setdefault(unit.hash, unit)

@@ -10,8 +10,9 @@ from harness.data.corruptions import domain_of
 from harness.data.fetch import file_hash
 from harness.errors import HarnessError
 from harness.model import FixedBaseline, FloorBaseline, ReadyBaseline, TunedBaseline
-from harness.plan.unit import Plan, Unit, load_family, resolve_searcher, split_space
-from harness.settings import TaskSettings
+from harness.plan.unit import Plan, Unit, load_family, prepare_unit, resolve_searcher, split_space
+from harness.plan.zero_shot import ZeroShotPlan, entries, with_tasks
+from harness.settings import STEPS_PER_SAMPLE, TaskSettings
 from harness.suite import SearchSettings, Suite
 from harness.task import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE, Task
 
@@ -26,7 +27,11 @@ def plan_trained(name: str, suite: Suite, *, limit: int | None = None) -> Plan:
         UnknownNameError: a task, domain, space, preset, searcher or baseline does not exist.
         HarnessError: a domain is source and held out at once.
     """
-    filled = replace(suite, tasks=[with_domains(task) for task in suite.tasks])
+    filled = replace(
+        suite,
+        tasks=[shortened(with_domains(task), limit) for task in suite.tasks],
+        zero_shot=[with_tasks(board) for board in suite.zero_shot],
+    )
     units: dict[str, Unit] = {}
     for settings in filled.tasks:
         if CROSS_VALIDATION in suite.selection and len(settings.sources) < 2:
@@ -39,6 +44,8 @@ def plan_trained(name: str, suite: Suite, *, limit: int | None = None) -> Plan:
     for entry in table["tasks"]:
         task: Task = catalog.load("task", entry["name"])
         entry |= {"metric": task.metric, "chance": task.chance}
+    table["tasks"] += entries(filled)
+    del table["zero_shot"]
     return Plan(name=name, suite=filled, table=table, limit=limit, units=tuple(units.values()))
 
 
@@ -52,8 +59,8 @@ def with_domains(settings: TaskSettings) -> TaskSettings:
     task: Task = catalog.load("task", settings.name)
     if task.signature.kind == "choice":
         raise HarnessError(
-            f"Task {settings.name!r} asks multiple-choice questions, on which nothing is trained; give a "
-            "suite that trains a task of images, bytes or texts."
+            f"Task {settings.name!r} asks multiple-choice questions, on which nothing is trained; name its "
+            "domains in a zero_shot board of a suite that trains a byte task."
         )
     filled = replace(
         settings,
@@ -68,13 +75,17 @@ def with_domains(settings: TaskSettings) -> TaskSettings:
     return filled
 
 
-def prepare_unit(task_name: str, name: str) -> Unit:
-    """Returns the unit that fetches, checks, splits and caches one domain."""
-    task: Task = catalog.load("task", task_name)
-    domain = domain_of(task, name)
-    archives = [archive.sha256 for archive in domain.archives]
-    own = {"version": domain.version} if domain.version else {}
-    return Unit(kind="prepare", spec={"task": task_name, "domain": name, "archives": archives, **own})
+def shortened(settings: TaskSettings, limit: int | None) -> TaskSettings:
+    """Returns the settings of a limited run, which trains no longer than its few samples are worth."""
+    if limit is None:
+        return settings
+    most = STEPS_PER_SAMPLE * limit
+    supernet, training = settings.supernet, settings.training
+    return replace(
+        settings,
+        supernet=replace(supernet, steps=min(supernet.steps, most)),
+        training=replace(training, steps=min(training.steps, most)),
+    )
 
 
 def training_spec(settings: TaskSettings) -> Mapping[str, Any]:
@@ -112,9 +123,16 @@ class _TaskPlan:
         domains = (*settings.sources, *settings.held_out)
         self.prepared = {domain: prepare_unit(settings.name, domain) for domain in domains}
         self.source_hashes = tuple(self.prepared[domain].hash for domain in settings.sources)
+        self.zero_shot = [
+            ZeroShotPlan(board, self.limited)
+            for board in suite.zero_shot
+            if board.trained_on == settings.name
+        ]
 
     def units(self) -> Iterator[Unit]:
         yield from self.prepared.values()
+        for board in self.zero_shot:
+            yield from board.prepared.values()
         for method, space in self._rows():
             for select, report in self._roles(method):
                 needs = []
@@ -131,6 +149,9 @@ class _TaskPlan:
                     final = plain if rule == DEFAULT_SELECTION else self._selected(plain, rule)
                     yield final
                     yield from self._scores(final, plain)
+                    if rule != ORACLE:  # it would need answers to choose by
+                        for board in self.zero_shot:
+                            yield from board.scores(final)
 
     def _rows(self) -> Iterator[tuple[str, str | None]]:
         searched = None

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from harness import __version__, catalog
+from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
 from harness.records import SCHEMA, canonical_json, content_hash
 from harness.search import SearcherEntry
 from harness.space import SpaceFamily
 from harness.suite import AnySuite, SearcherSettings
+from harness.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,15 @@ class Plan:
             "units": units,
         }
         return canonical_json(plan, indent=1) + "\n"
+
+
+def prepare_unit(task_name: str, name: str) -> Unit:
+    """Returns the unit that fetches, checks, splits and caches one domain."""
+    task: Task = catalog.load("task", task_name)
+    domain = domain_of(task, name)
+    archives = [archive.sha256 for archive in domain.archives]
+    own = {"version": domain.version} if domain.version else {}
+    return Unit(kind="prepare", spec={"task": task_name, "domain": name, "archives": archives, **own})
 
 
 def split_space(text: str) -> tuple[str, str | None]:

@@ -14,6 +14,7 @@ from harness.units.place import Done, Needs, Place
 from harness.units.quality import inherited, scratch
 from harness.units.search import proxies, search
 from harness.units.trained import final, prepare, score_unit, supernet
+from harness.units.zero_shot import zero_shot_score
 
 __all__ = ["Done", "Place", "perform", "versions"]
 
@@ -32,13 +33,17 @@ def perform(unit: Unit, needs: Mapping[str, Unit], place: Place) -> Done:
     return _WORK[unit.kind](unit, Needs(needs, place), folder)
 
 
+def _score(unit: Unit, needs: Needs, folder: Path) -> Done:
+    return (zero_shot_score if "trained_on" in unit.spec else score_unit)(unit, needs, folder)
+
+
 _WORK: dict[str, Callable[[Unit, Needs, Path], Done]] = {
     "prepare": prepare,
     "supernet": supernet,
     "proxies": proxies,
     "search": search,
     "final": final,
-    "score": score_unit,
+    "score": _score,
     "inherited": inherited,
     "scratch": scratch,
     "table": table,

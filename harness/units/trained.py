@@ -306,7 +306,7 @@ def score_unit(unit: Unit, needs: Needs, folder: Path) -> Done:
     """Scores a trained network on the test split of one domain."""
     spec = unit.spec
     task: Task = catalog.load("task", spec["task"])
-    model, rate = _restored(unit, task, needs)
+    model, rate = restored(unit, needs)
     split = test_split(spec["task"], task, spec["domain"], needs.place.data, samples=spec["samples"])
     samples = score(model, split, document_bytes=spec["document_bytes"])
     value = samples.value(task.metric)
@@ -322,10 +322,12 @@ def score_unit(unit: Unit, needs: Needs, folder: Path) -> Done:
     return Done(result=result)
 
 
-def _restored(unit: Unit, task: Task, needs: Needs) -> tuple[Predictor, float | None]:
-    """Returns the model that the unit scores, and the rate it was trained at; an oracle chooses it here."""
+def restored(unit: Unit, needs: Needs) -> tuple[Predictor, float | None]:
+    """Returns the model that a score reads, and the rate it was trained at; an oracle chooses it here."""
     spec = unit.spec
     final = needs.of("final")
+    name = final.spec["task"]
+    task: Task = catalog.load("task", name)
     folder, trained = needs.folder("final"), needs.record("final").result
     baseline = None if spec["space"] else catalog.load("baseline", spec["method"])
     if isinstance(baseline, FloorBaseline):
@@ -333,7 +335,7 @@ def _restored(unit: Unit, task: Task, needs: Needs) -> tuple[Predictor, float | 
             return baseline.restore(task.signature, dict(arrays)), None
     if isinstance(baseline, ReadyBaseline):
         return _opened(spec["method"], task.signature, _opening(needs)), None
-    view = SourceView(spec["task"], task, tuple(final.spec["sources"]), needs.place.data)
+    view = SourceView(name, task, tuple(final.spec["sources"]), needs.place.data)
     with seeded(0):
         module = _module(final, view, trained["architecture"]).to(needs.place.device)
     model = predictor(module, task.signature)
@@ -341,7 +343,7 @@ def _restored(unit: Unit, task: Task, needs: Needs) -> tuple[Predictor, float | 
         module.load_state_dict(load_file(folder / "weights.safetensors"))
         return model, trained["learning_rate"]
     samples = final.spec["validation_samples"]
-    split = oracle_split(spec["task"], task, spec["domain"], needs.place.data, samples=samples)
+    split = oracle_split(name, task, spec["domain"], needs.place.data, samples=samples)
     values = {}
     for rate in final.spec["learning_rates"]:
         module.load_state_dict(load_file(folder / f"weights-{rate!r}.safetensors"))

@@ -1,0 +1,413 @@
+"""Networks of a byte task on questions and lm-eval's tasks. Truth: a byte-by-byte loop over each network."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from harness import catalog
+from harness.board import Board, TaskBoard, build_board, load_run
+from harness.board.run import PlannedUnit, Run
+from harness.cost import Costs
+from harness.data.choices import questions
+from harness.data.load import load_split
+from harness.data.split import Split
+from harness.errors import HarnessError
+from harness.nn.floors import NGram
+from harness.plan import make_plan
+from harness.plan.trained import with_domains
+from harness.suite import load_suite
+
+_spec = importlib.util.spec_from_file_location(
+    "completion_server", Path(__file__).parent / "completion_server.py"
+)
+assert _spec is not None
+assert _spec.loader is not None
+completion_server = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(completion_server)
+
+LIMIT = 12
+SUITE = """
+title = "Where nothing was trained for"
+seeds = [0, 1]
+baselines = ["default", "floor", {ready}]
+tuned_space = "hybrid:micro-attention"
+reference = "floor"
+claim = {{ method = "default" }}
+
+[[tasks]]
+name = "toy_bytes"
+validation_samples = 10
+test_samples = 10
+training = {{ steps = 4, batch_size = 8 }}
+
+[[zero_shot]]
+name = "asked"
+trained_on = "toy_bytes"
+held_out = ["toy_choice/two", "toy_choice/four"]
+
+[[zero_shot]]
+name = "elsewhere"
+trained_on = "toy_bytes"
+lm_eval_tasks = "mine"
+"""
+TASK = """
+task: {name}
+dataset_path: {dataset}
+dataset_kwargs: {{data_files: {{test: {file}}}}}
+test_split: test
+output_type: {kind}
+doc_to_text: "{text}"
+doc_to_target: {target}
+doc_to_choice: choices
+metric_list: [{{metric: {measure}}}]
+"""
+ROWS = [
+    {"text": f"{number} ab", "choices": ["abc", "d" * number, "é"], "gold": number % 3}
+    for number in range(1, 10)
+]
+CHOOSE = {"kind": "multiple_choice", "text": "{{text}}", "target": "gold", "measure": "acc"}
+ROLL = {"kind": "loglikelihood_rolling", "text": "", "target": "text", "measure": "bits_per_byte"}
+
+
+def write_tasks(folder: Path) -> None:
+    folder.mkdir()
+    file = folder / "rows.jsonl"
+    file.write_text("\n".join(json.dumps(row) for row in ROWS) + "\n")
+    for name, dataset, about in (
+        ("pick", "json", CHOOSE),
+        ("absent", "nobody/nothing", CHOOSE),
+        ("texts", "json", ROLL),
+    ):
+        (folder / f"{name}.yaml").write_text(TASK.format(name=name, dataset=dataset, file=file, **about))
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with completion_server.serving() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def run(address: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    place = tmp_path_factory.mktemp("zero_shot")
+    write_tasks(place / "mine")
+    (place / "suite.toml").write_text(SUITE.format(ready=f'"{address}"'))
+    words = ["eval", str(place / "suite.toml"), "--out", str(place / "run"), "--offline"]
+    words += ["--limit", str(LIMIT), "--workers", "1"]
+    home = {"HF_HOME": str(place / "home"), "HARNESS_LLM_API_KEY": "k", "NO_PROXY": "127.0.0.1"}
+    done = subprocess.run(
+        [sys.executable, "-c", "from harness.cli import main; main()", *words],
+        capture_output=True,
+        text=True,
+        env=os.environ | home,
+        timeout=300,
+    )
+    assert done.returncode == 1, done.stderr  # two tasks of the folder cannot be scored
+    return load_run(place / "run")
+
+
+@pytest.fixture(scope="module")
+def boards(run: Run) -> dict[str, TaskBoard]:
+    board = build_board(run)
+    assert isinstance(board, Board)
+    return {task.task: task for task in board.tasks}
+
+
+def asked(domain: str) -> Split:
+    task = catalog.load("task", "toy_choice")
+    data = Path(os.environ["HARNESS_DATA"])
+    return load_split("toy_choice", task, task.domain(domain), "test", data, limit=LIMIT)
+
+
+def log_probability(module: torch.nn.Module, context: int, before: bytes, after: bytes) -> float:
+    """Returns the log-probability of a continuation that fits the context, one byte at a time."""
+    whole = (before + after)[-context - 1 :]
+    total = 0.0
+    for position in range(len(whole) - len(after), len(whole)):
+        with torch.inference_mode():
+            logits = module(torch.tensor([list(whole[:position])]))[0, -1]
+        total += float(logits.log_softmax(-1)[whole[position]])
+    return total
+
+
+def saved(model: NGram, before: bytes, after: bytes) -> float:
+    """Returns the bits of a continuation, below zero."""
+    of_both = model.bits([before, before + after])
+    return float(of_both[0] - of_both[1])
+
+
+def right(split: Split, cost: Callable[[bytes, bytes], float]) -> list[float]:
+    """Returns 1 for each question whose right answer is the likeliest one."""
+    return [
+        float(
+            int(np.argmax([cost(f"{one.question}\nAnswer:".encode(), f" {x}".encode()) for x in one.choices]))
+            == one.gold
+        )
+        for one in questions(split)
+    ]
+
+
+def scores(run: Run, method: str, domain: str) -> list[tuple[PlannedUnit, pd.DataFrame]]:
+    """Returns the units of a row on a domain of questions, each with its samples."""
+    found = list(run.planned("score", task="asked", method=method, domain=f"toy_choice/{domain}"))
+    return [
+        (unit, pd.read_parquet(run.folder / "units" / f"score-{unit.hash}" / "samples.parquet"))
+        for unit in found
+    ]
+
+
+def final(run: Run, score: PlannedUnit) -> Path:
+    needed = run.needed(score, "final")
+    assert needed is not None
+    return run.folder / "units" / f"final-{needed.hash}"
+
+
+@pytest.mark.parametrize("domain", ["two", "four"])
+def test_a_trained_network_is_right_where_a_loop_over_its_bytes_is(run: Run, domain: str) -> None:
+    signature = catalog.load("task", "toy_bytes").signature
+    found = scores(run, "default", domain)
+    assert len(found) == 2
+    for unit, samples in found:
+        weights = load_file(final(run, unit) / "weights.safetensors")
+        module = catalog.load("baseline", "default").build(signature, 80_000)
+        module.load_state_dict(weights)
+        expected = right(asked(domain), partial(log_probability, module.eval(), signature.context))
+        assert samples["numerator"].tolist() == expected
+        result = run.result(unit)
+        assert result is not None
+        assert result["value"] == result["aggregates"]["acc,none"] == np.mean(expected)
+
+
+@pytest.mark.parametrize("domain", ["two", "four"])
+def test_the_floor_pays_for_an_answer_what_it_adds_to_the_question(run: Run, domain: str) -> None:
+    for unit, samples in scores(run, "floor", domain):
+        with np.load(final(run, unit) / "floor.npz") as state:
+            model = NGram.from_state(dict(state))
+        assert samples["numerator"].tolist() == right(asked(domain), partial(saved, model))
+
+
+@pytest.mark.parametrize("domain", ["two", "four"])
+def test_a_model_behind_an_endpoint_answers_as_its_network_does(run: Run, address: str, domain: str) -> None:
+    module = completion_server.network()
+    ((_, samples),) = scores(run, address, domain)
+    expected = right(asked(domain), partial(log_probability, module, completion_server.CONTEXT))
+    assert samples["numerator"].tolist() == expected
+
+
+def test_every_question_keeps_its_domain_answer_and_group(run: Run) -> None:
+    for domain in ("two", "four"):
+        split = asked(domain)
+        for method in ("default", "floor"):
+            for _, samples in scores(run, method, domain):
+                assert set(samples["domain"]) == {f"toy_choice/{domain}"}
+                assert samples["document"].tolist() == list(range(LIMIT))
+                assert samples["label"].tolist() == split.labels.tolist()
+                assert samples["group"].tolist() == split.groups.tolist()
+
+
+def test_a_limit_takes_questions_of_every_answer(run: Run) -> None:
+    ((_, samples),) = scores(run, "floor", "four")[:1]
+    task, data = catalog.load("task", "toy_choice"), Path(os.environ["HARNESS_DATA"])
+    whole = load_split("toy_choice", task, task.domain("four"), "test", data)
+    there, taken = (np.bincount(labels, minlength=4) for labels in (whole.labels, samples["label"]))
+    assert (taken < there).any()
+    assert ((taken == there) | (taken >= LIMIT // 4)).all()
+
+
+def test_the_board_knows_chance_and_whose_networks_it_scores(boards: dict[str, TaskBoard]) -> None:
+    board = boards["asked"]
+    assert board.chance == pytest.approx((1 / 2 + 1 / 4) / 2)
+    assert board.trained_on == "toy_bytes"
+    assert any("networks of toy_bytes" in note and "(acc)" in note for note in board.notes)
+    for row in board.rows:
+        trained = boards["toy_bytes"].row(row.method)
+        assert trained is not None
+        assert (row.parameters, row.steps) == (trained.parameters, trained.steps)
+
+
+def test_a_model_trained_elsewhere_is_marked_and_the_floor_is_not_ranked(
+    boards: dict[str, TaskBoard], address: str
+) -> None:
+    ready, floor, default = (boards["asked"].row(name) for name in (address, "floor", "default"))
+    assert ready is not None
+    assert floor is not None
+    assert default is not None
+    assert (ready.rank, floor.rank, default.rank) == (None, None, 1)
+    assert ready.outside
+    assert default.in_domain is None
+    assert default.gap is None
+
+
+def test_nothing_is_trained_twice(run: Run) -> None:
+    assert {unit.spec["task"] for unit in run.units if unit.kind == "final"} == {"toy_bytes"}
+    for unit in run.planned("score", task="asked", method="default"):
+        needed = run.needed(unit, "final")
+        assert needed in list(run.planned("final", task="toy_bytes", method="default"))
+
+
+def test_tasks_that_cannot_be_scored_fail_alone(boards: dict[str, TaskBoard]) -> None:
+    row = boards["elsewhere"].row("default")
+    assert row is not None
+    cells = {cell.domain.removeprefix("lm_eval:"): cell for cell in row.cells}
+    assert {name: cell.state for name, cell in cells.items()} == {
+        "pick": "ok",
+        "absent": "failed",
+        "texts": "failed",
+    }
+    assert "nobody/nothing" in str(cells["absent"].reason)
+    assert "has bits_per_byte, and this board is of accuracy" in str(cells["texts"].reason)
+    assert boards["elsewhere"].chance is None
+    assert boards["asked"].row("default").is_complete  # type: ignore[union-attr]
+
+
+def test_a_task_of_a_folder_is_scored_whatever_its_letters(run: Run) -> None:
+    for unit in run.planned("score", task="elsewhere", method="default", domain="lm_eval:pick"):
+        result = run.result(unit)
+        assert result is not None
+        assert (result["samples"], result["chance"]) == (9, pytest.approx(1 / 3))
+
+
+def test_the_report_says_where_questions_come_from(run: Run) -> None:
+    text = (run.folder / "report.md").read_text()
+    assert "those of toy\\_bytes" in text
+    assert "toy\\_choice/two" in text
+    assert "a task of lm-eval" in text
+
+
+def hashes(suite: Path) -> dict[str, str]:
+    plan = make_plan(*load_suite(str(suite)))
+    return {
+        f"{unit.spec['domain']} {unit.spec['method']} {unit.spec['report_seed']}": unit.hash
+        for unit in plan.units
+        if unit.kind == "score"
+    }
+
+
+def test_an_edited_task_is_another_unit_and_leaves_the_rest(tmp_path: Path) -> None:
+    write_tasks(tmp_path / "mine")
+    (tmp_path / "suite.toml").write_text(SUITE.format(ready=""))
+    before = hashes(tmp_path / "suite.toml")
+    with (tmp_path / "mine" / "rows.jsonl").open("a") as file:
+        file.write(json.dumps(ROWS[0]) + "\n")
+    after = hashes(tmp_path / "suite.toml")
+    changed = {name.split()[0] for name in before if before[name] != after[name]}
+    assert changed == {"lm_eval:pick", "lm_eval:absent", "lm_eval:texts"}
+
+
+def test_the_cost_of_a_question_is_that_of_its_answers(tmp_path: Path) -> None:
+    write_tasks(tmp_path / "mine")
+    (tmp_path / "suite.toml").write_text(SUITE.format(ready=""))
+    plan = make_plan(*load_suite(str(tmp_path / "suite.toml")))
+    costs = {
+        (unit.spec["domain"], unit.spec["method"]): Costs(plan).macs(unit)
+        for unit in plan.units
+        if unit.kind == "score"
+    }
+    one_pass = costs["one", "default"] / (10 * 512 / 16)  # ten documents of 512 bytes in windows of 16
+    assert costs["toy_choice/two", "default"] == 1500 * 4 * one_pass
+    assert costs["lm_eval:pick", "default"] == 1500 * 4 * one_pass
+    assert costs["toy_choice/two", "floor"] == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('trained_on = "toy_bytes"', 'trained_on = "toy_patterns"', "which is no task of it"),
+        ('"toy_choice/two"', '"two"', "TASK/DOMAIN or lm_eval:NAME is needed"),
+        ('"toy_choice/two"', '"toy_choice/tow"', "did you mean two"),
+        ('"toy_choice/two"', '"toy_chioce/two"', "did you mean toy_choice"),
+        ('"toy_choice/two"', '"toy_bytes/one"', "name a task that asks questions"),
+        ('"toy_choice/two"', '"toy_choice/four"', "has a domain twice"),
+        ('lm_eval_tasks = "mine"', "", "needs held_out or lm_eval_tasks"),
+        ('lm_eval_tasks = "mine"', 'lm_eval_tasks = "none"', "There is no folder"),
+        ('name = "elsewhere"', 'name = "asked"', "has the name of another board"),
+        ('name = "elsewhere"', 'name = "toy_bytes"', "has the name of another board"),
+        ('method = "default"', 'method = "default", space = "hybrid:micro"', "claim must name"),
+        ('reference = "floor"', 'reference = "floor"\nsearchers = ["local_search"]', "belong together"),
+        ('baselines = ["default"', 'baselines = ["default", "tuned"', "search.evaluations"),
+    ],
+)
+def test_a_wrong_board_is_told_in_one_sentence(tmp_path: Path, old: str, new: str, message: str) -> None:
+    (tmp_path / "mine").mkdir()
+    text = SUITE.format(ready="")
+    assert old in text
+    (tmp_path / "suite.toml").write_text(text.replace(old, new))
+    with pytest.raises(HarnessError, match=message):
+        make_plan(*load_suite(str(tmp_path / "suite.toml")))
+
+
+def test_networks_of_images_answer_no_questions(tmp_path: Path) -> None:
+    text = SUITE.format(ready="").replace("toy_bytes", "toy_patterns")
+    (tmp_path / "suite.toml").write_text(text)
+    with pytest.raises(HarnessError, match="name a byte task"):
+        make_plan(*load_suite(str(tmp_path / "suite.toml")))
+
+
+def test_a_task_of_questions_that_a_suite_trains_names_the_remedy() -> None:
+    (settings,) = load_suite("toy")[1].tasks  # type: ignore[union-attr]
+    with pytest.raises(HarnessError, match="zero_shot board"):
+        with_domains(replace(settings, name="toy_choice"))
+
+
+class Uniform:
+    """Eight bits for every byte."""
+
+    def bits(self, documents: Sequence[bytes]) -> Any:
+        return np.array([8.0 * len(document) for document in documents])
+
+
+def test_code_lengths_alone_answer_no_task_that_asks_for_words(tmp_path: Path) -> None:
+    from harness.language.models import lm_eval_model
+    from harness.language.scores import lm_eval_scores
+
+    folder = tmp_path / "mine"
+    write_tasks(folder)
+    text = (folder / "pick.yaml").read_text().replace("multiple_choice", "generate_until")
+    (folder / "made.yaml").write_text(text.replace("pick", "made").replace("doc_to_choice: choices\n", ""))
+    model = lm_eval_model(Uniform())
+    found = lm_eval_scores(model, ["made", "texts"], include_path=folder, offline=True)
+    assert "asks what a model would write" in str(found["made"].reason)
+    assert found["texts"].value() == pytest.approx(8.0)
+    assert found["texts"].chance == 8.0
+
+
+def test_what_a_continuation_of_nothing_costs_is_its_own_length() -> None:
+    from harness.language.models import lm_eval_model
+
+    requests = [SimpleNamespace(args=pair) for pair in (("", "abc"), ("ab", "c"), ("ab", ""))]
+    nats = [one for one, _ in lm_eval_model(Uniform()).loglikelihood(requests)]
+    assert nats == pytest.approx([-24 * np.log(2), -8 * np.log(2), 0.0])
+
+
+def test_an_exported_task_of_questions_is_scored_as_a_group(tmp_path: Path) -> None:
+    from harness.language.export import export_task
+    from harness.language.models import lm_eval_model
+    from harness.language.scores import lm_eval_scores
+
+    task, data = catalog.load("task", "toy_choice"), Path(os.environ["HARNESS_DATA"])
+    assert export_task("toy_choice", task, tmp_path / "out", data).failures == {}
+    found = lm_eval_scores(
+        lm_eval_model(Uniform()), ["toy_choice"], include_path=tmp_path / "out", offline=True
+    )
+    assert set(found) == {"toy_choice_two", "toy_choice_four"}
+    shortest = [
+        float(np.argmin([len(choice) for choice in one.choices]) == one.gold)
+        for one in questions(load_split("toy_choice", task, task.domain("four"), "test", data))
+    ]
+    samples = found["toy_choice_four"].samples
+    assert samples is not None
+    assert samples.numerator.tolist() == shortest
