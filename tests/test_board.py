@@ -1,6 +1,7 @@
 """The board of a run. Truth: a synthetic run whose every score is known here in closed form."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,13 @@ def test_a_fixed_architecture_above_the_claim_is_in_the_verdict(tmp_path: Path) 
     board = board_of(tmp_path, default=0.95)
     assert "The fixed architecture default (9" in verdict(board)
     assert "above both on " in verdict(board)
+
+
+def test_a_claim_of_a_baseline_speaks_of_no_search(tmp_path: Path) -> None:
+    found = replace(board_of(tmp_path, default=0.95), claim=("default", None))
+    assert "default is better than tuned on all 2 tasks." in verdict(found)
+    assert ": default holds up better." in verdict(found)
+    assert "the search" not in verdict(found)
 
 
 def test_a_floor_above_everything_is_in_the_verdict(tmp_path: Path) -> None:

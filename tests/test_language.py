@@ -15,7 +15,7 @@ import torch
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.evaluate import TorchLanguageModel
-from harness.language.scores import LmEvalScores, lm_eval_scores
+from harness.language.scores import LmEvalScores, lm_eval_scores, tasks_of
 from harness.nn.decoder import Decoder
 from harness.train import seeded
 
@@ -321,6 +321,14 @@ def test_the_hub_is_as_open_afterwards_as_it_was(folder: Path) -> None:
     write(folder, "texts", ROLLING, [{"text": "text"}])
     scores(folder, byte_model())
     assert before == (constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE)
+
+
+def test_a_file_that_is_no_yaml_is_said_and_not_dropped(folder: Path) -> None:
+    write(folder, "pick", CHOICES, questions([0]))
+    assert tasks_of(folder) == ["pick"]
+    (folder / "broken.yaml").write_text("task: [broken\n")
+    with pytest.raises(HarnessError, match=r"broken\.yaml is no YAML: .*line 2"):
+        tasks_of(folder)
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -163,11 +163,9 @@ def right(split: Split, cost: Callable[[bytes, bytes], float]) -> list[float]:
 
 def scores(run: Run, method: str, domain: str) -> list[tuple[PlannedUnit, pd.DataFrame]]:
     """Returns the units of a row on a domain of questions, each with its samples."""
-    found = list(run.planned("score", task="asked", method=method, domain=f"toy_choice/{domain}"))
-    return [
-        (unit, pd.read_parquet(run.folder / "units" / f"score-{unit.hash}" / "samples.parquet"))
-        for unit in found
-    ]
+    units = run.planned("score", task="asked", method=method, domain=f"toy_choice/{domain}")
+    folder = run.folder / "units"
+    return [(unit, pd.read_parquet(folder / f"score-{unit.hash}" / "samples.parquet")) for unit in units]
 
 
 def final(run: Run, score: PlannedUnit) -> Path:
@@ -242,14 +240,10 @@ def test_the_board_knows_chance_and_whose_networks_it_scores(boards: dict[str, T
 def test_a_model_trained_elsewhere_is_marked_and_the_floor_is_not_ranked(
     boards: dict[str, TaskBoard], address: str
 ) -> None:
-    ready, floor, default = (boards["asked"].row(name) for name in (address, "floor", "default"))
-    assert ready is not None
-    assert floor is not None
-    assert default is not None
-    assert (ready.rank, floor.rank, default.rank) == (None, None, 1)
-    assert ready.outside
-    assert default.in_domain is None
-    assert default.gap is None
+    rows = {row.method: row for row in boards["asked"].rows}
+    assert {name: row.rank for name, row in rows.items()} == {address: None, "floor": None, "default": 1}
+    assert rows[address].outside
+    assert (rows["default"].in_domain, rows["default"].gap) == (None, None)
 
 
 def test_nothing_is_trained_twice(run: Run) -> None:
@@ -283,9 +277,8 @@ def test_a_task_of_a_folder_is_scored_whatever_its_letters(run: Run) -> None:
 
 def test_the_report_says_where_questions_come_from(run: Run) -> None:
     text = (run.folder / "report.md").read_text()
-    assert "those of toy\\_bytes" in text
-    assert "toy\\_choice/two" in text
-    assert "a task of lm-eval" in text
+    for part in ("those of toy\\_bytes", "toy\\_choice/two", "a task of lm-eval"):
+        assert part in text
 
 
 def hashes(suite: Path) -> dict[str, str]:
@@ -327,6 +320,7 @@ def test_the_cost_of_a_question_is_that_of_its_answers(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ('trained_on = "toy_bytes"', 'trained_on = "toy_patterns"', "which is no task of it"),
+        ("toy_bytes", "toy_patterns", "name a byte task"),
         ('"toy_choice/two"', '"two"', "TASK/DOMAIN or lm_eval:NAME is needed"),
         ('"toy_choice/two"', '"toy_choice/tow"', "did you mean two"),
         ('"toy_choice/two"', '"toy_chioce/two"', "did you mean toy_choice"),
@@ -347,13 +341,6 @@ def test_a_wrong_board_is_told_in_one_sentence(tmp_path: Path, old: str, new: st
     assert old in text
     (tmp_path / "suite.toml").write_text(text.replace(old, new))
     with pytest.raises(HarnessError, match=message):
-        make_plan(*load_suite(str(tmp_path / "suite.toml")))
-
-
-def test_networks_of_images_answer_no_questions(tmp_path: Path) -> None:
-    text = SUITE.format(ready="").replace("toy_bytes", "toy_patterns")
-    (tmp_path / "suite.toml").write_text(text)
-    with pytest.raises(HarnessError, match="name a byte task"):
         make_plan(*load_suite(str(tmp_path / "suite.toml")))
 
 

@@ -71,9 +71,10 @@ def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
     assert row.held_out is not None
     assert reference.held_out is not None
     mine, other = (show(task.metric, one.value, unit=True) for one in (row.held_out, reference.held_out))
+    subject = "the search" if row.space else row.method
     words = {
-        "better": "the search holds up better",
-        "worse": "the search holds up worse",
+        "better": f"{subject} holds up better",
+        "worse": f"{subject} holds up worse",
         "cannot tell": "this run cannot tell",
     }[outcome]
     if outcome == "cannot tell" and not row.difference.low <= 0 <= row.difference.high:
@@ -128,7 +129,9 @@ def _few_groups(task: TaskBoard) -> str:
 
 
 def _fixed_above(task: TaskBoard, row: Row) -> str:
-    """Says so when a fixed architecture, which no search chose, scores above the claimed row."""
+    """Says so when a fixed architecture, which no search chose, scores above the claimed row of a search."""
+    if row.space is None:
+        return ""
     sign = 1 if higher_is_better(task.metric) else -1
     assert row.held_out is not None
     at = sign * row.held_out.value

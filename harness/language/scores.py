@@ -126,8 +126,15 @@ def tasks_of(folder: Path) -> list[str]:
     """Returns the names of all tasks of a folder of YAML tasks.
 
     Raises:
-        HarnessError: there is no such folder, or no task in it.
+        HarnessError: there is no such folder, no task in it, or a file that is not YAML, which lm-eval drops.
     """
+    import yaml
+
+    for file in sorted(folder.rglob("*.yaml")):
+        try:
+            list(yaml.parse(file.read_text(encoding="utf-8")))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise HarnessError(f"{file} is no YAML: {' '.join(str(error).split())}.") from error
     names: list[str] = sorted(_manager(None, folder).all_subtasks)
     if not names:
         raise HarnessError(f"There is no lm-eval task to score in {folder}; name tasks.")
