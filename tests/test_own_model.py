@@ -10,6 +10,7 @@ import pytest
 
 from harness import catalog
 from harness.board import Board, build_board, load_run, render
+from harness.board.compare_trained import compare_trained
 from harness.errors import HarnessError
 from harness.model import FixedBaseline, Opening, ReadyBaseline
 from harness.task import Signature
@@ -70,6 +71,13 @@ def test_own_networks_and_predictors_join_the_board(own: Path, tmp_path: Path) -
     assert ready.held_out is not None
     assert ready.held_out.value == 0.25, "one class of four is always right"
     assert "† had training data from outside" in render(board, "md")
+    against = compare_trained(load_run(tmp_path / "run"), f"file:{own}:predict", "tuned").parts[0].overall
+    row = board.tasks[0].row("tuned")
+    assert row is not None
+    assert row.held_out is not None
+    assert against.difference is not None
+    assert against.difference.value == pytest.approx(0.25 - row.held_out.value)
+    assert len(against.by_seed) == 2, "one role is compared with both of the other"
     plan = json.loads((tmp_path / "run" / "plan.json").read_text())
     assert plan["command"] == f"harness eval toy --model {own}:build --model {own}:predict"
 

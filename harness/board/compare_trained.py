@@ -114,6 +114,8 @@ def _on_domain(run: Run, task: TaskBoard, rows: tuple[Row, Row], domain: str, sc
         [_read(run, unit) for unit in run.planned("score", **task.scope, domain=domain, **_spec(row))]
         for row in rows
     ]
+    roles = max(map(len, sides))  # a floor has one, which holds for every seed
+    sides = [side * (roles // len(side)) for side in sides]
     _check_paired(sides, task.task, domain)
     replicates, shares = _resampled(sides, task, domain)
     first, second = (_estimate(cell) for cell in cells)
@@ -135,7 +137,7 @@ def _on_domain(run: Run, task: TaskBoard, rows: tuple[Row, Row], domain: str, sc
         p=p,
         detectable=minimum_detectable_effect(error),
         test=test,
-        by_seed=tuple(one - other for one, other in zip(cells[0].by_seed, cells[1].by_seed, strict=True)),
+        by_seed=tuple((np.array(cells[0].by_seed) - np.array(cells[1].by_seed)).tolist()),
         samples=cells[0].samples,
         groups=cells[0].groups,
     )
