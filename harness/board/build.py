@@ -25,7 +25,7 @@ from harness.board.rows import (
     TaskBoard,
 )
 from harness.board.run import PlannedUnit, Run
-from harness.errors import HarnessError
+from harness.board.samples import read_samples
 from harness.seeds import generator
 from harness.stats.aggregates import WorstGroup, worst_group
 from harness.stats.bootstrap import (
@@ -34,7 +34,6 @@ from harness.stats.bootstrap import (
     aligned,
     bootstrap_ratios,
     group_shares,
-    group_sums,
     grouped_ratio,
     percentile_interval,
 )
@@ -155,7 +154,7 @@ class _TaskBuilder:
         for key in self.keys:
             units = self.units.get((key, domain), [])
             if units and all(self.run.result(unit) is not None for unit in units):
-                found += [(key, self._sums(unit)) for unit in units]
+                found += [(key, read_samples(self.run, unit).sums(self.metric)) for unit in units]
         if not found:
             return
         numerators, denominators = aligned([sums for _, sums in found])
@@ -182,30 +181,6 @@ class _TaskBuilder:
             return None
         right, samples = numerators.sum(axis=(0, 2)), denominators.sum(axis=(0, 2))
         return worst_group(right, samples, samples / len(numerators))
-
-    def _sums(self, unit: PlannedUnit) -> GroupSums:
-        from pyarrow.parquet import ParquetFile
-
-        path = self.run.folder / "units" / f"{unit.kind}-{unit.hash}" / "samples.parquet"
-        names = ("group", "label", "numerator", "denominator")
-        try:
-            with ParquetFile(path) as file:
-                table = file.read(columns=names, use_threads=False)
-            columns = {name: table[name].to_numpy() for name in names}
-        except (OSError, ValueError, KeyError) as error:
-            raise HarnessError(
-                f"{path} is gone or damaged; delete its folder and run the command again."
-            ) from error
-        if not np.isfinite(columns["numerator"]).all() or not np.isfinite(columns["denominator"]).all():
-            raise HarnessError(f"{path} holds a score that is not finite; delete its folder and run again.")
-        groups = columns["group"].astype(np.int64)
-        balanced = self.metric == "balanced_accuracy"
-        return group_sums(
-            groups,
-            columns["label"].astype(np.int64) if balanced else np.zeros_like(groups),
-            numerators=columns["numerator"].astype(np.float64),
-            denominators=columns["denominator"].astype(np.float64),
-        )
 
     def _row(self, key: Key) -> Row:
         held_out, in_domain = self._mean(key, "held_out"), self._mean(key, "source")

@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.board.build import REPLICATES, build_trained_board
 from harness.board.compare import OVERALL, Compared, ComparedPart, RowComparison, adjusted, find_row, sentence
 from harness.board.lookup import Scale
 from harness.board.rows import FEW_GROUPS, Cell, Estimate, Row, TaskBoard
-from harness.board.run import PlannedUnit, Run
+from harness.board.run import Run
+from harness.board.samples import Samples, read_samples
 from harness.errors import HarnessError
 from harness.seeds import generator
 from harness.stats.bootstrap import (
@@ -19,7 +19,6 @@ from harness.stats.bootstrap import (
     aligned,
     bootstrap_ratios,
     group_shares,
-    group_sums,
     percentile_interval,
 )
 from harness.stats.intervals import Interval, difference_interval, square_and_add, wilson
@@ -50,15 +49,6 @@ def compare_trained(run: Run, first: str, second: str) -> RowComparison:
     return RowComparison(
         name=run.name, first=chosen[0], second=chosen[1], sentence=sentence, parts=tuple(parts)
     )
-
-
-class _Samples(NamedTuple):
-    """Per-sample scores of one score unit, shape (samples,)."""
-
-    group: NDArray[np.int64]
-    label: NDArray[np.int64]
-    numerator: Array
-    denominator: Array
 
 
 class _Found(NamedTuple):
@@ -111,7 +101,7 @@ def _on_domain(run: Run, task: TaskBoard, rows: tuple[Row, Row], domain: str, sc
             lacking = Compared(where=domain, scale=scale, state=cell.state, reason=reason)
             return _Found(lacking, np.zeros(0), np.zeros(0), None)
     sides = [
-        [_read(run, unit) for unit in run.planned("score", **task.scope, domain=domain, **_spec(row))]
+        [read_samples(run, unit) for unit in run.planned("score", **task.scope, domain=domain, **_spec(row))]
         for row in rows
     ]
     roles = max(map(len, sides))  # a floor has one, which holds for every seed
@@ -153,27 +143,7 @@ def _estimate(cell: Cell) -> Estimate:
     return cell.estimate
 
 
-def _read(run: Run, unit: PlannedUnit) -> _Samples:
-    import pandas as pd
-
-    path = run.folder / "units" / f"{unit.kind}-{unit.hash}" / "samples.parquet"
-    try:
-        table = pd.read_parquet(path)
-        columns = [table[name].to_numpy() for name in _Samples._fields]
-    except (OSError, ValueError, KeyError) as error:
-        raise HarnessError(
-            f"{path} is gone or damaged; delete its folder and run the command again."
-        ) from error
-    group, label, numerator, denominator = columns
-    return _Samples(
-        group.astype(np.int64),
-        label.astype(np.int64),
-        numerator.astype(np.float64),
-        denominator.astype(np.float64),
-    )
-
-
-def _check_paired(sides: Sequence[Sequence[_Samples]], task: str, domain: str) -> None:
+def _check_paired(sides: Sequence[Sequence[Samples]], task: str, domain: str) -> None:
     every = [one for side in sides for one in side]
     head = every[0]
     for one in every[1:]:
@@ -189,20 +159,9 @@ def _flipped(shares: Array, task: TaskBoard, domains: Sequence[str]) -> float:
     return float(flip_groups(shares[None], generator=generator(0, "flips", task.task, *domains))[0])
 
 
-def _resampled(sides: Sequence[Sequence[_Samples]], task: TaskBoard, domain: str) -> tuple[Array, Array]:
+def _resampled(sides: Sequence[Sequence[Samples]], task: TaskBoard, domain: str) -> tuple[Array, Array]:
     """Returns the difference under the board's resamples, and what each group adds to it."""
-    balanced = task.metric == "balanced_accuracy"
-    sums = [
-        group_sums(
-            one.group,
-            one.label if balanced else np.zeros_like(one.group),
-            numerators=one.numerator,
-            denominators=one.denominator,
-        )
-        for side in sides
-        for one in side
-    ]
-    tables = aligned(sums)
+    tables = aligned([one.sums(task.metric) for side in sides for one in side])
     ratios = bootstrap_ratios(
         *tables, generator=generator(0, "board", task.task, domain), replicates=REPLICATES
     )
@@ -215,7 +174,7 @@ def _resampled(sides: Sequence[Sequence[_Samples]], task: TaskBoard, domain: str
 
 
 def _interval(
-    sides: Sequence[Sequence[_Samples]], cells: Sequence[Cell], replicates: Array, metric: Metric
+    sides: Sequence[Sequence[Samples]], cells: Sequence[Cell], replicates: Array, metric: Metric
 ) -> tuple[Interval, bool]:
     """Returns the interval of the difference, and whether resampling could not give it.
 
@@ -239,13 +198,13 @@ def _half(interval: Interval) -> float:
     return (interval.high - interval.low) / 2
 
 
-def _wins(sides: Sequence[Sequence[_Samples]]) -> Array:
+def _wins(sides: Sequence[Sequence[Samples]]) -> Array:
     """Returns for each sample how many more seeds of the first row were right, shape (samples,)."""
     first, second = (np.sum([one.numerator for one in side], axis=0) for side in sides)
     return np.asarray(first - second)
 
 
-def _is_exact(sides: Sequence[Sequence[_Samples]], metric: Metric) -> bool:
+def _is_exact(sides: Sequence[Sequence[Samples]], metric: Metric) -> bool:
     """Whether samples are right or wrong, independent of each other, and weigh the same."""
     head = sides[0][0]
     if metric == "bits_per_byte" or len(np.unique(head.group)) < len(head.group):
