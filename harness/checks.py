@@ -316,8 +316,8 @@ def _baseline(name: str) -> Iterator[tuple[str, bool, str]]:
     if isinstance(baseline, ReadyBaseline):
         yield "says what it was trained on", bool(baseline.outside), baseline.outside
         return
-    if hasattr(baseline, "named"):
-        baseline = baseline.named("resnet10t")
+    if hasattr(baseline, "example"):
+        baseline = baseline.named(baseline.example)
     if isinstance(baseline, TunedBaseline):
         catalog.load("searcher", baseline.searcher)
         yield "names a searcher that exists", True, baseline.searcher
@@ -330,6 +330,12 @@ def _baseline(name: str) -> Iterator[tuple[str, bool, str]]:
             made = sum(weight.numel() for weight in module.parameters())
             right = shape[-1] == signature.classes
             yield f"gives logits for {signature.kind}", right, f"shape {shape}"
+            for depth, build in baseline.depths.items():
+                away = abs(
+                    sum(weight.numel() for weight in build(signature, wanted).parameters()) / wanted - 1
+                )
+                claim = f"has the same parameters at depth {depth} for {signature.kind}"
+                yield claim, away < 0.15, f"{100 * away:.1f} % away"
             if baseline.is_matched:
                 close = abs(made / wanted - 1) < 0.25
                 yield f"meets a parameter target for {signature.kind}", close, f"{made}"

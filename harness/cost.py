@@ -57,13 +57,15 @@ class Costs:
         return self._mean(spec) * int(count * (validation + calibration))
 
     def final(self, unit: Unit) -> float:
-        """Returns the cost of training a network alone, at every learning rate, and of choosing one."""
+        """Returns the cost of training a network alone, at every rate or trial, and of choosing one."""
         spec = unit.spec
         if "steps" not in spec or spec.get("selection") == ORACLE:
             return 0
         validation = spec["validation_samples"] * len(spec["sources"]) * _passes(spec)
         steps = 3 * spec["steps"] * spec["batch_size"]
-        trainings = len(spec["learning_rates"])
+        trainings = len(spec.get("learning_rates", [None]))
+        if unit.kind == "tune":
+            trainings = spec["evaluations"]
         if spec.get("selection") == CROSS_VALIDATION:
             trainings = 1 + (trainings * len(spec["sources"]) if trainings > 1 else 0)
         return self._network(spec) * int(trainings * (steps + validation))
@@ -158,6 +160,7 @@ _WORK: dict[str, Callable[[Costs, Unit], float]] = {
     "supernet": Costs.supernet,
     "search": Costs.search,
     "inherited": Costs.search,
+    "tune": Costs.final,
     "final": Costs.final,
     "scratch": Costs.final,
     "score": Costs.score,

@@ -25,7 +25,7 @@ OnEvent = Callable[[Event, Unit, str, int], None]
 """Called with what happened, the unit, its status and the units still to do."""
 
 
-TRAINING = ("supernet", "final", "scratch")
+TRAINING = ("supernet", "tune", "final", "scratch")
 """Kinds of units that processes share the batches of."""
 
 

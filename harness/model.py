@@ -57,6 +57,10 @@ class FixedBaseline:
         kinds: signatures that it can read; a suite leaves it out of other tasks.
         is_matched: whether it follows the number of parameters; others say their own on the board.
         identity: hash of the files it is made of; empty for what this version of the harness brings.
+        depths: depth -> `build` at that depth and near the same parameters; empty for a single shape.
+        is_tuned: whether trials choose its learning rate, and its depth where there are several; they are as
+            many as a searcher's evaluations, on the selecting seed, scored on source validation alone. The
+            rules of a suite's `selection` then choose nothing for it: every one keeps the rate of the trials.
     """
 
     summary: str
@@ -64,6 +68,8 @@ class FixedBaseline:
     kinds: tuple[str, ...] = ("image", "bytes")
     is_matched: bool = True
     identity: str = ""
+    depths: Mapping[int, Callable[[Signature, int], "nn.Module"]] = field(default_factory=dict)
+    is_tuned: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

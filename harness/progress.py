@@ -19,6 +19,7 @@ FIRST_GUESS_SECONDS = {
     "supernet": 20.0,
     "proxies": 60.0,
     "search": 6.0,
+    "tune": 240.0,
     "final": 10.0,
     "score": 1.5,
     "inherited": 20.0,

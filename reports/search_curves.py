@@ -1,4 +1,4 @@
-"""How good the best architecture so far was after each evaluation of a search."""
+"""How good the best architecture so far was after each evaluation of a search, and what tuning chose."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,13 +21,16 @@ class Curve(NamedTuple):
 
 
 def render(run: Run, board: Board) -> Block:
-    """Returns one plot and one table per task."""
+    """Returns one plot and one table per task, and a table of the baselines that trials tuned."""
     figures, tables = [], []
     for task in board.tasks:
         curves = _curves(run, task)
         if curves:
             figures.append(_figure(task, curves))
             tables.append(_table(task, curves))
+        tuned = _tuned(run, task)
+        if tuned:
+            tables.append(_tuning_table(task, tuned))
     paragraphs = (
         "The score is the search's own: source validation of a slice of the supernet. It ranks candidates "
         "and is no estimate of what they reach when trained alone. The last column is Spearman's correlation "
@@ -145,6 +148,43 @@ def _table(task: TaskBoard, curves: Sequence[Curve]) -> Table:
             "Its parameters",
             "Score by size",
         ),
+        rows=tuple(rows),
+    )
+
+
+def _tuned(run: Run, task: TaskBoard) -> list[tuple[str, int, Mapping[str, Any]]]:
+    """Returns name, selecting seed and result of every tuning."""
+    found = []
+    for row in task.rows:
+        for final in run.planned("final", **task.scope, method=row.method, space=row.space):
+            result = run.result(run.needed(final, "tune"))
+            if result is not None:
+                found.append((row.name, final.spec["select_seed"], result))
+    return found
+
+
+def _tuning_table(task: TaskBoard, tuned: Sequence[tuple[str, int, Mapping[str, Any]]]) -> Table:
+    """Returns what each tuning chose, beside the plain baseline, which is its first trial."""
+    rows = []
+    for name, seed, result in tuned:
+        trials = result["trials"]
+        plain, architecture = trials[0]["validation"], result["architecture"]
+        rows.append(
+            (
+                name,
+                str(seed),
+                f"{len(trials):,}",
+                str(sum(trial["validation"] is None for trial in trials)),
+                MISSING if plain is None else f"{plain:.4f}",
+                f"{result['validation']:.4f}",
+                f"{result['learning_rate']:.2g}",
+                "its own" if architecture is None else str(architecture["depth"]),
+                show_counts([result["parameters"]]),
+            )
+        )
+    return Table(
+        caption=f"{task.title}: every tuning of a fixed baseline, on source validation",
+        columns=("Row", "Seed", "Trials", "Failed", "Plain", "Chosen", "Rate", "Depth", "Parameters"),
         rows=tuple(rows),
     )
 

@@ -11,6 +11,7 @@ from harness.board.notes import (
     SELECTION_NOTES,
     language_model_use,
     too_few_domains,
+    tuning_note,
     zero_shot_chance,
     zero_shot_note,
 )
@@ -191,8 +192,8 @@ class _TaskBuilder:
         trained = self.scope | {"task": self.trained_on or self.task}
         finals = list(self.run.planned("final", **trained, method=key[0], space=key[1]))
         results = [result for result in map(self.run.result, finals) if result is not None]
-        searches = [self.run.result(self.run.needed(final, "search")) for final in finals]
-        searched = [search for search in searches if search is not None]
+        choosing = [self.run.needed(final, "search") or self.run.needed(final, "tune") for final in finals]
+        searched = [search for search in map(self.run.result, choosing) if search is not None]
         return Row(
             method=key[0],
             space=key[1],
@@ -208,7 +209,9 @@ class _TaskBuilder:
             unbeaten=False,
             parameters=tuple(result["parameters"] for result in results),
             macs=tuple(result["macs"] for result in results),
-            evaluations=tuple(search["evaluations"] for search in searched) if key[1] else None,
+            evaluations=tuple(search["evaluations"] for search in searched)
+            if key[1] or any(choosing)
+            else None,
             steps=tuple(result["steps"] for result in results),
             llm=language_model_use(searched),
             outside=next((result["outside"] for result in results if result.get("outside")), None),
@@ -344,6 +347,7 @@ class _TaskBuilder:
                     f"{domain} has only {groups} groups to resample: with fewer than {FEW_GROUPS} its "
                     "interval is too narrow."
                 )
+        notes += tuning_note(self.run, self.trained_on or self.task)
         notes += self._stability([row for row in rows if row.rank is not None])
         if any(cell.limited for row in rows for cell in row.cells):
             notes.append("‡ scored on a limited sample of the test split (--limit).")

@@ -37,6 +37,17 @@ def language_model_use(searches: Sequence[Mapping[str, Any]]) -> LanguageModelUs
     return LanguageModelUse(model=", ".join(names), kind=str(uses[0]["kind"]), **sums)
 
 
+def tuning_note(run: Run, task: str) -> list[str]:
+    """Says what the trials of tuned fixed baselines are, where there are any."""
+    names = sorted({unit.spec["method"] for unit in run.planned("tune", task=task)})
+    if not names:
+        return []
+    return [
+        f"Trials of {', '.join(names)}: whole trainings by the recipe of finals, scored on source validation "
+        "under every rule of selection; a searcher's evaluations are slices of a supernet."
+    ]
+
+
 def zero_shot_note(run: Run, scope: Mapping[str, str], trained_on: str) -> str:
     """Says whose networks are scored, and what lm-eval counts."""
     results = map(run.result, run.planned("score", **scope))

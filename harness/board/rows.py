@@ -106,7 +106,7 @@ class Row:
         unbeaten: no ranked row beats it significantly, where some row beats another.
         parameters: of the model of each seed role.
         macs: multiply-accumulates of one sample, of each seed role.
-        evaluations: spent by each search; None for a fixed architecture.
+        evaluations: spent by each search, or trials of each tuning; None for a fixed architecture.
         steps: training steps of each final model.
         llm: None when no language model was asked.
         outside: what else than the sources it was trained on; None where nothing was.

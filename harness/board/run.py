@@ -17,7 +17,7 @@ class PlannedUnit:
     """One unit of the plan.
 
     Attributes:
-        kind: prepare, supernet, search, final or score.
+        kind: prepare, supernet, search, tune, final or score.
         hash: 16 hexadecimal digits.
         spec: everything that defines it.
         needs: hashes of the units it reads.

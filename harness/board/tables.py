@@ -206,7 +206,8 @@ def timing_table(run: Run, task: TaskBoard) -> Table:
     for row in task.rows:
         finals = list(run.planned("final", **task.scope, method=row.method, space=row.space))
         scores = list(run.planned("score", **task.scope, method=row.method, space=row.space))
-        searches = [unit for unit in (run.needed(final, "search") for final in finals) if unit]
+        choosing = (run.needed(final, "search") or run.needed(final, "tune") for final in finals)
+        searches = [unit for unit in choosing if unit]
         supernets = [unit for unit in (run.needed(search, "supernet") for search in searches) if unit]
         columns = [
             _seconds(run, [unit.hash for unit in units]) for units in (supernets, searches, finals, scores)
@@ -227,7 +228,15 @@ def timing_table(run: Run, task: TaskBoard) -> Table:
         )
     return Table(
         caption=f"{task.title}: seconds, summed over seeds, on the machine that ran this",
-        columns=("Method", "Space", "Supernet (shared)", "Search", "Finals", "Scoring", "Peak memory (MiB)"),
+        columns=(
+            "Method",
+            "Space",
+            "Supernet (shared)",
+            "Search or trials",
+            "Finals",
+            "Scoring",
+            "Peak memory (MiB)",
+        ),
         rows=tuple(rows),
         labels=2,
         notes=("Rows of one space share its supernets, so the first column must not be added up.",),

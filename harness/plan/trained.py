@@ -143,6 +143,9 @@ class _TaskPlan:
                     yield supernet
                     yield from self._proxies_of(method, supernet.spec["space"])
                     yield search
+                elif (tune := self._tune(method, select)) is not None:
+                    needs = [tune.hash]
+                    yield tune
                 plain = self._final(method, space, select, report, needs)
                 yield plain
                 for rule in self.suite.selection:
@@ -237,6 +240,35 @@ class _TaskPlan:
         spec["tuned_space"] = self.suite.tuned_space
         return Unit(kind="proxies", spec={**spec, "pool": PROXY_POOL, "seed": 0})
 
+    def _tune(self, method: str, seed: int) -> Unit | None:
+        """Returns the trials of a tuned fixed baseline; None for every other baseline."""
+        baseline = catalog.load("baseline", method)
+        if not isinstance(baseline, FixedBaseline) or not baseline.is_tuned:
+            return None
+        trials = self.suite.search.evaluations
+        if trials < 1:
+            raise HarnessError(
+                f"Baseline {method!r} is tuned in search.evaluations trials, and the suite has {trials}; "
+                "set at least 1."
+            )
+        training = dict(training_spec(self.settings))
+        spec = {
+            "task": self.settings.name,
+            "sources": self.settings.sources,
+            "method": method,
+            "space": None,
+            "tuned_space": self.suite.tuned_space,
+            "seed": seed,
+            "evaluations": trials,
+            "validation_samples": self.settings.validation_samples,
+            "document_bytes": self.settings.document_bytes,
+            "learning_rate": training.pop("learning_rates")[0],
+            **({"identity": baseline.identity} if baseline.identity else {}),
+            **training,
+            **self.limited,
+        }
+        return Unit(kind="tune", spec=spec, needs=self.source_hashes)
+
     def _final(self, method: str, space: str | None, select: int, report: int, needs: list[str]) -> Unit:
         baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
         training = dict(training_spec(self.settings))
@@ -244,6 +276,8 @@ class _TaskPlan:
             training = {}
         if isinstance(baseline, FixedBaseline | ReadyBaseline) and baseline.identity:
             training["identity"] = baseline.identity
+        if isinstance(baseline, FixedBaseline) and baseline.is_tuned:
+            del training["learning_rates"]  # its trials choose one
         spec = {
             "task": self.settings.name,
             "sources": self.settings.sources,

@@ -20,7 +20,7 @@ class Unit:
     """One piece of work.
 
     Attributes:
-        kind: prepare, supernet, search, final or score.
+        kind: prepare, supernet, search, tune, final or score.
         spec: everything that defines it.
         needs: hashes of the units whose results it reads.
     """

@@ -124,7 +124,8 @@ def final(unit: Unit, needs: Needs, folder: Path) -> Done:
         return Done(
             result={**NOT_TRAINED, "validation": _validation(model, view, spec), "outside": baseline.outside}
         )
-    architecture = needs.record("search").result["architecture"] if spec["space"] else None
+    unit, architecture = _chosen(unit, needs)
+    spec = unit.spec
     if spec["selection"] == CROSS_VALIDATION:
         return _cross_validated(unit, view, architecture, needs.place.device, folder)
     rates: dict[str, float] = {}
@@ -145,6 +146,32 @@ def final(unit: Unit, needs: Needs, folder: Path) -> Done:
     about = _about(best[1], unit, view, architecture)
     chosen_value = rates[repr(chosen)]
     return Done(result={**about, "learning_rate": chosen, "rates": rates, "validation": chosen_value})
+
+
+def _chosen(unit: Unit, needs: Needs) -> tuple[Unit, Mapping[str, Any] | None]:
+    """Returns the unit with the rates it trains at, and the architecture that a search or trials chose."""
+    if unit.spec["space"]:
+        return unit, needs.record("search").result["architecture"]
+    if all(need.kind != "tune" for need in needs.units.values()):
+        return unit, None
+    tuned = needs.record("tune").result
+    return replace(unit, spec={**unit.spec, "learning_rates": [tuned["learning_rate"]]}), tuned[
+        "architecture"
+    ]
+
+
+def trial(
+    unit: Unit,
+    needs: Needs,
+    view: SourceView,
+    architecture: Mapping[str, Any] | None,
+    rate: float,
+    folder: Path,
+) -> tuple[float, int]:
+    """Returns source validation and parameters of a row's network, trained once on the unit's seed."""
+    module = _trained(unit, view, architecture, rate, needs.place.device, folder)
+    value = _validation(predictor(module, view.signature), view, unit.spec)
+    return value, sum(weight.numel() for weight in module.parameters())
 
 
 def _cross_validated(
@@ -212,13 +239,15 @@ def _opened(method: str, signature: Signature, opening: Opening) -> Predictor:
 
 def _module(unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None) -> nn.Module:
     spec = unit.spec
-    if architecture is not None:
+    if spec["space"]:
+        assert architecture is not None
         space = matched_space(spec, view.signature)
         return space.build(space.from_json(architecture))
     baseline = catalog.load("baseline", spec["method"])
     if not isinstance(baseline, FixedBaseline):
         raise HarnessError(f"Baseline {spec['method']!r} needs a search and has none.")
-    return baseline.build(view.signature, parameter_target(spec["tuned_space"], view.signature))
+    build = baseline.build if architecture is None else baseline.depths[architecture["depth"]]
+    return build(view.signature, parameter_target(spec["tuned_space"], view.signature))
 
 
 def _trained(
@@ -229,7 +258,7 @@ def _trained(
     device: str,
     folder: Path,
 ) -> nn.Module:
-    seed = unit.spec["report_seed"]
+    seed = unit.spec["seed" if unit.kind == "tune" else "report_seed"]
     with seeded(seeds.stream(seed, "final", "weights")):
         module = _module(unit, view, architecture).to(device)
         order = seeds.generator(seed, "final", "batches")
@@ -294,7 +323,7 @@ def mean_score(model: Predictor, splits: Sequence[Split], view: SourceView, spec
 
 
 def _macs(module: nn.Module, unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None) -> int:
-    if architecture is not None:
+    if unit.spec["space"] and architecture is not None:
         space = matched_space(unit.spec, view.signature)
         return space.macs(space.from_json(architecture))
     from harness.nn.measure import measured_macs
@@ -345,7 +374,7 @@ def restored(unit: Unit, needs: Needs) -> tuple[Predictor, float | None]:
     samples = final.spec["validation_samples"]
     split = oracle_split(name, task, spec["domain"], needs.place.data, samples=samples)
     values = {}
-    for rate in final.spec["learning_rates"]:
+    for rate in final.spec.get("learning_rates", [trained["learning_rate"]]):
         module.load_state_dict(load_file(folder / f"weights-{rate!r}.safetensors"))
         values[rate] = score(model, split, document_bytes=spec["document_bytes"]).value(task.metric)
     sign = 1 if higher_is_better(task.metric) else -1

@@ -2,11 +2,19 @@
 
 The vision transformer has a form that suits few steps: positions start as sines and cosines, and the head has
 weights per position instead of pooling, as every searched network does.
+
+`default:SPACE:PRESET` is the default architecture of a search space, trained alone. It has its own size, as a
+window of parameters changes what may be searched and no default, and its row says how many it has.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from harness import catalog
 from harness.model import FixedBaseline
+from harness.space import SpaceFamily
 from harness.task import Signature
 
 if TYPE_CHECKING:
@@ -15,23 +23,71 @@ if TYPE_CHECKING:
 PATCH = 4
 DEPTH = 3
 RATIO = 2.0
+DEPTHS = (2, 3, 4, 6)
+"""Depths among which a tuned transformer chooses."""
+WIDEST = 1024
 HEAD_WIDTH = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family(FixedBaseline):
+    """The plain transformer, and the default architecture of any search space."""
+
+    def named(self, name: str) -> FixedBaseline:
+        """Returns the baseline `default:SPACE:PRESET`; `default:SPACE` is that of the space's usual preset.
+
+        Raises:
+            UnknownNameError: there is no such space or preset.
+        """
+        space, _, preset = name.partition(":")
+        family: SpaceFamily = catalog.load("space", space)
+        bound = family.space(preset or None)
+        return FixedBaseline(
+            summary=f"The default architecture of {bound.name}, trained alone, its own size.",
+            build=partial(_default_of, family, preset or None),
+            kinds=family.kinds,
+            is_matched=False,
+        )
+
+
+def _default_of(
+    family: SpaceFamily, preset: str | None, signature: Signature, parameters: int
+) -> "nn.Module":
+    space = family.space(preset, signature)
+    return space.build(space.default())
 
 
 def _build(signature: Signature, parameters: int) -> "nn.Module":
     """Returns the transformer whose width, a multiple of 16, brings it nearest to `parameters`."""
+    heads = {width: width // HEAD_WIDTH for width in range(HEAD_WIDTH, WIDEST, HEAD_WIDTH)}
+    return _nearest(DEPTH, heads, signature, parameters)
+
+
+def _at_depth(depth: int, signature: Signature, parameters: int) -> "nn.Module":
+    """Returns the transformer of that depth, with heads of 10 to 22, that is nearest to `parameters`."""
+    from harness.nn.heads import HEADS
+
+    heads = {width: count for width, count in HEADS.items() if width < WIDEST}
+    return _nearest(depth, heads, signature, parameters)
+
+
+def _nearest(depth: int, heads: Mapping[int, int], signature: Signature, parameters: int) -> "nn.Module":
+    """Returns the transformer nearest to `parameters` among the widths of `heads`, width -> heads."""
     import torch
+
+    from harness.nn.heads import nearest_width
 
     def size(width: int) -> int:
         with torch.device("meta"):
-            module = make(signature, width)
-        return abs(sum(weight.numel() for weight in module.parameters()) - parameters)
+            module = make(signature, width, depth, heads[width])
+        return sum(weight.numel() for weight in module.parameters())
 
     make = _vision if signature.kind == "image" else _language
-    return make(signature, min(range(HEAD_WIDTH, 1024, HEAD_WIDTH), key=size))
+    width = nearest_width(list(heads), size, parameters)
+    return make(signature, width, depth, heads[width])
 
 
-def _vision(signature: Signature, width: int) -> "nn.Module":
+def _vision(signature: Signature, width: int, depth: int, heads: int) -> "nn.Module":
     import torch
     from timm.models.vision_transformer import VisionTransformer
     from torch import nn
@@ -44,8 +100,8 @@ def _vision(signature: Signature, width: int) -> "nn.Module":
         in_chans=signature.channels,
         num_classes=signature.classes,
         embed_dim=width,
-        depth=DEPTH,
-        num_heads=width // HEAD_WIDTH,
+        depth=depth,
+        num_heads=heads,
         mlp_ratio=RATIO,
         qkv_bias=False,
         class_token=False,
@@ -61,15 +117,16 @@ def _vision(signature: Signature, width: int) -> "nn.Module":
     return module
 
 
-def _language(signature: Signature, width: int) -> "nn.Module":
+def _language(signature: Signature, width: int, depth: int, heads: int) -> "nn.Module":
     from harness.nn.decoder import Decoder
 
     classes = signature.classes if signature.kind == "text" else None
-    return Decoder(width=width, depth=DEPTH, heads=width // HEAD_WIDTH, ratio=RATIO, classes=classes)
+    return Decoder(width=width, depth=depth, heads=heads, ratio=RATIO, classes=classes)
 
 
-BASELINE = FixedBaseline(
+BASELINE = Family(
     summary="Plain transformer: timm VisionTransformer for images, GPT decoder for bytes and texts.",
     build=_build,
     kinds=("image", "bytes", "text"),
+    depths={depth: partial(_at_depth, depth) for depth in DEPTHS},
 )

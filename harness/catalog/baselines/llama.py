@@ -1,5 +1,6 @@
 """The LLaMA-form decoder: what most language models of today look like, near the suite's parameters."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
 DEPTHS = (3, 2, 4)
 """Depths, the one that is preferred first: it is that of the baseline `default`."""
+
+TUNED_DEPTHS = (2, 3, 4, 6)
+"""Depths among which a tuned decoder chooses."""
 
 CLOSE = 0.1
 HEAD_WIDTH = 16
@@ -33,12 +37,6 @@ def parameters(width: int, depth: int, outputs: int = 256) -> int:
 
 def _build(signature: Signature, target: int) -> "nn.Module":
     """Returns the decoder nearest to `target` parameters, of depth 3 unless that is not close."""
-    if signature.kind == "image":
-        raise HarnessError(
-            "The baseline 'llama' reads bytes and there is no such network for images; compare images with "
-            "'default' or 'timm:NAME'."
-        )
-    from harness.nn.llama import Llama
 
     def preference(shape: tuple[int, int]) -> tuple[bool, int, float]:
         away = abs(parameters(*shape, signature.classes) / target - 1)
@@ -46,13 +44,35 @@ def _build(signature: Signature, target: int) -> "nn.Module":
 
     shapes = ((width, depth) for width in range(HEAD_WIDTH, 4096, HEAD_WIDTH) for depth in DEPTHS)
     width, depth = min(shapes, key=preference)
-    heads, hidden = width // HEAD_WIDTH, hidden_width(width)
+    return _made(signature, width, depth, width // HEAD_WIDTH)
+
+
+def _at_depth(depth: int, signature: Signature, target: int) -> "nn.Module":
+    """Returns the decoder of that depth, with heads of 10 to 22, that is nearest to `target` parameters."""
+    from harness.nn.heads import HEADS, nearest_width
+
+    def size(width: int) -> int:
+        return parameters(width, depth, signature.classes)
+
+    width = nearest_width(list(HEADS), size, target)
+    return _made(signature, width, depth, HEADS[width])
+
+
+def _made(signature: Signature, width: int, depth: int, heads: int) -> "nn.Module":
+    if signature.kind == "image":
+        raise HarnessError(
+            "The baseline 'llama' reads bytes and there is no such network for images; compare images with "
+            "'default' or 'timm:NAME'."
+        )
+    from harness.nn.llama import Llama
+
     classes = signature.classes if signature.kind == "text" else None
-    return Llama(width=width, depth=depth, heads=heads, hidden=hidden, classes=classes)
+    return Llama(width=width, depth=depth, heads=heads, hidden=hidden_width(width), classes=classes)
 
 
 BASELINE = FixedBaseline(
     summary="LLaMA-form decoder for bytes: RMSNorm, SwiGLU, rotary positions, no biases.",
     build=_build,
     kinds=("bytes", "text"),
+    depths={depth: partial(_at_depth, depth) for depth in TUNED_DEPTHS},
 )

@@ -26,7 +26,13 @@ LEAST_SIDE = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Family(FixedBaseline):
-    """Baselines that are told apart by a name after a colon."""
+    """Baselines that are told apart by a name after a colon.
+
+    Attributes:
+        example: the member that conformance checks build.
+    """
+
+    example: str = "resnet10t"
 
     def named(self, name: str) -> FixedBaseline:
         """Returns the baseline `timm:NAME`.

@@ -1,8 +1,41 @@
-"""The tuned transformer: random search over the elastic transformer with a searcher's budget."""
+"""The tuned transformer: random search over the elastic transformer with a searcher's budget.
 
-from harness.model import TunedBaseline
+`tuned:NAME` is any fixed baseline, tuned in learning rate and, where its family has several, in depth at
+equal parameters: `tuned:llama`, `tuned:timm:resnet10t`, `tuned:default:mobilenet:micro`. It has as many
+trials as a searcher has evaluations, each of them a whole training by the suite's recipe; the rules of
+`selection` choose nothing for it, as those trials chose its rate by source validation.
+"""
 
-BASELINE = TunedBaseline(
+from dataclasses import dataclass, replace
+
+from harness import catalog
+from harness.errors import HarnessError
+from harness.model import FixedBaseline, TunedBaseline
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family(TunedBaseline):
+    """The elastic transformer, and every fixed baseline under its own name."""
+
+    def named(self, name: str) -> FixedBaseline:
+        """Returns the baseline `tuned:NAME`.
+
+        Raises:
+            UnknownNameError: there is no baseline `NAME`.
+            HarnessError: it is not trained at a rate of the suite, or is tuned already.
+        """
+        baseline = catalog.load("baseline", name)
+        if not isinstance(baseline, FixedBaseline) or baseline.is_tuned:
+            raise HarnessError(
+                f"Baseline {name!r} cannot be tuned, as it is not trained here or is tuned already; name one "
+                "that is trained as it stands, as in 'tuned:llama' or 'tuned:timm:resnet10t'."
+            )
+        chosen = "learning rate and depth" if baseline.depths else "learning rate"
+        budget = f"Tuned: {chosen} from as many trials as a searcher has evaluations."
+        return replace(baseline, summary=f"{baseline.summary} {budget}", is_tuned=True)
+
+
+BASELINE = Family(
     summary="Random search over the `attention` rung, with the evaluator and the budget of a searcher.",
     searcher="random_search",
 )
