@@ -14,7 +14,7 @@ from harness.units.place import Done, Needs, Place
 from harness.units.quality import inherited, scratch
 from harness.units.search import proxies, search
 from harness.units.trained import final, prepare, score_unit, supernet
-from harness.units.tune import tune
+from harness.units.tuning import tune
 from harness.units.zero_shot import zero_shot_score
 
 __all__ = ["Done", "Place", "perform", "versions"]

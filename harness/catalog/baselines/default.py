@@ -7,9 +7,8 @@ weights per position instead of pooling, as every searched network does.
 window of parameters changes what may be searched and no default, and its row says how many it has.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from harness import catalog
@@ -57,34 +56,32 @@ def _default_of(
     return space.build(space.default())
 
 
-def _build(signature: Signature, parameters: int) -> "nn.Module":
-    """Returns the transformer whose width, a multiple of 16, brings it nearest to `parameters`."""
-    heads = {width: width // HEAD_WIDTH for width in range(HEAD_WIDTH, WIDEST, HEAD_WIDTH)}
-    return _nearest(DEPTH, heads, signature, parameters)
+def _build(signature: Signature, parameters: int, *, depth: int | None = None) -> "nn.Module":
+    """Returns the transformer whose width brings it nearest to `parameters`, plain without a depth."""
+    make = _vision if signature.kind == "image" else _language
+    return make(signature, *_shape(signature, parameters, depth))
 
 
-def _at_depth(depth: int, signature: Signature, parameters: int) -> "nn.Module":
-    """Returns the transformer of that depth, with heads of 10 to 22, that is nearest to `parameters`."""
-    from harness.nn.heads import HEADS
-
-    heads = {width: count for width, count in HEADS.items() if width < WIDEST}
-    return _nearest(depth, heads, signature, parameters)
-
-
-def _nearest(depth: int, heads: Mapping[int, int], signature: Signature, parameters: int) -> "nn.Module":
-    """Returns the transformer nearest to `parameters` among the widths of `heads`, width -> heads."""
+@cache
+def _shape(signature: Signature, parameters: int, depth: int | None) -> tuple[int, int, int]:
+    """Returns width, depth and heads; a head is 16 wide in the plain transformer, else nearly so."""
     import torch
 
-    from harness.nn.heads import nearest_width
+    from harness.nn.heads import HEADS, nearest_width
+
+    heads = {width: width // HEAD_WIDTH for width in range(HEAD_WIDTH, WIDEST, HEAD_WIDTH)}
+    if depth is not None:
+        heads = {width: count for width, count in HEADS.items() if width < WIDEST}
+    layers = DEPTH if depth is None else depth
+    make = _vision if signature.kind == "image" else _language
 
     def size(width: int) -> int:
         with torch.device("meta"):
-            module = make(signature, width, depth, heads[width])
+            module = make(signature, width, layers, heads[width])
         return sum(weight.numel() for weight in module.parameters())
 
-    make = _vision if signature.kind == "image" else _language
     width = nearest_width(list(heads), size, parameters)
-    return make(signature, width, depth, heads[width])
+    return width, layers, heads[width]
 
 
 def _vision(signature: Signature, width: int, depth: int, heads: int) -> "nn.Module":
@@ -128,5 +125,5 @@ BASELINE = Family(
     summary="Plain transformer: timm VisionTransformer for images, GPT decoder for bytes and texts.",
     build=_build,
     kinds=("image", "bytes", "text"),
-    depths={depth: partial(_at_depth, depth) for depth in DEPTHS},
+    depths={depth: partial(_build, depth=depth) for depth in DEPTHS},
 )

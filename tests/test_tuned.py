@@ -1,0 +1,367 @@
+"""Tuned fixed baselines, and defaults of spaces. Truth: the plain baseline's own training, closed forms.
+
+A trial is compared with the final of the same network on the same seed, a killed tuning with an undisturbed
+one, and widths with a search over all of them.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from harness import catalog
+from harness.board import Board, build_board, load_run
+from harness.cost import Costs
+from harness.data import load
+from harness.errors import HarnessError, UnknownNameError
+from harness.execute import write_record
+from harness.model import FixedBaseline
+from harness.plan import Plan, Unit, make_plan, unit_folder
+from harness.progress import label, planned
+from harness.protocol import DataPlace
+from harness.records import read_record, write_atomically
+from harness.report import write_report
+from harness.suite import load_suite
+from harness.task import ORACLE, SELECTIONS, Signature
+from harness.units import Place, perform
+
+TRIALS = 4
+ROWS = ("default", "tuned:default", "default:mobilenet:micro", "tuned:default:mobilenet:micro")
+BYTES = Signature(kind="bytes", classes=256)
+IMAGES = Signature(kind="image", classes=10)
+
+
+def plan_of(
+    folder: Path, baselines: Iterable[str] = ROWS, *, task: str = "toy_patterns", **changed: Any
+) -> Plan:
+    settings = {"rates": [3e-3, 1e-2], "trials": TRIALS, "rules": [SELECTIONS[0]], **changed}
+    names = list(baselines)
+    path = folder / "tuning.toml"
+    path.write_text(
+        f'extends = "toy"\nspaces = []\nsearchers = []\nbaselines = {json.dumps(names)}\n'
+        f'reference = "{names[0]}"\nselection = {json.dumps(settings["rules"])}\n'
+        f'[claim]\nmethod = "{names[0]}"\nspace = ""\n[search]\nevaluations = {settings["trials"]}\n'
+        f'[[tasks]]\nname = "{task}"\nvalidation_samples = 40\ntest_samples = 60\n'
+        f"[tasks.training]\nsteps = 4\nbatch_size = 8\nlearning_rates = {settings['rates']}\n"
+    )
+    return make_plan(*load_suite(str(path)))
+
+
+def place(run: Path) -> Place:
+    return Place(run=run, data=DataPlace(folder=Path(os.environ["HARNESS_DATA"])))
+
+
+def done(plan: Plan, unit: Unit, run: Path) -> dict[str, Any]:
+    units = {one.hash: one for one in plan.units}
+    result = perform(unit, {need: units[need] for need in unit.needs}, place(run)).result
+    write_record(run, unit, "ok", result=result)
+    return result
+
+
+def one_of(plan: Plan, kind: str, **spec: Any) -> Unit:
+    wanted = spec.items()
+    return next(one for one in plan.units if one.kind == kind and wanted <= dict(one.spec).items())
+
+
+def parameters(module: torch.nn.Module) -> int:
+    return sum(weight.numel() for weight in module.parameters())
+
+
+class Ran:
+    """A plan of every rule of selection, all of whose units were performed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "run"
+        self.plan = plan_of(folder, rules=list(SELECTIONS))
+        self.results = {unit.hash: done(self.plan, unit, self.folder) for unit in self.plan.units}
+        write_atomically(self.folder / "plan.json", self.plan.to_json())
+
+    def result(self, kind: str, **spec: Any) -> dict[str, Any]:
+        return self.results[one_of(self.plan, kind, **spec).hash]
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    return Ran(tmp_path_factory.mktemp("tuned"))
+
+
+@pytest.fixture
+def prepared(ran: Ran, tmp_path: Path) -> tuple[Plan, Unit]:
+    """Returns a plan whose data is prepared, and its first tuning."""
+    plan = plan_of(tmp_path, ["default", "tuned:default"])
+    return plan, one_of(plan, "tune", seed=0)
+
+
+@pytest.mark.parametrize("name", ["default", "default:mobilenet:micro"])
+def test_the_first_trial_is_the_plain_baseline_on_the_selecting_seed(ran: Ran, name: str) -> None:
+    for seed in (0, 1):
+        plain = ran.result("final", method=name, report_seed=seed)
+        first = ran.result("tune", method=f"tuned:{name}", seed=seed)["trials"][0]
+        assert first["validation"] == plain["rates"]["0.003"]
+        assert (first["learning_rate"], first["architecture"]) == (3e-3, None)
+        assert first["parameters"] == plain["parameters"]
+
+
+def test_there_are_as_many_trials_as_a_searcher_has_evaluations(ran: Ran) -> None:
+    found = ran.result("tune", method="tuned:default", seed=0)
+    assert found["evaluations"] == len(found["trials"]) == TRIALS
+    rates = [trial["learning_rate"] for trial in found["trials"][1:]]
+    assert len(set(rates)) == TRIALS - 1
+    assert all(3e-3 / 4 <= rate <= 3e-3 * 4 for rate in rates)
+    assert all(trial["architecture"]["depth"] in (2, 3, 4, 6) for trial in found["trials"][1:])
+
+
+def test_a_family_of_one_shape_is_tuned_in_its_rate_alone(ran: Ran) -> None:
+    deep = ran.result("tune", method="tuned:default", seed=0)["trials"]
+    flat = ran.result("tune", method="tuned:default:mobilenet:micro", seed=0)["trials"]
+    assert [trial["learning_rate"] for trial in flat] == [trial["learning_rate"] for trial in deep]
+    assert {trial["architecture"] for trial in flat} == {None}
+
+
+def test_the_best_trial_is_chosen_and_trained_again_on_the_other_seed(ran: Ran) -> None:
+    for name in ("tuned:default", "tuned:default:mobilenet:micro"):
+        for select, report in ((0, 1), (1, 0)):
+            tuned = ran.result("tune", method=name, seed=select)
+            final = ran.result("final", method=name, select_seed=select, report_seed=report)
+            assert tuned["validation"] == max(trial["validation"] for trial in tuned["trials"])
+            kept = ("learning_rate", "architecture", "parameters")
+            assert {key: final[key] for key in kept} == {key: tuned[key] for key in kept}
+            assert list(final["rates"]) == [repr(tuned["learning_rate"])]
+
+
+def test_a_final_on_the_selecting_seed_would_be_the_trial_itself(ran: Ran, tmp_path: Path) -> None:
+    unit = one_of(ran.plan, "final", method="tuned:default", select_seed=0, selection=SELECTIONS[0])
+    same = replace(unit, spec={**unit.spec, "report_seed": 0})
+    found = done(ran.plan, same, ran.folder)
+    assert found["validation"] == ran.result("tune", method="tuned:default", seed=0)["validation"]
+    files = [unit_folder(ran.folder, one) / "weights.safetensors" for one in (unit, same)]
+    assert files[0].read_bytes() != files[1].read_bytes()
+
+
+def test_no_rule_of_selection_changes_what_the_trials_chose(ran: Ran) -> None:
+    tuned = ran.result("tune", method="tuned:default", seed=0)
+    domains = ("clean", "grainy", "rough")
+    scores = [
+        [
+            ran.result("score", method="tuned:default", select_seed=0, selection=rule, domain=domain)
+            for domain in domains
+        ]
+        for rule in SELECTIONS
+    ]
+    assert scores[0] == scores[1] == scores[2]
+    assert {score["learning_rate"] for score in scores[0]} == {tuned["learning_rate"]}
+    assert ran.result("final", method="tuned:default", selection=ORACLE)["learning_rate"] is None
+
+
+def test_a_tuned_row_reads_its_sources_alone_before_it_is_scored(
+    prepared: tuple[Plan, Unit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness import protocol
+
+    read: set[tuple[str, str]] = set()
+    real = load.load_split
+
+    def watched(task_name, task, domain, name, folder, *, limit=None):  # type: ignore[no-untyped-def]
+        read.add((domain.name, name))
+        return real(task_name, task, domain, name, folder, limit=limit)
+
+    monkeypatch.setattr(protocol, "load_split", watched)
+    plan, tune = prepared
+    done(plan, tune, tmp_path)
+    done(plan, one_of(plan, "final", method="tuned:default", select_seed=0), tmp_path)
+    assert read == {(source, name) for source in ("clean", "grainy") for name in ("train", "validation")}
+
+
+def left(run: Path, unit: Unit) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in unit_folder(run, unit).iterdir()}
+
+
+def test_a_killed_tuning_goes_on_with_its_next_trial_to_the_same_bytes(
+    ran: Ran, prepared: tuple[Plan, Unit], tmp_path: Path
+) -> None:
+    plan, unit = prepared
+    code = (
+        "import os, sys, runpy; from pathlib import Path; from harness.units import tuning as module\n"
+        "real, calls = module.trial, []\n"
+        "def dying(*given):\n"
+        "    calls.append(1)\n"
+        f"    if len(calls) == 3: os.kill(os.getpid(), {int(signal.SIGKILL)})\n"
+        "    return real(*given)\n"
+        "module.trial = dying\n"
+        "here = runpy.run_path(sys.argv[1])\n"
+        "plan = here['plan_of'](Path(sys.argv[2]), ['default', 'tuned:default'])\n"
+        "here['done'](plan, here['one_of'](plan, 'tune', seed=0), Path(sys.argv[2]))\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, __file__, str(tmp_path)], timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    path = unit_folder(tmp_path, unit) / "trials.jsonl"
+    first = path.read_bytes()
+    assert first.count(b"\n") == 2
+    path.write_bytes(first + b'{"learning_rate":0.0')  # what a kill may leave of a line
+    done(plan, unit, tmp_path)
+    whole = one_of(ran.plan, "tune", method="tuned:default", seed=0)
+    assert whole.hash == unit.hash
+    assert left(tmp_path, unit) == left(ran.folder, whole)
+    assert set(left(tmp_path, unit)) == {"trials.jsonl", "record.json"}
+
+
+def test_a_trial_that_fails_counts_and_has_a_reason(
+    prepared: tuple[Plan, Unit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.units import tuning as module
+
+    values = iter([None, 0.25, float("nan"), 0.75])
+
+    def scripted(*given: Any) -> tuple[float, int]:
+        value = next(values)
+        if value is None:
+            raise FloatingPointError("The gradient is not finite at step 3.")
+        return value, 10
+
+    monkeypatch.setattr(module, "trial", scripted)
+    found = done(*prepared, tmp_path)
+    assert [trial["validation"] for trial in found["trials"]] == [None, 0.25, None, 0.75]
+    assert "at step 3" in found["trials"][0]["reason"]
+    assert "not finite" in found["trials"][2]["reason"]
+    assert (found["evaluations"], found["validation"]) == (4, 0.75)
+
+
+def test_a_tuning_without_any_score_fails(ran: Ran, tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, ["default", "tuned:default"], rates=[1e20], trials=2)
+    with pytest.raises(HarnessError, match=r"None of the 2 trials of tuned:default has a score.*not finite"):
+        done(plan, one_of(plan, "tune", seed=0), tmp_path)
+
+
+def test_boards_and_reports_tell_trials(ran: Ran) -> None:
+    board = build_board(load_run(ran.folder))
+    assert isinstance(board, Board)
+    for task in board.tasks:
+        rows = {row.method: row for row in task.rows}
+        assert set(rows) == set(ROWS)
+        assert all(row.is_complete and row.rank for row in task.rows)
+        assert rows["tuned:default"].evaluations == (TRIALS, TRIALS)
+        assert rows["default"].evaluations is None
+        assert any("Trials of tuned:default, tuned:default:mobilenet:micro" in note for note in task.notes)
+    write_report(ran.folder)
+    twin = (ran.folder / "report.md").read_text()
+    assert "every tuning of a fixed baseline" in twin
+    space = catalog.load("space", "mobilenet").space("micro", catalog.load("task", "toy_patterns").signature)
+    size = space.parameters(space.default())
+    assert rows["default:mobilenet:micro"].parameters == (size, size)
+
+
+def test_trials_cost_what_as_many_finals_would(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, rates=[3e-3])
+    costs = Costs(plan)
+    one = costs.macs(one_of(plan, "final", method="default"))
+    assert costs.macs(one_of(plan, "tune", method="tuned:default")) == TRIALS * one
+    assert costs.macs(one_of(plan, "final", method="tuned:default")) == one
+    unit = one_of(plan, "tune", method="tuned:default", seed=1)
+    assert label(unit) == "tune · toy_patterns · tuned:default · seed 1"
+    assert unit.hash in planned(plan)
+
+
+def test_llama_is_tuned_on_bytes_in_bits_where_less_is_better(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, ["floor", "tuned:llama", "default:mobilenet:micro"], task="toy_bytes")
+    assert "default:mobilenet:micro" not in {unit.spec.get("method") for unit in plan.units}
+    for unit in plan.units:
+        if unit.kind == "prepare":
+            done(plan, unit, tmp_path)
+    found = done(plan, one_of(plan, "tune", seed=0), tmp_path)
+    assert found["validation"] == min(trial["validation"] for trial in found["trials"])
+    sizes = [trial["parameters"] for trial in found["trials"]]
+    assert max(sizes) < 1.15 * min(sizes)
+
+
+@pytest.mark.parametrize("target", [20_000, 80_000])
+@pytest.mark.parametrize(("name", "signature"), [("default", IMAGES), ("default", BYTES), ("llama", BYTES)])
+def test_every_depth_has_the_same_parameters(name: str, signature: Signature, target: int) -> None:
+    baseline: FixedBaseline = catalog.load("baseline", name)
+    sizes = {depth: parameters(build(signature, target)) for depth, build in baseline.depths.items()}
+    assert sizes == pytest.approx(dict.fromkeys((2, 3, 4, 6), target), rel=0.11)
+
+
+@pytest.mark.parametrize("signature", [IMAGES, BYTES])
+def test_the_plain_transformer_has_the_nearest_of_all_its_widths(signature: Signature) -> None:
+    from harness.catalog.baselines import default
+
+    made = default._vision if signature.kind == "image" else default._language
+    with torch.device("meta"):
+        sizes = [parameters(made(signature, width, 3, width // 16)) for width in range(16, 160, 16)]
+    for target in (1_000, 60_000, 80_000, 101_000):
+        nearest = min(sizes, key=lambda size: abs(size - target))
+        assert parameters(catalog.load("baseline", "default").build(signature, target)) == nearest
+
+
+def test_widths_are_met_from_both_sides() -> None:
+    from harness.nn.heads import HEADS, nearest_width
+
+    for target in (1, 9, 12, 13, 14, 15, 16, 30, 99):
+        assert nearest_width([3, 4, 5], lambda width: width**2, target) == min(
+            (3, 4, 5), key=lambda width: abs(width**2 - target)
+        )
+    assert all(width % heads == 0 and width // heads % 2 == 0 for width, heads in HEADS.items())
+    assert HEADS[48] == 3
+
+
+@pytest.mark.parametrize("name", catalog.names("space"))
+def test_the_default_of_a_space_has_its_closed_form_size(name: str) -> None:
+    family = catalog.load("space", name)
+    for preset in (one for one in family.presets if one.startswith("micro")):
+        baseline = catalog.load("baseline", f"default:{name}:{preset}")
+        signature = IMAGES if "image" in family.kinds else BYTES
+        space = family.space(preset, signature)
+        assert baseline.kinds == family.kinds
+        assert not baseline.is_matched
+        assert parameters(baseline.build(signature, 1)) == space.parameters(space.default())
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("default:nothing", "There is no space named 'nothing'"),
+        ("default:mobilenet:nano", "There is no preset named 'nano'"),
+        ("tuned:nothing", "There is no baseline named 'nothing'"),
+    ],
+)
+def test_an_unknown_member_is_answered_with_what_there_is(name: str, sentence: str) -> None:
+    with pytest.raises(UnknownNameError, match=sentence):
+        catalog.load("baseline", name)
+
+
+@pytest.mark.parametrize("name", ["floor", "tuned", "smollm2", "tuned:llama"])
+def test_what_is_not_trained_or_tuned_already_is_not_tuned(name: str) -> None:
+    with pytest.raises(HarnessError, match="cannot be tuned"):
+        catalog.load("baseline", f"tuned:{name}")
+
+
+def test_tuning_needs_a_budget(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match=r"tuned in search.evaluations trials, and the suite has 0"):
+        plan_of(tmp_path, ["default", "tuned:default"], trials=0)
+
+
+def test_a_space_says_what_it_cannot_read() -> None:
+    build: Callable[[Signature, int], Any] = catalog.load("baseline", "default:mobilenet:micro").build
+    with pytest.raises(HarnessError, match="reads image, the task gives bytes"):
+        build(BYTES, 1)
+
+
+def test_a_tuned_baseline_describes_and_checks_itself(tmp_path: Path) -> None:
+    from harness.checks import check_entry
+    from harness.show import describe
+
+    for name in ("tuned:llama", "default:mobilenet:micro"):
+        assert describe("baseline", name, tmp_path)["summary"] == catalog.load("baseline", name).summary
+        findings = check_entry("baseline", name, tmp_path, offline=True)
+        assert findings
+        assert all(finding.holds for finding in findings)
+    assert "learning rate and depth" in catalog.load("baseline", "tuned:llama").summary
+    assert read_record(tmp_path / "record.json") is None
