@@ -316,8 +316,8 @@ def _baseline(name: str) -> Iterator[tuple[str, bool, str]]:
     if isinstance(baseline, ReadyBaseline):
         yield "says what it was trained on", bool(baseline.outside), baseline.outside
         return
-    if hasattr(baseline, "named"):
-        baseline = baseline.named("resnet10t")
+    if hasattr(baseline, "example"):
+        baseline = baseline.named(baseline.example)
     if isinstance(baseline, TunedBaseline):
         catalog.load("searcher", baseline.searcher)
         yield "names a searcher that exists", True, baseline.searcher

@@ -21,6 +21,7 @@ from harness.data.split import Split
 from harness.errors import HarnessError
 from harness.evaluate import predictor, score
 from harness.model import FixedBaseline, FloorBaseline, Opening, Predictor, ReadyBaseline
+from harness.nn.pretrained import Pretrained, fit_head
 from harness.nn.released import read_released
 from harness.plan import Unit
 from harness.protocol import SourceView, oracle_split, test_split
@@ -124,13 +125,15 @@ def final(unit: Unit, needs: Needs, folder: Path) -> Done:
         return Done(
             result={**NOT_TRAINED, "validation": _validation(model, view, spec), "outside": baseline.outside}
         )
+    if isinstance(baseline, FixedBaseline) and baseline.is_frozen:
+        return _final_frozen(unit, needs, view, folder)
     architecture = needs.record("search").result["architecture"] if spec["space"] else None
     if spec["selection"] == CROSS_VALIDATION:
-        return _cross_validated(unit, view, architecture, needs.place.device, folder)
+        return _cross_validated(unit, needs, view, architecture, folder)
     rates: dict[str, float] = {}
     best: tuple[float, nn.Module] | None = None
     for rate in spec["learning_rates"]:
-        module = _trained(unit, view, architecture, rate, needs.place.device, folder)
+        module = _trained(unit, needs, view, architecture, rate, folder)
         value = _validation(predictor(module, view.signature), view, spec)
         rates[repr(rate)] = value
         if spec["keeps_every_rate"]:
@@ -148,7 +151,7 @@ def final(unit: Unit, needs: Needs, folder: Path) -> Done:
 
 
 def _cross_validated(
-    unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None, device: str, folder: Path
+    unit: Unit, needs: Needs, view: SourceView, architecture: Mapping[str, Any] | None, folder: Path
 ) -> Done:
     """Trains at the rate whose models did best, on average, on a source that they had not seen."""
     spec = unit.spec
@@ -158,12 +161,12 @@ def _cross_validated(
         values = []
         for left in view.sources:
             rest = view.only(*(one for one in view.sources if one != left))
-            module = _trained(unit, rest, architecture, rate, device, folder / f"without-{left}")
+            module = _trained(unit, needs, rest, architecture, rate, folder / f"without-{left}")
             values.append(_validation(predictor(module, view.signature), view.only(left), spec))
         rates[repr(rate)] = float(np.mean(values))
     sign = 1 if higher_is_better(view.metric) else -1
     chosen = max(every, key=lambda rate: sign * rates.get(repr(rate), 0.0))
-    module = _trained(unit, view, architecture, chosen, device, folder)
+    module = _trained(unit, needs, view, architecture, chosen, folder)
     validation = _validation(predictor(module, view.signature), view, spec)
     _save(module, folder / "weights.safetensors")
     delete_checkpoints(folder, every)
@@ -176,12 +179,16 @@ def _cross_validated(
 def _about(
     module: nn.Module, unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Returns what a network is and costs, whichever rate trained it."""
+    """Returns what a network is and costs, whichever rate trained it, and what it was trained on before."""
+    baseline = None if architecture is not None else catalog.load("baseline", unit.spec["method"])
+    before = baseline.outside if isinstance(baseline, FixedBaseline) else None
+    outside = {} if before is None else {"outside": before}
     return {
         "architecture": architecture,
         "parameters": sum(weight.numel() for weight in module.parameters()),
         "macs": _macs(module, unit, view, architecture),
-        "steps": unit.spec["steps"],
+        "steps": unit.spec.get("steps", 0),
+        **outside,
     }
 
 
@@ -194,6 +201,30 @@ def _final_floor(baseline: FloorBaseline, unit: Unit, view: SourceView, folder: 
     model = baseline.restore(view.signature, state)
     validation = _validation(model, view, unit.spec)
     return Done(result={**NOT_TRAINED, "validation": validation})
+
+
+def _final_frozen(unit: Unit, needs: Needs, view: SourceView, folder: Path) -> Done:
+    """Fits a head to frozen features, at every strength of its penalty; source validation chooses one."""
+    with seeded(seeds.stream(unit.spec["report_seed"], "final", "weights")):
+        module = _begun(unit, needs, view, None).eval()
+    if not isinstance(module, Pretrained):
+        raise HarnessError(f"Baseline {unit.spec['method']!r} has no frozen features to fit a head to.")
+    values = fit_head(
+        module,
+        view.splits("train"),
+        lambda: _validation(predictor(module, view.signature), view, unit.spec),
+        higher_is_better=higher_is_better(view.metric),
+    )
+    _save(module, folder / "weights.safetensors")
+    best = max if higher_is_better(view.metric) else min
+    result = {
+        **_about(module, unit, view, None),
+        "learning_rate": None,
+        "rates": {},
+        "strengths": values,
+        "validation": best(values.values()),
+    }
+    return Done(result=result)
 
 
 def _opening(needs: Needs) -> Opening:
@@ -223,18 +254,27 @@ def _module(unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None
 
 def _trained(
     unit: Unit,
+    needs: Needs,
     view: SourceView,
     architecture: Mapping[str, Any] | None,
     rate: float,
-    device: str,
     folder: Path,
 ) -> nn.Module:
     seed = unit.spec["report_seed"]
     with seeded(seeds.stream(seed, "final", "weights")):
-        module = _module(unit, view, architecture).to(device)
+        module = _begun(unit, needs, view, architecture)
         order = seeds.generator(seed, "final", "batches")
         train_alone(module, view, recipe_of(unit.spec, rate), order, folder)
     return module
+
+
+def _begun(unit: Unit, needs: Needs, view: SourceView, architecture: Mapping[str, Any] | None) -> nn.Module:
+    """Returns the network that training begins with: random weights, or those that come trained."""
+    module = _module(unit, view, architecture)
+    baseline = None if architecture is not None else catalog.load("baseline", unit.spec["method"])
+    if isinstance(baseline, FixedBaseline) and baseline.load is not None:
+        baseline.load(module, _opening(needs))
+    return module.to(needs.place.device)
 
 
 def recipe_of(spec: Mapping[str, Any], rate: float) -> Recipe:
@@ -339,7 +379,7 @@ def restored(unit: Unit, needs: Needs) -> tuple[Predictor, float | None]:
     with seeded(0):
         module = _module(final, view, trained["architecture"]).to(needs.place.device)
     model = predictor(module, task.signature)
-    if spec["selection"] != ORACLE:
+    if spec["selection"] != ORACLE or (baseline is not None and baseline.is_frozen):
         module.load_state_dict(load_file(folder / "weights.safetensors"))
         return model, trained["learning_rate"]
     samples = final.spec["validation_samples"]
