@@ -358,5 +358,12 @@ def with_models(suite: AnySuite, models: Sequence[str]) -> AnySuite:
     if not isinstance(suite, Suite):
         raise HarnessError("--model joins suites that train; this one has no rows that a model could join.")
     known = catalog.files("baseline")
-    named = [one if one.partition(":")[0] in known else f"file:{one}" for one in models]
+    named = []
+    for one in models:
+        is_own = one.partition(":")[0] not in known
+        if is_own and ":" not in one:
+            raise HarnessError(
+                f"{one!r} is no baseline; there are {', '.join(known)}, and PATH.py:FUNCTION of your own."
+            )
+        named.append(f"file:{one}" if is_own else one)
     return replace(suite, baselines=[*suite.baselines, *(one for one in named if one not in suite.baselines)])
