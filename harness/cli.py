@@ -60,7 +60,7 @@ def evaluate(
         int | None, typer.Option(min=1, help="Samples of each split, stratified; few steps.")
     ] = None,
     model: Annotated[
-        list[str] | None, typer.Option(help="PATH.py:FUNCTION of a model that joins as a fixed row.")
+        list[str] | None, typer.Option(help="PATH.py:FUNCTION, or a baseline, that joins as a fixed row.")
     ] = None,
     replay: Annotated[Path | None, typer.Option(help="Run whose transcripts answer for the model.")] = None,
     offline: Offline = False,
@@ -69,17 +69,21 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Run a suite, or continue it, and write its leaderboard and report."""
+    from dataclasses import replace
+
     from harness.execute import follow
     from harness.peers import data_parallel
     from harness.plan import make_plan
-    from harness.suite import load_suite
+    from harness.suite import load_suite, with_models
 
     if device not in ("cpu", "cuda"):
         raise HarnessError(f"There is no device {device!r}; choose cpu or cuda.")
     name, loaded = load_suite(suite)
     if model:
-        loaded = _with_models(loaded, model)
-    plan = make_plan(name, _with_environment(loaded), limit=limit, tables=_tables())
+        loaded = with_models(loaded, model)
+    plan = replace(
+        make_plan(name, _with_environment(loaded), limit=limit, tables=_tables()), models=model or ()
+    )
     if dry_run:
         from harness.progress import planned
 
@@ -197,17 +201,6 @@ def _with_environment(suite: "AnySuite") -> "AnySuite":
     if llm.base_url and not llm.model:
         raise HarnessError(f"The endpoint {llm.base_url} needs a model; set HARNESS_LLM_MODEL or llm.model.")
     return replace(suite, llm=llm)
-
-
-def _with_models(suite: "AnySuite", models: list[str]) -> "AnySuite":
-    from dataclasses import replace
-
-    from harness.suite import Suite
-
-    if not isinstance(suite, Suite):
-        raise HarnessError("--model joins suites that train; this one has no rows that a model could join.")
-    named = [one if one.startswith(("timm:", "lm_eval:", "file:")) else f"file:{one}" for one in models]
-    return replace(suite, baselines=[*suite.baselines, *(one for one in named if one not in suite.baselines)])
 
 
 def _check_language_model(plan: "Plan") -> None:

@@ -1,10 +1,13 @@
 """What the engine asks of a model, so that torch modules and floors are scored by the same code."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from harness.errors import HarnessError
 from harness.task import Signature
 
 if TYPE_CHECKING:
@@ -57,6 +60,9 @@ class FixedBaseline:
         kinds: signatures that it can read; a suite leaves it out of other tasks.
         is_matched: whether it follows the number of parameters; others say their own on the board.
         identity: hash of the files it is made of; empty for what this version of the harness brings.
+        load: puts weights that come trained into what `build` made, before it is trained on the sources.
+        outside: what those weights were trained on, in words; the row is marked and never ranked.
+        is_frozen: only a head on the features of a `harness.nn.pretrained.Pretrained` is fitted.
         depths: depth -> `build` at that depth and near the same parameters; empty for a single shape.
         is_tuned: whether trials choose its learning rate, and its depth where there are several; they are as
             many as a searcher's evaluations, on the selecting seed, scored on source validation alone. The
@@ -68,6 +74,9 @@ class FixedBaseline:
     kinds: tuple[str, ...] = ("image", "bytes")
     is_matched: bool = True
     identity: str = ""
+    load: "Callable[[nn.Module, Opening], None] | None" = None
+    outside: str | None = None
+    is_frozen: bool = False
     depths: Mapping[int, Callable[[Signature, int], "nn.Module"]] = field(default_factory=dict)
     is_tuned: bool = False
 
@@ -145,3 +154,60 @@ class FloorBaseline:
 
 
 Baseline = FixedBaseline | ReadyBaseline | TunedBaseline | FloorBaseline
+
+
+def is_seedless(baseline: Baseline) -> bool:
+    """Returns whether no seed changes what the row is, so that it has one role."""
+    if isinstance(baseline, FixedBaseline):
+        return baseline.is_frozen and baseline.load is not None
+    return isinstance(baseline, FloorBaseline | ReadyBaseline)
+
+
+def is_trained(baseline: Baseline) -> bool:
+    """Returns whether the suite's recipe of training has a part in the row."""
+    if isinstance(baseline, FixedBaseline):
+        return not baseline.is_frozen
+    return isinstance(baseline, TunedBaseline)
+
+
+def member_options(member: str, **allowed: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """Returns the name and the options of `NAME?KEY=VALUE&KEY=VALUE`, a member of a family of baselines.
+
+    Args:
+        member: what stands behind the family's colon.
+        allowed: the values that each option may have; none given means any but the empty one.
+
+    Raises:
+        HarnessError: an option is not among them.
+    """
+    name, _, query = member.partition("?")
+    options: dict[str, str] = {}
+    for part in query.split("&") if query else ():
+        key, _, value = part.partition("=")
+        values = allowed.get(key)
+        if values is None or not value or (values and value not in values):
+            known = " or ".join(f"{one}={'|'.join(allowed[one]) or 'FILE'}" for one in allowed)
+            raise HarnessError(f"{part!r} behind {name} is not understood; write {known}.")
+        options[key] = value
+    return name, options
+
+
+def file_identity(files: Sequence[Path]) -> str:
+    """Returns a hash of what the files hold, 16 hexadecimal digits; one that did not change is read once.
+
+    Raises:
+        HarnessError: there is no such file.
+    """
+    digest = hashlib.sha256()
+    for file in files:
+        if not file.is_file():
+            raise HarnessError(f"There is no file {file}; give one that a model can be read from.")
+        status = file.stat()
+        digest.update(_digest(file, status.st_size, status.st_mtime_ns))
+    return digest.hexdigest()[:16]
+
+
+@cache
+def _digest(file: Path, size: int, changed: int) -> bytes:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").digest()

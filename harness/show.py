@@ -49,6 +49,12 @@ def describe(kind: str, name: str, data: Path) -> dict[str, Any]:
             "options": dict(entry.options),
             "allowed": {option: list(values) for option, values in entry.allowed.items()},
         }
+    if kind == "baseline":
+        card |= {
+            "reads": ", ".join(getattr(entry, "kinds", ())) or None,
+            "follows_the_size_of_the_suite": getattr(entry, "is_matched", None),
+            "trained_before_on": getattr(entry, "outside", None),
+        }
     return card
 
 

@@ -1,6 +1,7 @@
 """A suite is one TOML file and the experiment's whole configuration; wrong ones say where and why."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -346,3 +347,23 @@ def _check(suite: Suite, path: Path) -> None:
 def _is_tuned(name: str) -> bool:
     """Whether a baseline is searched for; one that is not there is told by the plan."""
     return name in catalog.files("baseline") and isinstance(catalog.load("baseline", name), TunedBaseline)
+
+
+def with_models(suite: AnySuite, models: Sequence[str]) -> AnySuite:
+    """Returns the suite with more baselines, each by its name or as PATH.py:FUNCTION.
+
+    Raises:
+        HarnessError: the suite trains nothing.
+    """
+    if not isinstance(suite, Suite):
+        raise HarnessError("--model joins suites that train; this one has no rows that a model could join.")
+    known = catalog.files("baseline")
+    named = []
+    for one in models:
+        is_own = one.partition(":")[0] not in known
+        if is_own and ":" not in one:
+            raise HarnessError(
+                f"{one!r} is no baseline; there are {', '.join(known)}, and PATH.py:FUNCTION of your own."
+            )
+        named.append(f"file:{one}" if is_own else one)
+    return replace(suite, baselines=[*suite.baselines, *(one for one in named if one not in suite.baselines)])

@@ -127,7 +127,7 @@ def test_another_file_is_another_row(own: Path) -> None:
         ("nowhere.py:build", "There is no file nowhere.py"),
         ("{own}:bild", "it has: build, predict, wrong"),
         ("{own}", "names no function"),
-        ("{own}:build?weight=x", "write .weights=FILE"),
+        ("{own}:build?weight=x", "write weights=FILE"),
         ("{own}:build?weights=gone.safetensors", "There is no file gone.safetensors"),
     ],
 )

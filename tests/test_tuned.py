@@ -337,9 +337,9 @@ def test_an_unknown_member_is_answered_with_what_there_is(name: str, sentence: s
         catalog.load("baseline", name)
 
 
-@pytest.mark.parametrize("name", ["floor", "tuned", "smollm2", "tuned:llama"])
+@pytest.mark.parametrize("name", ["floor", "tuned", "smollm2", "tuned:llama", "efficientnet_lite0:head"])
 def test_what_is_not_trained_or_tuned_already_is_not_tuned(name: str) -> None:
-    with pytest.raises(HarnessError, match="cannot be tuned"):
+    with pytest.raises(HarnessError, match="no learning rate to tune"):
         catalog.load("baseline", f"tuned:{name}")
 
 

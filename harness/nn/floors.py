@@ -34,19 +34,12 @@ class LinearImage:
     def fit(cls, splits: "Sequence[Split]") -> "LinearImage":
         """Returns the classifier of the pooled images of `splits`, of at most 20,000 spread evenly."""
         import numpy as np
-        from sklearn.linear_model import LogisticRegression
 
         images = np.concatenate([split.images for split in splits])
         labels = np.concatenate([split.labels for split in splits])
-        kept = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), MOST_IMAGES)).astype(np.int64))
-        features, seen = _features(images[kept]), labels[kept]
-        if len(np.unique(seen)) == 1:
-            return cls(np.zeros((1, features.shape[1]), np.float32), np.zeros(1, np.float32), seen[:1])
-        model = LogisticRegression(C=0.1, tol=1e-3, max_iter=300).fit(features, seen)
-        weights, biases = model.coef_, model.intercept_
-        if len(weights) == 1:  # two classes share one row
-            weights, biases = np.concatenate([-weights, weights]), np.concatenate([-biases, biases])
-        return cls(weights.astype(np.float32), biases.astype(np.float32), model.classes_.astype(np.int64))
+        kept = spread(len(labels))
+        weights, biases, seen = logistic_regression(_features(images[kept]), labels[kept], 0.1)
+        return cls(weights.astype(np.float32), biases.astype(np.float32), seen)
 
     @classmethod
     def from_state(cls, state: "Mapping[str, NDArray[Any]]") -> "LinearImage":
@@ -63,6 +56,37 @@ class LinearImage:
 
         scores = _features(images).astype(np.float64) @ self._weights.T.astype(np.float64) + self._biases
         return np.asarray(self._labels[scores.argmax(axis=1)], np.int64)
+
+
+def spread(count: int) -> "NDArray[np.int64]":
+    """Returns which of `count` images a linear model reads: at most 20,000, spread evenly."""
+    import numpy as np
+
+    kept: NDArray[np.int64] = np.unique(np.linspace(0, count - 1, min(count, MOST_IMAGES)).astype(np.int64))
+    return kept
+
+
+def logistic_regression(
+    features: "NDArray[np.floating[Any]]", labels: "NDArray[np.int64]", strength: float
+) -> "tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]":
+    """Returns weights (classes, features), biases (classes,) and the classes that were seen, sorted.
+
+    Args:
+        features: (samples, features), of about the same scale.
+        labels: (samples,).
+        strength: inverse strength of the ridge penalty, above 0.
+    """
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+
+    seen = np.unique(labels).astype(np.int64)
+    if len(seen) == 1:
+        return np.zeros((1, features.shape[1])), np.zeros(1), seen
+    model = LogisticRegression(C=strength, tol=1e-3, max_iter=300).fit(features, labels)
+    weights, biases = np.asarray(model.coef_, np.float64), np.asarray(model.intercept_, np.float64)
+    if len(weights) == 1:  # two classes share one row
+        weights, biases = np.concatenate([-weights, weights]), np.concatenate([-biases, biases])
+    return weights, biases, seen
 
 
 def _features(images: "NDArray[np.uint8]") -> "NDArray[np.float32]":

@@ -9,7 +9,7 @@ from harness import catalog
 from harness.data.corruptions import domain_of
 from harness.data.fetch import file_hash
 from harness.errors import HarnessError
-from harness.model import FixedBaseline, FloorBaseline, ReadyBaseline, TunedBaseline
+from harness.model import FixedBaseline, ReadyBaseline, TunedBaseline, is_seedless, is_trained
 from harness.plan.unit import Plan, Unit, load_family, prepare_unit, resolve_searcher, split_space
 from harness.plan.zero_shot import ZeroShotPlan, entries, with_tasks
 from harness.settings import STEPS_PER_SAMPLE, TaskSettings
@@ -177,9 +177,7 @@ class _TaskPlan:
         """Each seed selects once and reports once, for another; what no seed changes has one role."""
         seeds = self.suite.seeds
         roles = list(zip(seeds, [*seeds[1:], seeds[0]], strict=True))
-        is_fixed = method in self.suite.baselines and isinstance(
-            catalog.load("baseline", method), FloorBaseline | ReadyBaseline
-        )
+        is_fixed = method in self.suite.baselines and is_seedless(catalog.load("baseline", method))
         return roles[:1] if is_fixed else roles
 
     def _supernet(self, space: str, seed: int) -> Unit:
@@ -272,7 +270,7 @@ class _TaskPlan:
     def _final(self, method: str, space: str | None, select: int, report: int, needs: list[str]) -> Unit:
         baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
         training = dict(training_spec(self.settings))
-        if isinstance(baseline, FloorBaseline | ReadyBaseline):
+        if baseline is not None and not is_trained(baseline):
             training = {}
         if isinstance(baseline, FixedBaseline | ReadyBaseline) and baseline.identity:
             training["identity"] = baseline.identity

@@ -1,6 +1,7 @@
 """Units, each named by the hash of all that defines it, and the plan that they make up."""
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ class Plan:
         table: the suite as `plan.json` keeps it.
         limit: largest number of samples of each split, or of seeds of a look-up; None for all.
         units: all of them, without duplicates.
+        models: those that the command line joined to the suite's baselines.
     """
 
     name: str
@@ -57,13 +59,12 @@ class Plan:
     table: Mapping[str, Any]
     limit: int | None
     units: tuple[Unit, ...]
+    models: Sequence[str] = ()
 
     def to_json(self) -> str:
         """Returns the text of `plan.json`."""
         command = f"harness eval {self.name}" + (f" --limit {self.limit}" if self.limit else "")
-        for name in getattr(self.suite, "baselines", ()):
-            if name.startswith("file:"):
-                command += f" --model {name.removeprefix('file:')}"
+        command += "".join(f" --model {shlex.quote(model)}" for model in self.models)
         units = [
             {"kind": unit.kind, "hash": unit.hash, "spec": unit.spec, "needs": list(unit.needs)}
             for unit in self.units

@@ -13,7 +13,8 @@ from harness.units.lookup import lookup, table
 from harness.units.place import Done, Needs, Place
 from harness.units.quality import inherited, scratch
 from harness.units.search import proxies, search
-from harness.units.trained import final, prepare, score_unit, supernet
+from harness.units.supernet import supernet
+from harness.units.trained import final, prepare, score_unit
 from harness.units.tuning import tune
 from harness.units.zero_shot import zero_shot_score
 

@@ -1,7 +1,6 @@
-"""The units of a suite that trains: domains, supernets, finals and scores."""
+"""The units of a suite that trains, all but shared networks: domains, finals and scores."""
 
 import io
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -15,18 +14,15 @@ from torch import nn
 from harness import catalog, seeds
 from harness.checkpoint import Checkpoint
 from harness.data.corruptions import domain_of
-from harness.data.fetch import file_hash
 from harness.data.prepare import prepare_domain
 from harness.data.split import Split
 from harness.errors import HarnessError
 from harness.evaluate import predictor, score
 from harness.model import FixedBaseline, FloorBaseline, Opening, Predictor, ReadyBaseline
-from harness.nn.released import read_released
+from harness.nn.pretrained import Pretrained, fit_head
 from harness.plan import Unit
 from harness.protocol import SourceView, oracle_split, test_split
 from harness.records import write_atomically
-from harness.space import SearchSpace
-from harness.supernet import train_supernet
 from harness.task import CROSS_VALIDATION, ORACLE, Signature, Task, higher_is_better
 from harness.train import Recipe, batches, cross_entropy, fit, seeded
 from harness.units.place import Done, Needs, matched_space, parameter_target
@@ -60,55 +56,6 @@ def prepare(unit: Unit, needs: Needs, folder: Path) -> Done:
     return Done(result=result)
 
 
-def supernet(unit: Unit, needs: Needs, folder: Path) -> Done:
-    """Trains the weight-sharing network of a space on source domains, or reads a released one."""
-    spec = unit.spec
-    view = needs.view(unit)
-    space = matched_space(spec, view.signature)
-    with seeded(seeds.stream(spec["seed"], "supernet", "weights")):
-        module = space.supernet().to(needs.place.device)
-        if "checkpoint" in spec:
-            made = _released(spec, space, module)
-        else:
-            made = _trained_supernet(spec, view, space, module, folder)
-    _save(module, folder / "weights.safetensors")
-    _supernet_checkpoint(folder).delete()
-    result = {
-        "parameters": sum(weight.numel() for weight in module.parameters()),
-        "space_size": space.size(),
-        "window": list(space.window or ()),
-        **made,
-    }
-    return Done(result=result)
-
-
-def _trained_supernet(
-    spec: Mapping[str, Any], view: SourceView, space: SearchSpace, module: nn.Module, folder: Path
-) -> dict[str, Any]:
-    recipe = recipe_of(spec, spec["learning_rate"])
-    order = seeds.generator(spec["seed"], "supernet", "batches")
-    data = batches(view.signature, view.splits("train"), recipe.batch_size, order, recipe.augmentation)
-    draw = random.Random(seeds.stream(spec["seed"], "supernet", "paths"))
-    train_supernet(module, space, spec["strategy"], recipe, data, draw, _supernet_checkpoint(folder, order))
-    return {"steps": recipe.steps}
-
-
-def _supernet_checkpoint(folder: Path, order: np.random.Generator | None = None) -> Checkpoint:
-    streams = {} if order is None else {"batches": order}
-    return Checkpoint(path=folder / "checkpoint.safetensors", streams=streams)
-
-
-def _released(spec: Mapping[str, Any], space: SearchSpace, module: nn.Module) -> dict[str, Any]:
-    path = Path(spec["checkpoint"])
-    found = file_hash(path)
-    if found != spec["checkpoint_sha256"]:
-        raise HarnessError(
-            f"{path} has sha256 {found}, and the plan was made for {spec['checkpoint_sha256']}."
-        )
-    origin = space.load_released(module, read_released(path))
-    return {"steps": 0, "checkpoint": {"format": origin, "sha256": found}}
-
-
 def final(unit: Unit, needs: Needs, folder: Path) -> Done:
     """Trains one row's network from scratch, or fits a floor."""
     spec = unit.spec
@@ -124,24 +71,26 @@ def final(unit: Unit, needs: Needs, folder: Path) -> Done:
         return Done(
             result={**NOT_TRAINED, "validation": _validation(model, view, spec), "outside": baseline.outside}
         )
+    if isinstance(baseline, FixedBaseline) and baseline.is_frozen:
+        return _final_frozen(unit, needs, view, folder)
     unit, architecture = _chosen(unit, needs)
     spec = unit.spec
     if spec["selection"] == CROSS_VALIDATION:
-        return _cross_validated(unit, view, architecture, needs.place.device, folder)
+        return _cross_validated(unit, needs, view, architecture, folder)
     rates: dict[str, float] = {}
     best: tuple[float, nn.Module] | None = None
     for rate in spec["learning_rates"]:
-        module = _trained(unit, view, architecture, rate, needs.place.device, folder)
+        module = _trained(unit, needs, view, architecture, rate, folder)
         value = _validation(predictor(module, view.signature), view, spec)
         rates[repr(rate)] = value
         if spec["keeps_every_rate"]:
-            _save(module, folder / f"weights-{rate!r}.safetensors")
+            save_weights(module, folder / f"weights-{rate!r}.safetensors")
         gain = value if higher_is_better(view.metric) else -value
         if best is None or gain > best[0]:
             best = (gain, module)
             chosen = rate
     assert best is not None
-    _save(best[1], folder / "weights.safetensors")
+    save_weights(best[1], folder / "weights.safetensors")
     delete_checkpoints(folder, spec["learning_rates"])
     about = _about(best[1], unit, view, architecture)
     chosen_value = rates[repr(chosen)]
@@ -155,9 +104,8 @@ def _chosen(unit: Unit, needs: Needs) -> tuple[Unit, Mapping[str, Any] | None]:
     if all(need.kind != "tune" for need in needs.units.values()):
         return unit, None
     tuned = needs.record("tune").result
-    return replace(unit, spec={**unit.spec, "learning_rates": [tuned["learning_rate"]]}), tuned[
-        "architecture"
-    ]
+    spec = {**unit.spec, "learning_rates": [tuned["learning_rate"]]}
+    return replace(unit, spec=spec), tuned["architecture"]
 
 
 def trial(
@@ -169,13 +117,13 @@ def trial(
     folder: Path,
 ) -> tuple[float, int]:
     """Returns source validation and parameters of a row's network, trained once on the unit's seed."""
-    module = _trained(unit, view, architecture, rate, needs.place.device, folder)
+    module = _trained(unit, needs, view, architecture, rate, folder)
     value = _validation(predictor(module, view.signature), view, unit.spec)
     return value, sum(weight.numel() for weight in module.parameters())
 
 
 def _cross_validated(
-    unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None, device: str, folder: Path
+    unit: Unit, needs: Needs, view: SourceView, architecture: Mapping[str, Any] | None, folder: Path
 ) -> Done:
     """Trains at the rate whose models did best, on average, on a source that they had not seen."""
     spec = unit.spec
@@ -185,14 +133,14 @@ def _cross_validated(
         values = []
         for left in view.sources:
             rest = view.only(*(one for one in view.sources if one != left))
-            module = _trained(unit, rest, architecture, rate, device, folder / f"without-{left}")
+            module = _trained(unit, needs, rest, architecture, rate, folder / f"without-{left}")
             values.append(_validation(predictor(module, view.signature), view.only(left), spec))
         rates[repr(rate)] = float(np.mean(values))
     sign = 1 if higher_is_better(view.metric) else -1
     chosen = max(every, key=lambda rate: sign * rates.get(repr(rate), 0.0))
-    module = _trained(unit, view, architecture, chosen, device, folder)
+    module = _trained(unit, needs, view, architecture, chosen, folder)
     validation = _validation(predictor(module, view.signature), view, spec)
-    _save(module, folder / "weights.safetensors")
+    save_weights(module, folder / "weights.safetensors")
     delete_checkpoints(folder, every)
     for left in view.sources:
         delete_checkpoints(folder / f"without-{left}", every)
@@ -203,12 +151,16 @@ def _cross_validated(
 def _about(
     module: nn.Module, unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Returns what a network is and costs, whichever rate trained it."""
+    """Returns what a network is and costs, whichever rate trained it, and what it was trained on before."""
+    baseline = None if unit.spec["space"] else catalog.load("baseline", unit.spec["method"])
+    before = baseline.outside if isinstance(baseline, FixedBaseline) else None
+    outside = {} if before is None else {"outside": before}
     return {
         "architecture": architecture,
         "parameters": sum(weight.numel() for weight in module.parameters()),
         "macs": _macs(module, unit, view, architecture),
-        "steps": unit.spec["steps"],
+        "steps": unit.spec.get("steps", 0),
+        **outside,
     }
 
 
@@ -221,6 +173,30 @@ def _final_floor(baseline: FloorBaseline, unit: Unit, view: SourceView, folder: 
     model = baseline.restore(view.signature, state)
     validation = _validation(model, view, unit.spec)
     return Done(result={**NOT_TRAINED, "validation": validation})
+
+
+def _final_frozen(unit: Unit, needs: Needs, view: SourceView, folder: Path) -> Done:
+    """Fits a head to frozen features, at every strength of its penalty; source validation chooses one."""
+    with seeded(seeds.stream(unit.spec["report_seed"], "final", "weights")):
+        module = _begun(unit, needs, view, None).eval()
+    if not isinstance(module, Pretrained):
+        raise HarnessError(f"Baseline {unit.spec['method']!r} has no frozen features to fit a head to.")
+    values = fit_head(
+        module,
+        view.splits("train"),
+        lambda: _validation(predictor(module, view.signature), view, unit.spec),
+        higher_is_better=higher_is_better(view.metric),
+    )
+    save_weights(module, folder / "weights.safetensors")
+    best = max if higher_is_better(view.metric) else min
+    result = {
+        **_about(module, unit, view, None),
+        "learning_rate": None,
+        "rates": {},
+        "strengths": values,
+        "validation": best(values.values()),
+    }
+    return Done(result=result)
 
 
 def _opening(needs: Needs) -> Opening:
@@ -252,18 +228,27 @@ def _module(unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None
 
 def _trained(
     unit: Unit,
+    needs: Needs,
     view: SourceView,
     architecture: Mapping[str, Any] | None,
     rate: float,
-    device: str,
     folder: Path,
 ) -> nn.Module:
     seed = unit.spec["seed" if unit.kind == "tune" else "report_seed"]
     with seeded(seeds.stream(seed, "final", "weights")):
-        module = _module(unit, view, architecture).to(device)
+        module = _begun(unit, needs, view, architecture)
         order = seeds.generator(seed, "final", "batches")
         train_alone(module, view, recipe_of(unit.spec, rate), order, folder)
     return module
+
+
+def _begun(unit: Unit, needs: Needs, view: SourceView, architecture: Mapping[str, Any] | None) -> nn.Module:
+    """Returns the network that training begins with: random weights, or those that come trained."""
+    module = _module(unit, view, architecture)
+    baseline = None if unit.spec["space"] else catalog.load("baseline", unit.spec["method"])
+    if isinstance(baseline, FixedBaseline) and baseline.load is not None:
+        baseline.load(module, _opening(needs))
+    return module.to(needs.place.device)
 
 
 def recipe_of(spec: Mapping[str, Any], rate: float) -> Recipe:
@@ -298,6 +283,12 @@ def train_alone(
         lambda batch, step: cross_entropy(module(batch[0]), batch[1], recipe.label_smoothing),
         checkpoint=checkpoint,
     )
+
+
+def save_weights(module: nn.Module, path: Path) -> None:
+    """Writes the weights of a network in safetensors."""
+    weights = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
+    write_atomically(path, save(weights))
 
 
 def delete_checkpoints(folder: Path, rates: Sequence[float]) -> None:
@@ -368,7 +359,7 @@ def restored(unit: Unit, needs: Needs) -> tuple[Predictor, float | None]:
     with seeded(0):
         module = _module(final, view, trained["architecture"]).to(needs.place.device)
     model = predictor(module, task.signature)
-    if spec["selection"] != ORACLE:
+    if spec["selection"] != ORACLE or (baseline is not None and baseline.is_frozen):
         module.load_state_dict(load_file(folder / "weights.safetensors"))
         return model, trained["learning_rate"]
     samples = final.spec["validation_samples"]
@@ -381,8 +372,3 @@ def restored(unit: Unit, needs: Needs) -> tuple[Predictor, float | None]:
     best = max(values, key=lambda rate: sign * values[rate])
     module.load_state_dict(load_file(folder / f"weights-{best!r}.safetensors"))
     return model, best
-
-
-def _save(module: nn.Module, path: Path) -> None:
-    weights = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
-    write_atomically(path, save(weights))

@@ -6,7 +6,6 @@ with `?weights=FILE.safetensors` behind it the module is scored as it is instead
 of the classes, shape (samples, classes), of documents their code lengths in bits, shape (documents,).
 """
 
-import hashlib
 import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.model import FixedBaseline, Opening, ReadyBaseline
+from harness.model import FixedBaseline, Opening, ReadyBaseline, file_identity, member_options
 from harness.task import Signature
 
 if TYPE_CHECKING:
@@ -37,17 +36,13 @@ class Family(ReadyBaseline):
         Raises:
             HarnessError: there is no such file or function, or the file does not import.
         """
-        place, _, query = name.partition("?")
+        place, options = member_options(name, weights=())
         path, _, function = place.rpartition(":")
         if not path:
             raise HarnessError(f"{place!r} names no function; write PATH.py:FUNCTION.")
-        key, _, weights = query.partition("=")
-        if query and (key != "weights" or not weights):
-            raise HarnessError(
-                f"{query!r} behind {place} is not understood; write ?weights=FILE.safetensors."
-            )
+        weights = options.get("weights")
         made = _function(Path(path), function)
-        identity = _identity([Path(path), *([Path(weights)] if weights else [])])
+        identity = file_identity([Path(path), *([Path(weights)] if weights else [])])
         if function == "predict":
             return ReadyBaseline(
                 summary=f"{place}, as it is.",
@@ -142,15 +137,6 @@ def _function(path: Path, name: str) -> Callable[[Any], Any]:
         raise HarnessError(f"{path} has no function {name!r}; it has: {there or 'none'}.")
     function: Callable[[Any], Any] = found
     return function
-
-
-def _identity(files: Sequence[Path]) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        if not file.is_file():
-            raise HarnessError(f"There is no file {file}; give weights in safetensors.")
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()[:16]
 
 
 def _unnamed(signature: Signature, opening: Opening) -> "Predictor":

@@ -1,4 +1,7 @@
-"""Any image network of timm by its name, `timm:mobilenetv2_100`, with random weights, at any input size.
+"""Any image network of timm by its name, `timm:mobilenetv2_100`, at any input size.
+
+Its weights are random, or come from a file of yours in timm's names: `timm:NAME?weights=FILE`, safetensors or
+torch. With `train=head` only a linear head is fitted, to frozen features; otherwise every weight is trained.
 
 A network has its own size: it does not follow the suite's parameters, and its row says how many it has. Small
 images are what these networks were not made for. One that needs a fixed input, such as a vision transformer,
@@ -8,10 +11,11 @@ is made for this input, with smaller patches; any other sees small images enlarg
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError, UnknownNameError
-from harness.model import FixedBaseline
+from harness.model import FixedBaseline, Opening, file_identity, member_options
 from harness.task import Signature
 
 if TYPE_CHECKING:
@@ -35,24 +39,70 @@ class Family(FixedBaseline):
     example: str = "resnet10t"
 
     def named(self, name: str) -> FixedBaseline:
-        """Returns the baseline `timm:NAME`.
+        """Returns the baseline `timm:NAME`, or `timm:NAME?weights=FILE&train=head`.
 
         Raises:
-            HarnessError: timm has no such network.
+            HarnessError: timm has no such network, or there is no such file.
         """
         import timm
 
+        name, options = member_options(name, weights=(), train=("all", "head"))
         if not timm.is_model(name):
             near = get_close_matches(name, timm.list_models(), n=3, cutoff=0.5)
             if near:
                 raise UnknownNameError("network of timm", name, near)
             raise HarnessError(f"timm has no network named {name!r}; `timm.list_models()` shows the names.")
+        is_frozen = options.get("train") == "head"
+        weights = Path(options["weights"]) if "weights" in options else None
+        if weights is None and not is_frozen:
+            return FixedBaseline(
+                summary=f"{name} of timm, random weights, its own size.",
+                build=partial(_build, name),
+                kinds=("image",),
+                is_matched=False,
+            )
         return FixedBaseline(
-            summary=f"{name} of timm, random weights, its own size.",
-            build=partial(_build, name),
+            summary=f"{name} of timm, {'random weights' if weights is None else f'weights of {weights}'}, "
+            f"{'a linear head on frozen features' if is_frozen else 'fine-tuned'}.",
+            build=partial(build_pretrained, name),
             kinds=("image",),
             is_matched=False,
+            identity="" if weights is None else file_identity([weights]),
+            load=None if weights is None else partial(_load, name, weights),
+            outside=None if weights is None else "whatever its weights were trained on",
+            is_frozen=is_frozen,
         )
+
+
+def build_pretrained(name: str, signature: Signature, parameters: int) -> "nn.Module":
+    """Returns the backbone of `name` behind the view of images that it was made for, and a linear head."""
+    import timm
+
+    from harness.nn.pretrained import Pretrained, View, enlarged
+
+    if signature.kind != "image":
+        raise HarnessError(f"The baseline 'timm:{name}' sees images and cannot read {signature.kind}.")
+    card = timm.get_pretrained_cfg(name)
+    backbone: Any = timm.create_model(name, pretrained=False, num_classes=0)
+    width: int = getattr(backbone, "head_hidden_size", None) or backbone.num_features
+    if card is None:
+        return Pretrained(backbone, width, signature, View(size=(signature.height, signature.width)))
+    native: tuple[int, int] = card.input_size[1:]
+    size = native if card.fixed_input_size else enlarged(signature, min(native))
+    view = View(size=size, mean=tuple(card.mean), deviation=tuple(card.std))
+    return Pretrained(backbone, width, signature, view)
+
+
+def _load(name: str, file: Path, module: "nn.Module", opening: Opening) -> None:
+    import timm
+
+    from harness.nn.pretrained import copy_weights, read_weights
+
+    card = timm.get_pretrained_cfg(name)
+    heads = card.classifier if card is not None else ()
+    dropped = tuple(f"{head}." for head in ((heads,) if isinstance(heads, str) else heads or ()))
+    weights = {key: value for key, value in read_weights(file).items() if not key.startswith(dropped)}
+    copy_weights(module.get_submodule("backbone"), weights, str(file))
 
 
 def patch_side(side: int, native: int) -> int:
@@ -125,7 +175,7 @@ def _create(name: str, signature: Signature, **resized: Any) -> "nn.Module":
 
 
 BASELINE = Family(
-    summary="An image network of timm by its name, timm:NAME; random weights, any input size.",
+    summary="An image network of timm, timm:NAME; random weights or those of ?weights=FILE, any input size.",
     build=_unnamed,
     kinds=("image",),
     is_matched=False,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from harness import catalog
 from harness.errors import HarnessError
-from harness.model import FixedBaseline, TunedBaseline
+from harness.model import FixedBaseline, TunedBaseline, is_trained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +25,10 @@ class Family(TunedBaseline):
             HarnessError: it is not trained at a rate of the suite, or is tuned already.
         """
         baseline = catalog.load("baseline", name)
-        if not isinstance(baseline, FixedBaseline) or baseline.is_tuned:
+        if not isinstance(baseline, FixedBaseline) or not is_trained(baseline) or baseline.is_tuned:
             raise HarnessError(
-                f"Baseline {name!r} cannot be tuned, as it is not trained here or is tuned already; name one "
-                "that is trained as it stands, as in 'tuned:llama' or 'tuned:timm:resnet10t'."
+                f"Baseline {name!r} has no learning rate to tune, or is tuned already; name a fixed one that "
+                "is trained here, as in 'tuned:llama' or 'tuned:timm:resnet10t'."
             )
         chosen = "learning rate and depth" if baseline.depths else "learning rate"
         budget = f"Tuned: {chosen} from as many trials as a searcher has evaluations."

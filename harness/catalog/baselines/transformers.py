@@ -1,0 +1,146 @@
+"""An image network in a folder of transformers, `transformers:FOLDER`, as `save_pretrained` leaves it.
+
+Every weight is trained by the suite's recipe; `?train=head` fits a linear head to frozen features instead,
+and `?train=nothing` scores the classifier of the folder as it is. Needs the extra `language`.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import HarnessError
+from harness.model import FixedBaseline, Opening, ReadyBaseline, file_identity, member_options
+from harness.task import Signature
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from harness.model import Predictor
+    from harness.nn.pretrained import View
+
+OUTSIDE = "whatever its makers trained it on"
+DEFAULT_SIDE = 224
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family(ReadyBaseline):
+    """Baselines that are told apart by a folder."""
+
+    def named(self, name: str) -> FixedBaseline | ReadyBaseline:
+        """Returns the baseline `transformers:FOLDER`, or `transformers:FOLDER?train=head`.
+
+        Raises:
+            HarnessError: transformers is not installed, or the folder holds no network.
+        """
+        place, options = member_options(name, train=("all", "head", "nothing"))
+        _transformers()
+        folder = Path(place)
+        held = sorted([*folder.glob("*.json"), *folder.glob("*.safetensors"), *folder.glob("*.bin")])
+        if not (folder / "config.json").is_file():
+            raise HarnessError(f"{folder} has no config.json; give a folder that save_pretrained wrote.")
+        identity = file_identity(held)
+        train = options.get("train", "all")
+        if train == "nothing":
+            return ReadyBaseline(
+                summary=f"{folder}, as it is.",
+                open=partial(_open, folder),
+                outside=OUTSIDE,
+                kinds=("image",),
+                identity=identity,
+            )
+        return FixedBaseline(
+            summary=f"{folder}, {'a linear head on frozen features' if train == 'head' else 'fine-tuned'}.",
+            build=partial(_build, folder),
+            kinds=("image",),
+            is_matched=False,
+            identity=identity,
+            load=partial(_load, folder),
+            outside=OUTSIDE,
+            is_frozen=train == "head",
+        )
+
+
+def _transformers() -> Any:
+    try:
+        import transformers
+    except ImportError as error:
+        raise HarnessError(
+            "The baseline 'transformers' needs the package of that name; run: "
+            'pip install "crossdomain-harness[language]".'
+        ) from error
+    return transformers
+
+
+def _build(folder: Path, signature: Signature, parameters: int) -> "nn.Module":
+    import torch
+
+    from harness.nn.pretrained import MeanState, Pretrained
+
+    if signature.kind != "image":
+        raise HarnessError(f"The network of {folder} sees images and cannot read {signature.kind}.")
+    view = _view(folder)
+    backbone = MeanState(_network(_transformers().AutoModel.from_config(_config(folder))))
+    with torch.no_grad():
+        width = backbone.eval()(torch.zeros(1, 3, *view.size)).shape[-1]
+    return Pretrained(backbone, width, signature, view)
+
+
+def _load(folder: Path, module: "nn.Module", opening: Opening) -> None:
+    from harness.nn.pretrained import copy_weights
+
+    trained = _network(_transformers().AutoModel.from_pretrained(folder, local_files_only=True))
+    copy_weights(module.get_submodule("backbone.network"), trained.state_dict(), str(folder))
+
+
+def _open(folder: Path, signature: Signature, opening: Opening) -> "Predictor":
+    from harness.evaluate import TorchClassifier
+    from harness.nn.pretrained import ReadyClassifier
+
+    network = _transformers().AutoModelForImageClassification.from_pretrained(folder, local_files_only=True)
+    if network.config.num_labels != signature.classes:
+        raise HarnessError(
+            f"{folder} tells {network.config.num_labels} classes apart, and the task has "
+            f"{signature.classes}; write ?train=head to fit a head of the task."
+        )
+    return TorchClassifier(ReadyClassifier(network, _view(folder)).to(opening.device).eval())
+
+
+def _config(folder: Path) -> Any:
+    return _transformers().AutoConfig.from_pretrained(folder, local_files_only=True)
+
+
+def _view(folder: Path) -> "View":
+    """Returns what the folder says of images: its processor's mean and deviation, its network's size."""
+    import json
+
+    from harness.nn.pretrained import View
+
+    file = folder / "preprocessor_config.json"
+    said = json.loads(file.read_text()) if file.is_file() else {}
+    size = said.get("size")
+    if isinstance(size, dict):
+        size = size.get("height") or size.get("shortest_edge")
+    side = getattr(_config(folder), "image_size", None) or size or DEFAULT_SIDE
+    mean, deviation = (tuple(said.get(key, (0.5, 0.5, 0.5))) for key in ("image_mean", "image_std"))
+    return View(size=(side, side) if isinstance(side, int) else tuple(side), mean=mean, deviation=deviation)
+
+
+def _network(made: "nn.Module") -> "nn.Module":
+    """Returns a network without its pooler where that has weights, as those are no part of a classifier's."""
+    pooler = getattr(made, "pooler", None)
+    if pooler is not None and list(pooler.parameters()):
+        made.pooler = None  # type: ignore[assignment]
+    return made
+
+
+def _unnamed(signature: Signature, opening: Opening) -> "Predictor":
+    raise HarnessError("The baseline 'transformers' needs a folder, as in 'transformers:models/mine'.")
+
+
+BASELINE = Family(
+    summary="An image network in a folder of transformers, transformers:FOLDER, fine-tuned, or ?train=head.",
+    open=_unnamed,
+    outside=OUTSIDE,
+    kinds=("image",),
+)
