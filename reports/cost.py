@@ -29,7 +29,7 @@ def render(run: Run, board: Board) -> Block:
 
 def _points(task: TaskBoard) -> list[tuple[str, float, float]]:
     return [
-        (row.name, sum(row.macs) / len(row.macs), row.held_out.value)
+        (row.label, sum(row.macs) / len(row.macs), row.held_out.value)
         for row in task.rows
         if row.held_out and row.macs and not row.is_floor
     ]

@@ -35,7 +35,7 @@ def _figure(task: TaskBoard) -> Figure:
         heights = range(len(points))
         axis.plot([x for x, _ in points], heights, "o", color=blue, markersize=8, label="source domains")
         axis.plot([x for _, x in points], heights, "D", color=orange, markersize=7, label="held-out domains")
-        axis.set_yticks(heights, [row.name for row in rows])
+        axis.set_yticks(heights, [row.label for row in rows])
         axis.set_ylim(len(rows) - 0.4, -0.9)
         axis.set_xlabel(metric_name(task.metric))
         axis.set_title(task.title)
@@ -44,14 +44,15 @@ def _figure(task: TaskBoard) -> Figure:
         axis.spines["left"].set_visible(False)
         axis.legend(loc="upper right", ncols=2, bbox_to_anchor=(1, 1.16), borderaxespad=0)
 
-    losses = sorted((row.gap.value, row.name) for row in rows if row.gap)
+    ranked = [row for row in rows if row.rank] or rows
+    losses = sorted((row.gap.value, row.name) for row in ranked if row.gap)
     least, most = (
         f"{name} ({show(task.metric, value, signed=True, unit=True)})"
         for value, name in (losses[0], losses[-1])
     )
     alt = (
-        f"{task.title}: test score on sources and on held-out domains. The loss is smallest for {least} and "
-        f"largest for {most}."
+        f"{task.title}: test score on sources and on held-out domains. Of ranked rows {least} loses least, "
+        f"{most} most."
     )
     data = [
         {

@@ -33,7 +33,7 @@ def _figure(task: TaskBoard) -> Figure:
             axis.plot([value], [index], MARKERS[index % 10], color=colour, markersize=8)
         shown = [scale * number for row in rows if row.held_out for number in row.held_out]
         _mark_chance(axis, None if task.chance is None else scale * task.chance, min(shown), max(shown))
-        axis.set_yticks(range(len(rows)), [row.name for row in rows])
+        axis.set_yticks(range(len(rows)), [row.label for row in rows])
         axis.set_ylim(len(rows) - 0.4, -0.9)
         axis.set_xlabel(f"held-out {metric_name(task.metric)}")
         axis.set_title(task.title, color=INK, pad=16)

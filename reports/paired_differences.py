@@ -50,7 +50,7 @@ def _figure(board: Board, task: TaskBoard) -> Figure:
                     color=SOFT,
                     fontsize=9,
                 )
-        axis.set_yticks(range(len(rows)), [row.name for row in rows])
+        axis.set_yticks(range(len(rows)), [row.label for row in rows])
         axis.set_ylim(len(rows) - 0.4, -0.6)
         axis.margins(x=0.12)
         unit = "bits per byte; left of 0 is better" if is_bits else "points; right of 0 is better"

@@ -133,7 +133,7 @@ class Row:
 
     @property
     def is_floor(self) -> bool:
-        """Whether this is the floor, which learns nothing and is shown unranked."""
+        """Whether this is the floor, which is no network and is shown unranked."""
         return self.method == "floor"
 
     @property
@@ -145,6 +145,11 @@ class Row:
     def name(self) -> str:
         """Method and space, as people read them."""
         return row_name(self.method, self.space)
+
+    @property
+    def label(self) -> str:
+        """The name in figures, marked where training data came from outside."""
+        return f"{self.name} †" if self.outside else self.name
 
     def on(self, role: Role) -> tuple[Cell, ...]:
         """Returns the cells of the domains with this role."""
