@@ -37,9 +37,7 @@ def overall(board: Board, verdicts: list[TaskVerdict]) -> str:
     tasks = "the one task" if len(verdicts) == 1 else f"all {len(verdicts)} tasks"
     if counts["better"] == len(verdicts) > 0:
         above = " and ".join(one.task for one in verdicts if one.fixed_above)
-        but = (
-            f", but a fixed architecture that nothing searched for is above both on {above}" if above else ""
-        )
+        but = f", but a fixed architecture that no search chose is above both on {above}" if above else ""
         return f"On held-out domains {claim} is better than {board.reference} on {tasks}{but}."
     if counts["worse"] == len(verdicts) > 0:
         return f"On held-out domains {claim} is worse than {board.reference} on {tasks}."
@@ -142,7 +140,10 @@ def _fixed_above(task: TaskBoard, row: Row) -> str:
     ]
     if not above:
         return ""
-    return f" The fixed architecture {' and '.join(above)}, which nothing searched for, is above it."
+    if len(above) == 1:
+        return f" The fixed architecture {above[0]}, which no search chose, is above it."
+    listed = f"{', '.join(above[:-1])} and {above[-1]}"
+    return f" The fixed architectures {listed}, which no search chose, are above it."
 
 
 def _floor(task: TaskBoard) -> str:
