@@ -153,7 +153,8 @@ class _Pool:
         for _ in range(workers):
             ours, theirs = context.Pipe()
             process = context.Process(target=_work, args=(theirs, place), daemon=True)
-            process.start()
+            with _no_bars():
+                process.start()
             theirs.close()
             self.processes.append(process)
             self.idle.append(ours)
@@ -225,6 +226,20 @@ class _Together:
         from harness.peers import told
 
         told(None)
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Silences the progress bars of packages in processes that start inside; tqdm reads this on import."""
+    before = os.environ.get("TQDM_DISABLE")
+    os.environ["TQDM_DISABLE"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TQDM_DISABLE"]
+        else:
+            os.environ["TQDM_DISABLE"] = before
 
 
 def _work(connection: Connection, place: "Place") -> None:

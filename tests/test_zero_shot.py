@@ -117,6 +117,9 @@ def run(address: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
         timeout=300,
     )
     assert done.returncode == 1, done.stderr  # two tasks of the folder cannot be scored
+    *lines, last = done.stderr.splitlines()
+    assert last.startswith("8 units failed")
+    assert [line for line in lines if not line.startswith("[")] == [], "no package speaks between our lines"
     return load_run(place / "run")
 
 

@@ -8,6 +8,10 @@ from harness.task import DEFAULT_SELECTION, Metric
 
 State = Literal["ok", "failed", "skipped", "missing"]
 Role = Literal["source", "held_out"]
+
+LONGEST_LABEL: Final = 44
+"""Characters of a row's name in a figure; a file's path may have hundreds."""
+
 FEW_GROUPS: Final = 30
 """Below this many resampled groups an interval is too narrow; measured coverage is .86 at 6."""
 
@@ -148,8 +152,11 @@ class Row:
 
     @property
     def label(self) -> str:
-        """The name in figures, marked where training data came from outside."""
-        return f"{self.name} †" if self.outside else self.name
+        """The name in figures, cut where it is long, and marked where training data came from outside."""
+        name = self.name
+        if len(name) > LONGEST_LABEL:
+            name = f"{name[: LONGEST_LABEL - 16]}…{name[-15:]}"
+        return f"{name} †" if self.outside else name
 
     def on(self, role: Role) -> tuple[Cell, ...]:
         """Returns the cells of the domains with this role."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
@@ -86,11 +87,14 @@ def build_model(
     try:
         with kept_random_states(), hub_access(offline=offline), torch.random.fork_rng(devices=[]):
             torch.random.manual_seed(0)
-            return get_model(address.model).create_from_arg_obj(arguments, {"device": device})
+            model = get_model(address.model).create_from_arg_obj(arguments, {"device": device})
     except Exception as error:
         # Dozens of back-ends raise types of their own.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise HarnessError(f"{PREFIX}{address.model} cannot be made: {reason}") from error
+    for name in ("loglikelihood", "loglikelihood_rolling", "generate_until"):
+        setattr(model, name, partial(getattr(model, name), disable_tqdm=True))  # bars are shown by default
+    return model
 
 
 class LmEvalLanguageModel:

@@ -1,5 +1,6 @@
-"""Walls around lm-eval: it reseeds every generator and asks a hub about local files, and neither may leak."""
+"""Walls around lm-eval: it reseeds every generator, asks a hub about local files and warns; none may leak."""
 
+import logging
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ def kept_random_states() -> Iterator[None]:
 
 @contextmanager
 def hub_access(*, offline: bool) -> Iterator[None]:
-    """Shuts the hub clients inside where `offline`; they are as they were afterwards.
+    """Shuts the hub clients inside where `offline`, and lm-eval's warnings; all are as they were afterwards.
 
     The environment variables are read when the clients are imported, which is too late here.
     """
@@ -36,10 +37,14 @@ def hub_access(*, offline: bool) -> Iterator[None]:
 
         places = [(constants, "HF_HUB_OFFLINE"), (datasets.config, "HF_HUB_OFFLINE")]
         before = [getattr(module, name) for module, name in places]
+        logger = logging.getLogger("lm_eval")
+        level = logger.level
+        logger.setLevel(logging.ERROR)
         try:
             for module, name in places if offline else []:
                 setattr(module, name, True)
             yield
         finally:
+            logger.setLevel(level)
             for (module, name), value in zip(places, before, strict=True):
                 setattr(module, name, value)
