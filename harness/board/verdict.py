@@ -157,9 +157,9 @@ def _floor(task: TaskBoard) -> str:
     above = [row for row in ranked if row.held_out and sign * row.held_out.value > at]
     value = show(task.metric, floor.held_out.value, unit=True)
     if not above:
-        return (
-            f" The floor ({value}) beats every ranked row: none of them was trained long enough to be of use."
-        )
+        return f" The floor ({value}) does better than every ranked row, so none of them has shown itself of use."
     if len(above) < len(ranked):
-        return f" The floor ({value}) beats {len(ranked) - len(above)} of {len(ranked)} ranked rows."
+        return (
+            f" The floor ({value}) does better than {len(ranked) - len(above)} of {len(ranked)} ranked rows."
+        )
     return ""
