@@ -157,7 +157,7 @@ def _floor(task: TaskBoard) -> str:
     above = [row for row in ranked if row.held_out and sign * row.held_out.value > at]
     value = show(task.metric, floor.held_out.value, unit=True)
     if not above:
-        return f" The floor ({value}) does better than every ranked row, so none of them has shown itself of use."
+        return f" The floor ({value}) does better than every ranked row, so none has shown itself of use."
     if len(above) < len(ranked):
         return (
             f" The floor ({value}) does better than {len(ranked) - len(above)} of {len(ranked)} ranked rows."
