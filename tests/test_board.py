@@ -315,3 +315,12 @@ def test_a_sample_that_is_not_finite_is_named(tmp_path: Path) -> None:
     samples.to_parquet(file)
     with pytest.raises(HarnessError, match=r"samples\.parquet holds a score that is not finite"):
         build_board(load_run(path))
+
+
+def test_a_label_is_short_and_marks_outside_data(tmp_path: Path) -> None:
+    row = board_of(tmp_path).tasks[0].rows[0]
+    assert row.label == row.name
+    long = replace(row, method="timm:resnet10t?weights=" + "a/long/path/" * 20 + "w.safetensors", space=None)
+    assert len(long.label) == 44
+    assert (long.label[:14], long.label[-14:]) == ("timm:resnet10t", "/w.safetensors")
+    assert replace(long, outside="photographs").label == f"{long.label} †"

@@ -13,6 +13,7 @@ from harness.board import Board, build_board, load_run, render
 from harness.board.compare_trained import compare_trained
 from harness.errors import HarnessError
 from harness.model import FixedBaseline, Opening, ReadyBaseline
+from harness.suite import Suite, load_suite, with_models
 from harness.task import Signature
 
 COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
@@ -157,3 +158,16 @@ def test_the_packaged_transformer_names_what_it_needs(
     baseline = catalog.load("baseline", "smollm2")
     with pytest.raises(HarnessError, match=r"needs transformers and accelerate and gguf; run: pip install"):
         baseline.open(Signature(kind="bytes", classes=256), Opening(data=tmp_path, offline=True))
+
+
+def test_a_model_of_the_command_line_is_a_baseline_or_a_function_of_a_file(own: Path) -> None:
+    _, suite = load_suite("toy")
+    joined = with_models(suite, ["llama", "timm:resnet10t", f"{own}:build", "tuned"])
+    assert isinstance(joined, Suite)
+    assert joined.baselines == ["tuned", "floor", "llama", "timm:resnet10t", f"file:{own}:build"]
+    with pytest.raises(
+        HarnessError, match=r"'lama' is no baseline; there are default, .* and PATH\.py:FUNCTION"
+    ):
+        with_models(suite, ["lama"])
+    with pytest.raises(HarnessError, match="joins suites that train"):
+        with_models(load_suite("toy_lookup")[1], ["llama"])
