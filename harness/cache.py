@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness import catalog
-from harness.data.prepare import prepare_domain, read_card, verify_domain, waits_for
+from harness.data.prepare import prepare_domain, prepared_folder, read_card, verify_domain, waits_for
 from harness.errors import DataUnavailableError, HarnessError, WrongDataError
 from harness.task import Domain, Task
+
+Chosen = tuple[list[tuple[str, Domain]], int]
 
 
 def prepare_all(tasks: Sequence[str], data: Path, *, offline: bool) -> int:
@@ -29,7 +31,7 @@ def prepare_all(tasks: Sequence[str], data: Path, *, offline: bool) -> int:
         return f": {sum(done.samples.values())} samples{'' if is_new else ', as before'}"
 
     try:
-        return _each(tasks, data, prepare, "prepared")
+        return _each(_domains(tasks, data, waits_for), prepare, "prepared")
     except KeyboardInterrupt:  # typer would end without a word
         print("harness: interrupted; the same command continues from here.", file=sys.stderr)
         return 130
@@ -39,7 +41,7 @@ def verify_all(tasks: Sequence[str], data: Path) -> int:
     """Verifies every domain, says so line by line, and returns the exit status.
 
     Args:
-        tasks: catalog names; every task when there are none.
+        tasks: catalog names; all that was ever prepared when there are none.
         data: the cache.
     """
 
@@ -47,12 +49,15 @@ def verify_all(tasks: Sequence[str], data: Path) -> int:
         verify_domain(task, domain, data)
         return ""
 
-    return _each(tasks, data, verify, "as they were written")
+    return _each(_domains(tasks, data, _unprepared), verify, "as they were written")
 
 
-def _each(tasks: Sequence[str], data: Path, work: Callable[[str, Domain], str], done: str) -> int:
-    """Works on every domain of the tasks, or of all, where what waits for the user is passed over."""
-    chosen, broken = _domains(tasks, data)
+def _unprepared(task: str, domain: Domain, data: Path) -> str | None:
+    return "" if prepared_folder(task, domain, data).exists() else None
+
+
+def _each(chosen_and_broken: Chosen, work: Callable[[str, Domain], str], done: str) -> int:
+    chosen, broken = chosen_and_broken
     failed = broken
     wrong = False
     for number, (name, domain) in enumerate(chosen, start=1):
@@ -67,8 +72,11 @@ def _each(tasks: Sequence[str], data: Path, work: Callable[[str, Domain], str], 
     return 2 if wrong else 1 if failed else 0
 
 
-def _domains(tasks: Sequence[str], data: Path) -> tuple[list[tuple[str, Domain]], int]:
-    """Returns the domains to work on by the names of their tasks, and how many tasks do not load."""
+def _domains(tasks: Sequence[str], data: Path, reason: Callable[[str, Domain, Path], str | None]) -> Chosen:
+    """Returns the domains to work on by the names of their tasks, and how many tasks do not load.
+
+    Where no task is named, those with a reason not to are passed over and told, and those with None untold.
+    """
     chosen: list[tuple[str, Domain]] = []
     broken = 0
     for name in tasks or catalog.names("task"):
@@ -84,9 +92,9 @@ def _domains(tasks: Sequence[str], data: Path) -> tuple[list[tuple[str, Domain]]
             print(f"wait {name}: {task.awaits}", flush=True)
             continue
         for domain in task.domains:
-            waits = "" if tasks else waits_for(name, domain, data)
+            waits = "" if tasks else reason(name, domain, data)
             if waits:
                 print(f"wait {name}/{domain.name}: {waits}", flush=True)
-            else:
+            elif waits == "":
                 chosen.append((name, domain))
     return chosen, broken

@@ -203,3 +203,7 @@ def test_all_domains_are_prepared_in_turn_and_each_fails_alone(
     assert "ok   digits/optdigits: 1797 samples, as before" in capsys.readouterr().out
     assert verify_all(["topics"], tmp_path) == 1
     assert "is not prepared" in capsys.readouterr().out
+    assert verify_all([], tmp_path) == 0, "what was never prepared is not missed"
+    out, progress = capsys.readouterr()
+    assert [line for line in out.splitlines() if not line.startswith("wait ")] == ["ok   digits/optdigits"]
+    assert progress.splitlines()[-1] == "1 of 1 domains are as they were written."
