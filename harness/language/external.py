@@ -1,8 +1,7 @@
 """Any lm-eval model as a fixed row: `lm_eval:hf?pretrained=PATH`, `lm_eval:openai-completions?model=NAME`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
@@ -92,9 +91,19 @@ def build_model(
         # Dozens of back-ends raise types of their own.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise HarnessError(f"{PREFIX}{address.model} cannot be made: {reason}") from error
-    for name in ("loglikelihood", "loglikelihood_rolling", "generate_until"):
-        setattr(model, name, partial(getattr(model, name), disable_tqdm=True))  # bars are shown by default
+    for name in ("loglikelihood", "loglikelihood_rolling", "_loglikelihood_tokens", "generate_until"):
+        if hasattr(model, name):
+            setattr(model, name, _without_bars(getattr(model, name)))
     return model
+
+
+def _without_bars(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns the method without its progress bar, which some callers inside lm-eval ask for by name."""
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        return method(*arguments, **{**options, "disable_tqdm": True})
+
+    return call
 
 
 class LmEvalLanguageModel:
