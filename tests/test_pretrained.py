@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import timm
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -268,5 +268,10 @@ def test_a_folder_of_transformers_is_read(tmp_path: Path) -> None:
     other = Signature(kind="image", classes=4, channels=3, height=16, width=16)
     with pytest.raises(HarnessError, match="tells 3 classes apart, and the task has 4"):
         ready.open(other, Opening(data=tmp_path))
+    held = load_file(tmp_path / "model.safetensors")
+    left = {name: tensor for name, tensor in held.items() if "layernorm" not in name}
+    save_file(left, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(HarnessError, match=r"lacks .* weights of its network, .*layernorm"):
+        probe.load(module, Opening(data=tmp_path))
     with pytest.raises(HarnessError, match=r"has no config\.json"):
         catalog.load("baseline", f"transformers:{tmp_path / 'none'}")

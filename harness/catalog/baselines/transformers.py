@@ -89,7 +89,7 @@ def _build(folder: Path, signature: Signature, parameters: int) -> "nn.Module":
 def _load(folder: Path, module: "nn.Module", opening: Opening) -> None:
     from harness.nn.pretrained import copy_weights
 
-    trained = _network(_transformers().AutoModel.from_pretrained(folder, local_files_only=True))
+    trained = _network(_trained("AutoModel", folder))
     copy_weights(module.get_submodule("backbone.network"), trained.state_dict(), str(folder))
 
 
@@ -97,13 +97,36 @@ def _open(folder: Path, signature: Signature, opening: Opening) -> "Predictor":
     from harness.evaluate import TorchClassifier
     from harness.nn.pretrained import ReadyClassifier
 
-    network = _transformers().AutoModelForImageClassification.from_pretrained(folder, local_files_only=True)
+    network = _trained("AutoModelForImageClassification", folder)
     if network.config.num_labels != signature.classes:
         raise HarnessError(
             f"{folder} tells {network.config.num_labels} classes apart, and the task has "
             f"{signature.classes}; write ?train=head to fit a head of the task."
         )
     return TorchClassifier(ReadyClassifier(network, _view(folder)).to(opening.device).eval())
+
+
+def _trained(kind: str, folder: Path) -> Any:
+    """Returns the network of a folder, without the report of what is in it that another kind would use.
+
+    Raises:
+        HarnessError: a weight of it is not there, which transformers would draw at random.
+    """
+    transformers = _transformers()
+    verbosity = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()
+    try:
+        made = getattr(transformers, kind)
+        network, found = made.from_pretrained(folder, local_files_only=True, output_loading_info=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise HarnessError(f"{folder} holds no network that can be read: {reason}") from error
+    finally:
+        transformers.logging.set_verbosity(verbosity)
+    absent = sorted(name for name in found["missing_keys"] if "pooler." not in name)
+    if absent:
+        raise HarnessError(f"{folder} lacks {len(absent)} weights of its network, {absent[0]} among them.")
+    return network
 
 
 def _config(folder: Path) -> Any:
