@@ -18,7 +18,7 @@ from harness.data.prepare import prepare_domain
 from harness.data.split import Split
 from harness.errors import HarnessError
 from harness.evaluate import predictor, score
-from harness.model import FixedBaseline, FloorBaseline, Opening, Predictor, ReadyBaseline
+from harness.model import Baseline, FixedBaseline, FloorBaseline, Opening, Predictor, ReadyBaseline
 from harness.nn.pretrained import Pretrained, fit_head
 from harness.plan import Unit
 from harness.protocol import SourceView, oracle_split, test_split
@@ -63,7 +63,7 @@ def final(unit: Unit, needs: Needs, folder: Path) -> Done:
     if spec["selection"] == ORACLE:  # every score chooses for itself among what the other final kept
         trained = needs.record("final").result
         return Done(result={**trained, "learning_rate": None, "validation": None})
-    baseline = None if spec["space"] else catalog.load("baseline", spec["method"])
+    baseline = _baseline(spec)
     if isinstance(baseline, FloorBaseline):
         return _final_floor(baseline, unit, view, folder)
     if isinstance(baseline, ReadyBaseline):
@@ -150,7 +150,7 @@ def _about(
     module: nn.Module, unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Returns what a network is and costs, whichever rate trained it, and what it was trained on before."""
-    baseline = None if unit.spec["space"] else catalog.load("baseline", unit.spec["method"])
+    baseline = _baseline(unit.spec)
     before = baseline.outside if isinstance(baseline, FixedBaseline) else None
     outside = {} if before is None else {"outside": before}
     return {
@@ -211,6 +211,12 @@ def _opened(method: str, signature: Signature, opening: Opening) -> Predictor:
     return baseline.open(signature, opening)
 
 
+def _baseline(spec: Mapping[str, Any]) -> Baseline | None:
+    """Returns the baseline of a row; None where a search in a space chose its network."""
+    baseline: Baseline | None = None if spec["space"] else catalog.load("baseline", spec["method"])
+    return baseline
+
+
 def _module(unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None) -> nn.Module:
     spec = unit.spec
     if spec["space"]:
@@ -243,7 +249,7 @@ def _trained(
 def _begun(unit: Unit, needs: Needs, view: SourceView, architecture: Mapping[str, Any] | None) -> nn.Module:
     """Returns the network that training begins with: random weights, or those that come trained."""
     module = _module(unit, view, architecture)
-    baseline = None if unit.spec["space"] else catalog.load("baseline", unit.spec["method"])
+    baseline = _baseline(unit.spec)
     if isinstance(baseline, FixedBaseline) and baseline.load is not None:
         baseline.load(module, _opening(needs))
     return module.to(needs.place.device)
@@ -347,7 +353,7 @@ def restored(unit: Unit, needs: Needs) -> tuple[Predictor, float | None]:
     name = final.spec["task"]
     task: Task = catalog.load("task", name)
     folder, trained = needs.folder("final"), needs.record("final").result
-    baseline = None if spec["space"] else catalog.load("baseline", spec["method"])
+    baseline = _baseline(spec)
     if isinstance(baseline, FloorBaseline):
         with np.load(folder / "floor.npz", allow_pickle=False) as arrays:
             return baseline.restore(task.signature, dict(arrays)), None
@@ -357,7 +363,7 @@ def restored(unit: Unit, needs: Needs) -> tuple[Predictor, float | None]:
     with seeded(0):
         module = _module(final, view, trained["architecture"]).to(needs.place.device)
     model = predictor(module, task.signature)
-    if spec["selection"] != ORACLE or (baseline is not None and baseline.is_frozen):
+    if spec["selection"] != ORACLE or (isinstance(baseline, FixedBaseline) and baseline.is_frozen):
         module.load_state_dict(load_file(folder / "weights.safetensors"))
         return model, trained["learning_rate"]
     samples = final.spec["validation_samples"]

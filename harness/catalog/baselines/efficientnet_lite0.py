@@ -4,7 +4,7 @@
 to its frozen features.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from harness.errors import HarnessError
@@ -41,12 +41,8 @@ class Family(FixedBaseline):
         """
         if name != "head":
             raise HarnessError(f"The baseline 'efficientnet_lite0' has the member 'head', not {name!r}.")
-        plain = {key: value for key, value in vars(self).items() if key not in ("summary", "is_frozen")}
-        return FixedBaseline(
-            summary="EfficientNet-Lite0, frozen, weights of ImageNet; a linear head is fitted.",
-            is_frozen=True,
-            **plain,
-        )
+        summary = "EfficientNet-Lite0, frozen, weights of ImageNet; a linear head is fitted."
+        return replace(self, summary=summary, is_frozen=True)
 
 
 def _build(signature: Signature, parameters: int) -> "nn.Module":
