@@ -53,11 +53,12 @@ def drawn(candidates: int, samples: int, draw: np.random.Generator) -> tuple[lis
 def scored(suite: str, task: str, candidates: int, folder: Path) -> list[tuple[str, list[Block], Answers]]:
     """Returns name, blocks and answers of random architectures of each space of a suite's task."""
     from harness.execute import write_record
+    from harness.families import matched_space
     from harness.plan import make_plan
     from harness.protocol import DataPlace
     from harness.suite import load_suite
     from harness.units import Place, perform
-    from harness.units.place import Needs, matched_space
+    from harness.units.place import Needs
     from harness.units.slices import SliceScores
 
     data = os.environ.get("HARNESS_DATA", Path.home() / ".cache" / "crossdomain-harness")

@@ -49,6 +49,7 @@ class Checkpoint:
 
     Attributes:
         path: the file; it lies in the unit's folder.
+        owner: whose training it is, so that another's file in its place is not used.
         streams: name -> generator of batches, architectures and whatever else the training draws.
         strategy: what else it remembers.
         seconds: a file is written when this many have passed since the last, or more where writing is slow.
@@ -56,6 +57,7 @@ class Checkpoint:
     """
 
     path: Path
+    owner: str = ""
     streams: Mapping[str, Stream] = field(default_factory=dict)
     strategy: Resumable | None = None
     seconds: float = 20.0
@@ -136,6 +138,7 @@ def _written(training: Training, checkpoint: Checkpoint, step: int) -> bytes:
 def _identity(training: Training, checkpoint: Checkpoint) -> str:
     """Returns what a file must agree on to be of this training."""
     told = {
+        "owner": checkpoint.owner,
         "recipe": dict(training.recipe),
         "shapes": {name: list(value.shape) for name, value in training.module.state_dict().items()},
         "streams": sorted(checkpoint.streams),

@@ -16,6 +16,7 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.plan import Plan
+    from harness.run.standing import Trust
     from harness.suite import AnySuite
     from harness.task import Signature
     from harness.units import Place
@@ -66,6 +67,12 @@ def evaluate(
     offline: Offline = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the units and stop.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run folder's results first.")] = False,
+    keep_stale: Annotated[
+        bool, typer.Option("--keep-stale", help="Keep what was made before code or data changed, marked †.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Make again what was made on another kind of machine.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a suite, or continue it, and write its leaderboard and report."""
@@ -74,6 +81,7 @@ def evaluate(
     from harness.execute import follow
     from harness.peers import data_parallel
     from harness.plan import make_plan
+    from harness.run.standing import Trust
     from harness.suite import load_suite, with_models
 
     if device not in ("cpu", "cuda"):
@@ -98,14 +106,39 @@ def evaluate(
             if peers.rank:
                 return follow(place)
             together = peers.size > 1
-            status = _run(plan, place, workers=workers, fresh=fresh, as_json=as_json, together=together)
+            trust = Trust(keep_stale=keep_stale, provenance=_machine(device, peers.size) if strict else None)
+            status = _run(
+                plan,
+                place,
+                workers=workers,
+                fresh=fresh,
+                as_json=as_json,
+                together=together,
+                trust=trust,
+            )
     except KeyboardInterrupt:  # typer would end without a word
         print("harness: interrupted; the same command continues from here.", file=sys.stderr)
         status = 130
     raise typer.Exit(status)
 
 
-def _run(plan: "Plan", place: "Place", *, workers: int, fresh: bool, as_json: bool, together: bool) -> int:
+def _machine(device: str, processes: int) -> dict[str, Any]:
+    """Returns the kind of machine that a worker here is."""
+    from harness.run.provenance import kind_of, provenance
+
+    return {**kind_of(provenance(device, processes)), "threads": 1}
+
+
+def _run(
+    plan: "Plan",
+    place: "Place",
+    *,
+    workers: int,
+    fresh: bool,
+    as_json: bool,
+    together: bool,
+    trust: "Trust",
+) -> int:
     import shutil
 
     from harness.board import board_json, build_board, load_run, render
@@ -113,17 +146,26 @@ def _run(plan: "Plan", place: "Place", *, workers: int, fresh: bool, as_json: bo
     from harness.progress import progress
     from harness.records import write_atomically
     from harness.report import write_report
+    from harness.run.standing import SUPERSEDED
     from harness.score_cache import FOLDER
 
     folder = place.run
     _claim_folder(folder, plan)
     with lock(folder):
         if fresh:
-            for part in ("units", FOLDER):
+            for part in ("units", SUPERSEDED, FOLDER):
                 shutil.rmtree(folder / part, ignore_errors=True)
         write_atomically(folder / "plan.json", plan.to_json())
         with progress(plan, workers) as on_event:
-            outcome = execute(plan, place, workers=workers, on_event=on_event, together=together)
+            outcome = execute(
+                plan,
+                place,
+                workers=workers,
+                on_event=on_event,
+                tell=lambda line: print(f"harness: {line}", file=sys.stderr),
+                together=together,
+                trust=trust,
+            )
         board = build_board(load_run(folder))
         write_atomically(folder / "board.json", board_json(board))
         report = write_report(folder)
@@ -144,12 +186,15 @@ def _run(plan: "Plan", place: "Place", *, workers: int, fresh: bool, as_json: bo
 
 
 def _claim_folder(folder: Path, plan: "Plan") -> None:
+    from harness.errors import DamagedError
+    from harness.records import read_sealed
+
     held = folder / "plan.json"
     if held.exists():
         try:
-            other = json.loads(held.read_text())["name"]
-        except (ValueError, KeyError):
-            other = "a damaged plan.json"
+            other = read_sealed(held, "it is written again")["name"]
+        except DamagedError:  # it is written again; records say what they are themselves
+            other = plan.name
         if other != plan.name:
             raise HarnessError(f"{folder} holds a run of {other}, not of {plan.name}; choose another --out.")
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -284,7 +329,7 @@ def count(
 ) -> None:
     """Count parameters and multiply-accumulates in closed form; no module is built."""
     from harness import show
-    from harness.plan import load_family
+    from harness.families import load_family
 
     family, preset = load_family(space)
     signature = _signature(family.presets[preset], task, resolution, classes)

@@ -28,3 +28,7 @@ class WrongDataError(DataUnavailableError):
 
 class EndpointError(HarnessError):
     """A language-model endpoint that cannot be used."""
+
+
+class DamagedError(HarnessError):
+    """A file of a run or of the data cache that is not what was written, or is gone."""

@@ -6,16 +6,19 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import HarnessError
-from harness.plan import Plan, Unit, unit_folder
-from harness.records import Record, canonical_json, read_record, write_atomically
-from harness.score_cache import sort_scores
+from harness.plan import Plan
+from harness.records import write_atomically
+from harness.run.standing import Standing, Trust
+from harness.run.stored import PROVENANCE, TIMING, TRACEBACK, unit_record, write_beside, write_record
+from harness.run.unit import Unit, unit_folder
+from harness.score_cache import forget_scores, sort_scores
 
 if TYPE_CHECKING:
     from harness.units import Place
@@ -40,24 +43,40 @@ class Outcome:
 
 
 def execute(
-    plan: Plan, place: "Place", *, workers: int, on_event: OnEvent, together: bool = False
+    plan: Plan,
+    place: "Place",
+    *,
+    workers: int,
+    on_event: OnEvent,
+    tell: Callable[[str], None] = lambda line: None,
+    together: bool = False,
+    trust: Trust | None = None,
 ) -> Outcome:
-    """Runs every unit that has no valid record.
+    """Runs every unit that has no result of the same content and the same inputs.
 
     Args:
         plan: the units.
         place: where they run.
         workers: processes that are started, each of which runs a unit at a time.
         on_event: is told what happens.
+        tell: is given a sentence on what runs again, and why.
         together: start no process and train with those that call `follow`, inside of `data_parallel`.
+        trust: what is believed although something changed.
 
     Raises:
         KeyboardInterrupt: after the workers were stopped; what was finished is kept.
         HarnessError: a record cannot be read or written.
     """
-    state = _State(plan, place)
-    for unit in state.reused():
+    from harness.units import is_intact
+
+    state = Standing(
+        place.run, plan.units, trust=trust, is_intact=lambda unit, record: is_intact(unit, record, place)
+    )
+    for unit in state.settle():
         on_event("reused", unit, "ok", len(state.waiting))
+    for line in state.told():
+        tell(line)
+    told = len(state.damaged)
     pool = _Together(place) if together else _Pool(place, min(workers, max(1, len(state.waiting))))
     try:
         while state.waiting or pool.busy:
@@ -65,20 +84,28 @@ def execute(
                 state.skip(unit)
                 on_event("finished", unit, "skipped", len(state.waiting) + len(pool.busy))
             while pool.idle and (ready := state.ready()) is not None:
-                state.waiting.remove(ready)
                 on_event("started", ready, "", len(state.waiting) + len(pool.busy))
                 pool.submit(ready, {need: state.units[need] for need in ready.needs})
             if pool.busy:
                 for unit, status in pool.finished():
-                    state.status[unit.hash] = status
+                    state.finished(unit, status)
                     on_event("finished", unit, status, len(state.waiting) + len(pool.busy))
+            for unit in state.settle():
+                on_event("reused", unit, "ok", len(state.waiting) + len(pool.busy))
+            for line in state.damaged[told:]:
+                tell(f"{line} It is made again.")
+            told = len(state.damaged)
     finally:
         pool.stop()
-    sort_scores(place.run)
     ended = list(state.status.values())
+    state.tidy()
+    if ended.count("ok") == len(plan.units):
+        forget_scores(place.run)
+    else:
+        sort_scores(place.run)
     return Outcome(
         ok=ended.count("ok"),
-        reused=state.kept,
+        reused=len(state.reused),
         failed=ended.count("failed"),
         skipped=ended.count("skipped"),
     )
@@ -93,53 +120,6 @@ def follow(place: "Place") -> None:
         # What fails here fails there as well, and is recorded there.
         with suppress(Exception):
             perform(task[0], task[1], place)
-
-
-@dataclass
-class _State:
-    plan: Plan
-    place: "Place"
-    units: dict[str, Unit] = field(init=False)
-    status: dict[str, str] = field(default_factory=dict)
-    waiting: list[Unit] = field(init=False)
-    kept: int = 0
-
-    def __post_init__(self) -> None:
-        self.units = {unit.hash: unit for unit in self.plan.units}
-        self.waiting = list(self.plan.units)
-
-    def reused(self) -> list[Unit]:
-        found = []
-        for unit in self.plan.units:
-            record = read_record(unit_folder(self.place.run, unit) / "record.json")
-            if record is not None and record.status == "ok":
-                self.status[unit.hash] = "ok"
-                found.append(unit)
-        self.waiting = [unit for unit in self.waiting if unit.hash not in self.status]
-        self.kept = len(found)
-        return found
-
-    def ready(self) -> Unit | None:
-        for unit in self.waiting:
-            if all(self.status.get(need) == "ok" for need in unit.needs):
-                return unit
-        return None
-
-    def blocked(self) -> list[Unit]:
-        """Returns the waiting units that can never run, in plan order."""
-        lost = {"failed", "skipped"}
-        return [unit for unit in self.waiting if any(self.status.get(need) in lost for need in unit.needs)]
-
-    def skip(self, unit: Unit) -> None:
-        lost = next(need for need in unit.needs if self.status.get(need) in ("failed", "skipped"))
-        cause = read_record(unit_folder(self.place.run, self.units[lost]) / "record.json")
-        told = cause.reason if cause and cause.reason else "it has no record."
-        if cause is None or cause.status == "failed":
-            name = " ".join([self.units[lost].kind, str(self.units[lost].spec.get("domain") or "")]).strip()
-            told = f"needs {name}, which failed: {told}"
-        write_record(self.place.run, unit, "skipped", reason=told)
-        self.status[unit.hash] = "skipped"
-        self.waiting.remove(unit)
 
 
 class _Pool:
@@ -273,18 +253,21 @@ def _run(unit: Unit, needs: Mapping[str, Unit], place: "Place") -> str:
     import resource
     import socket
 
-    from harness.units import perform, versions
+    from harness.peers import peers
+    from harness.run.provenance import provenance
+    from harness.units import perform
 
     started = perf_counter()
     try:
+        inputs = {need.name: _result_hash(place.run, need) for need in needs.values()}
         done = perform(unit, needs, place)
     except HarnessError as error:
         write_record(place.run, unit, "failed", reason=str(error))
         return "failed"
     except Exception as error:  # any failure of a unit is a row with a reason
         folder = unit_folder(place.run, unit)
-        write_atomically(folder / "traceback.txt", traceback.format_exc())
-        reason = f"{type(error).__name__}: {error} (see {folder.name}/traceback.txt)."
+        write_atomically(folder / TRACEBACK, traceback.format_exc())
+        reason = f"{type(error).__name__}: {error} (see {folder.name}/{TRACEBACK})."
         write_record(place.run, unit, "failed", reason=reason)
         return "failed"
     timing = {
@@ -293,32 +276,17 @@ def _run(unit: Unit, needs: Mapping[str, Unit], place: "Place") -> str:
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "host": socket.gethostname(),
     }
-    folder = unit_folder(place.run, unit)
-    write_atomically(folder / "timing.json", canonical_json(timing, indent=1) + "\n")
-    write_record(place.run, unit, "ok", result=done.result, provenance=versions())
+    write_beside(place.run, unit, TIMING, timing)
+    write_beside(place.run, unit, PROVENANCE, provenance(place.device, peers().size))
+    write_record(place.run, unit, "ok", result=done.result, about=done.about, inputs=inputs)
     return "ok"
 
 
-def write_record(
-    run: Path,
-    unit: Unit,
-    status: Literal["ok", "failed", "skipped"],
-    *,
-    reason: str | None = None,
-    result: Mapping[str, object] | None = None,
-    provenance: Mapping[str, str] | None = None,
-) -> None:
-    """Writes the record of `unit`, the last thing a unit does."""
-    record = Record(
-        kind=unit.kind,
-        hash=unit.hash,
-        status=status,
-        reason=reason,
-        spec=unit.spec,
-        result=result or {},
-        provenance=provenance or {},
-    )
-    write_atomically(unit_folder(run, unit) / "record.json", record.to_json())
+def _result_hash(run: Path, need: Unit) -> str:
+    record = unit_record(run, need)
+    if record is None or record.status != "ok":
+        raise HarnessError(f"The {need.kind} record that this unit needs is gone; run the command again.")
+    return record.result_hash
 
 
 @contextmanager

@@ -1,9 +1,7 @@
 """What the engine asks of a model, so that torch modules and floors are scored by the same code."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -59,7 +57,7 @@ class FixedBaseline:
         build: module for a signature, near a number of parameters; initial values from torch's generator.
         kinds: signatures that it can read; a suite leaves it out of other tasks.
         is_matched: whether it follows the number of parameters; others say their own on the board.
-        identity: hash of the files it is made of; empty for what this version of the harness brings.
+        files: what it is made of besides this package's own code: its Python file, its weights.
         load: puts weights that come trained into what `build` made, before it is trained on the sources.
         outside: what those weights were trained on, in words; the row is marked and never ranked.
         is_frozen: only a head on the features of a `harness.nn.pretrained.Pretrained` is fitted.
@@ -73,7 +71,7 @@ class FixedBaseline:
     build: Callable[[Signature, int], "nn.Module"]
     kinds: tuple[str, ...] = ("image", "bytes")
     is_matched: bool = True
-    identity: str = ""
+    files: tuple[Path, ...] = ()
     load: "Callable[[nn.Module, Opening], None] | None" = None
     outside: str | None = None
     is_frozen: bool = False
@@ -107,14 +105,14 @@ class ReadyBaseline:
         open: makes the predictor for a signature.
         outside: what it was trained on, in words.
         kinds: signatures that it can read; a suite leaves it out of other tasks.
-        identity: hash of the files it is made of.
+        files: what it is made of.
     """
 
     summary: str
     open: Callable[[Signature, Opening], Predictor]
     outside: str
     kinds: tuple[str, ...] = ("image", "bytes")
-    identity: str = ""
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,24 +188,3 @@ def member_options(member: str, **allowed: Sequence[str]) -> tuple[str, dict[str
             raise HarnessError(f"{part!r} behind {name} is not understood; write {known}.")
         options[key] = value
     return name, options
-
-
-def file_identity(files: Sequence[Path]) -> str:
-    """Returns a hash of what the files hold, 16 hexadecimal digits; one that did not change is read once.
-
-    Raises:
-        HarnessError: there is no such file.
-    """
-    digest = hashlib.sha256()
-    for file in files:
-        if not file.is_file():
-            raise HarnessError(f"There is no file {file}; give one that a model can be read from.")
-        status = file.stat()
-        digest.update(_digest(file, status.st_size, status.st_mtime_ns))
-    return digest.hexdigest()[:16]
-
-
-@cache
-def _digest(file: Path, size: int, changed: int) -> bytes:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").digest()

@@ -13,9 +13,10 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.execute import write_record
-from harness.plan import Unit, make_plan
+from harness.plan import make_plan
 from harness.protocol import DataPlace
 from harness.records import canonical_json
+from harness.run.unit import Unit
 from harness.score_cache import FOLDER, ScoreCache, sort_scores
 from harness.suite import load_suite
 from harness.units import Done, Place, perform, slices

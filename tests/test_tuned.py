@@ -24,11 +24,12 @@ from harness.data import load
 from harness.errors import HarnessError, UnknownNameError
 from harness.execute import write_record
 from harness.model import FixedBaseline
-from harness.plan import Plan, Unit, make_plan, unit_folder
+from harness.plan import Plan, make_plan
 from harness.progress import label, planned
 from harness.protocol import DataPlace
 from harness.records import read_record, write_atomically
 from harness.report import write_report
+from harness.run.unit import Unit, unit_folder
 from harness.suite import load_suite
 from harness.task import ORACLE, SELECTIONS, Signature
 from harness.units import Place, perform

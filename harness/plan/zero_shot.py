@@ -9,7 +9,8 @@ from typing import Any
 from harness import catalog
 from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
-from harness.plan.unit import Unit, prepare_unit
+from harness.plan.unit import planned, prepare_unit
+from harness.run.unit import Unit
 from harness.settings import LM_EVAL, ZeroShotSettings
 from harness.suite import Suite
 from harness.task import Task
@@ -82,7 +83,7 @@ class ZeroShotPlan:
                 **self.limited,
             }
             needs = [self.prepared[domain].hash] if domain in self.prepared else []
-            yield Unit(kind="score", spec=spec, needs=(final.hash, *needs))
+            yield planned("score", spec, needs=(final.hash, *needs))
 
 
 def _content(folder: Path) -> str:

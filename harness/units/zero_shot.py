@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from harness import catalog
 from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
-from harness.plan import Unit
 from harness.protocol import test_split
+from harness.run.unit import Unit
 from harness.settings import LM_EVAL
 from harness.task import Task
 from harness.units.place import Done, Needs

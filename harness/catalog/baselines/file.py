@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.model import FixedBaseline, Opening, ReadyBaseline, file_identity, member_options
+from harness.model import FixedBaseline, Opening, ReadyBaseline, member_options
 from harness.task import Signature
 
 if TYPE_CHECKING:
@@ -42,26 +42,26 @@ class Family(ReadyBaseline):
             raise HarnessError(f"{place!r} names no function; write PATH.py:FUNCTION.")
         weights = options.get("weights")
         made = _function(Path(path), function)
-        identity = file_identity([Path(path), *([Path(weights)] if weights else [])])
+        files = (Path(path), *([Path(weights)] if weights else []))
         if function == "predict":
             return ReadyBaseline(
                 summary=f"{place}, as it is.",
                 open=lambda signature, opening: _Predicting(made, signature),
                 outside=OUTSIDE,
-                identity=identity,
+                files=files,
             )
         if weights:
             return ReadyBaseline(
                 summary=f"{place} with the weights of {weights}, as it is.",
                 open=lambda signature, opening: _restored(made, Path(weights), signature, opening),
                 outside=OUTSIDE,
-                identity=identity,
+                files=files,
             )
         return FixedBaseline(
             summary=f"{place}, trained by the suite's recipe.",
             build=lambda signature, parameters: _module(made, signature),
             is_matched=False,
-            identity=identity,
+            files=files,
         )
 
 
