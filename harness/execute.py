@@ -16,7 +16,7 @@ from harness.errors import HarnessError
 from harness.plan import Plan
 from harness.records import write_atomically
 from harness.run.standing import Standing, Trust
-from harness.run.stored import PROVENANCE, TIMING, TRACEBACK, unit_record, write_beside, write_record
+from harness.run.stored import PROVENANCE, TIMING, TRACEBACK, inputs_of, write_beside, write_record
 from harness.run.unit import Unit, unit_folder
 from harness.score_cache import forget_scores, sort_scores
 
@@ -259,7 +259,7 @@ def _run(unit: Unit, needs: Mapping[str, Unit], place: "Place") -> str:
 
     started = perf_counter()
     try:
-        inputs = {need.name: _result_hash(place.run, need) for need in needs.values()}
+        inputs = inputs_of(place.run, needs.values())
         done = perform(unit, needs, place)
     except HarnessError as error:
         write_record(place.run, unit, "failed", reason=str(error))
@@ -280,13 +280,6 @@ def _run(unit: Unit, needs: Mapping[str, Unit], place: "Place") -> str:
     write_beside(place.run, unit, PROVENANCE, provenance(place.device, peers().size))
     write_record(place.run, unit, "ok", result=done.result, about=done.about, inputs=inputs)
     return "ok"
-
-
-def _result_hash(run: Path, need: Unit) -> str:
-    record = unit_record(run, need)
-    if record is None or record.status != "ok":
-        raise HarnessError(f"The {need.kind} record that this unit needs is gone; run the command again.")
-    return record.result_hash
 
 
 @contextmanager

@@ -188,3 +188,22 @@ def member_options(member: str, **allowed: Sequence[str]) -> tuple[str, dict[str
             raise HarnessError(f"{part!r} behind {name} is not understood; write {known}.")
         options[key] = value
     return name, options
+
+
+def made_of(*files: Path | None) -> tuple[Path, ...]:
+    """Returns the files that a model is made of, as `files` of its baseline.
+
+    Args:
+        files: of the model; a folder stands for all of its files, None for nothing.
+
+    Raises:
+        HarnessError: there is no such file.
+    """
+    found: list[Path] = []
+    for file in files:
+        if file is None:
+            continue
+        if not file.exists():
+            raise HarnessError(f"There is no file {file}; give one that a model can be read from.")
+        found += sorted(one for one in file.rglob("*") if one.is_file()) if file.is_dir() else [file]
+    return tuple(found)

@@ -1,7 +1,7 @@
 """What a run folder holds: its plan, the records so far and, apart from them, the timings."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -74,24 +74,30 @@ class Run:
     def stale(self) -> Mapping[str, tuple[str, ...]]:
         """Unit hash -> what changed since it was made, itself or what it read, where anything did."""
         found: dict[str, tuple[str, ...]] = {}
-        for unit in self.units:  # needs come first
-            record = self.records.get(unit.hash)
-            if record is None or record.status != "ok":
+
+        def of(unit: PlannedUnit) -> tuple[str, ...]:
+            if unit.hash not in found:
+                needs = [self._by_hash[need] for need in unit.needs if need in self._by_hash]
+                changed = [one for need in needs for one in of(need)]
+                found[unit.hash] = tuple(dict.fromkeys([*changed, *self._own(unit, needs)]))
+            return found[unit.hash]
+
+        return {unit.hash: changed for unit in self.units if (changed := of(unit))}
+
+    def _own(self, unit: PlannedUnit, needs: Sequence[PlannedUnit]) -> Iterator[str]:
+        """Yields what changed of a unit itself, and of its needs, since its result was made."""
+        record = self.records.get(unit.hash)
+        if record is None or record.status != "ok":
+            return
+        for label in sorted({*unit.code, *record.code}):
+            if unit.code.get(label) != record.code.get(label):
+                yield label
+        for need in needs:
+            there = self.records.get(need.hash)
+            if there is None or there.status != "ok":
                 continue
-            changed = dict.fromkeys(one for need in unit.needs for one in found.get(need, ()))
-            labels = sorted({*unit.code, *record.code})
-            changed |= dict.fromkeys(
-                label for label in labels if unit.code.get(label) != record.code.get(label)
-            )
-            for need in unit.needs:
-                read, there = self._by_hash.get(need), self.records.get(need)
-                if read is None or there is None or there.status != "ok":
-                    continue
-                if record.inputs.get(read.name) != there.result_hash:
-                    changed[f"{READ} {_words_of(read)}"] = None
-            if changed:
-                found[unit.hash] = tuple(changed)
-        return found
+            if record.inputs.get(need.name) != there.result_hash:
+                yield f"{READ} {_words_of(need)}"
 
     def changed(self, units: Iterable[PlannedUnit]) -> tuple[str, ...]:
         """Returns what changed since the results of these units were made; nothing where they are current."""

@@ -57,6 +57,7 @@ def prepared_folder(task_name: str, domain: Domain, folder: Path) -> Path:
         {
             "archives": sorted(archive.sha256 for archive in domain.archives),
             "fixed_splits": domain.fixed_splits,
+            "origin": domain.origin,
             "reader": reader_of(task_name, tuple(_files_of(domain.read))),
             "version": domain.version,
         }

@@ -40,16 +40,6 @@ class Plan:
         """Returns the text of `plan.json`."""
         command = f"harness eval {self.name}" + (f" --limit {self.limit}" if self.limit else "")
         command += "".join(f" --model {shlex.quote(model)}" for model in self.models)
-        units = [
-            {
-                "kind": unit.kind,
-                "hash": unit.hash,
-                "spec": unit.spec,
-                "needs": list(unit.needs),
-                "code": dict(unit.code),
-            }
-            for unit in self.units
-        ]
         plan = {
             "schema": SCHEMA,
             "name": self.name,
@@ -57,7 +47,7 @@ class Plan:
             "suite": self.table,
             "limit": self.limit,
             "command": command,
-            "units": units,
+            "units": [unit.to_json() for unit in self.units],
         }
         return sealed(plan)
 

@@ -20,6 +20,8 @@ from harness.run.code import closure, combined, module_file
 from harness.run.kinds import work_of
 from harness.task import Task
 
+LARGE_BYTES: Final = 2**32
+"""Beyond, a file is told apart by its size and the time of its change, as reading it takes minutes."""
 Parts = dict[str, str]
 """Module or file -> digest of its content."""
 
@@ -38,13 +40,12 @@ def parts_of(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
     """
     work = module_file(work_of(kind, spec)[0])
     assert work is not None
-    found: dict[str, Parts] = {"engine": closure(work)}
+    engine = closure(work)
+    found: dict[str, Parts] = {"engine": engine}
     for entries in INPUTS.values():
         for label, parts in entries(kind, spec).items():
-            # What an entry takes from the engine is the engine's, so that a message names what was edited.
-            own = {name: digest for name, digest in parts.items() if not _is_engine(name)}
-            found["engine"] |= {name: digest for name, digest in parts.items() if _is_engine(name)}
-            found[label] = own
+            # What every unit of this kind runs is the engine's; what only an entry imports is the entry's.
+            found[label] = {name: digest for name, digest in parts.items() if name not in engine}
     return found
 
 
@@ -68,10 +69,6 @@ def reader_of(task_name: str, readers: tuple[Path, ...]) -> Parts:
     return found
 
 
-def _is_engine(name: str) -> bool:
-    return name.startswith("harness.") and not name.startswith("harness.catalog.")
-
-
 def _task(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
     """A preparation runs the task's reader; all others see what the task says it is, and the data."""
     names = [spec[key] for key in ("task", "trained_on") if key in spec]
@@ -88,6 +85,7 @@ def _task(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
 
 def _space(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
     names = {str(spec[key]).partition(":")[0] for key in ("space", "tuned_space") if spec.get(key)}
+    names |= set(_words(kind, spec)) & catalog.files("space").keys()  # as in default:SPACE:PRESET
     if "table" in spec:
         card = catalog.load("table", spec["table"])
         every = [card, *card.get("domains", {}).values()]
@@ -113,10 +111,16 @@ def _prompts(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
 
 
 def _baseline(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
+    """A baseline's family, and that of another that it tunes, as in tuned:FAMILY:MEMBER."""
+    names = [name for name in _words(kind, spec) if name in catalog.files("baseline")]
+    return {f"baseline {name}": _entry("baseline", name) for name in names}
+
+
+def _words(kind: str, spec: Mapping[str, Any]) -> list[str]:
+    """Returns the parts of a baseline's name; nothing for what a search in a space chose."""
     if "method" not in spec or spec.get("space") or "searcher" in spec:
-        return {}
-    name = spec["method"].partition(":")[0]
-    return {f"baseline {name}": _entry("baseline", name)}
+        return []
+    return str(spec["method"]).split(":")
 
 
 def _model(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
@@ -194,6 +198,8 @@ def _content(file: Path) -> str:
     if not file.is_file():
         raise HarnessError(f"There is no file {file}; give one that a model can be read from.")
     state = file.stat()
+    if state.st_size > LARGE_BYTES:
+        return content_hash([state.st_size, state.st_mtime_ns])
     return _sha256(file, state.st_mtime_ns, state.st_size)
 
 

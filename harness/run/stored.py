@@ -1,7 +1,7 @@
 """What a unit left in its folder, read only as it was written."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -40,6 +40,21 @@ def unit_record(run: Path, unit: Keyed) -> Record | None:
     if record is not None and (record.hash != unit.hash or record.kind != unit.kind):
         raise DamagedError(f"{path} is the record of another unit; {AGAIN}.")
     return record
+
+
+def inputs_of(run: Path, needs: Iterable[Unit]) -> dict[str, str]:
+    """Returns name of each unit that a unit needs -> hash of its result.
+
+    Raises:
+        DamagedError: one has none, or a damaged one.
+    """
+    found = {}
+    for need in needs:
+        record = unit_record(run, need)
+        if record is None or record.status != "ok":
+            raise DamagedError(f"{unit_folder(run, need) / RECORD} is gone; {AGAIN}.")
+        found[need.name] = record.result_hash
+    return found
 
 
 def files_of(folder: Path) -> dict[str, str]:

@@ -45,6 +45,16 @@ class Unit:
         """16 hexadecimal digits over kind, spec and code: the unit apart from what it needs."""
         return content_hash([self.kind, self.spec, dict(self.code)])
 
+    def to_json(self) -> dict[str, Any]:
+        """Returns the unit as `plan.json` keeps it."""
+        return {
+            "kind": self.kind,
+            "hash": self.hash,
+            "spec": self.spec,
+            "needs": list(self.needs),
+            "code": dict(self.code),
+        }
+
     def input_key(self, inputs: Mapping[str, str]) -> str:
         """Returns 16 hexadecimal digits over all that its result depends on, as `Record.input_key` has them.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.model import FixedBaseline, Opening, ReadyBaseline, member_options
+from harness.model import FixedBaseline, Opening, ReadyBaseline, made_of, member_options
 from harness.task import Signature
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Family(ReadyBaseline):
             raise HarnessError(f"{place!r} names no function; write PATH.py:FUNCTION.")
         weights = options.get("weights")
         made = _function(Path(path), function)
-        files = (Path(path), *([Path(weights)] if weights else []))
+        files = made_of(Path(path), Path(weights) if weights else None)
         if function == "predict":
             return ReadyBaseline(
                 summary=f"{place}, as it is.",
