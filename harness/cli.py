@@ -144,7 +144,7 @@ def _run(
     from harness.board import board_json, build_board, load_run, render
     from harness.execute import execute, lock
     from harness.progress import progress
-    from harness.records import write_atomically
+    from harness.records import sealed, write_atomically
     from harness.report import write_report
     from harness.run.standing import SUPERSEDED
     from harness.score_cache import FOLDER
@@ -167,7 +167,7 @@ def _run(
                 trust=trust,
             )
         board = build_board(load_run(folder))
-        write_atomically(folder / "board.json", board_json(board))
+        write_atomically(folder / "board.json", sealed(json.loads(board_json(board))))
         report = write_report(folder)
     if as_json:
         print(board_json(board), end="")
@@ -427,11 +427,44 @@ def data_verify(
 
 
 @app.command()
-def doctor(run: Annotated[Path | None, typer.Argument(help="A run folder to look at.")] = None) -> None:
-    """Say what this machine and a run have and lack."""
-    from harness import show
+def reproduce(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    units: Annotated[int, typer.Option(min=1, help="How many finished units are done again.")] = 5,
+    seed: Annotated[int, typer.Option(help="Of the draw of the units.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    offline: Offline = False,
+) -> None:
+    """Print what made a run, do some of its units again, and say whether their bytes are the same."""
+    from harness.reproduce import environment
+    from harness.reproduce import reproduce as units_again
 
-    findings = show.doctor(_data_folder(), run, os.environ.get("HARNESS_LLM_BASE_URL"))
+    print("\n".join(environment(run)))
+    place = _place(run, device=device, offline=offline, replay=None)
+    holds = True
+    for finding in units_again(run, place, count=units, seed=seed):
+        print(f"{'ok  ' if finding.holds else 'FAIL'} {finding.claim}: {finding.detail}", flush=True)
+        holds &= finding.holds
+    raise typer.Exit(0 if holds else 1)
+
+
+@app.command()
+def doctor(
+    run: Annotated[Path | None, typer.Argument(help="A run folder to look at.")] = None,
+    why: Annotated[
+        str | None, typer.Option(help="A unit, by its folder or first digits: list what it depends on.")
+    ] = None,
+) -> None:
+    """Say what this machine has and lacks, and what of a run is missing, stale or damaged."""
+    from harness import health, show
+
+    if why is not None:
+        if run is None:
+            raise HarnessError("--why names a unit of a run; write `harness doctor RUN --why UNIT`.")
+        print("\n".join(health.why(run, why)))
+        return
+    findings = show.doctor(_data_folder(), os.environ.get("HARNESS_LLM_BASE_URL"))
+    if run is not None:
+        findings += health.run_findings(run, _data_folder())
     for finding in findings:
         print(f"{'ok  ' if finding.holds else 'FAIL'} {finding.claim}: {finding.detail}")
     raise typer.Exit(0 if all(finding.holds for finding in findings) else 1)

@@ -106,6 +106,12 @@ def sort_scores(run: Path) -> None:
         write_atomically(path, "\n".join(lines) + "\n")
 
 
+def damaged_lines(path: Path) -> int:
+    """Returns how many lines of a file are not as they were written."""
+    text = path.read_bytes()
+    return sum(bool(line) for line in text.splitlines()) - sum(1 for _ in _valid(text, path.stem))
+
+
 def forget_scores(run: Path) -> None:
     """Deletes the files of a run of which every search is finished, as its records hold all scores."""
     shutil.rmtree(run / FOLDER, ignore_errors=True)

@@ -238,8 +238,8 @@ def domains(data: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def doctor(data: Path, run: Path | None, base_url: str | None) -> list[Finding]:
-    """Returns what this machine, and a run folder, have and lack."""
+def doctor(data: Path, base_url: str | None) -> list[Finding]:
+    """Returns what this machine has and lacks."""
     findings = [_package(name) for name in ("torch", "timm", "datasets", "openai", "xllamacpp", "seaborn")]
     findings.append(Finding("pip is there to fetch data", True, "through this interpreter"))
     npm = shutil.which("npm")
@@ -257,8 +257,6 @@ def doctor(data: Path, run: Path | None, base_url: str | None) -> list[Finding]:
     for row in rows:
         state = "prepared" if row["prepared"] else "not prepared; `harness data prepare` fetches it"
         findings.append(Finding(f"domain {row['task']}/{row['domain']}", True, state))
-    if run is not None:
-        findings += _run(run)
     return findings
 
 
@@ -267,27 +265,3 @@ def _package(name: str) -> Finding:
         return Finding(f"package {name}", True, version(name))
     except PackageNotFoundError:
         return Finding(f"package {name}", False, f"absent; pip install {name}")
-
-
-def _run(run: Path) -> list[Finding]:
-    from harness.records import read_record
-
-    plan = run / "plan.json"
-    if not plan.is_file():
-        return [Finding("run folder", False, f"{run} has no plan.json")]
-    states: dict[str, int] = {}
-    findings = []
-    for unit in json.loads(plan.read_text())["units"]:
-        folder = run / "units" / f"{unit['kind']}-{unit['hash']}"
-        try:
-            record = read_record(folder / "record.json")
-        except HarnessError as error:
-            findings.append(Finding(f"unit {folder.name}", False, str(error)))
-            continue
-        status = record.status if record else "not run"
-        states[status] = states.get(status, 0) + 1
-        if record and record.status == "failed":
-            findings.append(Finding(f"unit {folder.name}", False, record.reason or "failed"))
-    done = set(states) <= {"ok"}
-    text = ", ".join(f"{number} {status}" for status, number in sorted(states.items()))
-    return [Finding("units of the run", done, text), *findings]

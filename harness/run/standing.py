@@ -1,7 +1,8 @@
 """Where a plan stands in a run folder: what may be believed, what is stale, and what is done again."""
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -134,25 +135,23 @@ class Standing:
         return {self.units[need].name: self.results[need] for need in unit.needs}
 
     def told(self) -> list[str]:
-        """Returns a sentence for each cause that makes units run again, and what they cost when they ran."""
+        """Returns what makes units run again, and what they cost when they ran, a sentence each."""
         lines = [f"{text} It is made again." for text in self.damaged]
-        causes: dict[tuple[str, ...], list[Unit]] = {}
-        had = 0
-        for unit in self.units.values():
-            before = self._before[unit.hash]
-            had += before is not None
-            if before is not None and unit.hash not in self.status:
-                causes.setdefault(self._causes(unit), []).append(unit)
-        for labels, units in causes.items():
-            what = " and ".join(labels)
-            if not what:
-                continue
-            seconds = sum(self._seconds(unit) for unit in units)
+        before = [unit for unit in self.units.values() if self._before[unit.hash] is not None]
+        again = [unit for unit in before if unit.hash not in self.status]
+        causes = Counter(label for unit in again for label in self._causes(unit))
+        if causes:
+            what, seconds = " and ".join(sorted(causes)), sum(map(self._seconds, again))
             lines.append(
-                f"{what} changed since {len(units)} of {had} units ran: they run again "
-                f"({_time(seconds)} when they ran)."
+                f"{what} changed since {len(again)} of {len(before)} units ran: they run again"
+                f"{self._spared(again)} ({_time(seconds)} when they ran)."
             )
         return lines
+
+    def _spared(self, again: Sequence[Unit]) -> str:
+        """Says how many of the units only read what changed; what comes out alike lets them stay."""
+        count = sum(not self._changed(unit) for unit in again)
+        return f", but for up to {count} whose inputs may come out the same" if count else ""
 
     def tidy(self) -> None:
         """Puts what is of no unit of this plan aside, so that the folder is as a fresh run leaves it."""
@@ -260,20 +259,19 @@ class Standing:
                         found = _Found(unit_folder(self.run, unit), record)
                         self._by_input[record.input_key] = self._by_name[found.name] = found
 
+    def _changed(self, unit: Unit) -> list[str]:
+        """Returns what changed of a unit's own code since it ran."""
+        before = self._before[unit.hash]
+        code = before.record.code if before is not None else {}
+        return sorted(label for label in {*unit.code, *code} if unit.code.get(label) != code.get(label))
+
     def _causes(self, unit: Unit) -> tuple[str, ...]:
         """Returns what changed since a unit ran: of its own code, or else of what it needs."""
-        before = self._before[unit.hash]
-        if before is None:
+        if self._before[unit.hash] is None:
             return (_label(unit),)
-        labels = {*unit.code, *before.record.code}
-        own = sorted(one for one in labels if unit.code.get(one) != before.record.code.get(one))
-        if own:
-            return tuple(own)
-        found: dict[str, None] = {}
-        for need in unit.needs:
-            if need not in self.status:
-                found |= dict.fromkeys(self._causes(self.units[need]))
-        return tuple(found)
+        waiting = [self.units[need] for need in unit.needs if need not in self.status]
+        inherited = (label for need in waiting for label in self._causes(need))
+        return tuple(self._changed(unit) or dict.fromkeys(inherited))
 
     def _seconds(self, unit: Unit) -> float:
         before = self._before[unit.hash]

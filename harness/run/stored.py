@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from harness.errors import DamagedError
+from harness.errors import DamagedError, HarnessError
 from harness.records import (
     SCHEMA,
     Record,
@@ -40,6 +40,25 @@ def unit_record(run: Path, unit: Keyed) -> Record | None:
     if record is not None and (record.hash != unit.hash or record.kind != unit.kind):
         raise DamagedError(f"{path} is the record of another unit; {AGAIN}.")
     return record
+
+
+def planned_units(run: Path) -> list[Unit]:
+    """Returns the units of a run's plan, in an order in which needs come first.
+
+    Raises:
+        DamagedError: the plan is not what was written.
+        HarnessError: there is no run, or one of another schema.
+    """
+    try:
+        plan = read_sealed(run / "plan.json", f"{AGAIN}")
+        return [
+            Unit(kind=one["kind"], spec=one["spec"], needs=tuple(one["needs"]), code=one["code"])
+            for one in plan["units"]
+        ]
+    except FileNotFoundError:
+        raise HarnessError(
+            f"There is no run in {run} (no plan.json); `harness eval SUITE --out {run}` makes one."
+        ) from None
 
 
 def inputs_of(run: Path, needs: Iterable[Unit]) -> dict[str, str]:
