@@ -1,0 +1,1 @@
+"""Running units: the processes that do, and what ends those that take too much."""
