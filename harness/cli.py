@@ -354,7 +354,9 @@ def data_list(as_json: Json = False) -> None:
     else:
         for row in rows:
             state = "prepared" if row["prepared"] else "not prepared"
-            print(f"{row['task']}/{row['domain']}: {state}; {row['origin']}")
+            name = "/".join(filter(None, (row["task"], row["domain"])))
+            print(f"FAIL {name}: {row['damaged']}" if row["damaged"] else f"{name}: {state}; {row['origin']}")
+    raise typer.Exit(1 if any(row["damaged"] for row in rows) else 0)
 
 
 @data.command("prepare")

@@ -52,7 +52,7 @@ def execute(
     for unit in state.reused():
         on_event("reused", unit, "ok", len(state.waiting))
     size = min(workers, max(1, len(state.waiting)))
-    pool = Together(place, _run) if together else Pool(place, _run, workers=size)
+    pool = Together(place, _run) if together else Pool(place, _run, plan.suite.limits, workers=size)
     try:
         while state.waiting or pool.busy:
             for unit in state.blocked():

@@ -2,8 +2,6 @@
 
 import json
 import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.data.parts import part_folder
 from harness.errors import DataUnavailableError, HarnessError
 from harness.records import canonical_json
 
@@ -76,16 +75,13 @@ def write_converted(folder: Path, table: Converted) -> None:
     told = {name: value for name, value in table.__dict__.items() if name not in ARRAYS}
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".part-"))
-        try:
+        with part_folder(folder.parent, ".part-") as part:
             for name in ARRAYS:
                 np.save(part / f"{name}.npy", getattr(table, name), allow_pickle=False)
             (part / "table.json").write_text(canonical_json(told))
             os.replace(part, folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         if not folder.is_dir():
             raise HarnessError(
-                f"Cannot write {folder}: {error.strerror}; free space or choose another folder."
+                f"Cannot write {folder}: {error.strerror or error}; free space or choose another folder."
             ) from error

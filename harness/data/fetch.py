@@ -5,11 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from harness.data.parts import part_folder
 from harness.errors import DataUnavailableError, HarnessError
 from harness.task import Archive
+from harness.tied import tied
 
 CLIENT_SECONDS = 600.0
 
@@ -40,8 +41,8 @@ def fetch(archive: Archive, folder: Path, *, offline: bool) -> Path:
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as temporary:
-            fetched = _download(archive, Path(temporary))
+        with part_folder(folder, ".fetch-") as temporary:
+            fetched = _download(archive, temporary)
             _check(archive, fetched)
             os.replace(fetched, path)
     except OSError as error:
@@ -84,7 +85,7 @@ def _download(archive: Archive, destination: Path) -> Path:
         )
     try:
         done = subprocess.run(
-            command(archive, destination),
+            tied(command(archive, destination)),
             cwd=destination,
             stdin=subprocess.DEVNULL,
             capture_output=True,

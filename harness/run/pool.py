@@ -1,4 +1,4 @@
-"""Processes that perform units: a pool of workers, or this process with its peers."""
+"""Processes that perform units: a supervised pool of workers, or this process with its peers."""
 
 import multiprocessing
 import os
@@ -6,11 +6,16 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.errors import HarnessError
 from harness.plan import Unit
+from harness.run.watch import Watch, end_tree, end_with_parent
+from harness.settings import TRAINING, Limits
+from harness.tied import tie_to_parent
 
 if TYPE_CHECKING:
     from harness.units import Place
@@ -18,8 +23,9 @@ if TYPE_CHECKING:
     Perform = Callable[[Unit, Mapping[str, Unit], Place], str]
     """Does a unit's work, keeps its record, and returns its status; a module's function, as it is pickled."""
 
-TRAINING = ("supernet", "tune", "final", "scratch")
-"""Kinds of units that processes share the batches of."""
+POLL_SECONDS = 0.2
+TRIES = 2
+"""How often a unit is begun whose process a signal ends."""
 
 
 class Ended(NamedTuple):
@@ -30,63 +36,139 @@ class Ended(NamedTuple):
     reason: str | None = None
 
 
-class Pool:
-    """Spawned processes with one pipe each; a killed parent takes them along."""
+@dataclass
+class _Worker:
+    """A place in the pool: a process, and the unit it has."""
 
-    def __init__(self, place: "Place", perform: "Perform", *, workers: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.processes = []
-        self.idle: list[Connection] = []
-        self.busy: dict[Connection, Unit] = {}
-        for _ in range(workers):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_work, args=(theirs, place, perform), daemon=True)
-            with _no_bars():
-                process.start()
-            theirs.close()
-            self.processes.append(process)
-            self.idle.append(ours)
+    process: SpawnProcess
+    connection: Connection
+    unit: Unit | None = None
+    needs: Mapping[str, Unit] = field(default_factory=dict)
+    tries: int = 0
+    watch: Watch | None = None
+
+
+class Pool:
+    """Spawned processes with one pipe each; a new one takes the place of one that died.
+
+    This process watches what each takes and ends the unit that takes more than its limit; it fails alone. A
+    killed parent takes the workers along.
+    """
+
+    def __init__(self, place: "Place", perform: "Perform", limits: Limits, *, workers: int) -> None:
+        self.place = place
+        self.perform = perform
+        self.limits = limits
+        self.idle = [self._started() for _ in range(workers)]
+        self.busy: list[_Worker] = []
 
     def submit(self, unit: Unit, needs: Mapping[str, Unit]) -> None:
-        connection = self.idle.pop(0)
-        connection.send((unit, needs))
-        self.busy[connection] = unit
+        """Gives `unit` to an idle worker."""
+        self._begin(self.idle.pop(0), unit, needs, tries=1)
 
     def finished(self) -> list[Ended]:
-        """Waits for at least one unit; a worker that died fails its unit and is not used again."""
+        """Waits for a moment, or until a worker says something, and returns the units that ended.
+
+        Raises:
+            HarnessError: a record cannot be written.
+        """
+        heard = wait([worker.connection for worker in self.busy], timeout=POLL_SECONDS)
         ended = []
-        for connection in wait(list(self.busy), timeout=0.5):
-            assert isinstance(connection, Connection)
-            unit = self.busy.pop(connection)
-            reason = None
-            try:
-                status, error = connection.recv()
-                if error is not None:
-                    raise HarnessError(error)
-                self.idle.append(connection)
-            except EOFError:
-                reason = "The worker process died, perhaps for want of memory; run the command again."
-                status = "failed"
-                if not self.idle and not self.busy:
-                    raise HarnessError(reason) from None
-            ended.append(Ended(unit, status, reason))
+        for worker in list(self.busy):
+            is_alive = worker.process.is_alive()
+            one = self._answer(worker) if worker.connection in heard or not is_alive else self._over(worker)
+            if one is not None:
+                ended.append(one)
         return ended
 
     def stop(self) -> None:
-        """Ends idle workers by closing their pipes, and busy ones at once."""
-        if not self.busy:
-            for connection in self.idle:
-                connection.close()
-            for process in self.processes:
-                process.join(timeout=5)
-        for process in self.processes:
-            process.kill()
-        for process in self.processes:
-            process.join()
+        """Ends idle workers by closing their pipes, and busy ones at once, with what they started."""
+        for worker in self.busy:
+            end_tree(worker.process.pid)
+        for worker in self.idle:
+            worker.connection.close()
+        for worker in [] if self.busy else self.idle:
+            worker.process.join(timeout=5)
+        for worker in (*self.idle, *self.busy):
+            worker.process.kill()
+            worker.process.join()
+
+    def _started(self) -> _Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, self.place, self.perform), daemon=True)
+        with _quiet():
+            process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _begin(self, worker: _Worker, unit: Unit, needs: Mapping[str, Unit], *, tries: int) -> None:
+        """Lets the worker, or a new one in its place, do the unit."""
+        try:
+            worker.connection.send((unit, needs))
+        except OSError:  # it died, or was ended
+            worker = self._started()
+            worker.connection.send((unit, needs))
+        assert worker.process.pid is not None
+        worker.unit, worker.needs, worker.tries = unit, needs, tries
+        worker.watch = Watch(worker.process.pid, unit.kind, self.limits.of(unit.kind))
+        self.busy.append(worker)
+
+    def _answer(self, worker: _Worker) -> Ended | None:
+        """Takes what a worker says, or its death; None where its unit goes on."""
+        assert worker.unit is not None
+        assert worker.watch is not None
+        try:
+            said, text = worker.connection.recv() if worker.connection.poll() else ("died", "")
+        except (EOFError, OSError):
+            said, text = "died", ""
+        if said == "begins":
+            worker.watch.begins()
+            return None
+        if said == "died":
+            return self._after_death(worker)
+        if said == "stopped":
+            raise HarnessError(text)
+        self._free(worker)
+        if said == "raised":
+            return Ended(worker.unit, "failed", text)
+        return Ended(worker.unit, text)
+
+    def _after_death(self, worker: _Worker) -> Ended | None:
+        assert worker.unit is not None
+        assert worker.watch is not None
+        worker.process.join()
+        worker.watch.end()
+        code = worker.process.exitcode or 0
+        self._free(worker)
+        if code < 0 and worker.tries < TRIES:
+            self.idle.remove(worker)
+            self._begin(worker, worker.unit, worker.needs, tries=worker.tries + 1)
+            return None
+        return Ended(worker.unit, "failed", _cause(code))
+
+    def _over(self, worker: _Worker) -> Ended | None:
+        """Ends a unit that takes more than its limit; None where it goes on."""
+        assert worker.unit is not None
+        assert worker.watch is not None
+        reason = worker.watch.exceeded()
+        if reason is None:
+            return None
+        worker.watch.end()
+        worker.process.join()
+        self._free(worker)
+        return Ended(worker.unit, "failed", reason)
+
+    def _free(self, worker: _Worker) -> None:
+        """Makes the worker's place idle; a dead one is replaced when the place is needed."""
+        self.busy.remove(worker)
+        if not worker.process.is_alive():
+            worker.connection.close()
+        self.idle.append(worker)
 
 
 class Together:
-    """This process, with its peers where a unit trains; the rest it does alone."""
+    """This process, with its peers where a unit trains; the rest it does alone, and no limit is kept."""
 
     def __init__(self, place: "Place", perform: "Perform") -> None:
         self.place = place
@@ -95,6 +177,7 @@ class Together:
         self.busy: list[tuple[Unit, Mapping[str, Unit]]] = []
 
     def submit(self, unit: Unit, needs: Mapping[str, Unit]) -> None:
+        """Takes `unit` as the next to do."""
         self.busy.append((unit, needs))
         self.idle.clear()
 
@@ -117,39 +200,58 @@ class Together:
 
 
 @contextmanager
-def _no_bars() -> Iterator[None]:
-    """Silences the progress bars of packages in processes that start inside; tqdm reads this on import."""
-    before = os.environ.get("TQDM_DISABLE")
-    os.environ["TQDM_DISABLE"] = "1"
+def _quiet() -> Iterator[None]:
+    """Silences progress bars and what Python says of ended workers, in processes that start inside."""
+    tracker = "ignore:resource_tracker"
+    warnings = os.environ.get("PYTHONWARNINGS")
+    own = {"TQDM_DISABLE": "1", "PYTHONWARNINGS": f"{warnings},{tracker}" if warnings else tracker}
+    before = {name: os.environ.get(name) for name in own}
+    os.environ |= own
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["TQDM_DISABLE"]
-        else:
-            os.environ["TQDM_DISABLE"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _cause(code: int) -> str:
+    if code >= 0:
+        return f"It ended its worker process with exit status {code}; what it runs must raise instead."
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    why = ", perhaps for want of memory; use fewer --workers or" if -code == signal.SIGKILL else ";"
+    return f"Its worker process was ended by {name}, and again when it was tried again{why} run it again."
 
 
 def _work(connection: Connection, place: "Place", perform: "Perform") -> None:
     """The life of a worker: one unit after another until the parent is gone."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    assert parent.pid is not None
+    tie_to_parent(parent.pid)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=end_with_parent, daemon=True).start()
     import torch
+
+    import harness.units  # noqa: F401  slow: no part of the first unit's time
 
     torch.set_num_threads(1)
     while True:
         try:
             unit, needs = connection.recv()
-        except EOFError:
+            connection.send(("begins", ""))
+        except (EOFError, OSError):
             return
         try:
-            connection.send((perform(unit, needs, place), None))
-        except HarnessError as error:
-            connection.send(("failed", str(error)))
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
+            answer = ("ended", perform(unit, needs, place))
+        except HarnessError as error:  # no record can be written
+            answer = ("stopped", str(error))
+        except BaseException as error:  # whatever a unit raises, the worker goes on
+            answer = ("raised", f"{type(error).__name__}: {error}.")
+        connection.send(answer)
