@@ -13,6 +13,7 @@ import typer
 
 from harness import verbs
 from harness.errors import HarnessError
+from harness.termination import Termination
 
 if TYPE_CHECKING:
     from harness.plan import Plan
@@ -40,8 +41,14 @@ PLURALS = {f"{kind}s": kind for kind in KINDS}
 
 def main() -> None:
     """Runs the command line."""
+    termination = Termination()
+    termination.heed()
     try:
         app()
+    except SystemExit as ending:
+        raise SystemExit(termination.status(ending.code)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(termination.status(130)) from None
     except HarnessError as error:
         print(f"harness: {error}", file=sys.stderr)
         raise SystemExit(2) from None

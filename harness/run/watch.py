@@ -91,8 +91,13 @@ def end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait([parent.sentinel])
-    _kill(tree(os.getpid())[1:])
+    end_children()
     os._exit(1)
+
+
+def end_children() -> None:
+    """Kills all that this process started."""
+    _kill(tree(os.getpid())[1:])
 
 
 def _kill(found: list[psutil.Process]) -> None:
