@@ -3,6 +3,7 @@
 0: all done. 1: something failed or does not hold. 2: the user's mistake, told in one sentence.
 """
 
+import errno
 import json
 import os
 import sys
@@ -36,6 +37,8 @@ app.add_typer(data, name="data")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Fetch nothing.")]
 KINDS = ("task", "table", "space", "searcher", "baseline", "suite", "section")
+STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EIO}
+"""What a disk or a folder is to blame for."""
 PLURALS = {f"{kind}s": kind for kind in KINDS}
 
 
@@ -55,6 +58,12 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno not in STORAGE:
+            raise
+        told = f"Cannot use {error.filename or 'a file'}: {error.strerror}"
+        print(f"harness: {told}; free space or choose another folder.", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 @app.command("eval")
@@ -120,10 +129,11 @@ def _run(plan: "Plan", place: "Place", *, workers: int, fresh: bool, as_json: bo
     from harness.progress import progress
     from harness.records import write_atomically
     from harness.report import write_report
+    from harness.run.folder import claim
     from harness.score_cache import FOLDER
 
     folder = place.run
-    _claim_folder(folder, plan)
+    claim(folder, plan.name)
     with lock(folder):
         if fresh:
             for part in ("units", FOLDER):
@@ -148,19 +158,6 @@ def _run(plan: "Plan", place: "Place", *, workers: int, fresh: bool, as_json: bo
             file=sys.stderr,
         )
     return 1 if outcome.failed or outcome.skipped else 0
-
-
-def _claim_folder(folder: Path, plan: "Plan") -> None:
-    held = folder / "plan.json"
-    if held.exists():
-        try:
-            other = json.loads(held.read_text())["name"]
-        except (ValueError, KeyError):
-            other = "a damaged plan.json"
-        if other != plan.name:
-            raise HarnessError(f"{folder} holds a run of {other}, not of {plan.name}; choose another --out.")
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise HarnessError(f"{folder} is not a run folder and not empty; choose another --out.")
 
 
 def _place(folder: Path, *, device: str, offline: bool, replay: Path | None) -> "Place":

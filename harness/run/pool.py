@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.errors import HarnessError
@@ -59,6 +60,7 @@ class Pool:
         self.place = place
         self.perform = perform
         self.limits = limits
+        self.folder = os.open(place.run, os.O_RDONLY)
         self.idle = [self._started() for _ in range(workers)]
         self.busy: list[_Worker] = []
 
@@ -70,8 +72,10 @@ class Pool:
         """Waits for a moment, or until a worker says something, and returns the units that ended.
 
         Raises:
-            HarnessError: a record cannot be written.
+            HarnessError: a record cannot be written, or the run's folder was removed.
         """
+        if not _is_same(self.folder, self.place.run):
+            raise HarnessError(f"{self.place.run} was removed while it ran; run the command again.")
         heard = wait([worker.connection for worker in self.busy], timeout=POLL_SECONDS)
         ended = []
         for worker in list(self.busy):
@@ -92,6 +96,7 @@ class Pool:
         for worker in (*self.idle, *self.busy):
             worker.process.kill()
             worker.process.join()
+        os.close(self.folder)
 
     def _started(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
@@ -197,6 +202,13 @@ class Together:
         from harness.peers import told
 
         told(None)
+
+
+def _is_same(folder: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(folder), os.stat(path))
+    except OSError:
+        return False
 
 
 @contextmanager

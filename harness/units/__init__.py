@@ -31,6 +31,7 @@ def perform(unit: Unit, needs: Mapping[str, Unit], place: Place) -> Done:
     """
     folder = unit_folder(place.run, unit)
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "traceback.txt").unlink(missing_ok=True)  # of a try before this one
     place = replace(place, data=replace(place.data, limit=unit.spec.get("limit")))
     return _WORK[unit.kind](unit, Needs(needs, place), folder)
 
