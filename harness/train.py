@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.augment import augmented
 from harness.checkpoint import Checkpoint, Training
 from harness.data.batches import byte_batches, image_batches, text_batches
 from harness.data.split import Split
@@ -88,6 +87,8 @@ def batches(
         for images, labels in image_batches(splits, batch_size, draw):
             batch = (torch.from_numpy(images), torch.from_numpy(labels))
             if augmentation:
+                from harness.augment import augmented  # its torchvision takes seconds to import
+
                 with seeded(int(draw.integers(2**62))):
                     batch = augmented(*batch, augmentation, signature.classes)
             yield batch

@@ -33,5 +33,5 @@ def _name(plan: Path) -> str:
 
 
 def _is_of_a_run(path: Path) -> bool:
-    """Whether this is what a run leaves that was killed, or its folder removed, while it had no plan there."""
+    """Whether this is what a run leaves that was killed, or its folder removed, without a plan."""
     return path.name in (".lock", "units", FOLDER) or path.name.startswith(".part-")

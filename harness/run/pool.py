@@ -102,8 +102,13 @@ class Pool:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, self.place, self.perform), daemon=True)
-        with _quiet():
-            process.start()
+        # What it inherits holds from its first moment on: an interrupt is for this process alone.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            with _quiet():
+                process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         theirs.close()
         return _Worker(process, ours)
 
@@ -246,7 +251,6 @@ def _work(connection: Connection, place: "Place", perform: "Perform") -> None:
     assert parent is not None
     assert parent.pid is not None
     tie_to_parent(parent.pid)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=end_with_parent, daemon=True).start()
     import torch
