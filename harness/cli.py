@@ -3,6 +3,7 @@
 0: all done. 1: something failed or does not hold. 2: the user's mistake, told in one sentence.
 """
 
+import errno
 import json
 import os
 import sys
@@ -13,6 +14,7 @@ import typer
 
 from harness import verbs
 from harness.errors import HarnessError
+from harness.termination import Termination
 
 if TYPE_CHECKING:
     from harness.plan import Plan
@@ -36,19 +38,33 @@ app.add_typer(data, name="data")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Fetch nothing.")]
 KINDS = ("task", "table", "space", "searcher", "baseline", "suite", "section")
+STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EIO}
+"""What a disk or a folder is to blame for."""
 PLURALS = {f"{kind}s": kind for kind in KINDS}
 
 
 def main() -> None:
     """Runs the command line."""
+    termination = Termination()
+    termination.heed()
     try:
         app()
+    except SystemExit as ending:
+        raise SystemExit(termination.status(ending.code)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(termination.status(130)) from None
     except HarnessError as error:
         print(f"harness: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno not in STORAGE:
+            raise
+        told = f"Cannot use {error.filename or 'a file'}: {error.strerror}"
+        print(f"harness: {told}; free space or choose another folder.", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 @app.command("eval")
@@ -146,11 +162,12 @@ def _run(
     from harness.progress import progress
     from harness.records import sealed, write_atomically
     from harness.report import write_report
+    from harness.run.folder import claim
     from harness.run.standing import SUPERSEDED
     from harness.score_cache import FOLDER
 
     folder = place.run
-    _claim_folder(folder, plan)
+    claim(folder, plan.name)
     with lock(folder):
         if fresh:
             for part in ("units", SUPERSEDED, FOLDER):
@@ -183,22 +200,6 @@ def _run(
             file=sys.stderr,
         )
     return 1 if outcome.failed or outcome.skipped else 0
-
-
-def _claim_folder(folder: Path, plan: "Plan") -> None:
-    from harness.errors import DamagedError
-    from harness.records import read_sealed
-
-    held = folder / "plan.json"
-    if held.exists():
-        try:
-            other = read_sealed(held, "it is written again")["name"]
-        except DamagedError:  # it is written again; records say what they are themselves
-            other = plan.name
-        if other != plan.name:
-            raise HarnessError(f"{folder} holds a run of {other}, not of {plan.name}; choose another --out.")
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise HarnessError(f"{folder} is not a run folder and not empty; choose another --out.")
 
 
 def _place(folder: Path, *, device: str, offline: bool, replay: Path | None) -> "Place":
@@ -399,7 +400,9 @@ def data_list(as_json: Json = False) -> None:
     else:
         for row in rows:
             state = "prepared" if row["prepared"] else "not prepared"
-            print(f"{row['task']}/{row['domain']}: {state}; {row['origin']}")
+            name = "/".join(filter(None, (row["task"], row["domain"])))
+            print(f"FAIL {name}: {row['damaged']}" if row["damaged"] else f"{name}: {state}; {row['origin']}")
+    raise typer.Exit(1 if any(row["damaged"] for row in rows) else 0)
 
 
 @data.command("prepare")

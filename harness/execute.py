@@ -1,13 +1,9 @@
 """Runs a plan's units on local processes; what has a valid record is not run again."""
 
-import multiprocessing
-import os
-import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +15,7 @@ from harness.run.standing import Standing, Trust
 from harness.run.stored import PROVENANCE, TIMING, TRACEBACK, inputs_of, write_beside, write_record
 from harness.run.unit import Unit, unit_folder
 from harness.score_cache import forget_scores, sort_scores
+from harness.workers.pool import Pool, Together
 
 if TYPE_CHECKING:
     from harness.units import Place
@@ -26,10 +23,6 @@ if TYPE_CHECKING:
 Event = Literal["reused", "started", "finished"]
 OnEvent = Callable[[Event, Unit, str, int], None]
 """Called with what happened, the unit, its status and the units still to do."""
-
-
-TRAINING = ("supernet", "tune", "final", "scratch")
-"""Kinds of units that processes share the batches of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +70,8 @@ def execute(
     for line in state.told():
         tell(line)
     told = len(state.damaged)
-    pool = _Together(place) if together else _Pool(place, min(workers, max(1, len(state.waiting))))
+    size = min(workers, max(1, len(state.waiting)))
+    pool = Together(place, _run) if together else Pool(place, _run, plan.suite.limits, workers=size)
     try:
         while state.waiting or pool.busy:
             for unit in state.blocked():
@@ -87,7 +81,9 @@ def execute(
                 on_event("started", ready, "", len(state.waiting) + len(pool.busy))
                 pool.submit(ready, {need: state.units[need] for need in ready.needs})
             if pool.busy:
-                for unit, status in pool.finished():
+                for unit, status, reason in pool.finished():
+                    if reason is not None:
+                        write_record(place.run, unit, "failed", reason=reason)
                     state.finished(unit, status)
                     on_event("finished", unit, status, len(state.waiting) + len(pool.busy))
             for unit in state.settle():
@@ -120,133 +116,6 @@ def follow(place: "Place") -> None:
         # What fails here fails there as well, and is recorded there.
         with suppress(Exception):
             perform(task[0], task[1], place)
-
-
-class _Pool:
-    """Spawned processes with one pipe each; a killed parent takes them along."""
-
-    def __init__(self, place: "Place", workers: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.processes = []
-        self.idle: list[Connection] = []
-        self.busy: dict[Connection, Unit] = {}
-        for _ in range(workers):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_work, args=(theirs, place), daemon=True)
-            with _no_bars():
-                process.start()
-            theirs.close()
-            self.processes.append(process)
-            self.idle.append(ours)
-        self.place = place
-
-    def submit(self, unit: Unit, needs: Mapping[str, Unit]) -> None:
-        connection = self.idle.pop(0)
-        connection.send((unit, needs))
-        self.busy[connection] = unit
-
-    def finished(self) -> list[tuple[Unit, str]]:
-        """Waits for at least one unit; a worker that died fails its unit and is not used again."""
-        ended = []
-        for connection in wait(list(self.busy), timeout=0.5):
-            assert isinstance(connection, Connection)
-            unit = self.busy.pop(connection)
-            try:
-                status, error = connection.recv()
-                if error is not None:
-                    raise HarnessError(error)
-                self.idle.append(connection)
-            except EOFError:
-                reason = "The worker process died, perhaps for want of memory; run the command again."
-                write_record(self.place.run, unit, "failed", reason=reason)
-                status = "failed"
-                if not self.idle and not self.busy:
-                    raise HarnessError(reason) from None
-            ended.append((unit, status))
-        return ended
-
-    def stop(self) -> None:
-        """Ends idle workers by closing their pipes, and busy ones at once."""
-        if not self.busy:
-            for connection in self.idle:
-                connection.close()
-            for process in self.processes:
-                process.join(timeout=5)
-        for process in self.processes:
-            process.kill()
-        for process in self.processes:
-            process.join()
-
-
-class _Together:
-    """This process, with its peers where a unit trains; the rest it does alone."""
-
-    def __init__(self, place: "Place") -> None:
-        self.place = place
-        self.idle = [self]
-        self.busy: list[tuple[Unit, Mapping[str, Unit]]] = []
-
-    def submit(self, unit: Unit, needs: Mapping[str, Unit]) -> None:
-        self.busy.append((unit, needs))
-        self.idle.clear()
-
-    def finished(self) -> list[tuple[Unit, str]]:
-        """Does what was submitted."""
-        from harness.peers import told
-
-        unit, needs = self.busy.pop()
-        if unit.kind in TRAINING:
-            told((unit, needs))
-        status = _run(unit, needs, self.place)
-        self.idle.append(self)
-        return [(unit, status)]
-
-    def stop(self) -> None:
-        """Lets the peers go."""
-        from harness.peers import told
-
-        told(None)
-
-
-@contextmanager
-def _no_bars() -> Iterator[None]:
-    """Silences the progress bars of packages in processes that start inside; tqdm reads this on import."""
-    before = os.environ.get("TQDM_DISABLE")
-    os.environ["TQDM_DISABLE"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["TQDM_DISABLE"]
-        else:
-            os.environ["TQDM_DISABLE"] = before
-
-
-def _work(connection: Connection, place: "Place") -> None:
-    """The life of a worker: one unit after another until the parent is gone."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    import torch
-
-    torch.set_num_threads(1)
-    while True:
-        try:
-            unit, needs = connection.recv()
-        except EOFError:
-            return
-        try:
-            connection.send((_run(unit, needs, place), None))
-        except HarnessError as error:
-            connection.send(("failed", str(error)))
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
 
 
 def _run(unit: Unit, needs: Mapping[str, Unit], place: "Place") -> str:

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness import catalog
 from harness.errors import HarnessError, UnknownNameError
 from harness.space import Architecture, SearchSpace, SpaceFamily
-from harness.task import Signature, Task
+from harness.task import Domain, Signature, Task
+
+if TYPE_CHECKING:
+    from harness.data.prepare import Prepared
 
 
 class Finding(NamedTuple):
@@ -60,11 +63,10 @@ def describe(kind: str, name: str, data: Path) -> dict[str, Any]:
 
 def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
     from harness.data.corruptions import names
-    from harness.data.prepare import read_card
 
     cards = []
     for domain in task.domains:
-        prepared = read_card(name, domain, data)
+        prepared, wrong = _prepared(name, domain, data)
         cards.append(
             {
                 "domain": domain.name,
@@ -78,6 +80,7 @@ def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
                 "groups": domain.groups,
                 "counts": dict(prepared.samples) if prepared else None,
                 "sha256": prepared.sha256 if prepared else None,
+                "damaged": wrong,
             }
         )
     return {
@@ -91,6 +94,16 @@ def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
         "corruptions": ", ".join(f"DOMAIN+{one}-1 to -5" for one in names(task.signature)) or None,
         "sample": _sample(name, task, data),
     }
+
+
+def _prepared(task_name: str, domain: Domain, data: Path) -> "tuple[Prepared | None, str | None]":
+    """Returns the card of a prepared domain, or None, and what is wrong with it, or None."""
+    from harness.data.prepare import read_card
+
+    try:
+        return read_card(task_name, domain, data), None
+    except HarnessError as error:
+        return None, str(error)
 
 
 def _table(name: str) -> dict[str, Any]:
@@ -123,13 +136,17 @@ def _sample(name: str, task: Task, data: Path) -> str | None:
     """Returns one training sample of the first prepared source, drawn in characters, or None."""
     from harness.data.choices import questions
     from harness.data.load import load_split
-    from harness.data.prepare import read_card
+    from harness.data.prepare import blamed
 
     for source in task.sources:
         domain = task.domain(source)
-        if read_card(name, domain, data) is None:
+        if _prepared(name, domain, data)[0] is None:
             continue
-        split = load_split(name, task, domain, "train", data, limit=1)
+        try:
+            with blamed(source):
+                split = load_split(name, task, domain, "train", data, limit=1)
+        except HarnessError as error:
+            return str(error)
         if task.signature.kind == "choice":
             asked = questions(split)[0]
             answers = [
@@ -218,14 +235,20 @@ def count(space: SearchSpace, chosen: Architecture) -> dict[str, Any]:
 
 
 def domains(data: Path) -> list[dict[str, Any]]:
-    """Returns every domain of every task: origin, licence and whether it is prepared."""
-    from harness.data.prepare import read_card
+    """Returns every domain of every task: origin, licence, whether it is prepared, and what is wrong.
 
-    rows = []
+    A task that does not load has one row, without a domain.
+    """
+    rows: list[dict[str, Any]] = []
     for name in catalog.names("task"):
-        task: Task = catalog.load("task", name)
+        try:
+            task: Task = catalog.load("task", name)
+        except HarnessError as error:
+            about = dict.fromkeys(("domain", "origin", "licence"))
+            rows.append({"task": name, **about, "prepared": False, "damaged": str(error)})
+            continue
         for domain in task.domains:
-            prepared = read_card(name, domain, data)
+            prepared, wrong = _prepared(name, domain, data)
             rows.append(
                 {
                     "task": name,
@@ -233,6 +256,7 @@ def domains(data: Path) -> list[dict[str, Any]]:
                     "prepared": prepared is not None,
                     "origin": domain.origin,
                     "licence": domain.licence,
+                    "damaged": wrong,
                 }
             )
     return rows
@@ -249,14 +273,10 @@ def doctor(data: Path, base_url: str | None) -> list[Finding]:
     findings.append(Finding("disk for data", free > 2, f"{free:.1f} GiB free at {data}"))
     model = base_url or "embedded (no HARNESS_LLM_BASE_URL)"
     findings.append(Finding("language model", True, model))
-    try:
-        rows = domains(data)
-    except HarnessError as error:
-        findings.append(Finding("tasks load", False, str(error)))
-        rows = []
-    for row in rows:
+    for row in domains(data):
         state = "prepared" if row["prepared"] else "not prepared; `harness data prepare` fetches it"
-        findings.append(Finding(f"domain {row['task']}/{row['domain']}", True, state))
+        what = f"domain {row['task']}/{row['domain']}" if row["domain"] else f"task {row['task']} loads"
+        findings.append(Finding(what, row["damaged"] is None, row["damaged"] or state))
     return findings
 
 

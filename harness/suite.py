@@ -11,9 +11,11 @@ from harness.errors import HarnessError, UnknownNameError
 from harness.model import TunedBaseline
 from harness.settings import (
     STRATEGIES,
+    Limits,
     Need,
     TaskSettings,
     ZeroShotSettings,
+    check_limits,
     check_task,
     check_zero_shot,
 )
@@ -111,6 +113,7 @@ class Suite:
         zero_shot: boards of what the same networks score elsewhere.
         llm: the language model.
         selection: rules that choose each row's learning rate, a board each; the verdict is the first one's.
+        limits: what a unit may take.
         extends: another suite whose keys hold where this one is silent.
     """
 
@@ -127,6 +130,7 @@ class Suite:
     zero_shot: list[ZeroShotSettings] = field(default_factory=list)
     llm: LanguageModelSettings = field(default_factory=LanguageModelSettings)
     selection: list[str] = field(default_factory=lambda: [DEFAULT_SELECTION])
+    limits: Limits = field(default_factory=Limits)
     extends: str = ""
 
 
@@ -181,6 +185,7 @@ class LookupSuite:
         controls: variants of one searcher that are compared in a table of their own, the first with the rest.
         published: rows of papers.
         llm: the language model.
+        limits: what a unit may take.
         extends: another suite whose keys hold where this one is silent.
     """
 
@@ -198,6 +203,7 @@ class LookupSuite:
     controls: list[str] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
     llm: LanguageModelSettings = field(default_factory=LanguageModelSettings)
+    limits: Limits = field(default_factory=Limits)
     extends: str = ""
 
 
@@ -213,6 +219,7 @@ class QualitySuite:
         architectures: how many are drawn, and trained alone for every seed.
         seeds: two or more, so that training alone can be compared with itself.
         parameter_tolerance: largest distance from the default's parameters, a share; 0 for any size.
+        limits: what a unit may take.
         extends: another suite whose keys hold where this one is silent.
     """
 
@@ -223,6 +230,7 @@ class QualitySuite:
     architectures: int
     seeds: list[int]
     parameter_tolerance: float = 0.0
+    limits: Limits = field(default_factory=Limits)
     extends: str = ""
 
 
@@ -248,13 +256,16 @@ def load_suite(name: str) -> tuple[str, AnySuite]:
     table = _read(path)
     if "table" in table:
         lookup = parse(LookupSuite, table, path)
+        check_limits(lookup.limits, Need(path))
         _check_lookup(lookup, path)
         return path.stem, lookup
     if "strategies" in table:
         quality = parse(QualitySuite, table, path)
+        check_limits(quality.limits, Need(path))
         _check_quality(quality, path)
         return path.stem, quality
     suite = parse(Suite, table, path)
+    check_limits(suite.limits, Need(path))
     _check(suite, path)
     return path.stem, suite
 

@@ -38,7 +38,7 @@ class Inline:
         unit, needs = self.busy.pop()
         status = execute._run(unit, needs, self.place)
         self.idle.append(self)
-        return [(unit, status)]
+        return [(unit, status, None)]
 
     def stop(self) -> None: ...
 
@@ -52,7 +52,7 @@ def run(command: dict[str, Any], answer: int) -> int:
         os.dup2(log, stream)
     from harness import cli, execute
 
-    execute._Pool = Inline  # type: ignore[attr-defined,misc,assignment]
+    execute.Pool = Inline  # type: ignore[attr-defined,misc,assignment]
     real = execute._run
 
     def counted(unit: Any, needs: Any, place: Any) -> str:

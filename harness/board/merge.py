@@ -16,6 +16,8 @@ from harness.records import Record, canonical_json
 
 ROWS = ("title", "extends", "claim", "spaces", "searchers", "baselines", "published", "llm")
 """Keys of a suite that say which rows there are; all others are protocol and must agree."""
+LIMITS = "limits"
+"""Key of a suite that ends what takes too much, and is nothing that a result depends on."""
 ROW_KEYS = (
     "method",
     "space",
@@ -78,7 +80,7 @@ def protocol(run: Run) -> dict[str, Any]:
         elif key == "search":
             settings = {name: one for name, one in value.items() if name not in ("variants", "options")}
             found |= {f"search {_words(name)}": one for name, one in settings.items()}
-        elif key not in ROWS:
+        elif key not in (*ROWS, LIMITS):
             found[_words(key)] = value
     for unit in run.units:
         if unit.kind == "prepare":

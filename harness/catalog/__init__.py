@@ -138,7 +138,7 @@ def load(kind: str, name: str) -> Any:
         module = importlib.import_module(module_name)
     except HarnessError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         sys.modules.pop(module_name, None)
         raise HarnessError(
             f"{kind} {name!r} does not import: {type(error).__name__}: {error} ({found[name]})."

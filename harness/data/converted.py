@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.data.parts import part_folder
 from harness.errors import DataUnavailableError, HarnessError
 from harness.records import file_hash, read_sealed, sealed
 
@@ -87,17 +87,14 @@ def write_converted(folder: Path, table: Converted) -> None:
     told = {name: value for name, value in table.__dict__.items() if name not in ARRAYS}
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".part-"))
-        try:
+        with part_folder(folder.parent, ".part-") as part:
             for name in ARRAYS:
                 np.save(part / f"{name}.npy", getattr(table, name), allow_pickle=False)
             hashes = {name: file_hash(part / f"{name}.npy") for name in ARRAYS}
             (part / "table.json").write_text(sealed({**told, "name": folder.name, "files": hashes}))
             os.replace(part, folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         if not folder.is_dir():
             raise HarnessError(
-                f"Cannot write {folder}: {error.strerror}; free space or choose another folder."
+                f"Cannot write {folder}: {error.strerror or error}; free space or choose another folder."
             ) from error

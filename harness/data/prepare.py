@@ -4,7 +4,6 @@ import hashlib
 import os
 import platform
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.data.fetch import archive_path, fetch
+from harness.data.parts import part_folder
 from harness.errors import DataUnavailableError, HarnessError
 from harness.records import canonical_json, content_hash, read_sealed, sealed
 from harness.run.identity import reader_of
@@ -128,9 +128,27 @@ def prepare_domain(task_name: str, domain: Domain, folder: Path, *, offline: boo
         )
     archives = {archive.name: fetch(archive, folder, offline=offline) for archive in domain.archives}
     rows, duplicates = split_rows(domain, archives)
-    card = _card(task_name, domain.name, rows, duplicates)
-    _store(rows, card, prepared_folder(task_name, domain, folder))
+    with blamed(domain.name):
+        card = _card(task_name, domain.name, rows, duplicates)
+        _store(rows, card, prepared_folder(task_name, domain, folder))
     return card
+
+
+@contextmanager
+def blamed(name: str) -> Iterator[None]:
+    """Makes whatever a domain's own code raises inside the failure of that domain.
+
+    Raises:
+        DataUnavailableError: something was raised that is neither one sentence nor an interrupt.
+    """
+    try:
+        yield
+    except (HarnessError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a reader may also raise SystemExit
+        raise DataUnavailableError(
+            f"Domain {name!r} cannot be read: {type(error).__name__}: {error}."
+        ) from error
 
 
 def verify_domain(task_name: str, domain: Domain, folder: Path) -> Prepared:
@@ -218,18 +236,21 @@ def split_rows(domain: Domain, archives: Archives) -> tuple[list[Row], int]:
     Raises:
         DataUnavailableError: an archive, file or sample is missing or not what the domain says.
     """
+    try:
+        with blamed(domain.name):
+            return _split_rows(domain, archives)
+    except DataUnavailableError:
+        raise
+    except HarnessError as error:
+        raise DataUnavailableError(f"Domain {domain.name!r} cannot be read: {error}") from error
+
+
+def _split_rows(domain: Domain, archives: Archives) -> tuple[list[Row], int]:
     kept: dict[bytes, Sample] = {}
     read = 0
-    try:
-        for sample in domain.read(archives):
-            read += 1
-            kept.setdefault(hashlib.sha256(sample.data).digest(), sample)
-    except HarnessError:
-        raise
-    except (OSError, KeyError, ImportError, UnicodeError) as error:
-        raise DataUnavailableError(
-            f"Domain {domain.name!r} cannot be read: {type(error).__name__}: {error}."
-        ) from error
+    for sample in domain.read(archives):
+        read += 1
+        kept.setdefault(hashlib.sha256(sample.data).digest(), sample)
     if not kept:
         raise DataUnavailableError(f"Domain {domain.name!r} has no samples; its origin is {domain.origin}.")
     splits = (
@@ -304,19 +325,15 @@ def _hash(rows: Iterable[Row]) -> str:
 def _store(rows: Sequence[Row], card: Prepared, place: Path) -> None:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=".part-"))
-        try:
+        with part_folder(place.parent, ".part-") as temporary:
             _write(rows, card, temporary)
             if place.is_dir() and not _is_whole(place):
                 shutil.rmtree(place, ignore_errors=True)
             os.replace(temporary, place)
-        except OSError:
-            # Another process finished the same preparation first: its bytes are the same.
-            if not _is_whole(place):
-                raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
+        # Another process may have finished the same preparation first: its bytes are the same.
+        if _is_whole(place):
+            return
         raise HarnessError(
             f"Cannot write {place}: {error.strerror}; free space or choose another folder."
         ) from error

