@@ -183,6 +183,8 @@ def _run(
                 together=together,
                 trust=trust,
             )
+        if not (folder / "plan.json").exists():
+            raise HarnessError(f"{folder} was removed while it ran; run the command again.")
         board = build_board(load_run(folder))
         write_atomically(folder / "board.json", sealed(json.loads(board_json(board))))
         report = write_report(folder)

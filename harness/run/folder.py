@@ -27,11 +27,11 @@ def claim(folder: Path, name: str) -> None:
 
 
 def _name(plan: Path, name: str) -> str:
-    """Returns the suite of the run; a damaged plan is written again, and records say what they are."""
+    """Returns the suite of the run; a damaged plan beside units is written again, as these name themselves."""
     try:
         return str(read_sealed(plan, "it is written again")["name"])
     except DamagedError:
-        return name
+        return name if (plan.parent / "units").is_dir() else "a damaged plan.json"
 
 
 def _is_of_a_run(path: Path) -> bool:
