@@ -9,6 +9,7 @@ from harness import catalog
 from harness.data.card import CostLimit
 from harness.errors import HarnessError, UnknownNameError
 from harness.model import TunedBaseline
+from harness.paths import path_part
 from harness.settings import (
     STRATEGIES,
     Need,
@@ -245,18 +246,19 @@ def load_suite(name: str) -> tuple[str, AnySuite]:
         if name not in known:
             raise UnknownNameError("suite", name, known)
         path = known[name]
+    stem = path_part("suite", path.stem)
     table = _read(path)
     if "table" in table:
         lookup = parse(LookupSuite, table, path)
         _check_lookup(lookup, path)
-        return path.stem, lookup
+        return stem, lookup
     if "strategies" in table:
         quality = parse(QualitySuite, table, path)
         _check_quality(quality, path)
-        return path.stem, quality
+        return stem, quality
     suite = parse(Suite, table, path)
     _check(suite, path)
-    return path.stem, suite
+    return stem, suite
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
+from harness.paths import path_part
 from harness.records import SCHEMA, Record, read_record
 from harness.task import DEFAULT_SELECTION
 
@@ -126,7 +127,7 @@ def load_run(folder: Path) -> Run:
     records: dict[str, Record] = {}
     timings: dict[str, Mapping[str, Any]] = {}
     for unit in units:
-        place = folder / "units" / f"{unit.kind}-{unit.hash}"
+        place = folder / "units" / path_part("unit", f"{unit.kind}-{unit.hash}")
         record = read_record(place / "record.json")
         if record is not None:
             records[unit.hash] = record

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from harness.errors import HarnessError, UnknownNameError
+from harness.paths import path_part
 
 
 class Kind(NamedTuple):
@@ -123,6 +124,7 @@ def load(kind: str, name: str) -> Any:
     found = files(kind)
     if name not in found:
         raise UnknownNameError(kind, name, found)
+    path_part(kind, name)
     folder, constant, reader = KINDS[kind]
     if constant is None:
         return tomllib.loads(found[name].read_text())

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from harness.errors import DataUnavailableError, HarnessError
+from harness.paths import path_part
 from harness.task import Archive
 
 CLIENT_SECONDS = 600.0
@@ -18,7 +19,7 @@ _verified: set[tuple[str, str, int, int]] = set()
 
 def archive_path(archive: Archive, folder: Path) -> Path:
     """Returns where `archive` lies in the cache, whether it is there or not."""
-    return folder / "archives" / archive.filename
+    return folder / "archives" / path_part("package's file", archive.filename)
 
 
 def fetch(archive: Archive, folder: Path, *, offline: bool) -> Path:

@@ -16,6 +16,7 @@ from typing import Any
 
 from harness.data.fetch import archive_path, fetch
 from harness.errors import DataUnavailableError, HarnessError
+from harness.paths import path_part
 from harness.records import canonical_json, content_hash
 from harness.task import SPLITS, Archives, Domain, Sample
 
@@ -67,7 +68,7 @@ def prepared_folder(task_name: str, domain: Domain, folder: Path) -> Path:
             "shares": [TEST_SHARE, VALIDATION_SHARE],
         }
     )
-    return folder / "prepared" / task_name / f"{domain.name}-{key}"
+    return folder / "prepared" / path_part("task", task_name) / f"{path_part('domain', domain.name)}-{key}"
 
 
 def _source(read: Any) -> bytes:

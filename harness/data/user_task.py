@@ -10,6 +10,7 @@ from harness.data.user import class_folders, domain_rows, user_domain
 from harness.data.user_place import Place
 from harness.data.user_rows import cell, question_of
 from harness.errors import DataUnavailableError, HarnessError
+from harness.paths import path_part
 from harness.task import Archives, Domain, Metric, Sample, Signature, Task
 from harness.toml import merged, parse, read_toml
 
@@ -165,6 +166,7 @@ def _place(file: TaskFile, raw: dict[str, Any], name: str, path: Path) -> Place:
     Raises:
         HarnessError: a key or a value is wrong.
     """
+    path_part("domain", name)
     base, own = dict(raw.get("data", {})), file.domains.get(name, {})
     places = SOURCES_OF["image"]
     if any(key in own for key in places):
