@@ -285,6 +285,7 @@ def count(
     """Count parameters and multiply-accumulates in closed form; no module is built."""
     from harness import show
     from harness.plan import load_family
+    from harness.text import read_text
 
     family, preset = load_family(space)
     signature = _signature(family.presets[preset], task, resolution, classes)
@@ -295,7 +296,7 @@ def count(
         return
     if not architectures.is_file():
         raise HarnessError(f"There is no file {architectures}; give JSON lines, one architecture each.")
-    for number, line in enumerate(architectures.read_text().splitlines(), start=1):
+    for number, line in enumerate(read_text(architectures).splitlines(), start=1):
         if line.strip():
             print(
                 json.dumps(

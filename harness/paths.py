@@ -18,8 +18,8 @@ def path_part(kind: str, name: str) -> str:
         name: as an entry, a TOML file or a command says it.
 
     Raises:
-        HarnessError: it is empty, too long, starts with a dot, a dash or a space, or has a separator, a control
-            character or another one that cannot be seen.
+        HarnessError: it is empty, too long, starts with a dot, a dash or a space, or has a separator, a
+            control character or another one that cannot be seen.
     """
     wrong = _wrong(name)
     if wrong:

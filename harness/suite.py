@@ -19,6 +19,7 @@ from harness.settings import (
     check_zero_shot,
 )
 from harness.task import DEFAULT_SELECTION, SELECTIONS
+from harness.text import shown
 from harness.toml import merged, parse, read_toml
 
 
@@ -261,7 +262,7 @@ def load_suite(name: str) -> tuple[str, AnySuite]:
     return stem, suite
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, children: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Returns the file's table with that of its parents below it; folders are seen from their own file."""
     table = read_toml(path)
     boards = table.get("zero_shot", [])
@@ -272,9 +273,9 @@ def _read(path: Path) -> dict[str, Any]:
     if not parent:
         return table
     known = catalog.files("suite")
-    if parent not in known or known[parent] == path:
-        raise HarnessError(f"{path}: `extends` names {parent!r}; suites are: {', '.join(known)}.")
-    return merged(_read(known[parent]), table)
+    if not isinstance(parent, str) or known.get(parent, path) in (path, *children):
+        raise HarnessError(f"{path}: `extends` names {shown(parent)}; suites are: {', '.join(known)}.")
+    return merged(_read(known[parent], (path, *children)), table)
 
 
 def _check_lookup(suite: LookupSuite, path: Path) -> None:
