@@ -7,7 +7,7 @@ from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeGuard, TypeVar, get_args, get_origin, get_type_hints
 
 from harness.errors import HarnessError
 from harness.text import read_text, shown
@@ -67,7 +67,7 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return joined
 
 
-def _are_named(value: Any) -> bool:
+def _are_named(value: Any) -> TypeGuard[list[dict[str, Any]]]:
     """Whether it is a list of tables with names; what else it is, is told when it is parsed."""
     return isinstance(value, list) and all(
         isinstance(one, dict) and isinstance(one.get("name", ""), str) for one in value

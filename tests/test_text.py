@@ -126,7 +126,7 @@ def test_a_catalog_with_large_files_is_still_listed(tmp_path: Path, monkeypatch:
 def test_a_suite_of_the_wrong_types_is_told(tmp_path: Path, line: str) -> None:
     extends = "" if "extends" in line else 'extends = "toy"\n'
     (tmp_path / "a.toml").write_text(f"{extends}{line}\n")
-    with pytest.raises(HarnessError, match=r"a.toml.*(`extends` names|must be)"):
+    with pytest.raises(HarnessError, match=r"a.toml.*(`extends` names|must be|lacks)"):
         load_suite(str(tmp_path / "a.toml"))
 
 
@@ -157,7 +157,7 @@ def test_suites_that_extend_one_another_are_told(tmp_path: Path, monkeypatch: py
 )
 def test_an_architecture_that_is_none_is_one_short_sentence(text: str) -> None:
     for name in catalog.names("space"):
-        with pytest.raises(HarnessError, match="^--architecture: ") as caught:
+        with pytest.raises(HarnessError, match=r"^--architecture: ") as caught:
             architecture(catalog.load("space", name).space(None), text)
         assert len(str(caught.value)) < 700
 
