@@ -66,6 +66,7 @@ def evaluate(
     offline: Offline = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the units and stop.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run folder's results first.")] = False,
+    trust: Annotated[bool, typer.Option("--trust", help="Run code of lm-eval's YAML tasks.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run a suite, or continue it, and write its leaderboard and report."""
@@ -73,7 +74,7 @@ def evaluate(
 
     from harness.execute import follow
     from harness.peers import data_parallel
-    from harness.plan import make_plan
+    from harness.plan import make_plan, refuse_code
     from harness.suite import load_suite, with_models
 
     if device not in ("cpu", "cuda"):
@@ -90,7 +91,9 @@ def evaluate(
         print(plan.to_json() if as_json else planned(plan), end="")
         return
     folder = out or Path("runs") / name
-    place = _place(folder, device=device, offline=offline, replay=replay)
+    if not trust:
+        refuse_code(plan)
+    place = _place(folder, device=device, offline=offline, replay=replay, is_trusted=trust)
     if replay is None:
         _check_language_model(plan)
     try:
@@ -156,7 +159,7 @@ def _claim_folder(folder: Path, plan: "Plan") -> None:
         raise HarnessError(f"{folder} is not a run folder and not empty; choose another --out.")
 
 
-def _place(folder: Path, *, device: str, offline: bool, replay: Path | None) -> "Place":
+def _place(folder: Path, *, device: str, offline: bool, replay: Path | None, is_trusted: bool) -> "Place":
     from harness.protocol import DataPlace
     from harness.units import Place
 
@@ -169,6 +172,7 @@ def _place(folder: Path, *, device: str, offline: bool, replay: Path | None) -> 
         api_key=_api_key(),
         replay=replay,
         tables=_tables(),
+        is_trusted=is_trusted,
     )
 
 
