@@ -4,7 +4,7 @@ It has no environment, its two pipes and no other file, and limits on memory and
 is one sentence here.
 """
 
-import subprocess  # nosec B404: the child is this interpreter with code of this package
+import subprocess  # the child is this interpreter with code of this package  # nosec B404
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -87,7 +87,7 @@ class Confined:
             return process.wait()
 
     def _started(self) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(  # nosec B603: no shell, and no word of it is a user's
+        return subprocess.Popen(  # no shell, and no word of it is a user's  # nosec B603
             [sys.executable, "-I", "-S", "-c", self.code],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -8,9 +8,8 @@ Source: the list of opcodes in Python's `pickletools`, which splits the bytes an
 """
 
 import codecs
-import pickletools
+import pickletools  # it splits bytes into opcodes and makes nothing  # nosec B403
 from collections.abc import Callable, Sequence
-from pickle import UnpicklingError
 from typing import Any
 
 LARGEST_BYTES = 2**27
@@ -35,6 +34,10 @@ FUNCTIONS = {
 """What a pickle may call -> what it would make."""
 ARRAY_CLASS = "numpy.ndarray"
 """May be named, as an argument of `_reconstruct`, and not be called."""
+
+
+class RefusedPickleError(Exception):
+    """Why a pickle is not read: it is damaged, too large, or wants what no table needs."""
 
 
 class Name:
@@ -82,27 +85,27 @@ def run(data: bytes, classes: Sequence[str]) -> Any:
         classes: `MODULE.NAME` whose objects are read as their attributes.
 
     Raises:
-        UnpicklingError: it is damaged, too large, or wants anything else.
+        RefusedPickleError: it is damaged, too large, or wants anything else.
     """
     if len(data) > LARGEST_BYTES:
-        raise UnpicklingError(f"it has {len(data)} bytes, and at most {LARGEST_BYTES} are read")
+        raise RefusedPickleError(f"it has {len(data)} bytes, and at most {LARGEST_BYTES} are read")
     machine = _Machine(frozenset(classes))
     try:
         for step, (opcode, argument, _) in enumerate(pickletools.genops(data)):
             if step >= MOST_STEPS:
-                raise UnpicklingError(f"it has over {MOST_STEPS} steps")
+                raise RefusedPickleError(f"it has over {MOST_STEPS} steps")
             machine.step(opcode.name, argument)
         return machine.pop()
     except (ValueError, IndexError, KeyError, TypeError) as error:
         # Of pickletools and of a stack or a memo that lacks what a step wants.
-        raise UnpicklingError(f"it is damaged ({error})") from error
+        raise RefusedPickleError(f"it is damaged ({error})") from error
 
 
 def checked_key(key: Any) -> Any:
     """Returns a key that is hashed in no time: a number, a text, bytes, or a small tuple of these.
 
     Raises:
-        UnpicklingError: it is another.
+        RefusedPickleError: it is another.
     """
     if type(key) is str:
         return key
@@ -114,11 +117,11 @@ def checked_key(key: Any) -> Any:
         if type(part) is tuple:
             left += part[: MOST_KEY_PARTS + 1]
         elif type(part) is int and not -LARGEST_KEY < part < LARGEST_KEY:
-            raise UnpicklingError("it has a whole number of more than 61 bits as a key")
+            raise RefusedPickleError("it has a whole number of more than 61 bits as a key")
         elif type(part) not in (str, int, float, bool, bytes, type(None)):
-            raise UnpicklingError(f"it has {type(part).__name__} as a key")
+            raise RefusedPickleError(f"it has {type(part).__name__} as a key")
     if left:
-        raise UnpicklingError(f"it has a key of more than {MOST_KEY_PARTS} parts")
+        raise RefusedPickleError(f"it has a key of more than {MOST_KEY_PARTS} parts")
     return key
 
 
@@ -151,19 +154,19 @@ class _Machine:
         elif name not in ("PROTO", "FRAME", "STOP"):
             rare = _RARE.get(name)
             if rare is None:
-                raise UnpicklingError(f"it wants the opcode {name}, which no table needs")
+                raise RefusedPickleError(f"it wants the opcode {name}, which no table needs")
             rare(self, argument)
 
     def pop(self) -> Any:
         """Returns the top of the stack, taken off."""
         if self.stack and self.stack[-1] is not _MARK:
             return self.stack.pop()
-        raise UnpicklingError("it takes more than there is")
+        raise RefusedPickleError("it takes more than there is")
 
     def _top(self) -> Any:
         if self.stack and self.stack[-1] is not _MARK:
             return self.stack[-1]
-        raise UnpicklingError("it takes more than there is")
+        raise RefusedPickleError("it takes more than there is")
 
     def _marked(self) -> list[Any]:
         """Returns what lies above the last mark, all of it taken off."""
@@ -171,7 +174,7 @@ class _Machine:
         while at >= 0 and self.stack[at] is not _MARK:
             at -= 1
         if at < 0:
-            raise UnpicklingError("it takes more than there is")
+            raise RefusedPickleError("it takes more than there is")
         parts = self.stack[at + 1 :]
         del self.stack[at:]
         return parts
@@ -179,7 +182,7 @@ class _Machine:
     def _container(self, kind: type) -> Any:
         found = self._top()
         if type(found) is not kind:
-            raise UnpicklingError(f"it adds to {type(found).__name__} what belongs into {kind.__name__}")
+            raise RefusedPickleError(f"it adds to {type(found).__name__} what belongs into {kind.__name__}")
         return found
 
     def _set_items(self, parts: list[Any]) -> None:
@@ -195,21 +198,21 @@ class _Machine:
             "attributes" if text in self.classes else "class" if text == ARRAY_CLASS else FUNCTIONS.get(text)
         )
         if kind is None:
-            raise UnpicklingError(f"it wants {text[:200]}, which is neither numpy's data nor a container")
+            raise RefusedPickleError(f"it wants {text[:200]}, which is neither numpy's data nor a container")
         self.stack.append(Name(text, kind))
 
     def _stack_global(self) -> None:
         name, module = self.pop(), self.pop()
         if not isinstance(name, str) or not isinstance(module, str):
-            raise UnpicklingError("it names what is called by other things than texts")
+            raise RefusedPickleError("it names what is called by other things than texts")
         self._name(f"{module}.{name}")
 
     def _call(self, kinds: tuple[str, ...]) -> None:
         arguments, called = self.pop(), self.pop()
         if not isinstance(called, Name) or called.kind not in kinds or type(arguments) is not tuple:
-            raise UnpicklingError("it wants to call what is no function of a table")
+            raise RefusedPickleError("it wants to call what is no function of a table")
         if called.kind == "attributes" and arguments:
-            raise UnpicklingError(
+            raise RefusedPickleError(
                 f"it makes {called.text} of {len(arguments)} arguments, not of its attributes"
             )
         self.stack.append(Made(called.kind, arguments))
@@ -217,7 +220,7 @@ class _Machine:
     def _build(self) -> None:
         state, made = self.pop(), self._top()
         if not isinstance(made, Made) or made.state is not None:
-            raise UnpicklingError("it sets the state of what has none, or has one already")
+            raise RefusedPickleError("it sets the state of what has none, or has one already")
         made.state = state
 
     def _append(self) -> None:
@@ -235,7 +238,7 @@ class _Machine:
 def _plain(value: Any) -> Any:
     """Returns a number, text or bytes within bounds."""
     if type(value) is int and not -LARGEST_INTEGER <= value < 2 * LARGEST_INTEGER:
-        raise UnpicklingError("it holds a whole number of more than 64 bits")
+        raise RefusedPickleError("it holds a whole number of more than 64 bits")
     if type(value) is str and not value.isascii():
         value.encode()  # half of a surrogate pair cannot be printed
     return value
@@ -243,7 +246,7 @@ def _plain(value: Any) -> Any:
 
 def _pairs(parts: list[Any]) -> list[tuple[Any, Any]]:
     if len(parts) % 2:
-        raise UnpicklingError("it holds a key without a value")
+        raise RefusedPickleError("it holds a key without a value")
     return list(zip(parts[::2], parts[1::2], strict=True))
 
 

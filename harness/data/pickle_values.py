@@ -4,10 +4,9 @@ import math
 import re
 import struct
 from collections.abc import Sequence
-from pickle import UnpicklingError
 from typing import Any
 
-from harness.data.pickle_machine import Made, Name, checked_key
+from harness.data.pickle_machine import Made, Name, RefusedPickleError, checked_key
 
 DEEPEST = 100
 """Containers in one another."""
@@ -32,7 +31,7 @@ def plain(value: Any) -> Any:
     """Returns what a machine read with every `Made` replaced: arrays by lists, numpy's numbers by numbers.
 
     Raises:
-        UnpicklingError: it wants objects in arrays, sizes that do not agree, holds itself, or is too deep.
+        RefusedPickleError: it wants objects in arrays, sizes that do not agree, holds itself, or is too deep.
     """
     return _Values().of(value, 0)
 
@@ -49,10 +48,10 @@ class _Values:
         found = self.done.get(id(value))
         if found is not None:
             if found[1] is _OPEN:
-                raise UnpicklingError("it holds itself")
+                raise RefusedPickleError("it holds itself")
             return found[1]
         if depth > DEEPEST:
-            raise UnpicklingError(f"it holds containers in one another more than {DEEPEST} times")
+            raise RefusedPickleError(f"it holds containers in one another more than {DEEPEST} times")
         self.done[id(value)] = (value, _OPEN)
         made = self._made(value, depth) if isinstance(value, Made) else self._container(value, depth)
         self.done[id(value)] = (value, made)
@@ -64,14 +63,14 @@ class _Values:
         if isinstance(value, list | tuple):
             return type(value)([self.of(one, depth + 1) for one in value])
         if isinstance(value, Name):
-            raise UnpicklingError(f"it holds {value.text} itself, not what it makes")
+            raise RefusedPickleError(f"it holds {value.text} itself, not what it makes")
         return value  # sets hold keys, which are plain
 
     def _made(self, made: Made, depth: int) -> Any:
         if made.kind == "attributes":
             state = {} if made.state is None else made.state
             if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
-                raise UnpicklingError("it holds an object whose attributes have no names")
+                raise RefusedPickleError("it holds an object whose attributes have no names")
             thing = Attributes()
             vars(thing).update({key: self.of(one, depth + 1) for key, one in state.items()})
             return thing
@@ -87,7 +86,7 @@ def _set(made: Made) -> Any:
     kind: type = set if made.kind == "set" else frozenset
     members = made.arguments[0] if made.arguments else []
     if len(made.arguments) > 1 or not isinstance(members, list) or made.state is not None:
-        raise UnpicklingError("it makes a set of something else than a list")
+        raise RefusedPickleError("it makes a set of something else than a list")
     return kind(map(checked_key, members))
 
 
@@ -97,18 +96,18 @@ def _bytes(made: Made) -> bytes:
         return b""
     text, encoding = _arguments(made, 2)
     if encoding != "latin1" or not isinstance(text, str) or made.state is not None:
-        raise UnpicklingError(f"it wants the codec {str(encoding)[:40]!r}")
+        raise RefusedPickleError(f"it wants the codec {str(encoding)[:40]!r}")
     return text.encode("latin1")
 
 
 def _no_type(made: Made) -> Any:
-    raise UnpicklingError("it holds a type of numpy's, not a number or an array")
+    raise RefusedPickleError("it holds a type of numpy's, not a number or an array")
 
 
 def _scalar(made: Made) -> Any:
     kind, data = _arguments(made, 2)
     if made.state is not None:
-        raise UnpicklingError("it sets the state of a number")
+        raise RefusedPickleError("it sets the state of a number")
     return _numbers(kind, _data(data), 1)[0]
 
 
@@ -116,15 +115,15 @@ def _array(made: Made) -> Any:
     """Returns nested lists, or a number where the array has no dimension."""
     name, start, _ = _arguments(made, 3)
     if not isinstance(name, Name) or name.kind != "class" or start != (0,):
-        raise UnpicklingError("it makes an array of something else than numpy's class")
+        raise RefusedPickleError("it makes an array of something else than numpy's class")
     if not isinstance(made.state, tuple) or len(made.state) != 5:
-        raise UnpicklingError("it holds an array without its state")
+        raise RefusedPickleError("it holds an array without its state")
     _, shape, kind, is_fortran, data = made.state
     _code(kind)
     if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
-        raise UnpicklingError("it holds an array whose shape is no list of sizes")
+        raise RefusedPickleError("it holds an array whose shape is no list of sizes")
     if len(shape) > MOST_DIMENSIONS or math.prod(shape) > MOST_NUMBERS:
-        raise UnpicklingError(f"it holds an array of more than {MOST_NUMBERS} numbers")
+        raise RefusedPickleError(f"it holds an array of more than {MOST_NUMBERS} numbers")
     numbers = _numbers(kind, _data(data), math.prod(shape))
     return _nested(numbers, shape, _steps(shape, bool(is_fortran)), 0) if numbers else []
 
@@ -146,7 +145,7 @@ def _numbers(kind: Any, data: bytes, count: int) -> list[Any]:
     """Returns so many numbers or texts of a type of numpy's."""
     order, letter, size = _code(kind)
     if len(data) != count * size:
-        raise UnpicklingError(f"it holds {len(data)} bytes for {count} numbers of {size} bytes")
+        raise RefusedPickleError(f"it holds {len(data)} bytes for {count} numbers of {size} bytes")
     if letter in ("S", "U"):
         return [_text(data[at : at + size], order, letter) for at in range(0, len(data), size)]
     return [number for (number,) in struct.iter_unpack(order + letter, data)]
@@ -163,7 +162,7 @@ def _text(data: bytes, order: str, letter: str) -> str:
 def _code(kind: Any) -> tuple[str, str, int]:
     """Returns the order, the letter and the bytes of a type of numpy's, none that may hold objects."""
     if not isinstance(kind, Made) or kind.kind != "type" or not kind.arguments:
-        raise UnpicklingError("it holds numbers without their type")
+        raise RefusedPickleError("it holds numbers without their type")
     text, state = kind.arguments[0], kind.state
     found = re.fullmatch(r"[<>|=]?([biuf]\d|[SU])(\d{0,6})", text) if isinstance(text, str) else None
     if (
@@ -171,21 +170,21 @@ def _code(kind: Any) -> tuple[str, str, int]:
         or (found[1] not in _LETTERS and found[1] not in ("S", "U"))
         or (found[1] in _LETTERS and found[2])
     ):
-        raise UnpicklingError(f"it wants numpy arrays of objects or of the type {str(text)[:40]!r}")
+        raise RefusedPickleError(f"it wants numpy arrays of objects or of the type {str(text)[:40]!r}")
     order = text[0] if text[0] in "<>" else "<"
     letter = _LETTERS.get(found[1], found[1])
     size = (
         int(found[2] or 0) * (4 if letter == "U" else 1) if letter in "SU" else struct.calcsize("<" + letter)
     )
     if not 0 < size <= 4 * LONGEST_TEXT:
-        raise UnpicklingError(f"it wants numpy texts of {size} bytes")
+        raise RefusedPickleError(f"it wants numpy texts of {size} bytes")
     if state is None:
         return order, letter, size
     if not isinstance(state, tuple) or not 3 <= len(state) <= 9 or state[1] not in ("<", ">", "|", "="):
-        raise UnpicklingError("it sets a state that no type of numbers has")
+        raise RefusedPickleError("it sets a state that no type of numbers has")
     inner, rest = state[2:5], state[5:6]
     if any(one is not None for one in inner) or any(one not in (-1, size) for one in rest):
-        raise UnpicklingError("it wants a type of numpy's with fields, offsets or another size")
+        raise RefusedPickleError("it wants a type of numpy's with fields, offsets or another size")
     return (state[1] if state[1] in "<>" else order), letter, size
 
 
@@ -195,11 +194,11 @@ def _data(value: Any) -> bytes:
     if isinstance(value, str):
         return value.encode("latin1")
     if not isinstance(value, bytes):
-        raise UnpicklingError("it wants numpy arrays of objects, or numbers that are no bytes")
+        raise RefusedPickleError("it wants numpy arrays of objects, or numbers that are no bytes")
     return value
 
 
 def _arguments(made: Made, count: int) -> tuple[Any, ...]:
     if len(made.arguments) != count:
-        raise UnpicklingError(f"it makes {made.kind} of {len(made.arguments)} things, not of {count}")
+        raise RefusedPickleError(f"it makes {made.kind} of {len(made.arguments)} things, not of {count}")
     return made.arguments

@@ -7,12 +7,11 @@ as what a pickle may call of numpy reads any address.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 from harness.data.archive import zip_archive
 from harness.data.confined import Confined
-from harness.data.pickle_machine import run
+from harness.data.pickle_machine import RefusedPickleError, run
 from harness.data.pickle_values import Attributes, plain
 from harness.errors import DataUnavailableError
 
@@ -40,7 +39,7 @@ def unpickled(data: bytes, where: str, classes: Sequence[str] = ()) -> Any:
     """
     try:
         return plain(run(data, classes))
-    except (UnpicklingError, ValueError, MemoryError, RecursionError) as error:
+    except (RefusedPickleError, ValueError, MemoryError, RecursionError) as error:
         reason = str(error) or "it wants more memory than there is"
         raise DataUnavailableError(f"{where} is a pickle that is not read: {reason}.") from error
 
