@@ -259,3 +259,9 @@ def test_every_searcher_finds_all_rows_of_a_partial_table(name: str) -> None:
     context = SearchContext(space=space, seed=0, budget=space.size(), options=dict(entry.options))
     result = run_search(entry.build(context), space, lambda one: float(sum(one)), budget=space.size())
     assert {one.architecture for one in result.history} == set(space.enumerate())
+
+
+def test_a_space_without_texts_of_its_own_is_told(tmp_path: Path) -> None:
+    grid().to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(DataUnavailableError, match="has no texts of its own; give another encoding"):
+        load_table(tmp_path / "table.csv", card(tmp_path, encoding="text"))

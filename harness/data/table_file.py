@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 OPPOSITE = -0.5
 """Rank correlation of two columns of one domain below which they cannot have the same direction."""
 
+MOST_SHOWN = 500
+"""Characters of what is wrong with a row that are shown."""
+
 Floats = NDArray[np.float64]
 
 
@@ -122,7 +125,7 @@ def _rows(
         try:
             architecture = read(text)
         except (HarnessError, ValueError) as error:
-            raise DataUnavailableError(f"{path}, row {number}, {where}: {error}") from error
+            raise DataUnavailableError(f"{path}, row {number}, {where}: {str(error)[:MOST_SHOWN]}") from error
         row = rows.setdefault(architecture, len(rows))
         if row < len(first) and not card.average_repeats:
             raise DataUnavailableError(
