@@ -150,6 +150,18 @@ def test_a_million_members_are_refused_before_they_are_listed(tmp_path: Path) ->
     with pytest.raises(DataUnavailableError, match="its list of members has over 8388608 bytes"):
         _read_all(tmp_path / "a.zip")
 
+    with pytest.raises(DataUnavailableError, match="an archive in an archive cannot be opened: its list"):
+        _read_all((tmp_path / "a.zip").read_bytes())
+
+
+def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
+    data = bytearray(zipped(tmp_path / "a.zip", ("a", b"text")).read_bytes())
+    for start, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        data[data.index(start) + flags] |= 1
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(DataUnavailableError, match=r"a cannot be opened: .* is encrypted"):
+        _read_all(tmp_path / "a.zip")
+
 
 def test_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "MOST_MEMBERS", 3)
@@ -199,8 +211,8 @@ def test_a_damaged_archive_is_read_or_one_sentence(tmp_path: Path, draw: st.Data
     assert "\n" not in told
 
 
-def _read_all(path: Path) -> None:
-    with zip_archive(path) as opened:
+def _read_all(source: Path | bytes) -> None:
+    with zip_archive(source) as opened:
         for name in opened.names:
             opened.read(name)
 

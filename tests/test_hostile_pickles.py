@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.data import confined, pickle_machine
+from harness.data import confined, pickle_machine, pickles
 from harness.data.confined import Confined
 from harness.data.pickles import answer, read_members, unpickled
 from harness.errors import DataUnavailableError
@@ -57,7 +57,7 @@ REASONS = {
     "bytearray by its class": "wants builtins.bytearray",
     "number of 5,000 digits": "it is damaged",
     "number of a megabyte": "more than 64 bits",
-    "keys of one hash": "more than 6. bits",
+    "keys of one hash": "more than 64 bits",
     "half of a pair": "surrogates not allowed",
     "a million marks": "takes more than there is",
     "codec of its choice": "wants the codec 'zip'",
@@ -155,10 +155,25 @@ def test_a_child_that_dies_is_one_sentence_and_the_next_one_answers(code: str, e
         assert started.ask(b"b'alive'", "it") == b"alive"
 
 
+def test_a_child_that_answers_with_too_much_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confined, "ANSWER_BYTES", 10)
+    with Confined(eval) as started:
+        assert started.ask(b"b'x' * 10", "it") == b"x" * 10
+        with pytest.raises(DataUnavailableError, match="it is not read"):
+            started.ask(b"b'x' * 11", "it")
+
+
 def test_a_child_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confined, "WAITED_SECONDS", 0.5)
     with Confined(eval) as started, pytest.raises(DataUnavailableError, match="ended with signal 9"):
         started.ask(b"[0 for _ in iter(int, 1)]", "it")
+
+
+def test_values_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pickle.dumps({1: {"a": 1, "b": 2}, 2: {"a": 1, "b": 2}})
+    assert json.loads(answer(b'["it"]\n' + data)) == [[1, 2], {"a": [1, 1], "b": [2, 2]}]
+    monkeypatch.setattr(pickles, "MOST_CELLS", 3)
+    assert "at most 1000 columns and 3 values are read" in json.loads(answer(b'["it"]\n' + data))
 
 
 def test_rows_that_do_not_fit_are_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from harness import catalog
 from harness.errors import HarnessError
+from harness.language import task_folder
 from harness.language.export import export_task
 from harness.language.models import lm_eval_model
 from harness.language.scores import lm_eval_scores, tasks_of
@@ -143,6 +144,19 @@ def test_aliases_of_aliases_are_looked_at_once(tmp_path: Path) -> None:
     started = perf_counter()
     check_folder(folder, is_trusted=False)
     assert perf_counter() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"), [("MOST_FILES", "over 1 YAML files"), ("MOST_EVENTS", "over 1 parts")]
+)
+def test_a_folder_over_a_limit_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, reason: str
+) -> None:
+    folder = write(tmp_path / "tasks")
+    (folder / "more.yaml").write_text("task: more\n")
+    monkeypatch.setattr(task_folder, limit, 1)
+    with pytest.raises(HarnessError, match=reason):
+        check_folder(folder, is_trusted=True)
 
 
 SUITE = """

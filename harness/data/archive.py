@@ -101,22 +101,34 @@ def zip_archive(source: Path | bytes, where: str = "") -> Iterator[ZipMembers]:
     """
     told = where or str(source if isinstance(source, Path) else "an archive in an archive")
     try:
-        file: IO[bytes] = io.BytesIO(source) if isinstance(source, bytes) else _Pieces(source)
-        with file, zipfile.ZipFile(file) as opened:
+        raw: IO[bytes] = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+        with raw, zipfile.ZipFile(_Pieces(raw)) as opened:
             yield ZipMembers(opened, told)
     except (zipfile.BadZipFile, FileNotFoundError) as error:
         raise DataUnavailableError(f"{told} cannot be opened: {error}.") from error
 
 
-class _Pieces(io.FileIO):
+class _Pieces(io.RawIOBase):
     """A file of which no reader takes much at once, as it does the list of members of a bomb."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self.raw = raw
 
     def read(self, size: int | None = -1, /) -> bytes:
         most = LARGEST_DIRECTORY + 1
-        found = super().read(most if size is None or size < 0 else min(size, most))
+        found = self.raw.read(most if size is None or size < 0 else min(size, most))
         if len(found) == most:
             raise zipfile.BadZipFile(f"its list of members has over {LARGEST_DIRECTORY} bytes")
         return found
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self.raw.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.raw.tell()
 
 
 def tar_members(path: Path, is_wanted: Callable[[str], object]) -> Iterator[tuple[str, bytes]]:

@@ -14,7 +14,6 @@ from harness.data.archive import zip_archive
 from harness.errors import DataUnavailableError, WrongDataError
 
 MOST_ARRAYS = 10_000
-HEADER_BYTES = 10_000
 _BROKEN = (
     *(ValueError, TypeError, SyntaxError, tokenize.TokenError),
     *(EOFError, OverflowError, MemoryError, RecursionError),
@@ -74,7 +73,7 @@ def _header(file: IO[bytes], size: int) -> _Header:
     """Returns the header of a .npy file of so many bytes, of which the array must be all the rest."""
     version = npy.read_magic(file)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, is_fortran, kind = read(file, max_header_size=HEADER_BYTES)
+    shape, is_fortran, kind = read(file)
     left = size - file.tell()
     if kind.hasobject or not kind.itemsize:
         raise ValueError("it holds objects, or numbers of no bytes")

@@ -42,7 +42,7 @@ def _csv(path: Path, texts: list[str]) -> "pd.DataFrame":
     with path.open("rb") as file:
         first = file.readline(2**20)
     _check_columns(path, first.count(b",") + 1)
-    return pd.read_csv(path, dtype=dict.fromkeys(texts, str), on_bad_lines="error")
+    return pd.read_csv(path, dtype=dict.fromkeys(texts, str))
 
 
 def _npz(path: Path, _: list[str]) -> "pd.DataFrame":

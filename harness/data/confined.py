@@ -118,15 +118,22 @@ def serve(answer: Callable[[bytes], bytes]) -> None:
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, 3),
     ):
-        resource.setrlimit(kind, (value, value))
+        allowed = _within(value, resource.getrlimit(kind)[1])
+        resource.setrlimit(kind, (allowed, allowed))
     while True:
         question = read_frame(sys.stdin.buffer, sys.maxsize)
         if question is None:
             return
         used = resource.getrusage(resource.RUSAGE_SELF)
         seconds = int(used.ru_utime + used.ru_stime) + CPU_SECONDS
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+        most = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        resource.setrlimit(resource.RLIMIT_CPU, (_within(seconds, most), most))
         write_frame(sys.stdout.buffer, answer(question))
+
+
+def _within(value: int, most: int) -> int:
+    """Returns a limit that the system's own, where there is one, allows."""
+    return value if most < 0 else min(value, most)
 
 
 def write_frame(pipe: IO[bytes], data: bytes) -> None:

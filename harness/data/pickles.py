@@ -129,7 +129,7 @@ def _leaves(value: Any) -> Iterator[tuple[str, Any]]:
         if not isinstance(inner, dict):
             yield prefix, _cell(inner)
             continue
-        if prefix.count(".") > DEEPEST_NAME or len(left) > MOST_COLUMNS:
+        if prefix.count(".") > DEEPEST_NAME:
             raise ValueError("a value has too many mappings in one another")
         left += [(f"{prefix}.{name}" if prefix else str(name), one) for name, one in reversed(inner.items())]
 
