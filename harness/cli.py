@@ -18,7 +18,7 @@ from harness.termination import Termination
 
 if TYPE_CHECKING:
     from harness.plan import Plan
-    from harness.run.standing import Trust
+    from harness.run.standing import Belief
     from harness.suite import AnySuite
     from harness.task import Signature
     from harness.units import Place
@@ -89,6 +89,7 @@ def evaluate(
     strict: Annotated[
         bool, typer.Option("--strict", help="Make again what was made on another kind of machine.")
     ] = False,
+    trust: Annotated[bool, typer.Option("--trust", help="Run code of lm-eval's YAML tasks.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run a suite, or continue it, and write its leaderboard and report."""
@@ -96,8 +97,8 @@ def evaluate(
 
     from harness.execute import follow
     from harness.peers import data_parallel
-    from harness.plan import make_plan
-    from harness.run.standing import Trust
+    from harness.plan import make_plan, refuse_code
+    from harness.run.standing import Belief
     from harness.suite import load_suite, with_models
 
     if device not in ("cpu", "cuda"):
@@ -114,7 +115,9 @@ def evaluate(
         print(plan.to_json() if as_json else planned(plan), end="")
         return
     folder = out or Path("runs") / name
-    place = _place(folder, device=device, offline=offline, replay=replay)
+    if not trust:
+        refuse_code(plan)
+    place = _place(folder, device=device, offline=offline, replay=replay, is_trusted=trust)
     if replay is None:
         _check_language_model(plan)
     try:
@@ -122,7 +125,9 @@ def evaluate(
             if peers.rank:
                 return follow(place)
             together = peers.size > 1
-            trust = Trust(keep_stale=keep_stale, provenance=_machine(device, peers.size) if strict else None)
+            belief = Belief(
+                keep_stale=keep_stale, provenance=_machine(device, peers.size) if strict else None
+            )
             status = _run(
                 plan,
                 place,
@@ -130,7 +135,7 @@ def evaluate(
                 fresh=fresh,
                 as_json=as_json,
                 together=together,
-                trust=trust,
+                belief=belief,
             )
     except KeyboardInterrupt:  # typer would end without a word
         print("harness: interrupted; the same command continues from here.", file=sys.stderr)
@@ -153,7 +158,7 @@ def _run(
     fresh: bool,
     as_json: bool,
     together: bool,
-    trust: "Trust",
+    belief: "Belief",
 ) -> int:
     import shutil
 
@@ -181,7 +186,7 @@ def _run(
                 on_event=on_event,
                 tell=lambda line: print(f"harness: {line}", file=sys.stderr),
                 together=together,
-                trust=trust,
+                belief=belief,
             )
         if not (folder / "plan.json").exists():
             raise HarnessError(f"{folder} was removed while it ran; run the command again.")
@@ -204,7 +209,7 @@ def _run(
     return 1 if outcome.failed or outcome.skipped else 0
 
 
-def _place(folder: Path, *, device: str, offline: bool, replay: Path | None) -> "Place":
+def _place(folder: Path, *, device: str, offline: bool, replay: Path | None, is_trusted: bool) -> "Place":
     from harness.protocol import DataPlace
     from harness.units import Place
 
@@ -217,6 +222,7 @@ def _place(folder: Path, *, device: str, offline: bool, replay: Path | None) -> 
         api_key=_api_key(),
         replay=replay,
         tables=_tables(),
+        is_trusted=is_trusted,
     )
 
 
@@ -333,6 +339,7 @@ def count(
     """Count parameters and multiply-accumulates in closed form; no module is built."""
     from harness import show
     from harness.families import load_family
+    from harness.text import read_text
 
     family, preset = load_family(space)
     signature = _signature(family.presets[preset], task, resolution, classes)
@@ -343,7 +350,7 @@ def count(
         return
     if not architectures.is_file():
         raise HarnessError(f"There is no file {architectures}; give JSON lines, one architecture each.")
-    for number, line in enumerate(architectures.read_text().splitlines(), start=1):
+    for number, line in enumerate(read_text(architectures).splitlines(), start=1):
         if line.strip():
             print(
                 json.dumps(
@@ -444,7 +451,7 @@ def reproduce(
     from harness.reproduce import reproduce as units_again
 
     print("\n".join(environment(run)))
-    place = _place(run, device=device, offline=offline, replay=None)
+    place = _place(run, device=device, offline=offline, replay=None, is_trusted=False)
     holds = True
     for finding in units_again(run, place, count=units, seed=seed):
         print(f"{'ok  ' if finding.holds else 'FAIL'} {finding.claim}: {finding.detail}", flush=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from harness.errors import HarnessError
 from harness.plan import Plan
 from harness.records import write_atomically
-from harness.run.standing import Standing, Trust
+from harness.run.standing import Belief, Standing
 from harness.run.stored import PROVENANCE, TIMING, TRACEBACK, inputs_of, write_beside, write_record
 from harness.run.unit import Unit, unit_folder
 from harness.score_cache import forget_scores, sort_scores
@@ -43,7 +43,7 @@ def execute(
     on_event: OnEvent,
     tell: Callable[[str], None] = lambda line: None,
     together: bool = False,
-    trust: Trust | None = None,
+    belief: Belief | None = None,
 ) -> Outcome:
     """Runs every unit that has no result of the same content and the same inputs.
 
@@ -54,7 +54,7 @@ def execute(
         on_event: is told what happens.
         tell: is given a sentence on what runs again, and why.
         together: start no process and train with those that call `follow`, inside of `data_parallel`.
-        trust: what is believed although something changed.
+        belief: what is believed although something changed.
 
     Raises:
         KeyboardInterrupt: after the workers were stopped; what was finished is kept.
@@ -63,7 +63,7 @@ def execute(
     from harness.units import is_intact
 
     state = Standing(
-        place.run, plan.units, trust=trust, is_intact=lambda unit, record: is_intact(unit, record, place)
+        place.run, plan.units, belief=belief, is_intact=lambda unit, record: is_intact(unit, record, place)
     )
     for unit in state.settle():
         on_event("reused", unit, "ok", len(state.waiting))

@@ -1,7 +1,7 @@
 """What `describe`, `count`, `data list` and `doctor` say of catalog entries and of this machine."""
 
-import json
 import random
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,9 +13,13 @@ from harness import catalog
 from harness.errors import HarnessError, UnknownNameError
 from harness.space import Architecture, SearchSpace, SpaceFamily
 from harness.task import Domain, Signature, Task
+from harness.text import parse_json, shown
 
 if TYPE_CHECKING:
     from harness.data.prepare import Prepared
+
+MOST_SHOWN = 500
+"""Characters of what is wrong with an architecture that are shown."""
 
 
 class Finding(NamedTuple):
@@ -208,21 +212,21 @@ def architecture(space: SearchSpace, text: str, where: str = "--architecture") -
         return space.extreme(largest=text == "largest")
     if text.startswith("random:"):
         seed = text.removeprefix("random:")
-        if not seed.isdigit():
-            raise HarnessError(f"{where}: random:SEED needs a whole number, not {seed!r}.")
+        if not re.fullmatch(r"[0-9]{1,20}", seed):
+            raise HarnessError(f"{where}: random:SEED needs a whole number, not {shown(seed)}.")
         return space.sample(random.Random(int(seed)))
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except ValueError as error:
         raise HarnessError(
-            f"{where}: {text!r} is neither JSON ({error}) nor default, smallest, largest or random:SEED."
+            f"{where}: {shown(text)} is neither JSON ({error}) nor default, smallest, largest or random:SEED."
         ) from None
     if not isinstance(value, dict):
-        raise HarnessError(f"{where}: an architecture is a JSON object, not {text}.")
+        raise HarnessError(f"{where}: an architecture is a JSON object, not {shown(text)}.")
     try:
         return space.from_json(value)
     except HarnessError as error:
-        raise HarnessError(f"{where}: {error}") from None
+        raise HarnessError(f"{where}: {str(error)[:MOST_SHOWN]}") from None
 
 
 def count(space: SearchSpace, chosen: Architecture) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from harness import catalog
 from harness.data.card import CostLimit
 from harness.errors import HarnessError, UnknownNameError
 from harness.model import TunedBaseline
+from harness.paths import path_part
 from harness.settings import (
     STRATEGIES,
     Limits,
@@ -20,6 +21,7 @@ from harness.settings import (
     check_zero_shot,
 )
 from harness.task import DEFAULT_SELECTION, SELECTIONS
+from harness.text import shown
 from harness.toml import merged, parse, read_toml
 
 
@@ -253,24 +255,25 @@ def load_suite(name: str) -> tuple[str, AnySuite]:
         if name not in known:
             raise UnknownNameError("suite", name, known)
         path = known[name]
+    stem = path_part("suite", path.stem)
     table = _read(path)
     if "table" in table:
         lookup = parse(LookupSuite, table, path)
         check_limits(lookup.limits, Need(path))
         _check_lookup(lookup, path)
-        return path.stem, lookup
+        return stem, lookup
     if "strategies" in table:
         quality = parse(QualitySuite, table, path)
         check_limits(quality.limits, Need(path))
         _check_quality(quality, path)
-        return path.stem, quality
+        return stem, quality
     suite = parse(Suite, table, path)
     check_limits(suite.limits, Need(path))
     _check(suite, path)
-    return path.stem, suite
+    return stem, suite
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, children: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Returns the file's table with that of its parents below it; folders are seen from their own file."""
     table = read_toml(path)
     boards = table.get("zero_shot", [])
@@ -281,9 +284,9 @@ def _read(path: Path) -> dict[str, Any]:
     if not parent:
         return table
     known = catalog.files("suite")
-    if parent not in known or known[parent] == path:
-        raise HarnessError(f"{path}: `extends` names {parent!r}; suites are: {', '.join(known)}.")
-    return merged(_read(known[parent]), table)
+    if not isinstance(parent, str) or known.get(parent, path) in (path, *children):
+        raise HarnessError(f"{path}: `extends` names {shown(parent)}; suites are: {', '.join(known)}.")
+    return merged(_read(known[parent], (path, *children)), table)
 
 
 def _check_lookup(suite: LookupSuite, path: Path) -> None:

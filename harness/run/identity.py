@@ -6,7 +6,6 @@ and compared before the record is believed. Versions of packages and machines ar
 """
 
 import hashlib
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cache
@@ -19,6 +18,7 @@ from harness.records import content_hash
 from harness.run.code import closure, combined, module_file
 from harness.run.kinds import work_of
 from harness.task import Task
+from harness.toml import read_toml
 
 LARGE_BYTES: Final = 2**32
 """Beyond, a file is told apart by its size and the time of its change, as reading it takes minutes."""
@@ -178,10 +178,7 @@ def _files(folder: Path) -> list[tuple[str, str]]:
 
 def _toml(file: Path) -> str:
     """Returns the digest of what a TOML file says, without its comments."""
-    try:
-        return content_hash(_plain(tomllib.loads(file.read_text(encoding="utf-8"))))
-    except (OSError, ValueError) as error:
-        raise HarnessError(f"{file} cannot be read as TOML: {error}.") from error
+    return content_hash(_plain(read_toml(file)))
 
 
 def _plain(value: Any) -> Any:

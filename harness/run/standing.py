@@ -26,7 +26,7 @@ SUPERSEDED: Final = ".superseded"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trust:
+class Belief:
     """What a user asks of results that were made before something changed.
 
     Attributes:
@@ -51,7 +51,7 @@ class Standing:
         run: Path,
         units: Iterable[Unit],
         *,
-        trust: Trust | None = None,
+        belief: Belief | None = None,
         is_intact: Callable[[Unit, Record], bool] = lambda unit, record: True,
     ) -> None:
         """Reads every record of the run's folder.
@@ -59,7 +59,7 @@ class Standing:
         Args:
             run: the run's folder.
             units: of the plan, in an order in which needs come first.
-            trust: what is believed besides.
+            belief: what is believed besides.
             is_intact: whether what a unit left outside of the run's folder is as its record says.
 
         Raises:
@@ -72,7 +72,7 @@ class Standing:
         self.waiting = list(self.units.values())
         self.reused: set[str] = set()
         self.damaged: list[str] = []
-        self._trust = trust or Trust()
+        self._belief = belief or Belief()
         self._is_intact = is_intact
         self._by_input: dict[str, _Found] = {}
         self._by_name: dict[str, _Found] = {}
@@ -178,7 +178,7 @@ class Standing:
     def _believed(self, unit: Unit) -> bool:
         """Returns whether there is a result of the unit, and brings it to where the unit's is read."""
         found = self._by_input.get(unit.input_key(self.inputs(unit)))
-        if found is None and self._trust.keep_stale:
+        if found is None and self._belief.keep_stale:
             found = self._by_name.get(unit.name)
         if found is None or not self._is_whole(found) or self._is_elsewhere(found):
             return False
@@ -209,7 +209,7 @@ class Standing:
 
     def _is_elsewhere(self, found: "_Found") -> bool:
         """Returns whether the result was made on another kind of machine than is asked for."""
-        wanted = self._trust.provenance
+        wanted = self._belief.provenance
         if wanted is None:
             return False
         with suppress(DamagedError):

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness.paths import path_part
 from harness.records import content_hash
 
 
@@ -85,4 +86,4 @@ class Keyed(Protocol):
 
 def unit_folder(run: Path, unit: Keyed) -> Path:
     """Returns where the unit's record lies."""
-    return run / "units" / f"{unit.kind}-{unit.hash}"
+    return run / "units" / path_part("unit", f"{unit.kind}-{unit.hash}")

@@ -25,6 +25,7 @@ class Place:
         api_key: key of the language-model endpoint; never written.
         replay: a run folder whose transcripts answer instead of a model.
         tables: folders where tables of published results lie.
+        is_trusted: whether code that came with lm-eval's YAML tasks may run.
     """
 
     run: Path
@@ -33,6 +34,7 @@ class Place:
     api_key: str | None = field(default=None, repr=False)
     replay: Path | None = None
     tables: tuple[Path, ...] = ()
+    is_trusted: bool = False
 
 
 @dataclass(frozen=True)

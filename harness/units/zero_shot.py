@@ -74,7 +74,14 @@ def _external(model: Any, unit: Unit, needs: Needs) -> "LmEvalScores":
     name = spec["domain"].removeprefix(LM_EVAL)
     samples = spec["samples"] if place.limit is None else min(spec["samples"], place.limit)
     folder = Path(spec["folder"]) if "folder" in spec else None
-    found = lm_eval_scores(model, [name], include_path=folder, limit=samples, offline=place.offline)
+    found = lm_eval_scores(
+        model,
+        [name],
+        include_path=folder,
+        limit=samples,
+        offline=place.offline,
+        is_trusted=needs.place.is_trusted,
+    )
     if len(found) > 1:
         raise HarnessError(
             f"{spec['domain']} stands for {len(found)} tasks; name them one by one: {', '.join(found)}."

@@ -94,15 +94,13 @@ class _Predicting:
 def _restored(
     made: Callable[[Signature], Any], weights: Path, signature: Signature, opening: Opening
 ) -> "Predictor":
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     from harness.evaluate import predictor
+    from harness.nn.pretrained import read_weights
 
     module = _module(made, signature)
     try:
-        module.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError) as error:
+        module.load_state_dict(read_weights(weights))
+    except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise HarnessError(f"{weights} does not hold the weights of this module: {reason}") from error
     return predictor(module.to(opening.device), signature)

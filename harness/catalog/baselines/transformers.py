@@ -135,12 +135,16 @@ def _config(folder: Path) -> Any:
 
 def _view(folder: Path) -> "View":
     """Returns what the folder says of images: its processor's mean and deviation, its network's size."""
-    import json
-
     from harness.nn.pretrained import View
+    from harness.text import parse_json, read_text
 
     file = folder / "preprocessor_config.json"
-    said = json.loads(file.read_text()) if file.is_file() else {}
+    try:
+        said = parse_json(read_text(file)) if file.is_file() else {}
+    except ValueError as error:
+        raise HarnessError(f"{file} is not JSON: {error}.") from error
+    if not isinstance(said, dict):
+        raise HarnessError(f"{file} holds no JSON object.")
     size = said.get("size")
     if isinstance(size, dict):
         size = size.get("height") or size.get("shortest_edge")
