@@ -7,6 +7,7 @@ from pathlib import Path
 from harness import catalog
 from harness.data.prepare import prepare_domain, prepared_folder, read_card, verify_domain, waits_for
 from harness.errors import DataUnavailableError, HarnessError, WrongDataError
+from harness.inert import line
 from harness.task import Domain, Task
 
 Chosen = tuple[list[tuple[str, Domain]], int]
@@ -67,7 +68,7 @@ def _each(chosen_and_broken: Chosen, work: Callable[[str, Domain], str], done: s
         except DataUnavailableError as error:
             failed += 1
             wrong |= isinstance(error, WrongDataError)
-            print(f"FAIL {name}/{domain.name}: {error}", flush=True)
+            print(f"FAIL {name}/{domain.name}: {line(str(error))}", flush=True)
     print(f"{len(chosen) - failed + broken} of {len(chosen)} domains are {done}.", file=sys.stderr)
     return 2 if wrong else 1 if failed else 0
 
@@ -86,7 +87,7 @@ def _domains(tasks: Sequence[str], data: Path, reason: Callable[[str, Domain, Pa
             if tasks:
                 raise
             broken += 1
-            print(f"FAIL {name}: {error}", flush=True)
+            print(f"FAIL {name}: {line(str(error))}", flush=True)
             continue
         if task.awaits and not tasks:
             print(f"wait {name}: {task.awaits}", flush=True)

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness import verbs
+from harness import inert, verbs
 from harness.errors import HarnessError
+from harness.keys import take_keys
+from harness.network import SILENT
+from harness.network import offline as offline_process
 
 if TYPE_CHECKING:
+    from harness.keys import Keys
     from harness.plan import Plan
-    from harness.suite import AnySuite
     from harness.task import Signature
     from harness.units import Place
 
@@ -33,17 +36,30 @@ data = typer.Typer(
 app.add_typer(data, name="data")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Fetch nothing.")]
+
+
+def _shut_network(context: typer.Context, value: bool) -> bool:
+    """Shuts the network until the verb has ended."""
+    if value:
+        context.with_resource(offline_process(os.environ))
+    return value
+
+
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Contact nothing beyond this machine.", callback=_shut_network)
+]
 KINDS = ("task", "table", "space", "searcher", "baseline", "suite", "section")
 PLURALS = {f"{kind}s": kind for kind in KINDS}
 
 
 def main() -> None:
     """Runs the command line."""
+    os.environ.update(SILENT)
+    inert.shield_streams()
     try:
         app()
     except HarnessError as error:
-        print(f"harness: {error}", file=sys.stderr)
+        print(f"harness: {inert.line(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -72,17 +88,20 @@ def evaluate(
     from dataclasses import replace
 
     from harness.execute import follow
+    from harness.language_model import check_language_model, with_environment
     from harness.peers import data_parallel
     from harness.plan import make_plan
     from harness.suite import load_suite, with_models
 
     if device not in ("cpu", "cuda"):
         raise HarnessError(f"There is no device {device!r}; choose cpu or cuda.")
+    keys = take_keys(os.environ)
     name, loaded = load_suite(suite)
     if model:
         loaded = with_models(loaded, model)
     plan = replace(
-        make_plan(name, _with_environment(loaded), limit=limit, tables=_tables()), models=model or ()
+        make_plan(name, with_environment(loaded, os.environ), limit=limit, tables=_tables()),
+        models=model or (),
     )
     if dry_run:
         from harness.progress import planned
@@ -90,9 +109,9 @@ def evaluate(
         print(plan.to_json() if as_json else planned(plan), end="")
         return
     folder = out or Path("runs") / name
-    place = _place(folder, device=device, offline=offline, replay=replay)
+    place = _place(folder, device=device, offline=offline, replay=replay, keys=keys)
     if replay is None:
-        _check_language_model(plan)
+        check_language_model(plan, place)
     try:
         with data_parallel(device, launched="WORLD_SIZE" in os.environ) as peers:
             if peers.rank:
@@ -131,7 +150,7 @@ def _run(plan: "Plan", place: "Place", *, workers: int, fresh: bool, as_json: bo
         print(board_json(board), end="")
     else:
         print(render(board, "terminal"))
-        print(f"Report: {report.resolve()}")
+        print(f"Report: {inert.line(str(report.resolve()))}")
     if outcome.reused == len(plan.units):
         print(f"{plan.name} was already finished in {folder}; nothing was run.", file=sys.stderr)
     if outcome.failed or outcome.skipped:
@@ -156,7 +175,7 @@ def _claim_folder(folder: Path, plan: "Plan") -> None:
         raise HarnessError(f"{folder} is not a run folder and not empty; choose another --out.")
 
 
-def _place(folder: Path, *, device: str, offline: bool, replay: Path | None) -> "Place":
+def _place(folder: Path, *, device: str, offline: bool, replay: Path | None, keys: "Keys") -> "Place":
     from harness.protocol import DataPlace
     from harness.units import Place
 
@@ -166,7 +185,7 @@ def _place(folder: Path, *, device: str, offline: bool, replay: Path | None) -> 
         run=folder,
         data=DataPlace(folder=_data_folder(), offline=offline),
         device=device,
-        api_key=_api_key(),
+        keys=keys,
         replay=replay,
         tables=_tables(),
     )
@@ -180,39 +199,6 @@ def _tables() -> tuple[Path, ...]:
 def _data_folder() -> Path:
     text = os.environ.get("HARNESS_DATA")
     return Path(text).expanduser() if text else Path.home() / ".cache" / "crossdomain-harness"
-
-
-def _api_key() -> str | None:
-    return os.environ.get("HARNESS_LLM_API_KEY") or os.environ.get("OPENAI_API_KEY")
-
-
-def _with_environment(suite: "AnySuite") -> "AnySuite":
-    from dataclasses import replace
-
-    from harness.suite import QualitySuite
-
-    if isinstance(suite, QualitySuite):
-        return suite
-    llm = replace(
-        suite.llm,
-        base_url=suite.llm.base_url or os.environ.get("HARNESS_LLM_BASE_URL", ""),
-        model=suite.llm.model or os.environ.get("HARNESS_LLM_MODEL", ""),
-    )
-    if llm.base_url and not llm.model:
-        raise HarnessError(f"The endpoint {llm.base_url} needs a model; set HARNESS_LLM_MODEL or llm.model.")
-    return replace(suite, llm=llm)
-
-
-def _check_language_model(plan: "Plan") -> None:
-    settings = next((unit.spec["llm"] for unit in plan.units if "llm" in unit.spec), None)
-    if settings is None:
-        return
-    if settings["base_url"]:
-        from harness.llm import check_endpoint
-
-        check_endpoint(settings, _api_key())
-    elif settings["model_file"] and not Path(settings["model_file"]).is_file():
-        raise HarnessError(f"llm.model_file {settings['model_file']} is not a file; give a GGUF file.")
 
 
 @app.command("list")
@@ -266,7 +252,8 @@ def check(
         print(json.dumps([finding._asdict() for finding in findings], indent=1, ensure_ascii=False))
     else:
         for finding in findings:
-            print(f"{'ok  ' if finding.holds else 'FAIL'} {finding.entry}: {finding.claim}. {finding.detail}")
+            state = "ok  " if finding.holds else "FAIL"
+            print(inert.line(f"{state} {finding.entry}: {finding.claim}. {finding.detail}"))
     raise typer.Exit(0 if all(finding.holds for finding in findings) else 1)
 
 
@@ -354,7 +341,7 @@ def data_list(as_json: Json = False) -> None:
     else:
         for row in rows:
             state = "prepared" if row["prepared"] else "not prepared"
-            print(f"{row['task']}/{row['domain']}: {state}; {row['origin']}")
+            print(inert.line(f"{row['task']}/{row['domain']}: {state}; {row['origin']}"))
 
 
 @data.command("prepare")
@@ -386,7 +373,8 @@ def doctor(run: Annotated[Path | None, typer.Argument(help="A run folder to look
     """Say what this machine and a run have and lack."""
     from harness import show
 
+    take_keys(os.environ)
     findings = show.doctor(_data_folder(), run, os.environ.get("HARNESS_LLM_BASE_URL"))
     for finding in findings:
-        print(f"{'ok  ' if finding.holds else 'FAIL'} {finding.claim}: {finding.detail}")
+        print(inert.line(f"{'ok  ' if finding.holds else 'FAIL'} {finding.claim}: {finding.detail}"))
     raise typer.Exit(0 if all(finding.holds for finding in findings) else 1)

@@ -13,6 +13,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import HarnessError
+from harness.inert import shield_streams
+from harness.network import shut_network
 from harness.plan import Plan, Unit, unit_folder
 from harness.records import Record, canonical_json, read_record, write_atomically
 from harness.score_cache import sort_scores
@@ -248,6 +250,7 @@ def _work(connection: Connection, place: "Place") -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    enter_worker(offline=place.data.offline)
     import torch
 
     torch.set_num_threads(1)
@@ -260,6 +263,13 @@ def _work(connection: Connection, place: "Place") -> None:
             connection.send((_run(unit, needs, place), None))
         except HarnessError as error:
             connection.send(("failed", str(error)))
+
+
+def enter_worker(*, offline: bool) -> None:
+    """Raises the walls that the parent has around a new process: its network, and what it may print."""
+    shield_streams()
+    if offline:
+        shut_network()
 
 
 def _end_with_parent() -> None:
@@ -279,12 +289,13 @@ def _run(unit: Unit, needs: Mapping[str, Unit], place: "Place") -> str:
     try:
         done = perform(unit, needs, place)
     except HarnessError as error:
-        write_record(place.run, unit, "failed", reason=str(error))
+        write_record(place.run, unit, "failed", reason=place.keys.hidden_in(str(error)))
         return "failed"
     except Exception as error:  # any failure of a unit is a row with a reason
         folder = unit_folder(place.run, unit)
-        write_atomically(folder / "traceback.txt", traceback.format_exc())
-        reason = f"{type(error).__name__}: {error} (see {folder.name}/traceback.txt)."
+        write_atomically(folder / "traceback.txt", place.keys.hidden_in(traceback.format_exc()))
+        told = place.keys.hidden_in(str(error))
+        reason = f"{type(error).__name__}: {told} (see {folder.name}/traceback.txt)."
         write_record(place.run, unit, "failed", reason=reason)
         return "failed"
     timing = {

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from harness.errors import EndpointError
+from harness.keys import Key
 from harness.llm import check_endpoint
 
 COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
@@ -84,7 +85,8 @@ def test_no_error_and_no_log_names_the_key(
             shown += traceback.format_exc()
         try:
             check_endpoint(
-                {"base_url": url, "model": "m", "timeout_seconds": 5.0, "max_tokens": 1}, llm_server.KEY
+                {"base_url": url, "model": "m", "timeout_seconds": 5.0, "max_tokens": 1},
+                Key(token=llm_server.KEY),
             )
         except EndpointError:
             shown += traceback.format_exc()

@@ -234,6 +234,20 @@ def test_a_model_behind_an_endpoint_is_asked_with_the_key_it_was_given(address: 
     assert Endpoint.keys[-1] == "Bearer the-key"
 
 
+def test_a_model_behind_an_endpoint_is_never_sent_the_key_of_another_host(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai")
+    keys = Keys(by_host={host_of(OPENAI): Key(token="sk-of-openai")})
+    baseline = catalog.load("baseline", address)
+    for opening in (Opening(data=tmp_path), Opening(data=tmp_path, keys=keys)):
+        baseline.open(task().signature, opening).bits([b"text"])
+        assert Endpoint.keys[-1] == "Bearer none"
+    bound = Keys(by_host={host_of(parse_address(address).arguments["base_url"]): Key(token="sk-bound")})
+    baseline.open(task().signature, Opening(data=tmp_path, keys=bound)).bits([b"text"])
+    assert Endpoint.keys[-1] == "Bearer sk-bound"
+
+
 def test_bytes_that_are_no_character_cost_eight_bits_each(address: str) -> None:
     model = LmEvalLanguageModel(build_model(parse_address(address), api_key="k", offline=True))
     whole, cut = model.bits([b"text", b"text" + "ö".encode()[:1]])
