@@ -15,11 +15,14 @@ import numpy as np
 import pytest
 import torch
 
+from harness import catalog
 from harness.data.load import load_split
 from harness.errors import HarnessError, UnknownNameError
 from harness.evaluate import TorchLanguageModel, score
+from harness.keys import OPENAI, Key, Keys, host_of
 from harness.language.export import export_task, export_task_verb
 from harness.language.external import LmEvalLanguageModel, build_model, is_address, parse_address
+from harness.model import Opening
 from harness.task import Archives, Domain, Sample, Signature, Task
 from harness.train import seeded
 
@@ -243,7 +246,7 @@ def test_a_model_behind_an_endpoint_is_never_sent_the_key_of_another_host(
     for opening in (Opening(data=tmp_path), Opening(data=tmp_path, keys=keys)):
         baseline.open(task().signature, opening).bits([b"text"])
         assert Endpoint.keys[-1] == "Bearer none"
-    bound = Keys(by_host={host_of(parse_address(address).arguments["base_url"]): Key(token="sk-bound")})
+    bound = Keys(by_host={host_of(str(parse_address(address).arguments["base_url"])): Key(token="sk-bound")})
     baseline.open(task().signature, Opening(data=tmp_path, keys=bound)).bits([b"text"])
     assert Endpoint.keys[-1] == "Bearer sk-bound"
 
