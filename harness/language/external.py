@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError, UnknownNameError
-from harness.keys import ENDPOINTS, refuse_secrets
+from harness.keys import ENDPOINTS, OPENAI, host_of, refuse_secrets
 from harness.language.isolation import hub_access, kept_random_states
+from harness.network import is_loopback
 
 PREFIX = "lm_eval:"
 BITS_OF_AN_UNREAD_BYTE = 8.0
@@ -80,6 +81,9 @@ def build_model(
     from lm_eval.api.registry import get_model
 
     arguments = dict(address.arguments)
+    place = str(arguments.get("base_url", OPENAI if address.model.startswith("openai-") else ""))
+    if offline and place and not is_loopback(urlsplit(place).hostname):
+        raise HarnessError(f"--offline forbids asking {host_of(place)}; run without --offline.")
     if address.model in ENDPOINTS:  # without a header they would send OPENAI_API_KEY, wherever they lead
         arguments["header"] = {"Authorization": f"Bearer {api_key or 'none'}"}  # type: ignore[assignment]
     try:
