@@ -1,6 +1,7 @@
 """The report of a run: sections of the catalog as one self-contained HTML file and its Markdown twin."""
 
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -12,7 +13,7 @@ from harness.board import Board, Run, Table, build_board, load_run
 from harness.board.show import csv_text, markdown_table
 from harness.errors import HarnessError
 from harness.inert import html, markdown, markdown_block, visible
-from harness.records import write_atomically
+from harness.records import content_hash, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -175,8 +176,10 @@ def draw(
         axes = drawing.subplots(1, panels, squeeze=False, sharey=share_y)[0]
         paint(list(axes))
         sink = StringIO()
-        drawing.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
-    return Figure(svg=_inline_svg(sink.getvalue(), name, alt), alt=alt, csv=_csv(data))
+        with warnings.catch_warnings():  # letters stay text, so that one which our font lacks lacks nothing
+            warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+            drawing.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
+    return Figure(svg=_inline_svg(sink.getvalue(), _identifier(name), alt), alt=alt, csv=csv_text(data))
 
 
 def palette(count: int) -> list[tuple[float, float, float]]:
@@ -186,6 +189,12 @@ def palette(count: int) -> list[tuple[float, float, float]]:
     return [
         (float(red), float(green), float(blue)) for red, green, blue in color_palette("colorblind", count)
     ]
+
+
+def _identifier(name: str) -> str:
+    """Returns the name, which may hold that of a task, as an id of its own."""
+    plain = re.sub(r"[^A-Za-z0-9_.:-]", "_", name)
+    return plain if plain == name else f"{plain}-{content_hash(name)}"
 
 
 def _inline_svg(svg: str, name: str, alt: str) -> str:
@@ -210,14 +219,6 @@ def _page_tag(tag: str, name: str) -> str:
         tag = re.sub(r' (width|height)="[^"]*"', "", tag)
     # The dark page has no white behind the letters, and fonts come from the reader's machine.
     return re.sub(r"(font: [^;\"]*?)'[^;\"]*", r"\1system-ui, sans-serif", tag)
-
-
-def _csv(rows: Sequence[dict[str, Any]]) -> str:
-    import pandas as pd
-
-    from harness.board.rows import rounded
-
-    return csv_text(pd.DataFrame(rounded(list(rows))))
 
 
 def _scope(run: Run) -> str:

@@ -1,8 +1,8 @@
 """A board as text: terminal, Markdown, CSV, JSON, HTML and TeX."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness import inert
 from harness.board.any import AnyBoard, verdict
@@ -13,9 +13,6 @@ from harness.board.rows import Board, rounded
 from harness.board.tables import Table, cost_table, domain_table, main_table
 from harness.errors import UnknownNameError
 from harness.records import SCHEMA, canonical_json
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def board_json(board: AnyBoard) -> str:
@@ -144,28 +141,26 @@ def _tex(title: str, sentence: str, tables: list[Table]) -> str:
 
 def _csv(board: AnyBoard) -> str:
     """Returns one line per row and domain, and one per row for the means, in the metric's own unit."""
-    import pandas as pd
-
     if isinstance(board, LookupBoard):
         lines = _lookup_lines(board)
     elif isinstance(board, QualityBoard):
         lines = _quality_lines(board)
     else:
         lines = _lines(board)
-    frame = pd.DataFrame(rounded(lines))
-    for name in ("rank", "samples", "groups", "seeds"):
-        if name in frame:
-            frame[name] = frame[name].astype("Int64")
-    return csv_text(frame)
+    return csv_text(lines, counts=("rank", "samples", "groups", "seeds"))
 
 
-def csv_text(frame: "pd.DataFrame") -> str:
-    """Returns a table as CSV in which no cell and no heading is a formula."""
+def csv_text(rows: Sequence[Mapping[str, Any]], *, counts: Sequence[str] = ()) -> str:
+    """Returns rows as CSV in which no cell and no heading is a formula; `counts` may lack values."""
     import pandas as pd
 
-    texts = [str(name) for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]
-    shown = frame.assign(**{name: frame[name].map(inert.cell) for name in texts})
-    return str(shown.rename(columns=inert.cell).to_csv(index=False, lineterminator="\n"))
+    frame = pd.DataFrame(
+        [{inert.cell(name): inert.cell(rounded(value)) for name, value in row.items()} for row in rows]
+    )
+    for name in counts:
+        if name in frame:
+            frame[name] = frame[name].astype("Int64")
+    return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
 def _lookup_lines(board: LookupBoard) -> list[dict[str, Any]]:
