@@ -146,6 +146,19 @@ def board(run: Path) -> Board:
     return found
 
 
+BAR = """
+from harness.inert import shield_streams
+from harness.plan import Plan, Unit
+from harness.progress import progress
+shield_streams()
+unit = Unit(kind="score", spec={"task": "\\x1b]0;evil\\x07", "domain": "a\\nb [red]c"})
+plan = Plan(name="p", suite=None, table={}, limit=None, units=(unit,))
+with progress(plan, 1) as on_event:
+    on_event("started", unit, "", 1)
+    on_event("finished", unit, "failed", 0)
+"""
+
+
 class Structure(HTMLParser):
     """The elements of a page with the names of their attributes; the values of those that hold no text."""
 
@@ -289,6 +302,33 @@ def test_an_error_about_a_file_prints_only_visible_text(tmp_path: Path, text: st
     assert told.startswith("harness: ")
     assert told.count("\n") == 1
     assert ACTS.findall(told) == []
+
+
+def test_an_argument_of_the_command_line_is_repeated_visibly() -> None:
+    for words in (
+        ["--\x1b[31m"],
+        ["\x1b[31m"],
+        ["list", "\x1b[31m\u202e"],
+        ["describe", "task", "a\x1b[2Jb\nc"],
+    ):
+        done = subprocess.run([*COMMAND, *words], capture_output=True, env=os.environ, timeout=120)
+        assert done.returncode == 2
+        assert ACTS.findall(done.stderr.decode()) == []
+
+
+def test_a_live_bar_draws_and_shows_names_visibly() -> None:
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    done = subprocess.run([sys.executable, "-c", BAR], stderr=theirs, timeout=120)
+    os.close(theirs)
+    drawn = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert done.returncode == 0, drawn
+    assert "\x1b[?25l" in drawn, "rich hides the cursor"
+    assert "failed: score · \\u001b]0;evil\\u0007 · a b [red]c" in re.sub(
+        r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn
+    )
+    assert "\x1b]0" not in drawn
 
 
 @given(TEXTS)

@@ -234,6 +234,15 @@ def test_a_model_of_lm_eval_holds_no_secret_and_leads_no_key_astray(
     assert not out.exists()
 
 
+def test_a_password_of_the_environment_is_in_no_plan(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(SUITE.format(address="").replace(', model = "m"', ""))
+    settings = {"HARNESS_LLM_BASE_URL": "https://me:pass-word@mine.example/v1?api-key=pass-word"}
+    arguments = ["eval", str(tmp_path / "mine.toml"), "--dry-run", "--json"]
+    done = CliRunner().invoke(app, arguments, env=settings | {"HARNESS_LLM_MODEL": "m"})
+    assert '"base_url": "https://mine.example/v1"' in done.output
+    assert "pass-word" not in done.output
+
+
 def test_doctor_prints_an_address_without_its_password(tmp_path: Path) -> None:
     address = "https://me:pass-word@mine.example/v1?api-key=pass-word"
     done = CliRunner().invoke(app, ["doctor"], env={"HARNESS_LLM_BASE_URL": address})

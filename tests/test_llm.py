@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import EndpointError, HarnessError
 from harness.keys import Key
-from harness.llm import Transcript, check_endpoint
+from harness.llm import Reply, Transcript, Usage, check_endpoint
 from harness.llm.scripted import ScriptedClient
 
 
@@ -144,6 +144,24 @@ def test_a_refusal_of_key_or_model_fails_the_search_and_is_not_kept(
     ):
         asked_once(llm_server, url, tmp_path / "t.jsonl")
     assert not (tmp_path / "t.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"text": 5},
+        {"usage": ["1", 2, 3]},
+        {"usage": [1, 2, 3, 4]},
+        {"events": [1]},
+        {"events": {"a": "b"}},
+        {"x": 1},
+    ],
+)
+def test_a_kept_reply_of_other_types_is_one_sentence(damage: dict[str, Any]) -> None:
+    kept = Reply(text="", finish_reason="stop", model="m", usage=Usage()).to_json()
+    assert Reply.from_json(kept).model == "m"
+    with pytest.raises(HarnessError, match=r"A kept reply of the model .*; delete the transcript"):
+        Reply.from_json(kept | damage)
 
 
 def test_a_check_tells_an_endpoint_from_a_web_page(llm_server: ModuleType) -> None:

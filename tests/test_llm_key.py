@@ -1,5 +1,6 @@
 """The key of an endpoint is written nowhere. Truth: every byte of a run folder and of what was printed."""
 
+import base64
 import json
 import logging
 import os
@@ -26,14 +27,20 @@ claim = {method = "collm_nas", space = "hybrid:micro"}
 """
 
 
+LOGIN, QUERY = "planted-user:planted-password", "api-key=planted-query-key"
+BASIC = base64.b64encode(LOGIN.encode()).decode()
+PLANTED = ("sk-planted-key", "planted-password", "planted-query-key", BASIC)
+
+
 def echoing(server: ModuleType, status: int) -> Any:
     """Returns an answer that repeats the key in every text of its body."""
-    said = f"Authorization: Bearer {server.KEY}"
+    said = f"Authorization: Bearer {server.KEY}, {BASIC}, {LOGIN}, {QUERY}"
     answer = server.completion(said, finish_reason=said)
     body = json.loads(answer.payload) | {"model": server.KEY, "id": server.KEY}
     if status != 200:
         body = {"error": {"message": said, "code": server.KEY, "param": server.KEY, "type": said}}
-    return server.Answer(status, json.dumps(body).encode())
+    headers = {"x-request-id": said, "Server": said, "Set-Cookie": said}
+    return server.Answer(status, json.dumps(body).encode(), headers=headers)
 
 
 def run(out: Path, url: str, key: str) -> "subprocess.CompletedProcess[str]":
@@ -49,11 +56,11 @@ def run(out: Path, url: str, key: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.slow
 @pytest.mark.ci
+@pytest.mark.parametrize("login", ["", f"{LOGIN}@"], ids=["token", "login"])
 def test_a_run_with_an_endpoint_that_echoes_the_key_leaves_it_nowhere(
-    llm_server: ModuleType, tmp_path: Path
+    llm_server: ModuleType, tmp_path: Path, login: str
 ) -> None:
     (tmp_path / "toy_key.toml").write_text(SUITE)
-    key = llm_server.KEY
 
     def echoed(number: int, request: dict[str, Any]) -> Any:
         if number in (3, 4):
@@ -61,13 +68,17 @@ def test_a_run_with_an_endpoint_that_echoes_the_key_leaves_it_nowhere(
         return echoing(llm_server, {0: 200, 1: 500, 2: 200, 5: 400, 6: 200}.get(number, 403))
 
     with llm_server.served(echoed) as (url, _, headers):
-        done = run(tmp_path / "run", url, key)
+        done = run(tmp_path / "run", url.replace("://", f"://{login}") + f"?{QUERY}", llm_server.KEY)
     assert done.returncode != 0
-    assert f"Bearer {key}" in {value for seen in headers for value in seen.values()}
+    sent = f"Basic {BASIC}" if login else f"Bearer {llm_server.KEY}"
+    assert {sent, f"/v1/chat/completions?{QUERY}"} <= {value for seen in headers for value in seen.values()}
     files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert {"transcript.jsonl", "record.json", "report.html"} <= {path.name for path in files}
-    assert [path for path, data in files.items() if key.encode() in data] == []
-    assert key not in done.stdout + done.stderr
+    written = {**files, Path("stdout"): done.stdout.encode(), Path("stderr"): done.stderr.encode()}
+    found = [
+        (secret, path.name) for secret in PLANTED for path in written if secret.encode() in written[path]
+    ]
+    assert found == []
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 400])

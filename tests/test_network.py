@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from typer.testing import CliRunner
@@ -91,6 +92,15 @@ learning_rates = [3e-3]
 """
 
 
+ASKING = """
+extends = "toy"
+title = "A search with a language model"
+spaces = ["hybrid:micro"]
+searchers = ["collm_nas"]
+claim = {method = "collm_nas", space = "hybrid:micro"}
+"""
+
+
 def test_no_call_of_python_leaves_the_machine_once_the_network_is_shut() -> None:
     done = subprocess.run([sys.executable, "-c", LEAVING], capture_output=True, text=True, timeout=120)
     told = json.loads(done.stdout)
@@ -142,8 +152,7 @@ def test_telemetry_is_off_before_any_package_is_imported() -> None:
 
 
 def test_an_endpoint_elsewhere_is_not_asked_offline(tmp_path: Path) -> None:
-    suite = 'extends = "toy"\ntitle = "x"\nspaces = ["hybrid:micro"]\nsearchers = ["collm_nas"]\n'
-    (tmp_path / "s.toml").write_text(suite + 'claim = {method = "collm_nas", space = "hybrid:micro"}\n')
+    (tmp_path / "s.toml").write_text(ASKING)
     settings = {"HARNESS_LLM_BASE_URL": "https://mine.example/v1", "HARNESS_LLM_MODEL": "m"}
     words = ["eval", str(tmp_path / "s.toml"), "--out", str(tmp_path / "run"), "--offline"]
     done = CliRunner().invoke(app, words, env=settings)
@@ -175,6 +184,33 @@ def test_a_worker_and_the_code_it_runs_cannot_leave_the_machine_offline(tmp_path
     records = [json.loads(path.read_text()) for path in tmp_path.rglob("record.json")]
     failed = {record["reason"] for record in records if record["status"] == "failed"}
     assert failed == {"--offline forbids contacting 192.0.2.1; run without --offline."}
+
+
+def test_a_suite_without_a_language_model_contacts_nobody(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(SUITE)
+    script = Path(__file__).parents[1] / "benchmarks" / "network.py"
+    words = ["eval", str(tmp_path / "s.toml"), "--out", str(tmp_path / "run"), "--workers", "1"]
+    done = subprocess.run([sys.executable, str(script), *words], capture_output=True, text=True, timeout=300)
+    assert done.stderr.splitlines()[-1] == "exit status 0; 0 hosts contacted"
+
+
+def test_a_suite_with_a_language_model_contacts_its_host_alone(
+    llm_server: ModuleType, tmp_path: Path
+) -> None:
+    (tmp_path / "s.toml").write_text(ASKING)
+    script = Path(__file__).parents[1] / "benchmarks" / "network.py"
+    words = ["eval", str(tmp_path / "s.toml"), "--out", str(tmp_path / "run")]
+    with llm_server.served(lambda number, request: llm_server.Answer(401)) as (url, _, _):
+        settings = {"HARNESS_LLM_BASE_URL": url, "HARNESS_LLM_MODEL": "m"}
+        done = subprocess.run(
+            [sys.executable, str(script), *words],
+            capture_output=True,
+            text=True,
+            env=os.environ | settings,
+            timeout=300,
+        )
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("host")] == ["127.0.0.1"]
+    assert done.stderr.splitlines()[-1] == "exit status 2; 1 hosts contacted"
 
 
 def test_a_run_offline_ends_where_there_is_no_network(tmp_path: Path) -> None:

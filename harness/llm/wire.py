@@ -2,8 +2,10 @@
 
 import json
 import logging
+import socket
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,6 +54,9 @@ def open_endpoint(settings: Mapping[str, Any], key: Key) -> "OpenAI":
         logger.handlers = [logging.NullHandler()]
     seconds = settings["timeout_seconds"]
 
+    def watch(request: Any) -> None:
+        request.extensions = {**request.extensions, "trace": _Watch(2 * seconds)}
+
     def bound(response: Any) -> None:
         response.headers.pop("content-encoding", None)
         response.stream = _limited(response.stream, seconds)
@@ -65,7 +70,9 @@ def open_endpoint(settings: Mapping[str, Any], key: Key) -> "OpenAI":
         max_retries=0,
         default_headers=headers | (key.headers() if key.login else {}),
         default_query=key.parameters(),
-        http_client=DefaultHttpxClient(follow_redirects=False, event_hooks={"response": [bound]}),
+        http_client=DefaultHttpxClient(
+            follow_redirects=False, event_hooks={"request": [watch], "response": [bound]}
+        ),
     )
 
 
@@ -123,6 +130,32 @@ def _limited(stream: Any, seconds: float) -> Any:
             yield part
 
     return type("Limited", (base,), {"__iter__": parts, "close": lambda self: stream.close()})()
+
+
+class _Watch:
+    """Cuts the connection of an answer that has not ended in time: headers, too, may come a byte at a time.
+
+    The HTTP library calls it with each step of a request.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.timer: threading.Timer | None = None
+
+    def __call__(self, step: str, about: Mapping[str, Any]) -> None:
+        if step.endswith((".connect_tcp.complete", ".start_tls.complete", ".response_closed.complete")):
+            if self.timer is not None:
+                self.timer.cancel()
+            stream = about.get("return_value")
+            if stream is not None:
+                self.timer = threading.Timer(self.seconds, _cut, [stream.get_extra_info("socket")])
+                self.timer.daemon = True
+                self.timer.start()
+
+
+def _cut(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _integer(digits: str) -> int | None:
