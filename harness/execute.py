@@ -13,11 +13,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import HarnessError
-from harness.inert import shield_streams
-from harness.network import shut_network
 from harness.plan import Plan, Unit, unit_folder
 from harness.records import Record, canonical_json, read_record, write_atomically
 from harness.score_cache import sort_scores
+from harness.walls import enter_worker
 
 if TYPE_CHECKING:
     from harness.units import Place
@@ -263,13 +262,6 @@ def _work(connection: Connection, place: "Place") -> None:
             connection.send((_run(unit, needs, place), None))
         except HarnessError as error:
             connection.send(("failed", str(error)))
-
-
-def enter_worker(*, offline: bool) -> None:
-    """Raises the walls that the parent has around a new process: its network, and what it may print."""
-    shield_streams()
-    if offline:
-        shut_network()
 
 
 def _end_with_parent() -> None:

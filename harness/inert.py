@@ -1,13 +1,11 @@
 """Names and texts of others made harmless, by one function for each format they are shown in."""
 
 import html as _html
-import io
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Final, TextIO, TypeVar
+from collections.abc import Iterable
+from typing import Any, Final, TextIO, TypeVar, cast
 
 T = TypeVar("T")
 JOINERS: Final = "\u200c\u200d"
@@ -91,29 +89,18 @@ def cell(value: T) -> T | str:
     return f"'{shown}" if _FORMULA.match(value) else shown
 
 
-@contextmanager
-def shielded_streams() -> Iterator[None]:
-    """Lets nothing but visible text through `print`, warnings and tracebacks of this process, inside."""
-    before = sys.stdout, sys.stderr
-    shield_streams()
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = before
-
-
 def shield_streams() -> None:
     """Lets nothing but visible text through the standard streams of this process, from now on."""
-    sys.stdout, sys.stderr = _Shielded(sys.stdout), _Shielded(sys.stderr)
+    sys.stdout, sys.stderr = (cast(TextIO, Shield(one)) for one in (sys.stdout, sys.stderr))
 
 
 def unshielded(stream: TextIO) -> TextIO:
     """Returns the stream below the shield, for what draws with escape sequences of its own."""
-    return stream.below if isinstance(stream, _Shielded) else stream
+    return stream.below if isinstance(stream, Shield) else stream
 
 
-class _Shielded(io.TextIOBase):
-    """A text stream that writes what is `visible`."""
+class Shield:
+    """A text stream that writes what is `visible`; all else is as the stream below it says."""
 
     def __init__(self, below: TextIO) -> None:
         self.below = unshielded(below)
@@ -125,21 +112,10 @@ class _Shielded(io.TextIOBase):
         self.below.write(visible(text))
         return len(text)
 
-    def flush(self) -> None:
-        """Flushes the stream below."""
-        self.below.flush()
-
-    def fileno(self) -> int:
-        """Returns the descriptor of the stream below."""
-        return self.below.fileno()
-
-    def isatty(self) -> bool:
-        """Returns whether the stream below is a terminal."""
-        return self.below.isatty()
-
-    def writable(self) -> bool:
-        """Returns True."""
-        return True
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Writes each text."""
+        for text in lines:
+            self.write(text)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.below, name)

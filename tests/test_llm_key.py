@@ -29,7 +29,6 @@ claim = {method = "collm_nas", space = "hybrid:micro"}
 
 LOGIN, QUERY = "planted-user:planted-password", "api-key=planted-query-key"
 BASIC = base64.b64encode(LOGIN.encode()).decode()
-PLANTED = ("sk-planted-key", "planted-password", "planted-query-key", BASIC)
 
 
 def echoing(server: ModuleType, status: int) -> Any:
@@ -75,8 +74,9 @@ def test_a_run_with_an_endpoint_that_echoes_the_key_leaves_it_nowhere(
     files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert {"transcript.jsonl", "record.json", "report.html"} <= {path.name for path in files}
     written = {**files, Path("stdout"): done.stdout.encode(), Path("stderr"): done.stderr.encode()}
+    secrets = [llm_server.KEY, "planted-query-key", *(["planted-password", BASIC] if login else [])]
     found = [
-        (secret, path.name) for secret in PLANTED for path in written if secret.encode() in written[path]
+        (secret, path.name) for secret in secrets for path in written if secret.encode() in written[path]
     ]
     assert found == []
 
