@@ -216,7 +216,7 @@ def list_entries(
         raise UnknownNameError("kind", kind, PLURALS)
     shown = {plural: catalog.names(PLURALS[plural]) for plural in ([kind] if kind else PLURALS)}
     lines = [f"{plural}: {' '.join(names)}" for plural, names in shown.items()]
-    print(json.dumps(shown, indent=1) if as_json else "\n".join(lines))
+    print(json.dumps(shown, indent=1) if as_json else "\n".join(map(inert.line, lines)))
 
 
 @app.command()

@@ -115,18 +115,19 @@ def take_keys(environment: MutableMapping[str, str]) -> Keys:
     held = []
     for name, place in _BOUND:
         token = environment.pop(name, "").strip()
-        if not (token.isascii() and token.isprintable()):
+        is_ours = place == "HARNESS_LLM_BASE_URL"
+        if is_ours and not (token.isascii() and token.isprintable()):
             raise HarnessError(
                 f"The key in {name} holds a character that no key has; copy it again, without quotes or line "
                 "ends."
             )
         held += [name] if token else []
-        address = environment.get(place, "").strip() or (OPENAI if place == "OPENAI_BASE_URL" else "")
-        if not address:
-            continue
+        address = environment.get(place, "").strip() or ("" if is_ours else OPENAI)
         match = _ADDRESS.fullmatch(address)
-        if match is None:
+        if match is None and address and is_ours:
             raise HarnessError(f"{place} is no address; write https://HOST/PATH.")
+        if match is None:  # other programs may take what is no address to us; the key is for no host then
+            continue
         key = Key(token, match["login"] or "", match["query"] or "")
         plain = "".join(match[part] or "" for part in ("head", "host", "port", "path"))
         if place in environment:

@@ -60,6 +60,8 @@ def environment(**more: str) -> dict[str, str]:
         ({}, "http://api.openai.com/v1", ""),
         ({}, MINE, ""),
         ({"OPENAI_BASE_URL": MINE}, MINE, OTHER),
+        ({"OPENAI_BASE_URL": "mine.example"}, MINE, ""),
+        ({"OPENAI_BASE_URL": "mine.example"}, "https://api.openai.com/v1", ""),
         ({"OPENAI_BASE_URL": MINE}, "https://api.openai.com/v1", ""),
         ({"OPENAI_BASE_URL": MINE, "HARNESS_LLM_BASE_URL": MINE}, MINE, SECRET),
     ],

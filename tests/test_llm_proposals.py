@@ -230,6 +230,11 @@ def test_a_proposal_that_gives_a_key_twice_is_one_loss() -> None:
     assert read_proposals(text, cell()) == (2, [FIRST], {"a key given twice": 1})
 
 
+def test_a_part_of_a_proposal_that_gives_a_key_twice_is_one_loss() -> None:
+    text = '[{"stem": {"width": 8, "width": 16}, "body": {"x": ["red", "green", "red"]}}]'
+    assert read_proposals(text, NestedSpace()) == (1, [], {"wrong types": 1})
+
+
 def test_a_wrapping_that_gives_a_key_twice_loses_nothing() -> None:
     one, other = (json.dumps([cell().to_json(genes)]) for genes in (FIRST, SECOND))
     text = f'{{"architectures": {one}, "architectures": {other}}}'

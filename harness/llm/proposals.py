@@ -175,6 +175,8 @@ class _Reader:
         """Returns the value with numbers read from strings and unambiguous near-misses spelled right."""
         if depth > MOST_DEPTH:
             return None
+        if isinstance(value, Repeated):
+            return None
         if isinstance(value, dict):
             return {key: self._plain(inner, depth + 1) for key, inner in value.items()}
         if isinstance(value, list):
