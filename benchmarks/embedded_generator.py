@@ -17,6 +17,7 @@ from time import perf_counter
 from harness import catalog
 from harness.checks import SIGNATURES
 from harness.data.fetch import fetch
+from harness.keys import Key
 from harness.llm import open_client
 from harness.llm.package import EMBEDDED_MODEL, extract_model
 from harness.search import SearchContext, run_search
@@ -53,7 +54,7 @@ def main() -> None:
                 vars(LanguageModelSettings()),
                 model_file=model,
                 transcript=Path(folder) / "transcript.jsonl",
-                api_key=None,
+                key=Key(),
             )
             context = SearchContext(
                 space=space, seed=0, budget=given.evaluations, options=entry.options, client=client

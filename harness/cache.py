@@ -14,6 +14,7 @@ from harness.data.prepare import (
     waits_for,
 )
 from harness.errors import DataUnavailableError, HarnessError, WrongDataError
+from harness.inert import line
 from harness.task import Domain, Task
 
 Reason = Callable[[str, Domain, Path], str | None]
@@ -78,7 +79,7 @@ def _each(chosen_and_broken: Chosen, work: Callable[[str, Domain], str], done: s
         except DataUnavailableError as error:
             failed += 1
             wrong |= isinstance(error, WrongDataError)
-            print(f"FAIL {name}/{domain.name}: {error}", flush=True)
+            print(f"FAIL {name}/{domain.name}: {line(str(error))}", flush=True)
     print(f"{len(chosen) - failed + broken} of {len(chosen)} domains are {done}.", file=sys.stderr)
     return 2 if wrong else 1 if failed else 0
 
@@ -97,7 +98,7 @@ def _domains(tasks: Sequence[str], data: Path, reason: Reason) -> Chosen:
             if tasks:
                 raise
             broken += 1
-            print(f"FAIL {name}: {error}", flush=True)
+            print(f"FAIL {name}: {line(str(error))}", flush=True)
             continue
         if task.awaits and not tasks:
             print(f"wait {name}: {task.awaits}", flush=True)

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness import verbs
+from harness import inert, verbs
 from harness.errors import HarnessError
+from harness.keys import take_keys
+from harness.network import SILENT
+from harness.network import offline as offline_process
 from harness.termination import Termination
 
 if TYPE_CHECKING:
+    from harness.keys import Keys
     from harness.plan import Plan
     from harness.run.standing import Belief
-    from harness.suite import AnySuite
     from harness.task import Signature
     from harness.units import Place
 
@@ -36,7 +39,18 @@ data = typer.Typer(
 app.add_typer(data, name="data")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Fetch nothing.")]
+
+
+def _shut_network(context: typer.Context, value: bool) -> bool:
+    """Shuts the network until the verb has ended."""
+    if value:
+        context.with_resource(offline_process(os.environ))
+    return value
+
+
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Contact nothing beyond this machine.", callback=_shut_network)
+]
 KINDS = ("task", "table", "space", "searcher", "baseline", "suite", "section")
 STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EIO}
 """What a disk or a folder is to blame for."""
@@ -47,6 +61,8 @@ def main() -> None:
     """Runs the command line."""
     termination = Termination()
     termination.heed()
+    os.environ.update(SILENT)
+    inert.shield_streams()
     try:
         app()
     except SystemExit as ending:
@@ -54,7 +70,7 @@ def main() -> None:
     except KeyboardInterrupt:
         raise SystemExit(termination.status(130)) from None
     except HarnessError as error:
-        print(f"harness: {error}", file=sys.stderr)
+        print(f"harness: {inert.line(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -96,6 +112,7 @@ def evaluate(
     from dataclasses import replace
 
     from harness.execute import follow
+    from harness.language_model import check_language_model, with_environment
     from harness.peers import data_parallel
     from harness.plan import make_plan, refuse_code
     from harness.run.standing import Belief
@@ -103,11 +120,13 @@ def evaluate(
 
     if device not in ("cpu", "cuda"):
         raise HarnessError(f"There is no device {device!r}; choose cpu or cuda.")
+    keys = take_keys(os.environ)
     name, loaded = load_suite(suite)
     if model:
         loaded = with_models(loaded, model)
     plan = replace(
-        make_plan(name, _with_environment(loaded), limit=limit, tables=_tables()), models=model or ()
+        make_plan(name, with_environment(loaded, os.environ), limit=limit, tables=_tables()),
+        models=model or (),
     )
     if dry_run:
         from harness.progress import planned
@@ -117,9 +136,9 @@ def evaluate(
     folder = out or Path("runs") / name
     if not trust:
         refuse_code(plan)
-    place = _place(folder, device=device, offline=offline, replay=replay, is_trusted=trust)
+    place = _place(folder, device=device, offline=offline, replay=replay, keys=keys, is_trusted=trust)
     if replay is None:
-        _check_language_model(plan)
+        check_language_model(plan, place)
     try:
         with data_parallel(device, launched="WORLD_SIZE" in os.environ) as peers:
             if peers.rank:
@@ -197,7 +216,7 @@ def _run(
         print(board_json(board), end="")
     else:
         print(render(board, "terminal"))
-        print(f"Report: {report.resolve()}")
+        print(f"Report: {inert.line(str(report.resolve()))}")
     if outcome.reused == len(plan.units):
         print(f"{plan.name} was already finished in {folder}; nothing was run.", file=sys.stderr)
     if outcome.failed or outcome.skipped:
@@ -209,7 +228,9 @@ def _run(
     return 1 if outcome.failed or outcome.skipped else 0
 
 
-def _place(folder: Path, *, device: str, offline: bool, replay: Path | None, is_trusted: bool) -> "Place":
+def _place(
+    folder: Path, *, device: str, offline: bool, replay: Path | None, keys: "Keys", is_trusted: bool = False
+) -> "Place":
     from harness.protocol import DataPlace
     from harness.units import Place
 
@@ -219,7 +240,7 @@ def _place(folder: Path, *, device: str, offline: bool, replay: Path | None, is_
         run=folder,
         data=DataPlace(folder=_data_folder(), offline=offline),
         device=device,
-        api_key=_api_key(),
+        keys=keys,
         replay=replay,
         tables=_tables(),
         is_trusted=is_trusted,
@@ -234,39 +255,6 @@ def _tables() -> tuple[Path, ...]:
 def _data_folder() -> Path:
     text = os.environ.get("HARNESS_DATA")
     return Path(text).expanduser() if text else Path.home() / ".cache" / "crossdomain-harness"
-
-
-def _api_key() -> str | None:
-    return os.environ.get("HARNESS_LLM_API_KEY") or os.environ.get("OPENAI_API_KEY")
-
-
-def _with_environment(suite: "AnySuite") -> "AnySuite":
-    from dataclasses import replace
-
-    from harness.suite import QualitySuite
-
-    if isinstance(suite, QualitySuite):
-        return suite
-    llm = replace(
-        suite.llm,
-        base_url=suite.llm.base_url or os.environ.get("HARNESS_LLM_BASE_URL", ""),
-        model=suite.llm.model or os.environ.get("HARNESS_LLM_MODEL", ""),
-    )
-    if llm.base_url and not llm.model:
-        raise HarnessError(f"The endpoint {llm.base_url} needs a model; set HARNESS_LLM_MODEL or llm.model.")
-    return replace(suite, llm=llm)
-
-
-def _check_language_model(plan: "Plan") -> None:
-    settings = next((unit.spec["llm"] for unit in plan.units if "llm" in unit.spec), None)
-    if settings is None:
-        return
-    if settings["base_url"]:
-        from harness.llm import check_endpoint
-
-        check_endpoint(settings, _api_key())
-    elif settings["model_file"] and not Path(settings["model_file"]).is_file():
-        raise HarnessError(f"llm.model_file {settings['model_file']} is not a file; give a GGUF file.")
 
 
 @app.command("list")
@@ -284,7 +272,7 @@ def list_entries(
         raise UnknownNameError("kind", kind, PLURALS)
     shown = {plural: catalog.names(PLURALS[plural]) for plural in ([kind] if kind else PLURALS)}
     lines = [f"{plural}: {' '.join(names)}" for plural, names in shown.items()]
-    print(json.dumps(shown, indent=1) if as_json else "\n".join(lines))
+    print(json.dumps(shown, indent=1) if as_json else "\n".join(map(inert.line, lines)))
 
 
 @app.command()
@@ -320,7 +308,8 @@ def check(
         print(json.dumps([finding._asdict() for finding in findings], indent=1, ensure_ascii=False))
     else:
         for finding in findings:
-            print(f"{'ok  ' if finding.holds else 'FAIL'} {finding.entry}: {finding.claim}. {finding.detail}")
+            state = "ok  " if finding.holds else "FAIL"
+            print(inert.line(f"{state} {finding.entry}: {finding.claim}. {finding.detail}"))
     raise typer.Exit(0 if all(finding.holds for finding in findings) else 1)
 
 
@@ -410,7 +399,8 @@ def data_list(as_json: Json = False) -> None:
         for row in rows:
             state = "prepared" if row["prepared"] else "not prepared"
             name = "/".join(filter(None, (row["task"], row["domain"])))
-            print(f"FAIL {name}: {row['damaged']}" if row["damaged"] else f"{name}: {state}; {row['origin']}")
+            told = f"FAIL {name}: {row['damaged']}" if row["damaged"] else f"{name}: {state}; {row['origin']}"
+            print(inert.line(told))
     raise typer.Exit(1 if any(row["damaged"] for row in rows) else 0)
 
 
@@ -451,10 +441,11 @@ def reproduce(
     from harness.reproduce import reproduce as units_again
 
     print("\n".join(environment(run)))
-    place = _place(run, device=device, offline=offline, replay=None, is_trusted=False)
+    place = _place(run, device=device, offline=offline, replay=None, keys=take_keys(os.environ))
     holds = True
     for finding in units_again(run, place, count=units, seed=seed):
-        print(f"{'ok  ' if finding.holds else 'FAIL'} {finding.claim}: {finding.detail}", flush=True)
+        told = f"{'ok  ' if finding.holds else 'FAIL'} {finding.claim}: {finding.detail}"
+        print(inert.line(told), flush=True)
         holds &= finding.holds
     raise typer.Exit(0 if holds else 1)
 
@@ -469,14 +460,15 @@ def doctor(
     """Say what this machine has and lacks, and what of a run is missing, stale or damaged."""
     from harness import health, show
 
+    take_keys(os.environ)
     if why is not None:
         if run is None:
             raise HarnessError("--why names a unit of a run; write `harness doctor RUN --why UNIT`.")
-        print("\n".join(health.why(run, why)))
+        print("\n".join(map(inert.line, health.why(run, why))))
         return
     findings = show.doctor(_data_folder(), os.environ.get("HARNESS_LLM_BASE_URL"))
     if run is not None:
         findings += health.run_findings(run, _data_folder())
     for finding in findings:
-        print(f"{'ok  ' if finding.holds else 'FAIL'} {finding.claim}: {finding.detail}")
+        print(inert.line(f"{'ok  ' if finding.holds else 'FAIL'} {finding.claim}: {finding.detail}"))
     raise typer.Exit(0 if all(finding.holds for finding in findings) else 1)

@@ -83,7 +83,7 @@ def execute(
             if pool.busy:
                 for unit, status, reason in pool.finished():
                     if reason is not None:
-                        write_record(place.run, unit, "failed", reason=reason)
+                        write_record(place.run, unit, "failed", reason=place.keys.hidden_in(reason))
                     state.finished(unit, status)
                     on_event("finished", unit, status, len(state.waiting) + len(pool.busy))
             for unit in state.settle():
@@ -131,12 +131,13 @@ def _run(unit: Unit, needs: Mapping[str, Unit], place: "Place") -> str:
         inputs = inputs_of(place.run, needs.values())
         done = perform(unit, needs, place)
     except HarnessError as error:
-        write_record(place.run, unit, "failed", reason=str(error))
+        write_record(place.run, unit, "failed", reason=place.keys.hidden_in(str(error)))
         return "failed"
     except Exception as error:  # any failure of a unit is a row with a reason
         folder = unit_folder(place.run, unit)
-        write_atomically(folder / TRACEBACK, traceback.format_exc())
-        reason = f"{type(error).__name__}: {error} (see {folder.name}/{TRACEBACK})."
+        write_atomically(folder / TRACEBACK, place.keys.hidden_in(traceback.format_exc()))
+        told = place.keys.hidden_in(str(error))
+        reason = f"{type(error).__name__}: {told} (see {folder.name}/{TRACEBACK})."
         write_record(place.run, unit, "failed", reason=reason)
         return "failed"
     timing = {

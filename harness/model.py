@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from harness.errors import HarnessError
+from harness.keys import Keys
 from harness.task import Signature
 
 if TYPE_CHECKING:
@@ -85,14 +86,14 @@ class Opening:
 
     Attributes:
         device: torch device.
-        api_key: for models behind an endpoint; never written.
+        keys: of endpoints, each for one host; never written.
         offline: no hub and no registry is asked.
         data: the data cache.
     """
 
     data: Path
     device: str = "cpu"
-    api_key: str | None = field(default=None, repr=False)
+    keys: Keys = field(default_factory=Keys, repr=False)
     offline: bool = False
 
 

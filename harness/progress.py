@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from harness.cost import MACS_PER_SECOND, Costs
 from harness.execute import Event, OnEvent
+from harness.inert import line, unshielded
 from harness.plan import Plan
 from harness.run.unit import Unit
 
@@ -42,7 +43,7 @@ def label(unit: Unit) -> str:
         parts.append(f"seed {seed}")
     if "seeds" in spec:
         parts.append(f"seeds {spec['seeds'][0]} to {spec['seeds'][-1]}")
-    return " · ".join(parts)
+    return line(" · ".join(parts))
 
 
 def planned(plan: Plan) -> str:
@@ -154,6 +155,6 @@ def progress(plan: Plan, workers: int) -> Iterator[OnEvent]:
         TextColumn("{task.fields[left]}", markup=False),
         TextColumn("{task.description}", markup=False),
     )
-    with Progress(*columns, console=Console(stderr=True)) as live:
+    with Progress(*columns, console=Console(file=unshielded(sys.stderr))) as live:
         bar = _Bar(live, live.add_task("starting", total=len(plan.units), left=clock.text()))
         yield lambda event, unit, status, left: note(bar, event, unit, status)

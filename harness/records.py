@@ -33,7 +33,7 @@ def canonical_json(value: Any, *, indent: int | None = None) -> str:
 
 def content_hash(value: Any) -> str:
     """Returns 16 hexadecimal digits of the sha256 of the canonical JSON of `value`."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
+    return hashlib.sha256(canonical_json(value).encode(errors="backslashreplace")).hexdigest()[:16]
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
@@ -42,7 +42,8 @@ def write_atomically(path: Path, data: bytes | str) -> None:
     Raises:
         HarnessError: the disk is full or the folder cannot be written.
     """
-    payload = data.encode() if isinstance(data, str) else data
+    # Half of a surrogate pair, as in the name of a file that is not UTF-8, is written as JSON escapes it.
+    payload = data.encode(errors="backslashreplace") if isinstance(data, str) else data
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.parent / f".part-{os.getpid()}-{path.name}"

@@ -1,18 +1,19 @@
 """The report of a run: sections of the catalog as one self-contained HTML file and its Markdown twin."""
 
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from harness import catalog
 from harness.board import Board, Run, Table, build_board, load_run
-from harness.board.show import markdown, markdown_table
+from harness.board.show import csv_text, markdown_table
 from harness.errors import HarnessError
-from harness.records import write_atomically
+from harness.inert import html, markdown, markdown_block, visible
+from harness.records import content_hash, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,9 +139,9 @@ def write_report(folder: Path, sections: Sequence[str] | None = None) -> Path:
         _Part(name, section.title, section.summary, section.render(run, board)) for name, section in entries
     ]
     parts = [part for part in parts if part.block != Block()]
-    html, text = _html(run, parts), _markdown(run, parts)
+    page, text = _html(run, parts), _markdown(run, parts)
     write_atomically(folder / "report.md", text)
-    write_atomically(folder / "report.html", html)
+    write_atomically(folder / "report.html", page)
     return folder / "report.html"
 
 
@@ -175,8 +176,10 @@ def draw(
         axes = drawing.subplots(1, panels, squeeze=False, sharey=share_y)[0]
         paint(list(axes))
         sink = StringIO()
-        drawing.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
-    return Figure(svg=_inline_svg(sink.getvalue(), name, alt), alt=alt, csv=_csv(data))
+        with warnings.catch_warnings():  # letters stay text, so that one which our font lacks lacks nothing
+            warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+            drawing.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
+    return Figure(svg=_inline_svg(sink.getvalue(), _identifier(name), alt), alt=alt, csv=csv_text(data))
 
 
 def palette(count: int) -> list[tuple[float, float, float]]:
@@ -188,28 +191,34 @@ def palette(count: int) -> list[tuple[float, float, float]]:
     ]
 
 
+def _identifier(name: str) -> str:
+    """Returns the name, which may hold that of a task, as an id of its own."""
+    plain = re.sub(r"[^A-Za-z0-9_.:-]", "_", name)
+    return plain if plain == name else f"{plain}-{content_hash(name)}"
+
+
 def _inline_svg(svg: str, name: str, alt: str) -> str:
-    """Returns the drawing without its own head, with the page's colours and with ids of its own."""
+    """Returns the drawing without its own head, with the page's colours and with ids of its own.
+
+    Only tags are changed, as a name in the drawing may look like an attribute.
+    """
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
-    body = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', body)
-    body = re.sub(r'(xlink:href="|url\()#', rf"\1#{name}-", body)
+    body = re.sub(r"<[^<>]*>", lambda tag: _page_tag(tag[0], name), body)
+    body = body.replace("<svg ", f'<svg role="img" aria-label="{html(alt)}" ', 1)
+    return visible("\n".join(line.rstrip() for line in body.splitlines()))
+
+
+def _page_tag(tag: str, name: str) -> str:
+    """Returns a tag of a drawing with the page's colours and fonts, ids of its own and the page's size."""
+    tag = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', tag)
+    tag = re.sub(r'(xlink:href="|url\()#', rf"\1#{name}-", tag)
     for colour, page in _PAGE_COLOURS.items():
-        body = body.replace(colour, page)
-    body = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", body, count=1, flags=re.DOTALL)
-    body = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", body, count=1, flags=re.DOTALL)
-    body = body.replace("<svg ", f'<svg role="img" aria-label="{escape(alt)}" ', 1)
+        tag = tag.replace(colour, page)
+    if tag.startswith("<svg"):
+        tag = re.sub(r' (width|height)="[^"]*"', "", tag)
     # The dark page has no white behind the letters, and fonts come from the reader's machine.
-    body = re.sub(r"(font: [^;\"]*?)'[^;\"]*", r"\1system-ui, sans-serif", body)
-    return "\n".join(line.rstrip() for line in body.splitlines())
-
-
-def _csv(rows: Sequence[dict[str, Any]]) -> str:
-    import pandas as pd
-
-    from harness.board.rows import rounded
-
-    return str(pd.DataFrame(rounded(list(rows))).to_csv(index=False, lineterminator="\n"))
+    return re.sub(r"(font: [^;\"]*?)'[^;\"]*", r"\1system-ui, sans-serif", tag)
 
 
 def _scope(run: Run) -> str:
@@ -220,9 +229,13 @@ def _scope(run: Run) -> str:
 
 def _html(run: Run, parts: Sequence[_Part]) -> str:
     from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    def shown(value: object) -> object:
+        return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
     source = (Path(__file__).with_name("report_template") / "report.html.j2").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=shown)
     return environment.from_string(source).render(title=run.title, scope=_scope(run), parts=parts) + "\n"
 
 
@@ -234,7 +247,7 @@ def _markdown(run: Run, parts: Sequence[_Part]) -> str:
         if block.lead:
             lines += [f"**{markdown(block.lead)}**", ""]
         for paragraph in block.paragraphs:
-            lines += [markdown(paragraph), ""]
+            lines += [markdown_block(paragraph), ""]
         for figure in block.figures:
             lines += [f"Figure: {markdown(figure.alt)}", "", _fenced(figure.csv), ""]
         for table in block.tables:
@@ -248,4 +261,4 @@ def _fenced(text: str) -> str:
     fence = "```"
     while fence in text:
         fence += "`"
-    return f"{fence}\n{text.rstrip()}\n{fence}"
+    return f"{fence}\n{visible(text.rstrip())}\n{fence}"

@@ -8,6 +8,7 @@ from typing import Any
 from harness import catalog
 from harness.data.card import CostLimit
 from harness.errors import HarnessError, UnknownNameError
+from harness.keys import wrong_address
 from harness.model import TunedBaseline
 from harness.paths import path_part
 from harness.settings import (
@@ -289,8 +290,14 @@ def _read(path: Path, children: tuple[Path, ...] = ()) -> dict[str, Any]:
     return merged(_read(known[parent], (path, *children)), table)
 
 
+def _check_llm(llm: LanguageModelSettings, need: Need) -> None:
+    wrong = wrong_address(llm.base_url) if llm.base_url else ""
+    need(not wrong, f"llm.base_url {wrong}")
+
+
 def _check_lookup(suite: LookupSuite, path: Path) -> None:
     need = Need(path)
+    _check_llm(suite.llm, need)
     need(min(suite.repeats, suite.llm_repeats) >= 2, "repeats and llm_repeats must be at least 2")
     need(bool(suite.search.budgets), "search.budgets needs at least one budget")
     need(min(suite.search.budgets, default=1) >= 1, "search.budgets must be at least 1")
@@ -327,6 +334,7 @@ def _check_quality(suite: QualitySuite, path: Path) -> None:
 
 def _check(suite: Suite, path: Path) -> None:
     need = Need(path)
+    _check_llm(suite.llm, need)
     need(len(suite.seeds) >= 2, "seeds needs at least two, as one selects and another reports")
     need(len(set(suite.seeds)) == len(suite.seeds), "seeds has a seed twice")
     need(bool(suite.tasks), "there is no task")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.errors import HarnessError
+from harness.inert import cell, html, line, markdown_block
 
 if TYPE_CHECKING:
     from harness.board import AnyBoard
@@ -84,26 +85,23 @@ def _as_text(comparison: "RowComparison") -> str:
 
     from harness.board.compare import compared_table
 
-    lines = [textwrap.fill(comparison.sentence, 100), ""]
+    lines = [textwrap.fill(line(comparison.sentence), 100), ""]
     for part in comparison.parts:
         table = compared_table(comparison, part)
-        grid = [table.columns, *table.rows]
+        grid = [tuple(map(line, row)) for row in (table.columns, *table.rows)]
         widths = [max(len(row[column]) for row in grid) for column in range(len(table.columns))]
-        lines += [table.caption, ""]
+        lines += [line(table.caption), ""]
         for row in grid:
             cells = [text.rjust(width) for text, width in zip(row, widths, strict=True)]
             cells[0], cells[-1] = row[0].ljust(widths[0]), row[-1]
             lines.append("  ".join(cells).rstrip())
-        lines += [*(textwrap.fill(note, 100, subsequent_indent="  ") for note in table.notes), ""]
+        lines += [*(textwrap.fill(line(note), 100, subsequent_indent="  ") for note in table.notes), ""]
     return "\n".join(lines)
 
 
 def _side_by_side(merged: "MergedBoards", format: str) -> str:
     """Returns one table after the other, the reasons why they are not one at the top."""
-    from html import escape
-
     from harness.board import render
-    from harness.board.show import markdown
     from harness.records import SCHEMA
 
     texts = [render(board, format) for board in merged.boards]
@@ -117,10 +115,10 @@ def _side_by_side(merged: "MergedBoards", format: str) -> str:
     if format == "csv":
         return _one_csv(merged.boards, texts)
     written = {
-        "terminal": lambda reason: reason,
-        "md": markdown,
-        "html": lambda reason: f"<p>{escape(reason)}</p>",
-        "tex": lambda reason: f"% {' '.join(reason.split())}",
+        "terminal": line,
+        "md": markdown_block,
+        "html": lambda reason: f"<p>{html(reason)}</p>",
+        "tex": lambda reason: f"% {line(reason)}",
     }[format]
     return "\n\n".join([*map(written, merged.reasons), *texts])
 
@@ -133,5 +131,5 @@ def _one_csv(boards: "tuple[AnyBoard, ...]", texts: list[str]) -> str:
 
     frames = [pd.read_csv(StringIO(text), dtype=str, keep_default_na=False) for text in texts]
     for index, (board, frame) in enumerate(zip(boards, frames, strict=True), start=1):
-        frame.insert(0, "board", f"{index} {board.name}")
+        frame.insert(0, "board", cell(f"{index} {board.name}"))
     return str(pd.concat(frames).to_csv(index=False, lineterminator="\n"))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import catalog
+from harness.keys import Key
 from harness.llm import Client, open_client
 from harness.search import SearchContext, SearcherEntry, SearchResult, run_search
 from harness.space import Architecture, SearchSpace
@@ -76,12 +77,13 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with self.lock:
             self.requests.append(body)
-            self.seen.append(dict(self.headers))
+            self.seen.append({**self.headers, "path": self.path})
             number = len(self.requests)
         self._send(self.handle_request(number, body))
         type(self).sent(number)
 
     def do_GET(self) -> None:
+        self.seen.append({**self.headers, "path": self.path})
         self._send(self.handle_request(0, {}))
 
     def _send(self, answer: Answer) -> None:
@@ -163,7 +165,7 @@ def endpoint(
 ) -> Client:
     """Returns a client of the server at `url`."""
     table = {"base_url": url, "model": model, "timeout_seconds": timeout, "max_tokens": 512}
-    return open_client(table, model_file=None, transcript=transcript, api_key=KEY, replay=replay)
+    return open_client(table, model_file=None, transcript=transcript, key=Key(token=KEY), replay=replay)
 
 
 def hybrid() -> SearchSpace:

@@ -4,13 +4,15 @@ import sys
 from pathlib import Path
 
 from harness import catalog
+from harness.keys import Key
 from harness.llm import open_client
 from harness.records import canonical_json, write_atomically
 from harness.search import SearchContext, run_search
 
 address, folder = sys.argv[1], Path(sys.argv[2])
 table = {"base_url": address, "model": "asked-model", "timeout_seconds": 10.0, "max_tokens": 512}
-client = open_client(table, model_file=None, transcript=folder / "transcript.jsonl", api_key="sk-" + "k" * 20)
+key = Key(token="sk-" + "k" * 20)
+client = open_client(table, model_file=None, transcript=folder / "transcript.jsonl", key=key)
 space = catalog.load("space", "nasbench201").space("cifar100")
 entry = catalog.load("searcher", "collm_nas")
 context = SearchContext(space=space, seed=0, budget=60, options=entry.options, client=client)

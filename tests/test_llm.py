@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from harness.errors import EndpointError, HarnessError
-from harness.llm import Transcript, check_endpoint
+from harness.keys import Key
+from harness.llm import Reply, Transcript, Usage, check_endpoint
 from harness.llm.scripted import ScriptedClient
 
 
@@ -64,7 +65,7 @@ def test_what_the_transcript_holds_is_not_asked_again_after_a_kill(
 def test_an_endpoint_that_is_not_there_is_named_with_the_way_out(llm_server: ModuleType) -> None:
     table = {"base_url": "http://127.0.0.1:9/v1", "model": "m", "timeout_seconds": 1.0, "max_tokens": 1}
     with pytest.raises(EndpointError, match=r"http://127.0.0.1:9/v1.*embedded model"):
-        check_endpoint(table, llm_server.KEY)
+        check_endpoint(table, Key(token=llm_server.KEY))
 
 
 def test_an_embedded_search_resumes_from_its_transcript_without_its_model(
@@ -145,16 +146,34 @@ def test_a_refusal_of_key_or_model_fails_the_search_and_is_not_kept(
     assert not (tmp_path / "t.jsonl").exists()
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"text": 5},
+        {"usage": ["1", 2, 3]},
+        {"usage": [1, 2, 3, 4]},
+        {"events": [1]},
+        {"events": {"a": "b"}},
+        {"x": 1},
+    ],
+)
+def test_a_kept_reply_of_other_types_is_one_sentence(damage: dict[str, Any]) -> None:
+    kept = Reply(text="", finish_reason="stop", model="m", usage=Usage()).to_json()
+    assert Reply.from_json(kept).model == "m"
+    with pytest.raises(HarnessError, match=r"A kept reply of the model .*; delete the transcript"):
+        Reply.from_json(kept | damage)
+
+
 def test_a_check_tells_an_endpoint_from_a_web_page(llm_server: ModuleType) -> None:
     table = {"model": "m", "timeout_seconds": 5.0, "max_tokens": 1}
     models = llm_server.Answer(200, b'{"object": "list", "data": []}')
     with llm_server.served(lambda number, request: models) as (url, _, _):
-        check_endpoint({**table, "base_url": url}, f"{llm_server.KEY}\n")
+        check_endpoint({**table, "base_url": url}, Key(token=f"{llm_server.KEY}\n"))
     with (
         llm_server.served(lambda number, request: llm_server.Answer(200, b"<html>")) as (url, _, _),
         pytest.raises(EndpointError, match="no OpenAI-compatible endpoint"),
     ):
-        check_endpoint({**table, "base_url": url}, llm_server.KEY)
+        check_endpoint({**table, "base_url": url}, Key(token=llm_server.KEY))
 
 
 def test_a_server_that_goes_away_fails_the_search_and_keeps_the_transcript(

@@ -1,9 +1,13 @@
 """An endpoint in bad weather. Truth: what a scripted server did to each request, and a full budget."""
 
+import gzip
 import json
 import random
+import socket
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -79,6 +83,12 @@ def damaged(server: Any) -> Any:
     return server.Answer(payload=answer.payload.replace(b"\\\\u0000", b"\xff\xfe"))
 
 
+def enveloped(fields: str) -> Callable[[Any], Any]:
+    """Returns a reply of nothing with more fields, as they are written."""
+    return lambda server: server.Answer(payload=server.completion("").payload[:-1] + f", {fields}}}".encode())
+
+
+BOMB = gzip.compress(bytes(20_000_000), 1)
 WRONG = json.dumps([{"width": 3}, {"ops": ["none"]}, {"ops": "none"}, {"ops": [1, {}, None, True, "x", []]}])
 SAME = json.dumps({"architectures": [cell_json(*["none"] * 6)] * 6})
 NESTED = json.dumps({"answer": {"batch": [{"architecture": cell_json(*["none"] * 6), "why": {"a": [{}]}}]}})
@@ -134,6 +144,42 @@ STORMS: dict[str, tuple[Storm, dict[str, int]]] = {
         {"reply: error: the reply has no choice": 1},
     ),
     "a wrong schema": (at({2}, said(WRONG)), {"dropped: not in the space": 4, "proposed": 34}),
+    "a number of 5,000 digits around a reply": (
+        at({2, 3}, enveloped(f'"usage": {{"prompt_tokens": {"9" * 5000}}}, "created": -{"9" * 5000}')),
+        {"reply: empty": 2},
+    ),
+    "a number of 5,000 digits in a reply": (
+        at({1, 2}, said('[{"ops": [' + "9" * 5000 + "]}]")),
+        {"dropped: no architecture in the text": 1},
+    ),
+    "infinite tokens": (
+        at({2}, enveloped('"usage": {"prompt_tokens": 1e999, "completion_tokens": NaN}, "model": Infinity')),
+        {"reply: empty": 1},
+    ),
+    "keys given twice": (
+        at({2}, enveloped('"choices": [], "choices": {}')),
+        {"reply: error: the reply has no choice": 1},
+    ),
+    "parts of parts": (
+        at({2}, lambda server: server.completion([{"text": [{"text": [{"text": "x"}] * 9}]}])),
+        {"reply: empty": 1},
+    ),
+    "10,000 levels": (
+        at({2}, lambda server: server.Answer(payload=b'{"choices": ' + b"[" * 10_000 + b"]" * 10_000 + b"}")),
+        {"retried: unreadable": 1},
+    ),
+    "an error of 10,000 levels": (
+        at({2}, lambda server: server.Answer(400, b'{"error": ' + b"[" * 900 + b"]" * 900 + b"}")),
+        {"endpoint refused: schema": 1},
+    ),
+    "an error of nine megabytes": (
+        at({2}, lambda server: server.Answer(500, b"x" * 9_000_000)),
+        {"reply: too long": 1, "reply: error: the reply has no choice": 1},
+    ),
+    "a bomb": (
+        at({2}, lambda server: server.Answer(payload=BOMB, headers={"Content-Encoding": "gzip"})),
+        {"retried: unreadable": 1},
+    ),
     "a repeated batch": (at({2, 4, 6}, said(SAME)), {"dropped: repeated": 17}),
     "bytes that are no text": (at({2}, damaged), {"reply: not UTF-8": 1}),
     "injection": (at({1, 2}, said(json.dumps([{"ops": [INJECTION] * 6}]))), {"dropped: not in the space": 1}),
@@ -191,6 +237,35 @@ def test_a_server_that_is_too_slow_is_asked_again_within_the_timeout(
     assert time.perf_counter() - start < 5
     assert len(result.history) == BUDGET
     assert result.report["counters"]["retried: timeout"] == 2
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nX-Long: ", b""], ids=["headers", "interim answers"])
+def test_a_server_whose_headers_never_end_is_left_in_time(
+    tmp_path: Path, llm_server: ModuleType, monkeypatch: pytest.MonkeyPatch, start: bytes
+) -> None:
+    monkeypatch.setattr("harness.llm.endpoint.ATTEMPTS", 2)
+    stopping = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.sendall(start)
+            while not stopping.wait(0.05):
+                connection.sendall(b"x" if start else b"HTTP/1.1 102 Processing\r\n\r\n")
+
+    def serve(server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=drip, args=[server.accept()[0]], daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=[server], daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+        client = llm_server.endpoint(url, tmp_path / "t.jsonl", timeout=0.3)
+        begun = time.perf_counter()
+        with pytest.raises(EndpointError, match="stopped answering"):
+            client.chat([{"role": "user", "content": "x"}], temperature=0.6)
+        assert time.perf_counter() - begun < 5
+        stopping.set()
 
 
 @pytest.mark.parametrize("setting", ["max_tokens", "temperature", "response_format"])
@@ -278,6 +353,26 @@ def test_weather_is_kept_in_the_transcript_and_replays_to_the_same_result(
     client = llm_server.endpoint("http://127.0.0.1:9/v1", tmp_path / "t.jsonl", replay=True)
     again = llm_server.searched(client, budget=BUDGET, space=cell(), score=score)
     assert again == first
+
+
+def test_hostile_replies_are_kept_so_that_they_replay_to_the_same_bytes(
+    llm_server: ModuleType, tmp_path: Path
+) -> None:
+    hostile = [name for name in STORMS if "5,000" in name or name in ("infinite tokens", "parts of parts")]
+
+    def all_of_them(server: Any, number: int, request: dict[str, Any]) -> Any:
+        if number == 5:
+            return server.completion('{"ops": ["\ud800\x00\u2028\x85"]}' + "9" * 5000)
+        return next((one for name in hostile if (one := STORMS[name][0](server, number, request))), None)
+
+    path = tmp_path / "t.jsonl"
+    first, _ = weathered(llm_server, path, all_of_them)
+    kept = path.read_bytes()
+    client = llm_server.endpoint("http://127.0.0.1:9/v1", path, replay=True)
+    assert llm_server.searched(client, budget=BUDGET, space=cell(), score=score) == first
+    assert (len(client.transcript.kept), path.read_bytes()) == (kept.count(b"\n"), kept)
+    assert weathered(llm_server, tmp_path / "again.jsonl", all_of_them)[0] == first
+    assert (tmp_path / "again.jsonl").read_bytes() == kept
 
 
 def test_a_search_cut_at_any_exchange_goes_on_to_the_same_bytes_whatever_was_learned(

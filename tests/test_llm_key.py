@@ -1,5 +1,6 @@
 """The key of an endpoint is written nowhere. Truth: every byte of a run folder and of what was printed."""
 
+import base64
 import json
 import logging
 import os
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from harness.errors import EndpointError
+from harness.keys import Key
 from harness.llm import check_endpoint
 
 COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
@@ -25,14 +27,19 @@ claim = {method = "collm_nas", space = "hybrid:micro"}
 """
 
 
+LOGIN, QUERY = "planted-user:planted-password", "api-key=planted-query-key"
+BASIC = base64.b64encode(LOGIN.encode()).decode()
+
+
 def echoing(server: ModuleType, status: int) -> Any:
     """Returns an answer that repeats the key in every text of its body."""
-    said = f"Authorization: Bearer {server.KEY}"
+    said = f"Authorization: Bearer {server.KEY}, {BASIC}, {LOGIN}, {QUERY}"
     answer = server.completion(said, finish_reason=said)
     body = json.loads(answer.payload) | {"model": server.KEY, "id": server.KEY}
     if status != 200:
         body = {"error": {"message": said, "code": server.KEY, "param": server.KEY, "type": said}}
-    return server.Answer(status, json.dumps(body).encode())
+    headers = {"x-request-id": said, "Server": said, "Set-Cookie": said}
+    return server.Answer(status, json.dumps(body).encode(), headers=headers)
 
 
 def run(out: Path, url: str, key: str) -> "subprocess.CompletedProcess[str]":
@@ -48,11 +55,11 @@ def run(out: Path, url: str, key: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.slow
 @pytest.mark.ci
+@pytest.mark.parametrize("login", ["", f"{LOGIN}@"], ids=["token", "login"])
 def test_a_run_with_an_endpoint_that_echoes_the_key_leaves_it_nowhere(
-    llm_server: ModuleType, tmp_path: Path
+    llm_server: ModuleType, tmp_path: Path, login: str
 ) -> None:
     (tmp_path / "toy_key.toml").write_text(SUITE)
-    key = llm_server.KEY
 
     def echoed(number: int, request: dict[str, Any]) -> Any:
         if number in (3, 4):
@@ -60,13 +67,18 @@ def test_a_run_with_an_endpoint_that_echoes_the_key_leaves_it_nowhere(
         return echoing(llm_server, {0: 200, 1: 500, 2: 200, 5: 400, 6: 200}.get(number, 403))
 
     with llm_server.served(echoed) as (url, _, headers):
-        done = run(tmp_path / "run", url, key)
+        done = run(tmp_path / "run", url.replace("://", f"://{login}") + f"?{QUERY}", llm_server.KEY)
     assert done.returncode != 0
-    assert f"Bearer {key}" in {value for seen in headers for value in seen.values()}
+    sent = f"Basic {BASIC}" if login else f"Bearer {llm_server.KEY}"
+    assert {sent, f"/v1/chat/completions?{QUERY}"} <= {value for seen in headers for value in seen.values()}
     files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert {"transcript.jsonl", "record.json", "report.html"} <= {path.name for path in files}
-    assert [path for path, data in files.items() if key.encode() in data] == []
-    assert key not in done.stdout + done.stderr
+    written = {**files, Path("stdout"): done.stdout.encode(), Path("stderr"): done.stderr.encode()}
+    secrets = [llm_server.KEY, "planted-query-key", *(["planted-password", BASIC] if login else [])]
+    found = [
+        (secret, path.name) for secret in secrets for path in written if secret.encode() in written[path]
+    ]
+    assert found == []
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 400])
@@ -84,7 +96,8 @@ def test_no_error_and_no_log_names_the_key(
             shown += traceback.format_exc()
         try:
             check_endpoint(
-                {"base_url": url, "model": "m", "timeout_seconds": 5.0, "max_tokens": 1}, llm_server.KEY
+                {"base_url": url, "model": "m", "timeout_seconds": 5.0, "max_tokens": 1},
+                Key(token=llm_server.KEY),
             )
         except EndpointError:
             shown += traceback.format_exc()

@@ -191,6 +191,66 @@ def test_more_proposals_than_a_reply_may_hold_are_counted() -> None:
     assert proposals.dropped == {"beyond the most proposals of a reply": 800}
 
 
+def distinct(length: int) -> list[str]:
+    draw = random.Random(length)
+    return ["".join(draw.choices("convlutinrecs_", k=length)) for _ in range(200_000 // (length + 4))]
+
+
+WORDS = distinct(9)
+
+HOSTILE = {
+    "a number of 5,000 digits": '[{"ops": [' + "9" * 5000 + "]}]",
+    "a number of 4,000 digits": '[{"ops": [' + "9" * 4000 + "]}]",
+    "ten megabytes": "[" * 10_000_000,
+    "10,000 levels": '{"a":' * 10_000 + "1" + "}" * 10_000,
+    "10,000 levels that end": '{"a": 1}' + "[" * 10_000 + "]" * 10_000,
+    "infinite": '[{"ops": [1e999, -1e999, Infinity, NaN]}]',
+    "halves of letters": '[{"ops": ["\\ud800", "\ud800", "\\u0000", "\x00"]}]',
+    "a depth of a billion": '{"width": 48, "depth": 1000000000, "mixers": ["local"], "mlp_ratio": [2.0]}',
+    "other words": json.dumps([{"ops": WORDS[at : at + 6]} for at in range(0, 12_000, 6)]),
+    "other keys": json.dumps([{word: 1} for word in WORDS]),
+    "long words": json.dumps([" ".join(WORDS[at : at + 39]) for at in range(0, 15_000, 39)]),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_reply_is_counted_in_little_time(name: str) -> None:
+    for space in spaces():
+        start = time.process_time()
+        proposals = read_proposals(HOSTILE[name], space)
+        assert time.process_time() - start < 2
+        assert proposals.architectures == []
+        assert sum(proposals.dropped.values()) >= 1
+
+
+def test_a_proposal_that_gives_a_key_twice_is_one_loss() -> None:
+    good = cell().to_json(FIRST)
+    twice = json.dumps(good)[:-1] + ', "ops": ["none", "none", "none", "none", "none", "none"]}'
+    text = f"[{twice}, {json.dumps(good)}]"
+    assert read_proposals(text, cell()) == (2, [FIRST], {"a key given twice": 1})
+
+
+def test_a_part_of_a_proposal_that_gives_a_key_twice_is_one_loss() -> None:
+    text = '[{"stem": {"width": 8, "width": 16}, "body": {"x": ["red", "green", "red"]}}]'
+    assert read_proposals(text, NestedSpace()) == (1, [], {"wrong types": 1})
+
+
+def test_a_wrapping_that_gives_a_key_twice_loses_nothing() -> None:
+    one, other = (json.dumps([cell().to_json(genes)]) for genes in (FIRST, SECOND))
+    text = f'{{"architectures": {one}, "architectures": {other}}}'
+    assert read_proposals(text, cell()).architectures == [FIRST, SECOND]
+
+
+def test_a_key_in_letters_that_look_the_same_stands_for_none() -> None:
+    design = {"width": 48, "depth": 2, "mixers": ["local"] * 2, "mlp_ratio": [2.0] * 2}
+    plain = hybrid().from_json(design)
+    assert read_proposals(
+        json.dumps({"w\u0456dth": 8, "d\u0435pth": 9, **design}), hybrid()
+    ).architectures == [plain]
+    lookalike = {"w\u0456dth": 48, **{key: value for key, value in design.items() if key != "width"}}
+    assert read_proposals(json.dumps(lookalike), hybrid()).dropped == {"not in the space": 1}
+
+
 UNITS = ["/*", "//", "[", "[1,", '["', "['", '{"a":', "{a", '[{"ops":', ",  ", "|none~0", "'a' ", "[1,2 "]
 UNITS += ['{"a":1 ', '{"ops":["x"]}', "]", "<think>", "9", "\\", "\ud800", "\u2028", '"//']
 
@@ -220,7 +280,24 @@ def mutated(text: str, seed: int) -> str:
         at = draw.randrange(len(text) + 1)
         other = draw.randrange(len(text) + 1)
         odd = draw.choice(
-            ["", "[" * 2000, "1e999", "-", "NaN", "\u202e", "\ud83d", "'", '"', "}", "//", "null"]
+            [
+                "",
+                "[" * 2000,
+                "9" * 5000,
+                "1e999",
+                "-",
+                "NaN",
+                '"ops": [],',
+                "\u043e",
+                "\x00",
+                "\u202e",
+                "\ud83d",
+                "'",
+                '"',
+                "}",
+                "//",
+                "null",
+            ]
         )
         text = draw.choice(
             [text[:at] + odd + text[at:], text[:at] + text[at + 1 :], text[:at] + text[other:], text[:at]]
@@ -237,7 +314,8 @@ def replies(draw: st.DrawFn) -> tuple[str, SearchSpace]:
         alphabet = st.characters() | st.sampled_from("[]{}\"':,|~+0123nor_convopswidth")
         return draw(st.text(alphabet=alphabet, max_size=300)), space
     if kind == "json":
-        return json.dumps(draw(JSON), ensure_ascii=draw(st.booleans())), space
+        text = json.dumps(draw(JSON), ensure_ascii=draw(st.booleans()))
+        return text.replace('"a"', draw(st.sampled_from(['"a"', "9" * 5000, "1e999", '"ops"']))), space
     seed = draw(st.integers(0, 2**32))
     chosen = random.Random(seed)
     batch = [space.to_json(space.sample(chosen)) for _ in range(3)]

@@ -15,11 +15,14 @@ import numpy as np
 import pytest
 import torch
 
+from harness import catalog
 from harness.data.load import load_split
 from harness.errors import HarnessError, UnknownNameError
 from harness.evaluate import TorchLanguageModel, score
+from harness.keys import OPENAI, Key, Keys, host_of
 from harness.language.export import export_task, export_task_verb
 from harness.language.external import LmEvalLanguageModel, build_model, is_address, parse_address
+from harness.model import Opening
 from harness.task import Archives, Domain, Sample, Signature, Task
 from harness.train import seeded
 
@@ -232,6 +235,20 @@ def test_a_model_behind_an_endpoint_is_asked_with_the_key_it_was_given(address: 
     model = LmEvalLanguageModel(build_model(parse_address(address), api_key="the-key", offline=True))
     model.bits([b"text"])
     assert Endpoint.keys[-1] == "Bearer the-key"
+
+
+def test_a_model_behind_an_endpoint_is_never_sent_the_key_of_another_host(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai")
+    keys = Keys(by_host={host_of(OPENAI): Key(token="sk-of-openai")})
+    baseline = catalog.load("baseline", address)
+    for opening in (Opening(data=tmp_path), Opening(data=tmp_path, keys=keys)):
+        baseline.open(task().signature, opening).bits([b"text"])
+        assert Endpoint.keys[-1] == "Bearer none"
+    bound = Keys(by_host={host_of(str(parse_address(address).arguments["base_url"])): Key(token="sk-bound")})
+    baseline.open(task().signature, Opening(data=tmp_path, keys=bound)).bits([b"text"])
+    assert Endpoint.keys[-1] == "Bearer sk-bound"
 
 
 def test_bytes_that_are_no_character_cost_eight_bits_each(address: str) -> None:

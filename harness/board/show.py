@@ -1,11 +1,10 @@
 """A board as text: terminal, Markdown, CSV, JSON, HTML and TeX."""
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from html import escape
 from typing import Any
 
+from harness import inert
 from harness.board.any import AnyBoard, verdict
 from harness.board.lookup import LookupBoard
 from harness.board.lookup_tables import ranking_table, regret_table
@@ -60,35 +59,30 @@ def markdown_table(table: Table) -> str:
     """Returns the table in GitHub's Markdown, its caption above and its notes below."""
     width = len(table.columns)
     rule = ["---" if index < table.labels else "---:" for index in range(width)]
-    lines = [f"**{markdown(table.caption)}**", ""]
-    lines += [f"| {' | '.join(map(markdown, table.columns))} |", f"| {' | '.join(rule)} |"]
+    lines = [f"**{inert.markdown(table.caption)}**", ""]
+    lines += [f"| {' | '.join(map(inert.markdown, table.columns))} |", f"| {' | '.join(rule)} |"]
     for index, row in enumerate(table.rows):
         cells = [
-            f"**{markdown(text)}**" if (index, column) in table.bold else markdown(text)
+            f"**{inert.markdown(text)}**" if (index, column) in table.bold else inert.markdown(text)
             for column, text in enumerate(row)
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", *(f"- {markdown(note)}" for note in table.notes)]
+    lines += ["", *(f"- {inert.markdown_block(note)}" for note in table.notes)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def markdown(text: str) -> str:
-    """Returns `text` on one line, with nothing left that Markdown or HTML would act on."""
-    plain = escape(" ".join(text.split()), quote=False)
-    return re.sub(r"([\\`*_|\[\]])", r"\\\1", plain).replace("\\[", "[").replace("\\]", "]")
-
-
 def _md(title: str, sentence: str, tables: list[Table]) -> str:
-    head = f"# {markdown(title)}\n\n{markdown(sentence)}\n\n"
+    head = f"# {inert.markdown(title)}\n\n{inert.markdown_block(sentence)}\n\n"
     return head + "\n".join(markdown_table(table) for table in tables)
 
 
 def _terminal(title: str, sentence: str, tables: list[Table]) -> str:
     import textwrap
 
-    parts = [title, "=" * len(title), textwrap.fill(sentence, 100), ""]
+    heading = inert.line(title)
+    parts = [heading, "=" * len(heading), textwrap.fill(inert.line(sentence), 100), ""]
     for table in tables:
-        grid = [table.columns, *table.rows]
+        grid = [tuple(map(inert.line, row)) for row in (table.columns, *table.rows)]
         widths = [max(len(row[column]) for row in grid) for column in range(len(table.columns))]
         lines = []
         for row in grid:
@@ -98,81 +92,72 @@ def _terminal(title: str, sentence: str, tables: list[Table]) -> str:
             ]
             lines.append("  ".join(cells).rstrip())
         lines.insert(1, "  ".join("─" * width for width in widths))
-        notes = [textwrap.fill(note, 100, subsequent_indent="  ") for note in table.notes]
-        parts += [table.caption, "", *lines, *notes, ""]
+        notes = [textwrap.fill(inert.line(note), 100, subsequent_indent="  ") for note in table.notes]
+        parts += [inert.line(table.caption), "", *lines, *notes, ""]
     return "\n".join(parts)
 
 
 def _html(title: str, sentence: str, tables: list[Table]) -> str:
-    parts = [f"<h1>{escape(title)}</h1>", f"<p>{escape(sentence)}</p>"]
+    parts = [f"<h1>{inert.html(title)}</h1>", f"<p>{inert.html(sentence)}</p>"]
     for table in tables:
-        head = "".join(f'<th scope="col">{escape(text)}</th>' for text in table.columns)
+        head = "".join(f'<th scope="col">{inert.html(text)}</th>' for text in table.columns)
         body = []
         for index, row in enumerate(table.rows):
             cells = "".join(
-                f"<td><b>{escape(text)}</b></td>"
+                f"<td><b>{inert.html(text)}</b></td>"
                 if (index, column) in table.bold
-                else f"<td>{escape(text)}</td>"
+                else f"<td>{inert.html(text)}</td>"
                 for column, text in enumerate(row)
             )
             body.append(f"<tr>{cells}</tr>")
         parts += [
-            f"<table><caption>{escape(table.caption)}</caption>",
+            f"<table><caption>{inert.html(table.caption)}</caption>",
             f"<thead><tr>{head}</tr></thead>",
             f"<tbody>{''.join(body)}</tbody></table>",
-            *(f"<p>{escape(note)}</p>" for note in table.notes),
+            *(f"<p>{inert.html(note)}</p>" for note in table.notes),
         ]
     return "\n".join(parts) + "\n"
 
 
-_TEX = {
-    "\\": r"\textbackslash{}",
-    "−": "$-$",
-    "–": "--",
-    "—": "---",
-    "✗": r"$\times$",
-    "†": r"\dag{}",
-    "‡": r"\ddag{}",
-    "¶": r"\P{}",
-    "§": r"\S{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-} | {letter: f"\\{letter}" for letter in "&%$#_{}"}
-
-
 def _tex(title: str, sentence: str, tables: list[Table]) -> str:
-    def tex(text: str) -> str:
-        return "".join(_TEX.get(letter, letter) for letter in text)
-
-    parts = [f"% {' '.join(title.split())}", tex(sentence), ""]
+    parts = [f"% {inert.line(title)}", inert.tex(sentence), ""]
     for table in tables:
         columns = "l" * table.labels + "r" * (len(table.columns) - table.labels)
-        lines = [r"\begin{table}", rf"\caption{{{tex(table.caption)}}}", rf"\begin{{tabular}}{{{columns}}}"]
-        lines += [r"\hline", " & ".join(map(tex, table.columns)) + r" \\", r"\hline"]
+        lines = [
+            r"\begin{table}",
+            rf"\caption{{{inert.tex(table.caption)}}}",
+            rf"\begin{{tabular}}{{{columns}}}",
+        ]
+        lines += [r"\hline", " & ".join(map(inert.tex, table.columns)) + r" \\", r"\hline"]
         for index, row in enumerate(table.rows):
             cells = [
-                rf"\textbf{{{tex(text)}}}" if (index, column) in table.bold else tex(text)
+                rf"\textbf{{{inert.tex(text)}}}" if (index, column) in table.bold else inert.tex(text)
                 for column, text in enumerate(row)
             ]
             lines.append(" & ".join(cells) + r" \\")
-        parts += [*lines, r"\hline", r"\end{tabular}", *map(tex, table.notes), r"\end{table}", ""]
+        parts += [*lines, r"\hline", r"\end{tabular}", *map(inert.tex, table.notes), r"\end{table}", ""]
     return "\n".join(parts)
 
 
 def _csv(board: AnyBoard) -> str:
     """Returns one line per row and domain, and one per row for the means, in the metric's own unit."""
-    import pandas as pd
-
     if isinstance(board, LookupBoard):
         lines = _lookup_lines(board)
     elif isinstance(board, QualityBoard):
         lines = _quality_lines(board)
     else:
         lines = _lines(board)
-    frame = pd.DataFrame(rounded(lines))
-    for name in ("rank", "samples", "groups", "seeds"):
+    return csv_text(lines, counts=("rank", "samples", "groups", "seeds"))
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]], *, counts: Sequence[str] = ()) -> str:
+    """Returns rows as CSV in which no cell and no heading is a formula; `counts` may lack values."""
+    import pandas as pd
+
+    frame = pd.DataFrame(
+        [{inert.cell(name): inert.cell(rounded(value)) for name, value in row.items()} for row in rows]
+    )
+    for name in counts:
         if name in frame:
             frame[name] = frame[name].astype("Int64")
     return str(frame.to_csv(index=False, lineterminator="\n"))

@@ -4,16 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError, UnknownNameError
+from harness.keys import ENDPOINTS, OPENAI, host_of, refuse_secrets
 from harness.language.isolation import hub_access, kept_random_states
+from harness.network import is_loopback
 
 PREFIX = "lm_eval:"
-SECRETS = ("api_key", "auth_token", "header", "token")
 BITS_OF_AN_UNREAD_BYTE = 8.0
 
 
@@ -50,13 +51,12 @@ def parse_address(text: str) -> Address:
         raise HarnessError(f"{text!r} is no lm-eval model; write {PREFIX}MODEL?NAME=VALUE&NAME=VALUE.")
     if model not in MODEL_MAPPING:
         raise UnknownNameError("lm-eval model", model, MODEL_MAPPING)
+    refuse_secrets(model, query)
     arguments = {}
     for part in query.split("&") if query else []:
         name, sign, value = part.partition("=")
         if not name or not sign:
             raise HarnessError(f"{part!r} in {PREFIX}{model} is not NAME=VALUE.")
-        if name in SECRETS:
-            raise HarnessError(f"{name} is a secret and does not belong in a suite; set HARNESS_LLM_API_KEY.")
         if name in arguments:
             raise HarnessError(f"{name} is given twice in {PREFIX}{model}.")
         arguments[name] = handle_arg_string(unquote(value))
@@ -71,7 +71,7 @@ def build_model(
     Args:
         address: which one.
         device: cpu or cuda; models behind an endpoint have none.
-        api_key: for models behind an endpoint.
+        api_key: for the host of a model behind an endpoint; without one none is sent.
         offline: no hub is asked.
 
     Raises:
@@ -81,8 +81,11 @@ def build_model(
     from lm_eval.api.registry import get_model
 
     arguments = dict(address.arguments)
-    if "completions" in address.model and api_key is not None:
-        arguments["header"] = {"Authorization": f"Bearer {api_key}"}  # type: ignore[assignment]
+    place = str(arguments.get("base_url", OPENAI if address.model.startswith("openai-") else ""))
+    if offline and place and not is_loopback(urlsplit(place).hostname):
+        raise HarnessError(f"--offline forbids asking {host_of(place)}; run without --offline.")
+    if address.model in ENDPOINTS:  # without a header they would send OPENAI_API_KEY, wherever they lead
+        arguments["header"] = {"Authorization": f"Bearer {api_key or 'none'}"}  # type: ignore[assignment]
     try:
         with kept_random_states(), hub_access(offline=offline), torch.random.fork_rng(devices=[]):
             torch.random.manual_seed(0)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
+from harness.keys import Key
 from harness.llm.client import Client, Message, Reply, Usage
 from harness.llm.endpoint import EndpointClient, check_endpoint
 from harness.llm.transcript import Transcript
@@ -17,7 +18,7 @@ def open_client(
     *,
     model_file: Path | None,
     transcript: Path,
-    api_key: str | None,
+    key: Key,
     replay: bool = False,
 ) -> Client:
     """Returns the client that the suite's `llm` table means.
@@ -26,7 +27,7 @@ def open_client(
         settings: the `llm` table; an empty `base_url` means the embedded model.
         model_file: GGUF file of the embedded model; None where only the transcript will answer.
         transcript: file of all exchanges, which answers first.
-        api_key: of the endpoint; never written.
+        key: of the endpoint's host; never written.
         replay: let the transcript alone answer.
 
     Raises:
@@ -34,7 +35,7 @@ def open_client(
     """
     kept = Transcript(transcript, replay=replay)
     if settings["base_url"]:
-        return EndpointClient(settings, api_key, kept)
+        return EndpointClient(settings, key, kept)
     from harness.llm.embedded import EmbeddedClient
     from harness.llm.package import EMBEDDED_NAME
 

@@ -57,11 +57,18 @@ class Reply:
             HarnessError: `value` is no reply, as in an edited transcript.
         """
         try:
-            return cls(**{**value, "usage": Usage(*value["usage"])})
+            reply = cls(**{**value, "usage": Usage(*value["usage"])})
         except (TypeError, KeyError) as error:
             raise HarnessError(
                 f"A kept reply of the model is damaged ({error}); delete the transcript and run again."
             ) from error
+        texts = (reply.text, reply.finish_reason, reply.model)
+        counts = (*reply.usage, *(reply.events.values() if isinstance(reply.events, dict) else [None]))
+        if not all(isinstance(text, str) for text in texts) or not all(type(one) is int for one in counts):
+            raise HarnessError(
+                "A kept reply of the model holds another type; delete the transcript and run again."
+            )
+        return reply
 
 
 class Ratings(NamedTuple):

@@ -1,17 +1,24 @@
 """Any OpenAI-compatible endpoint, with bounded retries; the key is sent and never written."""
 
-import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import EndpointError
+from harness.keys import Key
 from harness.llm.client import Message, Ratings, Reply, Usage
 from harness.llm.dialect import EVENT, REFUSALS, Setting, blamed, body, learned
 from harness.llm.transcript import Transcript
+from harness.llm.wire import (
+    UNREADABLE,
+    TooLongError,
+    decoded,
+    open_endpoint,
+    redirected,
+    transport_errors,
+)
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -22,12 +29,8 @@ FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 60.0
 MOST_FAILURES = 3
 """Replies in a row that may fail after all retries before the search stops to be continued later."""
-MOST_BYTES = 8_000_000
 LONGEST_TEXT = 200_000
-SHORTEST_KEY = 8
-"""Shorter keys are placeholders such as `none`, which replies may well hold as a word."""
-UNREADABLE = (json.JSONDecodeError, RecursionError)
-TRANSPORTS = ("httpx", "httpx2", "httpcore", "httpcore2")
+KEY_IS_SET = "key; set HARNESS_LLM_API_KEY, and HARNESS_LLM_BASE_URL to this address"
 ENDS = {
     **{name: name for name in ("stop", "length", "content_filter")},
     **dict.fromkeys(("", "eos", "eos_token", "end_turn", "stop_sequence"), "stop"),
@@ -44,12 +47,12 @@ class EndpointClient:
 
     kind: Literal["endpoint", "embedded"] = "endpoint"
 
-    def __init__(self, settings: Mapping[str, Any], api_key: str | None, transcript: Transcript) -> None:
+    def __init__(self, settings: Mapping[str, Any], key: Key, transcript: Transcript) -> None:
         self.name = str(settings["model"])
         self.transcript = transcript
         self.seconds = 0.0
         self._settings = settings
-        self._api_key = (api_key or "").strip()
+        self._key = key
         self._opened: OpenAI | None = None
         self._refused: frozenset[Setting] = frozenset()
         self._failures = 0
@@ -103,9 +106,8 @@ class EndpointClient:
                 setting = None
                 if getattr(error, "status_code", None) in REFUSALS:
                     parameter = getattr(error, "param", None)
-                    complaint = f"{getattr(error, 'message', '')} {getattr(error, 'body', '')}"
                     setting = blamed(
-                        parameter if isinstance(parameter, str) else None, complaint, request, refused
+                        parameter if isinstance(parameter, str) else None, _complaint(error), request, refused
                     )
                 if setting is None:
                     return self._failed(error, events)
@@ -114,8 +116,10 @@ class EndpointClient:
         return self._read(answer, events)
 
     def _failed(self, error: Exception, events: Counter[str]) -> Reply:
-        from openai import APIConnectionError
+        from openai import APIConnectionError, APIStatusError
 
+        if isinstance(error, APIStatusError) and (moved := redirected(self._settings["base_url"], error)):
+            raise moved from None
         status = getattr(error, "status_code", None)
         place = self._settings["base_url"]
         way_out = "or unset HARNESS_LLM_BASE_URL to use the embedded model."
@@ -125,7 +129,7 @@ class EndpointClient:
                 f"continue, {way_out}"
             ) from None
         if status in (401, 404):
-            what = "key; set HARNESS_LLM_API_KEY" if status == 401 else f"model {self.name}; check its name"
+            what = KEY_IS_SET if status == 401 else f"model {self.name}; check its name"
             raise EndpointError(f"The endpoint {place} refused the {what}, {way_out}") from None
         what = type(error).__name__ + (f" {status}" if status else "")
         if self._failures + 1 >= MOST_FAILURES:
@@ -145,7 +149,7 @@ class EndpointClient:
             events[f"retried: {_kind(error)}"] += 1
 
         if self._opened is None:
-            self._opened = _open(self._settings, self._api_key)
+            self._opened = open_endpoint(self._settings, self._key)
         retrying = Retrying(
             stop=stop_after_attempt(ATTEMPTS),
             wait=_wait,
@@ -157,23 +161,17 @@ class EndpointClient:
 
     def _once(self, client: "OpenAI", arguments: Mapping[str, Any], events: Counter[str]) -> Any:
         """Returns the JSON that the server sent, whatever it is."""
-        from openai import APITimeoutError
-
-        sent = bytearray()
-        start = perf_counter()
-        with (
-            _transport_errors(),
-            client.chat.completions.with_streaming_response.create(**arguments) as response,
-        ):
-            for part in response.iter_bytes():
-                sent += part
-                if perf_counter() - start > self._settings["timeout_seconds"]:
-                    raise APITimeoutError(request=response.http_request)
-                if len(sent) > MOST_BYTES:
-                    return None
-        text = sent.decode("utf-8", "replace")
-        value = json.loads(text)
-        events["reply: not UTF-8"] += text.encode() != sent
+        try:
+            with (
+                transport_errors(),
+                client.chat.completions.with_streaming_response.create(**arguments) as response,
+            ):
+                sent = b"".join(response.iter_bytes())
+        except TooLongError:
+            events["reply: too long"] += 1
+            return None
+        value = decoded(sent)
+        events["reply: not UTF-8"] += sent.decode("utf-8", "replace").encode() != sent
         return value
 
     def _read(self, answer: Any, events: Counter[str]) -> Reply:
@@ -200,18 +198,15 @@ class EndpointClient:
         elif reason == "stop" and not text.strip():
             reason = "empty"
         return Reply(
-            text=self._without_key(text),
+            text=self._key.hidden_in(text),
             finish_reason=reason,
-            model=self._without_key(model)[:200] if isinstance(model, str) and model else self.name,
+            model=self._key.hidden_in(model)[:200] if isinstance(model, str) and model else self.name,
             usage=counted,
             events=dict(+events),
         )
 
-    def _without_key(self, text: str) -> str:
-        return text.replace(self._api_key, "[key]") if len(self._api_key) >= SHORTEST_KEY else text
 
-
-def check_endpoint(settings: Mapping[str, Any], api_key: str | None) -> None:
+def check_endpoint(settings: Mapping[str, Any], key: Key) -> None:
     """Makes sure that something answers at the endpoint, and that it is no web page.
 
     Raises:
@@ -220,9 +215,9 @@ def check_endpoint(settings: Mapping[str, Any], api_key: str | None) -> None:
     from openai import APIConnectionError, APIStatusError
 
     try:
-        with _open({**settings, "timeout_seconds": 10.0}, api_key) as client:
-            json.loads(client.models.with_raw_response.list().content)
-    except (*UNREADABLE, UnicodeDecodeError):
+        with transport_errors(), open_endpoint({**settings, "timeout_seconds": 10.0}, key) as client:
+            decoded(client.models.with_raw_response.list().content)
+    except (*UNREADABLE, TooLongError):
         raise EndpointError(
             f"What answers at {settings['base_url']} is no OpenAI-compatible endpoint; its address often "
             "ends in /v1; correct it, or unset HARNESS_LLM_BASE_URL to use the embedded model."
@@ -233,44 +228,14 @@ def check_endpoint(settings: Mapping[str, Any], api_key: str | None) -> None:
             "HARNESS_LLM_BASE_URL to use the embedded model."
         ) from error
     except APIStatusError as error:
+        if moved := redirected(settings["base_url"], error):
+            raise moved from None
         if error.status_code in (401, 403):
             raise EndpointError(
                 f"The endpoint {settings['base_url']} refused the key (status {error.status_code}); set "
-                "HARNESS_LLM_API_KEY, or unset HARNESS_LLM_BASE_URL to use the embedded model."
+                "HARNESS_LLM_API_KEY, and HARNESS_LLM_BASE_URL to this address, or unset "
+                "HARNESS_LLM_BASE_URL to use the embedded model."
             ) from None
-
-
-def _open(settings: Mapping[str, Any], api_key: str | None) -> "OpenAI":
-    from openai import OpenAI
-
-    key = (api_key or "").strip()
-    if not (key.isascii() and key.isprintable()):
-        raise EndpointError(
-            "The key in HARNESS_LLM_API_KEY holds a character that no key has; copy it again, without "
-            "quotes or line ends."
-        )
-    return OpenAI(
-        base_url=settings["base_url"],
-        api_key=key or "none",
-        timeout=settings["timeout_seconds"],
-        max_retries=0,
-        default_headers={"Connection": "close"},  # one that the server drops meanwhile would count as a retry
-    )
-
-
-@contextmanager
-def _transport_errors() -> Iterator[None]:
-    """Turns what the HTTP library raises while a body is read into the connection error it means."""
-    from openai import APIConnectionError, APITimeoutError
-
-    try:
-        yield
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] not in TRANSPORTS:
-            raise
-        request: Any = getattr(error, "_request", None)
-        kind = APITimeoutError if "Timeout" in type(error).__name__ else APIConnectionError
-        raise kind(request=request) from error
 
 
 def _is_passing(error: BaseException) -> bool:
@@ -302,17 +267,24 @@ def _wait(state: "RetryCallState") -> float:
     return min(seconds, LONGEST_WAIT_SECONDS)
 
 
+def _complaint(error: Exception) -> str:
+    """Returns what a refusal says; nothing where it is nested too deep to be printed."""
+    try:
+        return f"{getattr(error, 'message', '')} {getattr(error, 'body', '')}"
+    except (RecursionError, ValueError):
+        return ""
+
+
 def _part(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, dict) else None
 
 
 def _text(content: Any) -> str:
     """Returns the text of a message, which some servers send in parts."""
-    if isinstance(content, list):
-        return "".join(_text(_part(part, "text")) for part in content if isinstance(part, dict))
-    return content if isinstance(content, str) else ""
+    parts = [_part(part, "text") for part in content] if isinstance(content, list) else [content]
+    return "".join(part for part in parts if isinstance(part, str))
 
 
 def _tokens(usage: Any, name: str) -> int:
     count = _part(usage, name)
-    return count if isinstance(count, int) and 0 < count < 10**12 else 0
+    return count if type(count) is int and 0 < count < 10**12 else 0

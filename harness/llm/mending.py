@@ -12,10 +12,27 @@ READING: Final = 40
 LONGEST_VALUE: Final = 5000
 LONGEST_WORD: Final = 40
 CUTOFF: Final = 0.85
-_DECODER: Final = json.JSONDecoder()
+MOST_SPELLINGS: Final = 2000
+"""Words that are compared with the known ones; the rest of a text that holds more is taken as it is."""
 _OPEN: Final = re.compile(r"[\[{]")
 _NUMBER: Final = re.compile(r"[+-]?\d{1,9}(\.\d{1,9})?")
 _WORD: Final = re.compile(r"[A-Za-z]\w+")
+
+
+class Repeated(dict[str, Any]):
+    """An object that gives a key twice: the last value of each key, and all that stands there as `pairs`."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.pairs = pairs
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    plain = dict(pairs)
+    return plain if len(plain) == len(pairs) else Repeated(pairs)
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object)
 
 
 class Found(NamedTuple):
@@ -89,6 +106,8 @@ class Words:
         if len(word) > LONGEST_WORD:
             return None
         if word not in self._cache:
+            if len(self._cache) >= MOST_SPELLINGS:
+                return None
             self._cache[word] = self._search(_letters(word))
         return self._cache[word]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from harness.errors import HarnessError
-from harness.llm.mending import Words, json_values, mended
+from harness.llm.mending import Repeated, Words, json_values, mended
 from harness.space import Architecture, SearchSpace
 
 LONGEST_TEXT = 200_000
@@ -105,6 +105,11 @@ class _Reader:
         """Returns what is left to look into: nothing where the object was a proposal."""
         known = {name: inner for key, inner in item.items() if (name := self.keys.near(key.strip()))}
         known |= {key: inner for key, inner in item.items() if key in self.keys}
+        if isinstance(item, Repeated):
+            if known:  # which value is meant nobody knows
+                self._lose("a key given twice")
+                return []
+            return [inner for _, inner in item.pairs if isinstance(inner, (dict, list))]
         if known:
             architecture, reason = self._architecture(known)
             if architecture is not None:
@@ -169,6 +174,8 @@ class _Reader:
     def _plain(self, value: Any, depth: int) -> Any:
         """Returns the value with numbers read from strings and unambiguous near-misses spelled right."""
         if depth > MOST_DEPTH:
+            return None
+        if isinstance(value, Repeated):
             return None
         if isinstance(value, dict):
             return {key: self._plain(inner, depth + 1) for key, inner in value.items()}

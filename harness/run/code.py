@@ -17,9 +17,14 @@ from harness.records import content_hash
 
 ROOT = Path(__file__).parents[1]
 PRINTING = frozenset(
-    f"harness.{name}" for name in ("errors", "progress", "show", "run.code", "run.identity", "catalog")
+    f"harness.{name}"
+    for name in (
+        *("catalog", "errors", "inert", "keys", "network", "progress", "show", "tied", "walls"),
+        *("run.code", "run.identity"),
+    )
 )
-"""Modules that units import and that change no result: they print, find files and name what is there."""
+"""Modules that units import and that change no result: they print, find files, name what is there, or send a
+key to its host."""
 POSITIONS = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 """Fields of syntax trees that say nothing, or not the same in all versions of Python."""
 

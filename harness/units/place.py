@@ -7,6 +7,7 @@ from typing import Any
 
 from harness import catalog
 from harness.errors import HarnessError
+from harness.keys import Keys
 from harness.protocol import DataPlace, SourceView
 from harness.records import Record
 from harness.run.stored import read_checked, unit_record
@@ -22,7 +23,7 @@ class Place:
         run: the run's folder.
         data: the data cache.
         device: torch device, `cpu` or `cuda`.
-        api_key: key of the language-model endpoint; never written.
+        keys: of endpoints, each for one host; never written.
         replay: a run folder whose transcripts answer instead of a model.
         tables: folders where tables of published results lie.
         is_trusted: whether code that came with lm-eval's YAML tasks may run.
@@ -31,7 +32,7 @@ class Place:
     run: Path
     data: DataPlace
     device: str = "cpu"
-    api_key: str | None = field(default=None, repr=False)
+    keys: Keys = field(default_factory=Keys, repr=False)
     replay: Path | None = None
     tables: tuple[Path, ...] = ()
     is_trusted: bool = False

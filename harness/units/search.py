@@ -119,7 +119,7 @@ def language_model(unit: Unit, place: Place, folder: Path) -> Client:
         settings,
         model_file=model_file,
         transcript=transcript,
-        api_key=place.api_key,
+        key=place.keys.of(settings["base_url"]),
         replay=place.replay is not None,
     )
 

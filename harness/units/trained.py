@@ -180,9 +180,7 @@ def _final_frozen(unit: Unit, needs: Needs, view: SourceView, folder: Path) -> D
 
 def _opening(needs: Needs) -> Opening:
     place = needs.place
-    return Opening(
-        data=place.data.folder, device=place.device, api_key=place.api_key, offline=place.data.offline
-    )
+    return Opening(data=place.data.folder, device=place.device, keys=place.keys, offline=place.data.offline)
 
 
 @lru_cache(maxsize=1)

@@ -16,6 +16,7 @@ from harness.errors import HarnessError
 from harness.run.unit import Unit
 from harness.settings import TRAINING, Limits
 from harness.tied import tie_to_parent
+from harness.walls import enter_worker
 from harness.workers.watch import Watch, end_tree, end_with_parent
 
 if TYPE_CHECKING:
@@ -253,6 +254,7 @@ def _work(connection: Connection, place: "Place", perform: "Perform") -> None:
     tie_to_parent(parent.pid)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=end_with_parent, daemon=True).start()
+    enter_worker(offline=place.data.offline)
     import torch
 
     import harness.units  # noqa: F401  slow: no part of the first unit's time

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from harness.errors import HarnessError
+from harness.keys import OPENAI, refuse_secrets
 from harness.model import Opening, ReadyBaseline, made_of
 from harness.task import Signature
 
@@ -18,15 +19,22 @@ class Family(ReadyBaseline):
     """Baselines that are told apart by a model of lm-eval and its arguments."""
 
     def named(self, name: str) -> ReadyBaseline:
-        """Returns the baseline `lm_eval:MODEL?NAME=VALUE&NAME=VALUE`."""
+        """Returns the baseline `lm_eval:MODEL?NAME=VALUE&NAME=VALUE`.
+
+        Raises:
+            HarnessError: a value is a secret, or names a host to a model that must not be given one.
+        """
+        kind, _, query = name.partition("?")
+        refuse_secrets(kind, query)
 
         def open_model(signature: Signature, opening: Opening) -> "Predictor":
             from harness.language.external import LmEvalLanguageModel, build_model, parse_address
 
+            address = parse_address(f"lm_eval:{name}")
             model = build_model(
-                parse_address(f"lm_eval:{name}"),
+                address,
                 device=opening.device,
-                api_key=opening.api_key,
+                api_key=opening.keys.of(str(address.arguments.get("base_url", OPENAI))).token,
                 offline=opening.offline,
             )
             return LmEvalLanguageModel(model)

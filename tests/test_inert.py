@@ -1,0 +1,374 @@
+"""Names are inert in every format. Truth: parsers of the formats, and the same run with plain names."""
+
+import csv
+import json
+import os
+import re
+import runpy
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness import inert
+from harness.board import Board, board_json, build_board, load_run, render
+from harness.report import write_report
+
+markdown_it: Any = pytest.importorskip("markdown_it")
+Folder = runpy.run_path(str(Path(__file__).with_name("test_board.py")))["Folder"]
+COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+
+MARKUP = [
+    "<img src=x onerror=evil()>",
+    '"><script>evil()</script>',
+    "' onmouseover='evil()",
+    "</td></table></svg></style>",
+    "<!-- evil",
+    "]]>",
+    "&lt;evil&#62;",
+    "{{7*7}}{% evil %}",
+    'id="evil" width="9" xlink:href="#evil" url(#evil) #0b0c0d',
+    "font: 'evil",
+    "<metadata>evil",
+    "[evil](javascript:evil)",
+    "![evil](http://evil.example/x.png)",
+    "[evil]: http://evil.example",
+    "[1](http://evil.example)",
+    "a | evil |",
+    "`evil`",
+    "```evil",
+    "**evil** __evil__ ~~evil~~",
+    "$\\href{evil}{x}$",
+    "\\input{/etc/evil} \\write18{evil}",
+    "}\\end{tabular}\\evil{",
+    "% evil ^^M & evil \\\\ evil",
+    "[red]evil[/red] :bomb:",
+]
+LEADING = ["# evil", "- evil", "1. evil", "+ evil", "> evil", "=== evil", "--- evil", "~~~ evil", "[9cm]evil"]
+LEADING += [
+    "*[9cm]evil",
+    "=cmd|'evil'!A1",
+    "+1+evil",
+    "-2+evil",
+    "@SUM(evil)",
+    "\t=evil",
+    "\r=evil",
+    "＝evil",
+]
+ACTING = [
+    "\x1b[31mevil",
+    "\x1b]0;evil\x07",
+    "\x9b31mevil",
+    "evil\rfine",
+    "\u202eevil",
+    "\u2066evil\u2069",
+    "a\nevil",
+]
+ACTING += ["\x00evil", "\x7fevil", "\u2028evil", "\U000e0001evil", "\x08\x08evil"]
+ALPHABET = [*MARKUP, *LEADING, *ACTING]
+SLOTS = [
+    "digits",
+    "bytes",
+    "mnist",
+    "figlet",
+    "tweets",
+    "floor",
+    "random_search",
+    "local_search",
+    "Tiny-135M",
+]
+SLOTS += ["Toy <b>suite</b>", "drawn for print"]
+DOMAINS = ("mnist", "figlet", "tweets")
+TEXTS = st.text(st.characters() | st.sampled_from("".join(ALPHABET)), max_size=40) | st.sampled_from(ALPHABET)
+ACTS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def renamed(value: Any, names: dict[str, str]) -> Any:
+    """Returns JSON values with strings and keys that are in `names` replaced."""
+    if isinstance(value, dict):
+        return {names.get(key, key): renamed(one, names) for key, one in value.items()}
+    if isinstance(value, list):
+        return [renamed(one, names) for one in value]
+    return names.get(value, value) if isinstance(value, str) else value
+
+
+HALF = {"half of a letter": "\ud800 is half of a letter"}
+
+
+def written(folder: Path, names: dict[str, str]) -> Path:
+    """Writes the board's synthetic run with other names, and one failure whose reason is a name, too."""
+    failed = {("floor", "mnist"): "drawn for print", ("default", "print"): "half of a letter"}
+    run: Path = Folder(folder, failed=failed).write()
+    for path in (run / "plan.json", *run.rglob("record.json")):
+        path.write_text(json.dumps(renamed(json.loads(path.read_text()), names | HALF)))
+    return run
+
+
+def assignments() -> Iterator[dict[str, str]]:
+    """Gives every name of the alphabet a slot of a run; `/` parts task and domain, and is in no domain."""
+    left = list(ALPHABET)
+    while left:
+        names = {}
+        for slot in SLOTS:
+            fitting = [name for name in left if slot not in DOMAINS or "/" not in name]
+            names[slot] = fitting[0] if fitting else f"evil {slot}"
+            left = [name for name in left if name != names[slot]]
+        yield names
+
+
+PLAIN = {slot: f"plain{'abcdefghijk'[index]}" for index, slot in enumerate(SLOTS)}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(tmp_path_factory.mktemp("plain"), PLAIN)
+
+
+@pytest.fixture(scope="module", params=list(assignments()), ids=range(len(list(assignments()))))
+def hostile(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, str]]:
+    return written(tmp_path_factory.mktemp("hostile"), request.param), request.param
+
+
+def board(run: Path) -> Board:
+    found = build_board(load_run(run))
+    assert isinstance(found, Board)
+    return found
+
+
+BAR = """
+from harness.inert import shield_streams
+from harness.plan import Plan, Unit
+from harness.progress import progress
+shield_streams()
+unit = Unit(kind="score", spec={"task": "\\x1b]0;evil\\x07", "domain": "a\\nb [red]c"})
+plan = Plan(name="p", suite=None, table={}, limit=None, units=(unit,))
+with progress(plan, 1) as on_event:
+    on_event("started", unit, "", 1)
+    on_event("finished", unit, "failed", 0)
+"""
+
+
+class Structure(HTMLParser):
+    """The elements of a page with the names of their attributes; the values of those that hold no text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[Any] = []
+        self.values: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, [name for name, _ in attributes if name != "class"]))
+        self.values += [value or "" for name, value in attributes if name not in ("aria-label", "class")]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.found.append(tag)
+
+    def handle_comment(self, data: str) -> None:
+        self.found.append("comment")
+
+    handle_decl = handle_pi = unknown_decl = handle_comment
+
+
+def structure(page: str) -> Structure:
+    parsed = Structure()
+    parsed.feed(page)
+    parsed.close()
+    return parsed
+
+
+def shape(text: str) -> list[str]:
+    """Returns the kinds of blocks and of marks within lines that Markdown reads."""
+    tokens = (
+        markdown_it.MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(text)
+    )
+    found = []
+    for token in tokens:
+        found.append(token.type)
+        marks = [child.type for child in token.children or []]
+        found += [mark for mark in marks if mark not in ("text", "text_special", "softbreak")]
+    return found
+
+
+def test_html_has_the_elements_of_plain_names(hostile: tuple[Path, dict[str, str]], plain: Path) -> None:
+    run, _ = hostile
+    for page, other in (
+        (render(board(run), "html"), render(board(plain), "html")),
+        (write_report(run).read_text(), write_report(plain).read_text()),
+    ):
+        found = structure(page)
+        assert found.found == structure(other).found
+        evil = [value for value in found.values if "evil" in value]
+        assert [value for value in evil if not re.fullmatch(r"(#|url\(#)?[\w.:-]+\)?", value)] == []
+        assert ACTS.findall(page) == []
+
+
+def test_markdown_has_the_blocks_of_plain_names(hostile: tuple[Path, dict[str, str]], plain: Path) -> None:
+    run, _ = hostile
+    write_report(run, ["leaderboard", "failures", "data", "verdict", "llm", "reproduce"])
+    write_report(plain, ["leaderboard", "failures", "data", "verdict", "llm", "reproduce"])
+    for text, other in (
+        (render(board(run), "md"), render(board(plain), "md")),
+        ((run / "report.md").read_text(), (plain / "report.md").read_text()),
+    ):
+        assert shape(text) == shape(other)
+        assert ACTS.findall(text) == []
+
+
+def test_latex_is_that_of_plain_names_with_escaped_ones_in_their_place(
+    hostile: tuple[Path, dict[str, str]], plain: Path
+) -> None:
+    run, names = hostile
+    text, other = render(board(run), "tex"), render(board(plain), "tex")
+    commands = re.compile(r"\\(?!text(?:backslash|bar|less|greater|ascii)|dag|times)[A-Za-z]+|(?<!\\)%")
+    text, other = (re.sub(r"^%.*\n", "", one) for one in (text, other))  # the title
+    assert commands.findall(text) == commands.findall(other)
+    assert ACTS.findall(text) == []
+    assert [name for name in names.values() if "evil" in name and inert.tex(name) in text] != []
+
+
+def test_csv_has_no_formula_and_its_numbers_are_numbers(
+    hostile: tuple[Path, dict[str, str]], plain: Path
+) -> None:
+    run, _ = hostile
+    rows, others = (list(csv.reader(StringIO(render(board(one), "csv")))) for one in (run, plain))
+    assert [len(row) for row in rows] == [len(row) for row in others]
+    assert rows[0] == others[0]
+    for row in rows[1:]:
+        for column, cell in zip(rows[0], row, strict=True):
+            if column in ("rank", "value", "low", "high", "samples", "groups"):
+                assert not cell or float(cell) == float(cell)
+            else:
+                assert re.match(r"[-=+@\t\r\n＝＋－＠]", cell) is None
+            assert ACTS.findall(cell) == []
+    assert min(float(row[rows[0].index("value")] or 0) for row in rows[1:]) < 0
+
+
+def test_json_holds_the_names_as_they_are(hostile: tuple[Path, dict[str, str]]) -> None:
+    run, names = hostile
+    found = json.loads(board_json(board(run)).encode(errors="backslashreplace"))
+    assert [task["task"] for task in found["tasks"]] == [names["digits"], names["bytes"]]
+
+
+def test_a_terminal_is_given_no_character_that_acts(
+    hostile: tuple[Path, dict[str, str]], plain: Path
+) -> None:
+    run, _ = hostile
+    text = render(board(run), "terminal")
+    assert ACTS.findall(text) == []
+    assert [line for line in text.splitlines() if line in ("evil", "fine")] == []
+
+
+def test_every_verb_prints_only_visible_text(tmp_path: Path) -> None:
+    names = dict(zip(SLOTS, ACTING, strict=False))
+    run = written(tmp_path / "run\x1b[31m\u202e", names)
+    for words in (
+        ["leaderboard", str(run)],
+        ["report", str(run)],
+        ["doctor", str(run)],
+        ["compare", str(run), "a", "b"],
+    ):
+        done = subprocess.run([*COMMAND, *words], capture_output=True, env=os.environ, timeout=120)
+        assert b"Traceback" not in done.stderr
+        for stream in (done.stdout, done.stderr):
+            assert ACTS.findall(stream.decode()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'title = "\\u001b[31mevil\\u202e"\nseeds = 1\n',
+        "tit\x1ble = 1\n",
+        '"\\u001b[2J\\r" = 1\n',
+        "[search]\n" + '"\\u009b31m" = 1',
+    ],
+)
+def test_an_error_about_a_file_prints_only_visible_text(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "\x1b[31ms\u202e.toml"
+    path.write_text(text)
+    done = subprocess.run([*COMMAND, "eval", str(path)], capture_output=True, env=os.environ, timeout=120)
+    assert done.returncode == 2
+    told = done.stderr.decode()
+    assert told.startswith("harness: ")
+    assert told.count("\n") == 1
+    assert ACTS.findall(told) == []
+
+
+def test_an_argument_of_the_command_line_is_repeated_visibly() -> None:
+    for words in (
+        ["--\x1b[31m"],
+        ["\x1b[31m"],
+        ["list", "\x1b[31m\u202e"],
+        ["describe", "task", "a\x1b[2Jb\nc"],
+    ):
+        done = subprocess.run([*COMMAND, *words], capture_output=True, env=os.environ, timeout=120)
+        assert done.returncode == 2
+        assert ACTS.findall(done.stderr.decode()) == []
+
+
+def test_a_live_bar_draws_and_shows_names_visibly() -> None:
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    done = subprocess.run([sys.executable, "-c", BAR], stderr=theirs, timeout=120)
+    os.close(theirs)
+    drawn = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert done.returncode == 0, drawn
+    assert "\x1b[?25l" in drawn, "rich hides the cursor"
+    assert "failed: score · \\u001b]0;evil\\u0007 · a b [red]c" in re.sub(
+        r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn
+    )
+    assert "\x1b]0" not in drawn
+
+
+@given(TEXTS)
+def test_visible_text_says_the_same_and_stays_the_same(text: str) -> None:
+    shown = inert.visible(text)
+    assert ACTS.findall(shown) == []
+    assert inert.visible(shown) == shown
+    assert json.loads(f'"{inert.visible(json.dumps(text, ensure_ascii=False)[1:-1])}"') == text
+    assert "\n" not in inert.line(text)
+
+
+@given(TEXTS)
+def test_html_of_any_text_is_one_text(text: str) -> None:
+    page = f'<p title="{inert.html(text)}">{inert.html(text)}</p>'
+    assert structure(page).found == [("p", ["title"]), "p"]
+
+
+@given(TEXTS)
+def test_markdown_of_any_text_is_one_text(text: str) -> None:
+    if inert.markdown(text):
+        assert shape(f"x {inert.markdown(text)}") == ["paragraph_open", "inline", "paragraph_close"]
+        assert shape(inert.markdown_block(text)) == ["paragraph_open", "inline", "paragraph_close"]
+        assert shape(f"- {inert.markdown_block(text)}").count("bullet_list_open") == 1
+    assert "\n" not in inert.markdown(text)
+
+
+@given(TEXTS)
+def test_latex_of_any_text_has_no_special_character_left(text: str) -> None:
+    written = inert.tex(text)
+    left = re.sub(
+        r"\\text[a-z]+\{\}|\\ddag\{\}|\$-\$|\$\\times\$|\{''\}|\\[&%$#_{}]|^\{[\[*]\}", "x", written
+    )
+    assert re.findall(r'[\\{}$&#%^_~<>"]|^[\[*]', left) == []
+
+
+@given(TEXTS | st.floats() | st.integers() | st.none())
+def test_a_cell_is_no_formula_and_a_number_is_itself(value: Any) -> None:
+    found = inert.cell(value)
+    if not isinstance(value, str):
+        assert found is value
+        return
+    assert re.match(r"[-=+@\t\r\n＝＋－＠]", str(found)) is None
+    assert str(found).removeprefix("'") == inert.visible(value) or value.startswith("'")
