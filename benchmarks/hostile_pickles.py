@@ -27,6 +27,7 @@ CLASS = f"{__name__}.Net"
 NDARRAY = b"cnumpy\nndarray\n"
 DTYPE = b"cnumpy\ndtype\n(X\x02\x00\x00\x00%s\x89\x88tR"
 RECONSTRUCT = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tC\x01btR"
+NET = f"c{CLASS.replace('.Net', '')}\nNet\n".encode()
 SCALAR = b"cnumpy.core.multiarray\nscalar\n"
 
 
@@ -164,6 +165,25 @@ def attacks() -> dict[str, bytes]:
         "state twice": b"}K\x01" + DTYPE % b"f8" + state + state + b"s.",
         "state of a text": b"}X\x01\x00\x00\x00a}bK\x01s.",
         "items into a list": b"]K\x01K\x02s.",
+        "a type as a key": b"}" + floats + b"K\x01s.",
+        "items without a mark": b"]e.",
+        "a name that is a number": b"\x80\x04K\x01K\x02\x93.",
+        "a key without a value": b"}(K\x01u.",
+        "an object of arguments": b"}K\x01" + NET + b"K\x05\x85Rs.",
+        "an object without names": b"}K\x01" + NET + b")RK\x05bs.",
+        "a set of a number": b"}K\x01cbuiltins\nset\nK\x05\x85Rs.",
+        "the state of a number": b"}K\x01" + SCALAR + b"(" + floats + b"C\x08AAAAAAAAtR}bs.",
+        "an array of another start": b"}K\x01" + RECONSTRUCT.replace(b"K\x00t", b"K\x05t") + b"s.",
+        "an array without its state": b"}K\x01" + RECONSTRUCT + b"s.",
+        "a number without its type": b"}K\x01" + SCALAR + b"(K\x05C\x08AAAAAAAAtRs.",
+        "an array without its type": b"}K\x01" + RECONSTRUCT + b"(K\x01)K\x05\x89C\x08AAAAAAAAtbs.",
+        "a number of an array": b"}K\x01" + SCALAR + b"(" + floats + b"]tRs.",
+        "a number of three things": b"}K\x01" + SCALAR + b"(" + floats + b"K\x01K\x02tRs.",
+        "a type without a name": b"}K\x01" + SCALAR + b"(cnumpy\ndtype\n)RC\x08AAAAAAAAtRs.",
+        "a type with a state of its own": b"}K\x01" + SCALAR + b"(" + DTYPE % b"f8" + b"]bC\x08AAAAAAAAtRs.",
+        "a text of no bytes": b"}K\x01" + SCALAR + b"(" + DTYPE % b"S0" + b"C\x00tRs.",
+        "a type itself": b"}K\x01" + floats + b"s.",
+        "bytes with a state": b"}K\x01c_codecs\nencode\n(X\x01\x00\x00\x00aX\x06\x00\x00\x00latin1tR}bs.",
     }
 
 

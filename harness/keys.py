@@ -128,7 +128,7 @@ def take_keys(environment: MutableMapping[str, str]) -> Keys:
             raise HarnessError(f"{place} is no address; write https://HOST/PATH.")
         if match is None:  # other programs may take what is no address to us; the key is for no host then
             continue
-        key = Key(token, match["login"] or "", match["query"] or "")
+        key = Key(token, unquote(match["login"] or ""), match["query"] or "")
         plain = "".join(match[part] or "" for part in ("head", "host", "port", "path"))
         if place in environment:
             environment[place] = plain

@@ -70,6 +70,25 @@ REASONS = {
     "state twice": "or has one already",
     "state of a text": "sets the state of what has none",
     "items into a list": "adds to list what belongs into dict",
+    "a type as a key": "it has Made as a key",
+    "items without a mark": "takes more than there is",
+    "a name that is a number": "by other things than texts",
+    "a key without a value": "a key without a value",
+    "an object of arguments": "of 1 arguments, not of its attributes",
+    "an object without names": "whose attributes have no names",
+    "a set of a number": "a set of something else than a list",
+    "the state of a number": "sets the state of a number",
+    "an array of another start": "an array of something else than numpy's class",
+    "an array without its state": "an array without its state",
+    "a number without its type": "numbers without their type",
+    "an array without its type": "numbers without their type",
+    "a number of an array": "numbers that are no bytes",
+    "a number of three things": "makes scalar of 3 things, not of 2",
+    "a type without a name": "numbers without their type",
+    "a type with a state of its own": "a state that no type of numbers has",
+    "a text of no bytes": "numpy texts of no bytes",
+    "a type itself": "a type of numpy's, not a number",
+    "bytes with a state": "wants the codec",
 }
 
 
@@ -81,7 +100,7 @@ def child() -> Iterator[Confined]:
 
 @pytest.mark.parametrize("name", REASONS)
 def test_an_attack_is_one_sentence_of_a_child_that_lives(child: Confined, name: str) -> None:
-    question = json.dumps([name]).encode() + b"\n" + hostile.attacks()[name]
+    question = json.dumps([name, hostile.CLASS]).encode() + b"\n" + hostile.attacks()[name]
     told = json.loads(child.ask(question, name))
     assert isinstance(told, str)
     assert told.startswith(f"{name} is a pickle")

@@ -7,6 +7,7 @@ import re
 import runpy
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from io import StringIO
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from harness import inert
 from harness.board import Board, board_json, build_board, load_run, render
+from harness.records import canonical_json, content_hash, write_atomically
 from harness.report import write_report
 
 markdown_it: Any = pytest.importorskip("markdown_it")
@@ -338,6 +340,14 @@ def test_visible_text_says_the_same_and_stays_the_same(text: str) -> None:
     assert inert.visible(shown) == shown
     assert json.loads(f'"{inert.visible(json.dumps(text, ensure_ascii=False)[1:-1])}"') == text
     assert "\n" not in inert.line(text)
+
+
+@given(TEXTS)
+def test_half_of_a_letter_can_be_written_and_read_again(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        write_atomically(Path(folder) / "x.json", canonical_json([text, "\udcff"]))
+        assert json.loads((Path(folder) / "x.json").read_bytes()) == [text, "\udcff"]
+    assert len(content_hash(text)) == 16
 
 
 @given(TEXTS)

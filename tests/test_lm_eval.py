@@ -251,6 +251,24 @@ def test_a_model_behind_an_endpoint_is_never_sent_the_key_of_another_host(
     assert Endpoint.keys[-1] == "Bearer sk-bound"
 
 
+def test_what_a_server_repeats_of_a_key_is_not_printed(
+    address: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = build_model(parse_address(f"{address}&max_retries=1"), api_key="sk-planted-0123", offline=True)
+    answered = Endpoint.do_POST
+
+    def refuse(self: Any) -> None:
+        if not self.path.endswith("/completions"):
+            return answered(self)
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_error(400, "refused", f"your key is {self.headers['Authorization']}")
+
+    monkeypatch.setattr(Endpoint, "do_POST", refuse)
+    with pytest.raises(OSError, match="400"):
+        LmEvalLanguageModel(model).bits([b"text"])
+    assert "sk-planted" not in caplog.text
+
+
 def test_bytes_that_are_no_character_cost_eight_bits_each(address: str) -> None:
     model = LmEvalLanguageModel(build_model(parse_address(address), api_key="k", offline=True))
     whole, cut = model.bits([b"text", b"text" + "ö".encode()[:1]])

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,7 @@ import socket
 
 
 def predict(samples):
+    print("\\x1b[31mevil")
     socket.create_connection(("192.0.2.1", 80), timeout=5)
 """
 QUIET = """
@@ -143,6 +145,27 @@ def test_the_environment_is_as_it_was_when_the_network_opens_again() -> None:
     assert environment == {"HF_HUB_OFFLINE": "0", "HOME": "/home"}
 
 
+def test_every_verb_that_takes_offline_shuts_the_network_until_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = []
+
+    def leave(*arguments: object, **options: object) -> int:
+        told.append(os.environ.get("PIP_NO_INDEX"))
+        socket.getaddrinfo("192.0.2.1", 80)
+        return 0
+
+    for place in ("cache.prepare_all", "checks.check_entry", "language.export.export_task_verb"):
+        monkeypatch.setattr(f"harness.{place}", leave)
+    monkeypatch.setattr("harness.suite.load_suite", leave)
+    verbs = ["data prepare x", "check task toy_patterns", "export-task x --out y", "eval x"]
+    for verb in verbs:
+        done = CliRunner().invoke(app, [*verb.split(), "--offline"])
+        assert str(done.exception) == "--offline forbids contacting 192.0.2.1; run without --offline."
+        socket.getaddrinfo("192.0.2.1", 80)
+    assert told == ["1"] * len(verbs)
+
+
 def test_telemetry_is_off_before_any_package_is_imported() -> None:
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "DO_NOT"))}
     done = subprocess.run(
@@ -182,6 +205,7 @@ def test_a_worker_and_the_code_it_runs_cannot_leave_the_machine_offline(tmp_path
     )
     assert done.returncode == 1, done.stderr
     records = [json.loads(path.read_text()) for path in tmp_path.rglob("record.json")]
+    assert "\x1b" not in done.stdout + done.stderr
     failed = {record["reason"] for record in records if record["status"] == "failed"}
     assert failed == {"--offline forbids contacting 192.0.2.1; run without --offline."}
 

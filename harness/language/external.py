@@ -1,5 +1,6 @@
 """Any lm-eval model as a fixed row: `lm_eval:hf?pretrained=PATH`, `lm_eval:openai-completions?model=NAME`."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -85,6 +86,7 @@ def build_model(
     if offline and place and not is_loopback(urlsplit(place).hostname):
         raise HarnessError(f"--offline forbids asking {host_of(place)}; run without --offline.")
     if address.model in ENDPOINTS:  # without a header they would send OPENAI_API_KEY, wherever they lead
+        logging.getLogger("lm_eval.models.api_models").disabled = True  # it prints what servers say
         arguments["header"] = {"Authorization": f"Bearer {api_key or 'none'}"}  # type: ignore[assignment]
     try:
         with kept_random_states(), hub_access(offline=offline), torch.random.fork_rng(devices=[]):
