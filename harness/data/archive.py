@@ -59,6 +59,10 @@ class ZipMembers:
         """Returns the bytes that a member says it has."""
         return self._info(name).file_size
 
+    def checksum(self, name: str) -> int:
+        """Returns the CRC-32 that a member says it has."""
+        return self._info(name).CRC
+
     def pieces(self, name: str) -> Iterator[bytes]:
         """Yields a member piece by piece, for one that is copied to a file."""
         info = self._info(name)

@@ -121,6 +121,7 @@ def language_model(unit: Unit, place: Place, folder: Path) -> Client:
         transcript=transcript,
         key=place.keys.of(settings["base_url"]),
         replay=place.replay is not None,
+        owner=unit.name,
     )
 
 
