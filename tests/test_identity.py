@@ -269,7 +269,7 @@ def answering(llm_server: ModuleType) -> Callable[[int, dict[str, Any]], Any]:
 
 @pytest.fixture(scope="module")
 def process() -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, str(Path(__file__).with_name("forked_harness.py"))]
+    command = [sys.executable, str(ROOT / "benchmarks" / "forked_harness.py")]
     settings = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=settings

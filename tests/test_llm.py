@@ -117,7 +117,7 @@ def test_an_edited_or_a_foreign_transcript_is_not_believed(tmp_path: Path) -> No
 
 
 def edit(path: Path, old: str, new: str) -> None:
-    """Writes a transcript anew with other words, as a forger would; checksums guard against accident alone."""
+    """Writes a transcript anew with other words, as a forger would; checksums are against accident alone."""
     kept = Transcript(path)
     kept.kept = json.loads(json.dumps(kept.kept).replace(old, new))
     path.write_bytes(b"".join(map(kept._line, range(len(kept.kept)))))

@@ -14,8 +14,8 @@ class Transcript:
     """Exchanges in the order in which a search makes them, one JSON line each.
 
     A line that a kill cut short, or that is not as it was written, is dropped with what follows it. A request
-    that differs from the kept one ends the replay; in a run that may ask the model, what is kept from there on
-    is forgotten and asked again.
+    that differs from the kept one ends the replay; in a run that may ask the model, what is kept from there
+    on is forgotten and asked again.
     """
 
     def __init__(self, path: Path | None, *, replay: bool = False, owner: str = "") -> None:

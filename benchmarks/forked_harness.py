@@ -1,9 +1,9 @@
 """Runs harness commands in forks of one process that has the large packages already, each with fresh code.
 
 Reads one JSON line per command: arguments, environment, folder (where it runs), paths (where `harness` and a
-model are imported from), log (a file for what it prints) and kill (after how many finished units it kills
-itself; 0 for never). Answers with one JSON line: the exit status and the units that ran. Units run in the
-fork itself, one after another.
+model are imported from), log (a file for what it prints), kill (after how many finished units it kills
+itself; 0 for never) and, where there is one, patch (code that runs first). Answers with one JSON line: the
+exit status and the units that ran. Units run in the fork itself, one after another.
 """
 
 import json
@@ -64,6 +64,7 @@ def run(command: dict[str, Any], answer: int) -> int:
 
     done: list[dict[str, Any]] = []
     execute._run = counted
+    exec(command.get("patch", ""), {})
     sys.argv = ["harness", *command["arguments"]]
     status = 0
     try:
