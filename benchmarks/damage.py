@@ -1,8 +1,8 @@
 """Damages files of runs and of the data cache, one at a time, and tells what became of each.
 
 After every damage a verb that reads the file, drawn at random, must refuse it by name in one sentence or do
-its work again; `doctor` is at most one verb in five. A result that differs from that of the undamaged file, or
-a traceback, is lost.
+its work again; `doctor` is at most one verb in five. A result that differs from that of the undamaged file,
+or a traceback, is lost.
 
     python benchmarks/damage.py --count 320
 """
