@@ -29,6 +29,10 @@ DTYPE = b"cnumpy\ndtype\n(X\x02\x00\x00\x00%s\x89\x88tR"
 RECONSTRUCT = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tC\x01btR"
 NET = f"c{CLASS.replace('.Net', '')}\nNet\n".encode()
 SCALAR = b"cnumpy.core.multiarray\nscalar\n"
+STATE = b"(K\x03X\x01\x00\x00\x00<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+FLOATS = DTYPE % b"f8" + STATE
+VALUE = b"}K\x01"
+"""A mapping of one key, whose value follows."""
 
 
 class Net:
@@ -65,126 +69,7 @@ def seeds() -> list[bytes]:
 
 def attacks() -> dict[str, bytes]:
     """Returns attacks; half of them crash or stop Python's own unpickler where it may call numpy."""
-    deep = 200_000
-    twice = b"K\x01\x85" + b"2\x86" * 60
-    twice_list = b"]" + b"2\x86" * 60
-    shape = struct.pack("<q", 10**9)
-    number = b"(K\x01" + _long(shape) + b"t"
-    state = b"(K\x03X\x01\x00\x00\x00<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
-    floats = DTYPE % b"f8" + state
-    fields = (
-        b"(K\x03X\x01\x00\x00\x00|N(X\x01\x00\x00\x00at}X\x01\x00\x00\x00a("
-        + floats
-        + b"J\x00\x00\x00\x7ftsK\x08K\x01K\x10tb"
-    )
-    return {
-        "array with a buffer of its choice": b"}K\x01"
-        + NDARRAY
-        + b"(K\x01\x85"
-        + floats
-        + b"C\x08AAAAAAAAtRs.",
-        "object at an address of its choice": b"}K\x01"
-        + NDARRAY
-        + b"(K\x01\x85"
-        + DTYPE % b"O8"
-        + b"C\x08AAAAAAAAtRs.",
-        "object in a number": b"}K\x01" + SCALAR + b"(" + DTYPE % b"O8" + b"C\x08AAAAAAAAtRs.",
-        "array made by its class": b"\x80\x02}K\x01" + NDARRAY + _long(shape) + b"\x85\x85\x81s.",
-        "field outside of its item": b"}K\x01"
-        + SCALAR
-        + b"("
-        + DTYPE % b"V8"
-        + fields
-        + b"C\x08AAAAAAAAtRs.",
-        "type of another size": b"}K\x01"
-        + SCALAR
-        + b"("
-        + DTYPE % b"f8"
-        + state.replace(b"J\xff\xff\xff\xffJ", b"K\x63J")
-        + b"C\x08AAAAAAAAtRs.",
-        "array larger than its data": b"}K\x01"
-        + RECONSTRUCT
-        + number.replace(b"t", b"\x85", 1)
-        + floats
-        + b"\x89C\x08AAAAAAAAtbs.",
-        "array of a billion of nothing": b"}K\x01"
-        + RECONSTRUCT
-        + b"(K\x01("
-        + _long(shape)
-        + b"K\x00t"
-        + floats
-        + b"\x89C\x00tbs.",
-        "array of a negative size": b"}K\x01"
-        + RECONSTRUCT
-        + b"(K\x01J\xff\xff\xff\xff\x85"
-        + floats
-        + b"\x89C\x00tbs.",
-        "array of a billion dimensions": b"}K\x01"
-        + RECONSTRUCT
-        + b"(K\x01("
-        + b"K\x01" * 1000
-        + b"t"
-        + floats
-        + b"\x89C\x08AAAAAAAAtbs.",
-        "text of a gigabyte": b"}K\x01"
-        + SCALAR
-        + b"(cnumpy\ndtype\n(X\x0b\x00\x00\x00S1000000000\x89\x88tRC\x01atRs.",
-        "key that is hashed for ever": b"}" + twice + b"K\x01s.",
-        "set that is hashed for ever": b"\x80\x04}K\x01\x8f(" + twice + b"\x90s.",
-        "value that is written for ever": b"}K\x01" + twice_list + b"s.",
-        "mappings that are written for ever": _doubled(60),
-        "mapping that holds itself": b"}q\x00K\x01h\x00s.",
-        "list that holds itself": b"}K\x01]q\x00h\x00as.",
-        "tuples in tuples": b"}K\x01)" + b"\x85" * deep + b"s.",
-        "tuples in tuples as a key": b"})" + b"\x85" * deep + b"K\x01s.",
-        "lists in lists": b"}K\x01" + b"]" * deep + b"a" * (deep - 1) + b"s.",
-        "place far away in the memo": b"}K\x01K\x02r\xff\xff\xff\x7fs.",
-        "place with 4,000 digits in the memo": b"}K\x01K\x02p" + b"9" * 4000 + b"\ns.",
-        "place that is not in the memo": b"}K\x01j\xff\xff\xff\x7fs.",
-        "bytes of a terabyte": b"\x80\x04}K\x01\x8e" + struct.pack("<Q", 2**40) + b"as.",
-        "bytearray of a terabyte": b"\x80\x05}K\x01\x96" + struct.pack("<Q", 2**40) + b"as.",
-        "text of a terabyte": b"\x80\x04}K\x01\x8d" + struct.pack("<Q", 2**40) + b"as.",
-        "bytes of half the address space": b"\x80\x04}K\x01\x8e" + struct.pack("<Q", 2**63 + 1) + b"as.",
-        "bytearray by its class": b"}K\x01cbuiltins\nbytearray\n" + _long(shape) + b"\x85Rs.",
-        "number of 5,000 digits": b"}K\x01I" + b"7" * 5000 + b"\ns.",
-        "number of a megabyte": b"\x80\x02}K\x01\x8b" + struct.pack("<i", 2**20) + b"7" * 2**20 + b"s.",
-        "number of a negative size": b"\x80\x02}K\x01\x8b" + struct.pack("<i", -5) + b"s.",
-        "keys of one hash": _colliding(50_000),
-        "half of a pair": b"}K\x01X\x03\x00\x00\x00\xed\xa0\x80s.",
-        "a million marks": b"(" * 1_000_000 + b".",
-        "a million sets": b"\x80\x04" + b"\x8f" * 1_000_000 + b".",
-        "a frame longer than the file": b"\x80\x04\x95" + struct.pack("<Q", 2**40) + b"}.",
-        "nothing but its end": b".",
-        "codec of its choice": b"}K\x01c_codecs\nencode\n(X\x01\x00\x00\x00aX\x03\x00\x00\x00zip" + b"tRs.",
-        "system": b"cposix\nsystem\n(X\x04\x00\x00\x00truetR.",
-        "the classes of numpy": b"}K\x01cnumpy\nndarray\ns.",
-        "buffers from outside": b"\x80\x05}K\x01\x97s.",
-        "what lies outside": b"}K\x01K\x02Qs.",
-        "registered extensions": b"\x80\x02}K\x01\x82\x01s.",
-        "state of a function": b"cnumpy\nndarray\n}b.",
-        "state twice": b"}K\x01" + DTYPE % b"f8" + state + state + b"s.",
-        "state of a text": b"}X\x01\x00\x00\x00a}bK\x01s.",
-        "items into a list": b"]K\x01K\x02s.",
-        "a type as a key": b"}" + floats + b"K\x01s.",
-        "items without a mark": b"]e.",
-        "a name that is a number": b"\x80\x04K\x01K\x02\x93.",
-        "a key without a value": b"}(K\x01u.",
-        "an object of arguments": b"}K\x01" + NET + b"K\x05\x85Rs.",
-        "an object without names": b"}K\x01" + NET + b")RK\x05bs.",
-        "a set of a number": b"}K\x01cbuiltins\nset\nK\x05\x85Rs.",
-        "the state of a number": b"}K\x01" + SCALAR + b"(" + floats + b"C\x08AAAAAAAAtR}bs.",
-        "an array of another start": b"}K\x01" + RECONSTRUCT.replace(b"K\x00t", b"K\x05t") + b"s.",
-        "an array without its state": b"}K\x01" + RECONSTRUCT + b"s.",
-        "a number without its type": b"}K\x01" + SCALAR + b"(K\x05C\x08AAAAAAAAtRs.",
-        "an array without its type": b"}K\x01" + RECONSTRUCT + b"(K\x01)K\x05\x89C\x08AAAAAAAAtbs.",
-        "a number of an array": b"}K\x01" + SCALAR + b"(" + floats + b"]tRs.",
-        "a number of three things": b"}K\x01" + SCALAR + b"(" + floats + b"K\x01K\x02tRs.",
-        "a type without a name": b"}K\x01" + SCALAR + b"(cnumpy\ndtype\n)RC\x08AAAAAAAAtRs.",
-        "a type with a state of its own": b"}K\x01" + SCALAR + b"(" + DTYPE % b"f8" + b"]bC\x08AAAAAAAAtRs.",
-        "a text of no bytes": b"}K\x01" + SCALAR + b"(" + DTYPE % b"S0" + b"C\x00tRs.",
-        "a type itself": b"}K\x01" + floats + b"s.",
-        "bytes with a state": b"}K\x01c_codecs\nencode\n(X\x01\x00\x00\x00aX\x06\x00\x00\x00latin1tR}bs.",
-    }
+    return {**_of_arrays(), **_of_types(), **_of_containers(), **_of_opcodes()}
 
 
 def mutated(draw: random.Random, valid: list[bytes]) -> bytes:
@@ -254,6 +139,142 @@ def peak(child: Confined) -> int:
     status = Path(f"/proc/{child.process.pid}/status") if child.process else Path("none")
     lines = status.read_text().splitlines() if status.is_file() else []
     return next((int(line.split()[1]) >> 10 for line in lines if line.startswith("VmHWM")), 0)
+
+
+def _of_arrays() -> dict[str, bytes]:
+    """Returns arrays of buffers, addresses, shapes and sizes of their choice."""
+    shape = struct.pack("<q", 10**9)
+    number = b"(K\x01" + _long(shape) + b"t"
+    return {
+        "array with a buffer of its choice": b"}K\x01"
+        + NDARRAY
+        + b"(K\x01\x85"
+        + FLOATS
+        + b"C\x08AAAAAAAAtRs.",
+        "object at an address of its choice": b"}K\x01"
+        + NDARRAY
+        + b"(K\x01\x85"
+        + DTYPE % b"O8"
+        + b"C\x08AAAAAAAAtRs.",
+        "object in a number": VALUE + SCALAR + b"(" + DTYPE % b"O8" + b"C\x08AAAAAAAAtRs.",
+        "array made by its class": b"\x80\x02}K\x01" + NDARRAY + _long(shape) + b"\x85\x85\x81s.",
+        "array larger than its data": VALUE
+        + RECONSTRUCT
+        + number.replace(b"t", b"\x85", 1)
+        + FLOATS
+        + b"\x89C\x08AAAAAAAAtbs.",
+        "array of a billion of nothing": VALUE
+        + RECONSTRUCT
+        + b"(K\x01("
+        + _long(shape)
+        + b"K\x00t"
+        + FLOATS
+        + b"\x89C\x00tbs.",
+        "array of a negative size": VALUE
+        + RECONSTRUCT
+        + b"(K\x01J\xff\xff\xff\xff\x85"
+        + FLOATS
+        + b"\x89C\x00tbs.",
+        "array of a billion dimensions": VALUE
+        + RECONSTRUCT
+        + b"(K\x01("
+        + b"K\x01" * 1000
+        + b"t"
+        + FLOATS
+        + b"\x89C\x08AAAAAAAAtbs.",
+        "an array of another start": VALUE + RECONSTRUCT.replace(b"K\x00t", b"K\x05t") + b"s.",
+        "an array without its state": VALUE + RECONSTRUCT + b"s.",
+        "an array without its type": VALUE + RECONSTRUCT + b"(K\x01)K\x05\x89C\x08AAAAAAAAtbs.",
+    }
+
+
+def _of_types() -> dict[str, bytes]:
+    """Returns numpy's types and numbers with states that none has."""
+    fields = (
+        b"(K\x03X\x01\x00\x00\x00|N(X\x01\x00\x00\x00at}X\x01\x00\x00\x00a("
+        + FLOATS
+        + b"J\x00\x00\x00\x7ftsK\x08K\x01K\x10tb"
+    )
+    return {
+        "field outside of its item": VALUE + SCALAR + b"(" + DTYPE % b"V8" + fields + b"C\x08AAAAAAAAtRs.",
+        "type of another size": VALUE
+        + SCALAR
+        + b"("
+        + DTYPE % b"f8"
+        + STATE.replace(b"J\xff\xff\xff\xffJ", b"K\x63J")
+        + b"C\x08AAAAAAAAtRs.",
+        "text of a gigabyte": VALUE
+        + SCALAR
+        + b"(cnumpy\ndtype\n(X\x0b\x00\x00\x00S1000000000\x89\x88tRC\x01atRs.",
+        "the state of a number": VALUE + SCALAR + b"(" + FLOATS + b"C\x08AAAAAAAAtR}bs.",
+        "a number without its type": VALUE + SCALAR + b"(K\x05C\x08AAAAAAAAtRs.",
+        "a number of an array": VALUE + SCALAR + b"(" + FLOATS + b"]tRs.",
+        "a number of three things": VALUE + SCALAR + b"(" + FLOATS + b"K\x01K\x02tRs.",
+        "a type without a name": VALUE + SCALAR + b"(cnumpy\ndtype\n)RC\x08AAAAAAAAtRs.",
+        "a type with a state of its own": VALUE + SCALAR + b"(" + DTYPE % b"f8" + b"]bC\x08AAAAAAAAtRs.",
+        "a text of no bytes": VALUE + SCALAR + b"(" + DTYPE % b"S0" + b"C\x00tRs.",
+        "a type itself": b"}K\x01" + FLOATS + b"s.",
+        "the classes of numpy": b"}K\x01cnumpy\nndarray\ns.",
+        "state twice": b"}K\x01" + DTYPE % b"f8" + STATE + STATE + b"s.",
+    }
+
+
+def _of_containers() -> dict[str, bytes]:
+    """Returns containers that are hashed, walked or written for ever."""
+    deep = 200_000
+    twice = b"K\x01\x85" + b"2\x86" * 60
+    twice_list = b"]" + b"2\x86" * 60
+    return {
+        "key that is hashed for ever": b"}" + twice + b"K\x01s.",
+        "set that is hashed for ever": b"\x80\x04}K\x01\x8f(" + twice + b"\x90s.",
+        "value that is written for ever": b"}K\x01" + twice_list + b"s.",
+        "mappings that are written for ever": _doubled(60),
+        "mapping that holds itself": b"}q\x00K\x01h\x00s.",
+        "list that holds itself": b"}K\x01]q\x00h\x00as.",
+        "tuples in tuples": b"}K\x01)" + b"\x85" * deep + b"s.",
+        "tuples in tuples as a key": b"})" + b"\x85" * deep + b"K\x01s.",
+        "lists in lists": b"}K\x01" + b"]" * deep + b"a" * (deep - 1) + b"s.",
+        "keys of one hash": _colliding(50_000),
+        "a million sets": b"\x80\x04" + b"\x8f" * 1_000_000 + b".",
+        "a type as a key": b"}" + FLOATS + b"K\x01s.",
+        "items without a mark": b"]e.",
+        "a key without a value": b"}(K\x01u.",
+        "a set of a number": b"}K\x01cbuiltins\nset\nK\x05\x85Rs.",
+        "items into a list": b"]K\x01K\x02s.",
+        "an object of arguments": b"}K\x01" + NET + b"K\x05\x85Rs.",
+        "an object without names": b"}K\x01" + NET + b")RK\x05bs.",
+    }
+
+
+def _of_opcodes() -> dict[str, bytes]:
+    """Returns sizes, names and opcodes that no table has."""
+    billion = _long(struct.pack("<q", 10**9))
+    return {
+        "place far away in the memo": b"}K\x01K\x02r\xff\xff\xff\x7fs.",
+        "place with 4,000 digits in the memo": b"}K\x01K\x02p" + b"9" * 4000 + b"\ns.",
+        "place that is not in the memo": b"}K\x01j\xff\xff\xff\x7fs.",
+        "bytes of a terabyte": b"\x80\x04}K\x01\x8e" + struct.pack("<Q", 2**40) + b"as.",
+        "bytearray of a terabyte": b"\x80\x05}K\x01\x96" + struct.pack("<Q", 2**40) + b"as.",
+        "text of a terabyte": b"\x80\x04}K\x01\x8d" + struct.pack("<Q", 2**40) + b"as.",
+        "bytes of half the address space": b"\x80\x04}K\x01\x8e" + struct.pack("<Q", 2**63 + 1) + b"as.",
+        "bytearray by its class": b"}K\x01cbuiltins\nbytearray\n" + billion + b"\x85Rs.",
+        "number of 5,000 digits": b"}K\x01I" + b"7" * 5000 + b"\ns.",
+        "number of a megabyte": b"\x80\x02}K\x01\x8b" + struct.pack("<i", 2**20) + b"7" * 2**20 + b"s.",
+        "number of a negative size": b"\x80\x02}K\x01\x8b" + struct.pack("<i", -5) + b"s.",
+        "half of a pair": b"}K\x01X\x03\x00\x00\x00\xed\xa0\x80s.",
+        "a million marks": b"(" * 1_000_000 + b".",
+        "a frame longer than the file": b"\x80\x04\x95" + struct.pack("<Q", 2**40) + b"}.",
+        "nothing but its end": b".",
+        "codec of its choice": b"}K\x01c_codecs\nencode\n(X\x01\x00\x00\x00aX\x03\x00\x00\x00zip" + b"tRs.",
+        "system": b"cposix\nsystem\n(X\x04\x00\x00\x00truetR.",
+        "buffers from outside": b"\x80\x05}K\x01\x97s.",
+        "what lies outside": b"}K\x01K\x02Qs.",
+        "registered extensions": b"\x80\x02}K\x01\x82\x01s.",
+        "state of a function": b"cnumpy\nndarray\n}b.",
+        "state of a text": b"}X\x01\x00\x00\x00a}bK\x01s.",
+        "a name that is a number": b"\x80\x04K\x01K\x02\x93.",
+        "bytes with a state": b"}K\x01c_codecs\nencode\n(X\x01\x00\x00\x00aX\x06\x00\x00\x00latin1tR}bs.",
+    }
 
 
 def _long(eight: bytes) -> bytes:

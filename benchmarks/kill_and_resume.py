@@ -43,9 +43,8 @@ def main() -> int:
         seconds = time.perf_counter() - started
         print(f"undisturbed: {seconds:.0f} s", flush=True)
         for number in range(chosen.kills):
-            process = subprocess.Popen(
-                command(killed), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )  # its own words  # nosec B603
+            words, quiet = command(killed), subprocess.DEVNULL
+            process = subprocess.Popen(words, stdout=quiet, stderr=quiet)  # its own words  # nosec B603
             lived = draw.uniform(0.2, 2 * seconds / chosen.kills)
             time.sleep(lived)
             process.send_signal(signal.SIGKILL)

@@ -343,6 +343,7 @@ def _table(
 ) -> Iterator[tuple[str, bool, str]]:
     from harness.data.card import read_card
     from harness.data.computed import load_computed
+    from harness.data.fetch import archive_path
     from harness.data.lookup import bound_space, load_table, table_path
 
     place = catalog.files("table")[name]
@@ -355,6 +356,8 @@ def _table(
     try:
         path = table_path(card, (*folders, place.parent), data, offline=offline)
     except HarnessError as error:
+        if card.package is not None and archive_path(card.package, data).is_file():
+            raise  # it is there, and is not what the card pins
         yield "waits for its file", True, str(error)
         return
     if card.computed:
@@ -364,20 +367,17 @@ def _table(
     loaded = load_table(path, place)
     more = f", {loaded.left_out} rows left out" if loaded.left_out else ""
     more += f", {loaded.averaged} repeats averaged" if loaded.averaged else ""
-    detail = f"{len(loaded.rows)} architectures{more}"
-    yield "holds whole, finite and unique rows", bool(loaded.rows), detail
+    yield "holds whole, finite and unique rows", bool(loaded.rows), f"{len(loaded.rows)} architectures{more}"
     if card.costs:
         yield "has its costs, or waits for their file", True, f"{len(loaded.costs)} of {len(card.costs)}"
 
 
 def _suite(name: str) -> Iterator[tuple[str, bool, str]]:
-    from harness.plan import make_plan
+    from harness.plan import make_plan, resolve_searcher
     from harness.suite import LookupSuite, load_suite
 
     suite = load_suite(name)[1]
     if isinstance(suite, LookupSuite):
-        from harness.plan import resolve_searcher
-
         found = [resolve_searcher(suite.search, one)[0] for one in suite.searchers]
         catalog.files("table")[suite.table]
         yield "is valid and names searchers that exist", bool(found), ", ".join(found)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.data.prepare import quiet_datasets
-from harness.data.user import image_bytes
+from harness.data.user import FORMATS, image_bytes
 from harness.data.user_place import PICTURES
 from harness.errors import DataUnavailableError
 from harness.records import content_hash
@@ -76,7 +76,7 @@ def _folder(root: Path, official: str) -> Iterator[Entry]:
         for file in sorted(folder.rglob("*")):
             if file.suffix.lower() in PICTURES:
                 key = file.relative_to(root / official).as_posix()
-                yield Entry(names.index(folder.name), key, partial(Image.open, file))
+                yield Entry(names.index(folder.name), key, partial(Image.open, file, formats=FORMATS))
 
 
 def _rows(official: str, *, is_saved: bool) -> Iterator[Entry]:

@@ -370,6 +370,24 @@ def test_images_of_a_saved_dataset_are_decoded_and_its_classes_known_by_name(tmp
     ]
 
 
+def test_a_picture_of_a_saved_dataset_is_opened_as_any_other(tmp_path: Path) -> None:
+    script = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n"
+    Image.new("L", (8, 8), 7).save(tmp_path / "a.png")
+    for first, found in (((tmp_path / "a.png").read_bytes(), [7, 7, 7]), (script, None)):
+        stored = [{"bytes": first, "path": None}] + [{"bytes": None, "path": str(tmp_path / "a.png")}] * 2
+        features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["dog"])})
+        place = tmp_path / f"rows of {len(first)}"
+        rows = datasets.Dataset.from_dict({"image": stored, "label": [0] * 3}, features=features)
+        rows.save_to_disk(str(place))
+        if found:
+            assert [one.data[0] for one in samples(Place(dataset=str(place)), GREY)] == found
+        else:
+            with pytest.raises(
+                WrongDataError, match="row 1, column image, is not a picture that can be read"
+            ):
+                samples(Place(dataset=str(place)), GREY)
+
+
 def test_offline_forbids_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = Place(dataset="owner/name", revision="0" * 40)
     domain = made(place, BYTES)

@@ -176,6 +176,14 @@ def test_check_refuses_a_hostile_table(tmp_path: Path, what: str) -> None:
     refused(harness(tmp_path, "check", "table", "mine"), reason)
 
 
+def test_check_refuses_another_package_than_the_card_pins(tmp_path: Path) -> None:
+    table(tmp_path, PACKAGE.format(sha256="0" * 64), "a.b")
+    WHEELS["an array of objects"][0](tmp_path / "data" / "archives" / "mine-1.0-py3-none-any.whl")
+    done = harness(tmp_path, "check", "table", "mine", "--offline")
+    refused(done, "has sha256 .* expected 0000")
+    assert "waits for its file" not in done.stdout
+
+
 def test_eval_refuses_a_hostile_package(tmp_path: Path) -> None:
     wheel(("a.bench", EXPLODES))(tmp_path / "made.whl")
     data = (tmp_path / "made.whl").read_bytes()

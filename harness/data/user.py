@@ -13,6 +13,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -258,11 +259,15 @@ def _questions(place: Place, name: str, signature: Signature) -> list[_Item]:
 def _picture(value: Any, row: Row, place: Place, signature: Signature) -> bytes:
     if isinstance(value, str):
         return _opened(Path(place.file).parent / value, signature)
-    if not hasattr(value, "convert"):
-        raise WrongDataError(
-            f"{row.place}, column {place.columns.image} is {type(value).__name__}; give a picture or a file."
-        )
-    return image_bytes(value, signature)
+    stored = value if isinstance(value, Mapping) else {}
+    if isinstance(stored.get("bytes"), bytes):
+        where = f"The picture of {row.place}, column {place.columns.image},"
+        return _opened(BytesIO(stored["bytes"]), signature, where)
+    if isinstance(stored.get("path"), str):
+        return _opened(Path(stored["path"]), signature)
+    raise WrongDataError(
+        f"{row.place}, column {place.columns.image} is {type(value).__name__}; give a picture or a file."
+    )
 
 
 def _named_pictures(place: Place, signature: Signature) -> list[Path]:
@@ -276,7 +281,7 @@ def _named_pictures(place: Place, signature: Signature) -> list[Path]:
         return []
 
 
-def _opened(file: Path, signature: Signature) -> bytes:
+def _opened(file: Path | BytesIO, signature: Signature, where: str = "") -> bytes:
     from PIL import Image
 
     broken = (*UNREADABLE, Image.DecompressionBombError, Image.DecompressionBombWarning)
@@ -289,7 +294,7 @@ def _opened(file: Path, signature: Signature) -> bytes:
     except FileNotFoundError as error:
         raise WrongDataError(f"There is no picture {file}.") from error
     except broken as error:
-        raise WrongDataError(f"{file} is not a picture that can be read.") from error
+        raise WrongDataError(f"{where or file} is not a picture that can be read.") from error
 
 
 def _label(value: Any, numbers: Mapping[str, int], place: str) -> int:

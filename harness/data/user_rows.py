@@ -88,13 +88,24 @@ def dataset_rows(repository: str, configuration: str | None, revision: str | Non
     tables = load_tables(repository, configuration, revision)
     known = {name: SPLIT_NAMES[name] for name in tables if name in SPLIT_NAMES}
     for name in known or tables:
-        features = tables[name].features or {}
+        table = _with_files(tables[name])
+        features = table.features or {}
         named = {column: kind.names for column, kind in features.items() if hasattr(kind, "names")}
-        for number, values in enumerate(tables[name], start=1):
+        for number, values in enumerate(table, start=1):
             for column, names in named.items():
                 if isinstance(values[column], int) and 0 <= values[column] < len(names):
                     values[column] = Label(values[column], names[values[column]])
             yield Row(values, f"{Path(repository).name} {name}, row {number}", known.get(name, ""))
+
+
+def _with_files(table: Any) -> Any:
+    """Returns the table with pictures as they are stored, which are opened as any other of the user's."""
+    from datasets import Image
+
+    pictures = [column for column, kind in (table.features or {}).items() if isinstance(kind, Image)]
+    for column in pictures:
+        table = table.cast_column(column, Image(decode=False))
+    return table
 
 
 class Label(NamedTuple):
