@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from harness import inert
 from harness.board import Board, board_json, build_board, load_run, render
 from harness.records import canonical_json, content_hash, write_atomically
-from harness.report import write_report
+from harness.report import Block, _markdown, _Part, draw, write_report
 
 markdown_it: Any = pytest.importorskip("markdown_it")
 Folder = runpy.run_path(str(Path(__file__).with_name("test_board.py")))["Folder"]
@@ -148,19 +148,6 @@ def board(run: Path) -> Board:
     return found
 
 
-BAR = """
-from harness.inert import shield_streams
-from harness.plan import Plan, Unit
-from harness.progress import progress
-shield_streams()
-unit = Unit(kind="score", spec={"task": "\\x1b]0;evil\\x07", "domain": "a\\nb [red]c"})
-plan = Plan(name="p", suite=None, table={}, limit=None, units=(unit,))
-with progress(plan, 1) as on_event:
-    on_event("started", unit, "", 1)
-    on_event("finished", unit, "failed", 0)
-"""
-
-
 class Structure(HTMLParser):
     """The elements of a page with the names of their attributes; the values of those that hold no text."""
 
@@ -168,10 +155,14 @@ class Structure(HTMLParser):
         super().__init__()
         self.found: list[Any] = []
         self.values: list[str] = []
+        self.texts: list[str] = []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.found.append((tag, [name for name, _ in attributes if name != "class"]))
         self.values += [value or "" for name, value in attributes if name not in ("aria-label", "class")]
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
 
     def handle_endtag(self, tag: str) -> None:
         self.found.append(tag)
@@ -213,6 +204,26 @@ def test_html_has_the_elements_of_plain_names(hostile: tuple[Path, dict[str, str
         evil = [value for value in found.values if "evil" in value]
         assert [value for value in evil if not re.fullmatch(r"(#|url\(#)?[\w.:-]+\)?", value)] == []
         assert ACTS.findall(page) == []
+
+
+@pytest.mark.parametrize("name", [*MARKUP, *LEADING])
+def test_a_name_in_a_drawing_is_text_and_nothing_else(name: str) -> None:
+    def drawn(text: str) -> str:
+        return draw(lambda axes: axes[0].set_title(text), name=text, alt=text, data=[{"x": 1}]).svg
+
+    found, other = structure(drawn(name)), structure(drawn("plain"))
+    assert found.found == other.found
+    texts = [text.strip() for text in found.texts]
+    assert {inert.visible(name).strip(), name.strip()} & set(texts)
+
+
+def test_a_paragraph_of_a_report_begins_no_block(plain: Path) -> None:
+    block = Block(paragraphs=(*LEADING, *MARKUP))
+    text = _markdown(load_run(plain), [_Part("a", "b", "c", block)])
+    other = _markdown(
+        load_run(plain), [_Part("a", "b", "c", Block(paragraphs=("plain",) * len(block.paragraphs)))]
+    )
+    assert shape(text) == shape(other)
 
 
 def test_markdown_has_the_blocks_of_plain_names(hostile: tuple[Path, dict[str, str]], plain: Path) -> None:
@@ -316,21 +327,6 @@ def test_an_argument_of_the_command_line_is_repeated_visibly() -> None:
         done = subprocess.run([*COMMAND, *words], capture_output=True, env=os.environ, timeout=120)
         assert done.returncode == 2
         assert ACTS.findall(done.stderr.decode()) == []
-
-
-def test_a_live_bar_draws_and_shows_names_visibly() -> None:
-    pty = pytest.importorskip("pty")
-    ours, theirs = pty.openpty()
-    done = subprocess.run([sys.executable, "-c", BAR], stderr=theirs, timeout=120)
-    os.close(theirs)
-    drawn = os.read(ours, 100_000).decode()
-    os.close(ours)
-    assert done.returncode == 0, drawn
-    assert "\x1b[?25l" in drawn, "rich hides the cursor"
-    assert "failed: score · \\u001b]0;evil\\u0007 · a b [red]c" in re.sub(
-        r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn
-    )
-    assert "\x1b]0" not in drawn
 
 
 @given(TEXTS)

@@ -3,11 +3,8 @@
 import gzip
 import json
 import random
-import socket
-import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -241,35 +238,6 @@ def test_a_server_that_is_too_slow_is_asked_again_within_the_timeout(
     assert time.perf_counter() - start < 5
     assert len(result.history) == BUDGET
     assert result.report["counters"]["retried: timeout"] == 2
-
-
-@pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nX-Long: ", b""], ids=["headers", "interim answers"])
-def test_a_server_whose_headers_never_end_is_left_in_time(
-    tmp_path: Path, llm_server: ModuleType, monkeypatch: pytest.MonkeyPatch, start: bytes
-) -> None:
-    monkeypatch.setattr("harness.llm.endpoint.ATTEMPTS", 2)
-    stopping = threading.Event()
-
-    def drip(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            connection.sendall(start)
-            while not stopping.wait(0.05):
-                connection.sendall(b"x" if start else b"HTTP/1.1 102 Processing\r\n\r\n")
-
-    def serve(server: socket.socket) -> None:
-        with suppress(OSError):
-            while True:
-                threading.Thread(target=drip, args=[server.accept()[0]], daemon=True).start()
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=serve, args=[server], daemon=True).start()
-        url = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
-        client = llm_server.endpoint(url, tmp_path / "t.jsonl", timeout=0.3)
-        begun = time.perf_counter()
-        with pytest.raises(EndpointError, match="stopped answering"):
-            client.chat([{"role": "user", "content": "x"}], temperature=0.6)
-        assert time.perf_counter() - begun < 5
-        stopping.set()
 
 
 @pytest.mark.parametrize("setting", ["max_tokens", "temperature", "response_format"])

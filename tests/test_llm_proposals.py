@@ -14,7 +14,7 @@ from torch import nn
 
 from harness import catalog
 from harness.errors import HarnessError
-from harness.llm.mending import Words
+from harness.llm.mending import MOST_SPELLINGS, Words
 from harness.llm.proposals import read_proposals
 from harness.space import Architecture, Choice, SearchSpace
 from harness.task import Signature
@@ -182,6 +182,13 @@ def test_numbers_in_a_bare_list_are_an_architecture_of_a_space_of_one_list() -> 
 def test_a_near_miss_is_taken_where_it_can_mean_one_word_alone(written: str, meant: str | None) -> None:
     families = ["attention", "local", "linear", "convolution", "recurrence", "pooling"]
     assert Words(families).near(written) == meant
+
+
+def test_no_more_words_are_compared_than_a_reply_may_hold() -> None:
+    words = Words(["attention"])
+    assert [words.near(word) for word in WORDS] == [None] * len(WORDS)
+    assert len(words._cache) == MOST_SPELLINGS < len(WORDS)
+    assert words.near("attention") == "attention"
 
 
 def test_more_proposals_than_a_reply_may_hold_are_counted() -> None:

@@ -1,0 +1,35 @@
+"""What runs now, on a terminal. Truth: the bytes that a pseudo-terminal was sent."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+BAR = """
+from harness.inert import shield_streams
+from harness.plan import Plan, Unit
+from harness.progress import progress
+shield_streams()
+unit = Unit(kind="score", spec={"task": "\\x1b]0;evil\\x07", "domain": "a\\nb [red]c"})
+plan = Plan(name="p", suite=None, table={}, limit=None, units=(unit,))
+with progress(plan, 1) as on_event:
+    on_event("started", unit, "", 1)
+    on_event("finished", unit, "failed", 0)
+"""
+
+
+def test_a_live_bar_draws_and_shows_names_visibly() -> None:
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    done = subprocess.run([sys.executable, "-c", BAR], stderr=theirs, timeout=120)
+    os.close(theirs)
+    drawn = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert done.returncode == 0, drawn
+    assert "\x1b[?25l" in drawn, "rich hides the cursor"
+    assert "failed: score · \\u001b]0;evil\\u0007 · a b [red]c" in re.sub(
+        r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn
+    )
+    assert "\x1b]0" not in drawn
