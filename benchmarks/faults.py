@@ -231,7 +231,7 @@ def _wrong(scene: Scene, status: int, errors: str, number: signal.Signals, targe
         return f"left {left}"
     if status not in allowed:
         return f"ended with {status}: {errors[-300:]}"
-    return f"told: {errors[-300:]}" if "Traceback" in errors and "harness" in errors else ""
+    return f"told {errors[errors.index('Traceback') :][:600]}" if "Traceback" in errors else ""
 
 
 def undisturbed(home: Path, suite: str) -> tuple[dict[str, bytes], float]:
@@ -267,6 +267,8 @@ def main() -> int:
             scene = Scene(home, home / f"round {rounds}", suite)
             met, wrong = _round(scene, left, whole[suite], draw)
             tried.update(met)
+            if rounds % 10 == 0:
+                print(f"{tried.total()} moments tried", flush=True)
             if wrong:
                 lost.update(met)
                 print(f"LOST {suite} {met}: {wrong}", flush=True)
