@@ -3,11 +3,11 @@
     python benchmarks/faults.py --moments 50
 
 Three toy suites of a few seconds (fetched data and floors, trained networks, searches in a table) are begun
-in fresh folders; SIGKILL, SIGTERM and SIGINT reach the command, a worker or the client that fetches, one to
-three times before the command is let go on to its end. Prints, per signal and target, how often it was tried,
-how often the end was that of an undisturbed run, byte for byte in records, artifacts, board and data cache,
-and how often it was lost: other bytes, a traceback, another exit status, or a process that stays. Exit status
-1 when one was lost.
+in fresh folders; SIGKILL, SIGTERM and SIGINT reach the command, up to three times, a worker or the client
+that fetches, before the command is let go on to its end. Prints, per signal and target, how often it was
+tried, how often the end was that of an undisturbed run, byte for byte in records, artifacts, board and data
+cache, and how often it was lost: other bytes, a traceback, another exit status, or a process that stays. Exit
+status 1 when one was lost.
 """
 
 import argparse
@@ -20,8 +20,10 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -112,6 +114,46 @@ SUITES = {
 }
 
 
+class Disturbed(NamedTuple):
+    """How a command ended that was disturbed, and what is wrong with that, empty for nothing."""
+
+    status: int
+    wrong: str
+
+
+Moment = tuple[signal.Signals, str]
+"""A signal and its target."""
+
+
+@dataclass
+class Tally:
+    """What was tried, and what was lost."""
+
+    tried: Counter[Moment] = field(default_factory=Counter)
+    lost: Counter[Moment] = field(default_factory=Counter)
+    rounds: int = 0
+
+    def add(self, suite: str, met: Sequence[Moment], wrong: str) -> None:
+        """Counts one round."""
+        self.rounds += 1
+        self.tried.update(met)
+        if wrong:
+            self.lost.update(set(met))
+            print(f"LOST {suite} {[(one.name, target) for one, target in met]}: {wrong}", flush=True)
+        if self.rounds % 10 == 0:
+            print(f"{self.tried.total()} moments tried", flush=True)
+
+    def tell(self) -> int:
+        """Prints the table and returns the exit status."""
+        for moment in [(number, target) for number in SIGNALS for target in TARGETS]:
+            tried, lost = self.tried[moment], self.lost[moment]
+            name, target = moment[0].name, moment[1]
+            print(f"{name:7} {target:7} tried {tried:3}  same bytes {tried - lost:3}  lost {lost:3}")
+        tried, lost = self.tried.total(), self.lost.total()
+        print(f"all: tried {tried}, resumed to the same bytes {tried - lost}, lost {lost}")
+        return 1 if lost else 0
+
+
 @dataclass(frozen=True)
 class Scene:
     """Where a suite runs: a run folder and a data cache of its own, and processes that are known by it."""
@@ -186,12 +228,8 @@ def target_of(process: "subprocess.Popen[bytes]", target: str, draw: random.Rand
 
 def disturb(
     scene: Scene, number: signal.Signals, target: str, seconds: float, draw: random.Random
-) -> str | None:
-    """Runs the command and sends the signal at a moment.
-
-    Returns:
-        Nothing when no target was there before the command ended, else what went wrong, empty for nothing.
-    """
+) -> Disturbed | None:
+    """Runs the command and sends the signal at a moment; None when no target was there before it ended."""
     process = scene.start()
     at = time.monotonic() + draw.uniform(0.05, 0.6 if target == "client" else seconds)
     victim = None
@@ -214,8 +252,9 @@ def disturb(
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-        return f"did not end after {number.name}"
-    return _wrong(scene, process.returncode, errors.decode(errors="replace"), number, target)
+        return Disturbed(1, f"did not end after {number.name}")
+    status = process.returncode
+    return Disturbed(status, _wrong(scene, status, errors.decode(errors="replace"), number, target))
 
 
 def _wrong(scene: Scene, status: int, errors: str, number: signal.Signals, target: str) -> str:
@@ -231,7 +270,7 @@ def _wrong(scene: Scene, status: int, errors: str, number: signal.Signals, targe
         return f"left {left}"
     if status not in allowed:
         return f"ended with {status}: {errors[-300:]}"
-    return f"told: {errors[-300:]}" if "Traceback" in errors and "harness" in errors else ""
+    return f"told {errors[errors.index('Traceback') :][:600]}" if "Traceback" in errors else ""
 
 
 def undisturbed(home: Path, suite: str) -> tuple[dict[str, bytes], float]:
@@ -250,67 +289,68 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     draw = random.Random(chosen.seed)
-    with tempfile.TemporaryDirectory() as folder:
+    left = [(number, TARGETS[index % 3]) for number in SIGNALS for index in range(chosen.moments)]
+    draw.shuffle(left)
+    tally = Tally()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
         home = Path(folder)
         prepare(home)
         whole = {suite: undisturbed(home, suite) for suite in SUITES}
         for suite, (files, seconds) in whole.items():
             print(f"undisturbed {suite}: {seconds:.1f} s, {len(files)} files", flush=True)
-        left = [(number, TARGETS[index % 3]) for number in SIGNALS for index in range(chosen.moments)]
-        draw.shuffle(left)
-        tried: Counter[tuple[str, str]] = Counter()
-        lost: Counter[tuple[str, str]] = Counter()
-        rounds = 0
         while left:
-            rounds += 1
-            suite = draw.choices(list(SUITES), SHARES)[0]
-            scene = Scene(home, home / f"round {rounds}", suite)
-            met, wrong = _round(scene, left, whole[suite], draw)
-            tried.update(met)
-            if wrong:
-                lost.update(met)
-                print(f"LOST {suite} {met}: {wrong}", flush=True)
-    return _tell(tried, lost)
+            moments, suite = _drawn(left, draw)
+            scene = Scene(home, home / f"round {tally.rounds}", suite)
+            met, wrong = _round(scene, moments, whole[suite], draw)
+            tally.add(suite, met, wrong)
+            for one in met:
+                left.remove(one)
+    return tally.tell()
+
+
+def _drawn(left: Sequence[Moment], draw: random.Random) -> tuple[list[Moment], str]:
+    """Returns the moments of one round, and its suite."""
+    of = {target: [one for one in left if one[1] == target] for target in TARGETS}
+    moments = [*of["command"][: draw.randint(0, 3)], *of["worker"][:1]] or of["command"][:1]
+    if of["client"] and (not moments or draw.random() < 0.5):
+        moments = of["client"][:1]
+    suite = draw.choices(list(SUITES), SHARES)[0]
+    return moments, "floors" if suite == "lookup" and moments[0][1] == "client" else suite
 
 
 def _round(
     scene: Scene,
-    left: list[tuple[signal.Signals, str]],
+    moments: Sequence[Moment],
     whole: tuple[dict[str, bytes], float],
     draw: random.Random,
-) -> tuple[Sequence[tuple[str, str]], str]:
-    """Disturbs one run up to three times and lets it go on; returns what it met and what went wrong."""
-    met: list[tuple[str, str]] = []
+) -> tuple[list[Moment], str]:
+    """Disturbs one run at some moments and lets it go on to its end.
+
+    Returns:
+        What was met, and what went wrong, empty for nothing.
+    """
+    met: list[Moment] = []
     wrong = ""
-    for _ in range(draw.randint(1, 3)):
-        fitting = [one for one in left if one[1] != "client" or scene.suite != "lookup"]
-        if not fitting:
-            break
-        number, target = fitting[0]
+    is_whole = False
+    for number, target in moments:
         found = disturb(scene, number, target, whole[1], draw)
-        if found is None:  # what was finished before has no such process
+        if found is None:  # it ended before
+            is_whole = True
             break
-        left.remove((number, target))
-        met.append((number.name, target))
-        wrong = wrong or found
-    process = scene.start()
-    errors = process.communicate()[1].decode(errors="replace")
-    if process.returncode != 0:
-        return met, wrong or f"the same command ended with {process.returncode}: {errors[-300:]}"
+        met.append((number, target))
+        wrong = wrong or found.wrong
+        is_whole = found.status == 0
+        if is_whole:
+            break
+    if not is_whole:
+        process = scene.start()
+        errors = process.communicate()[1].decode(errors="replace")
+        if process.returncode != 0:
+            return met, wrong or f"the same command ended with {process.returncode}: {errors[-300:]}"
     results = scene.results()
     different = sorted(name for name in {*results, *whole[0]} if results.get(name) != whole[0].get(name))
     return met, wrong or (f"different: {', '.join(different[:5])}" if different else "")
-
-
-def _tell(tried: Counter[tuple[str, str]], lost: Counter[tuple[str, str]]) -> int:
-    for number in SIGNALS:
-        for target in TARGETS:
-            key = (number.name, target)
-            same = tried[key] - lost[key]
-            print(f"{number.name:7} {target:7} tried {tried[key]:3}  same bytes {same:3}  lost {lost[key]:3}")
-    total = tried.total()
-    print(f"all: tried {total}, resumed to the same bytes {total - lost.total()}, lost {lost.total()}")
-    return 1 if lost else 0
 
 
 if __name__ == "__main__":

@@ -190,3 +190,78 @@ def test_what_an_ended_unit_started_is_ended_too(
     assert not [
         one for one in psutil.process_iter(["cmdline"]) if "left behind" in (one.info["cmdline"] or ())
     ]
+
+
+def test_where_nothing_can_be_scored_the_board_is_printed_all_the_same(faulty: Path) -> None:
+    suite = faulty / "hopeless.toml"
+    suite.write_text(
+        SUITE.replace('name = "faulty"', 'name = "faulty"\nsources = ["stops"]\nheld_out = ["last"]')
+    )
+    words = ("eval", str(suite), "--out", str(faulty / "hopeless"))
+    done = subprocess.run(
+        [*COMMAND, *words], capture_output=True, text=True, env=environment(faulty), timeout=300
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Report:" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_a_network_that_diverges_fails_alone_and_tells_step_and_rate(tmp_path: Path) -> None:
+    suite = tmp_path / "diverging.toml"
+    suite.write_text(
+        'extends = "toy"\nbaselines = ["default", "tuned:default", "floor"]\nreference = "floor"\n'
+        '[[tasks]]\nname = "toy_patterns"\n'
+        "supernet = { learning_rate = 1e30 }\ntraining = { learning_rates = [1e30] }\n"
+    )
+    done = subprocess.run(
+        [*COMMAND, "eval", str(suite), "--out", str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 1, done.stderr
+    for kind in ("supernet", "tune", "final"):
+        reasons = [record.reason for record in records(tmp_path / "run", kind).values() if record.reason]
+        assert any(
+            re.search(r"not finite at step [1-3] of 4, where the loss is .* learning rate .*e\+", reason)
+            for reason in reasons
+        ), (kind, reasons)
+    finals = json.loads((tmp_path / "run/plan.json").read_text())["units"]
+    floors = [unit for unit in finals if unit["kind"] == "final" and unit["spec"]["method"] == "floor"]
+    for unit in floors:
+        record = read_record(tmp_path / "run/units" / f"final-{unit['hash']}" / "record.json")
+        assert record is not None
+        assert record.status == "ok"
+
+
+SCRIPTS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_no_signal_at_any_moment_changes_a_byte() -> None:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / "faults.py"), "--moments", "3"],
+        capture_output=True,
+        text=True,
+        timeout=550,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "tried 9, resumed to the same bytes 9, lost 0" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_no_full_or_read_only_disk_changes_a_byte() -> None:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / "full_disk.py"), "--points", "2"],
+        capture_output=True,
+        text=True,
+        timeout=550,
+    )
+    if done.returncode == 77:
+        pytest.skip(done.stdout.strip())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "lost 0" in done.stdout

@@ -189,3 +189,36 @@ def test_a_killed_client_is_started_once_more(folder: Path, start: Start) -> Non
     assert process.returncode == 1, "a domain without samples"
     assert [one.name for one in (folder / "data/archives").iterdir()] == ["slow.whl"]
     assert [one.name for one in (folder / "data").iterdir()] == ["archives"]
+
+
+def test_no_interrupt_reaches_a_worker(folder: Path, start: Start) -> None:
+    start("eval", str(folder / "waits.toml"), "--out", str(folder / "run"))
+    assert until(lambda: (folder / "waits").exists() and (folder / "holds").exists())
+    workers = [one for one in ours(folder) if "spawn_main" in " ".join(one.cmdline())]
+    assert len(workers) == 2
+    for worker in workers:
+        status = Path(f"/proc/{worker.pid}/status").read_text()
+        blocked = int(status.partition("SigBlk:")[2].split()[0], 16)
+        assert blocked >> (signal.SIGINT - 1) & 1
+
+
+def test_a_command_that_swallows_its_interrupt_is_left_after_a_while(tmp_path: Path) -> None:
+    script = (
+        "import subprocess, sys, time\n"
+        "from harness import termination\n"
+        "termination.GRACE_SECONDS = 0.5\n"
+        "termination.Termination().heed()\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'])\n"
+        "try:\n"
+        "    print(child.pid, flush=True)\n"
+        "    time.sleep(1000)\n"
+        "except KeyboardInterrupt:\n"
+        "    time.sleep(1000)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    child = psutil.Process(int(process.stdout.readline()))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 143
+    assert not psutil.wait_procs([child], timeout=60)[1]
+    process.communicate()

@@ -132,3 +132,37 @@ def test_a_process_that_never_starts_its_unit_is_over_its_time_too(monkeypatch: 
         now += 1
         reason = watched.exceeded()
     assert reason is not None
+
+
+def test_what_a_dead_process_left_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLDS.format(1)!r}])"
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    watched = Watch(process.pid, "score", Limit())
+    assert watched.exceeded() is None
+    left = psutil.Process(process.pid).children()
+    process.kill()
+    process.wait()
+    assert left[0].is_running()
+    watched.end()
+    assert not psutil.wait_procs(left, timeout=60)[1]
+    process.communicate()
+
+
+def test_looking_takes_a_small_share_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, looks = 0.0, 0
+
+    def slow(process: int | None) -> list[psutil.Process]:
+        nonlocal now, looks
+        now += 1
+        looks += 1
+        return []
+
+    monkeypatch.setattr(module, "perf_counter", lambda: now)
+    monkeypatch.setattr(module, "tree", slow)
+    watched = Watch(1, "score", Limit())
+    while now < 1000:
+        now += 0.2
+        watched.exceeded()
+    assert 40 <= looks <= 50

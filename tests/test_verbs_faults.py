@@ -1,11 +1,15 @@
 """A domain whose reader raises anything fails alone in every verb. Truth: what the readers here raise."""
 
+import errno
 import json
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from harness import cli
 from harness.cli import app
 from harness.data.prepare import prepared_folder
 
@@ -129,3 +133,53 @@ def test_what_lists_and_describes_tells_of_damage_and_goes_on(
     (place / "card.json").unlink()
     (place / "card.json").mkdir()
     assert said("data", "list")[0] == 1
+
+
+@pytest.fixture
+def unheeded() -> Iterator[None]:
+    """Gives SIGTERM back what it did before a test calls `main`."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("unheeded")
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.ENOSPC, "No space left on device"), (errno.EROFS, "Read-only file system")]
+)
+def test_a_full_or_read_only_disk_is_one_sentence_in_every_verb(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, words: str
+) -> None:
+    def full() -> None:
+        raise OSError(number, words, "/disk/file")
+
+    monkeypatch.setattr(cli, "app", full)
+    with pytest.raises(SystemExit) as ending:
+        cli.main()
+    assert ending.value.code == 2
+    assert capsys.readouterr().err == (
+        f"harness: Cannot use /disk/file: {words}; free space or choose another folder.\n"
+    )
+
+
+@pytest.mark.usefixtures("unheeded")
+def test_an_error_that_no_disk_is_to_blame_for_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong() -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file", "x")
+
+    monkeypatch.setattr(cli, "app", wrong)
+    with pytest.raises(FileNotFoundError):
+        cli.main()
+
+
+def test_the_traceback_of_a_try_before_is_gone_after_the_next(tmp_path: Path) -> None:
+    from harness.plan.unit import prepare_unit, unit_folder
+    from harness.protocol import DataPlace
+    from harness.units import Place, perform
+
+    unit = prepare_unit("toy_patterns", "clean")
+    left = unit_folder(tmp_path, unit) / "traceback.txt"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    perform(unit, {}, Place(run=tmp_path, data=DataPlace(folder=tmp_path / "data")))
+    assert not left.exists()
