@@ -30,6 +30,6 @@ def tied(command: Sequence[str]) -> list[str]:
 if __name__ == "__main__":
     tie_to_parent(int(sys.argv[1]))
     try:
-        os.execvp(sys.argv[2], sys.argv[2:])
+        os.execvp(sys.argv[2], sys.argv[2:])  # no shell; what `tied` was given  # nosec B606
     except OSError as error:
         sys.exit(f"{sys.argv[2]}: {error.strerror}")
