@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from harness.records import read_record, read_sealed, sealed
 from harness.run.identity import INPUTS
 from harness.run.unit import Unit
 
@@ -649,3 +650,85 @@ FOLDERS = ("tasks", "search_spaces", "searchers", "baselines")
 def is_package(code: Path, name: str) -> bool:
     """Returns whether a module is a folder, whose file only hands names on."""
     return (code.joinpath(*name.split("."))).is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_a_product_that_is_gone_is_made_again_where_it_is_needed(finished: Place, tmp_path: Path) -> None:
+    place = finished.copied(tmp_path / "place")
+    run, before = place.folder / "trained", result_bytes(place.folder / "trained")
+    elsewhere = Place(place.folder, tmp_path / "other machine", place.process)
+    assert elsewhere.harness("eval", "trained", "--out", str(run)).units == []
+    lost = next(
+        unit for unit in planned(run) if unit["kind"] == "score" and unit["spec"]["task"] == "stripes"
+    )
+    shutil.rmtree(run / "units" / f"score-{lost['hash']}")
+    again = elsewhere.harness("eval", "trained", "--out", str(run))
+    assert again.status == 0, again.text
+    assert [unit["kind"] for unit in again.units] == ["prepare", "score"]
+    assert result_bytes(run) == before
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_another_kind_of_machine_is_told_and_makes_again_under_strict_alone(
+    finished: Place, tmp_path: Path
+) -> None:
+    place = finished.copied(tmp_path / "place")
+    run = place.folder / "trained"
+    search = next(
+        unit for unit in planned(run) if unit["kind"] == "search" and unit["spec"]["task"] == "stripes"
+    )
+    path = run / "units" / f"search-{search['hash']}" / "provenance.json"
+    made = read_sealed(path, "")
+    path.write_text(sealed({**made, "processor": "another"}))
+    told = place.harness("eval", "trained", "--out", str(run))
+    assert (told.status, told.units) == (0, [])
+    assert "listed ¶" in told.text
+    assert "¶ made on two kinds of machine (processor another against" in " ".join(told.text.split())
+    strict = place.harness("eval", "trained", "--out", str(run), "--strict")
+    assert [unit["hash"] for unit in strict.units] == [search["hash"]]
+    assert "¶" not in strict.text
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_doctor_tells_what_is_stale_missing_or_damaged_and_what_a_unit_depends_on(
+    finished: Place, tmp_path: Path
+) -> None:
+    place = finished.copied(tmp_path / "place")
+    run = place.folder / "trained"
+    assert place.harness("doctor", str(run)).status == 0
+    edit(place, MUTATIONS["searcher"])
+    weights = next(run.glob("units/final-*/weights.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1])
+    missing = next(run.glob("units/supernet-*/record.json"))
+    missing.unlink()
+    found = place.harness("doctor", str(run))
+    assert found.status == 1
+    assert "FAIL units of the run: 1 damaged, 1 not run, " in found.text
+    assert f"{weights} is damaged" in found.text
+    assert found.text.count("searcher listed changed since it ran") == 4
+    unit = next(unit for unit in planned(run) if unit["kind"] == "search")
+    why = place.harness("doctor", str(run), "--why", str(unit["hash"])[:10])
+    assert "searcher listed: changed since the plan was made" in why.text
+    assert "  harness.catalog.searchers._order" in why.text.replace(why.text.split("  ")[1], "")
+    assert place.harness("doctor", str(run), "--why", "nothing").status == 2
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_a_run_is_reproduced_to_the_byte_and_a_forged_result_is_not(finished: Place, tmp_path: Path) -> None:
+    place = finished.copied(tmp_path / "place")
+    run = place.folder / "trained"
+    again = place.harness("reproduce", str(run), "--units", "6")
+    assert again.status == 0, again.text
+    assert "command: harness eval trained" in again.text
+    assert again.text.count(": the same bytes") == 6
+    for path in run.glob("units/score-*/record.json"):
+        record = read_record(path)
+        assert record is not None
+        path.write_text(replace(record, result={**record.result, "value": 0.123}).to_json())
+    forged = place.harness("reproduce", str(run), "--units", "6")
+    assert forged.status == 1
+    assert "other bytes on the same kind of machine: value: 0.123 and now" in forged.text
