@@ -14,6 +14,7 @@ import argparse
 import os
 import random
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,12 +53,13 @@ def drawn(candidates: int, samples: int, draw: np.random.Generator) -> tuple[lis
 
 def scored(suite: str, task: str, candidates: int, folder: Path) -> list[tuple[str, list[Block], Answers]]:
     """Returns name, blocks and answers of random architectures of each space of a suite's task."""
-    from harness.execute import write_record
+    from harness.families import matched_space
     from harness.plan import make_plan
     from harness.protocol import DataPlace
+    from harness.run.stored import inputs_of, write_record
     from harness.suite import load_suite
     from harness.units import Place, perform
-    from harness.units.place import Needs, matched_space
+    from harness.units.place import Needs
     from harness.units.slices import SliceScores
 
     data = os.environ.get("HARNESS_DATA", Path.home() / ".cache" / "crossdomain-harness")
@@ -73,9 +75,10 @@ def scored(suite: str, task: str, candidates: int, folder: Path) -> list[tuple[s
         for unit in sorted(needs.values(), key=lambda unit: unit.kind != "prepare"):
             if unit.kind in ("prepare", "supernet"):
                 done = perform(unit, {need: units[need] for need in unit.needs}, place)
-                write_record(folder, unit, "ok", result=done.result)
+                inputs = inputs_of(folder, [units[need] for need in unit.needs])
+                write_record(folder, unit, "ok", result=done.result, inputs=inputs)
         spec = {**search.spec, "racing": True, "validation_samples": 10**9}
-        search = type(search)(kind="search", spec=spec, needs=search.needs)
+        search = replace(search, spec=spec)
         near = Needs(needs, place)
         view = near.view(search)
         space = matched_space(spec, view.signature)

@@ -5,11 +5,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness import catalog
-from harness.data.prepare import prepare_domain, prepared_folder, read_card, verify_domain, waits_for
+from harness.data.prepare import (
+    blamed,
+    prepare_domain,
+    prepared_folder,
+    read_card,
+    verify_domain,
+    waits_for,
+)
 from harness.errors import DataUnavailableError, HarnessError, WrongDataError
 from harness.inert import line
 from harness.task import Domain, Task
 
+Reason = Callable[[str, Domain, Path], str | None]
+"""Says why a domain that nobody named is passed over; empty for nothing, None for no word of it."""
 Chosen = tuple[list[tuple[str, Domain]], int]
 
 
@@ -64,7 +73,9 @@ def _each(chosen_and_broken: Chosen, work: Callable[[str, Domain], str], done: s
     for number, (name, domain) in enumerate(chosen, start=1):
         print(f"[{number}/{len(chosen)}] {name}/{domain.name}", file=sys.stderr, flush=True)
         try:
-            print(f"ok   {name}/{domain.name}{work(name, domain)}", flush=True)
+            with blamed(domain.name):
+                told = work(name, domain)
+            print(f"ok   {name}/{domain.name}{told}", flush=True)
         except DataUnavailableError as error:
             failed += 1
             wrong |= isinstance(error, WrongDataError)
@@ -73,7 +84,7 @@ def _each(chosen_and_broken: Chosen, work: Callable[[str, Domain], str], done: s
     return 2 if wrong else 1 if failed else 0
 
 
-def _domains(tasks: Sequence[str], data: Path, reason: Callable[[str, Domain, Path], str | None]) -> Chosen:
+def _domains(tasks: Sequence[str], data: Path, reason: Reason) -> Chosen:
     """Returns the domains to work on by the names of their tasks, and how many tasks do not load.
 
     Where no task is named, those with a reason not to are passed over and told, and those with None untold.
@@ -93,9 +104,16 @@ def _domains(tasks: Sequence[str], data: Path, reason: Callable[[str, Domain, Pa
             print(f"wait {name}: {task.awaits}", flush=True)
             continue
         for domain in task.domains:
-            waits = "" if tasks else reason(name, domain, data)
+            waits = "" if tasks else _reason(reason, name, domain, data)
             if waits:
                 print(f"wait {name}/{domain.name}: {waits}", flush=True)
             elif waits == "":
                 chosen.append((name, domain))
     return chosen, broken
+
+
+def _reason(reason: Reason, task: str, domain: Domain, data: Path) -> str | None:
+    try:
+        return reason(task, domain, data)
+    except HarnessError:  # a damaged one: it is worked on, and says so then
+        return ""

@@ -6,7 +6,6 @@ all of it.
 """
 
 import hashlib
-import json
 import logging
 import random
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from harness.records import canonical_json, write_atomically
+from harness.text import parse_json
 
 LARGEST_SHARE = 0.02
 """Largest share of a training's time that goes into writing its checkpoints."""
@@ -49,6 +49,7 @@ class Checkpoint:
 
     Attributes:
         path: the file; it lies in the unit's folder.
+        owner: whose training it is, so that another's file in its place is not used.
         streams: name -> generator of batches, architectures and whatever else the training draws.
         strategy: what else it remembers.
         seconds: a file is written when this many have passed since the last, or more where writing is slow.
@@ -56,6 +57,7 @@ class Checkpoint:
     """
 
     path: Path
+    owner: str = ""
     streams: Mapping[str, Stream] = field(default_factory=dict)
     strategy: Resumable | None = None
     seconds: float = 20.0
@@ -136,6 +138,7 @@ def _written(training: Training, checkpoint: Checkpoint, step: int) -> bytes:
 def _identity(training: Training, checkpoint: Checkpoint) -> str:
     """Returns what a file must agree on to be of this training."""
     told = {
+        "owner": checkpoint.owner,
         "recipe": dict(training.recipe),
         "shapes": {name: list(value.shape) for name, value in training.module.state_dict().items()},
         "streams": sorted(checkpoint.streams),
@@ -152,15 +155,19 @@ def _read(path: Path, identity: str) -> _Kept | None:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        _tell(path, str(error))
+    except (SafetensorError, OSError, ValueError, KeyError, RuntimeError, MemoryError) as error:
+        _tell(path, " ".join(str(error).split())[:300] or type(error).__name__)
         return None
     text = metadata.get("header", "")
     if metadata.get("sha256") != _digest(text, tensors):
         _tell(path, "its digest is wrong")
         return None
-    header = json.loads(text)
-    if header["training"] != identity:
+    try:
+        header = parse_json(text)
+    except ValueError as error:
+        _tell(path, f"its header is no JSON ({error})")
+        return None
+    if not isinstance(header, dict) or header.get("training") != identity:
         _tell(path, "it is of another training")
         return None
     return _Kept(header, tensors)

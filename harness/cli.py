@@ -3,6 +3,7 @@
 0: all done. 1: something failed or does not hold. 2: the user's mistake, told in one sentence.
 """
 
+import errno
 import json
 import os
 import sys
@@ -16,10 +17,12 @@ from harness.errors import HarnessError
 from harness.keys import take_keys
 from harness.network import SILENT
 from harness.network import offline as offline_process
+from harness.termination import Termination
 
 if TYPE_CHECKING:
     from harness.keys import Keys
     from harness.plan import Plan
+    from harness.run.standing import Belief
     from harness.task import Signature
     from harness.units import Place
 
@@ -49,21 +52,35 @@ Offline = Annotated[
     bool, typer.Option("--offline", help="Contact nothing beyond this machine.", callback=_shut_network)
 ]
 KINDS = ("task", "table", "space", "searcher", "baseline", "suite", "section")
+STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EIO}
+"""What a disk or a folder is to blame for."""
 PLURALS = {f"{kind}s": kind for kind in KINDS}
 
 
 def main() -> None:
     """Runs the command line."""
+    termination = Termination()
+    termination.heed()
     os.environ.update(SILENT)
     inert.shield_streams()
     try:
         app()
+    except SystemExit as ending:
+        raise SystemExit(termination.status(ending.code)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(termination.status(130)) from None
     except HarnessError as error:
         print(f"harness: {inert.line(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno not in STORAGE:
+            raise
+        told = f"Cannot use {error.filename or 'a file'}: {error.strerror}"
+        print(f"harness: {told}; free space or choose another folder.", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 @app.command("eval")
@@ -82,6 +99,13 @@ def evaluate(
     offline: Offline = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the units and stop.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run folder's results first.")] = False,
+    keep_stale: Annotated[
+        bool, typer.Option("--keep-stale", help="Keep what was made before code or data changed, marked †.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Make again what was made on another kind of machine.")
+    ] = False,
+    trust: Annotated[bool, typer.Option("--trust", help="Run code of lm-eval's YAML tasks.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run a suite, or continue it, and write its leaderboard and report."""
@@ -90,7 +114,8 @@ def evaluate(
     from harness.execute import follow
     from harness.language_model import check_language_model, with_environment
     from harness.peers import data_parallel
-    from harness.plan import make_plan
+    from harness.plan import make_plan, refuse_code
+    from harness.run.standing import Belief
     from harness.suite import load_suite, with_models
 
     if device not in ("cpu", "cuda"):
@@ -109,7 +134,9 @@ def evaluate(
         print(plan.to_json() if as_json else planned(plan), end="")
         return
     folder = out or Path("runs") / name
-    place = _place(folder, device=device, offline=offline, replay=replay, keys=keys)
+    if not trust:
+        refuse_code(plan)
+    place = _place(folder, device=device, offline=offline, replay=replay, keys=keys, is_trusted=trust)
     if replay is None:
         check_language_model(plan, place)
     try:
@@ -117,34 +144,73 @@ def evaluate(
             if peers.rank:
                 return follow(place)
             together = peers.size > 1
-            status = _run(plan, place, workers=workers, fresh=fresh, as_json=as_json, together=together)
+            belief = Belief(
+                keep_stale=keep_stale, provenance=_machine(device, peers.size) if strict else None
+            )
+            status = _run(
+                plan,
+                place,
+                workers=workers,
+                fresh=fresh,
+                as_json=as_json,
+                together=together,
+                belief=belief,
+            )
     except KeyboardInterrupt:  # typer would end without a word
         print("harness: interrupted; the same command continues from here.", file=sys.stderr)
         status = 130
     raise typer.Exit(status)
 
 
-def _run(plan: "Plan", place: "Place", *, workers: int, fresh: bool, as_json: bool, together: bool) -> int:
+def _machine(device: str, processes: int) -> dict[str, Any]:
+    """Returns the kind of machine that a worker here is."""
+    from harness.run.provenance import kind_of, provenance
+
+    return {**kind_of(provenance(device, processes)), "threads": 1}
+
+
+def _run(
+    plan: "Plan",
+    place: "Place",
+    *,
+    workers: int,
+    fresh: bool,
+    as_json: bool,
+    together: bool,
+    belief: "Belief",
+) -> int:
     import shutil
 
     from harness.board import board_json, build_board, load_run, render
     from harness.execute import execute, lock
     from harness.progress import progress
-    from harness.records import write_atomically
+    from harness.records import sealed, write_atomically
     from harness.report import write_report
+    from harness.run.folder import claim
+    from harness.run.standing import SUPERSEDED
     from harness.score_cache import FOLDER
 
     folder = place.run
-    _claim_folder(folder, plan)
+    claim(folder, plan.name)
     with lock(folder):
         if fresh:
-            for part in ("units", FOLDER):
+            for part in ("units", SUPERSEDED, FOLDER):
                 shutil.rmtree(folder / part, ignore_errors=True)
         write_atomically(folder / "plan.json", plan.to_json())
         with progress(plan, workers) as on_event:
-            outcome = execute(plan, place, workers=workers, on_event=on_event, together=together)
+            outcome = execute(
+                plan,
+                place,
+                workers=workers,
+                on_event=on_event,
+                tell=lambda line: print(f"harness: {line}", file=sys.stderr),
+                together=together,
+                belief=belief,
+            )
+        if not (folder / "plan.json").exists():
+            raise HarnessError(f"{folder} was removed while it ran; run the command again.")
         board = build_board(load_run(folder))
-        write_atomically(folder / "board.json", board_json(board))
+        write_atomically(folder / "board.json", sealed(json.loads(board_json(board))))
         report = write_report(folder)
     if as_json:
         print(board_json(board), end="")
@@ -162,20 +228,9 @@ def _run(plan: "Plan", place: "Place", *, workers: int, fresh: bool, as_json: bo
     return 1 if outcome.failed or outcome.skipped else 0
 
 
-def _claim_folder(folder: Path, plan: "Plan") -> None:
-    held = folder / "plan.json"
-    if held.exists():
-        try:
-            other = json.loads(held.read_text())["name"]
-        except (ValueError, KeyError):
-            other = "a damaged plan.json"
-        if other != plan.name:
-            raise HarnessError(f"{folder} holds a run of {other}, not of {plan.name}; choose another --out.")
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise HarnessError(f"{folder} is not a run folder and not empty; choose another --out.")
-
-
-def _place(folder: Path, *, device: str, offline: bool, replay: Path | None, keys: "Keys") -> "Place":
+def _place(
+    folder: Path, *, device: str, offline: bool, replay: Path | None, keys: "Keys", is_trusted: bool = False
+) -> "Place":
     from harness.protocol import DataPlace
     from harness.units import Place
 
@@ -188,6 +243,7 @@ def _place(folder: Path, *, device: str, offline: bool, replay: Path | None, key
         keys=keys,
         replay=replay,
         tables=_tables(),
+        is_trusted=is_trusted,
     )
 
 
@@ -271,7 +327,8 @@ def count(
 ) -> None:
     """Count parameters and multiply-accumulates in closed form; no module is built."""
     from harness import show
-    from harness.plan import load_family
+    from harness.families import load_family
+    from harness.text import read_text
 
     family, preset = load_family(space)
     signature = _signature(family.presets[preset], task, resolution, classes)
@@ -282,7 +339,7 @@ def count(
         return
     if not architectures.is_file():
         raise HarnessError(f"There is no file {architectures}; give JSON lines, one architecture each.")
-    for number, line in enumerate(architectures.read_text().splitlines(), start=1):
+    for number, line in enumerate(read_text(architectures).splitlines(), start=1):
         if line.strip():
             print(
                 json.dumps(
@@ -341,7 +398,10 @@ def data_list(as_json: Json = False) -> None:
     else:
         for row in rows:
             state = "prepared" if row["prepared"] else "not prepared"
-            print(inert.line(f"{row['task']}/{row['domain']}: {state}; {row['origin']}"))
+            name = "/".join(filter(None, (row["task"], row["domain"])))
+            told = f"FAIL {name}: {row['damaged']}" if row["damaged"] else f"{name}: {state}; {row['origin']}"
+            print(inert.line(told))
+    raise typer.Exit(1 if any(row["damaged"] for row in rows) else 0)
 
 
 @data.command("prepare")
@@ -369,12 +429,46 @@ def data_verify(
 
 
 @app.command()
-def doctor(run: Annotated[Path | None, typer.Argument(help="A run folder to look at.")] = None) -> None:
-    """Say what this machine and a run have and lack."""
-    from harness import show
+def reproduce(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    units: Annotated[int, typer.Option(min=1, help="How many finished units are done again.")] = 5,
+    seed: Annotated[int, typer.Option(help="Of the draw of the units.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    offline: Offline = False,
+) -> None:
+    """Print what made a run, do some of its units again, and say whether their bytes are the same."""
+    from harness.reproduce import environment
+    from harness.reproduce import reproduce as units_again
+
+    print("\n".join(environment(run)))
+    place = _place(run, device=device, offline=offline, replay=None, keys=take_keys(os.environ))
+    holds = True
+    for finding in units_again(run, place, count=units, seed=seed):
+        told = f"{'ok  ' if finding.holds else 'FAIL'} {finding.claim}: {finding.detail}"
+        print(inert.line(told), flush=True)
+        holds &= finding.holds
+    raise typer.Exit(0 if holds else 1)
+
+
+@app.command()
+def doctor(
+    run: Annotated[Path | None, typer.Argument(help="A run folder to look at.")] = None,
+    why: Annotated[
+        str | None, typer.Option(help="A unit, by its folder or first digits: list what it depends on.")
+    ] = None,
+) -> None:
+    """Say what this machine has and lacks, and what of a run is missing, stale or damaged."""
+    from harness import health, show
 
     take_keys(os.environ)
-    findings = show.doctor(_data_folder(), run, os.environ.get("HARNESS_LLM_BASE_URL"))
+    if why is not None:
+        if run is None:
+            raise HarnessError("--why names a unit of a run; write `harness doctor RUN --why UNIT`.")
+        print("\n".join(map(inert.line, health.why(run, why))))
+        return
+    findings = show.doctor(_data_folder(), os.environ.get("HARNESS_LLM_BASE_URL"))
+    if run is not None:
+        findings += health.run_findings(run, _data_folder())
     for finding in findings:
         print(inert.line(f"{'ok  ' if finding.holds else 'FAIL'} {finding.claim}: {finding.detail}"))
     raise typer.Exit(0 if all(finding.holds for finding in findings) else 1)

@@ -12,7 +12,8 @@ from typing import Any
 
 from harness import catalog
 from harness.model import FixedBaseline
-from harness.plan import Plan, Unit
+from harness.plan import Plan
+from harness.run.unit import Unit
 from harness.space import SearchSpace
 from harness.task import CROSS_VALIDATION, ORACLE, Signature
 
@@ -96,9 +97,9 @@ class Costs:
             return self._mean(spec)
 
         def measure() -> float:
+            from harness.families import parameter_target
             from harness.nn.measure import measured_macs
             from harness.train import seeded
-            from harness.units.place import parameter_target
 
             signature = _signature(spec)
             baseline = catalog.load("baseline", spec["method"])
@@ -129,7 +130,7 @@ class Costs:
         return bool(self._once(("norms", spec["space"]), look))
 
     def _space(self, spec: Mapping[str, Any]) -> SearchSpace:
-        from harness.units.place import matched_space
+        from harness.families import matched_space
 
         space: SearchSpace = self._once(
             ("space", spec["space"], spec["task"]), lambda: matched_space(spec, _signature(spec))

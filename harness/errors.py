@@ -26,5 +26,13 @@ class WrongDataError(DataUnavailableError):
     """A user's own file that is not as its task says: the file, the row and the column."""
 
 
+class DivergedError(HarnessError, FloatingPointError):
+    """A training whose loss or gradient stopped being finite."""
+
+
 class EndpointError(HarnessError):
     """A language-model endpoint that cannot be used."""
+
+
+class DamagedError(HarnessError):
+    """A file of a run or of the data cache that is not what was written, or is gone."""

@@ -1,9 +1,7 @@
 """What the engine asks of a model, so that torch modules and floors are scored by the same code."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -60,7 +58,7 @@ class FixedBaseline:
         build: module for a signature, near a number of parameters; initial values from torch's generator.
         kinds: signatures that it can read; a suite leaves it out of other tasks.
         is_matched: whether it follows the number of parameters; others say their own on the board.
-        identity: hash of the files it is made of; empty for what this version of the harness brings.
+        files: what it is made of besides this package's own code: its Python file, its weights.
         load: puts weights that come trained into what `build` made, before it is trained on the sources.
         outside: what those weights were trained on, in words; the row is marked and never ranked.
         is_frozen: only a head on the features of a `harness.nn.pretrained.Pretrained` is fitted.
@@ -74,7 +72,7 @@ class FixedBaseline:
     build: Callable[[Signature, int], "nn.Module"]
     kinds: tuple[str, ...] = ("image", "bytes")
     is_matched: bool = True
-    identity: str = ""
+    files: tuple[Path, ...] = ()
     load: "Callable[[nn.Module, Opening], None] | None" = None
     outside: str | None = None
     is_frozen: bool = False
@@ -108,14 +106,14 @@ class ReadyBaseline:
         open: makes the predictor for a signature.
         outside: what it was trained on, in words.
         kinds: signatures that it can read; a suite leaves it out of other tasks.
-        identity: hash of the files it is made of.
+        files: what it is made of.
     """
 
     summary: str
     open: Callable[[Signature, Opening], Predictor]
     outside: str
     kinds: tuple[str, ...] = ("image", "bytes")
-    identity: str = ""
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,22 +191,20 @@ def member_options(member: str, **allowed: Sequence[str]) -> tuple[str, dict[str
     return name, options
 
 
-def file_identity(files: Sequence[Path]) -> str:
-    """Returns a hash of what the files hold, 16 hexadecimal digits; one that did not change is read once.
+def made_of(*files: Path | None) -> tuple[Path, ...]:
+    """Returns the files that a model is made of, as `files` of its baseline.
+
+    Args:
+        files: of the model; a folder stands for all of its files, None for nothing.
 
     Raises:
         HarnessError: there is no such file.
     """
-    digest = hashlib.sha256()
+    found: list[Path] = []
     for file in files:
-        if not file.is_file():
+        if file is None:
+            continue
+        if not file.exists():
             raise HarnessError(f"There is no file {file}; give one that a model can be read from.")
-        status = file.stat()
-        digest.update(_digest(file, status.st_size, status.st_mtime_ns))
-    return digest.hexdigest()[:16]
-
-
-@cache
-def _digest(file: Path, size: int, changed: int) -> bytes:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").digest()
+        found += sorted(one for one in file.rglob("*") if one.is_file()) if file.is_dir() else [file]
+    return tuple(found)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 from harness.cost import MACS_PER_SECOND, Costs
 from harness.execute import Event, OnEvent
 from harness.inert import line, unshielded
-from harness.plan import Plan, Unit
+from harness.plan import Plan
+from harness.run.unit import Unit
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -1,16 +1,21 @@
-"""Records: the JSON a unit leaves behind, written atomically and named by what went in."""
+"""Records: the JSON a unit leaves behind, written atomically, named by what went in, and sealed.
+
+A seal is a checksum that is the last member of a JSON file. It guards against accident, not against a forger.
+"""
 
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from harness.errors import HarnessError
+from harness.errors import DamagedError, HarnessError
 
-SCHEMA = 1
+SCHEMA = 2
+"""Of all JSON files of a run; what another schema wrote is refused, as its units are other ones."""
 Status = Literal["ok", "failed", "skipped"]
 
 
@@ -57,18 +62,86 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         ) from error
 
 
+_SEAL: Final = re.compile(rb',\n "checksum": "([0-9a-f]{64})"\n}\n\Z')
+
+
+def sealed(value: Mapping[str, Any]) -> str:
+    """Returns the text of a JSON file whose last member is the sha256 of all before it."""
+    body = canonical_json(value, indent=1).removesuffix("\n}")
+    return f'{body},\n "checksum": "{hashlib.sha256(body.encode()).hexdigest()}"\n}}\n'
+
+
+def read_sealed(path: Path, remedy: str) -> dict[str, Any]:
+    """Returns what `sealed` wrote into the file `path`, without its checksum.
+
+    Args:
+        path: of the file.
+        remedy: what to do where it is damaged, without a full stop.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DamagedError: it is not as it was written.
+    """
+    try:
+        raw = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(path) from None
+    except OSError as error:
+        raise DamagedError(f"{path} cannot be read ({error.strerror}); {remedy}.") from error
+    seal = _SEAL.search(raw)
+    if seal is None or hashlib.sha256(raw[: seal.start()]).hexdigest() != seal[1].decode():
+        schema = _schema(raw)
+        if seal is None and schema not in (None, SCHEMA):
+            raise HarnessError(
+                f"{path} has schema {schema}, this version reads {SCHEMA}; use --fresh or another --out."
+            )
+        raise DamagedError(f"{path} is damaged: it is not what was written; {remedy}.")
+    value: dict[str, Any] = json.loads(raw)
+    del value["checksum"]
+    if value.get("schema", SCHEMA) != SCHEMA:
+        raise HarnessError(
+            f"{path} has schema {value['schema']}, this version reads {SCHEMA}; use --fresh or another --out."
+        )
+    return value
+
+
+def _schema(raw: bytes) -> Any:
+    """Returns the schema that an unsealed file of an earlier version says; None where it is no such file."""
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return value.get("schema") if isinstance(value, dict) else None
+
+
+def file_hash(path: Path) -> str:
+    """Returns the sha256 of a file, 64 hexadecimal digits.
+
+    Raises:
+        DamagedError: it is gone or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DamagedError(f"{path} is gone or cannot be read ({error.strerror}).") from error
+
+
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """What one unit left.
 
     Attributes:
         kind: unit kind: prepare, supernet, search, final or score.
-        hash: content hash of the unit, 16 hexadecimal digits.
+        hash: plan key of the unit, 16 hexadecimal digits.
         status: ok, failed (it raised) or skipped (something it needs failed).
         reason: one sentence when the status is not ok.
-        spec: everything that defines the unit.
+        spec: the unit's parameters.
+        code: label -> digest of what it ran and read, as it was then.
+        inputs: unit that it needs, as KIND-NAME, -> hash of the result that it read.
         result: scores, costs and choices; empty unless ok.
-        provenance: versions and hashes that the result depends on.
+        about: what is said of the result and was not computed, such as a licence.
+        files: name -> sha256 of every other file that belongs to the result.
     """
 
     kind: str
@@ -76,32 +149,39 @@ class Record:
     status: Status
     reason: str | None = None
     spec: Mapping[str, Any] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
     result: Mapping[str, Any] = field(default_factory=dict)
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def result_hash(self) -> str:
+        """16 hexadecimal digits over what the unit computed, and nothing else."""
+        return content_hash([self.result, dict(self.files)])
+
+    @property
+    def input_key(self) -> str:
+        """16 hexadecimal digits over the unit apart from its needs, and over the results that it read."""
+        return content_hash([self.kind, self.spec, dict(self.code), dict(self.inputs)])
 
     def to_json(self) -> str:
         """Returns the record's file text."""
-        return canonical_json({"schema": SCHEMA, **self.__dict__}, indent=1) + "\n"
+        return sealed({"schema": SCHEMA, **self.__dict__})
 
 
 def read_record(path: Path) -> Record | None:
     """Returns the record in the file `path`, or None when there is none.
 
     Raises:
-        HarnessError: the file is damaged or of another schema.
+        DamagedError: the file is damaged.
+        HarnessError: it is of another schema.
     """
     try:
-        fields = json.loads(path.read_bytes())
-        schema = fields.pop("schema")
-        if schema != SCHEMA:
-            raise HarnessError(
-                f"{path} has record schema {schema}, this version reads {SCHEMA}; "
-                "use --fresh or another --out."
-            )
+        fields = read_sealed(path, "run the same command again, which makes it again")
+        del fields["schema"]
         return Record(**fields)
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise HarnessError(
-            f"{path} is damaged ({error}); delete its folder and run the command again."
-        ) from error
+    except (TypeError, KeyError) as error:
+        raise DamagedError(f"{path} is no record ({error}); delete its folder and run again.") from error

@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,8 @@ _LOCKS = 1 << 40
 class ScoreCache:
     """An append-only file of [key, value, digest] lines that the processes of a run share.
 
-    A line that a crash cut short, or that does not fit its digest, is as good as none. Whoever computes a key
+    A line that a crash cut short, or that does not fit its digest, is as good as none; the digest covers what
+    the file is of, so that another file in its place is worth nothing. Whoever computes a key
     holds a lock on it, which ends with the process, so that another waits for the value in place of computing
     it too.
     """
@@ -78,12 +80,12 @@ class ScoreCache:
         text = file.read()
         end = text.rfind(b"\n") + 1
         self._position += end
-        self._values |= dict(_valid(text[:end]))
+        self._values |= dict(_valid(text[:end], self.path.stem))
 
     def _append(self, file: BinaryIO, key: str, value: Any) -> None:
         self._values[key] = value
         # The leading newline ends what a killed process may have left of a line.
-        line = f"\n{_line(key, value)}\n".encode()
+        line = f"\n{_line(key, value, self.path.stem)}\n".encode()
         try:
             if file.write(line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -99,20 +101,32 @@ class ScoreCache:
 def sort_scores(run: Path) -> None:
     """Brings the files of a run, to which nobody writes any more, into an order that no timing decides."""
     for path in sorted((run / FOLDER).glob("*.jsonl")):
-        lines = sorted(_line(key, value) for key, value in dict(_valid(path.read_bytes())).items())
+        known = dict(_valid(path.read_bytes(), path.stem))
+        lines = sorted(_line(key, value, path.stem) for key, value in known.items())
         write_atomically(path, "\n".join(lines) + "\n")
 
 
-def _line(key: str, value: Any) -> str:
+def damaged_lines(path: Path) -> int:
+    """Returns how many lines of a file are not as they were written."""
+    text = path.read_bytes()
+    return sum(bool(line) for line in text.splitlines()) - sum(1 for _ in _valid(text, path.stem))
+
+
+def forget_scores(run: Path) -> None:
+    """Deletes the files of a run of which every search is finished, as its records hold all scores."""
+    shutil.rmtree(run / FOLDER, ignore_errors=True)
+
+
+def _line(key: str, value: Any, of: str) -> str:
     entry = [json.loads(key), value]
-    return canonical_json([*entry, content_hash(entry)])
+    return canonical_json([*entry, content_hash([of, *entry])])
 
 
-def _valid(text: bytes) -> Iterator[tuple[str, Any]]:
+def _valid(text: bytes, of: str) -> Iterator[tuple[str, Any]]:
     for line in text.splitlines():
         try:
             *entry, digest = json.loads(line)
-            if digest == content_hash(entry):
+            if digest == content_hash([of, *entry]):
                 yield canonical_json(entry[0]), entry[1]
         except (ValueError, TypeError):
             continue

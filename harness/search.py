@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from harness.errors import HarnessError
@@ -128,6 +129,7 @@ class SearcherEntry:
         is_anytime: whether its path is the same whatever the budget, so that a prefix is a shorter search.
         allowed: option name -> the texts it may be, or its (least, greatest) number; others are free.
         proxy: name of the zero-cost proxy whose scores `build` wants in its context; None for none.
+        reads: returns the files and folders that `build` reads with given options, such as prompts.
     """
 
     summary: str
@@ -137,6 +139,7 @@ class SearcherEntry:
     is_anytime: bool = True
     allowed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     proxy: str | None = None
+    reads: Callable[[Mapping[str, Any]], Sequence[Path]] = lambda options: ()
 
 
 @dataclass(frozen=True, kw_only=True)

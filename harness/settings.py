@@ -1,5 +1,6 @@
 """How a suite says that the networks of one task are trained, and how many samples score them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +18,40 @@ STEPS_PER_SAMPLE = 5
 """Training steps that a limited run takes at most, for each sample that it has of a split."""
 AUGMENTATIONS = ("crop", "colour", "randaugment", "erase", "mixup")
 """Names of what `harness.augment`, which imports torch, does to images of a batch, in that order."""
+
+TRAINING = ("supernet", "tune", "final", "scratch")
+"""Kinds of units that train networks."""
+KINDS = (*TRAINING, "prepare", "proxies", "search", "score", "inherited", "table", "lookup")
+"""All kinds of units."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """What a unit may take before it is ended and fails; 0 for what there is by default.
+
+    Attributes:
+        seconds: of time; by default a day, or a week where it trains.
+        memory_gib: resident in its process and those that it starts; by default nine tenths of the machine's.
+    """
+
+    seconds: float = 0.0
+    memory_gib: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits(Limit):
+    """What every unit of a suite may take; no part of what it computes.
+
+    Attributes:
+        kinds: kind of unit -> what units of that kind may take.
+    """
+
+    kinds: dict[str, Limit] = field(default_factory=dict)
+
+    def of(self, kind: str) -> Limit:
+        """Returns what a unit of `kind` may take."""
+        own = self.kinds.get(kind, Limit())
+        return Limit(seconds=own.seconds or self.seconds, memory_gib=own.memory_gib or self.memory_gib)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +204,16 @@ def check_task(task: TaskSettings, need: Need, *, searches: bool = True) -> None
     if task.supernet.strategy not in STRATEGIES:
         raise UnknownNameError("strategy", task.supernet.strategy, STRATEGIES)
     _check_recipe(task.recipe, need)
+
+
+def check_limits(limits: Limits, need: Need) -> None:
+    """Raises the first thing that is wrong with the limits of a suite."""
+    for kind, limit in {"": limits, **limits.kinds}.items():
+        if kind and kind not in KINDS:
+            raise UnknownNameError("kind of unit", kind, KINDS)
+        key = f"limits.kinds.{kind}" if kind else "limits"
+        is_right = all(0 <= one < math.inf for one in (limit.seconds, limit.memory_gib))
+        need(is_right, f"{key}.seconds and {key}.memory_gib must be at least 0")
 
 
 def check_zero_shot(board: ZeroShotSettings, tasks: Sequence[str], need: Need) -> None:

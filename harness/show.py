@@ -1,18 +1,25 @@
 """What `describe`, `count`, `data list` and `doctor` say of catalog entries and of this machine."""
 
-import json
 import random
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness import catalog
 from harness.errors import HarnessError, UnknownNameError
 from harness.space import Architecture, SearchSpace, SpaceFamily
-from harness.task import Signature, Task
+from harness.task import Domain, Signature, Task
+from harness.text import parse_json, shown
+
+if TYPE_CHECKING:
+    from harness.data.prepare import Prepared
+
+MOST_SHOWN = 500
+"""Characters of what is wrong with an architecture that are shown."""
 
 
 class Finding(NamedTuple):
@@ -60,11 +67,10 @@ def describe(kind: str, name: str, data: Path) -> dict[str, Any]:
 
 def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
     from harness.data.corruptions import names
-    from harness.data.prepare import read_card
 
     cards = []
     for domain in task.domains:
-        prepared = read_card(name, domain, data)
+        prepared, wrong = _prepared(name, domain, data)
         cards.append(
             {
                 "domain": domain.name,
@@ -78,6 +84,7 @@ def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
                 "groups": domain.groups,
                 "counts": dict(prepared.samples) if prepared else None,
                 "sha256": prepared.sha256 if prepared else None,
+                "damaged": wrong,
             }
         )
     return {
@@ -91,6 +98,16 @@ def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
         "corruptions": ", ".join(f"DOMAIN+{one}-1 to -5" for one in names(task.signature)) or None,
         "sample": _sample(name, task, data),
     }
+
+
+def _prepared(task_name: str, domain: Domain, data: Path) -> "tuple[Prepared | None, str | None]":
+    """Returns the card of a prepared domain, or None, and what is wrong with it, or None."""
+    from harness.data.prepare import read_card
+
+    try:
+        return read_card(task_name, domain, data), None
+    except HarnessError as error:
+        return None, str(error)
 
 
 def _table(name: str) -> dict[str, Any]:
@@ -123,13 +140,17 @@ def _sample(name: str, task: Task, data: Path) -> str | None:
     """Returns one training sample of the first prepared source, drawn in characters, or None."""
     from harness.data.choices import questions
     from harness.data.load import load_split
-    from harness.data.prepare import read_card
+    from harness.data.prepare import blamed
 
     for source in task.sources:
         domain = task.domain(source)
-        if read_card(name, domain, data) is None:
+        if _prepared(name, domain, data)[0] is None:
             continue
-        split = load_split(name, task, domain, "train", data, limit=1)
+        try:
+            with blamed(source):
+                split = load_split(name, task, domain, "train", data, limit=1)
+        except HarnessError as error:
+            return str(error)
         if task.signature.kind == "choice":
             asked = questions(split)[0]
             answers = [
@@ -191,21 +212,21 @@ def architecture(space: SearchSpace, text: str, where: str = "--architecture") -
         return space.extreme(largest=text == "largest")
     if text.startswith("random:"):
         seed = text.removeprefix("random:")
-        if not seed.isdigit():
-            raise HarnessError(f"{where}: random:SEED needs a whole number, not {seed!r}.")
+        if not re.fullmatch(r"[0-9]{1,20}", seed):
+            raise HarnessError(f"{where}: random:SEED needs a whole number, not {shown(seed)}.")
         return space.sample(random.Random(int(seed)))
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except ValueError as error:
         raise HarnessError(
-            f"{where}: {text!r} is neither JSON ({error}) nor default, smallest, largest or random:SEED."
+            f"{where}: {shown(text)} is neither JSON ({error}) nor default, smallest, largest or random:SEED."
         ) from None
     if not isinstance(value, dict):
-        raise HarnessError(f"{where}: an architecture is a JSON object, not {text}.")
+        raise HarnessError(f"{where}: an architecture is a JSON object, not {shown(text)}.")
     try:
         return space.from_json(value)
     except HarnessError as error:
-        raise HarnessError(f"{where}: {error}") from None
+        raise HarnessError(f"{where}: {str(error)[:MOST_SHOWN]}") from None
 
 
 def count(space: SearchSpace, chosen: Architecture) -> dict[str, Any]:
@@ -218,14 +239,20 @@ def count(space: SearchSpace, chosen: Architecture) -> dict[str, Any]:
 
 
 def domains(data: Path) -> list[dict[str, Any]]:
-    """Returns every domain of every task: origin, licence and whether it is prepared."""
-    from harness.data.prepare import read_card
+    """Returns every domain of every task: origin, licence, whether it is prepared, and what is wrong.
 
-    rows = []
+    A task that does not load has one row, without a domain.
+    """
+    rows: list[dict[str, Any]] = []
     for name in catalog.names("task"):
-        task: Task = catalog.load("task", name)
+        try:
+            task: Task = catalog.load("task", name)
+        except HarnessError as error:
+            about = dict.fromkeys(("domain", "origin", "licence"))
+            rows.append({"task": name, **about, "prepared": False, "damaged": str(error)})
+            continue
         for domain in task.domains:
-            prepared = read_card(name, domain, data)
+            prepared, wrong = _prepared(name, domain, data)
             rows.append(
                 {
                     "task": name,
@@ -233,13 +260,14 @@ def domains(data: Path) -> list[dict[str, Any]]:
                     "prepared": prepared is not None,
                     "origin": domain.origin,
                     "licence": domain.licence,
+                    "damaged": wrong,
                 }
             )
     return rows
 
 
-def doctor(data: Path, run: Path | None, base_url: str | None) -> list[Finding]:
-    """Returns what this machine, and a run folder, have and lack."""
+def doctor(data: Path, base_url: str | None) -> list[Finding]:
+    """Returns what this machine has and lacks."""
     findings = [_package(name) for name in ("torch", "timm", "datasets", "openai", "xllamacpp", "seaborn")]
     findings.append(Finding("pip is there to fetch data", True, "through this interpreter"))
     npm = shutil.which("npm")
@@ -249,16 +277,10 @@ def doctor(data: Path, run: Path | None, base_url: str | None) -> list[Finding]:
     findings.append(Finding("disk for data", free > 2, f"{free:.1f} GiB free at {data}"))
     model = base_url or "embedded (no HARNESS_LLM_BASE_URL)"
     findings.append(Finding("language model", True, model))
-    try:
-        rows = domains(data)
-    except HarnessError as error:
-        findings.append(Finding("tasks load", False, str(error)))
-        rows = []
-    for row in rows:
+    for row in domains(data):
         state = "prepared" if row["prepared"] else "not prepared; `harness data prepare` fetches it"
-        findings.append(Finding(f"domain {row['task']}/{row['domain']}", True, state))
-    if run is not None:
-        findings += _run(run)
+        what = f"domain {row['task']}/{row['domain']}" if row["domain"] else f"task {row['task']} loads"
+        findings.append(Finding(what, row["damaged"] is None, row["damaged"] or state))
     return findings
 
 
@@ -267,27 +289,3 @@ def _package(name: str) -> Finding:
         return Finding(f"package {name}", True, version(name))
     except PackageNotFoundError:
         return Finding(f"package {name}", False, f"absent; pip install {name}")
-
-
-def _run(run: Path) -> list[Finding]:
-    from harness.records import read_record
-
-    plan = run / "plan.json"
-    if not plan.is_file():
-        return [Finding("run folder", False, f"{run} has no plan.json")]
-    states: dict[str, int] = {}
-    findings = []
-    for unit in json.loads(plan.read_text())["units"]:
-        folder = run / "units" / f"{unit['kind']}-{unit['hash']}"
-        try:
-            record = read_record(folder / "record.json")
-        except HarnessError as error:
-            findings.append(Finding(f"unit {folder.name}", False, str(error)))
-            continue
-        status = record.status if record else "not run"
-        states[status] = states.get(status, 0) + 1
-        if record and record.status == "failed":
-            findings.append(Finding(f"unit {folder.name}", False, record.reason or "failed"))
-    done = set(states) <= {"ok"}
-    text = ", ".join(f"{number} {status}" for status, number in sorted(states.items()))
-    return [Finding("units of the run", done, text), *findings]

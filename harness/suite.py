@@ -10,15 +10,19 @@ from harness.data.card import CostLimit
 from harness.errors import HarnessError, UnknownNameError
 from harness.keys import wrong_address
 from harness.model import TunedBaseline
+from harness.paths import path_part
 from harness.settings import (
     STRATEGIES,
+    Limits,
     Need,
     TaskSettings,
     ZeroShotSettings,
+    check_limits,
     check_task,
     check_zero_shot,
 )
 from harness.task import DEFAULT_SELECTION, SELECTIONS
+from harness.text import shown
 from harness.toml import merged, parse, read_toml
 
 
@@ -112,6 +116,7 @@ class Suite:
         zero_shot: boards of what the same networks score elsewhere.
         llm: the language model.
         selection: rules that choose each row's learning rate, a board each; the verdict is the first one's.
+        limits: what a unit may take.
         extends: another suite whose keys hold where this one is silent.
     """
 
@@ -128,6 +133,7 @@ class Suite:
     zero_shot: list[ZeroShotSettings] = field(default_factory=list)
     llm: LanguageModelSettings = field(default_factory=LanguageModelSettings)
     selection: list[str] = field(default_factory=lambda: [DEFAULT_SELECTION])
+    limits: Limits = field(default_factory=Limits)
     extends: str = ""
 
 
@@ -182,6 +188,7 @@ class LookupSuite:
         controls: variants of one searcher that are compared in a table of their own, the first with the rest.
         published: rows of papers.
         llm: the language model.
+        limits: what a unit may take.
         extends: another suite whose keys hold where this one is silent.
     """
 
@@ -199,6 +206,7 @@ class LookupSuite:
     controls: list[str] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
     llm: LanguageModelSettings = field(default_factory=LanguageModelSettings)
+    limits: Limits = field(default_factory=Limits)
     extends: str = ""
 
 
@@ -214,6 +222,7 @@ class QualitySuite:
         architectures: how many are drawn, and trained alone for every seed.
         seeds: two or more, so that training alone can be compared with itself.
         parameter_tolerance: largest distance from the default's parameters, a share; 0 for any size.
+        limits: what a unit may take.
         extends: another suite whose keys hold where this one is silent.
     """
 
@@ -224,6 +233,7 @@ class QualitySuite:
     architectures: int
     seeds: list[int]
     parameter_tolerance: float = 0.0
+    limits: Limits = field(default_factory=Limits)
     extends: str = ""
 
 
@@ -246,21 +256,25 @@ def load_suite(name: str) -> tuple[str, AnySuite]:
         if name not in known:
             raise UnknownNameError("suite", name, known)
         path = known[name]
+    stem = path_part("suite", path.stem)
     table = _read(path)
     if "table" in table:
         lookup = parse(LookupSuite, table, path)
+        check_limits(lookup.limits, Need(path))
         _check_lookup(lookup, path)
-        return path.stem, lookup
+        return stem, lookup
     if "strategies" in table:
         quality = parse(QualitySuite, table, path)
+        check_limits(quality.limits, Need(path))
         _check_quality(quality, path)
-        return path.stem, quality
+        return stem, quality
     suite = parse(Suite, table, path)
+    check_limits(suite.limits, Need(path))
     _check(suite, path)
-    return path.stem, suite
+    return stem, suite
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, children: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Returns the file's table with that of its parents below it; folders are seen from their own file."""
     table = read_toml(path)
     boards = table.get("zero_shot", [])
@@ -271,9 +285,9 @@ def _read(path: Path) -> dict[str, Any]:
     if not parent:
         return table
     known = catalog.files("suite")
-    if parent not in known or known[parent] == path:
-        raise HarnessError(f"{path}: `extends` names {parent!r}; suites are: {', '.join(known)}.")
-    return merged(_read(known[parent]), table)
+    if not isinstance(parent, str) or known.get(parent, path) in (path, *children):
+        raise HarnessError(f"{path}: `extends` names {shown(parent)}; suites are: {', '.join(known)}.")
+    return merged(_read(known[parent], (path, *children)), table)
 
 
 def _check_llm(llm: LanguageModelSettings, need: Need) -> None:

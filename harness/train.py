@@ -12,11 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.augment import augmented
 from harness.checkpoint import Checkpoint, Training
 from harness.data.batches import byte_batches, image_batches, text_batches
 from harness.data.split import Split
-from harness.errors import HarnessError
+from harness.errors import DivergedError, HarnessError
 from harness.peers import Peers, agree_on, average_statistics, peers, sum_gradients
 from harness.task import Signature
 
@@ -88,6 +87,8 @@ def batches(
         for images, labels in image_batches(splits, batch_size, draw):
             batch = (torch.from_numpy(images), torch.from_numpy(labels))
             if augmentation:
+                from harness.augment import augmented  # its torchvision takes seconds to import
+
                 with seeded(int(draw.integers(2**62))):
                     batch = augmented(*batch, augmentation, signature.classes)
             yield batch
@@ -140,7 +141,7 @@ def fit(
 
     Raises:
         HarnessError: a batch has fewer samples than parts and processes.
-        FloatingPointError: the loss stopped being finite.
+        DivergedError: the gradient, and so the loss, stopped being finite.
     """
     joined = peers()
     if recipe.batch_size < recipe.accumulate * joined.size:
@@ -162,12 +163,16 @@ def fit(
             group["lr"] = recipe.learning_rate * _schedule(step, recipe)
         if before is not None:
             before(step, optimizer)
-        gradients.take(next(data), step)
+        value = gradients.take(next(data), step)
         norm = nn.utils.clip_grad_norm_(module.parameters(), recipe.clip or math.inf)
         if not math.isfinite(float(norm)):
             if checkpoint is not None:
                 checkpoint.delete()
-            raise FloatingPointError(f"The gradient is not finite at step {step}.")
+            rate = optimizer.param_groups[0]["lr"]
+            raise DivergedError(
+                f"The gradient is not finite at step {step} of {recipe.steps}, where the loss is {value:.4g} "
+                f"and the learning rate {rate:.4g} (at most {recipe.learning_rate:.4g}); lower the rate."
+            )
         optimizer.step()
         if checkpoint is not None and joined.rank == 0:
             checkpoint.offer(training, step + 1)
@@ -191,22 +196,23 @@ class _Gradients:
         if self.compiled:
             module.compile()
 
-    def take(self, batch: Batch, step: int) -> None:
-        """Replaces the gradients by those of `batch`."""
+    def take(self, batch: Batch, step: int) -> Tensor:
+        """Replaces the gradients by those of `batch` and returns the loss of this process's share of it."""
         try:
-            self._sum(batch, step)
+            value = self._sum(batch, step)
         except Exception as error:
             # Once more without the compiler: what was not its fault is raised again.
             if not self.compiled:
                 raise
             self.close()
-            self._sum(batch, step)
+            value = self._sum(batch, step)
             said = (str(error).strip() or "it gives no reason").splitlines()[0]
             logging.getLogger(__name__).warning(
                 "torch.compile failed, training goes on without it: %s: %s", type(error).__name__, said
             )
         if self.peers.size > 1:
             sum_gradients(self.module)
+        return value
 
     def close(self) -> None:
         """Leaves the module as it is without the compiler."""
@@ -214,16 +220,20 @@ class _Gradients:
             self.module._compiled_call_impl = None
             self.compiled = False
 
-    def _sum(self, batch: Batch, step: int) -> None:
+    def _sum(self, batch: Batch, step: int) -> Tensor:
         self.module.zero_grad(set_to_none=True)
         whole = len(batch[0])
         parts = self.recipe.accumulate * self.peers.size
+        total = torch.zeros((), device=self.device)
         inputs, targets = (list(tensor.tensor_split(parts)) for tensor in batch)
         for index in range(self.peers.rank * self.recipe.accumulate, parts)[: self.recipe.accumulate]:
             part = (inputs[index].to(self.device), targets[index].to(self.device))
             with torch.autocast(self.device.type, self.half) if self.half else nullcontext():
                 value = self.loss(part, step)
-            (value if parts == 1 else value * (len(part[0]) / whole)).backward()
+            share = value if parts == 1 else value * (len(part[0]) / whole)
+            share.backward()
+            total = total + share.detach()
+        return total
 
 
 def _optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

@@ -1,9 +1,7 @@
 """Where the data comes from, under which licence, and the hash of what was read."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from harness.board import AnyBoard, Board, LookupBoard, QualityBoard, Run, Table
+from harness.records import Record
 from harness.report import Block, Section
 
 
@@ -23,7 +21,7 @@ def render(run: Run, board: AnyBoard) -> Block:
             for name in names:
                 owner, _, inner = name.rpartition("/")  # a board may borrow the domains of other tasks
                 units = run.planned("prepare", task=owner or task_name, domain=inner)
-                rows += [(name, role, *_prepared(run.result(unit))) for unit in units]
+                rows += [(name, role, *_prepared(run.records.get(unit.hash))) for unit in units]
                 if name.startswith("lm_eval:"):
                     rows.append((name, role, "a task of lm-eval", "its makers'", *["—"] * 3))
         tables.append(
@@ -37,14 +35,15 @@ def render(run: Run, board: AnyBoard) -> Block:
     return Block(tables=tuple(tables))
 
 
-def _prepared(result: Mapping[str, Any] | None) -> tuple[str, ...]:
+def _prepared(record: Record | None) -> tuple[str, ...]:
     """Returns what a prepared domain is, and dashes where it is not there."""
-    if result is None:
+    if record is None or record.status != "ok":
         return ("—",) * 5
+    result, about = record.result, record.about
     counts = [f"{split} {count:,}" for split, count in sorted(result["counts"].items())]
     groups = sum(result.get("groups", {}).values())
-    about = (str(result["origin"]), str(result["licence"]), ", ".join(counts))
-    return (*about, f"{groups:,}", str(result["sha256"])[:16])
+    told = (str(about["origin"]), str(about["licence"]), ", ".join(counts))
+    return (*told, f"{groups:,}", str(result["sha256"])[:16])
 
 
 def _table(run: Run, board: LookupBoard) -> Block:

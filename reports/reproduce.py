@@ -11,8 +11,8 @@ from harness.report import Block, Section
 def render(run: Run, board: AnyBoard) -> Block:
     """Returns the command, the found architectures and the versions."""
     versions: dict[str, set[str]] = {}
-    for record in run.records.values():
-        for name, value in _flat(record.provenance).items():
+    for made in run.made.values():
+        for name, value in _flat(made).items():
             versions.setdefault(name, set()).add(value)
     table = Table(
         caption="What the records depend on",

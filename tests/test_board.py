@@ -11,7 +11,9 @@ import pytest
 
 from harness.board import Board, board_json, build_board, load_run, render, task_verdict, verdict
 from harness.errors import HarnessError, UnknownNameError
-from harness.records import Record, content_hash
+from harness.records import SCHEMA, Record, sealed
+from harness.run.stored import write_beside, write_record
+from harness.run.unit import Unit, unit_folder
 
 DIVERSE, PLAIN = "hybrid:micro", "hybrid:micro-attention"
 ROWS = [
@@ -51,6 +53,7 @@ class Folder:
         self.failed = failed or {}
         self.levels = LEVEL | levels
         self.units: list[dict[str, Any]] = []
+        self.made: dict[str, tuple[Unit, Record]] = {}
         for task in TASKS:
             self.task(task)
 
@@ -60,8 +63,10 @@ class Folder:
         prepared = {}
         for _, domain in domains:
             result = {"sha256": "ab" * 32, "counts": {"test": 300, "train": 900}, "groups": {"test": 60}}
-            result |= {"origin": f"drawn for {domain}", "licence": "CC0-1.0", "versions": {}}
-            prepared[domain] = self.unit("prepare", {"task": task["name"], "domain": domain}, [], result)
+            about = {"origin": f"drawn for {domain}", "licence": "CC0-1.0"}
+            prepared[domain] = self.unit(
+                "prepare", {"task": task["name"], "domain": domain}, [], result, about=about
+            )
         for method, space in ROWS:
             for select, report in ((0, 1), (1, 0)):
                 self.row(task, domains, prepared, (method, space, select, report))
@@ -84,30 +89,35 @@ class Folder:
             samples = self.samples(task["metric"], method, role, (domain, report))
             result = {"metric": task["metric"], "value": 0.5, "samples": 300, "groups": 60, "limited": False}
             reason = self.failed.get((method, domain))
-            folder = self.unit(
-                "score", spec | {"domain": domain, "role": role}, [*needs, prepared[domain]], result, reason
-            )
-            if reason is None:
-                samples.to_parquet(self.path / "units" / f"score-{folder}" / "samples.parquet")
+            about = {"domain": domain, "role": role}
+            self.unit("score", spec | about, [*needs, prepared[domain]], result, reason, samples=samples)
 
     def unit(
-        self, kind: str, spec: dict[str, Any], needs: list[str], result: Any, reason: str | None = None
+        self,
+        kind: str,
+        spec: dict[str, Any],
+        needs: list[str],
+        result: Any,
+        reason: str | None = None,
+        *,
+        about: dict[str, Any] | None = None,
+        samples: pd.DataFrame | None = None,
     ) -> str:
-        name = content_hash([kind, spec, needs])
-        if name not in [unit["hash"] for unit in self.units]:
-            self.units.append({"kind": kind, "hash": name, "spec": spec, "needs": needs})
-        folder = self.path / "units" / f"{kind}-{name}"
+        one = Unit(kind=kind, spec=spec, needs=tuple(needs), code={"engine": "as it is"})
+        if one.hash in self.made:
+            return one.hash
+        self.units.append(one.to_json())
+        folder = unit_folder(self.path, one)
         folder.mkdir(parents=True, exist_ok=True)
-        record = Record(
-            kind=kind, hash=name, status="ok", spec=spec, result=result, provenance={"torch": "2"}
-        )
-        if reason is not None:
-            record = Record(kind=kind, hash=name, status="failed", spec=spec, reason=reason)
-        (folder / "record.json").write_text(record.to_json())
-        (folder / "timing.json").write_text(
-            json.dumps({"seconds": 1.5, "peak_memory_bytes": 2**27, "host": "h"})
-        )
-        return name
+        if samples is not None and reason is None:
+            samples.to_parquet(folder / "samples.parquet")
+        inputs = {self.made[need][0].name: self.made[need][1].result_hash for need in needs}
+        write_beside(self.path, one, "provenance.json", {"packages": {"torch": "2"}})
+        write_beside(self.path, one, "timing.json", {"seconds": 1.5, "peak_memory_bytes": 2**27, "host": "h"})
+        status: Any = "ok" if reason is None else "failed"
+        done = write_record(self.path, one, status, reason=reason, result=result, about=about, inputs=inputs)
+        self.made[one.hash] = (one, done)
+        return one.hash
 
     def search(self, method: str, seed: int) -> dict[str, Any]:
         scores = [0.3, None, 0.35, 0.5, 0.4, 0.52, 0.51, 0.6 + 0.01 * seed]
@@ -142,14 +152,14 @@ class Folder:
         suite |= {"claim": {"method": "collm_nas", "space": DIVERSE}}
         suite |= {"search": {"evaluations": 8, "parameter_tolerance": 0.05}}
         plan: dict[str, Any] = {
-            "schema": 1,
+            "schema": SCHEMA,
             "name": "toy",
             "title": "Toy <b>suite</b>",
             "suite": suite,
             "limit": None,
         }
         plan |= {"command": "harness eval toy", "units": self.units} | changes
-        (self.path / "plan.json").write_text(json.dumps(plan))
+        (self.path / "plan.json").write_text(sealed(plan))
         return self.path
 
 
@@ -303,16 +313,18 @@ def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
 def test_lost_samples_are_named(tmp_path: Path) -> None:
     path = Folder(tmp_path).write()
     next(iter(path.glob("units/score-*/samples.parquet"))).unlink()
-    with pytest.raises(HarnessError, match=r"samples\.parquet is gone or damaged"):
+    with pytest.raises(HarnessError, match=r"samples\.parquet is gone"):
         build_board(load_run(path))
 
 
 def test_a_sample_that_is_not_finite_is_named(tmp_path: Path) -> None:
-    path = Folder(tmp_path).write()
-    file = next(iter(path.glob("units/score-*/samples.parquet")))
-    samples = pd.read_parquet(file)
-    samples.loc[3, "numerator"] = np.nan
-    samples.to_parquet(file)
+    class Odd(Folder):
+        def samples(self, metric: str, method: str, role: str, where: tuple[str, int]) -> pd.DataFrame:
+            samples = super().samples(metric, method, role, where)
+            samples.loc[3, "numerator"] = np.nan
+            return samples
+
+    path = Odd(tmp_path).write()
     with pytest.raises(HarnessError, match=r"samples\.parquet holds a score that is not finite"):
         build_board(load_run(path))
 
@@ -323,4 +335,4 @@ def test_a_label_is_short_and_marks_outside_data(tmp_path: Path) -> None:
     long = replace(row, method="timm:resnet10t?weights=" + "a/long/path/" * 20 + "w.safetensors", space=None)
     assert len(long.label) == 44
     assert (long.label[:14], long.label[-14:]) == ("timm:resnet10t", "/w.safetensors")
-    assert replace(long, outside="photographs").label == f"{long.label} †"
+    assert replace(long, outside="photographs").label == f"{long.label} §"

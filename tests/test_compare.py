@@ -20,6 +20,7 @@ from harness.board.compare_trained import compare_trained
 from harness.board.rescore import rescore, with_metric
 from harness.board.rows import Board
 from harness.errors import HarnessError, UnknownNameError
+from harness.records import SCHEMA, read_sealed, sealed
 from harness.stats.intervals import wilson
 from harness.stats.pairs import holm, mcnemar
 
@@ -179,9 +180,9 @@ def test_a_third_method_changes_nothing_between_two(make: Make, per_group: int) 
 def test_the_order_of_units_rows_and_tasks_changes_nothing(make: Make) -> None:
     tasks = [made_run.IMAGES, made_run.BYTES]
     forth, back = make(tasks=tasks), make(tasks=tasks[::-1], rows=ONE_SPACE[::-1])
-    plan = json.loads((back / "plan.json").read_text())
+    plan = read_sealed(back / "plan.json", "")
     plan["units"].reverse()
-    (back / "plan.json").write_text(json.dumps(plan))
+    (back / "plan.json").write_text(sealed(plan))
     one, other = compared(forth), compared(back)
     assert sorted(one.parts, key=lambda part: part.heading) == sorted(
         other.parts, key=lambda part: part.heading
@@ -337,8 +338,8 @@ def test_the_command_line_rescores_without_a_model(make: Make, lookup: Path) -> 
 
 
 def test_a_run_on_rank_quality_has_nothing_to_compare(tmp_path: Path) -> None:
-    plan = {"schema": 1, "name": "order", "title": "Order", "suite": {"strategies": []}, "limit": None}
-    (tmp_path / "plan.json").write_text(json.dumps(plan | {"command": "", "units": []}))
+    plan = {"schema": SCHEMA, "name": "order", "title": "Order", "suite": {"strategies": []}, "limit": None}
+    (tmp_path / "plan.json").write_text(sealed(plan | {"command": "", "units": []}))
     done = harness("compare", str(tmp_path), "fair", "single_path")
     assert done.returncode == 2
     assert done.stderr.startswith("harness: order is about rank quality and has no rows of scores to compare")

@@ -2,8 +2,9 @@
 
 from harness import catalog
 from harness.cost import MACS_PER_SECOND, Costs
-from harness.plan import Plan, Unit, make_plan
+from harness.plan import Plan, make_plan
 from harness.progress import planned
+from harness.run.unit import Unit
 from harness.suite import load_suite
 
 

@@ -121,3 +121,11 @@ def test_a_skip_hands_its_node_on_and_the_order_of_a_sum_does_not_matter() -> No
 def test_what_is_no_cell_is_refused(read: Callable[[Any], Any], value: Any, message: str) -> None:
     with pytest.raises(HarnessError, match=message):
         read(value)
+
+
+@pytest.mark.parametrize(
+    "bits", [[[]] * 30, [{}] * 30, ["1"] * 30, [None] * 30, 5, None, {}, "0" * 30, [2, 0] * 15]
+)
+def test_what_is_no_bits_is_told(bits: Any) -> None:
+    with pytest.raises(HarnessError, match="is not 6 groups of 5 bits"):
+        from_one_hot(bits)

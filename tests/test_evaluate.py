@@ -8,6 +8,7 @@ import torch
 
 from harness import catalog, seeds
 from harness.data.split import Split
+from harness.errors import DivergedError
 from harness.evaluate import SampleScores, TorchLanguageModel, score
 from harness.space import SearchSpace
 from harness.supernet import train_supernet
@@ -116,10 +117,24 @@ def test_a_loss_that_is_not_finite_ends_the_training() -> None:
     space: SearchSpace = catalog.load("space", "hybrid").space("micro", IMAGE)
     module = space.build(space.default())
     data = batches(IMAGE, [image_split()], 8, seeds.generator(0, "b"))
-    with pytest.raises(FloatingPointError, match="step 0"):
+    words = (
+        r"not finite at step 0 of 3, where the loss is inf and the learning rate 0\.0005 \(at most 0\.001\)"
+    )
+    with pytest.raises(DivergedError, match=words):
         fit(
             module,
-            Recipe(steps=3, batch_size=8, learning_rate=1e-3),
+            Recipe(steps=3, batch_size=8, learning_rate=1e-3, warmup=0.7),
             data,
             lambda batch, step: cross_entropy(module(batch[0]), batch[1]) * float("inf"),
         )
+
+
+def test_a_supernet_that_diverges_tells_step_and_rate() -> None:
+    space: SearchSpace = catalog.load("space", "hybrid").space("micro", IMAGE)
+    data = batches(IMAGE, [image_split()], 8, seeds.generator(0, "b"))
+    recipe = Recipe(steps=9, batch_size=8, learning_rate=1e30, warmup=0)
+    words = (
+        r"not finite at step [1-8] of 9, where the loss is (nan|inf) .* \(at most 1e\+30\); lower the rate"
+    )
+    with pytest.raises(DivergedError, match=words):
+        train_supernet(space.supernet(), space, "sandwich", recipe, data, random.Random(3))

@@ -293,8 +293,8 @@ def test_a_unit_that_fails_with_a_key_in_its_error_records_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from harness import execute, units
-    from harness.plan import Unit
     from harness.protocol import DataPlace
+    from harness.run.unit import Unit
 
     def fail(*arguments: Any) -> None:
         raise error(f"401 for https://me:theirs@mine.example with Bearer {SECRET}")

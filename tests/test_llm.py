@@ -1,5 +1,6 @@
 """CoLLM-NAS over scripted and served models, and transcripts. Truth: a policy over a real HTTP server."""
 
+import json
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -40,8 +41,7 @@ def test_a_transcript_replays_without_a_server_to_the_same_history(
 def test_a_replay_that_lacks_a_request_names_the_difference(llm_server: ModuleType, tmp_path: Path) -> None:
     with llm_server.served(llm_server.improving) as (url, _, _):
         llm_server.searched(llm_server.endpoint(url, tmp_path / "t.jsonl"))
-    lines = (tmp_path / "t.jsonl").read_text().replace("broad first strategy", "bold first strategy")
-    (tmp_path / "t.jsonl").write_text(lines)
+    edit(tmp_path / "t.jsonl", "broad first strategy", "bold first strategy")
     with pytest.raises(HarnessError, match=r"lacks request 1: messages.1. was .*bold"):
         llm_server.searched(llm_server.endpoint("http://127.0.0.1:9/v1", tmp_path / "t.jsonl", replay=True))
 
@@ -100,6 +100,27 @@ def test_a_damaged_last_line_of_a_transcript_is_dropped(tmp_path: Path, tail: by
     again.answer({"number": 2}, lambda: {"text": "b"})
     assert path.read_bytes().startswith(whole)
     assert len(Transcript(path).kept) == 2
+
+
+def test_an_edited_or_a_foreign_transcript_is_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    kept = Transcript(path, owner="mine")
+    for number in range(3):
+        kept.answer({"number": number}, lambda: {"text": "a"})
+    assert len(Transcript(path, owner="mine").kept) == 3
+    assert Transcript(path, owner="another's").kept == []
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + lines[2] + lines[1])
+    assert len(Transcript(path, owner="mine").kept) == 1
+    path.write_bytes(lines[0] + lines[1].replace(b'"text":"a"', b'"text":"b"') + lines[2])
+    assert len(Transcript(path, owner="mine").kept) == 1
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Writes a transcript anew with other words, as a forger would; checksums are against accident alone."""
+    kept = Transcript(path)
+    kept.kept = json.loads(json.dumps(kept.kept).replace(old, new))
+    path.write_bytes(b"".join(map(kept._line, range(len(kept.kept)))))
 
 
 def asked_once(llm_server: ModuleType, url: str, path: Path) -> Any:
@@ -192,8 +213,7 @@ def test_a_server_that_goes_away_fails_the_search_and_keeps_the_transcript(
 def test_a_kept_reply_that_was_edited_is_named(llm_server: ModuleType, tmp_path: Path) -> None:
     with llm_server.served(lambda number, request: llm_server.completion("fine")) as (url, _, _):
         asked_once(llm_server, url, tmp_path / "t.jsonl")
-    edited = (tmp_path / "t.jsonl").read_text().replace('"finish_reason"', '"finished"')
-    (tmp_path / "t.jsonl").write_text(edited)
+    edit(tmp_path / "t.jsonl", "finish_reason", "finished")
     with pytest.raises(HarnessError, match="kept reply of the model is damaged"):
         asked_once(llm_server, "http://127.0.0.1:9/v1", tmp_path / "t.jsonl")
 

@@ -110,7 +110,7 @@ KIND = {"cell": "U", "a": float, "b": float, "c": float, "loss": float}
 
 def test_an_npz_with_pickled_objects_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "table.npz", cell=np.asarray([{"digits": [0, 0, 0]}], dtype=object))
-    with pytest.raises(DataUnavailableError, match="no set of plain columns"):
+    with pytest.raises(DataUnavailableError, match=r"cell.npy is not a plain array of numpy: it holds"):
         load_table(tmp_path / "table.npz", card(tmp_path, file="table.npz"))
 
 
@@ -259,3 +259,9 @@ def test_every_searcher_finds_all_rows_of_a_partial_table(name: str) -> None:
     context = SearchContext(space=space, seed=0, budget=space.size(), options=dict(entry.options))
     result = run_search(entry.build(context), space, lambda one: float(sum(one)), budget=space.size())
     assert {one.architecture for one in result.history} == set(space.enumerate())
+
+
+def test_a_space_without_texts_of_its_own_is_told(tmp_path: Path) -> None:
+    grid().to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(DataUnavailableError, match="has no texts of its own; give another encoding"):
+        load_table(tmp_path / "table.csv", card(tmp_path, encoding="text"))

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from harness.board import AnyBoard, Board, board_json, build_board, load_run
 from harness.board.merge import MergedBoards, merge
 from harness.errors import HarnessError
 from harness.evaluate import SampleScores
+from harness.records import read_record, read_sealed, sealed
 from harness.stats.bootstrap import grouped_ratio
 from harness.task import Metric
 
@@ -91,8 +93,8 @@ def test_a_third_method_changes_nothing_between_two(make: Make) -> None:
 def test_the_order_of_runs_rows_and_units_changes_nothing(make: Make) -> None:
     runs = [make(FIXED), make(SEARCHED), make(FIXED, prepared="cd", name="other")]
     back = make(SEARCHED[::-1])
-    plan = json.loads((back / "plan.json").read_text())
-    (back / "plan.json").write_text(json.dumps(plan | {"units": plan["units"][::-1]}))
+    plan = read_sealed(back / "plan.json", "")
+    (back / "plan.json").write_text(sealed(plan | {"units": plan["units"][::-1]}))
     found = merged(*runs)
     for order in ([2, 1, 0], [1, 2, 0]):
         again = merged(*(runs[index] for index in order))
@@ -127,14 +129,9 @@ def test_runs_of_other_protocols_stand_apart_with_the_reason(
 
 def test_a_row_made_in_two_ways_keeps_runs_apart(make: Make) -> None:
     one, other = make(FIXED), make(FIXED, name="other")
-    record = next(
-        path
-        for path in sorted(other.glob("units/score-*/record.json"))
-        if json.loads(path.read_text())["spec"]["method"] == "tuned"
-    )
-    changed = json.loads(record.read_text())
-    changed["result"]["value"] = 0.25
-    record.write_text(json.dumps(changed))
+    records = [(path, read_record(path)) for path in sorted(other.glob("units/score-*/record.json"))]
+    path, record = next((path, one) for path, one in records if one and one.spec["method"] == "tuned")
+    path.write_text(replace(record, result={**record.result, "value": 0.25}).to_json())
     assert "both have the row tuned, made or scored in different ways" in merged(one, other).reasons[0]
 
 
@@ -199,10 +196,10 @@ def test_a_perfect_row_has_an_interval_below_it(make: Make, tmp_path: Path) -> N
 def only(whole: Path, folder: Path, searchers: list[str]) -> Path:
     """Writes a copy of a run on a table that has these searchers alone."""
     shutil.copytree(whole, folder)
-    plan = json.loads((folder / "plan.json").read_text())
+    plan = read_sealed(folder / "plan.json", "")
     plan["suite"]["searchers"] = searchers
     plan["units"] = [unit for unit in plan["units"] if unit["spec"].get("method", searchers[0]) in searchers]
-    (folder / "plan.json").write_text(json.dumps(plan))
+    (folder / "plan.json").write_text(sealed(plan))
     return folder
 
 

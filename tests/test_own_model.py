@@ -12,7 +12,8 @@ from harness import catalog
 from harness.board import Board, build_board, load_run, render
 from harness.board.compare_trained import compare_trained
 from harness.errors import HarnessError
-from harness.model import FixedBaseline, Opening, ReadyBaseline
+from harness.model import Opening, ReadyBaseline
+from harness.run.identity import code_of
 from harness.suite import Suite, load_suite, with_models
 from harness.task import Signature
 
@@ -71,7 +72,7 @@ def test_own_networks_and_predictors_join_the_board(own: Path, tmp_path: Path) -
     assert ready.rank is None
     assert ready.held_out is not None
     assert ready.held_out.value == 0.25, "one class of four is always right"
-    assert "† had training data from outside" in render(board, "md")
+    assert "§ had training data from outside" in render(board, "md")
     against = compare_trained(load_run(tmp_path / "run"), f"file:{own}:predict", "tuned").parts[0].overall
     row = board.tasks[0].row("tuned")
     assert row is not None
@@ -115,11 +116,13 @@ def test_weights_are_loaded_and_the_row_is_ready(own: Path, tmp_path: Path) -> N
 
 
 def test_another_file_is_another_row(own: Path) -> None:
-    before = catalog.load("baseline", f"file:{own}:build")
-    own.write_text(OWN + "\n# changed\n")
-    after = catalog.load("baseline", f"file:{own}:build")
-    assert isinstance(before, FixedBaseline)
-    assert before.identity != after.identity
+    spec = {"method": f"file:{own}:build", "space": None}
+    before = code_of("final", spec)
+    own.write_text(OWN + "\n# a remark\n")
+    assert code_of("final", spec) == before
+    own.write_text(OWN + "\nCHANGED = 1\n")
+    after = code_of("final", spec)
+    assert {label for label in after if after[label] != before.get(label)} == {"model own.py"}
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from harness.catalog.baselines import efficientnet_lite0
 from harness.data.split import Split
 from harness.errors import HarnessError
 from harness.evaluate import TorchClassifier
-from harness.model import FixedBaseline, Opening, file_identity, is_seedless, is_trained
+from harness.model import FixedBaseline, Opening, is_seedless, is_trained
 from harness.nn.pretrained import Pretrained, View, copy_weights, enlarged, fit_head
 from harness.task import Archive, Signature
 from harness.train import seeded
@@ -147,7 +147,7 @@ def test_rows_say_what_they_are(tmp_path: Path) -> None:
     assert [bool(one.outside) for one in (plain, random, tuned, probe)] == [False, False, True, True]
     assert [is_trained(one) for one in (plain, random, tuned, probe)] == [True, False, True, False]
     assert [is_seedless(one) for one in (plain, random, tuned, probe)] == [False, False, False, True]
-    assert tuned.identity == file_identity([file]) != ""
+    assert tuned.files == (file,)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from scipy.stats import kendalltau
 
 from harness.board import QualityBoard, build_board, load_run, render, verdict
 from harness.errors import HarnessError
-from harness.execute import write_record
 from harness.plan import Plan, make_plan
 from harness.records import write_atomically
+from harness.run.stored import write_record
+from harness.run.unit import Unit
 from harness.suite import load_suite
 
 COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
@@ -29,16 +31,23 @@ def written(folder: Path, *, architectures: int = 40, lacking: bool = False) -> 
     draw = np.random.default_rng(1)
     truth = np.linspace(0, 1, architectures)
     noise = {"single_path": 0.05, "fair": 100.0}
+    read: dict[str, tuple[str, str]] = {}
+
+    def left(unit: Unit, result: dict[str, Any]) -> None:
+        inputs = dict(read[need] for need in unit.needs)
+        record = write_record(folder, unit, "ok", result=result, inputs=inputs)
+        read[unit.hash] = (unit.name, record.result_hash)
+
     for unit in plan.units:
+        if unit.kind in ("prepare", "supernet"):
+            left(unit, {})
         if unit.kind == "scratch" and not (lacking and unit.spec["index"] == 3):
             score = float(truth[unit.spec["index"]] + draw.normal(0, 0.01))
-            write_record(folder, unit, "ok", result={"score": score})
+            left(unit, {"score": score})
         if unit.kind == "inherited":
             scores = truth + draw.normal(0, noise[unit.spec["strategy"]], architectures)
             sizes = draw.integers(0, 100, architectures).tolist()
-            write_record(
-                folder, unit, "ok", result={"scores": scores.tolist(), "parameters": sizes, "macs": sizes}
-            )
+            left(unit, {"scores": scores.tolist(), "parameters": sizes, "macs": sizes})
     return plan
 
 

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from harness import catalog
 from harness.errors import HarnessError
-from harness.execute import write_record
 from harness.nn.released import read_released
 from harness.plan import make_plan
 from harness.protocol import DataPlace
+from harness.run.stored import inputs_of, write_record
 from harness.space import SearchSpace
 from harness.suite import load_suite
 from harness.task import Signature
@@ -439,7 +439,8 @@ def test_a_suite_searches_a_released_supernet(tmp_path: Path) -> None:
         is_mine = unit.spec.get("space") == "mobilenet:micro" and unit.spec.get("seed") == 0
         if is_source or (is_mine and unit.kind in ("supernet", "search")):
             done = perform(unit, {need: units[need] for need in unit.needs}, place)
-            write_record(place.run, unit, "ok", result=done.result)
+            inputs = inputs_of(place.run, [units[need] for need in unit.needs])
+            write_record(place.run, unit, "ok", result=done.result, inputs=inputs)
             found[unit.kind] = unit, done.result
     unit, result = found["supernet"]
     assert (result["steps"], result["checkpoint"]["format"]) == (0, "once-for-all")

@@ -107,12 +107,13 @@ def test_no_test_split_and_no_held_out_domain_is_read_before_scoring(
     plan = make_plan(*load_suite("toy"))
     units = {unit.hash: unit for unit in plan.units}
     place = Place(run=tmp_path, data=DataPlace(folder=Path(os.environ["HARNESS_DATA"])))
-    from harness.execute import write_record
+    from harness.run.stored import inputs_of, write_record
 
     for unit in plan.units:
-        if unit.kind in ("supernet", "search", "final"):
+        if unit.kind in ("prepare", "supernet", "search", "final"):
             done = perform(unit, {need: units[need] for need in unit.needs}, place)
-            write_record(tmp_path, unit, "ok", result=done.result)
+            inputs = inputs_of(tmp_path, [units[need] for need in unit.needs])
+            write_record(tmp_path, unit, "ok", result=done.result, inputs=inputs)
     assert read == {(source, name) for source in ("clean", "grainy") for name in ("train", "validation")}
 
 

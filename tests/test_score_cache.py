@@ -12,10 +12,11 @@ from time import sleep
 import pytest
 
 from harness.errors import HarnessError
-from harness.execute import write_record
-from harness.plan import Unit, make_plan
+from harness.plan import make_plan
 from harness.protocol import DataPlace
 from harness.records import canonical_json
+from harness.run.stored import inputs_of, write_record
+from harness.run.unit import Unit
 from harness.score_cache import FOLDER, ScoreCache, sort_scores
 from harness.suite import load_suite
 from harness.units import Done, Place, perform, slices
@@ -139,7 +140,8 @@ def searched(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Place, lis
     chosen = [unit for unit in units.values() if unit.spec.get("seed", 0) == 0]
     for unit in chosen:
         if unit.kind == "supernet" or (unit.kind == "prepare" and unit.spec["domain"] in ("clean", "grainy")):
-            write_record(place.run, unit, "ok", result=done(unit, units, place).result)
+            inputs = inputs_of(place.run, [units[need] for need in unit.needs])
+            write_record(place.run, unit, "ok", result=done(unit, units, place).result, inputs=inputs)
     return place, [unit for unit in chosen if unit.kind == "search"], units
 
 

@@ -1,186 +1,197 @@
-"""Truth: documents whose class one byte tells, sklearn's own pipeline, and pooling written out with loops."""
+"""TOML and JSON that attack their reader. Truth: sizes and depths that the tests write themselves."""
 
-import random
-from collections.abc import Iterator
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
 
-import numpy as np
 import pytest
-import torch
-from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
-from sklearn.linear_model import LogisticRegression
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from harness import catalog
-from harness.checks import check_entry
-from harness.data.batches import text_batches
-from harness.data.linear_text import BUCKETS, LinearText
-from harness.data.split import Split
+from harness.data.card import read_card
+from harness.data.user_rows import file_rows
+from harness.data.user_task import read_task
 from harness.errors import HarnessError
-from harness.evaluate import TorchTextClassifier, predictor, score
-from harness.nn.pooling import pooled
-from harness.task import Signature
-from harness.train import Recipe, batches, cross_entropy, fit, seeded
+from harness.show import architecture
+from harness.suite import load_suite
+from harness.text import parse_json, read_text
+from harness.toml import read_toml
 
-TEXT = Signature(kind="text", classes=3, context=16)
-
-
-def split_of(documents: list[bytes], labels: list[int], domain: str = "toy") -> Split:
-    return Split(
-        domain=domain,
-        name="train",
-        images=np.zeros((0, 0, 0, 0), np.uint8),
-        text=np.frombuffer(b"".join(documents), np.uint8),
-        offsets=np.cumsum([0, *map(len, documents)], dtype=np.int64),
-        labels=np.array(labels, np.int64),
-        groups=np.arange(len(documents)),
-        group_names=tuple(map(str, range(len(documents)))),
-    )
-
-
-def told_by_a_byte(count: int = 90) -> Split:
-    """Returns documents of ten to sixty letters in which one of x, y and z tells the class."""
-    draw = np.random.default_rng(0)
-    documents, labels = [], []
-    for index in range(count):
-        letters = draw.integers(97, 107, draw.integers(10, 60)).astype(np.uint8)
-        letters[draw.integers(len(letters), size=len(letters) // 3)] = ord("xyz"[index % 3])
-        documents.append(letters.tobytes())
-        labels.append(index % 3)
-    return split_of(documents, labels)
+DEEP = {
+    "arrays": "a = " + "[" * 10_000 + "]" * 10_000,
+    "arrays without an end": "a = " + "[" * 1_000_000,
+    "inline tables": "a = " + "{a = " * 10_000 + "1" + "}" * 10_000,
+    "some arrays": "a = " + "[" * 60 + "]" * 60,
+    "keys": ".".join("a" * 10_000) + " = 1",
+    "a million keys": ".".join("a" * 1_000_000) + " = 1",
+    "keys in quotation marks": " . ".join(["'a b'", '"b"'] * 10_000) + " = 1",
+    "tables": f"[{'.'.join('a' * 10_000)}]",
+    "lists of tables": f"[[{'.'.join('a' * 10_000)}]]",
+}
+ODD = {
+    "five thousand digits": "a = " + "9" * 5000,
+    "sixteen thousand bits": "a = 0x" + "f" * 4000,
+    "more than 64 bits": "a = 9223372036854775808",
+    "half of a pair": 'a = "\\ud800"',
+    "a day that is none": "a = 2024-02-31",
+}
+READERS: list[Callable[[Path], Any]] = [
+    read_toml,
+    lambda path: load_suite(str(path)),
+    lambda path: read_task(path, None),
+    read_card,
+]
 
 
-class Counting(torch.nn.Module):
-    """Logits are how often each of the bytes a, b and c stands in the window, pooled."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scale = torch.nn.Parameter(torch.ones(1))
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        hits = torch.stack([inputs == ord(letter) for letter in "abc"], dim=-1).float()
-        return pooled(hits * self.scale, inputs)
+@pytest.mark.parametrize("what", DEEP)
+@pytest.mark.parametrize("reader", READERS, ids=["toml", "suite", "task", "card"])
+def test_a_file_of_many_levels_is_one_sentence_in_no_time(tmp_path: Path, what: str, reader: Any) -> None:
+    (tmp_path / "a.toml").write_text(DEEP[what])
+    started = perf_counter()
+    with pytest.raises(HarnessError, match=r"a.toml (is nested too deeply|has a key of 50 parts)"):
+        reader(tmp_path / "a.toml")
+    assert perf_counter() - started < 5
 
 
-def test_batches_are_windows_of_one_document_with_its_class() -> None:
-    documents = [b"aaaaaaaaaaaaaaaaaaaaaaaa", b"bbb", b"cccccccc"]
-    stream = text_batches([split_of(documents, [0, 1, 2])], 60, 8, np.random.default_rng(0))
-    windows, labels = next(stream)
-    assert windows.shape == (60, 8)
-    assert set(labels.tolist()) == {0, 1, 2}
-    for window, label in zip(windows, labels, strict=True):
-        letters = window.tobytes().rstrip(b"\0")
-        assert letters == bytes([97 + label]) * (3 if label == 1 else 8)
+@pytest.mark.parametrize("reader", READERS, ids=["toml", "suite", "task", "card"])
+def test_a_file_of_fifty_megabytes_is_one_sentence_in_no_time(tmp_path: Path, reader: Any) -> None:
+    (tmp_path / "a.toml").write_bytes(b"a = 1\n" + b"\n" * 50_000_000)
+    started = perf_counter()
+    with pytest.raises(HarnessError, match=r"a.toml is larger than 4194304 bytes"):
+        reader(tmp_path / "a.toml")
+    assert perf_counter() - started < 2
 
 
-def test_batches_draw_domains_evenly_and_refuse_empty_ones() -> None:
-    small, large = split_of([b"a"], [0]), split_of([b"b"] * 99, [1] * 99)
-    _, labels = next(text_batches([small, large], 4000, 4, np.random.default_rng(0)))
-    assert labels.mean() == pytest.approx(0.5, abs=0.05)  # six standard errors
-    with pytest.raises(ValueError, match="none empty"):
-        next(text_batches([small, split_of([], [])], 4, 4, np.random.default_rng(0)))
+@pytest.mark.parametrize("what", ODD)
+def test_a_value_that_is_none_is_not_toml(tmp_path: Path, what: str) -> None:
+    (tmp_path / "a.toml").write_text(ODD[what])
+    with pytest.raises(HarnessError, match=r"a.toml is not TOML"):
+        read_toml(tmp_path / "a.toml")
 
 
-def test_padding_does_not_count() -> None:
-    inputs = torch.tensor([[1, 2, 0, 0], [3, 1, 1, 1]])
-    logits = torch.randn(2, 4, 3)
-    expected = torch.stack([logits[0, :2].mean(dim=0), logits[1].mean(dim=0)])
-    torch.testing.assert_close(pooled(logits, inputs), expected)
+def test_a_file_that_is_none_or_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_bytes(b"\xff")
+    with pytest.raises(HarnessError, match="is not UTF-8 text"):
+        read_toml(tmp_path / "a.toml")
+    for name in (".", "absent"):
+        with pytest.raises(HarnessError, match="There is no file"):
+            read_text(tmp_path / name)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(HarnessError, match="There is no file"):
+        read_text(tmp_path / "pipe")
 
 
-def test_a_document_is_classified_by_all_of_its_bytes() -> None:
-    # Windows of four: three windows say a, yet b is the most frequent byte of the document.
-    documents = [b"aabb" + b"aabb" + b"aabb" + b"bb", b"c", b"abcc" * 5, b"b" * 9]
-    model = TorchTextClassifier(Counting(), 4, batch_size=2)
-    assert model.classify(documents).tolist() == [1, 2, 2, 1]
+def test_what_is_plain_is_read(tmp_path: Path) -> None:
+    text = 'a.b.c = 1\n"d.e" = "f.g.h"\n[x.y]\nz = [[1, [2]], 9223372036854775807, inf]\n'
+    (tmp_path / "a.toml").write_text(text)
+    numbers = [[1, [2]], 2**63 - 1, float("inf")]
+    assert read_toml(tmp_path / "a.toml") == {
+        "a": {"b": {"c": 1}},
+        "d.e": "f.g.h",
+        "x": {"y": {"z": numbers}},
+    }
 
 
-def test_scores_of_texts_are_right_or_wrong_and_cut_documents() -> None:
-    split = split_of([b"aaaabbbbbbbb", b"ccc"], [0, 1])
-    model = TorchTextClassifier(Counting(), 4)
-    whole, cut = (score(model, split, document_bytes=size) for size in (100, 4))
-    assert whole.numerator.tolist() == [0, 0]
-    assert cut.numerator.tolist() == [1, 0]
-    assert cut.value("balanced_accuracy") == 0.5
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(st.sampled_from("a.b='\"[]{}\n1,#\\ _-"), max_size=200), st.sampled_from(READERS[:2]))
+def test_any_text_is_a_table_or_one_sentence(tmp_path: Path, text: str, reader: Any) -> None:
+    (tmp_path / "a.toml").write_text(text)
+    try:
+        reader(tmp_path / "a.toml")
+    except HarnessError as error:
+        told = str(error)
+        assert "\n" not in told
 
 
-def test_a_linear_text_is_the_pipeline_of_sklearn_and_is_restored() -> None:
-    split = told_by_a_byte()
-    model = LinearText.fit([split])
-    counting = HashingVectorizer(
-        analyzer="char",
-        ngram_range=(1, 4),
-        n_features=BUCKETS,
-        lowercase=False,
-        norm=None,
-        alternate_sign=False,
-    )
-    texts = [document.decode("latin-1") for document in split.documents()]
-    weighting = TfidfTransformer(sublinear_tf=True)
-    weighted = weighting.fit_transform(counting.transform(texts))
-    reference = LogisticRegression(C=10.0, tol=1e-3, max_iter=1000).fit(weighted, split.labels)
-    fresh = [b"xxabcabc", b"zz" + bytes(range(1, 256)), b"y\xff", b"", b"abcabcx"]
-    expected = reference.predict(
-        weighting.transform(counting.transform([d.decode("latin-1") for d in fresh]))
-    )
-    assert model.classify(fresh).tolist() == expected.tolist()
-    assert LinearText.from_state(model.state()).classify(fresh).tolist() == expected.tolist()
+def test_a_catalog_with_large_files_is_still_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "large.toml").write_bytes(b" \n" * 20_000_000)
+    (tmp_path / "tasks" / "folder.toml").mkdir()
+    monkeypatch.setenv("HARNESS_CATALOG", f"{os.environ['HARNESS_CATALOG']}{os.pathsep}{tmp_path}")
+    started = perf_counter()
+    assert "toy_patterns" in catalog.names("task")
+    assert "large" in catalog.names("table")
+    assert perf_counter() - started < 5
 
 
-def test_a_linear_text_keeps_labels_that_are_not_counted_from_zero() -> None:
-    split = told_by_a_byte()
-    two = split_of(
-        [d for d, label in zip(split.documents(), split.labels, strict=True) if label],
-        [2 * int(label) for label in split.labels if label],
-    )
-    assert LinearText.fit([two]).classify([b"yyyyyyyy", b"zzzzzzzz"]).tolist() == [2, 4]
+@pytest.mark.parametrize(
+    "line", ['extends = ["toy"]', "extends = {}", "tasks = [1]", 'tasks = [{ name = ["a"] }]']
+)
+def test_a_suite_of_the_wrong_types_is_told(tmp_path: Path, line: str) -> None:
+    extends = "" if "extends" in line else 'extends = "toy"\n'
+    (tmp_path / "a.toml").write_text(f"{extends}{line}\n")
+    with pytest.raises(HarnessError, match=r"a.toml.*(`extends` names|must be|lacks)"):
+        load_suite(str(tmp_path / "a.toml"))
 
 
-def _networks() -> Iterator[tuple[str, torch.nn.Module]]:
-    for name in ("default", "llama"):
-        yield name, catalog.load("baseline", name).build(TEXT, 60_000)
-    for name in ("hybrid", "decoder"):
-        space = catalog.load("space", name).space("micro", TEXT)
-        yield name, space.build(space.default())
+def test_suites_that_extend_one_another_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "leaderboards").mkdir()
+    for one, other in ("ab", "ba"):
+        (tmp_path / "leaderboards" / f"round_{one}.toml").write_text(f'extends = "round_{other}"\n')
+    monkeypatch.setenv("HARNESS_CATALOG", f"{os.environ['HARNESS_CATALOG']}{os.pathsep}{tmp_path}")
+    with pytest.raises(HarnessError, match="`extends` names 'round_a'"):
+        load_suite("round_a")
+    assert catalog.load("suite", "round_a") == {"extends": "round_b"}
 
 
-def test_networks_of_bytes_learn_to_classify_texts() -> None:
-    split = told_by_a_byte()
-    with seeded(0):
-        networks = dict(_networks())
-        for name, module in networks.items():
-            data = batches(TEXT, [split], 32, np.random.default_rng(1))
-            recipe = Recipe(steps=60, batch_size=32, learning_rate=5e-3)
-            fit(module, recipe, data, lambda batch, step, net=module: cross_entropy(net(batch[0]), batch[1]))
-            value = score(predictor(module, TEXT), split, document_bytes=100).value("accuracy")
-            assert value > 0.8, name
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "[" * 100_000,
+            '{"a":' * 100_000,
+            "9" * 5000,
+            '"' + "x" * 10**7,
+            "nul",
+            "[1, 2]",
+            "random:" + "9" * 5000,
+        ),
+        *("random:²", '{"ks": 1e999}', '{"depth": NaN}', '{"depth": [[[[]]]]}', '{"depth": "\\ud800"}'),
+    ],
+)
+def test_an_architecture_that_is_none_is_one_short_sentence(text: str) -> None:
+    for name in catalog.names("space"):
+        with pytest.raises(HarnessError, match=r"^--architecture: ") as caught:
+            architecture(catalog.load("space", name).space(None), text)
+        assert len(str(caught.value)) < 700
 
 
-@pytest.mark.parametrize("name", ["hybrid", "decoder"])
-def test_a_space_counts_and_slices_its_classifiers_of_texts(name: str) -> None:
-    space = catalog.load("space", name).space("micro", TEXT)
-    draw = random.Random(3)
-    inputs = torch.randint(1, 256, (2, TEXT.context))
-    with seeded(0), torch.inference_mode():
-        supernet = space.supernet()
-        for _ in range(3):
-            one = space.sample(draw)
-            assert sum(weight.numel() for weight in space.build(one).parameters()) == space.parameters(one)
-            alone, inside = space.slice(supernet, one)(inputs), supernet(inputs, space.route(one))
-            assert alone.shape == (2, TEXT.classes)
-            torch.testing.assert_close(alone, inside, atol=1e-5, rtol=0)  # another order of summation
+def test_rows_of_many_levels_are_told_with_their_line(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"a": NaN}\n' + '{"a":' * 100_000)
+    with pytest.raises(HarnessError, match=r"a.jsonl, line 2 is not JSON: it is nested too deeply"):
+        list(file_rows(tmp_path / "a.jsonl"))
+    with pytest.raises(ValueError, match="nested too deeply"):
+        parse_json("[" * 100_000)
 
 
-def test_images_only_is_said_of_a_space_that_reads_no_text() -> None:
-    with pytest.raises(HarnessError, match="reads image, the task gives text"):
-        catalog.load("space", "mobilenet").space("micro", TEXT)
+def harness(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from harness.cli import main; main()", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
-def test_nothing_is_trained_on_choices() -> None:
-    with pytest.raises(HarnessError, match="score a language model on them"):
-        next(batches(Signature(kind="choice", classes=4), [], 4, np.random.default_rng(0)))
-
-
-def test_fixed_baselines_pass_their_checks_for_text(tmp_path: object) -> None:
-    for name in ("default", "llama"):
-        findings = check_entry("baseline", name, tmp_path, offline=True)  # type: ignore[arg-type]
-        assert all(finding.holds for finding in findings), findings
-        assert any("text" in finding.claim for finding in findings)
+@pytest.mark.parametrize(
+    ("words", "data"),
+    [
+        (["eval", "FILE.toml"], DEEP["arrays"].encode()),
+        (["eval", "FILE.toml"], b"#" * 50_000_000),
+        (["count", "hybrid:micro", "--architectures", "FILE.jsonl"], b"[" * 100_000),
+        (["count", "hybrid:micro", "--architectures", "FILE.jsonl"], b"\xff\xff"),
+        (["count", "hybrid:micro", "--architectures", "FILE.jsonl"], b" " * (2**26 + 1)),
+    ],
+)
+def test_a_hostile_file_ends_with_status_2_and_one_sentence(
+    tmp_path: Path, words: list[str], data: bytes
+) -> None:
+    place = words[-1].replace("FILE", str(tmp_path / "mine"))
+    Path(place).write_bytes(data)
+    done = harness(*words[:-1], place)
+    assert done.returncode == 2
+    assert done.stderr.startswith("harness: ")
+    assert done.stderr.count("\n") == 1
+    assert json.dumps(done.stdout) == '""'

@@ -22,13 +22,14 @@ from harness.board import Board, build_board, load_run
 from harness.cost import Costs
 from harness.data import load
 from harness.errors import HarnessError, UnknownNameError
-from harness.execute import write_record
 from harness.model import FixedBaseline
-from harness.plan import Plan, Unit, make_plan, unit_folder
+from harness.plan import Plan, make_plan
 from harness.progress import label, planned
 from harness.protocol import DataPlace
 from harness.records import read_record, write_atomically
 from harness.report import write_report
+from harness.run.stored import inputs_of, unit_record, write_record
+from harness.run.unit import Unit, unit_folder
 from harness.suite import load_suite
 from harness.task import ORACLE, SELECTIONS, Signature
 from harness.units import Place, perform
@@ -61,9 +62,13 @@ def place(run: Path) -> Place:
 
 def done(plan: Plan, unit: Unit, run: Path) -> dict[str, Any]:
     units = {one.hash: one for one in plan.units}
-    result = perform(unit, {need: units[need] for need in unit.needs}, place(run)).result
-    write_record(run, unit, "ok", result=result)
-    return result
+    for need in unit.needs:
+        if units[need].kind == "prepare" and unit_record(run, units[need]) is None:
+            done(plan, units[need], run)
+    made = perform(unit, {need: units[need] for need in unit.needs}, place(run))
+    inputs = inputs_of(run, [units[need] for need in unit.needs])
+    write_record(run, unit, "ok", result=made.result, about=made.about, inputs=inputs)
+    return made.result
 
 
 def one_of(plan: Plan, kind: str, **spec: Any) -> Unit:

@@ -224,8 +224,8 @@ def test_a_record_holds_no_path_and_changed_data_are_another_unit(
     domain = catalog.load("task", name).sources[0]
     unit = prepare_unit(name, domain)
     done = perform(unit, {}, Place(run=tmp_path, data=DataPlace(folder=tmp_path / "data")))
-    assert str(mine) not in json.dumps([done.result, unit.spec])
-    assert done.result["origin"].endswith(unit.spec["version"])
+    assert str(mine) not in json.dumps([done.result, dict(done.about), unit.spec])
+    assert done.about["origin"].endswith(unit.spec["version"])
     monkeypatch.setenv("HARNESS_CATALOG", str(copied))
     assert prepare_unit(name, domain).hash == unit.hash
     text = (copied / "tasks" / f"{name}.toml").read_text()
@@ -278,7 +278,7 @@ def test_a_wrong_file_ends_in_one_sentence_and_leaves_the_others_alone(
     assert checked.exit_code == 1
     assert "FAIL task broken: loads and runs. " in checked.stdout
     assert checked.stdout.count("FAIL") == 1
-    assert "tasks load" in {finding.claim for finding in doctor(tmp_path, None, None) if not finding.holds}
+    assert "tasks load" in {finding.claim for finding in doctor(tmp_path, None) if not finding.holds}
 
 
 @pytest.mark.parametrize(
@@ -318,6 +318,9 @@ def test_a_wrong_file_ends_in_one_sentence_and_leaves_the_others_alone(
         ),
         (PETS.replace("size = 8", 'metric = "loss"'), "must be balanced_accuracy or accuracy, not 'loss'"),
         (LETTERS.replace("context = 32", "context = 0"), "context must be 1 byte or more, not 0"),
+        (LETTERS.replace("context = 32", "context = 9999999"), "context .* not 9999999, and at most 1048576"),
+        (PETS.replace("size = 8", "size = 99999"), "size must be .* not 99999, and at most 8192"),
+        (PETS.replace("size = 8", "classes = 9999999999"), "not 9999999999, and at most 100000"),
         (LETTERS.replace("context = 32", "size = 32"), "a task of kind bytes has no size"),
         (REVIEWS.replace("file", "folder"), "kind text needs one of file, dataset, not folder"),
     ],

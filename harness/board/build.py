@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.board.marks import OUTSIDE, Marked, Marks, mark_notes, marks_of
 from harness.board.notes import (
     SELECTION_NOTES,
     language_model_use,
@@ -129,6 +130,7 @@ class _TaskBuilder:
             key = (unit.spec["method"], unit.spec["space"])
             self.units.setdefault((key, unit.spec["domain"]), []).append(unit)
         self.keys = sorted({key for key, _ in self.units}, key=lambda key: (key[0], key[1] or ""))
+        self.marks = {key: self._marks(key) for key in self.keys}
         self.scored: dict[tuple[Key, str], _Scored] = {}
         self.p_values: dict[tuple[str, ...], Mapping[Key, float]] = {}
         for _, domain in self.domains:
@@ -149,10 +151,23 @@ class _TaskBuilder:
             notes=tuple(self._notes(rows)),
         )
 
+    def _marks(self, key: Key) -> Marks:
+        """Returns the marks of a row: those of its scores, which look back to all that they read."""
+        scores = (units for (one, _), units in self.units.items() if one == key)
+        return marks_of(self.run, [unit for units in scores for unit in units])
+
     def _score(self, domain: str) -> None:
-        """Fills `scored` for every row whose units of this domain are all there, on shared resamples."""
+        """Fills `scored` for every row whose units of this domain are all there, on shared resamples.
+
+        What shares neither data nor protocol with the others is resampled alone.
+        """
+        apart = [key for key in self.keys if self.marks[key].is_apart]
+        for keys in ([key for key in self.keys if key not in apart], *([key] for key in apart)):
+            self._resample(domain, keys)
+
+    def _resample(self, domain: str, keys: Sequence[Key]) -> None:
         found: list[tuple[Key, GroupSums]] = []
-        for key in self.keys:
+        for key in keys:
             units = self.units.get((key, domain), [])
             if units and all(self.run.result(unit) is not None for unit in units):
                 found += [(key, read_samples(self.run, unit).sums(self.metric)) for unit in units]
@@ -215,6 +230,7 @@ class _TaskBuilder:
             steps=tuple(result["steps"] for result in results),
             llm=language_model_use(searched),
             outside=next((result["outside"] for result in results if result.get("outside")), None),
+            marks=self.marks[key],
         )
 
     def _cell(self, key: Key, role: Role, domain: str) -> Cell:
@@ -268,7 +284,12 @@ class _TaskBuilder:
     def _difference(self, key: Key, domains: Sequence[str]) -> Difference | None:
         """Returns row minus reference, over `domains`; None where one of the two lacks a score."""
         reference = self.reference
-        if reference is None or key == reference:
+        if (
+            reference is None
+            or key == reference
+            or self.marks[key].is_apart
+            or self.marks[reference].is_apart
+        ):
             return None
         if not all((one, domain) in self.scored for one in (key, reference) for domain in domains):
             return None
@@ -299,7 +320,11 @@ class _TaskBuilder:
         """Returns the p-value of every row's difference to the reference over these domains."""
         if domains not in self.p_values:
             assert self.reference is not None
-            keys = [key for key in self.keys if all((key, domain) in self.scored for domain in domains)]
+            keys = [
+                key
+                for key in self.keys
+                if not self.marks[key].is_apart and all((key, domain) in self.scored for domain in domains)
+            ]
             base = self._shares(self.reference, domains)
             found = self._flipped([self._shares(key, domains) - base for key in keys], domains)
             self.p_values[domains] = dict(zip(keys, map(float, found), strict=True))
@@ -307,7 +332,9 @@ class _TaskBuilder:
 
     def _ranked(self, rows: list[Row]) -> list[Row]:
         """Returns the rows in display order, complete ones with ranks."""
-        complete = [row for row in rows if row.is_complete and not (row.is_floor or row.outside)]
+        complete = [
+            row for row in rows if row.is_complete and not (row.is_floor or row.outside or row.marks.is_apart)
+        ]
         estimates = [row.held_out for row in complete if row.held_out]
         places = ranks([self.sign * one.value for one in estimates])
         intervals = [Interval(*sorted((self.sign * one.low, self.sign * one.high))) for one in estimates]
@@ -353,7 +380,10 @@ class _TaskBuilder:
             notes.append("‡ scored on a limited sample of the test split (--limit).")
         outside = {f"{row.name} ({row.outside})" for row in rows if row.outside}
         if outside:
-            notes.append(f"† had training data from outside and is not ranked: {', '.join(sorted(outside))}.")
+            notes.append(
+                f"{OUTSIDE} had training data from outside and is not ranked: {', '.join(sorted(outside))}."
+            )
+        notes += mark_notes([Marked(row.name, row.marks) for row in rows])
         if any(not row.is_complete for row in rows):
             notes.append("Rows with a failed (✗) or missing (—) score are not ranked.")
         return notes

@@ -29,6 +29,11 @@ def compare_lookup(run: Run, first: str, second: str) -> RowComparison:
     chosen = (find_row(first, names), find_row(second, names))
     if chosen[0] == chosen[1]:
         raise HarnessError(f"{chosen[0]} cannot be compared with itself; name two rows.")
+    for row in (board.rankings[0].row(name) for name in chosen):
+        if row is not None and row.marks.is_apart:
+            raise HarnessError(
+                f"{row.method} {row.marks.why}, so nothing pairs with it; run `{run.command}` again."
+            )
     table = next((run.result(unit) for unit in run.planned("table")), None)
     budget = max(ranking.budget for ranking in board.rankings)
     head = board.ranking(board.rankings[0].feedback, budget)

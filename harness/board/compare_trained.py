@@ -44,6 +44,11 @@ def compare_trained(run: Run, first: str, second: str) -> RowComparison:
     for task in board.tasks:
         rows = [next((row for row in task.rows if row.name == name), None) for name in chosen]
         if rows[0] is not None and rows[1] is not None:
+            for row in rows:
+                if row is not None and row.marks.is_apart:
+                    raise HarnessError(
+                        f"{row.name} {row.marks.why}, so nothing pairs with it; run `{run.command}` again."
+                    )
             parts.append(_part(run, task, (rows[0], rows[1])))
     sentence = " ".join(part.sentence for part in parts)
     return RowComparison(

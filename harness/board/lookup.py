@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.board.marks import CURRENT, Marked, Marks, mark_notes, marks_of
 from harness.board.notes import language_model_use
 from harness.board.rows import Estimate, LanguageModelUse, State
 from harness.board.run import PlannedUnit, Run
@@ -78,6 +79,7 @@ class LookupRow:
         unbeaten: no row is significantly better, where some row is significantly better than another.
         evaluations: mean evaluations that a search spent.
         llm: None when no language model was asked.
+        marks: when and where it was made.
     """
 
     method: str
@@ -92,6 +94,7 @@ class LookupRow:
     unbeaten: bool
     evaluations: float | None
     llm: LanguageModelUse | None
+    marks: Marks = CURRENT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +187,10 @@ def build_lookup_board(run: Run) -> LookupBoard:
         claim=suite["claim"],
         rankings=tuple(rankings),
         published=tuple(suite["published"]),
-        notes=_notes(table or {}),
+        notes=(
+            *_notes(table or {}),
+            *mark_notes([Marked(method, marks) for method, marks in builder.marks.items()]),
+        ),
         sampled=(table or {}).get("sampled"),
     )
 
@@ -219,9 +225,12 @@ class _Builder:
         self.scales = {domain: _scale(about.get(domain, {})) for domain in self.domains}
         self.regrets: dict[tuple[str, str, int], Array] = {}
         self.units: dict[tuple[str, str, str], list[PlannedUnit]] = {}
+        by_method: dict[str, list[PlannedUnit]] = {}
         for unit in run.planned("lookup"):
             key = (unit.spec["method"], unit.spec["domain"], unit.spec["feedback"])
             self.units.setdefault(key, []).append(unit)
+            by_method.setdefault(unit.spec["method"], []).append(unit)
+        self.marks = {method: marks_of(run, units) for method, units in by_method.items()}
 
     def ranking(self, feedback: str, budget: int) -> LookupRanking:
         rows = [self._row(method, feedback, budget) for method in self.suite["searchers"]]
@@ -279,6 +288,7 @@ class _Builder:
             unbeaten=False,
             evaluations=float(np.mean(spent)) if spent else None,
             llm=language_model_use([search for search in searches if "report" in search]),
+            marks=self.marks.get(method, CURRENT),
         )
 
     def _is_anytime(self, method: str, domain: str, feedback: str) -> bool:
@@ -346,10 +356,12 @@ class _Builder:
         mine, theirs = (self.regrets.get((name, feedback, budget)) for name in (method, other))
         if method == other or mine is None or theirs is None or min(mine.size, theirs.size) < 2:
             return None
+        if any(self.marks.get(one, CURRENT).is_apart for one in (method, other)):
+            return None
         return welch(mine, theirs)
 
     def _ranked(self, rows: list[LookupRow], feedback: str, budget: int) -> list[LookupRow]:
-        complete = [row for row in rows if row.regret is not None]
+        complete = [row for row in rows if row.regret is not None and not row.marks.is_apart]
         estimates = [row.regret for row in complete if row.regret]
         spans = rank_intervals([Interval(-one.high, -one.low) for one in estimates])
         places = ranks([-one.value for one in estimates])
@@ -366,7 +378,7 @@ class _Builder:
             for row, place, span, best in zip(complete, places, spans, unbeaten, strict=True)
         ]
         ranked.sort(key=lambda row: (row.rank or 0, row.method))
-        return ranked + [row for row in rows if row.regret is None]
+        return ranked + [row for row in rows if row not in complete]
 
     def _unbeaten(self, methods: Sequence[str], feedback: str, budget: int) -> list[bool]:
         """Returns who is beaten by nobody where somebody is, at 5 % after Holm over all pairs."""

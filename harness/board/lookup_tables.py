@@ -1,9 +1,10 @@
 """How the board of a suite on a table is told: tables, and a verdict from the interval of its claim."""
 
 from harness.board.lookup import LookupBoard, LookupCell, LookupRanking, LookupRow, Scale
+from harness.board.marks import with_marks
 from harness.board.rows import Estimate
 from harness.board.tables import Table
-from harness.board.wording import FAILED, LIMITED, MISSING
+from harness.board.wording import FAILED, LIMITED, MISSING, with_model
 from harness.stats.pairs import Comparison
 
 FEEDBACK = {
@@ -139,10 +140,7 @@ def _row(board: LookupBoard, row: LookupRow) -> tuple[str, ...]:
 
 
 def _name(row: LookupRow) -> str:
-    if row.llm is None:
-        return row.method
-    stand_in = "stand-in model: " if row.llm.kind == "embedded" else ""
-    return f"{row.method} ({stand_in}{row.llm.model})"
+    return with_marks(with_model(row.method, row.llm), row.marks)
 
 
 def _rank(row: LookupRow) -> str:
@@ -181,7 +179,9 @@ def regret_table(board: LookupBoard) -> Table:
     rows = []
     for method in order:
         found = [ranking.row(method) for ranking in board.rankings]
-        rows.append((method, *(with_interval(row.regret if row else None) for row in found)))
+        head = found[-1]
+        name = with_marks(method, head.marks) if head else method
+        rows.append((name, *(with_interval(row.regret if row else None) for row in found)))
     bold = frozenset(
         (index, 1 + column)
         for index, method in enumerate(order)
@@ -210,7 +210,7 @@ def held_out_table(board: LookupBoard) -> Table:
                 (
                     ranking.feedback,
                     str(ranking.budget),
-                    row.method,
+                    with_marks(row.method, row.marks),
                     with_interval(row.regret),
                     with_interval(row.source_regret, signed=True),
                     *gaps,
@@ -249,7 +249,7 @@ def control_table(board: LookupBoard, controls: tuple[str, ...]) -> Table:
                 (
                     ranking.feedback,
                     str(ranking.budget),
-                    name,
+                    with_marks(name, row.marks),
                     *(_cell(board, cell) for cell in row.cells),
                     with_interval(row.regret),
                     with_interval(ranking.controls.get(name), signed=True),
@@ -296,6 +296,9 @@ def _sentence(board: LookupBoard, ranking: LookupRanking) -> str:
         f"{board.claim} has a regret of {percent(row.regret.value)} %, {board.reference} of "
         f"{percent(reference.regret.value)} %"
     )
+    for one in (row, reference):
+        if one.marks.is_apart:
+            return f"{where} this run cannot tell, because {one.method} {one.marks.why}."
     if row.difference is None:
         return f"{where} {values}; the claim is the reference itself."
     low, high = (percent(bound, signed=True) for bound in (row.difference.low, row.difference.high))

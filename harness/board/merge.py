@@ -16,6 +16,8 @@ from harness.records import Record, canonical_json
 
 ROWS = ("title", "extends", "claim", "spaces", "searchers", "baselines", "published", "llm")
 """Keys of a suite that say which rows there are; all others are protocol and must agree."""
+LIMITS = "limits"
+"""Key of a suite that ends what takes too much, and is nothing that a result depends on."""
 ROW_KEYS = (
     "method",
     "space",
@@ -78,7 +80,7 @@ def protocol(run: Run) -> dict[str, Any]:
         elif key == "search":
             settings = {name: one for name, one in value.items() if name not in ("variants", "options")}
             found |= {f"search {_words(name)}": one for name, one in settings.items()}
-        elif key not in ROWS:
+        elif key not in (*ROWS, LIMITS):
             found[_words(key)] = value
     for unit in run.units:
         if unit.kind == "prepare":
@@ -101,11 +103,29 @@ def _difference(kept: Sequence[Run], run: Run) -> str | None:
             return f"only one of them has {name}"
         if mine[name] != other[name]:
             return f"{name}: {_short(mine[name])} against {_short(other[name])}"
+    codes = _code(run), _code(kept[0])
+    for name in sorted(codes[0].keys() & codes[1].keys()):
+        if codes[0][name] != codes[1][name]:
+            return f"{name} was changed between the two"
     for one in kept:
         row = _clash(one, run)
         if row is not None:
             return f"both have the row {row}, made or scored in different ways"
     return None
+
+
+def _code(run: Run) -> dict[str, str]:
+    """Returns what of the code of finished units every row shares -> its digest: engine, tasks and table."""
+    found: dict[str, str] = {}
+    for unit in run.units:
+        record = run.records.get(unit.hash)
+        where = f"{unit.kind} units" + (" of other tasks" if "trained_on" in unit.spec else "")
+        for label, digest in (record.code if record is not None else unit.code).items():
+            if label == "engine":
+                found[f"the code of {where}"] = digest
+            elif label.startswith(("task ", "table ")):
+                found[f"{label} as {where} see it"] = digest
+    return found
 
 
 def _clash(one: Run, other: Run) -> str | None:
@@ -117,7 +137,10 @@ def _clash(one: Run, other: Run) -> str | None:
     for place in sorted(units[0].keys() & units[1].keys()):
         first, second = units[0][place], units[1][place]
         results = (one.result(first), other.result(second))
-        if first.hash != second.hash or (None not in results and results[0] != results[1]):
+        pairs = ((one, first), (other, second))
+        keys = [run.records[unit.hash].input_key for run, unit in pairs if run.result(unit) is not None]
+        apart = len(keys) == 2 and keys[0] != keys[1]
+        if first.name != second.name or apart or (None not in results and results[0] != results[1]):
             return str(first.spec["method"])
     return None
 
@@ -165,6 +188,7 @@ def _merged(runs: Sequence[Run], folder: Path) -> Run:
         units=tuple({unit.hash: unit for run in runs for unit in run.units}.values()),
         records=records,
         timings={name: timing for run in reversed(runs) for name, timing in run.timings.items()},
+        made={name: made for run in reversed(runs) for name, made in run.made.items()},
     )
 
 

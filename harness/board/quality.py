@@ -1,11 +1,12 @@
 """The board of a suite on rank quality: how well each strategy's inherited scores order architectures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from harness.board.marks import CURRENT, Marked, Marks, mark_notes, marks_of, with_marks
 from harness.board.rows import Estimate
 from harness.board.run import Run
 from harness.board.tables import Table
@@ -30,6 +31,7 @@ class QualityRow:
         difference: tau minus that of the order by parameters; None for that control itself.
         regret: what the first by this order lacks to the best when trained alone, mean over seeds.
         reason: why there is no tau.
+        marks: when and where it was made.
     """
 
     name: str
@@ -37,6 +39,7 @@ class QualityRow:
     difference: Comparison | None = None
     regret: float | None = None
     reason: str | None = None
+    marks: Marks = CURRENT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +78,7 @@ def build_quality_board(run: Run) -> QualityBoard:
     alone = _alone(run, seeds, suite["architectures"])
     inherited = {strategy: _inherited(run, strategy, seeds) for strategy in suite["strategies"]}
     rows = _rows(inherited, alone, next((found for found in map(_sizes(run), seeds) if found), None))
+    rows = tuple(_marked(run, row) for row in rows)
     scores = {name: found.tolist() for name, found in inherited.items() if found is not None}
     if alone is not None:
         scores[ALONE] = alone.tolist()
@@ -121,6 +125,15 @@ def _sizes(run: Run) -> Any:
         return None
 
     return of
+
+
+def _marked(run: Run, row: QualityRow) -> QualityRow:
+    """Returns the row with its marks; what shares neither data nor protocol with the plan has no place."""
+    units = [*run.planned("scratch"), *run.planned("inherited", strategy=row.name)]
+    marks = marks_of(run, units if row.name != ALONE else run.planned("scratch"))
+    if not marks.is_apart:
+        return replace(row, marks=marks)
+    return QualityRow(name=row.name, reason=f"it {marks.why}", marks=marks)
 
 
 def _rows(
@@ -179,7 +192,7 @@ def quality_table(board: QualityBoard) -> Table:
             regret = f"{row.regret:.4f}" if is_bits else f"{100 * row.regret:.2f}"
         rows.append(
             (
-                row.name,
+                with_marks(row.name, row.marks),
                 _interval(row.tau),
                 "reference" if row.name == "parameters" else _interval(row.difference, signed=True),
                 regret,
@@ -193,6 +206,7 @@ def quality_table(board: QualityBoard) -> Table:
         f"Regret: what the first by this order lacks to the best when trained alone, in {unit}.",
         f"`{ALONE}` is what noise of training leaves possible: one seed's scores against the others' mean.",
         *(f"{row.name}: {row.reason}" for row in board.rows if row.reason),
+        *mark_notes([Marked(row.name, row.marks) for row in board.rows]),
     ]
     return Table(
         caption=f"{board.task}: rank quality of scores against training alone (Kendall's tau-b)",

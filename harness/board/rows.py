@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
+from harness.board.marks import CURRENT, OUTSIDE, Marks, with_marks
 from harness.stats.aggregates import WorstGroup
 from harness.task import DEFAULT_SELECTION, Metric
 
@@ -104,7 +105,8 @@ class Row:
         in_domain: mean over the sources' test splits; None unless all of them have a score.
         gap: what the row loses off its sources; positive is a loss, whatever the metric.
         difference: to the reference row on held-out domains; None for that row and for incomplete ones.
-        rank: among complete rows; None for incomplete rows, the floor and what had outside data.
+        rank: among complete rows; None for incomplete rows, the floor, what had outside data, and what was
+            made of other data or by another protocol.
         rank_best: smallest rank that the intervals allow.
         rank_worst: largest rank that the intervals allow.
         unbeaten: no ranked row beats it significantly, where some row beats another.
@@ -114,6 +116,7 @@ class Row:
         steps: training steps of each final model.
         llm: None when no language model was asked.
         outside: what else than the sources it was trained on; None where nothing was.
+        marks: when and where it was made.
     """
 
     method: str
@@ -134,6 +137,7 @@ class Row:
     steps: tuple[int, ...]
     llm: LanguageModelUse | None
     outside: str | None = None
+    marks: Marks = CURRENT
 
     @property
     def is_floor(self) -> bool:
@@ -152,11 +156,11 @@ class Row:
 
     @property
     def label(self) -> str:
-        """The name in figures, cut where it is long, and marked where training data came from outside."""
+        """The name in figures, cut where it is long, with its marks."""
         name = self.name
         if len(name) > LONGEST_LABEL:
             name = f"{name[: LONGEST_LABEL - 16]}…{name[-15:]}"
-        return f"{name} †" if self.outside else name
+        return with_marks(f"{name} {OUTSIDE}" if self.outside else name, self.marks)
 
     def on(self, role: Role) -> tuple[Cell, ...]:
         """Returns the cells of the domains with this role."""

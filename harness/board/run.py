@@ -1,14 +1,17 @@
 """What a run folder holds: its plan, the records so far and, apart from them, the timings."""
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
-from harness.records import SCHEMA, Record, read_record
+from harness.errors import DamagedError, HarnessError
+from harness.records import Record, canonical_json, read_sealed
+from harness.run.provenance import kind_of
+from harness.run.stored import PROVENANCE, TIMING, read_beside, unit_record
+from harness.run.unit import Unit, unit_folder
 from harness.task import DEFAULT_SELECTION
 
 
@@ -21,16 +24,22 @@ class PlannedUnit:
         hash: 16 hexadecimal digits.
         spec: everything that defines it.
         needs: hashes of the units it reads.
+        name: KIND-DIGITS over kind and parameters, which an edit of code leaves as they are.
+        code: label -> digest of what it runs and reads.
     """
 
     kind: str
     hash: str
     spec: Mapping[str, Any]
     needs: tuple[str, ...]
+    name: str = ""
+    code: Mapping[str, str] = field(default_factory=dict)
 
 
 _USUAL = {"selection": DEFAULT_SELECTION}
 """What a unit's specification means where it is silent."""
+READ = "the"
+"""How the label of a result starts that is not the one that was read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +56,7 @@ class Run:
         units: every planned unit.
         records: unit hash -> record, for units that left one.
         timings: unit hash -> seconds, peak_memory_bytes, host; not part of any result.
+        made: unit hash -> where its result was made, for units that left one.
     """
 
     folder: Path
@@ -58,6 +68,62 @@ class Run:
     units: tuple[PlannedUnit, ...]
     records: Mapping[str, Record]
     timings: Mapping[str, Mapping[str, Any]]
+    made: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @cached_property
+    def stale(self) -> Mapping[str, tuple[str, ...]]:
+        """Unit hash -> what changed since it was made, itself or what it read, where anything did."""
+        found: dict[str, tuple[str, ...]] = {}
+
+        def of(unit: PlannedUnit) -> tuple[str, ...]:
+            if unit.hash not in found:
+                needs = [self._by_hash[need] for need in unit.needs if need in self._by_hash]
+                changed = [one for need in needs for one in of(need)]
+                found[unit.hash] = tuple(dict.fromkeys([*changed, *self._own(unit, needs)]))
+            return found[unit.hash]
+
+        return {unit.hash: changed for unit in self.units if (changed := of(unit))}
+
+    def _own(self, unit: PlannedUnit, needs: Sequence[PlannedUnit]) -> Iterator[str]:
+        """Yields what changed of a unit itself, and of its needs, since its result was made."""
+        record = self.records.get(unit.hash)
+        if record is None or record.status != "ok":
+            return
+        for label in sorted({*unit.code, *record.code}):
+            if unit.code.get(label) != record.code.get(label):
+                yield label
+        for need in needs:
+            there = self.records.get(need.hash)
+            if there is None or there.status != "ok":
+                continue
+            if record.inputs.get(need.name) != there.result_hash:
+                yield f"{READ} {_words_of(need)}"
+
+    def changed(self, units: Iterable[PlannedUnit]) -> tuple[str, ...]:
+        """Returns what changed since the results of these units were made; nothing where they are current."""
+        return tuple(dict.fromkeys(one for unit in units for one in self.stale.get(unit.hash, ())))
+
+    @cached_property
+    def machine(self) -> Mapping[str, Any]:
+        """The kind of machine that most units of the run were made on."""
+        kinds = {canonical_json(kind_of(made)): kind_of(made) for made in self.made.values()}
+        counted = Counter(canonical_json(kind_of(made)) for made in self.made.values())
+        return kinds[max(sorted(counted), key=counted.__getitem__)] if counted else {}
+
+    def strangers(self, units: Iterable[PlannedUnit]) -> tuple[str, ...]:
+        """Returns how the machines that made these units, and what they read, differ from the run's own."""
+        found: dict[str, None] = {}
+        waiting, seen = list(units), set()
+        while waiting:
+            unit = waiting.pop()
+            if unit.hash in seen:
+                continue
+            seen.add(unit.hash)
+            waiting += [self._by_hash[need] for need in unit.needs if need in self._by_hash]
+            made = self.made.get(unit.hash)
+            if made is not None and kind_of(made) != self.machine:
+                found |= dict.fromkeys(_differences(kind_of(made), self.machine))
+        return tuple(sorted(found))
 
     def planned(self, kind: str, **spec: Any) -> Iterator[PlannedUnit]:
         """Yields the units of `kind` whose spec holds all of `spec`, in an order that the specs fix."""
@@ -107,40 +173,52 @@ def load_run(folder: Path) -> Run:
     """
     path = folder / "plan.json"
     try:
-        plan = json.loads(path.read_bytes())
-        if plan["schema"] != SCHEMA:
-            raise HarnessError(f"{path} has schema {plan['schema']}, this version reads {SCHEMA}.")
-        units = tuple(
-            PlannedUnit(
-                kind=one["kind"], hash=one["hash"], spec=_USUAL | one["spec"], needs=tuple(one["needs"])
-            )
-            for one in plan["units"]
-        )
+        plan = read_sealed(path, "run `harness eval` again, which writes it again")
+        units = tuple(map(_planned, plan["units"]))
         head = {key: plan[key] for key in ("name", "title", "suite", "limit", "command")}
     except (FileNotFoundError, NotADirectoryError):
         raise HarnessError(
             f"There is no run in {folder} (no plan.json); `harness eval SUITE --out {folder}` makes one."
         ) from None
     except (ValueError, KeyError, TypeError) as error:
-        raise HarnessError(f"{path} is damaged ({error}); run the suite again with --fresh.") from error
+        raise DamagedError(f"{path} is no plan ({error}); run the suite again with --fresh.") from error
     records: dict[str, Record] = {}
     timings: dict[str, Mapping[str, Any]] = {}
+    made: dict[str, Mapping[str, Any]] = {}
     for unit in units:
-        place = folder / "units" / f"{unit.kind}-{unit.hash}"
-        record = read_record(place / "record.json")
+        place = unit_folder(folder, unit)
+        record = unit_record(folder, unit)
         if record is not None:
             records[unit.hash] = record
-        timing = _read_timing(place / "timing.json")
-        if timing is not None:
-            timings[unit.hash] = timing
-    return Run(folder=folder, units=units, records=records, timings=timings, **head)
+        for name, kept in ((TIMING, timings), (PROVENANCE, made)):
+            beside = read_beside(place, name, unit.name)
+            if beside is not None:
+                kept[unit.hash] = beside
+    return Run(folder=folder, units=units, records=records, timings=timings, made=made, **head)
 
 
-def _read_timing(path: Path) -> Mapping[str, Any] | None:
-    try:
-        timing = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise HarnessError(f"{path} is damaged ({error}); delete it, no result depends on it.") from error
-    return timing if isinstance(timing, dict) else None
+def _planned(entry: Mapping[str, Any]) -> PlannedUnit:
+    kind, spec = entry["kind"], entry["spec"]
+    return PlannedUnit(
+        kind=kind,
+        hash=entry["hash"],
+        spec=_USUAL | spec,
+        needs=tuple(entry["needs"]),
+        name=Unit(kind=kind, spec=spec).name,
+        code=entry["code"],
+    )
+
+
+def _words_of(unit: PlannedUnit) -> str:
+    of = "/".join(str(unit.spec[key]) for key in ("task", "domain") if unit.spec.get(key))
+    return f"data of {of}" if unit.kind == "prepare" else unit.kind
+
+
+def _differences(made: Mapping[str, Any], usual: Mapping[str, Any]) -> Iterator[str]:
+    """Yields where two kinds of machine differ."""
+    for key in sorted({*made, *usual}):
+        mine, other = made.get(key), usual.get(key)
+        if isinstance(mine, Mapping) and isinstance(other, Mapping):
+            yield from _differences(mine, other)
+        elif mine != other:
+            yield f"{key} {mine} against {other}"

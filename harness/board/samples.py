@@ -1,5 +1,6 @@
 """The scores per sample that a unit left, read once in one way by boards and comparisons."""
 
+from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
@@ -7,8 +8,12 @@ from numpy.typing import NDArray
 
 from harness.board.run import PlannedUnit, Run
 from harness.errors import HarnessError
+from harness.run.stored import read_checked
+from harness.run.unit import unit_folder
 from harness.stats.bootstrap import Array, GroupSums, group_sums
 from harness.task import Metric
+
+SAMPLES = "samples.parquet"
 
 
 class Samples(NamedTuple):
@@ -37,9 +42,11 @@ def read_samples(run: Run, unit: PlannedUnit) -> Samples:
     """
     from pyarrow.parquet import ParquetFile
 
-    path = run.folder / "units" / f"{unit.kind}-{unit.hash}" / "samples.parquet"
+    folder = unit_folder(run.folder, unit)
+    path = folder / SAMPLES
+    data = read_checked(folder, run.records[unit.hash], SAMPLES)
     try:
-        with ParquetFile(path) as file:
+        with ParquetFile(BytesIO(data)) as file:
             table = file.read(columns=Samples._fields, use_threads=False)
         group, label, numerator, denominator = (table[name].to_numpy() for name in Samples._fields)
     except (OSError, ValueError, KeyError) as error:

@@ -168,7 +168,7 @@ def _lookup_lines(board: LookupBoard) -> list[dict[str, Any]]:
     for ranking in board.rankings:
         for row in ranking.rows:
             head = {"feedback": ranking.feedback, "budget": ranking.budget, "rank": row.rank}
-            head |= {"method": row.method}
+            head |= {"method": row.method, "marks": str(row.marks)}
             for name, value in (("regret", row.regret), ("difference", row.difference)):
                 lines.append(head | {"what": name} | (value._asdict() if value else {}))
             for cell in row.cells:
@@ -182,7 +182,8 @@ def _quality_lines(board: QualityBoard) -> list[dict[str, Any]]:
     lines = []
     for row in board.rows:
         for name, value in (("tau", row.tau), ("difference", row.difference)):
-            lines.append({"order": row.name, "what": name} | (value._asdict() if value else {}))
+            head = {"order": row.name, "marks": str(row.marks), "what": name}
+            lines.append(head | (value._asdict() if value else {}))
     return lines
 
 
@@ -191,7 +192,7 @@ def _lines(board: Board) -> list[dict[str, Any]]:
     for task in board.tasks:
         for row in task.rows:
             head: dict[str, Any] = {"task": task.task, "selection": task.selection, "metric": task.metric}
-            head |= {"rank": row.rank, "method": row.method, "space": row.space}
+            head |= {"rank": row.rank, "method": row.method, "space": row.space, "marks": str(row.marks)}
             means = (("held_out", row.held_out), ("in_domain", row.in_domain), ("gap", row.gap))
             for name, mean in (*means, ("difference", row.difference)):
                 estimate = {"value": mean.value, "low": mean.low, "high": mean.high} if mean else {}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from harness.board.marks import OUTSIDE
 from harness.board.rows import Board, Role, Row, TaskBoard
 from harness.board.run import Run
 from harness.board.wording import (
@@ -252,7 +253,7 @@ def _seconds(run: Run, hashes: list[str]) -> float | None:
 
 def _rank(row: Row) -> str:
     if row.rank is None:
-        return "floor" if row.is_floor else "†" if row.outside else MISSING
+        return "floor" if row.is_floor else OUTSIDE if row.outside else str(row.marks) or MISSING
     if row.rank_best == row.rank_worst:
         return str(row.rank)
     return f"{row.rank} ({row.rank_best}–{row.rank_worst})"

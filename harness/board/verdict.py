@@ -2,6 +2,7 @@
 
 from typing import Literal, NamedTuple
 
+from harness.board.marks import STALE
 from harness.board.rows import FEW_GROUPS, Board, Row, TaskBoard
 from harness.board.wording import show, show_difference
 from harness.task import higher_is_better
@@ -86,7 +87,17 @@ def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
         f"difference is {show_difference(task.metric, row.difference)}: {words}."
     )
     fixed = _fixed_above(task, row)
-    return TaskVerdict(task.title, outcome, sentence + _few_groups(task) + fixed + _floor(task), bool(fixed))
+    more = _few_groups(task) + fixed + _floor(task) + _stale(row, reference)
+    return TaskVerdict(task.title, outcome, sentence + more, bool(fixed))
+
+
+def _stale(*rows: Row) -> str:
+    """Says so where a row of the claim was made before something changed."""
+    return "".join(
+        f" {row.name} was made before {' and '.join(row.marks.stale)} changed ({STALE})."
+        for row in rows
+        if row.marks.stale
+    )
 
 
 def _outcome(row: Row, task: TaskBoard) -> Outcome:
@@ -107,6 +118,8 @@ def _seeds_disagree(row: Row) -> bool:
 def _why_incomplete(row: Row | None, name: str) -> str | None:
     if row is None:
         return f"the run has no row {name}"
+    if row.marks.is_apart:
+        return f"{name} {row.marks.why}"
     for cell in row.on("held_out"):
         if cell.state != "ok":
             reason = (cell.reason or "no reason given").rstrip(".")

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from harness.board.rows import Cell, Difference, Estimate, Row
+from harness.board.marks import with_marks
+from harness.board.rows import Cell, Difference, Estimate, LanguageModelUse, Row
 from harness.task import Metric
 
 MISSING = "—"
@@ -57,12 +58,15 @@ def show_cell(metric: Metric, cell: Cell) -> str:
 
 
 def show_method(row: Row) -> str:
-    """Returns the method, with the language model that stood in for the paper's beside it."""
-    if row.llm is None:
-        return row.method
-    if row.llm.kind == "embedded":
-        return f"{row.method} (stand-in model: {row.llm.model})"
-    return f"{row.method} ({row.llm.model})"
+    """Returns the method with its marks, and the language model that stood in for the paper's beside it."""
+    return with_marks(with_model(row.method, row.llm), row.marks)
+
+
+def with_model(method: str, llm: LanguageModelUse | None) -> str:
+    """Returns a method with the language model that answered it."""
+    if llm is None:
+        return method
+    return f"{method} ({'stand-in model: ' if llm.kind == 'embedded' else ''}{llm.model})"
 
 
 def show_counts(values: Sequence[int] | None) -> str:

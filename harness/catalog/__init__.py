@@ -8,15 +8,15 @@ folders named by `HARNESS_CATALOG` (separated as in PATH). In tasks/ a TOML file
 
 import importlib
 import os
-import re
 import sys
-import tomllib
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from harness.errors import HarnessError, UnknownNameError
+from harness.paths import path_part
+from harness.toml import LARGEST_BYTES, read_toml
 
 
 class Kind(NamedTuple):
@@ -97,9 +97,16 @@ def _files_of(kind: str, root: Path) -> list[Path]:
 
 def _is_task(file: Path) -> bool:
     """Returns whether a TOML file has `kind` at its top level; it need not be right otherwise."""
-    text = file.read_text(encoding="utf-8", errors="replace")
-    top = re.split(r"^\s*\[", text, maxsplit=1, flags=re.MULTILINE)[0]
-    return re.search(r"^\s*kind\s*=", top, re.MULTILINE) is not None
+    if not file.is_file():
+        return False
+    with file.open(encoding="utf-8", errors="replace") as opened:
+        for line in opened.read(LARGEST_BYTES).splitlines():
+            key, sign, _ = line.partition("=")
+            if sign and key.strip() == "kind":
+                return True
+            if line.lstrip().startswith("["):
+                return False
+    return False
 
 
 def names(kind: str) -> list[str]:
@@ -123,9 +130,10 @@ def load(kind: str, name: str) -> Any:
     found = files(kind)
     if name not in found:
         raise UnknownNameError(kind, name, found)
+    path_part(kind, name)
     folder, constant, reader = KINDS[kind]
     if constant is None:
-        return tomllib.loads(found[name].read_text())
+        return read_toml(found[name])
     if found[name].suffix == ".toml":
         text = os.environ.get("HARNESS_DATASETS", "")
         datasets = Path(text).expanduser().resolve() if text else None
@@ -138,7 +146,7 @@ def load(kind: str, name: str) -> Any:
         module = importlib.import_module(module_name)
     except HarnessError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         sys.modules.pop(module_name, None)
         raise HarnessError(
             f"{kind} {name!r} does not import: {type(error).__name__}: {error} ({found[name]})."

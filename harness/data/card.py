@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import HarnessError
+from harness.paths import path_below
 from harness.task import Archive
 from harness.toml import parse, read_toml
 
@@ -182,6 +183,9 @@ def read_card(path: Path) -> TableCard:
         raise HarnessError(f"{path}: encoding must be {_either(ENCODINGS)}, not {card.encoding!r}.")
     if not card.domains:
         raise HarnessError(f"{path}: a table needs at least one domain.")
+    for kind, file in [("table", card.file), *(("cost", one.file) for one in card.costs.values())]:
+        if file:
+            path_below(f"{kind}'s file", file)
     wrong = _wrong_source(card) or _wrong_encoding(card)
     if wrong:
         raise HarnessError(f"{path}: {wrong}.")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import seeds
+from harness.data.array_file import read_arrays
 from harness.data.card import TableCard, read_card
 from harness.data.fetch import file_hash
 from harness.data.lookup import bound_space
@@ -104,9 +105,8 @@ def load_computed(path: Path, card_path: Path) -> ComputedTable:
         raise DataUnavailableError(f"{path} has sha256 {found}, and its card says {card.sha256}.")
     spaces = {domain: bound_space(card.space_of(domain)) for domain in card.domains}
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            held = {name: np.asarray(arrays[name], dtype=np.float64) for name in arrays.files}
-    except ValueError as error:
+        held = {name: np.asarray(array, np.float64) for name, array in read_arrays(path).items()}
+    except (ValueError, TypeError) as error:
         raise DataUnavailableError(f"{path} is no set of plain arrays: {error}.") from error
     surrogates = {
         domain: _surrogate(path, held, card.domains[domain].columns("test")[0], spaces[domain])

@@ -1,9 +1,7 @@
 """A checked table as arrays, kept in the data cache and mapped into memory, so that no process reads text."""
 
-import json
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.data.parts import part_folder
 from harness.errors import DataUnavailableError, HarnessError
-from harness.records import canonical_json
+from harness.records import file_hash, read_sealed, sealed
 
 ARRAYS = ("genes", "codes", "order", "scores", "cost_values")
 
@@ -45,8 +44,14 @@ class Converted:
 
 
 def converted(folder: Path) -> Converted | None:
-    """Returns what `folder` holds, mapped into memory; None where there is no such folder."""
-    return read_converted(folder) if folder.is_dir() else None
+    """Returns what `folder` holds, mapped into memory; None where there is nothing that is whole."""
+    if not folder.is_dir():
+        return None
+    try:
+        return read_converted(folder)
+    except DataUnavailableError:
+        shutil.rmtree(folder, ignore_errors=True)  # it is made again from the table
+        return None
 
 
 def read_converted(folder: Path) -> Converted:
@@ -56,12 +61,18 @@ def read_converted(folder: Path) -> Converted:
         DataUnavailableError: a file lacks or is damaged.
     """
     try:
-        told = json.loads((folder / "table.json").read_bytes())
+        told = read_sealed(folder / "table.json", "delete its folder and run again")
+        if told.pop("name") != folder.name:
+            raise ValueError("it is of another table")
+        hashes = told.pop("files")
+        for name in ARRAYS:
+            if file_hash(folder / f"{name}.npy") != hashes[name]:
+                raise ValueError(f"{name}.npy is not what was written")
         arrays: dict[str, Any] = {
             name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ARRAYS
         }
         return Converted(**told, **arrays)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, HarnessError) as error:
         raise DataUnavailableError(
             f"{folder}, which a table was converted to, is damaged ({error}); delete it and run again."
         ) from error
@@ -76,16 +87,14 @@ def write_converted(folder: Path, table: Converted) -> None:
     told = {name: value for name, value in table.__dict__.items() if name not in ARRAYS}
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".part-"))
-        try:
+        with part_folder(folder.parent, ".part-") as part:
             for name in ARRAYS:
                 np.save(part / f"{name}.npy", getattr(table, name), allow_pickle=False)
-            (part / "table.json").write_text(canonical_json(told))
+            hashes = {name: file_hash(part / f"{name}.npy") for name in ARRAYS}
+            (part / "table.json").write_text(sealed({**told, "name": folder.name, "files": hashes}))
             os.replace(part, folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         if not folder.is_dir():
             raise HarnessError(
-                f"Cannot write {folder}: {error.strerror}; free space or choose another folder."
+                f"Cannot write {folder}: {error.strerror or error}; free space or choose another folder."
             ) from error

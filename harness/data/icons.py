@@ -2,12 +2,11 @@
 
 import io
 import json
-import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from harness.data.archive import tar_members
 from harness.errors import DataUnavailableError
 
 INK = "#000000"
@@ -33,8 +32,9 @@ class IconSet:
 
 def read_icons(path: Path) -> IconSet:
     """Returns the icon set of a fetched tarball; icons that the set hides are left out."""
-    with tarfile.open(path) as tarball:
-        icons, metadata = (_json(tarball, name) for name in ("icons", "metadata"))
+    wanted = ("package/icons.json", "package/metadata.json")
+    held = dict(tar_members(path, lambda name: name in wanted))
+    icons, metadata = (json.loads(held[name]) for name in wanted)
     shown = {name: icon for name, icon in icons["icons"].items() if not icon.get("hidden")}
     defaults = {"left": 0, "top": 0, "width": 16, "height": 16} | {
         key: icons[key] for key in ("left", "top", "width", "height") if key in icons
@@ -101,10 +101,3 @@ def concepts(icons: IconSet, reference: IconSet) -> Iterator[tuple[str, str]]:
 
 def _letters(name: str) -> str:
     return name.replace("-", "")
-
-
-def _json(tarball: tarfile.TarFile, name: str) -> Any:
-    file = tarball.extractfile(f"package/{name}.json")
-    if file is None:
-        raise KeyError(f"package/{name}.json")
-    return json.load(file)

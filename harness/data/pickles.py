@@ -1,18 +1,18 @@
-"""Tables that others published as pickles, read without running anything that stands in them.
+"""Tables that others published as pickles, read in a confined child without running anything in them.
 
-Source: the restricted unpickler of Python's documentation of `pickle`, section "Restricting Globals".
+Source: "Restricting Globals" of Python's documentation of `pickle` has the idea; its unpickler is not used,
+as what a pickle may call of numpy reads any address.
 """
 
 import json
-import pickle
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from harness.data.archive import zip_archive
+from harness.data.confined import Confined
+from harness.data.pickle_machine import RefusedPickleError, run
+from harness.data.pickle_values import Attributes, plain
 from harness.errors import DataUnavailableError
 
 if TYPE_CHECKING:
@@ -20,68 +20,14 @@ if TYPE_CHECKING:
 
 KEY = "key"
 """Column that holds what a pickled mapping is keyed by."""
-CONTAINERS = {
-    f"{module}.{one.__name__}": one
-    for module in ("builtins", "__builtin__")
-    for one in (set, frozenset, bytearray, complex)
-}
-
-
-_REFUSED = (
-    *(pickle.UnpicklingError, EOFError, AttributeError, TypeError, ValueError, LookupError),
-    *(MemoryError, OverflowError),
-)
-"""What a damaged or a hostile pickle may raise on its way."""
-
-
-class _Attributes:
-    """Stands for an object of a class that a card names: what the pickle says its attributes are."""
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, data: bytes, classes: Sequence[str]) -> None:
-        super().__init__(BytesIO(data))
-        self.classes = frozenset(classes)
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Returns what may be made; raises an UnpicklingError for everything else."""
-        wanted = f"{module}.{name}"
-        if wanted in self.classes:
-            return _Attributes
-        found = CONTAINERS.get(wanted) or _numpy_parts().get(wanted)
-        if found is None:
-            raise pickle.UnpicklingError(f"it wants {wanted}, which is neither numpy's data nor a container")
-        return found
-
-
-def _numpy_parts() -> dict[str, Any]:
-    """Returns what numpy's arrays and numbers are put together from, under its names of then and now."""
-    from numpy._core.multiarray import _reconstruct, scalar
-
-    parts: dict[str, Any] = {"numpy.dtype": _plain_type, "numpy.ndarray": np.ndarray}
-    parts["_codecs.encode"] = _bytes
-    for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-        parts |= {f"{module}.scalar": scalar, f"{module}._reconstruct": _reconstruct}
-    return parts
-
-
-def _plain_type(*args: Any) -> np.dtype[Any]:
-    """Returns a numpy type of numbers or texts; one that may hold objects is refused."""
-    made: np.dtype[Any] = np.dtype(*args)
-    if made.hasobject:
-        raise pickle.UnpicklingError("it wants numpy arrays of objects")
-    return made
-
-
-def _bytes(text: str, encoding: str) -> bytes:
-    """Returns the bytes that old pickles hold as text; any other use of the codecs is refused."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"it wants the codec {encoding}")
-    return text.encode("latin1")
+MOST_CELLS = 20_000_000
+MOST_COLUMNS = 1_000
+DEEPEST_NAME = 8
+"""Mappings in one another, whose keys make up the name of a column."""
 
 
 def unpickled(data: bytes, where: str, classes: Sequence[str] = ()) -> Any:
-    """Returns what a pickle holds, made of containers, numbers, texts and numpy arrays alone.
+    """Returns what a pickle holds, made of containers, numbers and texts alone; arrays are lists.
 
     Args:
         data: the pickle.
@@ -92,9 +38,10 @@ def unpickled(data: bytes, where: str, classes: Sequence[str] = ()) -> Any:
         DataUnavailableError: it is damaged, or wants anything else.
     """
     try:
-        return _Unpickler(data, classes).load()
-    except _REFUSED as error:
-        raise DataUnavailableError(f"{where} is a pickle that is not read: {error}.") from error
+        return plain(run(data, classes))
+    except (RefusedPickleError, ValueError, MemoryError, RecursionError) as error:
+        reason = str(error) or "it wants more memory than there is"
+        raise DataUnavailableError(f"{where} is a pickle that is not read: {reason}.") from error
 
 
 def read_members(path: Path, members: Mapping[str, str], classes: Sequence[str]) -> "pd.DataFrame":
@@ -112,39 +59,85 @@ def read_members(path: Path, members: Mapping[str, str], classes: Sequence[str])
 
     first: list[str | int] = []
     columns: dict[str, Any] = {}
-    for prefix, member in members.items():
-        where = f"{path}, {member}"
-        try:
-            with zipfile.ZipFile(path) as archive:
-                data = archive.read(member)
-        except (KeyError, zipfile.BadZipFile) as error:
-            raise DataUnavailableError(f"{where} cannot be opened: {error}.") from error
-        found = unpickled(data, where, classes)
-        if not isinstance(found, dict) or not found:
-            raise DataUnavailableError(
-                f"{where} holds {type(found).__name__}, not a mapping of architectures."
-            )
-        rows = {_key(key): dict(_leaves(value)) for key, value in found.items()}
-        first = first or list(rows)
-        if set(rows) != set(first):
-            odd = sorted(map(str, set(rows) ^ set(first)))
-            raise DataUnavailableError(
-                f"{where} and the first member differ in {len(odd)} keys, as in {odd[0]}."
-            )
-        for name in rows[first[0]]:
-            columns[f"{prefix}.{name}"] = [rows[key].get(name) for key in first]
+    with zip_archive(path) as archive, Confined(answer) as child:
+        for prefix, member in members.items():
+            where = f"{path}, {member}"
+            question = json.dumps([where, *classes]).encode() + b"\n" + archive.read(member)
+            told = json.loads(child.ask(question, where))
+            if isinstance(told, str):
+                raise DataUnavailableError(told)
+            keys, cells = told
+            first = first or keys
+            rows = {key: row for row, key in enumerate(keys)}
+            if set(rows) != set(first):
+                odd = sorted(map(str, set(rows) ^ set(first)))
+                raise DataUnavailableError(
+                    f"{where} and the first member differ in {len(odd)} keys, as in {odd[0]}."
+                )
+            for name, values in cells.items():
+                columns[f"{prefix}.{name}"] = [values[rows[key]] for key in first]
     return pd.DataFrame({KEY: first, **columns})
 
 
+def answer(question: bytes) -> bytes:
+    """Returns the rows of a pickled mapping as JSON, or a sentence that says what is wrong; in the child."""
+    head, _, data = question.partition(b"\n")
+    where, *classes = json.loads(head)
+    try:
+        return json.dumps(_rows(unpickled(data, where, classes), where)).encode()
+    except DataUnavailableError as error:
+        return json.dumps(str(error)).encode()
+    except (MemoryError, ValueError) as error:
+        reason = str(error) or "they want more memory than there is"
+        return json.dumps(f"{where} is a pickle whose rows are not read: {reason}.").encode()
+
+
+def _rows(found: Any, where: str) -> tuple[list[str | int], dict[str, list[Any]]]:
+    """Returns the keys, and name -> the value of each key, None where it has none."""
+    if not isinstance(found, dict) or not found:
+        raise DataUnavailableError(f"{where} holds {type(found).__name__}, not a mapping of architectures.")
+    columns: dict[str, list[Any]] = {}
+    for row, value in enumerate(found.values()):
+        for name, leaf in _leaves(value):
+            if name not in columns:
+                columns[name] = [None] * len(found)
+            if len(columns) > MOST_COLUMNS or len(columns) * len(found) > MOST_CELLS:
+                raise DataUnavailableError(
+                    f"{where} has {len(columns)} columns or more of {len(found)} rows; at most "
+                    f"{MOST_COLUMNS} columns and {MOST_CELLS} values are read."
+                )
+            columns[name][row] = leaf
+    keys = [_key(key) for key in found]
+    if len(set(keys)) < len(keys):
+        raise DataUnavailableError(f"{where} has keys that are the same when written as text.")
+    return keys, columns
+
+
 def _key(key: Any) -> str | int:
-    return key if isinstance(key, str | int) else json.dumps(key)
+    try:
+        return key if isinstance(key, str | int) else json.dumps(key)
+    except TypeError as error:
+        raise ValueError("a key is not made of numbers and texts") from error
 
 
-def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(value: Any) -> Iterator[tuple[str, Any]]:
     """Yields the numbers and texts of nested mappings and attributes, with their names joined by a dot."""
-    inner = value.__dict__ if isinstance(value, _Attributes) else value
-    if not isinstance(inner, dict):
-        yield prefix, inner
-        return
-    for name, one in inner.items():
-        yield from _leaves(one, f"{prefix}.{name}" if prefix else str(name))
+    left = [("", value)]
+    while left:
+        prefix, inner = left.pop()
+        inner = vars(inner) if isinstance(inner, Attributes) else inner
+        if not isinstance(inner, dict):
+            yield prefix, _cell(inner)
+            continue
+        if prefix.count(".") > DEEPEST_NAME:
+            raise ValueError("a value has too many mappings in one another")
+        left += [(f"{prefix}.{name}" if prefix else str(name), one) for name, one in reversed(inner.items())]
+
+
+def _cell(value: Any) -> Any:
+    """Returns what JSON can hold; of other things only what they are."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, list | tuple) and all(isinstance(one, str | int | float) for one in value):
+        return list(value)
+    return f"a {type(value).__name__} that is no number"

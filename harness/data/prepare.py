@@ -1,11 +1,9 @@
 """Preparation: a domain's samples read once, freed of duplicates, split by group and stored as a table."""
 
 import hashlib
-import json
 import os
 import platform
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.data.fetch import archive_path, fetch
+from harness.data.parts import part_folder
 from harness.errors import DataUnavailableError, HarnessError
-from harness.records import canonical_json, content_hash
+from harness.paths import path_part
+from harness.records import canonical_json, content_hash, read_sealed, sealed
+from harness.run.identity import reader_of
 from harness.task import SPLITS, Archives, Domain, Sample
 
-# Raise it when what a preparation makes of the same files changes, here, in glyphs.py, near.py or user*.py.
-FORMAT = 2
 SUMS = "SHA256SUMS"
 TEST_SHARE = 0.25
 VALIDATION_SHARE = 0.15
@@ -55,40 +54,53 @@ class Prepared:
 
 def prepared_folder(task_name: str, domain: Domain, folder: Path) -> Path:
     """Returns where the prepared domain lies; its name holds a hash of all that defines the preparation."""
-    text = _source(domain.read)
     key = content_hash(
         {
             "archives": sorted(archive.sha256 for archive in domain.archives),
             "fixed_splits": domain.fixed_splits,
-            "format": FORMAT,
-            "groups": domain.groups,
             "origin": domain.origin,
-            "reader": hashlib.sha256(text).hexdigest(),
-            "shares": [TEST_SHARE, VALIDATION_SHARE],
+            "reader": reader_of(task_name, tuple(_files_of(domain.read))),
+            "version": domain.version,
         }
     )
-    return folder / "prepared" / task_name / f"{domain.name}-{key}"
+    return folder / "prepared" / path_part("task", task_name) / f"{path_part('domain', domain.name)}-{key}"
 
 
-def _source(read: Any) -> bytes:
-    """Returns the file that a reader stands in, and those of the readers of domains that it was given."""
+def _files_of(read: Any) -> Iterator[Path]:
+    """Yields the file that a reader stands in, and those of the readers of domains that it was given."""
     code = getattr(getattr(read, "func", read), "__code__", None)
     file = Path(code.co_filename) if code else None
-    text = file.read_bytes() if file and file.is_file() else b""
-    given = (one for one in getattr(read, "args", ()) if isinstance(one, Domain))
-    return text + b"".join(_source(one.read) for one in given)
+    if file and file.is_file():
+        yield file
+    for one in getattr(read, "args", ()):
+        if isinstance(one, Domain):
+            yield from _files_of(one.read)
 
 
 def read_card(task_name: str, domain: Domain, folder: Path) -> Prepared | None:
     """Returns the card of a finished preparation, or None when there is none."""
     path = prepared_folder(task_name, domain, folder) / "card.json"
     try:
-        values = json.loads(path.read_bytes())
+        values = read_sealed(path, "delete its folder and prepare it again")
         return Prepared(**{field.name: values[field.name] for field in fields(Prepared)})
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataUnavailableError(f"{path} is damaged; delete its folder and prepare it again.") from error
+    except HarnessError as error:
+        raise DataUnavailableError(str(error)) from error
+    except (KeyError, TypeError) as error:
+        raise DataUnavailableError(f"{path} is no card; delete its folder and prepare it again.") from error
+
+
+def intact_card(task_name: str, domain: Domain, folder: Path) -> Prepared | None:
+    """Returns the card of a preparation whose every file is as it was written, or None."""
+    try:
+        card = read_card(task_name, domain, folder)
+        if card is not None:
+            check_prepared(prepared_folder(task_name, domain, folder))
+    except DataUnavailableError:
+        return None
+    is_its_own = card is not None and (card.task, card.domain) == (task_name, domain.name)
+    return card if is_its_own else None
 
 
 def waits_for(task_name: str, domain: Domain, folder: Path) -> str:
@@ -107,7 +119,7 @@ def prepare_domain(task_name: str, domain: Domain, folder: Path, *, offline: boo
     Raises:
         DataUnavailableError: an archive, file or sample is missing or not what the domain says.
     """
-    done = read_card(task_name, domain, folder)
+    done = intact_card(task_name, domain, folder)
     if done is not None:
         return done
     if domain.repository and offline:
@@ -117,9 +129,27 @@ def prepare_domain(task_name: str, domain: Domain, folder: Path, *, offline: boo
         )
     archives = {archive.name: fetch(archive, folder, offline=offline) for archive in domain.archives}
     rows, duplicates = split_rows(domain, archives)
-    card = _card(task_name, domain.name, rows, duplicates)
-    _store(rows, card, prepared_folder(task_name, domain, folder))
+    with blamed(domain.name):
+        card = _card(task_name, domain.name, rows, duplicates)
+        _store(rows, card, prepared_folder(task_name, domain, folder))
     return card
+
+
+@contextmanager
+def blamed(name: str) -> Iterator[None]:
+    """Makes whatever a domain's own code raises inside the failure of that domain.
+
+    Raises:
+        DataUnavailableError: something was raised that is neither one sentence nor an interrupt.
+    """
+    try:
+        yield
+    except (HarnessError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a reader may also raise SystemExit
+        raise DataUnavailableError(
+            f"Domain {name!r} cannot be read: {type(error).__name__}: {error}."
+        ) from error
 
 
 def verify_domain(task_name: str, domain: Domain, folder: Path) -> Prepared:
@@ -138,7 +168,7 @@ def verify_domain(task_name: str, domain: Domain, folder: Path) -> Prepared:
     for archive in domain.archives:
         if archive_path(archive, folder).is_file():
             fetch(archive, folder, offline=True)
-    _check_files(place)
+    check_prepared(place)
     card = read_card(task_name, domain, folder)
     assert card is not None
     actual = _hash(stored_rows(place))
@@ -207,18 +237,21 @@ def split_rows(domain: Domain, archives: Archives) -> tuple[list[Row], int]:
     Raises:
         DataUnavailableError: an archive, file or sample is missing or not what the domain says.
     """
+    try:
+        with blamed(domain.name):
+            return _split_rows(domain, archives)
+    except DataUnavailableError:
+        raise
+    except HarnessError as error:
+        raise DataUnavailableError(f"Domain {domain.name!r} cannot be read: {error}") from error
+
+
+def _split_rows(domain: Domain, archives: Archives) -> tuple[list[Row], int]:
     kept: dict[bytes, Sample] = {}
     read = 0
-    try:
-        for sample in domain.read(archives):
-            read += 1
-            kept.setdefault(hashlib.sha256(sample.data).digest(), sample)
-    except HarnessError:
-        raise
-    except (OSError, KeyError, ImportError, UnicodeError) as error:
-        raise DataUnavailableError(
-            f"Domain {domain.name!r} cannot be read: {type(error).__name__}: {error}."
-        ) from error
+    for sample in domain.read(archives):
+        read += 1
+        kept.setdefault(hashlib.sha256(sample.data).digest(), sample)
     if not kept:
         raise DataUnavailableError(f"Domain {domain.name!r} has no samples; its origin is {domain.origin}.")
     splits = (
@@ -293,19 +326,15 @@ def _hash(rows: Iterable[Row]) -> str:
 def _store(rows: Sequence[Row], card: Prepared, place: Path) -> None:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=".part-"))
-        try:
+        with part_folder(place.parent, ".part-") as temporary:
             _write(rows, card, temporary)
-            if place.is_dir() and not (place / "card.json").is_file():
+            if place.is_dir() and not _is_whole(place):
                 shutil.rmtree(place, ignore_errors=True)
             os.replace(temporary, place)
-        except OSError:
-            # Another process finished the same preparation first: its bytes are the same.
-            if not (place / "card.json").is_file():
-                raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
+        # Another process may have finished the same preparation first: its bytes are the same.
+        if _is_whole(place):
+            return
         raise HarnessError(
             f"Cannot write {place}: {error.strerror}; free space or choose another folder."
         ) from error
@@ -328,7 +357,7 @@ def _write(rows: Sequence[Row], card: Prepared, folder: Path) -> None:
             "split": [split for split, _ in rows],
         }
         datasets.Dataset.from_dict(columns, features=features).save_to_disk(str(folder), num_shards=1)
-    (folder / "card.json").write_text(canonical_json(asdict(card), indent=1) + "\n")
+    (folder / "card.json").write_text(sealed(asdict(card)))
     (folder / SUMS).write_bytes(_sums(folder))
 
 
@@ -341,6 +370,33 @@ def _sums(folder: Path) -> bytes:
             with path.open("rb") as file:
                 lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n")
     return "".join(lines).encode()
+
+
+def check_prepared(place: Path) -> None:
+    """Makes sure that all files of a prepared domain are as they were written; a process hashes them once.
+
+    Raises:
+        DataUnavailableError: one is not; the first is named.
+    """
+    try:
+        files = sorted(path for path in place.rglob("*") if path.is_file())
+        marks = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files]
+    except OSError as error:
+        raise DataUnavailableError(f"{place} cannot be read: {error.strerror}.") from error
+    if (found := (place, tuple(marks))) not in _checked:
+        _check_files(place)
+        _checked.add(found)
+
+
+_checked: set[tuple[Path, tuple[tuple[str, int, int], ...]]] = set()
+
+
+def _is_whole(place: Path) -> bool:
+    try:
+        check_prepared(place)
+    except DataUnavailableError:
+        return False
+    return True
 
 
 def _check_files(place: Path) -> None:

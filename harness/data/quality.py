@@ -11,9 +11,9 @@ from harness.data.choices import questions
 from harness.data.linear_text import LinearText
 from harness.data.load import load_split
 from harness.data.near import SHARED, coarse, shingles
-from harness.data.prepare import Prepared, prepare_domain, verify_domain, waits_for
+from harness.data.prepare import Prepared, blamed, prepare_domain, verify_domain, waits_for
 from harness.data.split import Split
-from harness.errors import DataUnavailableError
+from harness.errors import DataUnavailableError, HarnessError
 from harness.task import SPLITS, Domain, Task
 
 CROSSED_SHARE = 0.001
@@ -21,6 +21,7 @@ GUESS_SHARE = 1.5
 NEAR_SHARE = 0.01
 BALANCE = 0.1
 PROBE_SAMPLES = 3000
+_IS_THERE = "{}: its data is there"
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +51,11 @@ def check_task(task_name: str, task: Task, folder: Path, *, offline: bool) -> li
     findings = [*_card(task)]
     seen = _Seen()
     for domain in task.domains:
-        findings.extend(_domain(task_name, task, domain, folder, offline, seen))
+        try:
+            with blamed(domain.name):
+                findings.extend(_domain(task_name, task, domain, folder, offline, seen))
+        except HarnessError as error:
+            findings.append(Finding(claim=_IS_THERE.format(domain.name), holds=False, detail=str(error)))
     return [*findings, seen.finding()]
 
 
@@ -122,12 +127,8 @@ def _domain(
     if waits:
         yield Finding(claim=f"{domain.name}: waits for its data", holds=True, detail=waits)
         return
-    try:
-        card = prepare_domain(task_name, domain, folder, offline=offline)
-        splits = {name: load_split(task_name, task, domain, name, folder) for name in SPLITS}
-    except DataUnavailableError as error:
-        yield Finding(claim=f"{domain.name}: its data is there", holds=False, detail=str(error))
-        return
+    card = prepare_domain(task_name, domain, folder, offline=offline)
+    splits = {name: load_split(task_name, task, domain, name, folder) for name in SPLITS}
     yield _hash(task_name, domain, folder, card)
     seen.add(splits)
     checks: list[Callable[[Splits], Finding]] = [_exact, _groups]

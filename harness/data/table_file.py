@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.card import UNITS, TableCard
+from harness.data.column_file import read_columns
 from harness.data.converted import Converted
 from harness.data.decode import columns_of, decoder
 from harness.data.fetch import file_hash
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 OPPOSITE = -0.5
 """Rank correlation of two columns of one domain below which they cannot have the same direction."""
+
+MOST_SHOWN = 500
+"""Characters of what is wrong with a row that are shown."""
 
 Floats = NDArray[np.float64]
 
@@ -79,24 +83,7 @@ def read_table(path: Path, card: TableCard, name: str, named: SearchSpace | None
 def _frame(path: Path, card: TableCard) -> "pd.DataFrame":
     if card.package is not None:
         return read_members(path, card.members, card.classes)
-    return _columns(path, columns_of(card))
-
-
-def _columns(path: Path, texts: list[str]) -> "pd.DataFrame":
-    """Returns the columns of a file; those of `texts` keep their leading zeros."""
-    import pandas as pd
-
-    if path.suffix == ".csv":
-        return pd.read_csv(path, dtype=dict.fromkeys(texts, str))
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path).reset_index(drop=True)
-    if path.suffix != ".npz":
-        raise HarnessError(f"{path} is not a table that can be read; give a csv, npz or parquet file.")
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return pd.DataFrame({name: arrays[name] for name in arrays.files})
-    except ValueError as error:
-        raise DataUnavailableError(f"{path} is no set of plain columns of one length: {error}.") from error
+    return read_columns(path, columns_of(card))
 
 
 def _no_column(path: Path, column: str, frame: "pd.DataFrame") -> DataUnavailableError:
@@ -138,7 +125,7 @@ def _rows(
         try:
             architecture = read(text)
         except (HarnessError, ValueError) as error:
-            raise DataUnavailableError(f"{path}, row {number}, {where}: {error}") from error
+            raise DataUnavailableError(f"{path}, row {number}, {where}: {str(error)[:MOST_SHOWN]}") from error
         row = rows.setdefault(architecture, len(rows))
         if row < len(first) and not card.average_repeats:
             raise DataUnavailableError(
@@ -210,7 +197,7 @@ def _costs(path: Path, frame: "pd.DataFrame", card: TableCard) -> dict[str, Floa
 
 def _beside(file: Path, frame: "pd.DataFrame") -> "pd.DataFrame":
     """Returns the file's columns in the rows that the table keeps."""
-    columns = _columns(file, [])
+    columns = read_columns(file, [])
     last = int(frame.index.max())
     if len(columns) <= last:
         raise DataUnavailableError(f"{file} has {len(columns)} rows, and the table beside it has row {last}.")

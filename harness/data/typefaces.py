@@ -5,12 +5,12 @@ The domains `print` and `figlet` of every task of characters are read here.
 
 import hashlib
 import re
-import zipfile
 from collections.abc import Iterator
 from functools import partial
 from importlib import resources
 from pathlib import PurePosixPath
 
+from harness.data.archive import zip_archive
 from harness.data.glyphs import (
     PLAIN,
     Jitter,
@@ -69,8 +69,8 @@ def figlet_domain(characters: str, what: str) -> Domain:
 
 def _faces(archives: Archives) -> Iterator[tuple[str, str, bytes]]:
     """Yields (family, face, font file) of rendercv-fonts and of matplotlib, without faces of symbols."""
-    with zipfile.ZipFile(archives["rendercv-fonts"]) as wheel:
-        for name in sorted(wheel.namelist()):
+    with zip_archive(archives["rendercv-fonts"]) as wheel:
+        for name in sorted(wheel.names):
             if name.endswith((".ttf", ".otf")):
                 path = PurePosixPath(name)
                 yield path.parent.name, path.stem, wheel.read(name)
@@ -107,8 +107,8 @@ def _figlet(characters: str, archives: Archives) -> Iterator[Sample]:
     cell_font = cells.read_bytes()
     stems, glyphs = [], []
     seen: set[bytes] = set()
-    with zipfile.ZipFile(archives["pyfiglet"]) as wheel:
-        for name in sorted(wheel.namelist()):
+    with zip_archive(archives["pyfiglet"]) as wheel:
+        for name in sorted(wheel.names):
             if not name.endswith((".flf", ".tlf")):
                 continue
             parsed = parse_figlet(wheel.read(name))

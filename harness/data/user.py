@@ -8,12 +8,15 @@ groups of train become it; where there is no test, validation is the test; where
 none, the groups are split as everywhere, by the hash of their name.
 """
 
+import struct
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from harness.data.array_file import mapped_array
 from harness.data.choices import choice_sample, variants
 from harness.data.prepare import split_groups
 from harness.data.user_place import PICTURES, Place, version_of
@@ -34,6 +37,13 @@ from harness.task import SPLITS, Archives, Domain, Sample, Signature
 if TYPE_CHECKING:
     from PIL import Image
 
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
+"""What is read whatever a file is called; others, such as EPS, run programs."""
+UNREADABLE = (
+    *(OSError, ValueError, SyntaxError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(MemoryError, RuntimeError, EOFError, struct.error),
+)
+"""What Pillow raises for a damaged picture, besides what it raises for too large a one."""
 SHOWN = 8
 """Classes that an error names before it only counts them."""
 
@@ -196,10 +206,7 @@ def _arrays(place: Place, signature: Signature, classes: tuple[str, ...]) -> Ite
     for file in (place.images, place.labels):
         if not Path(file).is_file():
             raise DataUnavailableError(f"There is no file {file}; the domain is read from it.")
-        try:
-            loaded.append(np.load(file, mmap_mode="r", allow_pickle=False))
-        except ValueError as error:
-            raise WrongDataError(f"{file} is not an array of numpy: {error}.") from error
+        loaded.append(mapped_array(Path(file)))
     images, labels = loaded
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or labels.shape != images.shape[:1]:
         raise WrongDataError(
@@ -270,14 +277,18 @@ def _named_pictures(place: Place, signature: Signature) -> list[Path]:
 
 
 def _opened(file: Path, signature: Signature) -> bytes:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
+    broken = (*UNREADABLE, Image.DecompressionBombError, Image.DecompressionBombWarning)
     try:
-        with Image.open(file) as picture:
-            return image_bytes(picture, signature)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of metadata that is not read
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file, formats=FORMATS) as picture:
+                return image_bytes(picture, signature)
     except FileNotFoundError as error:
         raise WrongDataError(f"There is no picture {file}.") from error
-    except (UnidentifiedImageError, OSError) as error:
+    except broken as error:
         raise WrongDataError(f"{file} is not a picture that can be read.") from error
 
 

@@ -12,7 +12,7 @@ from harness.task import Signature
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 HASHED_BYTES = 2**28
-"""Up to here the files of a domain are told apart by their contents, beyond by their names and sizes."""
+"""Up to here the files of a domain are told apart by their contents, beyond by sizes and times of change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,12 +126,16 @@ def _files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def _state(base: Path, files: list[Path]) -> list[tuple[str, int, str]]:
-    """Returns (relative path, bytes, sha256) of the files that are there; no sha256 where they are large."""
+    """Returns (relative path, bytes, sha256, or the time of change) of the files that are there."""
     there = {os.path.relpath(file, base): file.stat() for file in files if file.is_file()}
     is_small = sum(status.st_size for status in there.values()) <= HASHED_BYTES
     return sorted(
-        (name, status.st_size, _hash(base / name, status.st_size, status.st_mtime_ns) if is_small else "")
-        for name, status in there.items()
+        (
+            name,
+            one.st_size,
+            _hash(base / name, one.st_size, one.st_mtime_ns) if is_small else str(one.st_mtime_ns),
+        )
+        for name, one in there.items()
     )
 
 

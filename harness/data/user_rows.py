@@ -1,7 +1,6 @@
 """Rows of users' files and of `datasets` repositories, and what is said when one is not as it should be."""
 
 import csv
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from harness.data.choices import Question
 from harness.data.prepare import quiet_datasets
 from harness.data.user_place import Columns
 from harness.errors import DataUnavailableError, WrongDataError
+from harness.text import parse_json
 
 SPLIT_NAMES = {
     "train": "train",
@@ -56,7 +56,7 @@ def _json_lines(path: Path) -> Iterator[Row]:
                 continue
             place = f"{path}, line {number}"
             try:
-                values = json.loads(line)
+                values = parse_json(line)
             except ValueError as error:
                 raise WrongDataError(f"{place} is not JSON: {error}.") from error
             if not isinstance(values, dict):

@@ -10,6 +10,7 @@ from harness.data.user import class_folders, domain_rows, user_domain
 from harness.data.user_place import Place
 from harness.data.user_rows import cell, question_of
 from harness.errors import DataUnavailableError, HarnessError
+from harness.paths import path_part
 from harness.task import Archives, Domain, Metric, Sample, Signature, Task
 from harness.toml import merged, parse, read_toml
 
@@ -37,6 +38,10 @@ KEYS_OF = {
     "choice": ("classes",),
 }
 """Kind -> the keys of the file that are not for every kind."""
+LONGEST_SIDE = 8_192
+"""Pixels of a picture's side."""
+LONGEST_CONTEXT = 2**20
+MOST_CLASSES = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,20 +148,22 @@ def _wrong(file: TaskFile, raw: dict[str, Any]) -> str:
 
 def _wrong_numbers(file: TaskFile) -> str:
     sides = file.size if isinstance(file.size, list) else [file.size, file.size]
-    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
-        return f"size must be pixels of one side or of height and width, not {file.size!r}"
+    if len(sides) != 2 or not all(isinstance(side, int) and 0 < side <= LONGEST_SIDE for side in sides):
+        what = "pixels of one side or of height and width"
+        return f"size must be {what}, not {file.size!r}, and at most {LONGEST_SIDE}"
     if file.channels not in (1, 3):
         return f"channels must be 1 or 3, not {file.channels}"
-    if file.context < 1:
-        return f"context must be 1 byte or more, not {file.context}"
+    if not 1 <= file.context <= LONGEST_CONTEXT:
+        return f"context must be 1 byte or more, not {file.context}, and at most {LONGEST_CONTEXT}"
     if isinstance(file.classes, int):
-        right = file.classes == 0 or file.classes > 1
+        right = file.classes == 0 or 1 < file.classes <= MOST_CLASSES
     else:
         right = isinstance(file.classes, list) and len(set(map(str, file.classes))) == len(file.classes) > 1
         right = right and all(isinstance(name, str) for name in file.classes) and file.kind != "choice"
-    return (
-        "" if right else f"classes must be different names, or their number, 2 or more, not {file.classes!r}"
-    )
+    if right:
+        return ""
+    what = "different names, or their number, 2 or more"
+    return f"classes must be {what}, not {file.classes!r}, and at most {MOST_CLASSES}"
 
 
 def _place(file: TaskFile, raw: dict[str, Any], name: str, path: Path) -> Place:
@@ -165,6 +172,7 @@ def _place(file: TaskFile, raw: dict[str, Any], name: str, path: Path) -> Place:
     Raises:
         HarnessError: a key or a value is wrong.
     """
+    path_part("domain", name)
     base, own = dict(raw.get("data", {})), file.domains.get(name, {})
     places = SOURCES_OF["image"]
     if any(key in own for key in places):

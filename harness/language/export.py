@@ -10,6 +10,7 @@ from harness.data.load import load_split
 from harness.data.prepare import prepare_domain
 from harness.data.split import Split
 from harness.errors import DataUnavailableError, HarnessError
+from harness.paths import path_part
 from harness.records import write_atomically
 from harness.task import Domain, Task
 
@@ -103,7 +104,7 @@ def export_task(
         raise HarnessError(
             f"{name} is a task of kind {task.signature.kind}; export one of kind {' or '.join(ASKED)}."
         )
-    _clear(out, name)
+    _clear(out, path_part("task", name))
     written, failures = [], {}
     for domain in task.domains:
         try:
@@ -147,7 +148,7 @@ def write_domain(
     Raises:
         DataUnavailableError: a document is not UTF-8.
     """
-    member = f"{name}_{domain.name}"
+    member = f"{path_part('task', name)}_{path_part('domain', domain.name)}"
     is_choice = task.signature.kind == "choice"
     rows = _questions(split) if is_choice else _documents(split, document_bytes)
     lines = [json.dumps(row, ensure_ascii=True, sort_keys=True) for row in rows]

@@ -27,6 +27,22 @@ def kept_random_states() -> Iterator[None]:
 
 
 @contextmanager
+def sandboxed_templates() -> Iterator[None]:
+    """Lets lm-eval's templates, which come with its tasks, reach nothing but their documents inside."""
+    from jinja2.sandbox import SandboxedEnvironment
+    from lm_eval import utils
+
+    before = utils.env
+    sandbox = SandboxedEnvironment(undefined=before.undefined, keep_trailing_newline=True)
+    sandbox.filters.update(before.filters)
+    utils.env = sandbox
+    try:
+        yield
+    finally:
+        utils.env = before
+
+
+@contextmanager
 def hub_access(*, offline: bool) -> Iterator[None]:
     """Shuts the hub clients inside where `offline`, and lm-eval's warnings; all are as they were afterwards.
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from harness.data.load import spread
 from harness.errors import HarnessError, UnknownNameError
 from harness.evaluate import SampleScores
-from harness.language.isolation import hub_access, kept_random_states
+from harness.language.isolation import hub_access, kept_random_states, sandboxed_templates
+from harness.language.task_folder import check_folder
 from harness.records import content_hash
 from harness.task import Metric
 
@@ -90,6 +91,7 @@ def lm_eval_scores(
     include_path: Path | None = None,
     limit: int | None = None,
     offline: bool = False,
+    is_trusted: bool = False,
 ) -> dict[str, LmEvalScores]:
     """Returns task -> scores of `model`, by lm-eval's own code; a task that cannot be scored fails alone.
 
@@ -102,15 +104,18 @@ def lm_eval_scores(
         include_path: a folder of YAML tasks; its tasks come before lm-eval's own of the same name.
         limit: at most this many documents of each task, spread over right choices and groups.
         offline: no hub is asked; tasks whose data is not here fail.
+        is_trusted: whether code that lies in the folder may run.
 
     Raises:
         ValueError: the limit is not positive.
-        HarnessError: there is no such folder, or no task was named.
+        HarnessError: there is no such folder, no task was named, or the folder has code and is not trusted.
         UnknownNameError: there is no task of a name.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"A limit is at least one document, not {limit}.")
-    with kept_random_states(), hub_access(offline=offline):
+    if include_path is not None:
+        check_folder(include_path, is_trusted=is_trusted)
+    with kept_random_states(), hub_access(offline=offline), sandboxed_templates():
         manager = _manager(tasks, include_path)
         names = manager.all_subtasks if tasks is None else tasks
         leaves = dict.fromkeys(leaf for name in names for leaf in _leaves(manager, name))
@@ -128,13 +133,7 @@ def tasks_of(folder: Path) -> list[str]:
     Raises:
         HarnessError: there is no such folder, no task in it, or a file that is not YAML, which lm-eval drops.
     """
-    import yaml
-
-    for file in sorted(folder.rglob("*.yaml")):
-        try:
-            list(yaml.parse(file.read_text(encoding="utf-8")))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise HarnessError(f"{file} is no YAML: {' '.join(str(error).split())}.") from error
+    check_folder(folder, is_trusted=True)  # none of its code runs here
     names: list[str] = sorted(_manager(None, folder).all_subtasks)
     if not names:
         raise HarnessError(f"There is no lm-eval task to score in {folder}; name tasks.")
@@ -145,8 +144,6 @@ def _manager(tasks: Sequence[str] | None, include_path: Path | None) -> "TaskMan
     """Returns an index of the folder alone, which takes .1 s, or of lm-eval's thousands of tasks too."""
     from lm_eval.tasks import TaskManager
 
-    if include_path is not None and not include_path.is_dir():
-        raise HarnessError(f"There is no folder {include_path}; give one with lm-eval's YAML tasks.")
     if tasks is None and include_path is None:
         raise HarnessError("No lm-eval task was named; give names or a folder of YAML tasks.")
     paths = None if include_path is None else str(include_path.resolve())

@@ -20,6 +20,7 @@ def open_client(
     transcript: Path,
     key: Key,
     replay: bool = False,
+    owner: str = "",
 ) -> Client:
     """Returns the client that the suite's `llm` table means.
 
@@ -29,11 +30,12 @@ def open_client(
         transcript: file of all exchanges, which answers first.
         key: of the endpoint's host; never written.
         replay: let the transcript alone answer.
+        owner: whose exchanges the transcript holds.
 
     Raises:
         HarnessError: there is nothing that could answer.
     """
-    kept = Transcript(transcript, replay=replay)
+    kept = Transcript(transcript, replay=replay, owner=owner)
     if settings["base_url"]:
         return EndpointClient(settings, key, kept)
     from harness.llm.embedded import EmbeddedClient

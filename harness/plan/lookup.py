@@ -11,7 +11,8 @@ from harness.data.card import CostLimit, TableCard, read_card
 from harness.data.fetch import file_hash
 from harness.data.lookup import find_table
 from harness.errors import HarnessError, UnknownNameError
-from harness.plan.unit import Plan, Unit, resolve_searcher
+from harness.plan.unit import Plan, planned, resolve_searcher
+from harness.run.unit import Unit
 from harness.search import SearcherEntry
 from harness.suite import LookupSuite
 
@@ -111,7 +112,7 @@ class _LookupPlan:
         spec = {"table": suite.table, "sha256": hashed, "domains": suite.domains, "budgets": budgets}
         if self.held_out:
             spec["held_out"] = self.held_out
-        self.table = Unit(kind="table", spec=spec | limited)
+        self.table = planned("table", spec | limited)
 
     def units(self) -> Iterator[Unit]:
         yield self.table
@@ -133,7 +134,7 @@ class _LookupPlan:
                 **({"llm": asdict(self.suite.llm)} if entry.needs_llm else {}),
             }
             for spec in self._searches(entry):
-                yield Unit(kind="lookup", spec=common | spec, needs=tuple(needs))
+                yield planned("lookup", common | spec, needs=tuple(needs))
 
     def _searches(self, entry: SearcherEntry) -> Iterator[dict[str, Any]]:
         repeats = self.suite.llm_repeats if entry.needs_llm else self.suite.repeats
@@ -159,4 +160,4 @@ class _LookupPlan:
                 f"Table {self.suite.table!r} names no proxy_space, which the proxy {proxy} needs."
             )
         spec = {"proxy": proxy, "space": self.card.proxy_space, "pool": PROXY_POOL, "seed": 0}
-        return Unit(kind="proxies", spec=spec)
+        return planned("proxies", spec)

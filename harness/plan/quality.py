@@ -5,8 +5,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from harness import catalog
+from harness.families import load_family
 from harness.plan.trained import shortened, supernet_spec, training_spec, with_domains
-from harness.plan.unit import Plan, Unit, load_family, prepare_unit
+from harness.plan.unit import Plan, planned, prepare_unit
+from harness.run.unit import Unit
 from harness.suite import QualitySuite
 from harness.task import Task
 
@@ -45,11 +47,11 @@ def _units(suite: QualitySuite, limit: int | None) -> Iterator[Unit]:
         for seed in suite.seeds:
             trained = supernet_spec(settings, common["space"])
             spec = {**common, **trained, "strategy": strategy, "seed": seed}
-            supernet = Unit(kind="supernet", spec=spec, needs=sources)
+            supernet = planned("supernet", spec, needs=sources)
             yield supernet
             spec = {**common, **scoring, "strategy": strategy, "seed": seed}
-            yield Unit(kind="inherited", spec=spec, needs=(supernet.hash, *sources))
+            yield planned("inherited", spec, needs=(supernet.hash, *sources))
     for index in range(suite.architectures):
         for seed in suite.seeds:
             spec = {**common, **scoring, **training_spec(settings), "index": index, "seed": seed}
-            yield Unit(kind="scratch", spec=spec, needs=sources)
+            yield planned("scratch", spec, needs=sources)

@@ -9,9 +9,11 @@ from harness import catalog
 from harness.data.corruptions import domain_of
 from harness.data.fetch import file_hash
 from harness.errors import HarnessError
+from harness.families import load_family, split_space
 from harness.model import FixedBaseline, ReadyBaseline, TunedBaseline, is_seedless, is_trained
-from harness.plan.unit import Plan, Unit, load_family, prepare_unit, resolve_searcher, split_space
+from harness.plan.unit import Plan, planned, prepare_unit, resolve_searcher
 from harness.plan.zero_shot import ZeroShotPlan, entries, with_tasks
+from harness.run.unit import Unit
 from harness.settings import STEPS_PER_SAMPLE, TaskSettings
 from harness.suite import SearchSettings, Suite
 from harness.task import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE, Task
@@ -192,7 +194,7 @@ class _TaskPlan:
             **self.limited,
         }
         spec |= supernet_spec(self.settings, spec["space"])
-        return Unit(kind="supernet", spec=spec, needs=self.source_hashes)
+        return planned("supernet", spec, needs=self.source_hashes)
 
     def _search(self, method: str, space: str, seed: int, supernet: Unit) -> Unit:
         baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
@@ -219,7 +221,7 @@ class _TaskPlan:
         needs = [supernet.hash, *self.source_hashes]
         if entry.proxy is not None:
             needs.append(self._proxies(entry.proxy, supernet.spec["space"]).hash)
-        return Unit(kind="search", spec=spec, needs=tuple(needs))
+        return planned("search", spec, needs=tuple(needs))
 
     def _scoring(self) -> Mapping[str, Any]:
         """Returns what of the scoring is not as by default."""
@@ -236,7 +238,7 @@ class _TaskPlan:
         tolerance = self.suite.search.parameter_tolerance
         spec = {"proxy": proxy, "space": space, "task": self.settings.name, "parameter_tolerance": tolerance}
         spec["tuned_space"] = self.suite.tuned_space
-        return Unit(kind="proxies", spec={**spec, "pool": PROXY_POOL, "seed": 0})
+        return planned("proxies", {**spec, "pool": PROXY_POOL, "seed": 0})
 
     def _tune(self, method: str, seed: int) -> Unit | None:
         """Returns the trials of a tuned fixed baseline; None for every other baseline."""
@@ -261,19 +263,16 @@ class _TaskPlan:
             "validation_samples": self.settings.validation_samples,
             "document_bytes": self.settings.document_bytes,
             "learning_rate": training.pop("learning_rates")[0],
-            **({"identity": baseline.identity} if baseline.identity else {}),
             **training,
             **self.limited,
         }
-        return Unit(kind="tune", spec=spec, needs=self.source_hashes)
+        return planned("tune", spec, needs=self.source_hashes)
 
     def _final(self, method: str, space: str | None, select: int, report: int, needs: list[str]) -> Unit:
         baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
         training = dict(training_spec(self.settings))
         if baseline is not None and not is_trained(baseline):
             training = {}
-        if isinstance(baseline, FixedBaseline | ReadyBaseline) and baseline.identity:
-            training["identity"] = baseline.identity
         if isinstance(baseline, FixedBaseline) and baseline.is_tuned:
             del training["learning_rates"]  # its trials choose one
         spec = {
@@ -292,13 +291,13 @@ class _TaskPlan:
             **training,
             **self.limited,
         }
-        return Unit(kind="final", spec=spec, needs=(*needs, *self.source_hashes))
+        return planned("final", spec, needs=(*needs, *self.source_hashes))
 
     @staticmethod
     def _selected(plain: Unit, rule: str) -> Unit:
         """Returns the same row under another rule; an oracle chooses among what `plain` trained."""
         spec = {**plain.spec, "selection": rule, "keeps_every_rate": False}
-        return Unit(kind="final", spec=spec, needs=(plain.hash,) if rule == ORACLE else plain.needs)
+        return planned("final", spec, needs=(plain.hash,) if rule == ORACLE else plain.needs)
 
     def _scores(self, final: Unit, plain: Unit) -> Iterator[Unit]:
         """Yields the scores of `final`; an oracle's are those of what `plain` trained."""
@@ -316,4 +315,4 @@ class _TaskPlan:
                 "document_bytes": self.settings.document_bytes,
                 **self.limited,
             }
-            yield Unit(kind="score", spec=spec, needs=(*trained, self.prepared[domain].hash))
+            yield planned("score", spec, needs=(*trained, self.prepared[domain].hash))

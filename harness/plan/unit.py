@@ -3,42 +3,17 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from harness import __version__, catalog
+from harness import catalog
 from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
-from harness.records import SCHEMA, canonical_json, content_hash
+from harness.records import SCHEMA, sealed
+from harness.run.identity import code_of
+from harness.run.unit import Unit
 from harness.search import SearcherEntry
-from harness.space import SpaceFamily
 from harness.suite import AnySuite, SearcherSettings
 from harness.task import Task
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unit:
-    """One piece of work.
-
-    Attributes:
-        kind: prepare, supernet, search, tune, final or score.
-        spec: everything that defines it.
-        needs: hashes of the units whose results it reads.
-    """
-
-    kind: str
-    spec: Mapping[str, Any]
-    needs: tuple[str, ...] = ()
-
-    @property
-    def hash(self) -> str:
-        """16 hexadecimal digits over kind, spec, needs and this version."""
-        return content_hash([__version__, self.kind, self.spec, list(self.needs)])
-
-    @property
-    def folder(self) -> str:
-        """Its folder below the run's `units`."""
-        return f"{self.kind}-{self.hash}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +40,6 @@ class Plan:
         """Returns the text of `plan.json`."""
         command = f"harness eval {self.name}" + (f" --limit {self.limit}" if self.limit else "")
         command += "".join(f" --model {shlex.quote(model)}" for model in self.models)
-        units = [
-            {"kind": unit.kind, "hash": unit.hash, "spec": unit.spec, "needs": list(unit.needs)}
-            for unit in self.units
-        ]
         plan = {
             "schema": SCHEMA,
             "name": self.name,
@@ -76,9 +47,19 @@ class Plan:
             "suite": self.table,
             "limit": self.limit,
             "command": command,
-            "units": units,
+            "units": [unit.to_json() for unit in self.units],
         }
-        return canonical_json(plan, indent=1) + "\n"
+        return sealed(plan)
+
+
+def planned(kind: str, spec: Mapping[str, Any], needs: Sequence[str] = ()) -> Unit:
+    """Returns a unit with the content of all that it runs and reads as it is now.
+
+    Raises:
+        UnknownNameError: there is no such entry.
+        HarnessError: a file cannot be read.
+    """
+    return Unit(kind=kind, spec=spec, needs=tuple(needs), code=code_of(kind, spec))
 
 
 def prepare_unit(task_name: str, name: str) -> Unit:
@@ -87,26 +68,7 @@ def prepare_unit(task_name: str, name: str) -> Unit:
     domain = domain_of(task, name)
     archives = [archive.sha256 for archive in domain.archives]
     own = {"version": domain.version} if domain.version else {}
-    return Unit(kind="prepare", spec={"task": task_name, "domain": name, "archives": archives, **own})
-
-
-def split_space(text: str) -> tuple[str, str | None]:
-    """Returns name and preset of `SPACE[:PRESET]`."""
-    name, _, preset = text.partition(":")
-    return name, preset or None
-
-
-def load_family(text: str) -> tuple[SpaceFamily, str]:
-    """Returns the family and the preset that `SPACE[:PRESET]` means.
-
-    Raises:
-        UnknownNameError: there is no such space or preset.
-    """
-    name, preset = split_space(text)
-    family: SpaceFamily = catalog.load("space", name)
-    chosen = preset or family.default_preset
-    family.space(chosen)
-    return family, chosen
+    return planned("prepare", {"task": task_name, "domain": name, "archives": archives, **own})
 
 
 def resolve_searcher(settings: SearcherSettings, name: str) -> tuple[str, SearcherEntry, dict[str, Any]]:
@@ -142,8 +104,3 @@ def _check_range(searcher: str, option: str, value: Any, allowed: tuple[Any, ...
         right, there = allowed[0] <= value <= allowed[-1], f"{allowed[0]} to {allowed[-1]}"
     if not right:
         raise HarnessError(f"Option {option!r} of searcher {searcher!r} is {there}, not {value!r}.")
-
-
-def unit_folder(run: Path, unit: Unit) -> Path:
-    """Returns where the unit's record lies."""
-    return run / "units" / unit.folder

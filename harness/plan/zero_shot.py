@@ -9,7 +9,8 @@ from typing import Any
 from harness import catalog
 from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
-from harness.plan.unit import Unit, prepare_unit
+from harness.plan.unit import Plan, planned, prepare_unit
+from harness.run.unit import Unit
 from harness.settings import LM_EVAL, ZeroShotSettings
 from harness.suite import Suite
 from harness.task import Task
@@ -37,6 +38,19 @@ def with_tasks(settings: ZeroShotSettings) -> ZeroShotSettings:
 
     found = [f"{LM_EVAL}{name}" for name in tasks_of(Path(settings.lm_eval_tasks))]
     return replace(settings, held_out=[*settings.held_out, *found])
+
+
+def refuse_code(plan: Plan) -> None:
+    """Looks at the folders of lm-eval's tasks that a plan reads, before any of its units runs.
+
+    Raises:
+        HarnessError: a file in one runs code that came with it.
+    """
+    from harness.language.task_folder import check_folder
+
+    boards = (unit.spec for unit in plan.units if "trained_on" in unit.spec)
+    for folder in sorted({spec["folder"] for spec in boards if "folder" in spec}):
+        check_folder(Path(folder), is_trusted=False)
 
 
 def _check_questions(settings: ZeroShotSettings, domain: str) -> None:
@@ -82,7 +96,7 @@ class ZeroShotPlan:
                 **self.limited,
             }
             needs = [self.prepared[domain].hash] if domain in self.prepared else []
-            yield Unit(kind="score", spec=spec, needs=(final.hash, *needs))
+            yield planned("score", spec, needs=(final.hash, *needs))
 
 
 def _content(folder: Path) -> str:

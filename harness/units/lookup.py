@@ -14,7 +14,7 @@ from harness.data.card import TableCard
 from harness.data.fetch import file_hash
 from harness.errors import HarnessError
 from harness.llm import Client
-from harness.plan import Unit
+from harness.run.unit import Unit
 from harness.search import Evaluation, Limit, SearchContext, SearcherEntry, SearchResult, run_search
 from harness.stats.fronts import front
 from harness.stats.order import expected_best

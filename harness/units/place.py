@@ -8,11 +8,11 @@ from typing import Any
 from harness import catalog
 from harness.errors import HarnessError
 from harness.keys import Keys
-from harness.plan import Unit, load_family, unit_folder
 from harness.protocol import DataPlace, SourceView
-from harness.records import Record, read_record
-from harness.space import SearchSpace
-from harness.task import Signature, Task
+from harness.records import Record
+from harness.run.stored import read_checked, unit_record
+from harness.run.unit import Unit, unit_folder
+from harness.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,7 @@ class Place:
         keys: of endpoints, each for one host; never written.
         replay: a run folder whose transcripts answer instead of a model.
         tables: folders where tables of published results lie.
+        is_trusted: whether code that came with lm-eval's YAML tasks may run.
     """
 
     run: Path
@@ -34,6 +35,7 @@ class Place:
     keys: Keys = field(default_factory=Keys, repr=False)
     replay: Path | None = None
     tables: tuple[Path, ...] = ()
+    is_trusted: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,18 @@ class Needs:
         Raises:
             HarnessError: it is gone.
         """
-        record = read_record(self.folder(kind) / "record.json")
+        record = unit_record(self.place.run, self.of(kind))
         if record is None:
             raise HarnessError(f"The {kind} record that this unit needs is gone; run the command again.")
         return record
+
+    def read(self, kind: str, name: str) -> bytes:
+        """Returns the file `name` that the needed unit of that kind left.
+
+        Raises:
+            DamagedError: it is not as it was written, or is gone.
+        """
+        return read_checked(self.folder(kind), self.record(kind), name)
 
     def view(self, unit: Unit) -> SourceView:
         """Returns all that the unit may see of its task."""
@@ -70,28 +80,14 @@ class Needs:
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What a unit's work left: its result, and seconds by what they went into, which no result holds.
+    """What a unit's work left.
 
-    A list of seconds holds one value per iteration of a search.
+    Attributes:
+        result: what it computed.
+        about: what is said of it and was not computed, such as a licence.
+        seconds: by what they went into, a list for one value per iteration of a search.
     """
 
     result: dict[str, Any]
+    about: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float | list[float]] = field(default_factory=dict)
-
-
-def matched_space(spec: Mapping[str, Any], signature: Signature) -> SearchSpace:
-    """Returns the space of a unit's specification, with the parameters that its suite allows.
-
-    They are within the tolerance of the default architecture of the suite's tuned space, or of the space's
-    own where the suite has none; a tolerance of 0 allows any.
-    """
-    family, preset = load_family(spec["space"])
-    centre = parameter_target(spec["tuned_space"], signature) if "tuned_space" in spec else None
-    return family.matched(preset, signature, spec["parameter_tolerance"] or None, centre=centre)
-
-
-def parameter_target(name: str, signature: Signature) -> int:
-    """Returns the parameters of the default architecture of `SPACE:PRESET` for a task."""
-    family, preset = load_family(name)
-    space = family.space(preset, signature)
-    return space.parameters(space.default())

@@ -9,12 +9,13 @@ from torch import nn
 
 from harness import seeds
 from harness.evaluate import predictor
-from harness.plan import Unit
+from harness.families import matched_space
 from harness.protocol import SourceView
+from harness.run.unit import Unit
 from harness.space import Architecture, SearchSpace
 from harness.task import higher_is_better
 from harness.train import seeded
-from harness.units.place import Done, Needs, matched_space
+from harness.units.place import Done, Needs
 from harness.units.slices import load_supernet, slices
 from harness.units.trained import delete_checkpoints, mean_score, recipe_of, train_alone
 

@@ -12,15 +12,17 @@ from harness import catalog, seeds
 from harness.data.fetch import fetch
 from harness.data.lookup import bound_space
 from harness.errors import HarnessError
+from harness.families import matched_space
 from harness.llm import Client, open_client
 from harness.llm.package import EMBEDDED_MODEL, extract_model
 from harness.nn.proxies import proxy_score
-from harness.plan import Unit
 from harness.protocol import SourceView
-from harness.records import write_atomically
+from harness.records import read_record, write_atomically
+from harness.run.stored import RECORD, read_checked
+from harness.run.unit import Unit
 from harness.search import Evaluation, Limit, SearchContext, SearcherEntry, SearchResult, run_search
 from harness.space import Architecture, SearchSpace
-from harness.units.place import Done, Needs, Place, matched_space
+from harness.units.place import Done, Needs, Place
 from harness.units.slices import SliceScores
 
 
@@ -96,7 +98,7 @@ def proxies(unit: Unit, needs: Needs, folder: Path) -> Done:
 
 def read_proxies(needs: Needs) -> dict[Architecture, float]:
     """Returns what the needed `proxies` unit found, architecture -> score; -inf where it has none."""
-    candidates, scores = json.loads((needs.folder("proxies") / "proxies.json").read_bytes())
+    candidates, scores = json.loads(needs.read("proxies", "proxies.json"))
     pairs = zip(candidates, scores, strict=True)
     return {tuple(genes): float("-inf") if score is None else score for genes, score in pairs}
 
@@ -106,13 +108,7 @@ def language_model(unit: Unit, place: Place, folder: Path) -> Client:
     settings = unit.spec["llm"]
     transcript = folder / "transcript.jsonl"
     if place.replay is not None:
-        old = place.replay / "units" / unit.folder / transcript.name
-        if not old.exists():
-            raise HarnessError(
-                f"{place.replay} has no transcript of this search; replay a run of this suite."
-            )
-        if old.resolve() != transcript.resolve():
-            write_atomically(transcript, old.read_bytes())
+        _replayed(unit, place.replay, transcript)
     model_file = None
     if not settings["base_url"] and place.replay is None:
         model_file = Path(settings["model_file"]) if settings["model_file"] else None
@@ -125,7 +121,37 @@ def language_model(unit: Unit, place: Place, folder: Path) -> Client:
         transcript=transcript,
         key=place.keys.of(settings["base_url"]),
         replay=place.replay is not None,
+        owner=unit.name,
     )
+
+
+def _replayed(unit: Unit, replay: Path, transcript: Path) -> None:
+    """Puts the transcript of the same search of another run in its place, checked where that was finished.
+
+    The same search has the same parameters; its code may have changed since, and then it replays as far as
+    its questions are the same.
+
+    Raises:
+        HarnessError: that run has none.
+        DamagedError: it is not as it was written.
+    """
+    for folder in sorted((replay / "units").glob(f"{unit.kind}-*")):
+        record = read_record(folder / RECORD)
+        if record is None and folder.name != unit.folder:
+            continue
+        if record is not None and (record.kind, record.spec) != (unit.kind, unit.spec):
+            continue
+        old = folder / transcript.name
+        if record is not None and record.status == "ok":
+            text = read_checked(folder, record, transcript.name)
+        elif old.is_file():
+            text = old.read_bytes()
+        else:
+            continue
+        if old.resolve() != transcript.resolve():
+            write_atomically(transcript, text)
+        return
+    raise HarnessError(f"{replay} has no transcript of this search; replay a run of this suite.")
 
 
 def _score_name(view: SourceView) -> str:

@@ -1,21 +1,20 @@
 """Scores of slices of a supernet on source validation, each of which a run pays for once."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import nn
 
 from harness import seeds
 from harness.evaluate import predictor, score
 from harness.model import Predictor
-from harness.plan import Unit
 from harness.protocol import SourceView
 from harness.race import Block, Floats, Race, blocks_of
+from harness.run.unit import Unit
 from harness.score_cache import ScoreCache
 from harness.space import Architecture, SearchSpace
 from harness.supernet import CALIBRATION_BATCHES, calibrated, has_batch_norm
@@ -30,7 +29,7 @@ CALIBRATION_BATCH = 64
 def load_supernet(needs: Needs, space: SearchSpace) -> nn.Module:
     """Returns the needed supernet on its device."""
     supernet = space.supernet()
-    supernet.load_state_dict(load_file(needs.folder("supernet") / "weights.safetensors"))
+    supernet.load_state_dict(load(needs.read("supernet", "weights.safetensors")))
     return supernet.to(needs.place.device)
 
 
@@ -124,9 +123,9 @@ class SliceScores:
 
     def _identity(self, needs: Needs) -> Sequence[Any]:
         spec = self.unit.spec
-        weights = (needs.folder("supernet") / "weights.safetensors").read_bytes()
         return [
-            hashlib.sha256(weights).hexdigest(),
+            needs.record("supernet").files["weights.safetensors"],
+            {label: one for label, one in self.unit.code.items() if label.split()[0] in ("engine", "space")},
             self.view.hashes(),
             [spec[key] for key in ("space", "seed", "validation_samples", "document_bytes")],
             [spec.get(key) for key in ("limit", "racing", "calibration_batches")],

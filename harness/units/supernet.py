@@ -12,13 +12,14 @@ from harness import seeds
 from harness.checkpoint import Checkpoint
 from harness.data.fetch import file_hash
 from harness.errors import HarnessError
+from harness.families import matched_space
 from harness.nn.released import read_released
-from harness.plan import Unit
 from harness.protocol import SourceView
+from harness.run.unit import Unit
 from harness.space import SearchSpace
 from harness.supernet import train_supernet
 from harness.train import batches, seeded
-from harness.units.place import Done, Needs, matched_space
+from harness.units.place import Done, Needs
 from harness.units.trained import recipe_of, save_weights
 
 
@@ -57,7 +58,8 @@ def _trained_supernet(
 
 def _supernet_checkpoint(folder: Path, order: np.random.Generator | None = None) -> Checkpoint:
     streams = {} if order is None else {"batches": order}
-    return Checkpoint(path=folder / "checkpoint.safetensors", streams=streams)
+    path = folder / "checkpoint.safetensors"
+    return Checkpoint(path=path, owner="/".join(path.parts[-3:]), streams=streams)
 
 
 def _released(spec: Mapping[str, Any], space: SearchSpace, module: nn.Module) -> dict[str, Any]:

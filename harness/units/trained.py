@@ -8,24 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import nn
 
 from harness import catalog, seeds
 from harness.checkpoint import Checkpoint
-from harness.data.corruptions import domain_of
-from harness.data.prepare import prepare_domain
 from harness.data.split import Split
 from harness.errors import HarnessError
 from harness.evaluate import predictor, score
+from harness.families import matched_space, parameter_target
 from harness.model import Baseline, FixedBaseline, FloorBaseline, Opening, Predictor, ReadyBaseline
 from harness.nn.pretrained import Pretrained, fit_head
-from harness.plan import Unit
 from harness.protocol import SourceView, oracle_split, test_split
 from harness.records import write_atomically
+from harness.run.unit import Unit
 from harness.task import CROSS_VALIDATION, ORACLE, Signature, Task, higher_is_better
 from harness.train import Recipe, batches, cross_entropy, fit, seeded
-from harness.units.place import Done, Needs, matched_space, parameter_target
+from harness.units.place import Done, Needs
 
 NOT_TRAINED: dict[str, Any] = {
     "architecture": None,
@@ -36,24 +35,6 @@ NOT_TRAINED: dict[str, Any] = {
     "steps": 0,
 }
 """What a final says of a model that no step of this run trained."""
-
-
-def prepare(unit: Unit, needs: Needs, folder: Path) -> Done:
-    """Fetches, checks, splits and caches one domain."""
-    task: Task = catalog.load("task", unit.spec["task"])
-    domain = domain_of(task, unit.spec["domain"])
-    place = needs.place.data
-    prepared = prepare_domain(unit.spec["task"], domain, place.folder, offline=place.offline)
-    result = {
-        "sha256": prepared.sha256,
-        "counts": dict(prepared.samples),
-        "groups": dict(prepared.groups),
-        "versions": dict(prepared.versions),
-        "origin": domain.origin,
-        "licence": domain.licence,
-        "grouped_by": domain.groups,
-    }
-    return Done(result=result)
 
 
 def final(unit: Unit, needs: Needs, folder: Path) -> Done:
@@ -301,7 +282,8 @@ def delete_checkpoints(folder: Path, rates: Sequence[float]) -> None:
 
 def _checkpoint(folder: Path, rate: float, order: np.random.Generator | None = None) -> Checkpoint:
     streams = {} if order is None else {"batches": order}
-    return Checkpoint(path=folder / f"checkpoint-{rate!r}.safetensors", streams=streams)
+    path = folder / f"checkpoint-{rate!r}.safetensors"
+    return Checkpoint(path=path, owner="/".join(path.parts[-3:]), streams=streams)
 
 
 def _validation(model: Predictor, view: SourceView, spec: Mapping[str, Any]) -> float:
@@ -350,10 +332,10 @@ def restored(unit: Unit, needs: Needs) -> tuple[Predictor, float | None]:
     final = needs.of("final")
     name = final.spec["task"]
     task: Task = catalog.load("task", name)
-    folder, trained = needs.folder("final"), needs.record("final").result
+    trained = needs.record("final").result
     baseline = _baseline(spec)
     if isinstance(baseline, FloorBaseline):
-        with np.load(folder / "floor.npz", allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(needs.read("final", "floor.npz")), allow_pickle=False) as arrays:
             return baseline.restore(task.signature, dict(arrays)), None
     if isinstance(baseline, ReadyBaseline):
         return _opened(spec["method"], task.signature, _opening(needs)), None
@@ -362,15 +344,15 @@ def restored(unit: Unit, needs: Needs) -> tuple[Predictor, float | None]:
         module = _module(final, view, trained["architecture"]).to(needs.place.device)
     model = predictor(module, task.signature)
     if spec["selection"] != ORACLE or (isinstance(baseline, FixedBaseline) and baseline.is_frozen):
-        module.load_state_dict(load_file(folder / "weights.safetensors"))
+        module.load_state_dict(load(needs.read("final", "weights.safetensors")))
         return model, trained["learning_rate"]
     samples = final.spec["validation_samples"]
     split = oracle_split(name, task, spec["domain"], needs.place.data, samples=samples)
     values = {}
     for rate in final.spec.get("learning_rates", [trained["learning_rate"]]):
-        module.load_state_dict(load_file(folder / f"weights-{rate!r}.safetensors"))
+        module.load_state_dict(load(needs.read("final", f"weights-{rate!r}.safetensors")))
         values[rate] = score(model, split, document_bytes=spec["document_bytes"]).value(task.metric)
     sign = 1 if higher_is_better(task.metric) else -1
     best = max(values, key=lambda rate: sign * values[rate])
-    module.load_state_dict(load_file(folder / f"weights-{best!r}.safetensors"))
+    module.load_state_dict(load(needs.read("final", f"weights-{best!r}.safetensors")))
     return model, best

@@ -12,9 +12,9 @@ from harness import catalog, seeds
 from harness.errors import HarnessError
 from harness.model import FixedBaseline
 from harness.peers import agree_on, peers
-from harness.plan import Unit
 from harness.protocol import SourceView
-from harness.records import canonical_json, write_atomically
+from harness.records import canonical_json, content_hash, write_atomically
+from harness.run.unit import Unit
 from harness.task import higher_is_better
 from harness.units.place import Done, Needs
 from harness.units.trained import delete_checkpoints, trial
@@ -28,14 +28,14 @@ def tune(unit: Unit, needs: Needs, folder: Path) -> Done:
     view = needs.view(unit)
     drawn = list(_drawn(unit.spec))
     path = folder / "trials.jsonl"
-    trials = _kept(path)
+    trials = _kept(path, unit)
     joined = peers()
     if joined.size > 1:
         agree_on(len(trials))
     for rate, architecture in drawn[len(trials) :]:
         tried = _tried(unit, needs, view, (rate, architecture), folder)
         if not joined.rank:
-            _append(path, tried)
+            _append(path, unit, tried)
         trials.append(tried)
     delete_checkpoints(folder, [rate for rate, _ in drawn])
     scored = [one for one in trials if one["validation"] is not None]
@@ -83,19 +83,37 @@ def _tried(
     return {**told, "parameters": parameters, "validation": value, "reason": None}
 
 
-def _kept(path: Path) -> list[dict[str, Any]]:
-    """Returns the trials of a run that was killed; a line that it did not end is dropped from the file."""
+def _kept(path: Path, unit: Unit) -> list[dict[str, Any]]:
+    """Returns the trials of a run that was killed, before the first line that is not as it was written."""
     text = path.read_bytes() if path.exists() else b""
-    whole = text[: text.rfind(b"\n") + 1]
+    kept: list[dict[str, Any]] = []
+    for line in text.split(b"\n"):
+        trial = _trial(line)
+        if line != _line(unit, trial).encode():
+            break
+        kept.append(trial)
+    whole = "".join(f"{_line(unit, trial)}\n" for trial in kept).encode()
     if whole != text:
         write_atomically(path, whole)
-    return [json.loads(line) for line in whole.splitlines()]
+    return kept
 
 
-def _append(path: Path, tried: Mapping[str, Any]) -> None:
+def _trial(line: bytes) -> Any:
+    try:
+        return json.loads(line)[0]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+
+
+def _line(unit: Unit, trial: Mapping[str, Any]) -> str:
+    """Returns a trial as it is kept, with a checksum that covers whose it is."""
+    return canonical_json([trial, content_hash([unit.own, trial])])
+
+
+def _append(path: Path, unit: Unit, tried: Mapping[str, Any]) -> None:
     try:
         with path.open("ab") as file:
-            file.write(f"{canonical_json(tried)}\n".encode())
+            file.write(f"{_line(unit, tried)}\n".encode())
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:

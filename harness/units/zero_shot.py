@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from harness import catalog
 from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
-from harness.plan import Unit
 from harness.protocol import test_split
+from harness.run.unit import Unit
 from harness.settings import LM_EVAL
 from harness.task import Task
 from harness.units.place import Done, Needs
@@ -74,7 +74,14 @@ def _external(model: Any, unit: Unit, needs: Needs) -> "LmEvalScores":
     name = spec["domain"].removeprefix(LM_EVAL)
     samples = spec["samples"] if place.limit is None else min(spec["samples"], place.limit)
     folder = Path(spec["folder"]) if "folder" in spec else None
-    found = lm_eval_scores(model, [name], include_path=folder, limit=samples, offline=place.offline)
+    found = lm_eval_scores(
+        model,
+        [name],
+        include_path=folder,
+        limit=samples,
+        offline=place.offline,
+        is_trusted=needs.place.is_trusted,
+    )
     if len(found) > 1:
         raise HarnessError(
             f"{spec['domain']} stands for {len(found)} tasks; name them one by one: {', '.join(found)}."

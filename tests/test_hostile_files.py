@@ -1,0 +1,273 @@
+"""Hostile files from the command line: exit status 1 or 2, one sentence each, and never a traceback.
+
+Truth: files that are put together here, byte by byte.
+"""
+
+import hashlib
+import json
+import os
+import pickle
+import re
+import struct
+import subprocess
+import sys
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from harness.data.user import user_domain
+from harness.data.user_place import Place
+from harness.errors import WrongDataError
+from harness.task import Signature
+
+CARD = """\
+summary = "mine"
+space = "toy_grid:only"
+column = "key"
+encoding = "json"
+origin = "mine"
+licence = "CC0"
+{source}
+[domains.one]
+validation = "{column}"
+test = "{column}"
+"""
+SUITE = """\
+title = "mine"
+table = "mine"
+repeats = 2
+searchers = ["random_search"]
+reference = "random_search"
+claim = "random_search"
+[search]
+budgets = [2]
+"""
+PACKAGE = """\
+members = {{ a = "a.bench" }}
+[package]
+registry = "pypi"
+name = "mine"
+version = "1.0"
+filename = "mine-1.0-py3-none-any.whl"
+sha256 = "{sha256}"
+"""
+EXPLODES = b"}K\x01cnumpy\nndarray\n(K\x01\x85cnumpy\ndtype\n(X\x02\x00\x00\x00O8\x89\x88tRC\x08AAAAAAAAtRs."
+
+
+def wheel(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        with zipfile.ZipFile(path, "w", method) as made:
+            for name, data in members:
+                made.writestr(name, data)
+
+    return write
+
+
+def tarball(path: Path) -> None:
+    with tarfile.open(path, "w:gz") as made:
+        made.add("/etc/hostname", "a.bench")
+
+
+WHEELS: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "an array of objects": (wheel(("a.bench", EXPLODES)), "wants to call what is no function"),
+    "a command": (wheel(("a.bench", b"cos\nsystem\n(X\x04\0\0\0truetR.")), "it wants os.system"),
+    "keys that are hashed for ever": (
+        wheel(("a.bench", b"}K\x01\x85" + b"2\x86" * 60 + b"K\x01s.")),
+        "a key of more than 1000 parts",
+    ),
+    "a bomb": (wheel(("a.bench", bytes(2**26))), "more than 200 times as many"),
+    "another method": (wheel(("a.bench", b"N."), method=zipfile.ZIP_BZIP2), "only deflate is read"),
+    "a name outside": (wheel(("../a.bench", b"N."), ("a.bench", b"N.")), "would lie outside of its folder"),
+    "a tarball": (tarball, "cannot be opened"),
+    "nothing": (lambda path: path.write_bytes(b""), "cannot be opened"),
+    "a mapping of nothing": (wheel(("a.bench", pickle.dumps({}))), "not a mapping of architectures"),
+    "keys that are none": (wheel(("a.bench", pickle.dumps({1: {"b": [1]}}))), "'1' is no JSON object"),
+    "values that are none": (
+        wheel(("a.bench", pickle.dumps({'{"digits":[0,0,0]}': {"b": [1]}}))),
+        "no row of|not a",
+    ),
+}
+
+
+def npz(**arrays: Any) -> bytes:
+    members = [(f"{name}.npy", data) for name, data in arrays.items()]
+    place = Path(os.environ["HARNESS_DATA"]) / "made.npz"
+    wheel(*members)(place)
+    return place.read_bytes()
+
+
+def npy(shape: str) -> bytes:
+    text = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode() + bytes(8)
+
+
+FILES: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "a csv of nothing": ("a.csv", lambda: b"", "no set of plain columns"),
+    "a csv of no text": ("a.csv", lambda: b"key,a\n\xff\xfe,1\n", "no set of plain columns"),
+    "a csv of zeros": ("a.csv", lambda: bytes(1000), "has no column 'key'"),
+    "a csv of a million columns": ("a.csv", lambda: b"key,a" + b",b" * 10**6, "columns"),
+    "a csv of many levels": ("a.csv", lambda: b"key,a\n" + b"[" * 10**5 + b",1\n", "nested too deeply"),
+    "a csv of 1e999": (
+        "a.csv",
+        lambda: b'key,a\n"{""digits"":[0,0,0]}",1e999\n',
+        "is not a finite number|no row",
+    ),
+    "an npz that lies": ("a.npz", lambda: npz(key=npy("(1000000000000,)")), "its header says shape"),
+    "an npz that is none": ("a.npz", lambda: b"PK\3\4" + bytes(100), "cannot be opened"),
+    "a parquet file of nothing": ("a.parquet", lambda: b"PAR1", "no set of plain columns"),
+    "a parquet file cut": (
+        "a.parquet",
+        lambda: b"PAR1" + bytes(50) + b"\xff\xff\xff\x7fPAR1",
+        "no set of plain",
+    ),
+    "another kind": ("a.pkl", lambda: EXPLODES, "give a csv, npz or parquet file"),
+}
+
+
+def harness(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    catalog = os.pathsep.join([os.environ["HARNESS_CATALOG"], str(place / "catalog")])
+    return subprocess.run(
+        [sys.executable, "-c", "from harness.cli import main; main()", *words],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"HARNESS_CATALOG": catalog, "HARNESS_DATA": str(place / "data")},
+        timeout=120,
+    )
+
+
+def table(place: Path, source: str, column: str) -> Path:
+    folder = place / "catalog" / "tasks"
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text(CARD.format(source=source, column=column))
+    (place / "data" / "archives").mkdir(parents=True)
+    return folder
+
+
+def refused(done: subprocess.CompletedProcess[str], reason: str) -> None:
+
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr + done.stdout
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if re.search(reason, line)]
+    assert len(lines) == 1, done.stdout + done.stderr
+    assert len(lines[0]) < 1500
+
+
+@pytest.mark.parametrize("what", WHEELS)
+def test_check_refuses_a_hostile_package(tmp_path: Path, what: str) -> None:
+    write, reason = WHEELS[what]
+    write(tmp_path / "made.whl")
+    data = (tmp_path / "made.whl").read_bytes()
+    table(tmp_path, PACKAGE.format(sha256=hashlib.sha256(data).hexdigest()), "a.b")
+    (tmp_path / "data" / "archives" / "mine-1.0-py3-none-any.whl").write_bytes(data)
+    refused(harness(tmp_path, "check", "table", "mine", "--offline"), reason)
+
+
+@pytest.mark.parametrize("what", FILES)
+def test_check_refuses_a_hostile_table(tmp_path: Path, what: str) -> None:
+    name, data, reason = FILES[what]
+    (table(tmp_path, f'file = "{name}"', "a") / name).write_bytes(data())
+    refused(harness(tmp_path, "check", "table", "mine"), reason)
+
+
+def test_eval_refuses_a_hostile_package(tmp_path: Path) -> None:
+    wheel(("a.bench", EXPLODES))(tmp_path / "made.whl")
+    data = (tmp_path / "made.whl").read_bytes()
+    table(tmp_path, PACKAGE.format(sha256=hashlib.sha256(data).hexdigest()), "a.b")
+    (tmp_path / "data" / "archives" / "mine-1.0-py3-none-any.whl").write_bytes(data)
+    (tmp_path / "suite.toml").write_text(SUITE)
+    words = [
+        "eval",
+        str(tmp_path / "suite.toml"),
+        "--out",
+        str(tmp_path / "run"),
+        "--offline",
+        "--workers",
+        "1",
+    ]
+    done = harness(tmp_path, *words)
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "wants to call what is no function" in done.stderr + done.stdout
+
+
+PICTURES = """\
+kind = "image"
+summary = "mine"
+sources = ["a"]
+held_out = ["b"]
+classes = ["x", "y"]
+size = 8
+[domains.a]
+{place}
+[domains.b]
+{place}
+"""
+
+
+def png(width: int, height: int) -> bytes:
+    """Returns a picture of so many pixels that has none of them."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = [(b"IHDR", head), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    made = b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + made
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%touch ran) (w) file\n%%EOF\n"
+
+
+@pytest.mark.parametrize("data", [png(100_000, 100_000), png(10_000, 10_000), png(9, 9)[:40], EPS, b""])
+def test_a_hostile_picture_is_one_sentence(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "a.png").write_bytes(data)
+    signature = Signature(kind="image", classes=1, channels=3, height=8, width=8)
+    domain = user_domain(Place(folder=str(tmp_path)), "mine", signature, ("x",))
+    with pytest.raises(WrongDataError, match=r"a.png is not a picture that can be read"):
+        list(domain.read({}))
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "data", "reason"),
+    [
+        ('images = "a.npy"\nlabels = "a.npy"', "a.npy", npy("(1000000000000,)"), "is not an array of numpy"),
+        ('file = "a.jsonl"', "a.jsonl", b'{"a":' * 10**5, "line 1 is not JSON: it is nested too deeply"),
+        ('file = "a.csv"', "a.csv", b"image,label\n" + b"x" * 200_000 + b",x\n", "is not CSV"),
+        (
+            'folder = "pictures"',
+            "pictures/x/a.png",
+            png(100_000, 100_000),
+            "is not a picture that can be read",
+        ),
+    ],
+)
+def test_prepare_refuses_hostile_data(
+    tmp_path: Path, place: str, name: str, data: bytes, reason: str
+) -> None:
+    folder = table(tmp_path, "", "a")
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+    (folder / "mine.toml").write_text(PICTURES.format(place=place))
+    done = harness(tmp_path, "data", "prepare", "mine")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr + done.stdout
+    lines = [line for line in done.stdout.splitlines() if line.startswith("FAIL mine/")]
+    assert len(lines) == 2
+    assert all(reason in line for line in lines)
+
+
+def test_a_plain_picture_is_read(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    for number in range(3):
+        Image.fromarray(np.full((9, 9, 3), number, np.uint8)).save(tmp_path / "x" / f"{number}.png")
+    signature = Signature(kind="image", classes=1, channels=3, height=8, width=8)
+    domain = user_domain(Place(folder=str(tmp_path)), "mine", signature, ("x",))
+    assert json.dumps(sorted({sample.data[0] for sample in domain.read({})})) == "[0, 1, 2]"

@@ -1,0 +1,651 @@
+"""What is edited runs again, and nothing else does. Truth: a fresh run of the edited suite, and what Python
+imports while a unit runs."""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from harness.run.identity import INPUTS
+from harness.run.unit import Unit
+
+ROOT = Path(__file__).parents[1]
+Kept = Mapping[str, Any]
+STRIPES = '''\
+"""Stripes of two directions."""
+
+import numpy as np
+
+from harness.catalog.tasks._noise import noisy
+from harness.task import Domain, Sample, Signature, Task
+
+NOISE = 40
+
+
+def _domain(name, seed):
+    def read(archives):
+        draw = np.random.default_rng(seed)
+        for index in range(160):
+            image = np.tile(np.arange(8) % 2 * 200, (8, 1))
+            image = image.T if index % 2 else image
+            yield Sample(noisy(image, NOISE, draw), index % 2, f"group {index % 32}")
+
+    return Domain(name=name, origin="drawn here", licence="CC0", groups="index modulo 32", read=read)
+
+
+TASK = Task(
+    summary="Stripes.",
+    signature=Signature(kind="image", classes=2, channels=1, height=8, width=8),
+    metric="accuracy",
+    chance=0.5,
+    domains=(_domain("calm", 1), _domain("wild", 2)),
+    sources=("calm",),
+    held_out=("wild",),
+    class_names=("down", "across"),
+)
+'''
+NOISY = '''\
+"""Noise, which the stripes import."""
+
+import numpy as np
+
+
+def noisy(image, noise, draw):
+    return (image + draw.normal(0, noise, image.shape)).clip(0, 255).astype(np.uint8).tobytes()
+'''
+ROWS = """\
+kind = "text"
+summary = "Whether a review is good."
+sources = ["books"]
+held_out = ["games"]
+context = 16
+
+[data]
+file = "reviews.jsonl"
+columns = { text = "body", label = "stars", domain = "shop" }
+"""
+SEARCHER = '''\
+"""The first architectures of a pool in the order of another file."""
+
+import random
+
+from harness.catalog.searchers._order import order
+from harness.search import SearcherEntry
+
+
+class Listed:
+    def __init__(self, context):
+        draw = random.Random(context.seed)
+        self.queue = sorted({context.space.sample(draw) for _ in range(20)}, key=order(context.space))
+
+    def ask(self, count):
+        batch, self.queue = self.queue[:count], self.queue[count:]
+        return batch
+
+    def tell(self, evaluations):
+        """Learns nothing."""
+
+    def report(self):
+        return {}
+
+
+SEARCHER = SearcherEntry(summary="In order.", build=Listed)
+'''
+ORDER = '''\
+"""The order of a pool, which a searcher imports."""
+
+
+def order(space):
+    return lambda one: (space.parameters(one), one)
+'''
+BASELINE = '''\
+"""One linear layer."""
+
+from harness.model import FixedBaseline
+
+
+def _build(signature, parameters):
+    from torch import nn
+
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, signature.classes))
+
+
+BASELINE = FixedBaseline(summary="One layer.", build=_build, kinds=("image",), is_matched=False)
+'''
+OWN = '''\
+"""A model of the user's own, with what it imports."""
+
+from own_layers import layers
+
+
+def build(signature):
+    return layers(signature.classes)
+'''
+LAYERS = '''\
+"""Two layers."""
+
+from torch import nn
+
+
+def layers(classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, classes))
+'''
+TRAINED = """\
+title = "All that can be edited"
+seeds = [0, 1]
+spaces = ["hybrid:micro-attention"]
+searchers = ["listed"]
+baselines = ["layer", "floor", "file:own/own.py:build"]
+tuned_space = "hybrid:micro-attention"
+reference = "floor"
+
+[claim]
+method = "listed"
+space = "hybrid:micro-attention"
+
+[search]
+evaluations = 2
+parameter_tolerance = 0.05
+"""
+TASKS = """
+[[tasks]]
+name = "{}"
+validation_samples = 20
+test_samples = 30
+[tasks.supernet]
+steps = 2
+batch_size = 8
+[tasks.training]
+steps = 2
+batch_size = 8
+learning_rates = [3e-3]
+"""
+LOOKUP = """\
+title = "A table, and a language model"
+table = "digits"
+repeats = 2
+llm_repeats = 2
+domains = ["near"]
+feedback = ["validation"]
+searchers = ["random_search", "collm_nas"]
+reference = "random_search"
+claim = "collm_nas"
+
+[search]
+budgets = [4]
+
+[search.options.collm_nas]
+prompts = "./prompts"
+
+[llm]
+base_url = "{url}"
+model = "scripted"
+model_file = "own/weights.gguf"
+"""
+TABLE = """\
+summary = "Made-up scores of three digits."
+file = "digits.csv"
+space = "toy_grid:only"
+column = "cell"
+encoding = "json"
+unit = "percent"
+origin = "made up here"
+licence = "CC0"
+
+[domains.near]
+validation = "validation"
+test = "test"
+"""
+
+
+class Ran(NamedTuple):
+    """How a command ended, the units that it ran, and what it printed."""
+
+    status: int
+    units: list[Kept]
+    text: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """A copy of the code and of a catalog, both to be edited, and a data cache that all share."""
+
+    folder: Path
+    data: Path
+    process: "subprocess.Popen[str]"
+
+    @property
+    def code(self) -> Path:
+        return self.folder / "code"
+
+    @property
+    def mine(self) -> Path:
+        return self.folder / "mine"
+
+    def harness(self, *words: str, kill: int = 0) -> Ran:
+        """Runs a command of the copied code on the copied catalog."""
+        log = self.folder / "log"
+        command = {
+            "arguments": words,
+            "environment": {"HARNESS_CATALOG": str(self.mine), "HARNESS_DATA": str(self.data)},
+            "paths": [str(self.code), str(self.mine / "own")],
+            "folder": str(self.mine),
+            "log": str(log),
+            "kill": kill,
+        }
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        return Ran(answer["status"], answer["ran"], log.read_text())
+
+    def copied(self, folder: Path) -> "Place":
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Place(folder, self.data, self.process)
+
+
+def answering(llm_server: ModuleType) -> Callable[[int, dict[str, Any]], Any]:
+    """Returns a language model that proposes what its prompt alone decides."""
+
+    def answer(number: int, request: dict[str, Any]) -> Any:
+        seen = hashlib.sha256(json.dumps(request.get("messages")).encode()).digest()
+        digits = [{"digits": [byte % 4 for byte in seen[start : start + 3]]} for start in range(0, 30, 3)]
+        return llm_server.completion(json.dumps({"architectures": digits}))
+
+    return answer
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, str(ROOT / "benchmarks" / "forked_harness.py")]
+    settings = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=settings
+    ) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def finished(
+    process: "subprocess.Popen[str]", llm_server: ModuleType, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
+    """Returns a place where both suites were run, in `trained` and `lookup`."""
+    place = Place(tmp_path_factory.mktemp("place"), tmp_path_factory.mktemp("data"), process)
+    ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+    for name in ("harness", "tasks", "search_spaces", "leaderboards", "reports"):
+        shutil.copytree(ROOT / name, place.code / name, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", place.code)
+    with llm_server.served(answering(llm_server)) as (url, _, _):
+        write_catalog(place, url)
+        for suite in ("trained", "lookup"):
+            done = place.harness("eval", suite, "--out", str(place.folder / suite))
+            assert done.status == 0, done.text
+        yield place
+
+
+def write_catalog(place: Place, url: str) -> None:
+    mine = place.mine
+    shutil.copytree(place.code / "harness/catalog/searchers/prompts/collm_nas", mine / "prompts")
+    texts = {
+        "tasks/stripes.py": STRIPES,
+        "tasks/_noise.py": NOISY,
+        "tasks/reviews.toml": ROWS,
+        "tasks/digits.toml": TABLE,
+        "searchers/listed.py": SEARCHER,
+        "searchers/_order.py": ORDER,
+        "baselines/layer.py": BASELINE,
+        "own/own.py": OWN,
+        "own/own_layers.py": LAYERS,
+        "own/weights.gguf": "weights of a language model",
+        "leaderboards/trained.toml": TRAINED + TASKS.format("stripes") + TASKS.format("reviews"),
+        "leaderboards/lookup.toml": LOOKUP.format(url=url),
+    }
+    ignored = shutil.ignore_patterns("_*")
+    shutil.copytree(ROOT / "tests/toy/search_spaces", mine / "search_spaces", ignore=ignored)
+    for name, text in texts.items():
+        (mine / name).parent.mkdir(parents=True, exist_ok=True)
+        (mine / name).write_text(text)
+    draw = np.random.default_rng(0)
+    with (mine / "tasks" / "reviews.jsonl").open("w") as file:
+        for number in range(240):
+            words = " ".join(f"w{word}" for word in draw.integers(0, 10**6, 6))
+            body = f"{'good' if number % 2 else 'bad'} {words}"
+            row = {"body": body, "stars": number % 2, "shop": ("books", "games")[number // 120]}
+            file.write(json.dumps(row) + "\n")
+    with (mine / "tasks" / "digits.csv").open("w") as file:
+        writer = csv.writer(file)
+        writer.writerow(["cell", "validation", "test"])
+        for code in range(64):
+            cell = [code // 16, code // 4 % 4, code % 4]
+            scores = draw.uniform(20, 80, 2).round(2)
+            writer.writerow([json.dumps({"digits": cell}), *scores])
+
+
+def result_bytes(run: Path) -> dict[str, bytes]:
+    """Returns all that a run leaves but seconds, where and when it was made, and what was put aside."""
+    apart = ("timing.json", "provenance.json", ".lock")
+    return {
+        file.relative_to(run).as_posix(): file.read_bytes()
+        for file in sorted(run.rglob("*"))
+        if file.is_file()
+        and file.name not in apart
+        and not file.name.startswith("report.")
+        and ".superseded" not in file.relative_to(run).parts
+    }
+
+
+class Mutation(NamedTuple):
+    """An edit, and which units must run after it.
+
+    Attributes:
+        suite: that it touches.
+        file: below the place's folder.
+        edit: makes the new text.
+        runs: whether a unit runs again.
+    """
+
+    suite: str
+    file: str
+    edit: Callable[[str], str]
+    runs: Callable[[Kept], bool]
+
+
+def added(text: str) -> str:
+    """Returns code that differs and does the same, so that what reads its results need not run again."""
+    return f"{text}\n\nADDED = 1\n"
+
+
+def swapped(old: str, new: str) -> Callable[[str], str]:
+    def edit(text: str) -> str:
+        assert old in text
+        return text.replace(old, new)
+
+    return edit
+
+
+def of_task(name: str) -> Callable[[Kept], bool]:
+    return lambda unit: unit["spec"].get("task") == name
+
+
+MUTATIONS: Mapping[str, Mutation] = {
+    "task": Mutation(
+        "trained", "mine/tasks/stripes.py", swapped("NOISE = 40", "NOISE = 90"), of_task("stripes")
+    ),
+    "task, its import": Mutation(
+        "trained",
+        "mine/tasks/_noise.py",
+        added,
+        lambda unit: unit["kind"] == "prepare" and of_task("stripes")(unit),
+    ),
+    "task, what it is": Mutation(
+        "trained",
+        "mine/tasks/stripes.py",
+        swapped('metric="accuracy"', 'metric="balanced_accuracy"'),
+        of_task("stripes"),
+    ),
+    "data": Mutation(
+        "trained",
+        "mine/tasks/reviews.jsonl",
+        lambda text: text.replace("good ", "fine ", 1),
+        of_task("reviews"),
+    ),
+    "space": Mutation(
+        "trained",
+        "code/search_spaces/hybrid.py",
+        added,
+        lambda unit: bool(unit["spec"].get("space") or unit["spec"].get("tuned_space")),
+    ),
+    "searcher": Mutation(
+        "trained", "mine/searchers/listed.py", added, lambda unit: unit["spec"].get("searcher") == "listed"
+    ),
+    "searcher, its import": Mutation(
+        "trained",
+        "mine/searchers/_order.py",
+        swapped("space.parameters(one), one", "-space.parameters(one), one"),
+        lambda unit: unit["spec"].get("searcher", unit["spec"].get("method")) == "listed",
+    ),
+    "baseline": Mutation(
+        "trained", "mine/baselines/layer.py", added, lambda unit: unit["spec"].get("method") == "layer"
+    ),
+    "model": Mutation(
+        "trained",
+        "mine/own/own.py",
+        added,
+        lambda unit: unit["spec"].get("method", "").startswith("file:"),
+    ),
+    "model, its import": Mutation(
+        "trained",
+        "mine/own/own_layers.py",
+        added,
+        lambda unit: unit["spec"].get("method", "").startswith("file:"),
+    ),
+    "engine": Mutation(
+        "trained", "code/harness/supernet.py", added, lambda unit: unit["kind"] in ("supernet", "search")
+    ),
+    "spec": Mutation(
+        "trained",
+        "mine/leaderboards/trained.toml",
+        swapped("test_samples = 30", "test_samples = 29"),
+        lambda unit: unit["kind"] == "score",
+    ),
+    "table": Mutation(
+        "lookup",
+        "mine/tasks/digits.toml",
+        swapped('unit = "percent"', 'unit = "raw"'),
+        lambda unit: unit["kind"] in ("table", "lookup"),
+    ),
+    "table, its file": Mutation(
+        "lookup",
+        "mine/tasks/digits.csv",
+        lambda text: text.replace("5", "4"),
+        lambda unit: unit["kind"] in ("table", "lookup"),
+    ),
+    "prompts": Mutation(
+        "lookup",
+        "mine/prompts/generator_system.txt",
+        lambda text: text + "\nBe brief.\n",
+        lambda unit: unit["spec"].get("searcher") == "collm_nas",
+    ),
+    "model_file": Mutation(
+        "lookup",
+        "mine/own/weights.gguf",
+        lambda text: text + "!",
+        lambda unit: unit["spec"].get("searcher") == "collm_nas",
+    ),
+}
+BOARD = Mutation("trained", "code/harness/board/wording.py", added, lambda unit: False)
+
+
+def commented(text: str) -> str:
+    """Returns the text with a sentence mended, comments and blank lines; nothing that says anything else."""
+    lines = text.replace('"""', '"""Mended: ', 1).replace("\n\n\n", "\n\n\n# A remark.\n\n")
+    return f"# A line above.\n{lines}\n\n"
+
+
+def named(unit: Kept) -> str:
+    return json.dumps([unit["kind"], unit["spec"]], sort_keys=True)
+
+
+def planned(run: Path) -> list[Kept]:
+    units: list[Kept] = json.loads((run / "plan.json").read_bytes())["units"]
+    return units
+
+
+def edit(place: Place, mutation: Mutation) -> None:
+    file = place.folder / mutation.file
+    before = file.read_text()
+    file.write_text(mutation.edit(before))
+    assert file.read_text() != before
+
+
+def test_every_kind_of_input_has_a_mutation() -> None:
+    kinds = {name.partition(",")[0] for name in MUTATIONS}
+    parts = {field.name for field in fields(Unit)} - {"kind", "code", "needs"}
+    assert kinds == {*INPUTS, *parts, "engine", "data"}
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+@pytest.mark.parametrize("name", [*MUTATIONS, "board"])
+def test_what_depends_on_an_edit_runs_again_and_nothing_else(
+    finished: Place, tmp_path: Path, name: str
+) -> None:
+    mutation = {**MUTATIONS, "board": BOARD}[name]
+    place = finished.copied(tmp_path / "place")
+    run = place.folder / mutation.suite
+    edit(place, mutation)
+    again = place.harness("eval", mutation.suite, "--out", str(run))
+    assert again.status == 0, again.text
+    assert sorted(map(named, again.units)) == sorted(named(one) for one in planned(run) if mutation.runs(one))
+    fresh = place.harness("eval", mutation.suite, "--out", str(place.folder / "fresh"))
+    assert fresh.status == 0, fresh.text
+    assert result_bytes(run) == result_bytes(place.folder / "fresh")
+    if again.units and name != "spec":
+        assert f"changed since {len(again.units)} of" in again.text or "changed since" in again.text
+    assert ("already finished" in again.text) == (not again.units)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_run_that_was_killed_after_an_edit_ends_in_the_bytes_of_a_fresh_one(
+    finished: Place, tmp_path: Path, name: str
+) -> None:
+    mutation = MUTATIONS[name]
+    place = finished.copied(tmp_path / "place")
+    run = place.folder / mutation.suite
+    edit(place, mutation)
+    killed = place.harness("eval", mutation.suite, "--out", str(run), kill=1)
+    assert killed.status == -9
+    assert place.harness("eval", mutation.suite, "--out", str(run)).status == 0
+    assert place.harness("eval", mutation.suite, "--out", str(place.folder / "fresh")).status == 0
+    assert result_bytes(run) == result_bytes(place.folder / "fresh")
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_white_space_comments_and_docstrings_run_nothing_again(finished: Place, tmp_path: Path) -> None:
+    place = finished.copied(tmp_path / "place")
+    edited = {one.file for one in MUTATIONS.values() if one.file.endswith(".py")}
+    for file in (*edited, "code/harness/train.py", "code/harness/units/trained.py"):
+        path = place.folder / file
+        path.write_text(commented(path.read_text()))
+    for name in ("stripes.py", "reviews.toml", "digits.toml"):
+        path = place.mine / "tasks" / name
+        path.write_text(f"# A remark.\n\n{path.read_text()}")
+    for suite in ("trained", "lookup"):
+        again = place.harness("eval", suite, "--out", str(place.folder / suite))
+        assert (again.status, again.units) == (0, []), again.text
+        assert "already finished" in again.text
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_an_edit_that_is_undone_costs_nothing(finished: Place, tmp_path: Path) -> None:
+    place = finished.copied(tmp_path / "place")
+    run, file = place.folder / "trained", place.mine / "tasks" / "stripes.py"
+    before, text = result_bytes(run), file.read_text()
+    edit(place, MUTATIONS["task"])
+    assert place.harness("eval", "trained", "--out", str(run)).units
+    file.write_text(text)
+    assert place.harness("eval", "trained", "--out", str(run)).units == []
+    assert result_bytes(run) == before
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_what_is_kept_stale_is_marked_everywhere_and_not_ranked(finished: Place, tmp_path: Path) -> None:
+    place = finished.copied(tmp_path / "place")
+    run = str(place.folder / "trained")
+    edit(place, MUTATIONS["searcher"])
+    kept = place.harness("eval", "trained", "--out", run, "--keep-stale")
+    assert (kept.status, kept.units) == (0, [])
+    assert "listed †" in kept.text
+    assert "† made before searcher listed changed" in kept.text
+    edit(place, MUTATIONS["task"])
+    kept = place.harness("eval", "trained", "--out", run, "--keep-stale")
+    assert (kept.status, kept.units) == (0, [])
+    board = json.loads((place.folder / "trained" / "board.json").read_text())
+    by_task = {task["task"]: task["rows"] for task in board["tasks"]}
+    assert {row["rank"] for row in by_task["stripes"]} == {None}
+    assert all(row["difference"] is None and row["marks"]["is_apart"] for row in by_task["stripes"])
+    assert {row["marks"]["is_apart"] for row in by_task["reviews"]} == {False}
+    report = (place.folder / "trained" / "report.html").read_text()
+    assert "made before task stripes and searcher listed changed" in report
+    refused = place.harness("compare", run, "listed", "layer")
+    assert refused.status == 2
+    assert "was made before" in refused.text
+    for format in ("md", "csv", "tex", "html", "json"):
+        shown = place.harness("leaderboard", run, "--format", format)
+        assert any(sign in shown.text for sign in ("†", "dag", "stale"))
+    again = place.harness("eval", "trained", "--out", run)
+    assert again.status == 0
+    assert again.units
+    assert "†" not in again.text
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_identity_covers_all_that_a_unit_imports(finished: Place) -> None:
+    """Runs units of every kind alone and compares what Python loaded with what their identity lists."""
+    from harness.run.code import PRINTING
+
+    kinds: dict[str, Kept] = {}
+    for suite in ("trained", "lookup"):
+        for unit in planned(finished.folder / suite):
+            kinds.setdefault(f"{unit['kind']} {unit['spec'].get('method', '')}", {**unit, "run": suite})
+    script = (
+        "import json,sys;from pathlib import Path\n"
+        "told=json.loads(sys.argv[1]);plan=json.loads(Path(told['run'],'plan.json').read_text())['units']\n"
+        "from harness.run.unit import Unit;from harness.run.identity import parts_of\n"
+        "from harness.protocol import DataPlace;from harness.units import Place,perform\n"
+        "make=lambda one:Unit(kind=one['kind'],spec=one['spec'],needs=tuple(one['needs']),code=one['code'])\n"
+        "units={one['hash']:make(one) for one in plan};unit=units[told['hash']]\n"
+        "parts={name for part in parts_of(unit.kind,unit.spec).values() for name in part}\n"
+        "place=Place(run=Path(told['run']),data=DataPlace(folder=Path(told['data'])),replay=Path(told['run']))\n"
+        "perform(unit,{need:units[need] for need in unit.needs},place)\n"
+        "print(json.dumps([sorted(parts),sorted(one for one in sys.modules if one.startswith('harness'))]))\n"
+    )
+    settings = os.environ | {
+        "PYTHONPATH": f"{finished.code}{os.pathsep}{finished.mine / 'own'}",
+        "HARNESS_CATALOG": str(finished.mine),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    for unit in kinds.values():
+        run = finished.folder / str(unit["run"])
+        told = {"run": str(run), "data": str(finished.data), "hash": unit["hash"]}
+        done = subprocess.run(
+            [sys.executable, "-c", script, json.dumps(told)],
+            capture_output=True,
+            text=True,
+            env=settings,
+            cwd=finished.mine,
+        )
+        assert done.returncode == 0, done.stderr
+        covered, loaded = json.loads(done.stdout.splitlines()[-1])
+        packages = {"harness", "harness.run", *map("harness.catalog.{}".format, FOLDERS)}
+        missing = {name for name in loaded if name not in covered and name not in PRINTING} - packages
+        if unit["kind"] != "prepare":  # all others read what the task says, which is hashed as such
+            missing = {name for name in missing if not name.startswith("harness.catalog.tasks.")}
+        assert {name for name in missing if not is_package(finished.code, name)} == set(), unit["kind"]
+
+
+FOLDERS = ("tasks", "search_spaces", "searchers", "baselines")
+
+
+def is_package(code: Path, name: str) -> bool:
+    """Returns whether a module is a folder, whose file only hands names on."""
+    return (code.joinpath(*name.split("."))).is_dir()

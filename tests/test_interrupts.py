@@ -1,0 +1,191 @@
+"""A command that is ended leaves no process behind. Truth: what runs with the environment of the test."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+TASK = """
+import hashlib, os, re, subprocess, sys, time
+from harness.task import Archive, Domain, Sample, Signature, Task
+
+def mark(name):
+    open(os.environ["FAULTS"] + "/" + name, "w").close()
+
+def waits(archives):
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+    mark("waits")
+    time.sleep(1000)
+
+def holds(archives):
+    mark("holds")
+    re.match(r"(a+)+$", "a" * 64 + "b")  # no other thread of Python runs
+
+EMPTY = hashlib.sha256(b"").hexdigest()
+ARCHIVE = Archive(registry="pypi", name="slow", version="1", filename="slow.whl", sha256=EMPTY)
+
+def domain(read, **more):
+    return Domain(name=read.__name__, origin="here", licence="CC0", groups="g", read=read, **more)
+
+def fetched(archives):
+    return []
+
+TASK = Task(
+    summary="Domains that take for ever.",
+    signature=Signature(kind="image", classes=4, channels=1, height=8, width=8),
+    metric="balanced_accuracy",
+    chance=0.25,
+    domains=(domain(waits), domain(holds), domain(fetched, archives=(ARCHIVE,)),),
+    sources=("waits",),
+    held_out=("holds",),
+    class_names=("a", "b", "c", "d"),
+)
+"""
+FETCHING = (
+    TASK.replace("domain(waits), domain(holds), ", "")
+    .replace('"waits"', '"fetched"')
+    .replace('("holds",)', "()")
+)
+SUITE = """
+title = "Takes for ever"
+seeds = [0, 1]
+baselines = ["floor"]
+tuned_space = "hybrid:micro-attention"
+reference = "floor"
+claim = { method = "floor" }
+[[tasks]]
+name = "lasting"
+sources = ["SOURCE"]
+held_out = ["holds"]
+training = { steps = 1 }
+"""
+CLIENT = """
+import os, pathlib, sys, time
+place = pathlib.Path(os.environ["FAULTS"]) / "client"
+if place.exists():
+    (pathlib.Path(sys.argv[sys.argv.index("--dest") + 1]) / "slow.whl").touch()
+else:
+    place.write_text(str(os.getpid()))
+    time.sleep(1000)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A catalog of tasks that take for ever, and a pip that does."""
+    (tmp_path / "catalog/tasks").mkdir(parents=True)
+    (tmp_path / "catalog/tasks/lasting.py").write_text(TASK)
+    (tmp_path / "catalog/tasks/fetching.py").write_text(FETCHING)
+    for source in ("waits", "fetched"):
+        (tmp_path / f"{source}.toml").write_text(SUITE.replace("SOURCE", source))
+    (tmp_path / "stand-in/pip").mkdir(parents=True)
+    (tmp_path / "stand-in/pip/__init__.py").touch()
+    (tmp_path / "stand-in/pip/__main__.py").write_text(CLIENT)
+    return tmp_path
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Start]:
+    """Starts a command that ends with the test."""
+    own = {
+        "HARNESS_CATALOG": str(folder / "catalog"),
+        "HARNESS_DATA": str(folder / "data"),
+        "FAULTS": str(folder),
+        "PYTHONPATH": os.pathsep.join([str(folder / "stand-in"), *sys.path]),
+    }
+    # A shell's background jobs ignore interrupts, and so would whatever they start.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    command = [*COMMAND[:2], heard + COMMAND[2]]
+
+    running = []
+
+    def started(*words: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [*command, *words], env=os.environ | own, text=True, stderr=subprocess.PIPE
+        )
+        running.append(process)
+        return process
+
+    yield started
+    for process in ours(folder):
+        process.kill()
+    for process in running:
+        process.communicate()
+
+
+def ours(folder: Path) -> list[psutil.Process]:
+    """Returns the processes that descend from this test's command, whoever their parent is now."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("FAULTS") == str(folder) and process.status() != "zombie":
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def until(claim: Callable[[], bool]) -> bool:
+    """Returns whether the claim comes true within a time that no slow machine needs."""
+    for _ in range(600):
+        if claim():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("source", ["waits", "fetched"])
+def test_an_ended_evaluation_says_how_to_go_on_and_leaves_no_process(
+    folder: Path, start: Start, number: signal.Signals, status: int, source: str
+) -> None:
+    process = start("eval", str(folder / f"{source}.toml"), "--out", str(folder / "run"))
+    first = "waits" if source == "waits" else "client"
+    assert until(lambda: (folder / first).exists() and (folder / "holds").exists())
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert "continues from here" in errors
+    assert "Traceback" not in errors
+    assert until(lambda: not ours(folder))
+
+
+def test_a_killed_evaluation_leaves_no_process(folder: Path, start: Start) -> None:
+    process = start("eval", str(folder / "fetched.toml"), "--out", str(folder / "run"))
+    assert until(lambda: (folder / "client").exists() and (folder / "holds").exists())
+    process.kill()
+    process.communicate(timeout=60)
+    assert until(lambda: not ours(folder))
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_an_ended_preparation_leaves_no_client(
+    folder: Path, start: Start, number: signal.Signals, status: int
+) -> None:
+    process = start("data", "prepare", "fetching")
+    assert until(lambda: (folder / "client").exists())
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert ("continues from here" in errors) == (number == signal.SIGTERM)
+    assert until(lambda: not ours(folder))
+
+
+def test_a_killed_client_is_started_once_more(folder: Path, start: Start) -> None:
+    process = start("data", "prepare", "fetching")
+    assert until(lambda: (folder / "client").exists() and (folder / "client").read_text() != "")
+    os.kill(int((folder / "client").read_text()), signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert process.returncode == 1, "a domain without samples"
+    assert [one.name for one in (folder / "data/archives").iterdir()] == ["slow.whl"]
+    assert [one.name for one in (folder / "data").iterdir()] == ["archives"]

@@ -1,0 +1,134 @@
+"""What a unit may take. Truth: processes that hold what a test tells them to, and a made clock."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.board.merge import protocol
+from harness.board.run import load_run
+from harness.errors import HarnessError, UnknownNameError
+from harness.plan import make_plan
+from harness.records import write_atomically
+from harness.run.kinds import WORK
+from harness.settings import KINDS, TRAINING, Limit, Limits
+from harness.suite import load_suite
+from harness.workers import watch as module
+from harness.workers.watch import GIB, TRAINING_SECONDS, USUAL_SECONDS, Watch, end_tree
+
+HOLDS = "held = bytearray(b'x' * {0}); import time; print('held', flush=True); time.sleep(1000)"
+
+
+def suite(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "limited.toml"
+    path.write_text(f'extends = "toy"\n{text}')
+    return str(path)
+
+
+def test_every_kind_of_unit_has_a_limit() -> None:
+    assert set(KINDS) == set(WORK)
+
+
+def test_a_kind_without_limits_of_its_own_has_those_of_all(tmp_path: Path) -> None:
+    text = "[limits]\nseconds = 60\nmemory_gib = 2\n[limits.kinds.score]\nseconds = 5\n"
+    limits = load_suite(suite(tmp_path, text))[1].limits
+    assert limits.of("score") == Limit(seconds=5, memory_gib=2)
+    assert limits.of("final") == Limit(seconds=60, memory_gib=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[limits.kinds.scores]\nseconds = 5", "There is no kind of unit named 'scores'; did you mean score"),
+        ("[limits]\nseconds = -1", "limits.seconds and limits.memory_gib must be at least 0"),
+        ("[limits.kinds.tune]\nmemory_gib = inf", "limits.kinds.tune.seconds and .* must be at least 0"),
+        ("[limits]\nminutes = 5", r"\[limits\] has no key 'minutes'"),
+    ],
+)
+def test_wrong_limits_are_told_in_one_sentence(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(HarnessError, match=words):
+        load_suite(suite(tmp_path, text))
+
+
+def test_an_unknown_kind_is_an_unknown_name(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError):
+        load_suite(suite(tmp_path, "[limits.kinds.evaluation]\nseconds = 5"))
+
+
+@pytest.mark.parametrize("name", ["toy", "toy_lookup", "toy_quality"])
+def test_limits_are_no_part_of_a_unit_and_no_protocol(tmp_path: Path, name: str) -> None:
+    _, plain = load_suite(name)
+    limited = replace(plain, limits=Limits(seconds=3, kinds={"score": Limit(memory_gib=1)}))
+    plans = [make_plan(name, one) for one in (plain, limited)]
+    assert [unit.hash for unit in plans[0].units] == [unit.hash for unit in plans[1].units]
+    protocols = []
+    for plan, place in zip(plans, ("plain", "limited"), strict=True):
+        write_atomically(tmp_path / place / "plan.json", plan.to_json())
+        protocols.append(protocol(load_run(tmp_path / place)))
+    assert protocols[0] == protocols[1]
+
+
+def test_without_limits_a_unit_that_trains_has_a_week_and_others_a_day() -> None:
+    most = {kind: Watch(1, kind, Limits().of(kind)).most for kind in KINDS}
+    assert most == {kind: TRAINING_SECONDS if kind in TRAINING else USUAL_SECONDS for kind in KINDS}
+    assert Watch(1, "score", Limit()).gib < psutil.virtual_memory().total / GIB
+
+
+def test_memory_is_that_of_the_whole_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(module, "LARGEST_SHARE", 1e9)
+    child = HOLDS.format(200 * 2**20)
+    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "held\n"
+        assert Watch(process.pid, "score", Limit(memory_gib=1)).exceeded() is None
+        reason = Watch(process.pid, "score", Limit(memory_gib=0.1)).exceeded()
+        assert reason is not None
+        assert reason.startswith("It held 0.2")
+        assert reason.endswith(
+            "over its 0.1, and was ended; raise limits.kinds.score.memory_gib of the suite."
+        )
+        children = psutil.Process(process.pid).children(recursive=True)
+    finally:
+        end_tree(process.pid)
+        process.communicate()
+    assert children
+    assert not psutil.wait_procs(children, timeout=60)[1]
+
+
+def test_time_counts_from_the_unit_s_beginning_and_not_while_the_run_is_suspended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(module, "perf_counter", lambda: now)
+    monkeypatch.setattr(module, "tree", lambda process: [])
+    watched = Watch(1, "score", Limit(seconds=20))
+    for _ in range(100):
+        now += 1
+        assert watched.exceeded() is None, "the process starts"
+    watched.begins()
+    now += 3600
+    assert watched.exceeded() is None, "the run was suspended"
+    for _ in range(15):
+        now += 1
+        assert watched.exceeded() is None
+    now += 1
+    assert watched.exceeded() == (
+        "It ran for 21.0 seconds, over its 20, and was ended; raise limits.kinds.score.seconds of the suite."
+    )
+
+
+def test_a_process_that_never_starts_its_unit_is_over_its_time_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(module, "perf_counter", lambda: now)
+    monkeypatch.setattr(module, "tree", lambda process: [])
+    watched = Watch(1, "score", Limit(seconds=20))
+    for _ in range(601):
+        now += 1
+        reason = watched.exceeded()
+    assert reason is not None
