@@ -365,7 +365,7 @@ def test_markdown_of_any_text_is_one_text(text: str) -> None:
 def test_latex_of_any_text_has_no_special_character_left(text: str) -> None:
     written = inert.tex(text)
     left = re.sub(
-        r"\\text[a-z]+\{\}|\\ddag\{\}|\$-\$|\$\\times\$|\{''\}|\\[&%$#_{}]|^\{[\[*]\}", "x", written
+        r"\\text[a-z]+\{\}|\\(?:dd?ag|P|S)\{\}|\$-\$|\$\\times\$|\{''\}|\\[&%$#_{}]|^\{[\[*]\}", "x", written
     )
     assert re.findall(r'[\\{}$&#%^_~<>"]|^[\[*]', left) == []
 
