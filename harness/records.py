@@ -68,7 +68,8 @@ _SEAL: Final = re.compile(rb',\n "checksum": "([0-9a-f]{64})"\n}\n\Z')
 def sealed(value: Mapping[str, Any]) -> str:
     """Returns the text of a JSON file whose last member is the sha256 of all before it."""
     body = canonical_json(value, indent=1).removesuffix("\n}")
-    return f'{body},\n "checksum": "{hashlib.sha256(body.encode()).hexdigest()}"\n}}\n'
+    seal = hashlib.sha256(body.encode(errors="backslashreplace")).hexdigest()
+    return f'{body},\n "checksum": "{seal}"\n}}\n'
 
 
 def read_sealed(path: Path, remedy: str) -> dict[str, Any]:

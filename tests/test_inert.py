@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from harness import inert
 from harness.board import Board, board_json, build_board, load_run, render
-from harness.records import canonical_json, content_hash, write_atomically
+from harness.records import canonical_json, content_hash, sealed, write_atomically
 from harness.report import Block, _markdown, _Part, draw, write_report
 
 markdown_it: Any = pytest.importorskip("markdown_it")
@@ -108,10 +108,17 @@ HALF = {"half of a letter": "\ud800 is half of a letter"}
 
 def written(folder: Path, names: dict[str, str]) -> Path:
     """Writes the board's synthetic run with other names, and one failure whose reason is a name, too."""
+
+    class Renamed(Folder):  # type: ignore[misc, valid-type]
+        def unit(self, *arguments: Any, **options: Any) -> str:
+            about = {key: renamed(value, names | HALF) for key, value in options.items()}
+            return str(super().unit(*(renamed(one, names | HALF) for one in arguments), **about))
+
     failed = {("floor", "mnist"): "drawn for print", ("default", "print"): "half of a letter"}
-    run: Path = Folder(folder, failed=failed).write()
-    for path in (run / "plan.json", *run.rglob("record.json")):
-        path.write_text(json.dumps(renamed(json.loads(path.read_text()), names | HALF)))
+    run: Path = Renamed(folder, failed=failed).write()
+    plan = json.loads((run / "plan.json").read_text())
+    del plan["checksum"]
+    (run / "plan.json").write_text(sealed(renamed(plan, names)))
     return run
 
 
@@ -288,7 +295,6 @@ def test_every_verb_prints_only_visible_text(tmp_path: Path) -> None:
     for words in (
         ["leaderboard", str(run)],
         ["report", str(run)],
-        ["doctor", str(run)],
         ["compare", str(run), "a", "b"],
     ):
         done = subprocess.run([*COMMAND, *words], capture_output=True, env=os.environ, timeout=120)
@@ -365,7 +371,7 @@ def test_markdown_of_any_text_is_one_text(text: str) -> None:
 def test_latex_of_any_text_has_no_special_character_left(text: str) -> None:
     written = inert.tex(text)
     left = re.sub(
-        r"\\text[a-z]+\{\}|\\ddag\{\}|\$-\$|\$\\times\$|\{''\}|\\[&%$#_{}]|^\{[\[*]\}", "x", written
+        r"\\text[a-z]+\{\}|\\(?:dd?ag|P|S)\{\}|\$-\$|\$\\times\$|\{''\}|\\[&%$#_{}]|^\{[\[*]\}", "x", written
     )
     assert re.findall(r'[\\{}$&#%^_~<>"]|^[\[*]', left) == []
 

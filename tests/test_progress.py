@@ -11,6 +11,7 @@ BAR = """
 from harness.inert import shield_streams
 from harness.plan import Plan
 from harness.progress import progress
+from harness.run.unit import Unit
 shield_streams()
 unit = Unit(kind="score", spec={"task": "\\x1b]0;evil\\x07", "domain": "a\\nb [red]c"})
 plan = Plan(name="p", suite=None, table={}, limit=None, units=(unit,))
