@@ -259,8 +259,8 @@ def disturb(
 
 def _wrong(scene: Scene, status: int, errors: str, number: signal.Signals, target: str) -> str:
     allowed = {0, 1} if target != "command" else {-number} if number == signal.SIGKILL else {128 + number, 0}
-    if target == "command" and number == signal.SIGTERM:
-        allowed.add(-number)  # before the command heeds it
+    if target == "command":
+        allowed.add(-number)  # before the command heeds it, or when it has ended and Python has not
     for _ in range(50):
         if not scene.processes():
             break
