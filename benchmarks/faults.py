@@ -19,8 +19,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -150,7 +150,7 @@ class Tally:
             name, target = moment[0].name, moment[1]
             print(f"{name:7} {target:7} tried {tried:3}  same bytes {tried - lost:3}  lost {lost:3}")
         tried, lost = self.tried.total(), self.lost.total()
-        print(f"all: tried {tried}, resumed to the same bytes {tried - lost}, lost {lost}")
+        print(f"all: tried {tried}, resumed to the same bytes {tried - lost}, lost {lost}", flush=True)
         return 1 if lost else 0
 
 
@@ -259,8 +259,8 @@ def disturb(
 
 def _wrong(scene: Scene, status: int, errors: str, number: signal.Signals, target: str) -> str:
     allowed = {0, 1} if target != "command" else {-number} if number == signal.SIGKILL else {128 + number, 0}
-    if target == "command" and number == signal.SIGTERM:
-        allowed.add(-number)  # before the command heeds it
+    if target == "command":
+        allowed.add(-number)  # before the command heeds it, or when it has ended and Python has not
     for _ in range(50):
         if not scene.processes():
             break
@@ -293,7 +293,7 @@ def main() -> int:
     draw.shuffle(left)
     tally = Tally()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
+    with tempfile.TemporaryDirectory() as folder, _until_interrupted():
         home = Path(folder)
         prepare(home)
         whole = {suite: undisturbed(home, suite) for suite in SUITES}
@@ -307,6 +307,16 @@ def main() -> int:
             for one in met:
                 left.remove(one)
     return tally.tell()
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[None]:
+    """Lets what was counted be told after an interrupt, and ends what runs."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        for process in psutil.Process().children(recursive=True):
+            process.kill()
 
 
 def _drawn(left: Sequence[Moment], draw: random.Random) -> tuple[list[Moment], str]:

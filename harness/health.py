@@ -98,8 +98,8 @@ def _state(
         return record.status, record.reason or record.status
     try:
         changed = list(_changes(unit, record))
-    except HarnessError as error:
-        return "stale", f"what it runs is not here any more: {error}"
+    except (HarnessError, LookupError, TypeError, ValueError) as error:
+        return "stale", f"what it runs is not here any more: {type(error).__name__}: {error}"
     read = [need for need in unit.needs if need in records]
     others = [names[need] for need in read if record.inputs.get(names[need]) != records[need].result_hash]
     changed += [f"the {name.partition('-')[0]} that it read" for name in others]

@@ -222,3 +222,23 @@ def test_a_command_that_swallows_its_interrupt_is_left_after_a_while(tmp_path: P
     assert process.wait(timeout=60) == 143
     assert not psutil.wait_procs([child], timeout=60)[1]
     process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupt_in_a_finaliser_is_not_lost(number: signal.Signals) -> None:
+    script = (
+        "import signal, sys, time, weakref\n"
+        "from harness.termination import Termination\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "Termination().heed()\n"
+        "class Thing: pass\n"
+        "thing = Thing()\n"
+        f"kept = weakref.ref(thing, lambda gone: signal.raise_signal({int(number)}))\n"
+        "try:\n"
+        "    del thing\n"
+        "    time.sleep(1000)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
