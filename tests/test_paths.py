@@ -3,7 +3,6 @@
 Truth: where a path of `pathlib` lies once it is resolved, and every name that is shipped.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -24,6 +23,7 @@ from harness.data.prepare import prepared_folder
 from harness.data.user_task import read_task
 from harness.errors import HarnessError
 from harness.paths import path_below, path_part
+from harness.records import SCHEMA, sealed
 from harness.suite import load_suite
 from harness.task import Archive, Domain, Task
 
@@ -185,8 +185,8 @@ def test_an_entry_of_the_catalog_has_a_plain_name(tmp_path: Path, monkeypatch: p
 
 
 def test_a_plan_cannot_name_units_elsewhere(tmp_path: Path) -> None:
-    unit = {"kind": "../x", "hash": "0" * 16, "spec": {}, "needs": []}
-    head = {"schema": 1, "name": "a", "title": "", "suite": {}, "limit": None, "command": ""}
-    (tmp_path / "plan.json").write_text(json.dumps({**head, "units": [unit]}))
+    unit = {"kind": "../x", "hash": "0" * 16, "spec": {}, "needs": [], "code": {}}
+    head = {"schema": SCHEMA, "name": "a", "title": "", "suite": {}, "limit": None, "command": ""}
+    (tmp_path / "plan.json").write_text(sealed({**head, "units": [unit]}))
     with pytest.raises(HarnessError, match="of a unit has a separator"):
         load_run(tmp_path)

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from harness.data.card import read_card
+from harness.data.converted import read_converted
 from harness.data.lookup import LookupTable, load_table
 from harness.data.row_index import RowIndex
 from harness.errors import DataUnavailableError, HarnessError
@@ -193,21 +194,27 @@ def test_another_card_or_another_file_is_converted_anew(tmp_path: Path) -> None:
     for frame, more in (
         (six(), COLUMNS),
         (six().assign(b=1 + six()["b"]), COLUMNS),
-        (six(), f"{COLUMNS}\n#"),
+        (six(), f"{COLUMNS}\n# a remark"),
+        (six(), f"{COLUMNS}\n[domains.three]\nvalidation = 'a'\ntest = 'b'\n"),
     ):
         own(tmp_path, frame, more)
         load_table(tmp_path / "own.csv", tmp_path / "own.toml", tmp_path / "data")
     assert len(list((tmp_path / "data" / "tables").iterdir())) == 3
 
 
-def test_a_damaged_conversion_is_told_in_one_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["scores.npy", "genes.npy", "table.json"])
+def test_a_damaged_conversion_is_not_believed_and_made_again(tmp_path: Path, file: str) -> None:
     own(tmp_path, six(), COLUMNS)
     load_table(tmp_path / "own.csv", tmp_path / "own.toml", tmp_path / "data")
     (folder,) = (tmp_path / "data" / "tables").iterdir()
-    (folder / "scores.npy").write_bytes(b"\x93NUMPY")
-    load_table.cache_clear()
-    with pytest.raises(DataUnavailableError, match=r"is damaged .*; delete it and run again"):
+    before = (folder / file).read_bytes()
+    for damaged in (before[:6], before[:-1] + bytes([before[-1] ^ 1]), b""):
+        (folder / file).write_bytes(damaged)
+        with pytest.raises(DataUnavailableError, match=r"is damaged .*; delete it and run again"):
+            read_converted(folder)
+        load_table.cache_clear()
         load_table(tmp_path / "own.csv", tmp_path / "own.toml", tmp_path / "data")
+        assert (folder / file).read_bytes() == before
 
 
 @pytest.mark.parametrize("sizes", [(5, 5, 5), (3,) * 60], ids=["numbers", "bytes"])

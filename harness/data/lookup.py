@@ -17,6 +17,7 @@ from harness.data.lookup_space import DeclaredSpace
 from harness.data.row_index import RowIndex
 from harness.data.table_file import read_table
 from harness.errors import DataUnavailableError, HarnessError
+from harness.run.identity import code_of_module, toml_digest
 from harness.space import Architecture, SearchSpace, SpaceFamily
 
 Floats = NDArray[np.float64]
@@ -137,7 +138,7 @@ def load_table(path: Path, card_path: Path, data: Path | None = None) -> LookupT
 
 def _key(found: str, path: Path, card: TableCard, card_path: Path, space: SearchSpace | None) -> str:
     """Returns the name of what a table is converted to: a hash of all that goes in."""
-    parts = [found, file_hash(card_path), repr(space.choices) if space else ""]
+    parts = [found, toml_digest(card_path), repr(space.choices) if space else "", code_of_module(__name__)]
     files = [path.parent / file for file in sorted({one.file for one in card.costs.values()} - {""})]
     parts += [file_hash(file) if file.is_file() else "" for file in files]
     return f"{card_path.stem}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}"

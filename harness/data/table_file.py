@@ -17,6 +17,7 @@ from harness.data.lookup_space import DeclaredSpace
 from harness.data.pickles import read_members
 from harness.data.row_index import RowIndex
 from harness.errors import DataUnavailableError, HarnessError
+from harness.inert import visible
 from harness.space import Architecture, SearchSpace
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _frame(path: Path, card: TableCard) -> "pd.DataFrame":
 
 
 def _no_column(path: Path, column: str, frame: "pd.DataFrame") -> DataUnavailableError:
-    there = ", ".join(map(str, frame.columns))
+    there = visible(", ".join(map(str, frame.columns)))[:MOST_SHOWN]
     return DataUnavailableError(f"{path} has no column {column!r}; it has: {there}.")
 
 

@@ -49,6 +49,13 @@ def parts_of(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
     return found
 
 
+def code_of_module(name: str) -> str:
+    """Returns the digest of a module of the engine and of all that it imports."""
+    file = module_file(name)
+    assert file is not None
+    return combined(closure(file))
+
+
 def reader_of(task_name: str, readers: tuple[Path, ...]) -> Parts:
     """Returns what defines the samples of a task's domains: its file with its imports, and the readers'.
 
@@ -65,7 +72,7 @@ def reader_of(task_name: str, readers: tuple[Path, ...]) -> Parts:
         reader = module_file("harness.data.user_task")
         assert reader is not None
         found |= closure(reader)
-        found[entry.stem] = _toml(entry)
+        found[entry.stem] = toml_digest(entry)
     return found
 
 
@@ -136,7 +143,7 @@ def _model(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
 def _table(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
     if "table" not in spec:
         return {}
-    return {f"table {spec['table']}": {spec["table"]: _toml(catalog.files("table")[spec["table"]])}}
+    return {f"table {spec['table']}": {spec["table"]: toml_digest(catalog.files("table")[spec["table"]])}}
 
 
 def _model_file(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
@@ -176,8 +183,12 @@ def _files(folder: Path) -> list[tuple[str, str]]:
     return [(file.relative_to(folder).as_posix(), _content(file)) for file in files]
 
 
-def _toml(file: Path) -> str:
-    """Returns the digest of what a TOML file says, without its comments."""
+def toml_digest(file: Path) -> str:
+    """Returns the digest of what a TOML file says, without its comments.
+
+    Raises:
+        HarnessError: it cannot be read, or is not TOML.
+    """
     return content_hash(_plain(read_toml(file)))
 
 
