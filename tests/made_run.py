@@ -44,6 +44,7 @@ def make(
     tasks: Iterable[Mapping[str, Any]] = (IMAGES,),
     failed: Iterable[tuple[str, str]] = (),
     prepared: str = "ab",
+    code: Mapping[str, str] | None = None,
     suite: Mapping[str, Any] | None = None,
     **plan: Any,
 ) -> Path:
@@ -61,7 +62,7 @@ def make(
         reason: str | None = None,
         samples: pd.DataFrame | None = None,
     ) -> str:
-        one = Unit(kind=kind, spec=spec, needs=tuple(needs), code={"engine": "as it is"})
+        one = Unit(kind=kind, spec=spec, needs=tuple(needs), code=code or {"engine": "as it is"})
         place = unit_folder(folder, one)
         place.mkdir(parents=True)
         if samples is not None and reason is None:

@@ -127,6 +127,12 @@ def test_runs_of_other_protocols_stand_apart_with_the_reason(
     assert found.reasons[0].startswith(f"other stands apart from made: {reason}")
 
 
+def test_runs_of_other_code_stand_apart_with_the_reason(make: Make) -> None:
+    found = merged(make(FIXED), make(SEARCHED, name="other", code={"engine": "edited"}))
+    assert len(found.boards) == 2
+    assert "was changed between the two" in found.reasons[0]
+
+
 def test_a_row_made_in_two_ways_keeps_runs_apart(make: Make) -> None:
     one, other = make(FIXED), make(FIXED, name="other")
     records = [(path, read_record(path)) for path in sorted(other.glob("units/score-*/record.json"))]

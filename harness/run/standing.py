@@ -69,39 +69,47 @@ class Standing:
         self.units = {unit.hash: unit for unit in units}
         self.status: dict[str, str] = {}
         self.results: dict[str, str] = {}
-        self.waiting = list(self.units.values())
+        self.waiting = dict(self.units)
         self.reused: set[str] = set()
         self.damaged: list[str] = []
         self._belief = belief or Belief()
         self._is_intact = is_intact
         self._by_input: dict[str, _Found] = {}
         self._by_name: dict[str, _Found] = {}
+        self._readers: dict[str, list[str]] = {}
+        for unit in self.units.values():
+            for need in unit.needs:
+                self._readers.setdefault(need, []).append(unit.hash)
+        self._unsettled = dict.fromkeys(self.units)
         self._scan()
         self._before = {unit.hash: self._by_name.get(unit.name) for unit in self.units.values()}
 
     def settle(self) -> list[Unit]:
         """Returns the waiting units that need not run, now that what they need has results."""
         found = []
-        for unit in list(self.waiting):
-            if all(self.status.get(need) == "ok" for need in unit.needs) and self._believed(unit):
-                self.waiting.remove(unit)
+        while self._unsettled:
+            unit = self.waiting.get(next(iter(self._unsettled)))
+            del self._unsettled[next(iter(self._unsettled))]
+            if unit is not None and self._is_able(unit) and self._believed(unit):
+                del self.waiting[unit.hash]
                 self.reused.add(unit.hash)
+                self._unsettled |= dict.fromkeys(self._readers.get(unit.hash, ()))
                 found.append(unit)
         return found
 
     def ready(self) -> Unit | None:
         """Takes a unit that can run; where what it needs is damaged, that waits to be made again."""
-        able = (one for one in self.waiting if all(self.status.get(need) == "ok" for need in one.needs))
-        unit = next(able, None)
+        unit = next(filter(self._is_able, self.waiting.values()), None)
         if unit is None or not self._has_intact_needs(unit):
             return None
-        self.waiting.remove(unit)
+        del self.waiting[unit.hash]
         return unit
 
     def blocked(self) -> list[Unit]:
         """Returns the waiting units that can never run, in plan order."""
         lost = {"failed", "skipped"}
-        return [unit for unit in self.waiting if any(self.status.get(need) in lost for need in unit.needs)]
+        waiting = self.waiting.values()
+        return [unit for unit in waiting if any(self.status.get(need) in lost for need in unit.needs)]
 
     def skip(self, unit: Unit) -> None:
         """Records that a unit which something failed for was not run."""
@@ -113,7 +121,7 @@ class Standing:
             told = f"needs {name}, which failed: {told}"
         write_record(self.run, unit, "skipped", reason=told)
         self.status[unit.hash] = "skipped"
-        self.waiting.remove(unit)
+        del self.waiting[unit.hash]
 
     def finished(self, unit: Unit, status: str) -> None:
         """Takes note of a unit that ran; where it left another result, what read the old one waits again."""
@@ -123,12 +131,11 @@ class Standing:
         record = unit_record(self.run, unit)
         if record is None:
             raise HarnessError(f"{unit_folder(self.run, unit)} vanished; run the same command again.")
+        self._unsettled |= dict.fromkeys(self._readers.get(unit.hash, ()))
         old = self.results.get(unit.hash)
         self.results[unit.hash] = record.result_hash
         if old not in (None, record.result_hash):
             self._unsettle(unit.hash)
-            order = {name: index for index, name in enumerate(self.units)}
-            self.waiting.sort(key=lambda unit: order[unit.hash])
 
     def inputs(self, unit: Unit) -> dict[str, str]:
         """Returns name of each needed unit -> hash of its result."""
@@ -174,6 +181,9 @@ class Standing:
                     found = _Found(folder, record)
                     self._by_input[record.input_key] = found
                     self._by_name[found.name] = found
+
+    def _is_able(self, unit: Unit) -> bool:
+        return all(self.status.get(need) == "ok" for need in unit.needs)
 
     def _believed(self, unit: Unit) -> bool:
         """Returns whether there is a result of the unit, and brings it to where the unit's is read."""
@@ -236,7 +246,7 @@ class Standing:
             (unit_folder(self.run, other) / RECORD).unlink(missing_ok=True)
             del self.status[other.hash]
             self.reused.discard(other.hash)
-            self.waiting.insert(0, other)
+            self.waiting = {other.hash: other, **self.waiting}
             self._forget(unit_folder(self.run, other))
         return not again
 
@@ -253,7 +263,8 @@ class Standing:
                 touched.add(unit.hash)
                 if self.status.pop(unit.hash, None) is not None:
                     self.reused.discard(unit.hash)
-                    self.waiting.append(unit)
+                    self.waiting[unit.hash] = unit
+                    self._unsettled[unit.hash] = None
                     record = unit_record(self.run, unit)
                     if record is not None and record.status == "ok":
                         found = _Found(unit_folder(self.run, unit), record)

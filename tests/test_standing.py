@@ -1,0 +1,191 @@
+"""What of a run folder is believed. Truth: small graphs whose results are known here."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.records import SCHEMA, Record, read_sealed, sealed
+from harness.run.standing import SUPERSEDED, Belief, Standing
+from harness.run.stored import inputs_of, unit_record, write_record
+from harness.run.unit import Unit, unit_folder
+
+
+def chain(code: Mapping[str, str], *, of: str = "a") -> list[Unit]:
+    """Returns data, a training on it and a score of that, whose code is given by kind."""
+    data = Unit(kind="prepare", spec={"domain": of}, code={"task": code.get("prepare", "1")})
+    final = Unit(kind="final", spec={"of": of}, needs=(data.hash,), code={"engine": code.get("final", "1")})
+    needs = (final.hash, data.hash)
+    return [
+        data,
+        final,
+        Unit(kind="score", spec={"of": of}, needs=needs, code={"engine": code.get("score", "1")}),
+    ]
+
+
+def run(folder: Path, units: list[Unit], results: Mapping[str, Any] | None = None, **more: Any) -> list[str]:
+    """Does what does not stand, and returns the kinds of what ran."""
+    state = Standing(folder, units, **more)
+    ran = []
+    for _ in range(100):
+        state.settle()
+        unit = state.ready()
+        if unit is None and not state.waiting:
+            break
+        if unit is None:
+            continue
+        place = unit_folder(folder, unit)
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "artifact").write_text(str((results or {}).get(unit.kind, unit.kind)))
+        write_record(
+            folder,
+            unit,
+            "ok",
+            result={"value": (results or {}).get(unit.kind, 0)},
+            inputs=inputs_of(folder, [state.units[need] for need in unit.needs]),
+        )
+        state.finished(unit, "ok")
+        ran.append(unit.kind)
+    assert not state.waiting
+    state.tidy()
+    return ran
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted((folder / "units").rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_what_is_finished_does_not_run_again(tmp_path: Path) -> None:
+    assert run(tmp_path, chain({})) == ["prepare", "final", "score"]
+    assert run(tmp_path, chain({})) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "results", "expected"),
+    [
+        ({"prepare": "2"}, {}, ["prepare"]),
+        ({"prepare": "2"}, {"prepare": 5}, ["prepare", "final", "score"]),
+        ({"final": "2"}, {}, ["final"]),
+        ({"final": "2"}, {"final": 5}, ["final", "score"]),
+        ({"score": "2"}, {}, ["score"]),
+    ],
+)
+def test_a_need_that_comes_out_the_same_makes_nothing_else_stale(
+    tmp_path: Path, code: dict[str, str], results: dict[str, int], expected: list[str]
+) -> None:
+    run(tmp_path / "a", chain({}))
+    assert run(tmp_path / "a", chain(code), results) == expected
+    run(tmp_path / "b", chain(code), results)
+    assert bytes_of(tmp_path / "a") == bytes_of(tmp_path / "b")
+
+
+def test_what_is_superseded_comes_back_when_the_edit_is_undone(tmp_path: Path) -> None:
+    run(tmp_path, chain({}))
+    before = bytes_of(tmp_path)
+    run(tmp_path, chain({"prepare": "2"}), {"prepare": 5})
+    assert (tmp_path / SUPERSEDED).is_dir()
+    assert run(tmp_path, chain({})) == []
+    assert bytes_of(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["artifact", "record.json"])
+@pytest.mark.parametrize("kind", ["prepare", "final", "score"])
+@pytest.mark.parametrize("how", ["flip", "cut", "empty", "delete"])
+def test_what_is_damaged_is_done_again(tmp_path: Path, name: str, kind: str, how: str) -> None:
+    run(tmp_path, chain({}))
+    before = bytes_of(tmp_path)
+    (path,) = (tmp_path / "units").glob(f"{kind}-*/{name}")
+    text = path.read_bytes()
+    if how == "delete":
+        path.unlink()
+    else:
+        cut = {"flip": bytes([text[0] ^ 1]) + text[1:], "cut": text[: len(text) // 2], "empty": b""}
+        path.write_bytes(cut[how])
+    assert run(tmp_path, chain({})) == [kind]
+    assert bytes_of(tmp_path) == before
+
+
+def test_two_records_or_files_in_each_others_places_are_not_believed(tmp_path: Path) -> None:
+    units = [*chain({}), *chain({}, of="b")]
+    run(tmp_path, units, {"final": 1})
+    before = bytes_of(tmp_path)
+    for name in ("artifact", "record.json"):
+        one, other = sorted((tmp_path / "units").glob(f"score-*/{name}"))
+        one.write_bytes(other.read_bytes() + b"" if name == "record.json" else b"x")
+        assert run(tmp_path, units, {"final": 1}) in (["score"], ["score", "score"])
+        assert bytes_of(tmp_path) == before
+
+
+def test_a_need_that_is_damaged_while_it_is_needed_is_made_again_first(tmp_path: Path) -> None:
+    units = chain({})
+    run(tmp_path, units)
+    before = bytes_of(tmp_path)
+    state = Standing(tmp_path, [*units, Unit(kind="other", spec={}, needs=(units[1].hash,))])
+    state.settle()
+    (unit_folder(tmp_path, units[1]) / "artifact").write_text("damaged")
+    assert state.ready() is None
+    again = state.ready()
+    assert again is not None
+    assert again.kind == "final"
+    assert "is damaged" in state.damaged[0]
+    assert run(tmp_path, units) == ["final"]
+    assert bytes_of(tmp_path) == before
+
+
+def test_a_product_elsewhere_that_is_gone_is_made_again_where_something_waits_for_it(tmp_path: Path) -> None:
+    there = {"prepare": True}
+
+    def is_intact(unit: Unit, record: Record) -> bool:
+        return there.get(unit.kind, True)
+
+    run(tmp_path, chain({}), is_intact=is_intact)
+    there["prepare"] = False
+    assert run(tmp_path, chain({}), is_intact=is_intact) == []
+    state = Standing(tmp_path, chain({"score": "2"}), is_intact=is_intact)
+    state.settle()
+    assert state.ready() is None
+    again = state.ready()
+    assert again is not None
+    assert again.kind == "prepare"
+
+
+def test_stale_results_that_are_kept_are_told_by_their_own_code(tmp_path: Path) -> None:
+    run(tmp_path, chain({}))
+    edited = chain({"final": "2"})
+    assert run(tmp_path, edited, belief=Belief(keep_stale=True)) == []
+    record = unit_record(tmp_path, edited[1])
+    assert record is not None
+    assert dict(record.code) != dict(edited[1].code)
+    assert run(tmp_path, edited, {"final": 5}) == ["final", "score"]
+
+
+def test_what_changed_and_what_it_costs_is_told(tmp_path: Path) -> None:
+    run(tmp_path, chain({}))
+    state = Standing(tmp_path, chain({"final": "2"}))
+    state.settle()
+    told = "engine changed since 2 of 3 units ran: they run again, "
+    told += "but for up to 1 whose inputs may come out the same"
+    assert [line.partition(" (")[0] for line in state.told()] == [told]
+    state = Standing(tmp_path, chain({}))
+    state.settle()
+    assert state.told() == []
+
+
+def test_records_of_another_schema_are_refused(tmp_path: Path) -> None:
+    units = chain({})
+    run(tmp_path, units)
+    path = unit_folder(tmp_path, units[0]) / "record.json"
+    path.write_text(sealed({**read_sealed(path, ""), "schema": SCHEMA + 1}))
+    with pytest.raises(
+        HarnessError, match=f"has schema {SCHEMA + 1}, this version reads {SCHEMA}; use --fresh"
+    ):
+        Standing(tmp_path, units)
+    path.write_text('{"schema": 1, "kind": "prepare"}')
+    with pytest.raises(HarnessError, match="has schema 1, this version reads"):
+        Standing(tmp_path, units)
