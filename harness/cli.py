@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness import inert, verbs
+from harness import examine, inert, verbs
 from harness.errors import HarnessError
 from harness.keys import take_keys
 from harness.network import SILENT
-from harness.network import offline as offline_process
+from harness.options import Json, Offline
+from harness.places import data_folder, place_of, tables
 from harness.termination import Termination
 
 if TYPE_CHECKING:
-    from harness.keys import Keys
     from harness.plan import Plan
     from harness.run.standing import Belief
     from harness.task import Signature
@@ -38,19 +38,6 @@ data = typer.Typer(
 )
 app.add_typer(data, name="data")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-
-
-def _shut_network(context: typer.Context, value: bool) -> bool:
-    """Shuts the network until the verb has ended."""
-    if value:
-        context.with_resource(offline_process(os.environ))
-    return value
-
-
-Offline = Annotated[
-    bool, typer.Option("--offline", help="Contact nothing beyond this machine.", callback=_shut_network)
-]
 KINDS = ("task", "table", "space", "searcher", "baseline", "suite", "section")
 STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EIO}
 """What a disk or a folder is to blame for."""
@@ -125,7 +112,7 @@ def evaluate(
     if model:
         loaded = with_models(loaded, model)
     plan = replace(
-        make_plan(name, with_environment(loaded, os.environ), limit=limit, tables=_tables()),
+        make_plan(name, with_environment(loaded, os.environ), limit=limit, tables=tables()),
         models=model or (),
     )
     if dry_run:
@@ -136,7 +123,7 @@ def evaluate(
     folder = out or Path("runs") / name
     if not trust:
         refuse_code(plan)
-    place = _place(folder, device=device, offline=offline, replay=replay, keys=keys, is_trusted=trust)
+    place = place_of(folder, device=device, offline=offline, replay=replay, keys=keys, is_trusted=trust)
     if replay is None:
         check_language_model(plan, place)
     try:
@@ -228,35 +215,6 @@ def _run(
     return 1 if outcome.failed or outcome.skipped else 0
 
 
-def _place(
-    folder: Path, *, device: str, offline: bool, replay: Path | None, keys: "Keys", is_trusted: bool = False
-) -> "Place":
-    from harness.protocol import DataPlace
-    from harness.units import Place
-
-    if replay is not None and not (replay / "plan.json").is_file():
-        raise HarnessError(f"{replay} is not a run folder; give one that `harness eval` wrote.")
-    return Place(
-        run=folder,
-        data=DataPlace(folder=_data_folder(), offline=offline),
-        device=device,
-        keys=keys,
-        replay=replay,
-        tables=_tables(),
-        is_trusted=is_trusted,
-    )
-
-
-def _tables() -> tuple[Path, ...]:
-    text = os.environ.get("HARNESS_BENCHMARKS")
-    return (Path(text).expanduser().resolve(),) if text else ()
-
-
-def _data_folder() -> Path:
-    text = os.environ.get("HARNESS_DATA")
-    return Path(text).expanduser() if text else Path.home() / ".cache" / "crossdomain-harness"
-
-
 @app.command("list")
 def list_entries(
     kind: Annotated[
@@ -280,7 +238,7 @@ def describe(kind: str, name: str, as_json: Json = False) -> None:
     """Show an entry: a task's card, a space's dimensions, a searcher's options, a suite's table."""
     from harness import show
 
-    described = show.describe(PLURALS.get(kind, kind), name, _data_folder())
+    described = show.describe(PLURALS.get(kind, kind), name, data_folder())
     print(json.dumps(described, indent=1, ensure_ascii=False) if as_json else show.as_text(described))
 
 
@@ -299,7 +257,7 @@ def check(
     for one in [PLURALS.get(kind, kind)] if kind else catalog.KINDS:
         for entry in [name] if name else catalog.names(one):
             try:
-                findings += check_entry(one, entry, _data_folder(), offline=offline, tables=_tables())
+                findings += check_entry(one, entry, data_folder(), offline=offline, tables=tables())
             except HarnessError as error:
                 if name:
                     raise
@@ -366,7 +324,14 @@ def _signature(
     return replace(signature, **changes)
 
 
-for verb in (verbs.leaderboard, verbs.compare, verbs.rescore, verbs.report):
+for verb in (
+    verbs.leaderboard,
+    verbs.compare,
+    verbs.rescore,
+    verbs.report,
+    examine.reproduce,
+    examine.doctor,
+):
     app.command()(verb)
 
 
@@ -382,7 +347,7 @@ def export_task(
     from harness.language.export import export_task_verb
 
     status = export_task_verb(
-        name, format_name=format, out=out, data=_data_folder(), offline=offline, limit=limit
+        name, format_name=format, out=out, data=data_folder(), offline=offline, limit=limit
     )
     raise typer.Exit(status)
 
@@ -392,7 +357,7 @@ def data_list(as_json: Json = False) -> None:
     """List every domain and whether it is prepared."""
     from harness import show
 
-    rows = show.domains(_data_folder())
+    rows = show.domains(data_folder())
     if as_json:
         print(json.dumps(rows, indent=1))
     else:
@@ -415,7 +380,7 @@ def data_prepare(
 
     if every and tasks:
         raise HarnessError(f"--all means every task; leave out {' '.join(tasks)}, or --all.")
-    raise typer.Exit(prepare_all(tasks or [], _data_folder(), offline=offline))
+    raise typer.Exit(prepare_all(tasks or [], data_folder(), offline=offline))
 
 
 @data.command("verify")
@@ -425,50 +390,4 @@ def data_verify(
     """Hash the cached domains again and compare with their cards."""
     from harness.cache import verify_all
 
-    raise typer.Exit(verify_all(tasks or [], _data_folder()))
-
-
-@app.command()
-def reproduce(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    units: Annotated[int, typer.Option(min=1, help="How many finished units are done again.")] = 5,
-    seed: Annotated[int, typer.Option(help="Of the draw of the units.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    offline: Offline = False,
-) -> None:
-    """Print what made a run, do some of its units again, and say whether their bytes are the same."""
-    from harness.reproduce import environment
-    from harness.reproduce import reproduce as units_again
-
-    print("\n".join(environment(run)))
-    place = _place(run, device=device, offline=offline, replay=None, keys=take_keys(os.environ))
-    holds = True
-    for finding in units_again(run, place, count=units, seed=seed):
-        told = f"{'ok  ' if finding.holds else 'FAIL'} {finding.claim}: {finding.detail}"
-        print(inert.line(told), flush=True)
-        holds &= finding.holds
-    raise typer.Exit(0 if holds else 1)
-
-
-@app.command()
-def doctor(
-    run: Annotated[Path | None, typer.Argument(help="A run folder to look at.")] = None,
-    why: Annotated[
-        str | None, typer.Option(help="A unit, by its folder or first digits: list what it depends on.")
-    ] = None,
-) -> None:
-    """Say what this machine has and lacks, and what of a run is missing, stale or damaged."""
-    from harness import health, show
-
-    take_keys(os.environ)
-    if why is not None:
-        if run is None:
-            raise HarnessError("--why names a unit of a run; write `harness doctor RUN --why UNIT`.")
-        print("\n".join(map(inert.line, health.why(run, why))))
-        return
-    findings = show.doctor(_data_folder(), os.environ.get("HARNESS_LLM_BASE_URL"))
-    if run is not None:
-        findings += health.run_findings(run, _data_folder())
-    for finding in findings:
-        print(inert.line(f"{'ok  ' if finding.holds else 'FAIL'} {finding.claim}: {finding.detail}"))
-    raise typer.Exit(0 if all(finding.holds for finding in findings) else 1)
+    raise typer.Exit(verify_all(tasks or [], data_folder()))
