@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from harness.errors import HarnessError
 from harness.plan import Plan
 from harness.records import write_atomically
+from harness.run.identity import check_code
 from harness.run.standing import Belief, Standing
 from harness.run.stored import PROVENANCE, TIMING, TRACEBACK, inputs_of, write_beside, write_record
 from harness.run.unit import Unit, unit_folder
@@ -128,8 +129,10 @@ def _run(unit: Unit, needs: Mapping[str, Unit], place: "Place") -> str:
 
     started = perf_counter()
     try:
+        check_code(unit)
         inputs = inputs_of(place.run, needs.values())
         done = perform(unit, needs, place)
+        check_code(unit)
     except HarnessError as error:
         write_record(place.run, unit, "failed", reason=place.keys.hidden_in(str(error)))
         return "failed"

@@ -45,7 +45,9 @@ def run_findings(run: Path, data: Path) -> list[Finding]:
                 check_files(unit_folder(run, unit), record)
                 records[unit.hash] = record
             for name in (TIMING, PROVENANCE):
-                read_beside(unit_folder(run, unit), name, unit.name)
+                beside = read_beside(unit_folder(run, unit), name, unit.name)
+                if beside is None and unit.hash in records:
+                    raise DamagedError(f"{unit_folder(run, unit) / name} is gone; no result depends on it.")
         except DamagedError as error:
             states["damaged"] += 1
             findings.append(Finding(_name(unit), False, str(error)))

@@ -234,7 +234,7 @@ class Place:
     def mine(self) -> Path:
         return self.folder / "mine"
 
-    def harness(self, *words: str, kill: int = 0) -> Ran:
+    def harness(self, *words: str, kill: int = 0, patch: str = "") -> Ran:
         """Runs a command of the copied code on the copied catalog."""
         log = self.folder / "log"
         command = {
@@ -244,6 +244,7 @@ class Place:
             "folder": str(self.mine),
             "log": str(log),
             "kill": kill,
+            "patch": patch,
         }
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -568,6 +569,31 @@ def test_an_edit_that_is_undone_costs_nothing(finished: Place, tmp_path: Path) -
 
 @pytest.mark.slow
 @pytest.mark.ci
+def test_an_edit_while_a_run_goes_on_is_never_run_under_the_old_name(finished: Place, tmp_path: Path) -> None:
+    place = finished.copied(tmp_path / "place")
+    run = place.folder / "trained"
+    edit(place, MUTATIONS["task"])
+    file = place.mine / "searchers" / "_order.py"
+    patch = (
+        "from harness import execute\n"
+        "real = execute._run\n"
+        "def editing(unit, needs, place):\n"
+        "    status = real(unit, needs, place)\n"
+        f"    if unit.kind == 'supernet': open({str(file)!r}, 'a').write('ADDED = 1\\n')\n"
+        "    return status\n"
+        "execute._run = editing\n"
+    )
+    meanwhile = place.harness("eval", "trained", "--out", str(run), patch=patch)
+    assert meanwhile.status == 1
+    report = (run / "report.md").read_text()
+    assert "searcher listed was edited while the run went on; run the command again." in report
+    assert place.harness("eval", "trained", "--out", str(run)).status == 0
+    assert place.harness("eval", "trained", "--out", str(place.folder / "fresh")).status == 0
+    assert result_bytes(run) == result_bytes(place.folder / "fresh")
+
+
+@pytest.mark.slow
+@pytest.mark.ci
 def test_what_is_kept_stale_is_marked_everywhere_and_not_ranked(finished: Place, tmp_path: Path) -> None:
     place = finished.copied(tmp_path / "place")
     run = str(place.folder / "trained")
@@ -687,6 +713,8 @@ def test_another_kind_of_machine_is_told_and_makes_again_under_strict_alone(
     assert (told.status, told.units) == (0, [])
     assert "listed ¶" in told.text
     assert "¶ made on two kinds of machine (processor another against" in " ".join(told.text.split())
+    path.unlink()
+    assert "a machine that nobody knows any more" in place.harness("leaderboard", str(run)).text
     strict = place.harness("eval", "trained", "--out", str(run), "--strict")
     assert [unit["hash"] for unit in strict.units] == [search["hash"]]
     assert "¶" not in strict.text

@@ -123,6 +123,8 @@ class Run:
             made = self.made.get(unit.hash)
             if made is not None and kind_of(made) != self.machine:
                 found |= dict.fromkeys(_differences(kind_of(made), self.machine))
+            if made is None and self.made and self.result(unit) is not None:
+                found["a machine that nobody knows any more"] = None
         return tuple(sorted(found))
 
     def planned(self, kind: str, **spec: Any) -> Iterator[PlannedUnit]:

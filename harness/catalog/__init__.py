@@ -9,6 +9,8 @@ folders named by `HARNESS_CATALOG` (separated as in PATH). In tasks/ a TOML file
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -143,7 +145,8 @@ def load(kind: str, name: str) -> Any:
             __path__.append(str(root))
     module_name = f"{__name__}.{folder}.{name}"
     try:
-        module = importlib.import_module(module_name)
+        with _no_bytecode():
+            module = importlib.import_module(module_name)
     except HarnessError:
         raise
     except (Exception, SystemExit) as error:
@@ -154,6 +157,17 @@ def load(kind: str, name: str) -> Any:
     if not hasattr(module, constant):
         raise HarnessError(f"{found[name]} has no constant {constant}; define it to offer the {kind}.")
     return getattr(module, constant)
+
+
+@contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """Keeps no compiled form of entries: Python takes one for an edit of equal length in the same second."""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 @cache

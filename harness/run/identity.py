@@ -17,6 +17,7 @@ from harness.errors import HarnessError
 from harness.records import content_hash
 from harness.run.code import closure, combined, module_file
 from harness.run.kinds import work_of
+from harness.run.unit import Unit
 from harness.task import Task
 from harness.toml import read_toml
 
@@ -29,6 +30,20 @@ Parts = dict[str, str]
 def code_of(kind: str, spec: Mapping[str, Any]) -> dict[str, str]:
     """Returns label -> digest of what a unit runs and reads, as `Unit.code` has it."""
     return {label: combined(parts) for label, parts in parts_of(kind, spec).items()}
+
+
+def check_code(unit: Unit) -> None:
+    """Makes sure that what a unit runs is still what its plan was made of.
+
+    Raises:
+        HarnessError: it was edited since; what was edited meanwhile is run by the next command.
+    """
+    if not unit.code:
+        return
+    now = code_of(unit.kind, unit.spec)
+    edited = [label for label in sorted({*now, *unit.code}) if now.get(label) != unit.code.get(label)]
+    if edited:
+        raise HarnessError(f"{' and '.join(edited)} was edited while the run went on; run the command again.")
 
 
 def parts_of(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
