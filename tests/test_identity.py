@@ -500,9 +500,15 @@ def test_every_kind_of_input_has_a_mutation() -> None:
     assert kinds == {*INPUTS, *parts, "engine", "data"}
 
 
+OFTEN = ("task", "data", "space", "model, its import", "engine", "prompts", "table, its file", "board")
+"""Mutations that continuous integration tries, too."""
+
+
 @pytest.mark.slow
-@pytest.mark.ci
-@pytest.mark.parametrize("name", [*MUTATIONS, "board"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.ci if name in OFTEN else ()) for name in [*MUTATIONS, "board"]],
+)
 def test_what_depends_on_an_edit_runs_again_and_nothing_else(
     finished: Place, tmp_path: Path, name: str
 ) -> None:
@@ -522,7 +528,10 @@ def test_what_depends_on_an_edit_runs_again_and_nothing_else(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MUTATIONS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.ci if name == "task" else ()) for name in MUTATIONS],
+)
 def test_a_run_that_was_killed_after_an_edit_ends_in_the_bytes_of_a_fresh_one(
     finished: Place, tmp_path: Path, name: str
 ) -> None:
@@ -625,7 +634,6 @@ def test_what_is_kept_stale_is_marked_everywhere_and_not_ranked(finished: Place,
 
 
 @pytest.mark.slow
-@pytest.mark.ci
 def test_identity_covers_all_that_a_unit_imports(finished: Place) -> None:
     """Runs units of every kind alone and compares what Python loaded with what their identity lists."""
     from harness.run.code import PRINTING
