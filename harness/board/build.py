@@ -11,7 +11,7 @@ from harness.board.marks import OUTSIDE, Marked, Marks, mark_notes, marks_of
 from harness.board.notes import (
     SELECTION_NOTES,
     language_model_use,
-    too_few_domains,
+    stability_note,
     tuning_note,
     zero_shot_chance,
     zero_shot_note,
@@ -397,8 +397,4 @@ class _TaskBuilder:
         kept = stability(
             self.sign * np.array(scores), generator=generator(0, "stability", self.task, *domains)
         )
-        return [
-            f"Stability: {100 * kept.order:.0f} % of 2,000 resamples of the {len(domains)} held-out domains "
-            f"keep the order of the {len(ranked)} ranked rows, {100 * kept.first:.0f} % the first place."
-            + too_few_domains(len(domains), len(ranked))
-        ]
+        return [stability_note(kept.order, kept.first, domains=len(domains), rows=len(ranked))]

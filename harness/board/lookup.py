@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.board.marks import CURRENT, Marked, Marks, mark_notes, marks_of
-from harness.board.notes import language_model_use
+from harness.board.notes import language_model_use, table_notes
 from harness.board.rows import Estimate, LanguageModelUse, State
 from harness.board.run import PlannedUnit, Run
 from harness.stats.bootstrap import Array
@@ -188,31 +188,11 @@ def build_lookup_board(run: Run) -> LookupBoard:
         rankings=tuple(rankings),
         published=tuple(suite["published"]),
         notes=(
-            *_notes(table or {}),
+            *table_notes(table or {}),
             *mark_notes([Marked(method, marks) for method, marks in builder.marks.items()]),
         ),
         sampled=(table or {}).get("sampled"),
     )
-
-
-def _notes(table: Mapping[str, Any]) -> tuple[str, ...]:
-    """Returns what a reader must know of the columns, of a sample in place of a table, and of a limit."""
-    notes = [f"{domain}: {note}" for domain, note in sorted(table.get("notes", {}).items())]
-    if table.get("sampled"):
-        notes.append(
-            f"No optimum is known: {table['sampled']:,} random architectures of each domain stand for the "
-            "whole space. Regret is to the best of them, below 0 for what is better still, and random search "
-            "and mean are estimates from them."
-        )
-    for domain, about in sorted(table.get("domains", {}).items()):
-        limit = about.get("limit")
-        if limit:
-            notes.append(
-                f"{domain}: only architectures with {limit['cost']} of at most {limit['value']:,.6g} "
-                f"{limit['unit']}".rstrip()
-                + f" may be chosen, {limit['within']:.1%} of all; best, mean and random search are of these."
-            )
-    return tuple(notes)
 
 
 class _Builder:

@@ -24,6 +24,14 @@ def too_few_domains(domains: int, methods: int) -> str:
     return f" {domains} domains are too few to rank significantly over domains that nobody drew."
 
 
+def stability_note(order: float, first: float, *, domains: int, rows: int) -> str:
+    """Says how often resamples of the held-out domains keep the order, and the first place."""
+    return (
+        f"Stability: {100 * order:.0f} % of 2,000 resamples of the {domains} held-out domains keep the order of "
+        f"the {rows} ranked rows, {100 * first:.0f} % the first place.{too_few_domains(domains, rows)}"
+    )
+
+
 def language_model_use(searches: Sequence[Mapping[str, Any]]) -> LanguageModelUse | None:
     """Returns calls and tokens summed over `searches`; None when none of them asked a model."""
     uses = [search["report"]["llm"] for search in searches if search.get("report", {}).get("llm")]
@@ -70,3 +78,23 @@ def zero_shot_chance(run: Run, scope: Mapping[str, str], domains: Sequence[str])
         chances.append(next((result["chance"] for result in results if result), None))
     known = [chance for chance in chances if chance is not None]
     return sum(known) / len(known) if known and len(known) == len(chances) else None
+
+
+def table_notes(table: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns what a reader must know of the columns, of a sample in place of a table, and of a limit."""
+    notes = [f"{domain}: {note}" for domain, note in sorted(table.get("notes", {}).items())]
+    if table.get("sampled"):
+        notes.append(
+            f"No optimum is known: {table['sampled']:,} random architectures of each domain stand for the "
+            "whole space. Regret is to the best of them, below 0 for what is better still, and random search "
+            "and mean are estimates from them."
+        )
+    for domain, about in sorted(table.get("domains", {}).items()):
+        limit = about.get("limit")
+        if limit:
+            notes.append(
+                f"{domain}: only architectures with {limit['cost']} of at most {limit['value']:,.6g} "
+                f"{limit['unit']}".rstrip()
+                + f" may be chosen, {limit['within']:.1%} of all; best, mean and random search are of these."
+            )
+    return tuple(notes)

@@ -4,8 +4,9 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.data.prepare import check_prepared, prepared_folder, quiet_datasets
+from harness.data.prepare import prepared_folder, quiet_datasets
 from harness.data.split import Split
+from harness.data.sums import check_sums
 from harness.errors import DataUnavailableError
 from harness.task import SPLITS, Domain, Signature, Task
 
@@ -40,7 +41,7 @@ def load_split(
         raise DataUnavailableError(
             f"Domain {domain.name!r} of {task_name} is not prepared in {folder}; run `harness data prepare`."
         )
-    check_prepared(place)
+    check_sums(place)
     with quiet_datasets() as datasets:
         table = datasets.load_from_disk(str(place)).data.table
     import pyarrow.compute

@@ -14,13 +14,13 @@ from typing import Any
 
 from harness.data.fetch import archive_path, fetch
 from harness.data.parts import part_folder
+from harness.data.sums import check_sums, has_sums, write_sums
 from harness.errors import DataUnavailableError, HarnessError
 from harness.paths import path_part
 from harness.records import canonical_json, content_hash, read_sealed, sealed
 from harness.run.identity import reader_of
 from harness.task import SPLITS, Archives, Domain, Sample
 
-SUMS = "SHA256SUMS"
 TEST_SHARE = 0.25
 VALIDATION_SHARE = 0.15
 
@@ -96,7 +96,7 @@ def intact_card(task_name: str, domain: Domain, folder: Path) -> Prepared | None
     try:
         card = read_card(task_name, domain, folder)
         if card is not None:
-            check_prepared(prepared_folder(task_name, domain, folder))
+            check_sums(prepared_folder(task_name, domain, folder))
     except DataUnavailableError:
         return None
     is_its_own = card is not None and (card.task, card.domain) == (task_name, domain.name)
@@ -168,7 +168,7 @@ def verify_domain(task_name: str, domain: Domain, folder: Path) -> Prepared:
     for archive in domain.archives:
         if archive_path(archive, folder).is_file():
             fetch(archive, folder, offline=True)
-    check_prepared(place)
+    check_sums(place)
     card = read_card(task_name, domain, folder)
     assert card is not None
     actual = _hash(stored_rows(place))
@@ -328,12 +328,12 @@ def _store(rows: Sequence[Row], card: Prepared, place: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         with part_folder(place.parent, ".part-") as temporary:
             _write(rows, card, temporary)
-            if place.is_dir() and not _is_whole(place):
+            if place.is_dir() and not has_sums(place):
                 shutil.rmtree(place, ignore_errors=True)
             os.replace(temporary, place)
     except OSError as error:
         # Another process may have finished the same preparation first: its bytes are the same.
-        if _is_whole(place):
+        if has_sums(place):
             return
         raise HarnessError(
             f"Cannot write {place}: {error.strerror}; free space or choose another folder."
@@ -358,56 +358,4 @@ def _write(rows: Sequence[Row], card: Prepared, folder: Path) -> None:
         }
         datasets.Dataset.from_dict(columns, features=features).save_to_disk(str(folder), num_shards=1)
     (folder / "card.json").write_text(sealed(asdict(card)))
-    (folder / SUMS).write_bytes(_sums(folder))
-
-
-def _sums(folder: Path) -> bytes:
-    """Returns the sha256 of every other file of the folder, as `sha256sum` writes them."""
-    lines = []
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and name != SUMS:
-            with path.open("rb") as file:
-                lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n")
-    return "".join(lines).encode()
-
-
-def check_prepared(place: Path) -> None:
-    """Makes sure that all files of a prepared domain are as they were written; a process hashes them once.
-
-    Raises:
-        DataUnavailableError: one is not; the first is named.
-    """
-    try:
-        files = sorted(path for path in place.rglob("*") if path.is_file())
-        marks = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files]
-    except OSError as error:
-        raise DataUnavailableError(f"{place} cannot be read: {error.strerror}.") from error
-    if (found := (place, tuple(marks))) not in _checked:
-        _check_files(place)
-        _checked.add(found)
-
-
-_checked: set[tuple[Path, tuple[tuple[str, int, int], ...]]] = set()
-
-
-def _is_whole(place: Path) -> bool:
-    try:
-        check_prepared(place)
-    except DataUnavailableError:
-        return False
-    return True
-
-
-def _check_files(place: Path) -> None:
-    """Raises DataUnavailableError when a file is not the one that was written; names the first."""
-    path = place / SUMS
-    written = path.read_bytes() if path.is_file() else b""
-    found = _sums(place)
-    if written != found:
-        kept = set(written.splitlines())
-        changed = [line for line in found.splitlines() if line not in kept]
-        name = changed[0].split(b"  ", 1)[1].decode(errors="replace") if changed else SUMS
-        raise DataUnavailableError(
-            f"{place / name} is not the file that was written; delete {place} and prepare it again."
-        )
+    write_sums(folder)
