@@ -27,8 +27,8 @@ def too_few_domains(domains: int, methods: int) -> str:
 def stability_note(order: float, first: float, *, domains: int, rows: int) -> str:
     """Says how often resamples of the held-out domains keep the order, and the first place."""
     return (
-        f"Stability: {100 * order:.0f} % of 2,000 resamples of the {domains} held-out domains keep the order of "
-        f"the {rows} ranked rows, {100 * first:.0f} % the first place.{too_few_domains(domains, rows)}"
+        f"Stability: {100 * order:.0f} % of 2,000 resamples of the {domains} held-out domains keep the order "
+        f"of the {rows} ranked rows, {100 * first:.0f} % the first place.{too_few_domains(domains, rows)}"
     )
 
 
