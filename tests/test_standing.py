@@ -175,6 +175,9 @@ def test_what_changed_and_what_it_costs_is_told(tmp_path: Path) -> None:
     state = Standing(tmp_path, chain({}))
     state.settle()
     assert state.told() == []
+    state = Standing(tmp_path, chain({"final": "2"}), belief=Belief(keep_stale=True))
+    state.settle()
+    assert state.told() == ["engine changed since 1 of 3 units ran: they are kept, marked †."]
 
 
 def test_records_of_another_schema_are_refused(tmp_path: Path) -> None:

@@ -153,6 +153,12 @@ class Standing:
                 f"{what} changed since {len(again)} of {len(before)} units ran: they run again"
                 f"{self._spared(again)} ({_time(seconds)} when they ran)."
             )
+        kept = [unit for unit in before if unit.hash in self.reused and self._changed(unit)]
+        if kept:
+            what = " and ".join(sorted({label for unit in kept for label in self._changed(unit)}))
+            lines.append(
+                f"{what} changed since {len(kept)} of {len(before)} units ran: they are kept, marked †."
+            )
         return lines
 
     def _spared(self, again: Sequence[Unit]) -> str:
