@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-NOT_COMPARED = {"timing.json", ".lock", "report.html", "report.md"}
+NOT_COMPARED = {"timing.json", "provenance.json", ".lock", "report.html", "report.md"}
 
 
 def results(run: Path) -> dict[str, bytes]:

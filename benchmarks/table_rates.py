@@ -8,7 +8,6 @@ each measurement: seconds, and the rate or the ratio to what is aimed at; exit s
 
 import argparse
 import itertools
-import json
 import sys
 import tempfile
 from collections.abc import Callable
@@ -22,7 +21,9 @@ from scipy.stats import trim_mean
 from harness import catalog
 from harness.board import build_board, load_run
 from harness.data.lookup import LookupTable, load_table
-from harness.records import SCHEMA, Record, canonical_json, content_hash
+from harness.records import SCHEMA, sealed
+from harness.run.stored import TIMING, write_beside, write_record
+from harness.run.unit import Unit
 from harness.stats.bootstrap import bootstrap_stratified
 
 BATCH = 1_000_000
@@ -133,19 +134,14 @@ def _synthetic(folder: Path) -> None:
     suite |= {"searchers": methods, "controls": [], "reference": methods[0], "claim": methods[1]}
     suite["search"] = {"budgets": [25, 100], "mac_limit": 0}
     plan = {"schema": SCHEMA, "name": "made", "title": "made", "suite": suite, "limit": None, "command": ""}
-    (folder / "plan.json").write_text(json.dumps({**plan, "units": units}))
+    (folder / "plan.json").write_text(sealed({**plan, "units": units}))
 
 
 def _unit(folder: Path, kind: str, spec: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
-    hashed = content_hash([kind, spec])
-    place = folder / "units" / f"{kind}-{hashed}"
-    place.mkdir(parents=True)
-    record = Record(kind=kind, hash=hashed, status="ok", spec=spec, result=result)
-    (place / "record.json").write_text(record.to_json())
-    (place / "timing.json").write_text(
-        canonical_json({"seconds": 1.0, "peak_memory_bytes": 1, "host": "made"})
-    )
-    return {"kind": kind, "hash": hashed, "spec": spec, "needs": []}
+    unit = Unit(kind=kind, spec=spec)
+    write_beside(folder, unit, TIMING, {"seconds": 1.0, "peak_memory_bytes": 1, "host": "made"})
+    write_record(folder, unit, "ok", result=result)
+    return unit.to_json()
 
 
 def _timed(work: Callable[[], Any]) -> float:

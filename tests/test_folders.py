@@ -13,7 +13,7 @@ from harness.errors import HarnessError
 from harness.run.folder import claim
 
 COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
-NOT_COMPARED = {"timing.json", ".lock", "report.html", "report.md"}
+NOT_COMPARED = {"timing.json", "provenance.json", ".lock", "report.html", "report.md"}
 CLOCK = """
 import itertools, time
 real, steps = time.time, itertools.count()

@@ -29,11 +29,14 @@ def harness(*words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+APART = ("timing.json", "provenance.json", ".lock", "report.html", "report.md")
+
+
 def result_bytes(run: Path) -> dict[str, bytes]:
     """Returns all that must not depend on how the run went: records, artifacts and the board."""
     kept = {}
     for file in sorted(run.rglob("*")):
-        if file.is_file() and file.name not in ("timing.json", ".lock", "report.html", "report.md"):
+        if file.is_file() and file.name not in APART:
             kept[str(file.relative_to(run))] = file.read_bytes()
     return kept
 

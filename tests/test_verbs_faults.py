@@ -173,8 +173,9 @@ def test_an_error_that_no_disk_is_to_blame_for_is_not_hidden(monkeypatch: pytest
 
 
 def test_the_traceback_of_a_try_before_is_gone_after_the_next(tmp_path: Path) -> None:
-    from harness.plan.unit import prepare_unit, unit_folder
+    from harness.plan.unit import prepare_unit
     from harness.protocol import DataPlace
+    from harness.run.unit import unit_folder
     from harness.units import Place, perform
 
     unit = prepare_unit("toy_patterns", "clean")
