@@ -32,7 +32,7 @@ COMMAND = [
     *(sys.executable, "-c"),
     # What a shell starts in the background ignores interrupts.
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from harness.cli import main; main()",
+    "from harness.start import main; main()",
 ]
 NOT_COMPARED = {"timing.json", "provenance.json", ".lock", "report.html", "report.md"}
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)

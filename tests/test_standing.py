@@ -165,6 +165,15 @@ def test_stale_results_that_are_kept_are_told_by_their_own_code(tmp_path: Path) 
     assert run(tmp_path, edited, {"final": 5}) == ["final", "score"]
 
 
+def test_what_an_ended_process_left_half_written_is_gone_in_the_end(tmp_path: Path) -> None:
+    units = chain({})
+    run(tmp_path, units)
+    before = bytes_of(tmp_path)
+    (unit_folder(tmp_path, units[1]) / ".part-17-timing.json").write_text("half")
+    run(tmp_path, units)
+    assert bytes_of(tmp_path) == before
+
+
 def test_what_changed_and_what_it_costs_is_told(tmp_path: Path) -> None:
     run(tmp_path, chain({}))
     state = Standing(tmp_path, chain({"final": "2"}))

@@ -167,7 +167,12 @@ class Standing:
         return f", but for up to {count} whose inputs may come out the same" if count else ""
 
     def tidy(self) -> None:
-        """Puts what is of no unit of this plan aside, so that the folder is as a fresh run leaves it."""
+        """Puts what is of no unit of this plan aside, so that the folder is as a fresh run leaves it.
+
+        What a process that was ended left half-written is deleted.
+        """
+        for part in (self.run / "units").rglob(".part-*"):
+            part.unlink(missing_ok=True)
         wanted = {unit.folder for unit in self.units.values()}
         for folder in sorted((self.run / "units").iterdir()) if (self.run / "units").is_dir() else []:
             if folder.name not in wanted:
