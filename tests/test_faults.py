@@ -240,7 +240,6 @@ SCRIPTS = Path(__file__).parents[1] / "benchmarks"
 
 
 @pytest.mark.slow
-@pytest.mark.ci
 def test_no_signal_at_any_moment_changes_a_byte() -> None:
     done = subprocess.run(
         [sys.executable, str(SCRIPTS / "faults.py"), "--moments", "3"],
@@ -253,7 +252,6 @@ def test_no_signal_at_any_moment_changes_a_byte() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.ci
 def test_no_full_or_read_only_disk_changes_a_byte() -> None:
     done = subprocess.run(
         [sys.executable, str(SCRIPTS / "full_disk.py"), "--points", "2"],
