@@ -634,13 +634,14 @@ def test_what_is_kept_stale_is_marked_everywhere_and_not_ranked(finished: Place,
 
 
 @pytest.mark.slow
-def test_identity_covers_all_that_a_unit_imports(finished: Place) -> None:
+def test_identity_covers_all_that_a_unit_imports(finished: Place, tmp_path: Path) -> None:
     """Runs units of every kind alone and compares what Python loaded with what their identity lists."""
     from harness.run.code import PRINTING
 
+    place = finished.copied(tmp_path / "place")
     kinds: dict[str, Kept] = {}
     for suite in ("trained", "lookup"):
-        for unit in planned(finished.folder / suite):
+        for unit in planned(place.folder / suite):
             kinds.setdefault(f"{unit['kind']} {unit['spec'].get('method', '')}", {**unit, "run": suite})
     script = (
         "import json,sys;from pathlib import Path\n"
@@ -655,19 +656,19 @@ def test_identity_covers_all_that_a_unit_imports(finished: Place) -> None:
         "print(json.dumps([sorted(parts),sorted(one for one in sys.modules if one.startswith('harness'))]))\n"
     )
     settings = os.environ | {
-        "PYTHONPATH": f"{finished.code}{os.pathsep}{finished.mine / 'own'}",
-        "HARNESS_CATALOG": str(finished.mine),
+        "PYTHONPATH": f"{place.code}{os.pathsep}{place.mine / 'own'}",
+        "HARNESS_CATALOG": str(place.mine),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     for unit in kinds.values():
-        run = finished.folder / str(unit["run"])
-        told = {"run": str(run), "data": str(finished.data), "hash": unit["hash"]}
+        run = place.folder / str(unit["run"])
+        told = {"run": str(run), "data": str(place.data), "hash": unit["hash"]}
         done = subprocess.run(
             [sys.executable, "-c", script, json.dumps(told)],
             capture_output=True,
             text=True,
             env=settings,
-            cwd=finished.mine,
+            cwd=place.mine,
         )
         assert done.returncode == 0, done.stderr
         covered, loaded = json.loads(done.stdout.splitlines()[-1])
@@ -676,7 +677,7 @@ def test_identity_covers_all_that_a_unit_imports(finished: Place) -> None:
         missing = {name for name in loaded if name not in covered and name not in PRINTING} - packages
         if unit["kind"] != "prepare":  # all others read what the task says, which is hashed as such
             missing = {name for name in missing if not name.startswith("harness.catalog.tasks.")}
-        assert {name for name in missing if not is_package(finished.code, name)} == set(), unit["kind"]
+        assert {name for name in missing if not is_package(place.code, name)} == set(), unit["kind"]
 
 
 FOLDERS = ("tasks", "search_spaces", "searchers", "baselines")
