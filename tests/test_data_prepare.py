@@ -17,6 +17,7 @@ from harness import catalog
 from harness.cache import prepare_all, verify_all
 from harness.data.fetch import archive_path
 from harness.data.prepare import prepare_domain, prepared_folder, read_card, split_groups, verify_domain
+from harness.data.sums import has_sums
 from harness.errors import DataUnavailableError
 from harness.task import SPLITS, Archive, Archives, Domain, Sample
 
@@ -112,6 +113,12 @@ def test_verification_compares_with_the_card_and_with_the_pin(tmp_path: Path) ->
     (prepared_folder("task", domain(), tmp_path) / "card.json").write_text("{")
     with pytest.raises(DataUnavailableError, match="is damaged"):
         read_card("task", domain(), tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_not_whole(tmp_path: Path) -> None:
+    assert not has_sums(tmp_path / "nothing")
+    (tmp_path / "empty").mkdir()
+    assert not has_sums(tmp_path / "empty")
 
 
 def test_a_preparation_left_unfinished_is_done_again(tmp_path: Path) -> None:

@@ -155,6 +155,14 @@ def test_a_product_elsewhere_that_is_gone_is_made_again_where_something_waits_fo
     assert again.kind == "prepare"
 
 
+def test_what_is_damaged_as_soon_as_it_is_made_ends_the_run(tmp_path: Path) -> None:
+    def is_intact(unit: Unit, record: Record) -> bool:
+        return unit.kind != "prepare"
+
+    with pytest.raises(HarnessError, match="It was made again 2 times; check the disk"):
+        run(tmp_path, chain({}), is_intact=is_intact)
+
+
 def test_stale_results_that_are_kept_are_told_by_their_own_code(tmp_path: Path) -> None:
     run(tmp_path, chain({}))
     edited = chain({"final": "2"})

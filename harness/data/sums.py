@@ -46,7 +46,7 @@ def _check_files(place: Path) -> None:
     path = place / SUMS
     written = path.read_bytes() if path.is_file() else b""
     found = _sums(place)
-    if written != found:
+    if written != found or not written:
         kept = set(written.splitlines())
         changed = [line for line in found.splitlines() if line not in kept]
         name = changed[0].split(b"  ", 1)[1].decode(errors="replace") if changed else SUMS

@@ -23,6 +23,8 @@ from harness.run.unit import Unit, unit_folder
 
 SUPERSEDED: Final = ".superseded"
 """Where units of an earlier plan lie in a run's folder, so that an edit that is undone costs nothing."""
+MOST_REMADE: Final = 2
+"""How often a result that is damaged as soon as it is made is made again in one run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,7 @@ class Standing:
         self.waiting = dict(self.units)
         self.reused: set[str] = set()
         self.damaged: list[str] = []
+        self._remade: Counter[str] = Counter()
         self._belief = belief or Belief()
         self._is_intact = is_intact
         self._by_input: dict[str, _Found] = {}
@@ -254,6 +257,11 @@ class Standing:
                 self.damaged.append(_fault(error))
                 again.append(other)
         for other in again:
+            self._remade[other.hash] += 1
+            if self._remade[other.hash] > MOST_REMADE:
+                raise HarnessError(
+                    f"{self.damaged[-1]} It was made again {MOST_REMADE} times; check the disk."
+                )
             (unit_folder(self.run, other) / RECORD).unlink(missing_ok=True)
             del self.status[other.hash]
             self.reused.discard(other.hash)
