@@ -22,7 +22,7 @@ import torch
 
 from harness import catalog
 from harness.nn.measure import measured_macs
-from harness.space import SearchSpace
+from harness.space.choices import SearchSpace
 
 PRESETS = (
     "nasbench201:cifar10",
@@ -75,7 +75,7 @@ def seconds_of_command(name: str, rounds: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "architectures.jsonl"
         file.write_text("".join(json.dumps(space.to_json(space.sample(draw))) + "\n" for _ in range(1000)))
-        command = [sys.executable, "-c", "from harness.cli import main; main()", "count", name]
+        command = [sys.executable, "-c", "from harness.cli.main import main; main()", "count", name]
         taken = []
         for _ in range(rounds):
             started = time.perf_counter()

@@ -50,7 +50,7 @@ PACKED = '''\
 
 import zipfile
 
-from harness.task import Archive, Domain, Sample, Signature, Task
+from harness.task.task import Archive, Domain, Sample, Task; from harness.task.signature import Signature
 
 ARCHIVE = Archive(registry="pypi", name="toy-packed", version="1", filename="{name}", sha256="{digest}")
 
@@ -77,7 +77,7 @@ TASK = Task(
 '''
 EVERY_STEP = """\
 import os, signal
-from harness.checkpoint import Checkpoint
+from harness.learn.checkpoint import Checkpoint
 real, count = Checkpoint.offer, [0]
 def offer(self, training, step):
     self.steps = 1

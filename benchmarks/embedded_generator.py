@@ -15,14 +15,14 @@ from pathlib import Path
 from time import perf_counter
 
 from harness import catalog
-from harness.checks import SIGNATURES
+from harness.checks.space import SIGNATURES
 from harness.data.fetch import fetch
-from harness.keys import Key
+from harness.guard.keys import Key
 from harness.llm import open_client
 from harness.llm.package import EMBEDDED_MODEL, extract_model
-from harness.search import SearchContext, run_search
-from harness.space import SearchSpace, SpaceFamily
-from harness.suite import LanguageModelSettings
+from harness.search.loop import SearchContext, run_search
+from harness.space.choices import SearchSpace, SpaceFamily
+from harness.study.settings import LanguageModelSettings
 
 
 def spaces() -> list[SearchSpace]:

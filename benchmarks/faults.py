@@ -32,7 +32,7 @@ COMMAND = [
     *(sys.executable, "-c"),
     # What a shell starts in the background ignores interrupts.
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from harness.start import main; main()",
+    "from harness.cli.start import main; main()",
 ]
 NOT_COMPARED = {"timing.json", "provenance.json", ".lock", "report.html", "report.md"}
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
@@ -43,7 +43,7 @@ CONTENT = bytes(range(256)) * 64
 TASK = f"""
 import hashlib
 import numpy as np
-from harness.task import Archive, Domain, Sample, Signature, Task
+from harness.task.task import Archive, Domain, Sample, Task; from harness.task.signature import Signature
 
 def reads(seed):
     def read(archives):

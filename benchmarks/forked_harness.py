@@ -33,7 +33,7 @@ class Inline:
         self.idle.clear()
 
     def finished(self) -> list[Any]:
-        from harness import execute
+        from harness.workers import execute
 
         unit, needs = self.busy.pop()
         status = execute._run(unit, needs, self.place)
@@ -50,7 +50,8 @@ def run(command: dict[str, Any], answer: int) -> int:
     log = os.open(command["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(log, stream)
-    from harness import cli, execute
+    from harness.cli import main as cli
+    from harness.workers import execute
 
     execute.Pool = Inline  # type: ignore[attr-defined,misc,assignment]
     real = execute._run

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.data.confined import Confined
-from harness.data.pickles import answer
+from harness.data.foreign.confined import Confined
+from harness.data.foreign.pickles import answer
 from harness.errors import DataUnavailableError
 
 CLASS = f"{__name__}.Net"

@@ -35,7 +35,7 @@ def main() -> int:
         whole, killed = Path(folder) / "whole", Path(folder) / "killed"
 
         def command(out: Path) -> list[str]:
-            program = "from harness.cli import main; main()"
+            program = "from harness.cli.main import main; main()"
             return [sys.executable, "-c", program, "eval", chosen.suite, "--out", str(out)]
 
         started = time.perf_counter()

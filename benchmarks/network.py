@@ -33,7 +33,7 @@ def _note(event, arguments, _open=os.open, _write=os.write, _dumps=json.dumps):
 
 sys.addaudithook(_note)
 """
-CLEAN = "from harness.cli import main; main()"
+CLEAN = "from harness.cli.main import main; main()"
 
 
 def contacted(words: list[str]) -> tuple[int, Counter[tuple[str, str]]]:

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.split import Split
-from harness.race import Block, Race, blocks_of
+from harness.search.race import Block, Race, blocks_of
+from harness.task.split import Split
 
 Answers = list[NDArray[np.float64]]
 """Per block, numerators of shape (candidates, samples of the block)."""
@@ -53,14 +53,14 @@ def drawn(candidates: int, samples: int, draw: np.random.Generator) -> tuple[lis
 
 def scored(suite: str, task: str, candidates: int, folder: Path) -> list[tuple[str, list[Block], Answers]]:
     """Returns name, blocks and answers of random architectures of each space of a suite's task."""
-    from harness.families import matched_space
-    from harness.plan import make_plan
-    from harness.protocol import DataPlace
+    from harness.data.view import DataPlace
+    from harness.run.place import Needs, Place
     from harness.run.stored import inputs_of, write_record
-    from harness.suite import load_suite
-    from harness.units import Place, perform
-    from harness.units.place import Needs
-    from harness.units.slices import SliceScores
+    from harness.study.boards import make_plan
+    from harness.study.suite import load_suite
+    from harness.study.work.matched import matched_space
+    from harness.study.work.slices import SliceScores
+    from harness.workers.perform import perform
 
     data = os.environ.get("HARNESS_DATA", Path.home() / ".cache" / "crossdomain-harness")
     place = Place(run=folder, data=DataPlace(folder=Path(data)))

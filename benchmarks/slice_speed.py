@@ -17,9 +17,9 @@ from collections.abc import Callable
 import torch
 
 from harness import catalog
-from harness.space import SearchSpace
-from harness.task import Signature
-from harness.train import seeded
+from harness.learn.fit import seeded
+from harness.space.choices import SearchSpace
+from harness.task.signature import Signature
 
 IMAGE = Signature(kind="image", classes=10, height=28, width=28)
 BYTES = Signature(kind="bytes", classes=256, context=128)

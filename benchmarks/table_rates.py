@@ -19,12 +19,13 @@ import numpy as np
 from scipy.stats import trim_mean
 
 from harness import catalog
-from harness.board import build_board, load_run
-from harness.data.lookup import LookupTable, load_table
-from harness.records import SCHEMA, sealed
+from harness.data.table.table import LookupTable, load_table
+from harness.files import SCHEMA, sealed
+from harness.identity.unit import Unit
+from harness.run.loaded import load_run
 from harness.run.stored import TIMING, write_beside, write_record
-from harness.run.unit import Unit
 from harness.stats.bootstrap import bootstrap_stratified
+from harness.study.boards import build_board
 
 BATCH = 1_000_000
 SINGLE = 200_000

@@ -19,10 +19,10 @@ import torch
 from torch import nn
 
 from harness import catalog, seeds
-from harness.checkpoint import Checkpoint
-from harness.data.split import Split
-from harness.task import Signature
-from harness.train import Recipe, batches, cross_entropy, fit, seeded
+from harness.learn.checkpoint import Checkpoint
+from harness.learn.fit import Recipe, batches, cross_entropy, fit, seeded
+from harness.task.signature import Signature
+from harness.task.split import Split
 
 IMAGE = Signature(kind="image", classes=10, height=28, width=28)
 BYTES = Signature(kind="bytes", classes=256, context=128)

@@ -10,7 +10,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeGuard, TypeVar, get_args, get_origin, get_type_hints
 
 from harness.errors import HarnessError
-from harness.text import read_text, shown
+from harness.guard.text import read_text, shown
 
 T = TypeVar("T")
 LARGEST_BYTES = 2**22

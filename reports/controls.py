@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from harness.board import LookupBoard, Run, control_table
-from harness.report import Block, Section
+from harness import Block, LookupBoard, Run, Section
+from harness.study.lookup.tables import control_table
 
 
 def render(run: Run, board: LookupBoard) -> Block:

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.board import Board, Run, TaskBoard, cost_table, timing_table
+from harness import MARKERS, Block, Board, Figure, Run, Section, TaskBoard, draw, higher_is_better, palette
 from harness.board.wording import metric_name
-from harness.report import MARKERS, Block, Figure, Section, draw, palette
-from harness.task import higher_is_better
+from harness.study.trained.tables import cost_table, timing_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,8 +1,6 @@
 """Where the data comes from, under which licence, and the hash of what was read."""
 
-from harness.board import AnyBoard, Board, LookupBoard, QualityBoard, Run, Table
-from harness.records import Record
-from harness.report import Block, Section
+from harness import AnyBoard, Block, Board, LookupBoard, QualityBoard, Record, Run, Section, Table
 
 
 def render(run: Run, board: AnyBoard) -> Block:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.board import Board, Run, TaskBoard
+from harness import RULE, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
 from harness.board.wording import metric_name, show
-from harness.report import RULE, Block, Figure, Section, draw, palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,7 +1,6 @@
 """Everything that failed, was skipped or has not run, with its reason."""
 
-from harness.board import AnyBoard, Board, LookupBoard, PlannedUnit, QualityBoard, Run, Table
-from harness.report import Block, Section
+from harness import AnyBoard, Block, Board, LookupBoard, PlannedUnit, QualityBoard, Run, Section, Table
 
 
 def render(run: Run, board: AnyBoard) -> Block:

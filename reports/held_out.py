@@ -1,7 +1,7 @@
 """Scores on each held-out domain and on each source."""
 
-from harness.board import Board, Run, domain_table, worst_group_table
-from harness.report import Block, Section
+from harness import Block, Board, Run, Section
+from harness.study.trained.tables import domain_table, worst_group_table
 
 
 def render(run: Run, board: Board) -> Block:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.board import Board, Run, TaskBoard, main_table
+from harness import INK, MARKERS, SOFT, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
 from harness.board.wording import metric_name, show
-from harness.report import INK, MARKERS, SOFT, Block, Figure, Section, draw, palette
+from harness.study.trained.tables import main_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,8 +1,7 @@
 """What this run cannot show, with the size of effect that it could have seen."""
 
-from harness.board import AnyBoard, Board, LookupBoard, QualityBoard, Run, TaskBoard
+from harness import AnyBoard, Block, Board, LookupBoard, QualityBoard, Run, Section, TaskBoard
 from harness.board.wording import show
-from harness.report import Block, Section
 from harness.stats.pairs import minimum_detectable_effect
 
 

@@ -3,9 +3,21 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.board import AnyBoard, Board, LookupBoard, PlannedUnit, Run, Table
+from harness import (
+    MARKERS,
+    AnyBoard,
+    Block,
+    Board,
+    Figure,
+    LookupBoard,
+    PlannedUnit,
+    Run,
+    Section,
+    Table,
+    draw,
+    palette,
+)
 from harness.board.wording import MISSING, show_seconds
-from harness.report import MARKERS, Block, Figure, Section, draw, palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,8 +1,7 @@
 """What the searches of a suite on a table cost: evaluations, and seconds apart."""
 
-from harness.board import LookupBoard, Run, Table
+from harness import Block, LookupBoard, Run, Section, Table
 from harness.board.wording import MISSING
-from harness.report import Block, Section
 
 
 def render(run: Run, board: LookupBoard) -> Block:

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.board import LookupBoard, Run
-from harness.board.lookup_tables import heading
-from harness.report import MARKERS, Block, Figure, Section, draw, palette
+from harness import MARKERS, Block, Figure, LookupBoard, Run, Section, draw, palette
 from harness.stats.bootstrap import Array
+from harness.study.lookup.tables import heading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.board import LookupBoard, Run, Table
-from harness.board.lookup_tables import heading
+from harness import MARKERS, Block, Figure, LookupBoard, Run, Section, Table, draw, palette
 from harness.board.wording import MISSING
-from harness.report import MARKERS, Block, Figure, Section, draw, palette
 from harness.stats.bootstrap import Array
 from harness.stats.fronts import front, hypervolume
 from harness.stats.intervals import t_interval
 from harness.stats.pairs import Comparison, holm, welch
+from harness.study.lookup.tables import heading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.board import LookupBoard, LookupRanking, Run, ranking_table, regret_table
-from harness.board.lookup_tables import percent
-from harness.report import MARKERS, Block, Figure, Section, draw, palette
+from harness import MARKERS, Block, Figure, LookupBoard, Run, Section, draw, palette
+from harness.board.scale import percent
+from harness.study.lookup.board import LookupRanking
+from harness.study.lookup.tables import ranking_table, regret_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

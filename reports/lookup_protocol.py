@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from harness.board import LookupBoard, Run, Table
-from harness.report import Block, Section
+from harness import Block, LookupBoard, Run, Section, Table
 
 
 def render(run: Run, board: LookupBoard) -> Block:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.board import Board, Run, TaskBoard, difference_table
-from harness.report import MARKERS, SOFT, Block, Figure, Section, draw, palette
+from harness import MARKERS, SOFT, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
+from harness.study.trained.tables import difference_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from harness.board import Board, Run, Table, TaskBoard
-from harness.report import Block, Section
+from harness import Block, Board, Run, Section, Table, TaskBoard
 
 
 def render(run: Run, board: Board) -> Block:

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.board import QualityBoard, Run, quality_table
-from harness.board.quality import ALONE
-from harness.report import Block, Figure, Section, draw, palette
+from harness import Block, Figure, QualityBoard, Run, Section, draw, palette
+from harness.study.ranking.board import ALONE, quality_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

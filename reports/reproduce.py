@@ -4,8 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from harness.board import AnyBoard, Board, LookupBoard, QualityBoard, Run, Table
-from harness.report import Block, Section
+from harness import AnyBoard, Block, Board, LookupBoard, QualityBoard, Run, Section, Table
 
 
 def render(run: Run, board: AnyBoard) -> Block:

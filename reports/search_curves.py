@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.board import Board, Run, Table, TaskBoard
+from harness import MARKERS, Block, Board, Figure, Run, Section, Table, TaskBoard, draw, palette
 from harness.board.wording import MISSING, show_counts
-from harness.report import MARKERS, Block, Figure, Section, draw, palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.board import LookupBoard, Run, Table
-from harness.board.lookup import Scale
-from harness.board.lookup_tables import held_out_table, in_unit, percent
-from harness.report import Block, Figure, Section, draw
+from harness import Block, Figure, LookupBoard, Run, Section, Table, draw
+from harness.board.scale import Scale, in_unit, percent
+from harness.study.lookup.tables import held_out_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,11 +1,9 @@
 """What the run says of the claim that its suite fixed in advance."""
 
-from harness.board import AnyBoard, LookupBoard, QualityBoard, Run, task_verdict, verdict
-from harness.board.lookup_tables import lookup_sentences
-from harness.board.rows import Board
-from harness.board.verdict import overall
-from harness.report import Block, Section
-from harness.settings import STEPS_PER_SAMPLE
+from harness import AnyBoard, Block, Board, LookupBoard, QualityBoard, Run, Section, verdict
+from harness.study.lookup.tables import lookup_sentences
+from harness.study.settings import STEPS_PER_SAMPLE
+from harness.study.trained.verdict import overall, task_verdict
 
 
 def render(run: Run, board: AnyBoard) -> Block:

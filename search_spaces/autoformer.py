@@ -14,15 +14,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from harness.errors import HarnessError
-from harness.records import canonical_json
-from harness.space import Architecture, Choice, SearchSpace, SpaceFamily
-from harness.task import Signature
+from harness import Architecture, Choice, HarnessError, SearchSpace, Signature, SpaceFamily, canonical_json
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from harness.nn.autoformer import Frame, Shape
+    from harness.nn.networks.autoformer import Frame, Shape
 
 KEYS = ("depth", "embed_dim", "mlp_ratio", "num_heads")
 
@@ -216,12 +213,12 @@ class AutoFormerSpace(SearchSpace):
         return total + width * self.signature.classes
 
     def build(self, architecture: Architecture) -> "nn.Module":
-        from harness.nn.autoformer import VisionTransformer
+        from harness.nn.networks.autoformer import VisionTransformer
 
         return VisionTransformer(self._frame(), self.route(architecture))
 
     def supernet(self) -> "nn.Module":
-        from harness.nn.autoformer import Shape, VisionTransformer
+        from harness.nn.networks.autoformer import Shape, VisionTransformer
 
         size = self.dimensions
         hidden = int(size.largest * size.ratios[-1])
@@ -231,20 +228,20 @@ class AutoFormerSpace(SearchSpace):
         return VisionTransformer(self._frame(), shape)
 
     def route(self, architecture: Architecture) -> "Shape":
-        from harness.nn.autoformer import Shape
+        from harness.nn.networks.autoformer import Shape
 
         width, ratios, heads = self._layers(architecture)
         return Shape(width=width, heads=tuple(heads), hidden=tuple(int(width * ratio) for ratio in ratios))
 
     def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
-        from harness.nn.autoformer import VisionTransformer, slice_of
+        from harness.nn.networks.autoformer import VisionTransformer, slice_of
 
         if not isinstance(supernet, VisionTransformer):
             raise TypeError(f"{type(supernet).__name__} is not a supernet of {self.name}")
         return slice_of(supernet, self.route(architecture))
 
     def load_released(self, supernet: "nn.Module", weights: "Mapping[str, Tensor]") -> str:
-        from harness.nn.autoformer import VisionTransformer
+        from harness.nn.networks.autoformer import VisionTransformer
         from harness.nn.released import load_autoformer
 
         assert isinstance(supernet, VisionTransformer)
@@ -272,7 +269,7 @@ class AutoFormerSpace(SearchSpace):
         return self.grid[0] * self.grid[1] + 1
 
     def _frame(self) -> "Frame":
-        from harness.nn.autoformer import Frame
+        from harness.nn.networks.autoformer import Frame
 
         return Frame(
             channels=self.signature.channels,

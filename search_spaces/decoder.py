@@ -15,15 +15,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from harness.errors import HarnessError
-from harness.records import canonical_json
-from harness.space import Architecture, Choice, SearchSpace, SpaceFamily
-from harness.task import Signature
+from harness import Architecture, Choice, HarnessError, SearchSpace, Signature, SpaceFamily, canonical_json
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from harness.nn.gpt import Frame, Shape
+    from harness.nn.networks.gpt import Frame, Shape
 
 KEYS = ("bias", "embed_dim", "mlp_ratio", "num_heads", "num_layers")
 BIASES = (True, False)
@@ -193,12 +190,12 @@ class DecoderSpace(SearchSpace):
         return total
 
     def build(self, architecture: Architecture) -> "nn.Module":
-        from harness.nn.gpt import GptDecoder
+        from harness.nn.networks.gpt import GptDecoder
 
         return GptDecoder(self._frame(), self.route(architecture))
 
     def supernet(self) -> "nn.Module":
-        from harness.nn.gpt import GptDecoder, Shape
+        from harness.nn.networks.gpt import GptDecoder, Shape
 
         size = self.dimensions
         hidden = size.widths[-1] * size.ratios[-1]
@@ -211,14 +208,14 @@ class DecoderSpace(SearchSpace):
         return GptDecoder(self._frame(), shape)
 
     def route(self, architecture: Architecture) -> "Shape":
-        from harness.nn.gpt import Shape
+        from harness.nn.networks.gpt import Shape
 
         width, bias, ratios, heads = self._layers(architecture)
         hidden = tuple(width * ratio for ratio in ratios)
         return Shape(width=width, heads=tuple(heads), hidden=hidden, bias=bias)
 
     def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
-        from harness.nn.gpt import GptDecoder, slice_of
+        from harness.nn.networks.gpt import GptDecoder, slice_of
 
         if not isinstance(supernet, GptDecoder):
             raise TypeError(f"{type(supernet).__name__} is not a supernet of {self.name}")
@@ -245,7 +242,7 @@ class DecoderSpace(SearchSpace):
         )
 
     def _frame(self) -> "Frame":
-        from harness.nn.gpt import Frame
+        from harness.nn.networks.gpt import Frame
 
         return Frame(
             vocabulary=self.vocabulary,

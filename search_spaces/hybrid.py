@@ -9,16 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from harness.errors import HarnessError
+from harness import Architecture, Choice, HarnessError, SearchSpace, Signature, SpaceFamily, canonical_json
 from harness.nn.counts import FAMILIES, mixer_macs, mixer_parameters
-from harness.records import canonical_json
-from harness.space import Architecture, Choice, SearchSpace, SpaceFamily
-from harness.task import Signature
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from harness.nn.hybrid import Shape
+    from harness.nn.networks.hybrid import Shape
 
 PATCH = 4
 IMAGE = Signature(kind="image", classes=10, channels=1, height=28, width=28)
@@ -174,13 +171,13 @@ class HybridSpace(SearchSpace):
         return self.tokens * self.signature.channels * PATCH**2 * width + layers + head
 
     def build(self, architecture: Architecture) -> "nn.Module":
-        from harness.nn.hybrid import HybridNet
+        from harness.nn.networks.hybrid import HybridNet
 
         shape = self.route(architecture)
         return HybridNet(self.signature, [[family] for family in shape.mixers], shape)
 
     def supernet(self) -> "nn.Module":
-        from harness.nn.hybrid import HybridNet, Shape
+        from harness.nn.networks.hybrid import HybridNet, Shape
 
         width = max(self.dimensions.widths)
         hidden = int(width * max(self.dimensions.ratios))
@@ -188,13 +185,13 @@ class HybridSpace(SearchSpace):
         return HybridNet(self.signature, [self.families] * self.deepest, shape)
 
     def route(self, architecture: Architecture) -> "Shape":
-        from harness.nn.hybrid import Shape
+        from harness.nn.networks.hybrid import Shape
 
         width, mixers, ratios = self._layers(architecture)
         return Shape(width=width, mixers=tuple(mixers), hidden=tuple(int(width * ratio) for ratio in ratios))
 
     def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
-        from harness.nn.hybrid import HybridNet, slice_of
+        from harness.nn.networks.hybrid import HybridNet, slice_of
 
         if not isinstance(supernet, HybridNet):
             raise TypeError(f"{type(supernet).__name__} is not a supernet of {self.name}")

@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from harness.errors import HarnessError
-from harness.records import canonical_json
-from harness.space import Architecture, Choice, SearchSpace, SpaceFamily
-from harness.task import Signature
+from harness import Architecture, Choice, HarnessError, SearchSpace, Signature, SpaceFamily, canonical_json
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from harness.nn.mobilenet import Frame, Route
+    from harness.nn.networks.mobilenet import Frame, Route
     from harness.nn.slices import Reordering
 
 KERNELS = (3, 5, 7)
@@ -235,25 +232,25 @@ class MobileSpace(SearchSpace):
         return total + design.last * (design.final + self.signature.classes)
 
     def build(self, architecture: Architecture) -> "nn.Module":
-        from harness.nn.mobilenet import MobileNet
+        from harness.nn.networks.mobilenet import MobileNet
 
         return MobileNet(self._frame(), self.route(architecture))
 
     def supernet(self) -> "nn.Module":
-        from harness.nn.mobilenet import MobileNet
+        from harness.nn.networks.mobilenet import MobileNet
 
         largest = [len(choice.options) - 1 for choice in self.choices]
         return MobileNet(self._frame(), self.route(tuple(largest)), KERNELS)
 
     def route(self, architecture: Architecture) -> "Route":
-        from harness.nn.mobilenet import Inner, Route
+        from harness.nn.networks.mobilenet import Inner, Route
 
         side = self.design.resolutions[architecture[0]] if self.offset else None
         stages = self._stages(architecture)
         return Route(side, tuple(tuple(Inner(*block) for block in blocks) for blocks in stages))
 
     def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
-        from harness.nn.mobilenet import MobileNet, slice_of
+        from harness.nn.networks.mobilenet import MobileNet, slice_of
 
         if not isinstance(supernet, MobileNet):
             raise TypeError(f"{type(supernet).__name__} is not a supernet of {self.name}")
@@ -267,13 +264,13 @@ class MobileSpace(SearchSpace):
         return [group for group in groups if group]
 
     def rearrange(self, supernet: "nn.Module") -> "list[Reordering]":
-        from harness.nn.mobilenet import MobileNet, sort_channels
+        from harness.nn.networks.mobilenet import MobileNet, sort_channels
 
         assert isinstance(supernet, MobileNet)
         return sort_channels(supernet)
 
     def load_released(self, supernet: "nn.Module", weights: "Mapping[str, Tensor]") -> str:
-        from harness.nn.mobilenet import MobileNet
+        from harness.nn.networks.mobilenet import MobileNet
         from harness.nn.released import load_once_for_all
 
         assert isinstance(supernet, MobileNet)
@@ -325,7 +322,7 @@ class MobileSpace(SearchSpace):
         return stages
 
     def _frame(self) -> "Frame":
-        from harness.nn.mobilenet import Frame, Stage
+        from harness.nn.networks.mobilenet import Frame, Stage
 
         design = self.design
         return Frame(

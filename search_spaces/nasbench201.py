@@ -1,14 +1,12 @@
 """The NAS-Bench-201 cell: six edges, five operations, 15,625 architectures.
 
-Source: Dong and Yang 2020 (arXiv 2001.00326). See harness/cell_space.py for the network and its costs.
+Source: Dong and Yang 2020 (arXiv 2001.00326). See harness/space/cells.py for the network and its costs.
 """
 
 import re
 
-from harness.cell_space import MEANINGS, CellSpace
-from harness.errors import HarnessError
-from harness.space import SpaceFamily
-from harness.task import Signature
+from harness import HarnessError, Signature, SpaceFamily
+from harness.space.cells import MEANINGS, CellSpace
 
 CELLS = {"cifar10": 5, "cifar100": 5, "imagenet16-120": 5, "micro": 1}
 

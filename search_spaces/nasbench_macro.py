@@ -10,15 +10,12 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError
-from harness.records import canonical_json
-from harness.space import Architecture, Choice, SearchSpace, SpaceFamily
-from harness.task import Signature
+from harness import Architecture, Choice, HarnessError, SearchSpace, Signature, SpaceFamily, canonical_json
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from harness.nn.macro import Bottleneck, Chain
+    from harness.nn.networks.macro import Bottleneck, Chain
 
 OPTIONS = ("identity", "mb3_k3", "mb6_k5")
 MEANINGS = (
@@ -124,7 +121,7 @@ class MacroSpace(SearchSpace):
         return total + widest * self.last * pixels + self.last * self.signature.classes
 
     def build(self, architecture: Architecture) -> "nn.Module":
-        from harness.nn.macro import ChainNetwork
+        from harness.nn.networks.macro import ChainNetwork
 
         options = self._options()
         return ChainNetwork(
@@ -132,7 +129,7 @@ class MacroSpace(SearchSpace):
         )
 
     def supernet(self) -> "nn.Module":
-        from harness.nn.macro import ChainNetwork
+        from harness.nn.networks.macro import ChainNetwork
 
         return ChainNetwork(self._chain(), [self._options()] * LAYERS)
 
@@ -156,13 +153,13 @@ class MacroSpace(SearchSpace):
         )
 
     def _chain(self) -> "Chain":
-        from harness.nn.macro import Chain, Layer
+        from harness.nn.networks.macro import Chain, Layer
 
         layers = tuple(Layer(*layer) for layer in self.layers)
         return Chain(self.signature.channels, layers, self.last, self.signature.classes)
 
     def _options(self) -> "list[tuple[str, Bottleneck | None]]":
-        from harness.nn.macro import Bottleneck
+        from harness.nn.networks.macro import Bottleneck
 
         shapes = [None if shape is None else Bottleneck(*shape) for shape in SHAPES]
         return list(zip(OPTIONS, shapes, strict=True))

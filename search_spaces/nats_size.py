@@ -9,10 +9,7 @@ has the widths of NAS-Bench-201, 16:32:32:64:64, and half of each in `micro`.
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from harness.errors import HarnessError
-from harness.records import canonical_json
-from harness.space import Architecture, Choice, SearchSpace, SpaceFamily
-from harness.task import Signature
+from harness import Architecture, Choice, HarnessError, SearchSpace, Signature, SpaceFamily, canonical_json
 
 if TYPE_CHECKING:
     from torch import nn
@@ -106,12 +103,12 @@ class SizeSpace(SearchSpace):
         return total + (last + 1) * self.signature.classes
 
     def build(self, architecture: Architecture) -> "nn.Module":
-        from harness.nn.cells import WidthNetwork
+        from harness.nn.networks.cells import WidthNetwork
 
         return WidthNetwork(self.signature.channels, self.route(architecture), self.signature.classes)
 
     def supernet(self) -> "nn.Module":
-        from harness.nn.cells import WidthNetwork
+        from harness.nn.networks.cells import WidthNetwork
 
         widest = (self.widths[-1],) * len(SLOTS)
         return WidthNetwork(self.signature.channels, widest, self.signature.classes, elastic=True)

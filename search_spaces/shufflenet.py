@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from harness.errors import HarnessError
-from harness.records import canonical_json
-from harness.space import Architecture, Choice, SearchSpace, SpaceFamily
-from harness.task import Signature
+from harness import Architecture, Choice, HarnessError, SearchSpace, Signature, SpaceFamily, canonical_json
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from harness.nn.shufflenet import Frame, Inner
+    from harness.nn.networks.shufflenet import Frame, Inner
 
 BLOCKS = (0, 1, 2, 3)
 MEANINGS = (
@@ -152,14 +149,14 @@ class ShuffleSpace(SearchSpace):
         return total + design.head * self.signature.classes
 
     def build(self, architecture: Architecture) -> "nn.Module":
-        from harness.nn.shufflenet import ShuffleNet
+        from harness.nn.networks.shufflenet import ShuffleNet
 
         route = self.route(architecture)
         return ShuffleNet(self._frame(), [[inner] for inner in route], route)
 
     def supernet(self, *, affine: bool = False) -> "nn.Module":
         """Returns the module of all choices; `affine` gives its BatchNorms a learned scale and shift."""
-        from harness.nn.shufflenet import Inner, ShuffleNet
+        from harness.nn.networks.shufflenet import Inner, ShuffleNet
 
         scale = SCALES[-1] if self.is_scaled else 1.0
         blocks = [
@@ -170,12 +167,12 @@ class ShuffleSpace(SearchSpace):
         return ShuffleNet(self._frame(), blocks, affine=affine)
 
     def route(self, architecture: Architecture) -> list["Inner"]:
-        from harness.nn.shufflenet import Inner
+        from harness.nn.networks.shufflenet import Inner
 
         return [Inner(choice, middle) for *_, choice, middle in self._blocks(architecture)]
 
     def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
-        from harness.nn.shufflenet import ShuffleNet, slice_of
+        from harness.nn.networks.shufflenet import ShuffleNet, slice_of
 
         if not isinstance(supernet, ShuffleNet):
             raise TypeError(f"{type(supernet).__name__} is not a supernet of {self.name}")
@@ -205,7 +202,7 @@ class ShuffleSpace(SearchSpace):
                 inputs, place = outputs, place + 1
 
     def _frame(self) -> "Frame":
-        from harness.nn.shufflenet import Frame
+        from harness.nn.networks.shufflenet import Frame
 
         design = self.design
         return Frame(

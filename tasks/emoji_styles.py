@@ -9,9 +9,9 @@ import zlib
 from collections.abc import Iterator
 from functools import partial
 
-from harness.data.icons import concepts, draw, read_icons
+from harness import Archive, Archives, Domain, Sample, Signature, Task
+from harness.data.drawn.icons import concepts, draw, read_icons
 from harness.data.packages import tarball
-from harness.task import Archive, Archives, Domain, Sample, Signature, Task
 
 SIDE = 32
 CATEGORIES = (

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from harness.data.choices import Question, choice_samples
-from harness.data.corpora import evals_rows
+from harness import Archives, Domain, Sample, Signature, Task
 from harness.data.packages import EVALS
-from harness.task import Archives, Domain, Sample, Signature, Task
+from harness.data.text.corpora import evals_rows
+from harness.data.text.questions import Question, choice_samples
 
 
 def _questions(file: str, archives: Archives) -> Iterator[Question]:

@@ -18,12 +18,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from harness import Archives, Domain, Sample, Signature, Task
+from harness.data.own.domain import FORMATS, image_bytes
+from harness.data.own.place import PICTURES
 from harness.data.prepare import quiet_datasets
-from harness.data.user import FORMATS, image_bytes
-from harness.data.user_place import PICTURES
 from harness.errors import DataUnavailableError
-from harness.records import content_hash
-from harness.task import Archives, Domain, Sample, Signature, Task
+from harness.files import content_hash
 
 if TYPE_CHECKING:
     from PIL import Image

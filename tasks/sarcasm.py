@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from functools import partial
 
-from harness.data.corpora import evals_rows, labelled
+from harness import Archives, Domain, Sample, Signature, Task
 from harness.data.packages import EVALS
-from harness.task import Archives, Domain, Sample, Signature, Task
+from harness.data.text.corpora import evals_rows, labelled
 
 
 def _remarks(file: str, sarcastic: str, archives: Archives) -> Iterator[Sample]:

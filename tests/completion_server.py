@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from harness.nn.decoder import Decoder
-from harness.train import seeded
+from harness.learn.fit import seeded
+from harness.nn.networks.decoder import Decoder
 
 CONTEXT = 32
 # lm-eval keeps a token for the reply, and one more of a context that starts with what stands before a text.

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from harness import catalog
-from harness.keys import Key
+from harness.guard.keys import Key
 from harness.llm import Client, open_client
-from harness.search import SearchContext, SearcherEntry, SearchResult, run_search
-from harness.space import Architecture, SearchSpace
-from harness.task import Signature
+from harness.search.loop import SearchContext, SearcherEntry, SearchResult, run_search
+from harness.space.choices import Architecture, SearchSpace
+from harness.task.signature import Signature
 
 KEY = "sk-planted-key-0123456789"
 

@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 from harness import catalog
-from harness.keys import Key
+from harness.files import canonical_json, write_atomically
+from harness.guard.keys import Key
 from harness.llm import open_client
-from harness.records import canonical_json, write_atomically
-from harness.search import SearchContext, run_search
+from harness.search.loop import SearchContext, run_search
 
 address, folder = sys.argv[1], Path(sys.argv[2])
 table = {"base_url": address, "model": "asked-model", "timeout_seconds": 10.0, "max_tokens": 512}

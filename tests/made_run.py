@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.records import SCHEMA, Record, sealed
+from harness.files import SCHEMA, sealed
+from harness.identity.unit import Unit, unit_folder
+from harness.run.record import Record
 from harness.run.stored import write_record
-from harness.run.unit import Unit, unit_folder
 
 IMAGES: dict[str, Any] = {"name": "marks", "sources": ["clean"], "held_out": ["rough", "grainy"]}
 IMAGES |= {"metric": "accuracy", "chance": 0.25, "test_samples": 120}

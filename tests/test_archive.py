@@ -19,10 +19,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.data import archive, array_file, column_file
-from harness.data.archive import gunzipped, tar_members, zip_archive
-from harness.data.array_file import mapped_array, read_arrays
-from harness.data.column_file import read_columns
+from harness.data.foreign import archive
+from harness.data.foreign import arrays as array_file
+from harness.data.foreign import columns as column_file
+from harness.data.foreign.archive import gunzipped, tar_members, zip_archive
+from harness.data.foreign.arrays import mapped_array, read_arrays
+from harness.data.foreign.columns import read_columns
 from harness.errors import DataUnavailableError, HarnessError
 from harness.llm.package import extract_model
 

@@ -16,11 +16,11 @@ from torch import nn
 
 from harness import catalog
 from harness.errors import HarnessError
-from harness.nn.autoformer import Block, VisionTransformer
+from harness.learn.fit import seeded
 from harness.nn.measure import measured_macs
-from harness.space import SearchSpace, SpaceFamily
-from harness.task import Signature
-from harness.train import seeded
+from harness.nn.networks.autoformer import Block, VisionTransformer
+from harness.space.choices import SearchSpace, SpaceFamily
+from harness.task.signature import Signature
 
 PRESETS = ["tiny", "tiny-paper", "small", "small-paper", "base", "base-paper", "micro"]
 SIGNATURES = [

@@ -8,9 +8,9 @@ from torch import nn
 
 from harness import catalog
 from harness.errors import HarnessError
-from harness.model import FixedBaseline
-from harness.task import Signature
-from harness.train import cross_entropy, seeded
+from harness.learn.baseline import FixedBaseline
+from harness.learn.fit import cross_entropy, seeded
+from harness.task.signature import Signature
 
 LLAMA: FixedBaseline = catalog.load("baseline", "llama")
 TIMM = catalog.load("baseline", "timm")

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from harness import catalog
-from harness.cache import prepare_all
-from harness.checks import check_entry
+from harness.checks.entries import check_entry
+from harness.cli.data import prepare_all
 from harness.data.prepare import prepare_domain, waits_for
-from harness.task import SPLITS, Task
+from harness.task.task import SPLITS, Task
 
 CARDS = ("cifar10", "cifar100", "domainnet", "imagenet_shift", "office_home", "pacs", "pile", "wikitext103")
 

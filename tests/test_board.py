@@ -9,11 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.board import Board, board_json, build_board, load_run, render, task_verdict, verdict
 from harness.errors import HarnessError, UnknownNameError
-from harness.records import SCHEMA, Record, sealed
+from harness.files import SCHEMA, sealed
+from harness.identity.unit import Unit, unit_folder
+from harness.run.loaded import load_run
+from harness.run.record import Record
 from harness.run.stored import write_beside, write_record
-from harness.run.unit import Unit, unit_folder
+from harness.study.boards import build_board, verdict
+from harness.study.formats import board_json, render
+from harness.study.trained.values import Board
+from harness.study.trained.verdict import task_verdict
 
 DIVERSE, PLAIN = "hybrid:micro", "hybrid:micro-attention"
 ROWS = [

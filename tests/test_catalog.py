@@ -52,7 +52,7 @@ def test_an_entry_that_does_not_import_says_why(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("verb", [["--help"], ["list"], ["list", "--json"], ["leaderboard", "--help"]])
 def test_light_verbs_import_no_torch(verb: list[str]) -> None:
     code = (
-        "import sys\nfrom harness.cli import main\n"
+        "import sys\nfrom harness.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
         "assert not {'torch', 'pandas', 'datasets', 'numpy'} & set(sys.modules)\n"
     )

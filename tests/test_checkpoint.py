@@ -16,15 +16,17 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from harness import catalog
-from harness.checkpoint import Checkpoint, Training
-from harness.plan import make_plan
-from harness.protocol import DataPlace
-from harness.space import SearchSpace
-from harness.suite import load_suite
-from harness.supernet import STRATEGIES, train_supernet
-from harness.task import Signature
-from harness.train import Batch, Recipe, cross_entropy, fit, seeded
-from harness.units import Place, perform, trained
+from harness.data.view import DataPlace
+from harness.learn.checkpoint import Checkpoint, Training
+from harness.learn.fit import Batch, Recipe, cross_entropy, fit, seeded
+from harness.learn.supernet import STRATEGIES, train_supernet
+from harness.run.place import Place
+from harness.space.choices import SearchSpace
+from harness.study.boards import make_plan
+from harness.study.suite import load_suite
+from harness.study.work import alone as training_alone
+from harness.task.signature import Signature
+from harness.workers.perform import perform
 
 IMAGE = Signature(kind="image", classes=4, height=16, width=16)
 CELLS: SearchSpace = catalog.load("space", "nasbench201").space("micro", IMAGE)
@@ -233,7 +235,10 @@ def test_a_unit_that_is_cut_off_leaves_the_same_folder(
         return {**files, "result": repr(done.result).encode()}
 
     whole = performed(tmp_path / "whole")
-    for module in (trained, import_module("harness.units.supernet")):  # a function has the same name
+    for module in (
+        training_alone,
+        import_module("harness.study.work.supernet"),
+    ):  # a function has the same name
         monkeypatch.setattr(module, "Checkpoint", Fragile)
     with pytest.raises(CutOff):
         performed(tmp_path / "cut")
@@ -246,10 +251,10 @@ VICTIM = """
     from pathlib import Path
     import torch
     from harness import catalog, seeds
-    from harness.checkpoint import Checkpoint
-    from harness.supernet import train_supernet
-    from harness.task import Signature
-    from harness.train import Recipe, seeded
+    from harness.learn.checkpoint import Checkpoint
+    from harness.learn.supernet import train_supernet
+    from harness.task.signature import Signature
+    from harness.learn.fit import Recipe, seeded
     from safetensors.torch import save_file
 
     folder, last = Path(sys.argv[1]), int(sys.argv[2])

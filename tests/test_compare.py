@@ -13,16 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.board import build_board, load_run, task_verdict
-from harness.board.compare import RowComparison, compared_table
-from harness.board.compare_lookup import compare_lookup
-from harness.board.compare_trained import compare_trained
-from harness.board.rescore import rescore, with_metric
-from harness.board.rows import Board
+from harness.board.comparison import RowComparison, compared_table
 from harness.errors import HarnessError, UnknownNameError
-from harness.records import SCHEMA, read_sealed, sealed
+from harness.files import SCHEMA, read_sealed, sealed
+from harness.run.loaded import load_run
 from harness.stats.intervals import wilson
 from harness.stats.pairs import holm, mcnemar
+from harness.study.boards import build_board
+from harness.study.lookup.compare import compare_lookup
+from harness.study.trained.compare import compare_trained
+from harness.study.trained.rescore import rescore, with_metric
+from harness.study.trained.values import Board
+from harness.study.trained.verdict import task_verdict
 
 _spec = importlib.util.spec_from_file_location("made_run", Path(__file__).parent / "made_run.py")
 assert _spec is not None
@@ -30,7 +32,7 @@ assert _spec.loader is not None
 made_run = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(made_run)
 
-COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 LEVELS = {"tuned": 0.6, "default": 0.55, "local_search": 0.8}
 ONE_SEED = {"seeds": [0]}
 ONE_SPACE = [("tuned", made_run.PLAIN), ("default", None), ("local_search", made_run.DIVERSE)]

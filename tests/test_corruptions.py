@@ -23,12 +23,13 @@ from harness.data.corruptions import (
 )
 from harness.data.load import load_split
 from harness.data.prepare import prepare_domain, prepared_folder
+from harness.data.view import DataPlace, SourceView
+from harness.data.view import test_split as read_test
 from harness.errors import DataUnavailableError, HarnessError, UnknownNameError
-from harness.plan import make_plan
-from harness.protocol import DataPlace, SourceView
-from harness.protocol import test_split as read_test
-from harness.suite import load_suite
-from harness.task import Archives, Domain, Sample, Signature, Task
+from harness.study.boards import make_plan
+from harness.study.suite import load_suite
+from harness.task.signature import Signature
+from harness.task.task import Archives, Domain, Sample, Task
 
 IMAGE = Signature(kind="image", classes=2, channels=3, height=20, width=30)
 TEXT = Signature(kind="bytes", classes=256)

@@ -1,11 +1,12 @@
 """Estimates of --dry-run. Truth: products of counts that are known exactly."""
 
 from harness import catalog
-from harness.cost import MACS_PER_SECOND, Costs
-from harness.plan import Plan, make_plan
-from harness.progress import planned
-from harness.run.unit import Unit
-from harness.suite import load_suite
+from harness.identity.unit import Unit
+from harness.study.boards import make_plan
+from harness.study.cost import MACS_PER_SECOND, Costs
+from harness.study.plan import Plan
+from harness.study.suite import load_suite
+from harness.workers.progress import planned
 
 
 def plan_of(name: str) -> Plan:

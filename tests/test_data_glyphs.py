@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.data.glyphs import (
+from harness.data.drawn.glyphs import (
     Jitter,
     families,
     figlet_glyphs,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from harness import catalog
-from harness.data.icons import concepts, draw, read_icons
+from harness.data.drawn.icons import concepts, draw, read_icons
 from harness.data.packages import tarball
 from harness.data.prepare import prepare_domain
 from harness.errors import DataUnavailableError

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.data.batches import byte_batches, image_batches
 from harness.data.load import load_split
 from harness.data.prepare import prepare_domain
-from harness.data.split import Split
 from harness.errors import DataUnavailableError
-from harness.task import SPLITS, Archives, Domain, Sample, Signature, Task
+from harness.learn.batches import byte_batches, image_batches
+from harness.task.signature import Signature
+from harness.task.split import Split
+from harness.task.task import SPLITS, Archives, Domain, Sample, Task
 
 
 def pictures(archives: Archives) -> Iterable[Sample]:

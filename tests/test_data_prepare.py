@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import catalog
-from harness.cache import prepare_all, verify_all
+from harness.cli.data import prepare_all, verify_all
 from harness.data.fetch import archive_path
 from harness.data.prepare import prepare_domain, prepared_folder, read_card, split_groups, verify_domain
 from harness.data.sums import has_sums
 from harness.errors import DataUnavailableError
-from harness.task import SPLITS, Archive, Archives, Domain, Sample
+from harness.task.task import SPLITS, Archive, Archives, Domain, Sample
 
 
 def numbered(count: int, groups: int, archives: Archives) -> Iterator[Sample]:

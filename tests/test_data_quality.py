@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from harness import catalog
-from harness.data.quality import Finding, check_task
+from harness.checks.task import Finding, check_task
 from harness.errors import DataUnavailableError
-from harness.task import SPLITS, Archives, Domain, Sample, Signature, Task
+from harness.task.signature import Signature
+from harness.task.task import SPLITS, Archives, Domain, Sample, Task
 
 Read = Callable[[Archives], Iterable[Sample]]
 

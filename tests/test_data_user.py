@@ -11,11 +11,12 @@ import pytest
 from PIL import Image
 
 from harness.data.load import load_split
+from harness.data.own.domain import user_domain
+from harness.data.own.place import Columns, Place
 from harness.data.prepare import prepare_domain, prepared_folder
-from harness.data.user import user_domain
-from harness.data.user_place import Columns, Place
 from harness.errors import DataUnavailableError, WrongDataError
-from harness.task import SPLITS, Domain, Sample, Signature, Task
+from harness.task.signature import Signature
+from harness.task.task import SPLITS, Domain, Sample, Task
 
 GREY = Signature(kind="image", classes=2, height=4, width=4)
 BYTES = Signature(kind="bytes", classes=256)

@@ -19,11 +19,11 @@ from torch import nn
 
 from harness import catalog
 from harness.errors import HarnessError
-from harness.nn.gpt import GptDecoder
+from harness.learn.fit import seeded
 from harness.nn.measure import measured_macs
-from harness.space import SearchSpace, SpaceFamily
-from harness.task import Signature
-from harness.train import seeded
+from harness.nn.networks.gpt import GptDecoder
+from harness.space.choices import SearchSpace, SpaceFamily
+from harness.task.signature import Signature
 
 PRESETS = ["gpt-s", "gpt-m", "gpt-l", "micro"]
 LARGEST = {"gpt-s": (768, 12, 4, 12), "gpt-m": (1024, 24, 4, 16), "gpt-l": (1280, 36, 4, 20)}

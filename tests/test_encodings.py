@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness import catalog
-from harness.data.encodings import (
+from harness.data.table.encodings import (
     OPERATIONS,
     from_digits,
     from_naslib,
@@ -24,7 +24,7 @@ from harness.data.encodings import (
     to_string,
 )
 from harness.errors import HarnessError
-from harness.space import SearchSpace
+from harness.space.choices import SearchSpace
 
 TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")
 CELLS = list(itertools.product(range(5), repeat=6))

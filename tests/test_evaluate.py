@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from harness import catalog, seeds
-from harness.data.split import Split
 from harness.errors import DivergedError
-from harness.evaluate import SampleScores, TorchLanguageModel, score
-from harness.space import SearchSpace
-from harness.supernet import train_supernet
-from harness.task import Signature
-from harness.train import Recipe, batches, cross_entropy, fit, seeded
+from harness.learn.fit import Recipe, batches, cross_entropy, fit, seeded
+from harness.learn.predictors import SampleScores, TorchLanguageModel, score
+from harness.learn.supernet import train_supernet
+from harness.space.choices import SearchSpace
+from harness.task.signature import Signature
+from harness.task.split import Split
 
 IMAGE = Signature(kind="image", classes=4, height=8, width=8)
 BYTES = Signature(kind="bytes", classes=256, context=8)
@@ -92,7 +92,7 @@ def test_training_learns_and_the_same_seed_gives_the_same_bytes() -> None:
     first, second = trained(), trained()
     for one, other in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(one, other)
-    from harness.evaluate import predictor
+    from harness.learn.predictors import predictor
 
     assert score(predictor(first, IMAGE), split, document_bytes=1).value("accuracy") > 0.9
 

@@ -10,9 +10,9 @@ import pytest
 
 from harness import catalog
 from harness.catalog.searchers.autoformer_evolution import is_global
-from harness.evolution import Unseen, step
-from harness.search import Evaluation, SearchContext, Searcher, SearcherEntry, SearchResult, run_search
-from harness.space import Architecture, SearchSpace
+from harness.search.evolution import Unseen, step
+from harness.search.loop import Evaluation, SearchContext, Searcher, SearcherEntry, SearchResult, run_search
+from harness.space.choices import Architecture, SearchSpace
 
 GENERATIONS = ("spos_evolution", "autoformer_evolution")
 

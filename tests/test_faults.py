@@ -10,13 +10,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.records import Record, read_record
+from harness.run.record import Record, read_record
 
-COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 TASK = """
 import os, signal, subprocess, sys, time
 import numpy as np
-from harness.task import Domain, Sample, Signature, Task
+from harness.task.task import Domain, Sample, Task; from harness.task.signature import Signature
 
 def good(archives):
     draw = np.random.default_rng(0)

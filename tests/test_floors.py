@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.data.split import Split
 from harness.nn.floors import LinearImage, NGram
+from harness.task.split import Split
 
 
 def text_split(documents: list[bytes]) -> Split:

@@ -12,7 +12,7 @@ from harness.data.parts import part_folder
 from harness.errors import HarnessError
 from harness.run.folder import claim
 
-COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 NOT_COMPARED = {"timing.json", "provenance.json", ".lock", "report.html", "report.md"}
 CLOCK = """
 import itertools, time

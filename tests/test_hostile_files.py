@@ -22,10 +22,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.data.user import user_domain
-from harness.data.user_place import Place
+from harness.data.own.domain import user_domain
+from harness.data.own.place import Place
 from harness.errors import WrongDataError
-from harness.task import Signature
+from harness.task.signature import Signature
 
 CARD = """\
 summary = "mine"
@@ -134,7 +134,7 @@ FILES: dict[str, tuple[str, Callable[[], bytes], str]] = {
 def harness(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
     catalog = os.pathsep.join([os.environ["HARNESS_CATALOG"], str(place / "catalog")])
     return subprocess.run(
-        [sys.executable, "-c", "from harness.cli import main; main()", *words],
+        [sys.executable, "-c", "from harness.cli.main import main; main()", *words],
         capture_output=True,
         text=True,
         env=os.environ | {"HARNESS_CATALOG": catalog, "HARNESS_DATA": str(place / "data")},

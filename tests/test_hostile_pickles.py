@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.data import confined, pickle_machine, pickles
-from harness.data.confined import Confined
-from harness.data.pickles import answer, read_members, unpickled
+from harness.data.foreign import confined, pickle_machine, pickles
+from harness.data.foreign.confined import Confined
+from harness.data.foreign.pickles import answer, read_members, unpickled
 from harness.errors import DataUnavailableError
 
 _spec = importlib.util.spec_from_file_location(

@@ -18,11 +18,11 @@ from safetensors.torch import save
 from torch import nn
 
 from harness import catalog
-from harness.checkpoint import Checkpoint, Training, _digest
 from harness.errors import HarnessError
-from harness.model import Opening
+from harness.learn.baseline import Opening
+from harness.learn.checkpoint import Checkpoint, Training, _digest
 from harness.nn.pretrained import read_weights
-from harness.task import Signature
+from harness.task.signature import Signature
 
 TENSORS = {"a.weight": torch.arange(12.0).reshape(3, 4), "b": torch.ones(2, dtype=torch.int64)}
 EIGHT = {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}

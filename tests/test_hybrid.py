@@ -11,12 +11,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from harness import catalog
 from harness.errors import HarnessError
+from harness.learn.fit import seeded
 from harness.nn.counts import FAMILIES, KERNEL, inner_width, mixer_parameters
 from harness.nn.measure import measured_macs
 from harness.nn.mixers import _scan
-from harness.space import SearchSpace, SpaceFamily
-from harness.task import Signature
-from harness.train import seeded
+from harness.space.choices import SearchSpace, SpaceFamily
+from harness.task.signature import Signature
 
 IMAGE = Signature(kind="image", classes=10)
 BYTES = Signature(kind="bytes", classes=256)

@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from harness.records import read_record, read_sealed, sealed
-from harness.run.identity import INPUTS
-from harness.run.unit import Unit
+from harness.files import read_sealed, sealed
+from harness.identity.content import INPUTS
+from harness.identity.unit import Unit
+from harness.run.record import read_record
 
 ROOT = Path(__file__).parents[1]
 Kept = Mapping[str, Any]
@@ -29,7 +30,7 @@ STRIPES = '''\
 import numpy as np
 
 from harness.catalog.tasks._noise import noisy
-from harness.task import Domain, Sample, Signature, Task
+from harness.task.task import Domain, Sample, Task; from harness.task.signature import Signature
 
 NOISE = 40
 
@@ -82,7 +83,7 @@ SEARCHER = '''\
 import random
 
 from harness.catalog.searchers._order import order
-from harness.search import SearcherEntry
+from harness.search.loop import SearcherEntry
 
 
 class Listed:
@@ -113,7 +114,7 @@ def order(space):
 BASELINE = '''\
 """One linear layer."""
 
-from harness.model import FixedBaseline
+from harness.learn.baseline import FixedBaseline
 
 
 def _build(signature, parameters):
@@ -584,7 +585,7 @@ def test_an_edit_while_a_run_goes_on_is_never_run_under_the_old_name(finished: P
     edit(place, MUTATIONS["task"])
     file = place.mine / "searchers" / "_order.py"
     patch = (
-        "from harness import execute\n"
+        "from harness.workers import execute\n"
         "real = execute._run\n"
         "def editing(unit, needs, place):\n"
         "    status = real(unit, needs, place)\n"
@@ -636,7 +637,7 @@ def test_what_is_kept_stale_is_marked_everywhere_and_not_ranked(finished: Place,
 @pytest.mark.slow
 def test_identity_covers_all_that_a_unit_imports(finished: Place, tmp_path: Path) -> None:
     """Runs units of every kind alone and compares what Python loaded with what their identity lists."""
-    from harness.run.code import PRINTING
+    from harness.identity.code import PRINTING
 
     place = finished.copied(tmp_path / "place")
     kinds: dict[str, Kept] = {}
@@ -646,8 +647,9 @@ def test_identity_covers_all_that_a_unit_imports(finished: Place, tmp_path: Path
     script = (
         "import json,sys;from pathlib import Path\n"
         "told=json.loads(sys.argv[1]);plan=json.loads(Path(told['run'],'plan.json').read_text())['units']\n"
-        "from harness.run.unit import Unit;from harness.run.identity import parts_of\n"
-        "from harness.protocol import DataPlace;from harness.units import Place,perform\n"
+        "from harness.identity.unit import Unit;from harness.identity.content import parts_of\n"
+        "from harness.data.view import DataPlace;from harness.run.place import Place\n"
+        "from harness.workers.perform import perform\n"
         "make=lambda one:Unit(kind=one['kind'],spec=one['spec'],needs=tuple(one['needs']),code=one['code'])\n"
         "units={one['hash']:make(one) for one in plan};unit=units[told['hash']]\n"
         "parts={name for part in parts_of(unit.kind,unit.spec).values() for name in part}\n"
@@ -673,7 +675,7 @@ def test_identity_covers_all_that_a_unit_imports(finished: Place, tmp_path: Path
         assert done.returncode == 0, done.stderr
         covered, loaded = json.loads(done.stdout.splitlines()[-1])
         packages = {"harness", "harness.run", *map("harness.catalog.{}".format, FOLDERS)}
-        packages |= {"harness.text", "harness.toml"}  # what computes identities reads tables with them
+        packages |= {"harness.guard.text", "harness.toml"}  # what computes identities reads tables with them
         missing = {name for name in loaded if name not in covered and name not in PRINTING} - packages
         if unit["kind"] != "prepare":  # all others read what the task says, which is hashed as such
             missing = {name for name in missing if not name.startswith("harness.catalog.tasks.")}

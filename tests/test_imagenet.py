@@ -16,9 +16,9 @@ from PIL import Image
 
 from harness.data.prepare import prepare_domain
 from harness.errors import DataUnavailableError
-from harness.task import Sample
+from harness.task.task import Sample
 
-COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 CLASSES = ("n01", "n02", "n03", "n04")
 OFFICIAL = {"train": 7, "val": 3}
 RECIPES = ("ofa", "spos", "autoformer")

@@ -18,14 +18,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import inert
-from harness.board import Board, board_json, build_board, load_run, render
-from harness.records import canonical_json, content_hash, sealed, write_atomically
-from harness.report import Block, _markdown, _Part, draw, write_report
+from harness.files import canonical_json, content_hash, sealed, write_atomically
+from harness.guard import inert
+from harness.report.draw import draw
+from harness.report.page import Block, _markdown, _Part, write_report
+from harness.run.loaded import load_run
+from harness.study.boards import build_board
+from harness.study.formats import board_json, render
+from harness.study.trained.values import Board
 
 markdown_it: Any = pytest.importorskip("markdown_it")
 Folder = runpy.run_path(str(Path(__file__).with_name("test_board.py")))["Folder"]
-COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 
 MARKUP = [
     "<img src=x onerror=evil()>",

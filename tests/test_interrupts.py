@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 TASK = """
 import hashlib, os, re, subprocess, sys, time
-from harness.task import Archive, Domain, Sample, Signature, Task
+from harness.task.task import Archive, Domain, Sample, Task; from harness.task.signature import Signature
 
 def mark(name):
     open(os.environ["FAULTS"] + "/" + name, "w").close()
@@ -205,7 +205,7 @@ def test_no_interrupt_reaches_a_worker(folder: Path, start: Start) -> None:
 def test_a_command_that_swallows_its_interrupt_is_left_after_a_while(tmp_path: Path) -> None:
     script = (
         "import subprocess, sys, time\n"
-        "from harness import termination\n"
+        "from harness.workers import termination\n"
         "termination.GRACE_SECONDS = 0.5\n"
         "termination.Termination().heed()\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'])\n"
@@ -228,7 +228,7 @@ def test_a_command_that_swallows_its_interrupt_is_left_after_a_while(tmp_path: P
 def test_an_interrupt_in_a_finaliser_is_not_lost(number: signal.Signals) -> None:
     script = (
         "import signal, sys, time, weakref\n"
-        "from harness.termination import Termination\n"
+        "from harness.workers.termination import Termination\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "Termination().heed()\n"
         "class Thing: pass\n"
@@ -252,7 +252,7 @@ def test_an_interrupt_while_the_command_is_imported_ends_without_a_traceback() -
         "        if name == 'typer':\n"
         "            raise KeyboardInterrupt\n"
         "sys.meta_path.insert(0, Interrupting())\n"
-        "from harness.start import main\n"
+        "from harness.cli.start import main\n"
         "main()\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)

@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from harness.cli import app
+from harness.cli.main import app
 from harness.errors import EndpointError, HarnessError
-from harness.keys import Key, Keys, host_of, take_keys, wrong_address
+from harness.guard.keys import Key, Keys, host_of, take_keys, wrong_address
+from harness.learn.baseline import Opening
 from harness.llm import check_endpoint, open_client
-from harness.model import Opening
-from harness.units.place import Place
+from harness.run.place import Place
 
 MINE = "https://mine.example/v1"
 SECRET = "sk-mine-0123456789"
@@ -256,7 +256,7 @@ ECHO = """
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from harness.keys import Key
+from harness.guard.keys import Key
 from harness.llm import open_client
 table = {"base_url": sys.argv[1], "model": "m", "timeout_seconds": 5.0, "max_tokens": 1}
 client = open_client(table, model_file=None, transcript=Path(sys.argv[2]), key=Key(token=sys.argv[3]))
@@ -292,9 +292,10 @@ def test_the_clients_debug_log_does_not_print_what_headers_and_bodies_repeat(
 def test_a_unit_that_fails_with_a_key_in_its_error_records_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from harness import execute, units
-    from harness.protocol import DataPlace
-    from harness.run.unit import Unit
+    from harness.data.view import DataPlace
+    from harness.identity.unit import Unit
+    from harness.workers import execute
+    from harness.workers import perform as units
 
     def fail(*arguments: Any) -> None:
         raise error(f"401 for https://me:theirs@mine.example with Bearer {SECRET}")

@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from harness.errors import HarnessError, UnknownNameError
-from harness.evaluate import TorchLanguageModel
 from harness.language.scores import LmEvalScores, lm_eval_scores, tasks_of
-from harness.nn.decoder import Decoder
-from harness.train import seeded
+from harness.learn.fit import seeded
+from harness.learn.predictors import TorchLanguageModel
+from harness.nn.networks.decoder import Decoder
 
 CONTEXT = 16
 TEXTS = [
@@ -344,7 +344,9 @@ def test_an_unknown_task_is_said_with_near_names(folder: Path) -> None:
 
 
 def test_lm_eval_and_torch_stay_out_until_a_verb_needs_them() -> None:
-    code = "import sys, harness.cli, harness.language.export; print({'lm_eval', 'torch'} & {*sys.modules})"
+    code = (
+        "import sys, harness.cli.main, harness.language.export; print({'lm_eval', 'torch'} & {*sys.modules})"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

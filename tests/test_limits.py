@@ -8,14 +8,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.board.merge import protocol
-from harness.board.run import load_run
 from harness.errors import HarnessError, UnknownNameError
-from harness.plan import make_plan
-from harness.records import write_atomically
-from harness.run.kinds import WORK
-from harness.settings import KINDS, TRAINING, Limit, Limits
-from harness.suite import load_suite
+from harness.files import write_atomically
+from harness.identity.kinds import WORK
+from harness.run.loaded import load_run
+from harness.study.boards import make_plan
+from harness.study.merge import protocol
+from harness.study.settings import KINDS, TRAINING, Limit, Limits
+from harness.study.suite import load_suite
 from harness.workers import watch as module
 from harness.workers.watch import GIB, TRAINING_SECONDS, USUAL_SECONDS, Watch, end_tree
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.errors import EndpointError, HarnessError
-from harness.keys import Key
+from harness.guard.keys import Key
 from harness.llm import Reply, Transcript, Usage, check_endpoint
 from harness.llm.scripted import ScriptedClient
 

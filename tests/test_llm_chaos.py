@@ -13,8 +13,8 @@ import pytest
 
 from harness import catalog
 from harness.errors import EndpointError
-from harness.search import SearchResult
-from harness.space import Architecture, SearchSpace
+from harness.search.loop import SearchResult
+from harness.space.choices import Architecture, SearchSpace
 
 BUDGET = 30
 CONVOLUTION = 3

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from harness.errors import EndpointError
-from harness.keys import Key
+from harness.guard.keys import Key
 from harness.llm import check_endpoint
 
-COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 SUITE = """
 extends = "toy"
 title = "A search with a language model"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from harness import catalog
-from harness.search import SearchContext, SearchResult, run_search
-from harness.space import Architecture
+from harness.search.loop import SearchContext, SearchResult, run_search
+from harness.space.choices import Architecture
 
 SEEDS = range(10)
 BUDGET = 100

@@ -14,10 +14,10 @@ from torch import nn
 
 from harness import catalog
 from harness.errors import HarnessError
-from harness.llm.mending import MOST_SPELLINGS, Words
-from harness.llm.proposals import read_proposals
-from harness.space import Architecture, Choice, SearchSpace
-from harness.task import Signature
+from harness.search.llm.mending import MOST_SPELLINGS, Words
+from harness.search.llm.proposals import read_proposals
+from harness.space.choices import Architecture, Choice, SearchSpace
+from harness.task.signature import Signature
 
 REPLIES = Path(__file__).parent / "cases" / "replies"
 READ = sorted(path.stem for path in REPLIES.glob("*.txt") if not path.stem.startswith("lost_"))

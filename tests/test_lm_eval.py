@@ -16,15 +16,17 @@ import pytest
 import torch
 
 from harness import catalog
+from harness.cli.export import export_task_verb
 from harness.data.load import load_split
 from harness.errors import HarnessError, UnknownNameError
-from harness.evaluate import TorchLanguageModel, score
-from harness.keys import OPENAI, Key, Keys, host_of
-from harness.language.export import export_task, export_task_verb
+from harness.guard.keys import OPENAI, Key, Keys, host_of
+from harness.language.export import export_task
 from harness.language.external import LmEvalLanguageModel, build_model, is_address, parse_address
-from harness.model import Opening
-from harness.task import Archives, Domain, Sample, Signature, Task
-from harness.train import seeded
+from harness.learn.baseline import Opening
+from harness.learn.fit import seeded
+from harness.learn.predictors import TorchLanguageModel, score
+from harness.task.signature import Signature
+from harness.task.task import Archives, Domain, Sample, Task
 
 _spec = importlib.util.spec_from_file_location(
     "completion_server", Path(__file__).parent / "completion_server.py"

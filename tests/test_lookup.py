@@ -15,18 +15,20 @@ import pytest
 from scipy import stats
 
 from harness import catalog
-from harness.board import LookupBoard, board_json, build_board, load_run, render
-from harness.data.card import DomainColumns, TableCard, read_card
-from harness.data.lookup import bound_space, load_table
+from harness.data.table.card import DomainColumns, TableCard, read_card
+from harness.data.table.table import bound_space, load_table
 from harness.errors import DataUnavailableError, HarnessError
-from harness.plan import make_plan
-from harness.search import Limit, SearchContext, run_search
-from harness.space import Architecture
+from harness.run.loaded import load_run
+from harness.search.loop import Limit, SearchContext, run_search
+from harness.space.choices import Architecture
 from harness.stats.order import expected_best
 from harness.stats.pairs import welch
-from harness.suite import load_suite
+from harness.study.boards import build_board, make_plan
+from harness.study.formats import board_json, render
+from harness.study.lookup.board import LookupBoard
+from harness.study.suite import load_suite
 
-COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")
 NASBENCH201 = TABLES / "nasbench201.csv"
 TOY = Path(__file__).parent / "toy" / "tasks" / "toy_table.toml"
@@ -183,7 +185,7 @@ def test_an_absent_table_says_where_to_put_it(monkeypatch: pytest.MonkeyPatch) -
         origin="",
         licence="",
     )
-    monkeypatch.setattr("harness.plan.lookup.read_card", lambda path: card)
+    monkeypatch.setattr("harness.study.lookup.plan.read_card", lambda path: card)
     with pytest.raises(DataUnavailableError, match="set HARNESS_BENCHMARKS to the folder that holds it"):
         make_plan(*load_suite("toy_lookup"))
 

@@ -17,12 +17,12 @@ import pandas as pd
 import pytest
 
 from harness import catalog
-from harness.data.card import read_card
-from harness.data.encodings import OPERATIONS, from_digits, to_naslib, to_one_hot
-from harness.data.lookup import LookupTable, bound_space, load_table
-from harness.data.lookup_space import ListedSpace
+from harness.data.table.card import read_card
+from harness.data.table.encodings import OPERATIONS, from_digits, to_naslib, to_one_hot
+from harness.data.table.table import LookupTable, bound_space, load_table
 from harness.errors import DataUnavailableError, HarnessError
-from harness.search import SearchContext, run_search
+from harness.search.loop import SearchContext, run_search
+from harness.space.listed import ListedSpace
 
 TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")
 GRID = list(itertools.product(range(4), repeat=3))

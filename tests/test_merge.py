@@ -16,13 +16,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.board import AnyBoard, Board, board_json, build_board, load_run
-from harness.board.merge import MergedBoards, merge
 from harness.errors import HarnessError
-from harness.evaluate import SampleScores
-from harness.records import read_record, read_sealed, sealed
+from harness.files import read_sealed, sealed
+from harness.learn.predictors import SampleScores
+from harness.run.loaded import load_run
+from harness.run.record import read_record
 from harness.stats.bootstrap import grouped_ratio
-from harness.task import Metric
+from harness.study.boards import AnyBoard, build_board
+from harness.study.formats import board_json
+from harness.study.merge import MergedBoards, merge
+from harness.study.trained.values import Board
+from harness.task.task import Metric
 
 _spec = importlib.util.spec_from_file_location("made_run", Path(__file__).parent / "made_run.py")
 assert _spec is not None
@@ -30,7 +34,7 @@ assert _spec.loader is not None
 made_run = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(made_run)
 
-COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 FIXED = [("tuned", made_run.PLAIN), ("default", None)]
 SEARCHED = [("tuned", made_run.PLAIN), ("local_search", made_run.DIVERSE)]
 Make = Callable[..., Path]

@@ -21,10 +21,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from harness import catalog
 from harness.errors import HarnessError
-from harness.nn.mobilenet import Block, ElasticDepthwise, MobileNet, sort_channels
-from harness.space import Architecture, SearchSpace, SpaceFamily
-from harness.task import Signature
-from harness.train import seeded
+from harness.learn.fit import seeded
+from harness.nn.networks.mobilenet import Block, ElasticDepthwise, MobileNet, sort_channels
+from harness.space.choices import Architecture, SearchSpace, SpaceFamily
+from harness.task.signature import Signature
 
 TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")
 MEASURED = TABLES / "ofa_mbv3_w10_measured.csv"

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from harness import catalog
 from harness.errors import HarnessError
+from harness.learn.fit import seeded
 from harness.nn.measure import measured_macs
-from harness.space import SearchSpace
-from harness.task import Signature
-from harness.train import seeded
+from harness.space.choices import SearchSpace
+from harness.task.signature import Signature
 
 ODD = Signature(kind="image", classes=7, channels=3, height=13, width=18)
 CASES = [("cifar10", None), ("cifar100", None), ("imagenet16-120", None), ("micro", None), ("micro", ODD)]

@@ -12,14 +12,14 @@ from types import ModuleType
 import pytest
 from typer.testing import CliRunner
 
-from harness.cli import app
+from harness.cli.main import app
 from harness.errors import HarnessError
-from harness.network import OFFLINE, is_loopback, offline
+from harness.guard.network import OFFLINE, is_loopback, offline
 
-COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 LEAVING = """
 import json, socket
-from harness.network import shut_network
+from harness.guard.network import shut_network
 shut_network()
 stream, packets = socket.SOCK_STREAM, socket.SOCK_DGRAM
 six = socket.socket(socket.AF_INET6, stream)
@@ -62,7 +62,7 @@ def predict(samples):
 """
 QUIET = """
 import sys
-from harness.cli import main
+from harness.cli.main import main
 sys.argv = ["harness", "list", "tasks"]
 try:
     main()
@@ -155,9 +155,9 @@ def test_every_verb_that_takes_offline_shuts_the_network_until_it_ends(
         socket.getaddrinfo("192.0.2.1", 80)
         return 0
 
-    for place in ("cache.prepare_all", "checks.check_entry", "language.export.export_task_verb"):
+    for place in ("cli.data.prepare_all", "checks.entries.check_entry", "cli.export.export_task_verb"):
         monkeypatch.setattr(f"harness.{place}", leave)
-    monkeypatch.setattr("harness.suite.load_suite", leave)
+    monkeypatch.setattr("harness.study.suite.load_suite", leave)
     verbs = ["data prepare x", "check task toy_patterns", "export-task x --out y", "eval x"]
     for verb in verbs:
         done = CliRunner().invoke(app, [*verb.split(), "--offline"])

@@ -9,15 +9,19 @@ from pathlib import Path
 import pytest
 
 from harness import catalog
-from harness.board import Board, build_board, load_run, render
-from harness.board.compare_trained import compare_trained
 from harness.errors import HarnessError
-from harness.model import Opening, ReadyBaseline
-from harness.run.identity import code_of
-from harness.suite import Suite, load_suite, with_models
-from harness.task import Signature
+from harness.identity.content import code_of
+from harness.learn.baseline import Opening, ReadyBaseline
+from harness.run.loaded import load_run
+from harness.study.boards import build_board, with_models
+from harness.study.formats import render
+from harness.study.suite import load_suite
+from harness.study.trained.compare import compare_trained
+from harness.study.trained.settings import Suite
+from harness.study.trained.values import Board
+from harness.task.signature import Signature
 
-COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 IMAGES = Signature(kind="image", classes=4, channels=1, height=8, width=8)
 OWN = """
 import numpy as np

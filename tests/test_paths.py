@@ -15,17 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import catalog
-from harness.board.run import load_run
-from harness.data.card import read_card
 from harness.data.corruptions import domain_of, names
 from harness.data.fetch import archive_path
+from harness.data.own.task import read_task
 from harness.data.prepare import prepared_folder
-from harness.data.user_task import read_task
+from harness.data.table.card import read_card
 from harness.errors import HarnessError
-from harness.paths import path_below, path_part
-from harness.records import SCHEMA, sealed
-from harness.suite import load_suite
-from harness.task import Archive, Domain, Task
+from harness.files import SCHEMA, sealed
+from harness.guard.paths import path_below, path_part
+from harness.run.loaded import load_run
+from harness.study.suite import load_suite
+from harness.task.task import Archive, Domain, Task
 
 HOSTILE = [
     *("", ".", "..", "../x", "/etc", "a/b", "a\\b", ".hidden", "-rf", " ", "a\0b", "a\nb", "a\x1b[2Jb"),
@@ -146,7 +146,7 @@ def test_a_domain_of_a_file_cannot_leave_the_cache(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"The name '../x' of a domain has a separator of folders"):
         read_task(file, None)
     done = subprocess.run(
-        [sys.executable, "-c", "from harness.cli import main; main()", "data", "prepare", "letters"],
+        [sys.executable, "-c", "from harness.cli.main import main; main()", "data", "prepare", "letters"],
         capture_output=True,
         text=True,
         env={

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.data.pickles import read_members, unpickled
+from harness.data.foreign.pickles import read_members, unpickled
 from harness.errors import DataUnavailableError
 
 

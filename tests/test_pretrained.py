@@ -18,15 +18,18 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from harness import catalog
-from harness.board import Board, build_board, load_run
 from harness.catalog.baselines import efficientnet_lite0
-from harness.data.split import Split
 from harness.errors import HarnessError
-from harness.evaluate import TorchClassifier
-from harness.model import FixedBaseline, Opening, is_seedless, is_trained
+from harness.learn.baseline import FixedBaseline, Opening, is_seedless, is_trained
+from harness.learn.fit import seeded
+from harness.learn.predictors import TorchClassifier
 from harness.nn.pretrained import Pretrained, View, copy_weights, enlarged, fit_head
-from harness.task import Archive, Signature
-from harness.train import seeded
+from harness.run.loaded import load_run
+from harness.study.boards import build_board
+from harness.study.trained.values import Board
+from harness.task.signature import Signature
+from harness.task.split import Split
+from harness.task.task import Archive
 
 GREY = Signature(kind="image", classes=3, channels=1, height=16, width=16)
 COLOUR = Signature(kind="image", classes=3, channels=3, height=16, width=16)
@@ -223,7 +226,7 @@ def test_rows_that_come_trained_are_marked_and_not_ranked(tmp_path: Path) -> Non
         f'"{probe}", "{tuned}", "floor"]\nreference = "default"\nsearchers = []\nspaces = []\n'
         '[claim]\nmethod = "default"\nspace = ""\n'
     )
-    command = [sys.executable, "-c", "from harness.cli import main; main()", "eval", str(suite)]
+    command = [sys.executable, "-c", "from harness.cli.main import main; main()", "eval", str(suite)]
     done = subprocess.run(
         [*command, "--out", str(tmp_path / "run")],
         capture_output=True,

@@ -8,10 +8,10 @@ import sys
 import pytest
 
 BAR = """
-from harness.inert import shield_streams
-from harness.plan import Plan
-from harness.progress import progress
-from harness.run.unit import Unit
+from harness.guard.inert import shield_streams
+from harness.study.plan import Plan
+from harness.workers.progress import progress
+from harness.identity.unit import Unit
 shield_streams()
 unit = Unit(kind="score", spec={"task": "\\x1b]0;evil\\x07", "domain": "a\\nb [red]c"})
 plan = Plan(name="p", suite=None, table={}, limit=None, units=(unit,))

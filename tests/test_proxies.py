@@ -15,10 +15,10 @@ from torch.nn import functional as F
 
 from harness import catalog
 from harness.errors import UnknownNameError
-from harness.nn.proxies import PROXIES, naswot, proxy_score, synflow
-from harness.space import SearchSpace
-from harness.task import Signature
-from harness.train import seeded
+from harness.learn.fit import seeded
+from harness.search.proxies import PROXIES, naswot, proxy_score, synflow
+from harness.space.choices import SearchSpace
+from harness.task.signature import Signature
 
 FLAT = Signature(kind="image", classes=3, channels=1, height=2, width=2)
 BYTES = Signature(kind="bytes", classes=256, context=8)
@@ -159,7 +159,7 @@ def test_an_unknown_proxy_is_refused_with_what_there_is() -> None:
 
 def test_the_proxy_by_parameters_needs_no_torch() -> None:
     code = (
-        "import sys; from harness import catalog; from harness.nn.proxies import proxy_score; "
+        "import sys; from harness import catalog; from harness.search.proxies import proxy_score; "
         "space = catalog.load('space', 'nasbench201').space('cifar10'); "
         "assert proxy_score('parameters', space, (3,) * 6, 0) == space.parameters((3,) * 6); "
         "assert 'torch' not in sys.modules"

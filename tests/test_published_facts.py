@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from harness import catalog
-from harness.data.lookup import load_table
-from harness.nn.mobilenet import MobileNet
-from harness.nn.shufflenet import ShuffleNet
-from harness.space import SearchSpace
+from harness.data.table.table import load_table
+from harness.nn.networks.mobilenet import MobileNet
+from harness.nn.networks.shufflenet import ShuffleNet
+from harness.space.choices import SearchSpace
 
 TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")
 

@@ -19,22 +19,24 @@ import pandas as pd
 import pytest
 
 from harness import catalog
-from harness.board import LookupBoard, build_board, load_run, render
-from harness.checks import check_entry
-from harness.data.card import read_card
-from harness.data.computed import load_computed
-from harness.data.decode import columns_of, decoder
-from harness.data.lookup import LookupTable, bound_space, load_table
+from harness.checks.entries import check_entry
+from harness.cli.cards import describe
+from harness.data.table.card import read_card
+from harness.data.table.computed import load_computed
+from harness.data.table.decode import columns_of, decoder
+from harness.data.table.table import LookupTable, bound_space, load_table
 from harness.errors import DataUnavailableError, HarnessError
-from harness.plan import make_plan
-from harness.show import describe
+from harness.run.loaded import load_run
 from harness.stats.fronts import front, hypervolume
 from harness.stats.order import expected_best
-from harness.suite import load_suite
+from harness.study.boards import build_board, make_plan
+from harness.study.formats import render
+from harness.study.lookup.board import LookupBoard
+from harness.study.suite import load_suite
 
 TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")
 DATA = Path(os.environ.get("HARNESS_DATA") or "no data cache")
-COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 
 
 def published(name: str) -> LookupTable:

@@ -10,15 +10,18 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from harness.board import QualityBoard, build_board, load_run, render, verdict
 from harness.errors import HarnessError
-from harness.plan import Plan, make_plan
-from harness.records import write_atomically
+from harness.files import write_atomically
+from harness.identity.unit import Unit
+from harness.run.loaded import load_run
 from harness.run.stored import write_record
-from harness.run.unit import Unit
-from harness.suite import load_suite
+from harness.study.boards import build_board, make_plan, verdict
+from harness.study.formats import render
+from harness.study.plan import Plan
+from harness.study.ranking.board import QualityBoard
+from harness.study.suite import load_suite
 
-COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 ALONE = "training alone, another seed"
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness import race
-from harness.data.split import Split
-from harness.evaluate import SampleScores
-from harness.race import Block, Race, blocks_of
-from harness.task import Metric
+from harness.learn.predictors import SampleScores
+from harness.search import race
+from harness.search.race import Block, Race, blocks_of
+from harness.task.split import Split
+from harness.task.task import Metric
 
 Answers = NDArray[np.float64]
 

@@ -25,7 +25,7 @@ def test_the_task_and_the_searcher_of_the_readme_run_in_a_suite(tmp_path: Path) 
         (tmp_path / "mine" / name).write_text(code)
 
     def harness(*words: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-c", "from harness.cli import main; main()", *words]
+        command = [sys.executable, "-c", "from harness.cli.main import main; main()", *words]
         settings = {"HARNESS_CATALOG": str(tmp_path / "mine")}
         return subprocess.run(
             command, capture_output=True, text=True, env=os.environ | settings, cwd=tmp_path, timeout=500
@@ -71,7 +71,7 @@ def test_the_table_of_the_readme_is_checked_and_searched(tmp_path: Path) -> None
     suite.write_text(written.group(1))
     for words in (["check", "table", "cells"], ["eval", str(suite), "--out", str(tmp_path / "run")]):
         done = subprocess.run(
-            [sys.executable, "-c", "from harness.cli import main; main()", *words],
+            [sys.executable, "-c", "from harness.cli.main import main; main()", *words],
             capture_output=True,
             text=True,
             env=os.environ | {"HARNESS_CATALOG": str(tmp_path / "mine")},

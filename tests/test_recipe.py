@@ -10,15 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from harness.augment import STEPS, augmented
-from harness.data.split import Split
 from harness.errors import HarnessError, UnknownNameError
-from harness.plan import make_plan
-from harness.settings import AUGMENTATIONS, OPTIMIZERS, SCHEDULES
-from harness.suite import load_suite
-from harness.task import Signature
-from harness.train import Recipe, _optimizer, _schedule, batches, cross_entropy, fit, seeded
-from harness.units.trained import recipe_of
+from harness.learn.augment import STEPS, augmented
+from harness.learn.fit import Recipe, _optimizer, _schedule, batches, cross_entropy, fit, seeded
+from harness.study.boards import make_plan
+from harness.study.settings import AUGMENTATIONS, OPTIMIZERS, SCHEDULES
+from harness.study.suite import load_suite
+from harness.study.work.alone import recipe_of
+from harness.task.signature import Signature
+from harness.task.split import Split
 
 PLAIN = Recipe(steps=100, batch_size=4, learning_rate=0.1)
 

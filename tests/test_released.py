@@ -16,16 +16,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from harness import catalog
+from harness.data.view import DataPlace
 from harness.errors import HarnessError
+from harness.learn.fit import seeded
 from harness.nn.released import read_released
-from harness.plan import make_plan
-from harness.protocol import DataPlace
+from harness.run.place import Place
 from harness.run.stored import inputs_of, write_record
-from harness.space import SearchSpace
-from harness.suite import load_suite
-from harness.task import Signature
-from harness.train import seeded
-from harness.units import Place, perform
+from harness.space.choices import SearchSpace
+from harness.study.boards import make_plan
+from harness.study.suite import load_suite
+from harness.task.signature import Signature
+from harness.workers.perform import perform
 
 Weights = dict[str, Tensor]
 SMALL = Signature(kind="image", classes=4, channels=3, height=16, width=16)

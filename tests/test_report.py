@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from harness import catalog
-from harness.board import Board, build_board, load_run, main_table
 from harness.errors import UnknownNameError
-from harness.report import write_report
+from harness.report.page import write_report
+from harness.run.loaded import load_run
+from harness.study.boards import build_board
+from harness.study.trained.tables import main_table
+from harness.study.trained.values import Board
 
 # The synthetic run stands in the board's tests; test files are not importable as modules.
 Folder = runpy.run_path(str(Path(__file__).with_name("test_board.py")))["Folder"]
@@ -57,7 +60,7 @@ def test_a_report_has_the_same_bytes_in_another_process(run: Path, tmp_path: Pat
     shutil.copytree(run, copy)
     for name in ("report.html", "report.md"):
         (copy / name).unlink()
-    code = "import sys; from pathlib import Path; from harness.report import write_report"
+    code = "import sys; from pathlib import Path; from harness.report.page import write_report"
     subprocess.run(
         [sys.executable, "-c", f"{code}; write_report(Path(sys.argv[1]))", str(copy)], check=True, timeout=60
     )
@@ -126,7 +129,7 @@ def test_a_run_with_no_result_yet_has_a_report(tmp_path: Path) -> None:
 
 def test_importing_board_and_report_loads_no_heavy_package() -> None:
     code = (
-        "import sys, harness.board, harness.report; "
+        "import sys, harness.board, harness.report.page; "
         "heavy = {'torch', 'pandas', 'matplotlib', 'seaborn', 'scipy', 'pyarrow', 'jinja2'}; "
         "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)"
     )

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from harness import catalog
-from harness.checks import SIGNATURES
+from harness.checks.space import SIGNATURES
 from harness.errors import HarnessError
 from harness.llm import Message, Reply, Transcript, Usage
-from harness.llm.anonymous import AnonymousSpace
-from harness.llm.choices import decoding_prompt
 from harness.llm.client import Ratings
-from harness.llm.letters import letter
 from harness.llm.scripted import ScriptedClient
-from harness.search import Evaluation, Limit, SearchContext, SearcherEntry, SearchResult, run_search
-from harness.space import Architecture, SearchSpace
+from harness.search.llm.anonymous import AnonymousSpace
+from harness.search.llm.decoding import decoding_prompt
+from harness.search.llm.letters import letter
+from harness.search.loop import Evaluation, Limit, SearchContext, SearcherEntry, SearchResult, run_search
+from harness.space.choices import Architecture, SearchSpace
 
 COLLM: SearcherEntry = catalog.load("searcher", "collm_nas")
 SPACE: SearchSpace = catalog.load("space", "nasbench201").space("cifar10")

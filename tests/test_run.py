@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from harness.data import load
-from harness.data.split import Split
+from harness.data.view import DataPlace, SourceView
 from harness.errors import HarnessError
-from harness.execute import lock
-from harness.plan import make_plan
-from harness.protocol import DataPlace, SourceView
-from harness.records import read_record
-from harness.suite import load_suite
+from harness.run.record import read_record
+from harness.study.boards import make_plan
+from harness.study.suite import load_suite
+from harness.task.split import Split
+from harness.workers.execute import lock
 
-COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 
 
 def harness(*words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
@@ -96,8 +96,9 @@ def test_a_canary_among_the_held_out_domains_harms_only_its_own_scores(tmp_path:
 def test_no_test_split_and_no_held_out_domain_is_read_before_scoring(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from harness import protocol
-    from harness.units import Place, perform
+    from harness.data import view as protocol
+    from harness.run.place import Place
+    from harness.workers.perform import perform
 
     read: set[tuple[str, str]] = set()
     real = load.load_split

@@ -11,15 +11,17 @@ from time import sleep
 
 import pytest
 
+from harness.data.view import DataPlace
 from harness.errors import HarnessError
-from harness.plan import make_plan
-from harness.protocol import DataPlace
-from harness.records import canonical_json
+from harness.files import canonical_json
+from harness.identity.unit import Unit
+from harness.run.place import Done, Place
+from harness.run.score_cache import FOLDER, ScoreCache, sort_scores
 from harness.run.stored import inputs_of, write_record
-from harness.run.unit import Unit
-from harness.score_cache import FOLDER, ScoreCache, sort_scores
-from harness.suite import load_suite
-from harness.units import Done, Place, perform, slices
+from harness.study.boards import make_plan
+from harness.study.suite import load_suite
+from harness.study.work import slices
+from harness.workers.perform import perform
 
 
 def only_file(run: Path) -> Path:
@@ -91,7 +93,7 @@ def test_a_killed_process_gives_its_lock_up(tmp_path: Path) -> None:
     code = """
 import os, sys
 from pathlib import Path
-from harness.score_cache import ScoreCache
+from harness.run.score_cache import ScoreCache
 ScoreCache(Path(sys.argv[1]), []).value([[0]], lambda: os.kill(os.getpid(), 9))
 """
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=os.environ, timeout=60)

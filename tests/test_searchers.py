@@ -17,10 +17,10 @@ import pytest
 import torch
 
 from harness import catalog
-from harness.checks import scripted_client, searcher_claims
+from harness.checks.searcher import scripted_client, searcher_claims
 from harness.errors import UnknownNameError
-from harness.search import SearchContext, Searcher, SearcherEntry, SearchResult, run_search
-from harness.space import Architecture, SearchSpace
+from harness.search.loop import SearchContext, Searcher, SearcherEntry, SearchResult, run_search
+from harness.space.choices import Architecture, SearchSpace
 
 SEARCHERS = catalog.names("searcher")
 SEEDS = 100

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.board import Board, build_board, load_run, render, verdict
 from harness.errors import HarnessError, UnknownNameError
-from harness.plan import make_plan
-from harness.suite import load_suite
-from harness.task import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE, SELECTIONS
+from harness.run.loaded import load_run
+from harness.study.boards import build_board, make_plan, verdict
+from harness.study.formats import render
+from harness.study.suite import load_suite
+from harness.study.trained.values import Board
+from harness.task.selection import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE, SELECTIONS
 
-COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 
 
 @pytest.fixture(scope="module")

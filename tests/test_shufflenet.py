@@ -17,10 +17,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from harness import catalog
 from harness.errors import HarnessError
-from harness.nn.shufflenet import Choice, Inner, ShuffleNet
-from harness.space import SearchSpace, SpaceFamily
-from harness.task import Signature
-from harness.train import seeded
+from harness.learn.fit import seeded
+from harness.nn.networks.shufflenet import Choice, Inner, ShuffleNet
+from harness.space.choices import SearchSpace, SpaceFamily
+from harness.task.signature import Signature
 
 ODD = Signature(kind="image", classes=7, channels=3, height=33, width=46)
 PAPER = [2, 1, 0, 1, 2, 0, 2, 0, 2, 0, 2, 3, 0, 0, 0, 0, 3, 2, 3, 3]

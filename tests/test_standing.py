@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError
-from harness.records import SCHEMA, Record, read_sealed, sealed
+from harness.files import SCHEMA, read_sealed, sealed
+from harness.identity.unit import Unit, unit_folder
+from harness.run.record import Record
 from harness.run.standing import SUPERSEDED, Belief, Standing
 from harness.run.stored import inputs_of, unit_record, write_record
-from harness.run.unit import Unit, unit_folder
 
 
 def chain(code: Mapping[str, str], *, of: str = "a") -> list[Unit]:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError, UnknownNameError
-from harness.plan import make_plan
-from harness.suite import load_suite
+from harness.study.boards import make_plan
+from harness.study.suite import load_suite
 
 
 def suite_file(folder: Path, text: str) -> str:

@@ -7,11 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from harness import catalog, suite
+from harness import catalog
 from harness.errors import UnknownNameError
-from harness.nn.mobilenet import MobileNet, sort_channels
-from harness.space import Architecture, SearchSpace
-from harness.supernet import (
+from harness.learn.fit import Recipe, cross_entropy, seeded
+from harness.learn.supernet import (
     STRATEGIES,
     Fair,
     ProgressiveShrinking,
@@ -21,8 +20,10 @@ from harness.supernet import (
     has_batch_norm,
     train_supernet,
 )
-from harness.task import Signature
-from harness.train import Recipe, cross_entropy, seeded
+from harness.nn.networks.mobilenet import MobileNet, sort_channels
+from harness.space.choices import Architecture, SearchSpace
+from harness.study import settings
+from harness.task.signature import Signature
 
 IMAGE = Signature(kind="image", classes=4, height=16, width=16)
 CELLS: SearchSpace = catalog.load("space", "nasbench201").space("micro", IMAGE)
@@ -163,7 +164,7 @@ def test_every_strategy_learns_to_tell_dark_from_bright(space: SearchSpace, stra
 
 
 def test_suites_know_the_strategies_by_name() -> None:
-    assert set(suite.STRATEGIES) == set(STRATEGIES)
+    assert set(settings.STRATEGIES) == set(STRATEGIES)
 
 
 def test_an_unknown_strategy_is_answered_with_near_names() -> None:

@@ -17,9 +17,8 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from harness import catalog
-from harness.search import Evaluation, Limit, SearchContext, SearchResult, run_search
-from harness.space import Architecture, SearchSpace
-from harness.surrogates import (
+from harness.search.loop import Evaluation, Limit, SearchContext, SearchResult, run_search
+from harness.search.surrogates import (
     Pool,
     RidgeSurrogate,
     all_legal,
@@ -34,7 +33,8 @@ from harness.surrogates import (
     ridge,
     tallies,
 )
-from harness.task import Signature
+from harness.space.choices import Architecture, SearchSpace
+from harness.task.signature import Signature
 
 IMAGES = Signature(kind="image", classes=10)
 

@@ -13,9 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from harness import catalog
 from harness.errors import HarnessError
-from harness.space import SearchSpace, SpaceFamily
-from harness.task import Signature
-from harness.train import seeded
+from harness.learn.fit import seeded
+from harness.space.choices import SearchSpace, SpaceFamily
+from harness.task.signature import Signature
 
 ODD = Signature(kind="image", classes=7, channels=3, height=13, width=18)
 CASES = [

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.data.card import read_card
-from harness.data.converted import read_converted
-from harness.data.lookup import LookupTable, load_table
-from harness.data.row_index import RowIndex
+from harness.data.table.card import read_card
+from harness.data.table.converted import read_converted
+from harness.data.table.index import RowIndex
+from harness.data.table.table import LookupTable, load_table
 from harness.errors import DataUnavailableError, HarnessError
 
 OWN = """

@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import catalog
-from harness.data.card import read_card
-from harness.data.user_rows import file_rows
-from harness.data.user_task import read_task
+from harness.cli.cards import architecture
+from harness.data.own.rows import file_rows
+from harness.data.own.task import read_task
+from harness.data.table.card import read_card
 from harness.errors import HarnessError
-from harness.show import architecture
-from harness.suite import load_suite
-from harness.text import parse_json, read_text
+from harness.guard.text import parse_json, read_text
+from harness.study.suite import load_suite
 from harness.toml import read_toml
 
 DEEP = {
@@ -171,7 +171,7 @@ def test_rows_of_many_levels_are_told_with_their_line(tmp_path: Path) -> None:
 
 
 def harness(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from harness.cli import main; main()", *words]
+    command = [sys.executable, "-c", "from harness.cli.main import main; main()", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 

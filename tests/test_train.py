@@ -17,12 +17,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from harness import catalog, train
+from harness import catalog
 from harness.errors import HarnessError
-from harness.space import SearchSpace
-from harness.supernet import train_supernet
-from harness.task import Signature
-from harness.train import Batch, Recipe, cross_entropy, fit, half_precision, seeded
+from harness.learn import fit as train
+from harness.learn.fit import Batch, Recipe, cross_entropy, fit, half_precision, seeded
+from harness.learn.supernet import train_supernet
+from harness.space.choices import SearchSpace
+from harness.task.signature import Signature
 
 IMAGE = Signature(kind="image", classes=4, height=8, width=8)
 SPACE: SearchSpace = catalog.load("space", "hybrid").space("micro", IMAGE)
@@ -177,11 +178,11 @@ PEER = """
     import torch
     from safetensors.torch import save_file
     from harness import catalog
-    from harness.checkpoint import Checkpoint
-    from harness.supernet import train_supernet
-    from harness.task import Signature
-    from harness.peers import data_parallel
-    from harness.train import Recipe, seeded
+    from harness.learn.checkpoint import Checkpoint
+    from harness.learn.supernet import train_supernet
+    from harness.task.signature import Signature
+    from harness.learn.peers import data_parallel
+    from harness.learn.fit import Recipe, seeded
     from pathlib import Path
 
     folder, rank, strategy = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
@@ -266,7 +267,7 @@ def test_only_the_first_process_writes_checkpoints(pair: tuple[str, Path]) -> No
 @pytest.mark.slow
 @pytest.mark.ci
 def test_a_launched_run_trains_together_and_keeps_the_records_of_one(tmp_path: Path) -> None:
-    harness = [sys.executable, "-c", "from harness.cli import main; main()", "eval", "toy", "--out"]
+    harness = [sys.executable, "-c", "from harness.cli.main import main; main()", "eval", "toy", "--out"]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
     commands = {
         "one": [*harness, str(tmp_path / "one")],

@@ -18,11 +18,10 @@ import pytest
 from scipy import stats
 
 from harness import catalog
-from harness.board import LookupBoard, build_board, load_run
-from harness.data.encodings import from_digits, to_string
-from harness.data.lookup import LookupTable, load_table
+from harness.data.table.encodings import from_digits, to_string
+from harness.data.table.table import LookupTable, load_table
 from harness.errors import HarnessError
-from harness.plan import make_plan
+from harness.run.loaded import load_run
 from harness.stats.ranks import kendall
 from harness.stats.transfer import (
     choose,
@@ -32,9 +31,11 @@ from harness.stats.transfer import (
     transfer,
     transfer_matrix,
 )
-from harness.suite import load_suite
+from harness.study.boards import build_board, make_plan
+from harness.study.lookup.board import LookupBoard
+from harness.study.suite import load_suite
 
-COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")
 
 

@@ -184,7 +184,7 @@ def evaluated(place: Path, held_out: str, *words: str) -> subprocess.CompletedPr
     command = [
         sys.executable,
         "-c",
-        "from harness.cli import main; main()",
+        "from harness.cli.main import main; main()",
         "eval",
         str(place / "suite.toml"),
     ]

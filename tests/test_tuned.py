@@ -18,21 +18,26 @@ import pytest
 import torch
 
 from harness import catalog
-from harness.board import Board, build_board, load_run
-from harness.cost import Costs
 from harness.data import load
+from harness.data.view import DataPlace
 from harness.errors import HarnessError, UnknownNameError
-from harness.model import FixedBaseline
-from harness.plan import Plan, make_plan
-from harness.progress import label, planned
-from harness.protocol import DataPlace
-from harness.records import read_record, write_atomically
-from harness.report import write_report
+from harness.files import write_atomically
+from harness.identity.unit import Unit, unit_folder
+from harness.learn.baseline import FixedBaseline
+from harness.report.page import write_report
+from harness.run.loaded import load_run
+from harness.run.place import Place
+from harness.run.record import read_record
 from harness.run.stored import inputs_of, unit_record, write_record
-from harness.run.unit import Unit, unit_folder
-from harness.suite import load_suite
-from harness.task import ORACLE, SELECTIONS, Signature
-from harness.units import Place, perform
+from harness.study.boards import build_board, make_plan
+from harness.study.cost import Costs
+from harness.study.plan import Plan
+from harness.study.suite import load_suite
+from harness.study.trained.values import Board
+from harness.task.selection import ORACLE, SELECTIONS
+from harness.task.signature import Signature
+from harness.workers.perform import perform
+from harness.workers.progress import label, planned
 
 TRIALS = 4
 ROWS = ("default", "tuned:default", "default:mobilenet:micro", "tuned:default:mobilenet:micro")
@@ -169,7 +174,7 @@ def test_no_rule_of_selection_changes_what_the_trials_chose(ran: Ran) -> None:
 def test_a_tuned_row_reads_its_sources_alone_before_it_is_scored(
     prepared: tuple[Plan, Unit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from harness import protocol
+    from harness.data import view as protocol
 
     read: set[tuple[str, str]] = set()
     real = load.load_split
@@ -194,7 +199,7 @@ def test_a_killed_tuning_goes_on_with_its_next_trial_to_the_same_bytes(
 ) -> None:
     plan, unit = prepared
     code = (
-        "import os, sys, runpy; from pathlib import Path; from harness.units import tuning as module\n"
+        "import os, sys, runpy; from pathlib import Path; from harness.study.trained import tune as module\n"
         "real, calls = module.trial, []\n"
         "def dying(*given):\n"
         "    calls.append(1)\n"
@@ -221,7 +226,7 @@ def test_a_killed_tuning_goes_on_with_its_next_trial_to_the_same_bytes(
 def test_a_trial_that_fails_counts_and_has_a_reason(
     prepared: tuple[Plan, Unit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from harness.units import tuning as module
+    from harness.study.trained import tune as module
 
     values = iter([None, 0.25, float("nan"), 0.75])
 
@@ -360,8 +365,8 @@ def test_a_space_says_what_it_cannot_read() -> None:
 
 
 def test_a_tuned_baseline_describes_and_checks_itself(tmp_path: Path) -> None:
-    from harness.checks import check_entry
-    from harness.show import describe
+    from harness.checks.entries import check_entry
+    from harness.cli.cards import describe
 
     for name in ("tuned:llama", "default:mobilenet:micro"):
         assert describe("baseline", name, tmp_path)["summary"] == catalog.load("baseline", name).summary

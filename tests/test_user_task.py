@@ -14,15 +14,16 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from harness import catalog
-from harness.cache import prepare_all
-from harness.checks import check_entry
-from harness.cli import app
-from harness.data.user_task import read_task
+from harness.checks.entries import check_entry
+from harness.checks.machine import doctor
+from harness.cli.cards import describe
+from harness.cli.data import prepare_all
+from harness.cli.main import app
+from harness.data.own.task import read_task
 from harness.errors import DataUnavailableError, HarnessError
-from harness.show import describe, doctor
-from harness.task import Task
+from harness.task.task import Task
 
-COMMAND = [sys.executable, "-c", "from harness.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 PETS = """\
 kind = "image"
 summary = "Cats and dogs by camera."
@@ -214,9 +215,10 @@ def test_a_task_of_a_file_is_prepared_from_the_command_line(mine: Path, tmp_path
 def test_a_record_holds_no_path_and_changed_data_are_another_unit(
     mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    from harness.plan.trained import prepare_unit
-    from harness.protocol import DataPlace
-    from harness.units import Place, perform
+    from harness.data.view import DataPlace
+    from harness.run.place import Place
+    from harness.study.trained.plan import prepare_unit
+    from harness.workers.perform import perform
 
     copied = tmp_path / "mine"
     shutil.copytree(mine, copied)

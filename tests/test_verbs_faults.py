@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from harness import cli
-from harness.cli import app
+from harness.cli import main as cli
+from harness.cli.main import app
 from harness.data.prepare import prepared_folder
 
 TASK = """
 import numpy as np
 from harness.errors import HarnessError
-from harness.task import Domain, Sample, Signature, Task
+from harness.task.task import Domain, Sample, Task; from harness.task.signature import Signature
 
 def good(archives):
     draw = np.random.default_rng(0)
@@ -173,10 +173,11 @@ def test_an_error_that_no_disk_is_to_blame_for_is_not_hidden(monkeypatch: pytest
 
 
 def test_the_traceback_of_a_try_before_is_gone_after_the_next(tmp_path: Path) -> None:
-    from harness.plan.unit import prepare_unit
-    from harness.protocol import DataPlace
-    from harness.run.unit import unit_folder
-    from harness.units import Place, perform
+    from harness.data.view import DataPlace
+    from harness.identity.unit import unit_folder
+    from harness.run.place import Place
+    from harness.study.plan import prepare_unit
+    from harness.workers.perform import perform
 
     unit = prepare_unit("toy_patterns", "clean")
     left = unit_folder(tmp_path, unit) / "traceback.txt"

@@ -19,17 +19,17 @@ import torch
 from safetensors.torch import load_file
 
 from harness import catalog
-from harness.board import Board, TaskBoard, build_board, load_run
-from harness.board.run import PlannedUnit, Run
-from harness.cost import Costs
-from harness.data.choices import questions
 from harness.data.load import load_split
-from harness.data.split import Split
+from harness.data.text.questions import questions
 from harness.errors import HarnessError
 from harness.nn.floors import NGram
-from harness.plan import make_plan
-from harness.plan.trained import with_domains
-from harness.suite import load_suite
+from harness.run.loaded import PlannedUnit, Run, load_run
+from harness.study.boards import build_board, make_plan
+from harness.study.cost import Costs
+from harness.study.suite import load_suite
+from harness.study.trained.plan import with_domains
+from harness.study.trained.values import Board, TaskBoard
+from harness.task.split import Split
 
 _spec = importlib.util.spec_from_file_location(
     "completion_server", Path(__file__).parent / "completion_server.py"
@@ -110,7 +110,7 @@ def run(address: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
     words += ["--limit", str(LIMIT), "--workers", "1"]
     home = {"HF_HOME": str(place / "home"), "HARNESS_LLM_API_KEY": "k", "NO_PROXY": "127.0.0.1"}
     done = subprocess.run(
-        [sys.executable, "-c", "from harness.cli import main; main()", *words],
+        [sys.executable, "-c", "from harness.cli.main import main; main()", *words],
         capture_output=True,
         text=True,
         env=os.environ | home,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from harness.board.run import READ, PlannedUnit, Run
+from harness.run.loaded import READ, PlannedUnit, Run
 
 STALE: Final = "†"
 STRANGE: Final = "¶"
@@ -36,7 +36,7 @@ class Marks:
         return f"was made before {' and '.join(self.stale)} changed ({STALE})" if self.is_apart else ""
 
 
-CURRENT: Final = Marks()
+CURRENT: Final[Marks] = Marks()
 
 
 class Marked(NamedTuple):

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from harness.board.marks import with_marks
-from harness.board.rows import Cell, Difference, Estimate, LanguageModelUse, Row
-from harness.task import Metric
+from harness.board.values import Cell, Difference, Estimate, LanguageModelUse
+from harness.task.task import Metric
 
 MISSING = "—"
 FAILED = "✗"
@@ -55,11 +54,6 @@ def show_cell(metric: Metric, cell: Cell) -> str:
     if cell.state == "ok":
         return show_estimate(metric, cell.estimate, mark=LIMITED if cell.limited else "")
     return FAILED if cell.state == "failed" else MISSING if cell.state == "missing" else f"{FAILED} skipped"
-
-
-def show_method(row: Row) -> str:
-    """Returns the method with its marks, and the language model that stood in for the paper's beside it."""
-    return with_marks(with_model(row.method, row.llm), row.marks)
 
 
 def with_model(method: str, llm: LanguageModelUse | None) -> str:

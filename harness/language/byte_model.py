@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from lm_eval.api.model import TemplateLM
 from torch import Tensor, nn
 
-from harness.evaluate import TorchLanguageModel
+from harness.learn.predictors import TorchLanguageModel
 
 START = 0  # what stands before the first byte, as in `TorchLanguageModel`
 GENERATED_BYTES = 256

@@ -4,15 +4,14 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness import catalog
-from harness.data.choices import questions
 from harness.data.load import load_split
 from harness.data.prepare import prepare_domain
-from harness.data.split import Split
+from harness.data.text.questions import questions
 from harness.errors import DataUnavailableError, HarnessError
-from harness.paths import path_part
-from harness.records import write_atomically
-from harness.task import Domain, Task
+from harness.files import write_atomically
+from harness.guard.paths import path_part
+from harness.task.split import Split
+from harness.task.task import Domain, Task
 
 FORMATS = ("lm-eval",)
 TEMPLATE = """\
@@ -166,36 +165,6 @@ def write_domain(
     write_atomically(out / f"{member}.yaml", TEMPLATE.format(**fields))
     write_atomically(out / "loader.py", Path(__file__).with_name("loader.py").read_text(encoding="utf-8"))
     return member
-
-
-def export_task_verb(
-    name: str,
-    *,
-    format_name: str,
-    out: Path,
-    data: Path,
-    offline: bool = False,
-    document_bytes: int | None = None,
-    limit: int | None = None,
-) -> int:
-    """Exports a task of the catalog, says what was written and what is missing, and returns the exit status.
-
-    Raises:
-        HarnessError: there is no such format or task, or `export_task` refuses.
-    """
-    if format_name not in FORMATS:
-        raise HarnessError(f"There is no format {format_name!r} of tasks; there is {', '.join(FORMATS)}.")
-    task: Task = catalog.load("task", name)
-    done = export_task(name, task, out, data, offline=offline, document_bytes=document_bytes, limit=limit)
-    for member in done.tasks:
-        print(f"ok   {member}")
-    for domain, reason in done.failures.items():
-        print(f"FAIL {name}/{domain}: {reason}")
-    if done.tasks:
-        print(
-            f"Run it: lm-eval run --include_path {out} --tasks {name} --model hf --model_args pretrained=PATH"
-        )
-    return 1 if done.failures else 0
 
 
 def _clear(out: Path, name: str) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError, UnknownNameError
-from harness.keys import ENDPOINTS, OPENAI, host_of, refuse_secrets
+from harness.guard.keys import ENDPOINTS, OPENAI, host_of, refuse_secrets
+from harness.guard.network import is_loopback
 from harness.language.isolation import hub_access, kept_random_states
-from harness.network import is_loopback
 
 PREFIX = "lm_eval:"
 BITS_OF_AN_UNREAD_BYTE = 8.0

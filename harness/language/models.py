@@ -10,10 +10,10 @@ import numpy as np
 from lm_eval.api.model import LM
 
 from harness.errors import HarnessError
-from harness.evaluate import TorchLanguageModel
 from harness.language.byte_model import ByteModel
 from harness.language.external import LmEvalLanguageModel
-from harness.model import LanguageModel, Predictor
+from harness.learn.baseline import LanguageModel, Predictor
+from harness.learn.predictors import TorchLanguageModel
 
 
 def lm_eval_model(model: Predictor) -> Any:

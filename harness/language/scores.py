@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from harness.data.load import spread
 from harness.errors import HarnessError, UnknownNameError
-from harness.evaluate import SampleScores
+from harness.files import content_hash
 from harness.language.isolation import hub_access, kept_random_states, sandboxed_templates
 from harness.language.task_folder import check_folder
-from harness.records import content_hash
-from harness.task import Metric
+from harness.learn.predictors import SampleScores
+from harness.task.task import Metric
 
 if TYPE_CHECKING:
     from lm_eval.tasks import TaskManager

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.text import read_text, shown
+from harness.guard.text import read_text, shown
 
 LARGEST_FILE = 2**20
 MOST_FILES = 10_000

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.keys import Key
+from harness.guard.keys import Key
 from harness.llm.client import Client, Message, Reply, Usage
 from harness.llm.endpoint import EndpointClient, check_endpoint
 from harness.llm.transcript import Transcript

@@ -7,18 +7,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import EndpointError
-from harness.keys import Key
+from harness.guard.keys import Key
 from harness.llm.client import Message, Ratings, Reply, Usage
 from harness.llm.dialect import EVENT, REFUSALS, Setting, blamed, body, learned
 from harness.llm.transcript import Transcript
-from harness.llm.wire import (
-    UNREADABLE,
-    TooLongError,
-    decoded,
-    open_endpoint,
-    redirected,
-    transport_errors,
-)
+from harness.llm.wire import UNREADABLE, TooLongError, decoded, open_endpoint, redirected, transport_errors
 
 if TYPE_CHECKING:
     from openai import OpenAI

@@ -4,10 +4,10 @@ import zlib
 from pathlib import Path
 from typing import Final
 
-from harness.data.archive import ZipMembers, zip_archive
+from harness.data.foreign.archive import ZipMembers, zip_archive
 from harness.data.parts import part_folder
 from harness.errors import DataUnavailableError, HarnessError
-from harness.task import Archive
+from harness.task.task import Archive
 
 EMBEDDED_MODEL: Final = Archive(
     registry="pypi",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.records import canonical_json, content_hash, write_atomically
+from harness.files import canonical_json, content_hash, write_atomically
 
 
 class Transcript:

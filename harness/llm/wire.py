@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import EndpointError
-from harness.keys import Key, host_of
+from harness.guard.keys import Key, host_of
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from harness.data.split import Split
+    from harness.task.split import Split
 
 ORDER = 6
 LARGEST_SIDE = 32

@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from harness.task import Signature
+from harness.task.signature import Signature
 
 
 def measured_macs(module: nn.Module, signature: Signature) -> int:

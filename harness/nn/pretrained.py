@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from harness.errors import HarnessError
 from harness.nn.floors import logistic_regression, spread
 from harness.nn.released import read_released
-from harness.task import Signature
+from harness.task.signature import Signature
 
 if TYPE_CHECKING:
-    from harness.data.split import Split
+    from harness.task.split import Split
 
 LEAST_SIDE = 112
 """Pixels of the shorter side that a convolutional network which comes trained sees at least: half of 224."""

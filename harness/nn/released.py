@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from harness.errors import HarnessError
-from harness.nn.autoformer import VisionTransformer
-from harness.nn.mobilenet import MobileNet
+from harness.nn.networks.autoformer import VisionTransformer
+from harness.nn.networks.mobilenet import MobileNet
 
 Names = Mapping[str, str]
 """Our name of a tensor -> its name in the released state dict."""

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from harness.errors import DamagedError, HarnessError
-from harness.records import read_sealed
+from harness.files import read_sealed
+from harness.run.score_cache import FOLDER
 from harness.run.standing import SUPERSEDED
-from harness.score_cache import FOLDER
 
 
 def claim(folder: Path, name: str) -> None:

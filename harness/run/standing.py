@@ -9,17 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import DamagedError, HarnessError
-from harness.records import Record, read_record, write_atomically
-from harness.run.stored import (
-    PROVENANCE,
-    RECORD,
-    TIMING,
-    check_files,
-    read_beside,
-    unit_record,
-    write_record,
-)
-from harness.run.unit import Unit, unit_folder
+from harness.files import write_atomically
+from harness.identity.unit import Unit, unit_folder
+from harness.run.record import Record, read_record
+from harness.run.stored import PROVENANCE, RECORD, TIMING, check_files, read_beside, unit_record, write_record
 
 SUPERSEDED: Final = ".superseded"
 """Where units of an earlier plan lie in a run's folder, so that an edit that is undone costs nothing."""

@@ -7,17 +7,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from harness.errors import DamagedError, HarnessError
-from harness.records import (
-    SCHEMA,
-    Record,
-    canonical_json,
-    file_hash,
-    read_record,
-    read_sealed,
-    sealed,
-    write_atomically,
-)
-from harness.run.unit import Keyed, Unit, unit_folder
+from harness.files import SCHEMA, canonical_json, file_hash, read_sealed, sealed, write_atomically
+from harness.identity.unit import Keyed, Unit, unit_folder
+from harness.run.record import Record, read_record
 
 RECORD: Final = "record.json"
 TIMING: Final = "timing.json"

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.errors import HarnessError
-from harness.run.unit import Unit
-from harness.settings import TRAINING, Limits
-from harness.tied import tie_to_parent
-from harness.walls import enter_worker
+from harness.guard.tied import tie_to_parent
+from harness.guard.walls import enter_worker
+from harness.identity.unit import Unit
+from harness.study.settings import TRAINING, Limits
 from harness.workers.watch import Watch, end_tree, end_with_parent
 
 if TYPE_CHECKING:
-    from harness.units import Place
+    from harness.run.place import Place
 
     Perform = Callable[[Unit, Mapping[str, Unit], Place], str]
     """Does a unit's work, keeps its record, and returns its status; a module's function, as it is pickled."""
@@ -196,7 +196,7 @@ class Together:
 
     def finished(self) -> list[Ended]:
         """Does what was submitted."""
-        from harness.peers import told
+        from harness.learn.peers import told
 
         unit, needs = self.busy.pop()
         if unit.kind in TRAINING:
@@ -207,7 +207,7 @@ class Together:
 
     def stop(self) -> None:
         """Lets the peers go."""
-        from harness.peers import told
+        from harness.learn.peers import told
 
         told(None)
 
@@ -259,7 +259,7 @@ def _work(connection: Connection, place: "Place", perform: "Perform") -> None:
     enter_worker(offline=place.data.offline)
     import torch
 
-    import harness.units  # noqa: F401  slow: no part of the first unit's time
+    import harness.workers.perform  # noqa: F401  slow: no part of the first unit's time
 
     torch.set_num_threads(1)
     while True:

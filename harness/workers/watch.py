@@ -7,7 +7,7 @@ from time import perf_counter
 
 import psutil
 
-from harness.settings import TRAINING, Limit
+from harness.study.settings import TRAINING, Limit
 
 GIB = 2.0**30
 USUAL_SECONDS = 86_400.0

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from harness import catalog
-from harness.model import FixedBaseline
-from harness.space import SpaceFamily
-from harness.task import Signature
+from harness import FixedBaseline, Signature, SpaceFamily, catalog
 
 if TYPE_CHECKING:
     from torch import nn
@@ -115,7 +112,7 @@ def _vision(signature: Signature, width: int, depth: int, heads: int) -> "nn.Mod
 
 
 def _language(signature: Signature, width: int, depth: int, heads: int) -> "nn.Module":
-    from harness.nn.decoder import Decoder
+    from harness.nn.networks.decoder import Decoder
 
     classes = signature.classes if signature.kind == "text" else None
     return Decoder(width=width, depth=depth, heads=heads, ratio=RATIO, classes=classes)

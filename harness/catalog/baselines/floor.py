@@ -3,15 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.data.linear_text import LinearText
-from harness.model import Floor, FloorBaseline, Predictor
+from harness import Floor, FloorBaseline, Predictor, Signature
+from harness.data.text.linear import LinearText
 from harness.nn.floors import LinearImage, NGram
-from harness.task import Signature
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.data.split import Split
+    from harness.task.split import Split
 
 
 def _fit(signature: Signature, splits: "Sequence[Split]") -> Floor:

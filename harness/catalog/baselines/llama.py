@@ -3,9 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from harness.errors import HarnessError
-from harness.model import FixedBaseline
-from harness.task import Signature
+from harness import FixedBaseline, HarnessError, Signature
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,7 +62,7 @@ def _made(signature: Signature, width: int, depth: int, heads: int) -> "nn.Modul
             "The baseline 'llama' reads bytes and there is no such network for images; compare images with "
             "'default' or 'timm:NAME'."
         )
-    from harness.nn.llama import Llama
+    from harness.nn.networks.llama import Llama
 
     classes = signature.classes if signature.kind == "text" else None
     return Llama(width=width, depth=depth, heads=heads, hidden=hidden_width(width), classes=classes)

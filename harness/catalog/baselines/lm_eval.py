@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from harness.errors import HarnessError
-from harness.keys import OPENAI, refuse_secrets
-from harness.model import Opening, ReadyBaseline, made_of
-from harness.task import Signature
+from harness import HarnessError, Opening, ReadyBaseline, Signature
+from harness.guard.keys import OPENAI, refuse_secrets
+from harness.learn.baseline import made_of
 
 if TYPE_CHECKING:
-    from harness.model import Predictor
+    from harness import Predictor
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,12 +7,10 @@ bytes; so it compares with byte models, whose tokens are bytes.
 
 from typing import TYPE_CHECKING
 
-from harness.errors import HarnessError
-from harness.model import Opening, ReadyBaseline
-from harness.task import Signature
+from harness import HarnessError, Opening, ReadyBaseline, Signature
 
 if TYPE_CHECKING:
-    from harness.model import Predictor
+    from harness import Predictor
 
 
 def _open(signature: Signature, opening: Opening) -> "Predictor":

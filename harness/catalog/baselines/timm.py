@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError, UnknownNameError
-from harness.model import FixedBaseline, Opening, made_of, member_options
-from harness.task import Signature
+from harness import FixedBaseline, HarnessError, Opening, Signature
+from harness.errors import UnknownNameError
+from harness.learn.baseline import made_of, member_options
 
 if TYPE_CHECKING:
     from torch import nn

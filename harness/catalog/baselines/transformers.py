@@ -9,14 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError
-from harness.model import FixedBaseline, Opening, ReadyBaseline, member_options
-from harness.task import Signature
+from harness import FixedBaseline, HarnessError, Opening, ReadyBaseline, Signature
+from harness.learn.baseline import member_options
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from harness.model import Predictor
+    from harness import Predictor
     from harness.nn.pretrained import View
 
 OUTSIDE = "whatever its makers trained it on"
@@ -94,7 +93,7 @@ def _load(folder: Path, module: "nn.Module", opening: Opening) -> None:
 
 
 def _open(folder: Path, signature: Signature, opening: Opening) -> "Predictor":
-    from harness.evaluate import TorchClassifier
+    from harness.learn.predictors import TorchClassifier
     from harness.nn.pretrained import ReadyClassifier
 
     network = _trained("AutoModelForImageClassification", folder)
@@ -135,8 +134,8 @@ def _config(folder: Path) -> Any:
 
 def _view(folder: Path) -> "View":
     """Returns what the folder says of images: its processor's mean and deviation, its network's size."""
+    from harness.guard.text import parse_json, read_text
     from harness.nn.pretrained import View
-    from harness.text import parse_json, read_text
 
     file = folder / "preprocessor_config.json"
     try:

@@ -8,9 +8,8 @@ trials as a searcher has evaluations, each of them a whole training by the suite
 
 from dataclasses import dataclass, replace
 
-from harness import catalog
-from harness.errors import HarnessError
-from harness.model import FixedBaseline, TunedBaseline, is_trained
+from harness import FixedBaseline, HarnessError, TunedBaseline, catalog
+from harness.learn.baseline import is_trained
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The evolution of AutoFormer's second stage: as SPOS's, with global choices that mutate more often."""
 
-from harness.evolution import ALLOWED, Generations
-from harness.search import SearchContext, SearcherEntry
+from harness import SearchContext, SearcherEntry
+from harness.search.evolution import ALLOWED, Generations
 
 GLOBAL_NAMES = ("depth", "width", "embed_dim")
 OPTIONS = {

@@ -13,12 +13,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from harness import seeds
-from harness.errors import HarnessError
+from harness import (
+    Architecture,
+    Evaluation,
+    HarnessError,
+    SearchContext,
+    SearcherEntry,
+    canonical_json,
+    seeds,
+)
 from harness.llm import Client
-from harness.llm.anonymous import AnonymousSpace
-from harness.records import canonical_json
-from harness.roles import (
+from harness.search.llm.anonymous import AnonymousSpace
+from harness.search.llm.roles import (
     Briefing,
     ChattingGenerator,
     ChattingNavigator,
@@ -30,8 +36,6 @@ from harness.roles import (
     SingleModel,
     Tally,
 )
-from harness.search import Evaluation, SearchContext, SearcherEntry
-from harness.space import Architecture
 
 PROMPTS = Path(__file__).parent / "prompts"
 TOKENS = ("prompt_tokens", "completion_tokens", "reasoning_tokens")

@@ -5,10 +5,9 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from harness import Architecture, Evaluation, SearchContext, SearcherEntry
 from harness.errors import UnknownNameError
-from harness.evolution import Unseen
-from harness.search import Evaluation, SearchContext, SearcherEntry
-from harness.space import Architecture
+from harness.search.evolution import Unseen
 
 STARTS = ("random", "default")
 

@@ -4,8 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from harness.search import Evaluation, SearchContext, SearcherEntry
-from harness.space import Architecture
+from harness import Architecture, Evaluation, SearchContext, SearcherEntry
 
 PATIENCE = 2000
 

@@ -5,9 +5,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from harness.evolution import Unseen, step
-from harness.search import Evaluation, SearchContext, SearcherEntry
-from harness.space import Architecture
+from harness import Architecture, Evaluation, SearchContext, SearcherEntry
+from harness.search.evolution import Unseen, step
 
 OPTIONS = {"population": 10, "sample": 5, "repeats": 10, "walk": 10}
 

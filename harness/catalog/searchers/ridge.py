@@ -4,8 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from harness.search import Evaluation, SearchContext, SearcherEntry
-from harness.space import Architecture
+from harness import Architecture, Evaluation, SearchContext, SearcherEntry
 
 
 class PairwiseRidge:
@@ -18,7 +17,7 @@ class PairwiseRidge:
     """
 
     def __init__(self, context: SearchContext) -> None:
-        from harness.surrogates import Pool, RidgeSurrogate
+        from harness.search.surrogates import Pool, RidgeSurrogate
 
         options = context.options
         self.first = int(options["first"])
@@ -54,7 +53,7 @@ class PairwiseRidge:
     def _best_predicted(self) -> list[Architecture]:
         import numpy as np
 
-        from harness.surrogates import codes_of, highest, ranks
+        from harness.search.surrogates import codes_of, highest, ranks
 
         self.counters["fits"] += 1
         scale = ranks if self.ranked else np.asarray

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
-from harness.search import Evaluation, SearchContext, SearcherEntry
-from harness.space import Architecture
+from harness import Architecture, Evaluation, SearchContext, SearcherEntry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +29,7 @@ class SparseFourier:
     """
 
     def __init__(self, context: SearchContext) -> None:
-        from harness.surrogates import Pool
+        from harness.search.surrogates import Pool
 
         options = context.options
         self.space = context.space
@@ -99,7 +98,7 @@ class SparseFourier:
         """Returns (bits, coefficient) of the largest terms that still vary among the kept options."""
         import numpy as np
 
-        from harness.surrogates import codes_of, filled, parities, ranks
+        from harness.search.surrogates import codes_of, filled, parities, ranks
 
         codes = codes_of(self.space, [one.architecture for one in self.evaluations])
         columns, genes = np.asarray(self.bits).T

@@ -1,7 +1,7 @@
 """The evolution of SPOS's second stage: half mutants, half crossings of the ten best so far."""
 
-from harness.evolution import ALLOWED, Generations
-from harness.search import SearchContext, SearcherEntry
+from harness import SearchContext, SearcherEntry
+from harness.search.evolution import ALLOWED, Generations
 
 OPTIONS = {
     "population": 50,

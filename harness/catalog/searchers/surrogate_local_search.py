@@ -12,9 +12,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from harness.search import Evaluation, SearchContext, SearcherEntry
-from harness.seeds import generator
-from harness.space import Architecture
+from harness import Architecture, Evaluation, SearchContext, SearcherEntry, generator
 
 CYCLE = ("one_choice", "one_choice", "two_choices", "one_choice", "one_choice", "anywhere")
 
@@ -30,7 +28,7 @@ class SurrogateLocalSearch:
     """
 
     def __init__(self, context: SearchContext) -> None:
-        from harness.surrogates import Pool, RidgeSurrogate, closeness
+        from harness.search.surrogates import Pool, RidgeSurrogate, closeness
 
         options = context.options
         self.space = context.space
@@ -94,7 +92,7 @@ class SurrogateLocalSearch:
     def _anywhere(self) -> Architecture | None:
         import numpy as np
 
-        from harness.surrogates import ranks
+        from harness.search.surrogates import ranks
 
         architectures, codes = self.pool.candidates()
         predicted = self.surrogate.predict_again(codes, ranks)
@@ -115,7 +113,7 @@ class SurrogateLocalSearch:
         """Returns them without duplicates, the best predicted first."""
         import numpy as np
 
-        from harness.surrogates import codes_of
+        from harness.search.surrogates import codes_of
 
         unique = list(dict.fromkeys(architectures))
         # Early predictions tie, and the order in which a space lists its options must not decide then.

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from harness.search import Evaluation, SearchContext, SearcherEntry
-from harness.space import Architecture
+from harness import Architecture, Evaluation, SearchContext, SearcherEntry
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -27,7 +26,7 @@ class TreeParzen:
     def __init__(self, context: SearchContext) -> None:
         import optuna
 
-        from harness.surrogates import Pool
+        from harness.search.surrogates import Pool
 
         options = context.options
         self.space = context.space

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from harness.search import SearcherEntry
-from harness.zero_cost import ZeroCostRanking
+from harness import SearcherEntry
+from harness.search.zero_cost import ZeroCostRanking
 
 SEARCHER = SearcherEntry(
     summary="Spends the budget on the best of a random pool by NASWOT.",

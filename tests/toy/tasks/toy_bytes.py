@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from harness.task import Archives, Domain, Sample, Signature, Task
+from harness import Archives, Domain, Sample, Signature, Task
 
 
 def _words(seed: int, alphabet: bytes) -> Callable[[Archives], Iterator[Sample]]:

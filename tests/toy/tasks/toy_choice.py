@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from harness.data.choices import Question, choice_samples
-from harness.task import Archives, Domain, Sample, Signature, Task
+from harness import Archives, Domain, Sample, Signature, Task
+from harness.data.text.questions import Question, choice_samples
 
 
 def _asked(seed: int, alphabet: str, answers: int) -> Callable[[Archives], Iterator[Sample]]:

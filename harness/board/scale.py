@@ -1,0 +1,54 @@
+"""The scale of a table's scores, and how they are printed on it."""
+
+from dataclasses import dataclass
+
+from harness.board.values import Estimate
+from harness.board.wording import MISSING
+from harness.stats.pairs import Comparison
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """How a domain's scores are told.
+
+    Attributes:
+        unit: percent, share or raw.
+        higher_is_better: false for scores that records hold negated and boards with their own sign.
+        decimals: places that tell the scores of the table's rows apart.
+    """
+
+    unit: str = "percent"
+    higher_is_better: bool = True
+    decimals: int = 2
+
+    @property
+    def sign(self) -> int:
+        """What a record's score is multiplied by to have its own sign."""
+        return 1 if self.higher_is_better else -1
+
+
+def percent(value: float, *, signed: bool = False, digits: int = 2) -> str:
+    """Returns a share in percent."""
+    text = f"{100 * value:.{digits}f}"
+    if float(text) == 0:
+        return text.lstrip("-")
+    return (f"+{text}" if signed and value > 0 else text).replace("-", "−")
+
+
+def with_interval(
+    estimate: Estimate | Comparison | None, *, signed: bool = False, scale: Scale | None = None
+) -> str:
+    """Returns value and 95 % interval in percent, or as the scale of a domain says."""
+    if estimate is None:
+        return MISSING
+    value, low, high = (
+        in_unit(number, scale or Scale(), signed=signed)
+        for number in (estimate.value, estimate.low, estimate.high)
+    )
+    return f"{value} [{low}, {high}]"
+
+
+def in_unit(value: float, scale: Scale, *, signed: bool = False) -> str:
+    """Returns a score in percent, or a raw one with the decimals of its domain."""
+    factor = 0.01 if scale.unit == "raw" else 1.0
+    return percent(factor * value, signed=signed, digits=scale.decimals)

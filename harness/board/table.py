@@ -1,0 +1,26 @@
+"""A table as every format prints it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table of finished texts.
+
+    Attributes:
+        caption: what it shows, with unit and interval.
+        columns: headings.
+        rows: one text per column.
+        labels: how many leading columns are names, which align left; the rest are numbers.
+        heading: the column that names the row.
+        bold: (row, column) of what is emphasised.
+        notes: lines below.
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    labels: int = 1
+    heading: int = 0
+    bold: frozenset[tuple[int, int]] = frozenset()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,94 @@
+"""The conformance kit behind `harness check`, and what the tests are parametrized over."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from harness import catalog
+from harness.checks.baseline import baseline_claims
+from harness.checks.searcher import claims_of
+from harness.checks.space import space_claims
+from harness.checks.table import table_claims
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    pass
+
+
+class Finding(NamedTuple):
+    """One claim about a catalog entry and whether it holds."""
+
+    entry: str
+    claim: str
+    holds: bool
+    detail: str
+
+
+def check_entry(
+    kind: str, name: str, data: Path, *, offline: bool, tables: tuple[Path, ...] = ()
+) -> list[Finding]:
+    """Returns the findings of every check that entries of `kind` must pass.
+
+    Args:
+        kind: of the entry.
+        name: of the entry.
+        data: the cache of domains.
+        offline: fetch nothing.
+        tables: folders where tables of published results lie.
+
+    Raises:
+        UnknownNameError: there is no such kind or entry.
+    """
+    catalog.files(kind)
+    if kind == "task":
+        from harness.checks.task import check_task
+
+        findings = check_task(name, catalog.load("task", name), data, offline=offline)
+        return [Finding(f"task {name}", one.claim, one.holds, one.detail) for one in findings]
+    check = (
+        partial(table_claims, folders=tables, data=data, offline=offline)
+        if kind == "table"
+        else _CHECKS[kind]
+    )
+    return list(_run(f"{kind} {name}", check, name))
+
+
+def _run(entry: str, check: Callable[[str], Iterator[tuple[str, bool, str]]], name: str) -> Iterator[Finding]:
+    if name not in catalog.names(entry.split()[0]):
+        catalog.load(entry.split()[0], name)  # raises with near names
+    try:
+        for claim, holds, detail in check(name):
+            yield Finding(entry, claim, holds, detail)
+    except HarnessError as error:
+        yield Finding(entry, "loads and runs", False, str(error))
+
+
+def _suite(name: str) -> Iterator[tuple[str, bool, str]]:
+    from harness.study.boards import make_plan
+    from harness.study.lookup.settings import LookupSuite
+    from harness.study.plan import resolve_searcher
+    from harness.study.suite import load_suite
+
+    suite = load_suite(name)[1]
+    if isinstance(suite, LookupSuite):
+        found = [resolve_searcher(suite.search, one)[0] for one in suite.searchers]
+        catalog.files("table")[suite.table]
+        yield "is valid and names searchers that exist", bool(found), ", ".join(found)
+        return
+    plan = make_plan(*load_suite(name))
+    yield "is valid and plans", bool(plan.units), f"{len(plan.units)} units"
+
+
+def _section(name: str) -> Iterator[tuple[str, bool, str]]:
+    section = catalog.load("section", name)
+    yield "has a title and renders", bool(section.title) and callable(section.render), section.title
+
+
+_CHECKS: dict[str, Callable[[str], Iterator[tuple[str, bool, str]]]] = {
+    "space": space_claims,
+    "searcher": claims_of,
+    "baseline": baseline_claims,
+    "suite": _suite,
+    "section": _section,
+}

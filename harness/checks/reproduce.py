@@ -1,0 +1,152 @@
+"""What `reproduce RUN` does: some units of a run once more, elsewhere, and their bytes beside those kept."""
+
+import random
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from harness.checks.machine import Finding
+from harness.errors import HarnessError
+from harness.files import canonical_json, read_sealed
+from harness.identity.content import code_of
+from harness.identity.unit import Unit, unit_folder
+from harness.run.place import Place
+from harness.run.provenance import kind_of, provenance
+from harness.run.record import Record
+from harness.run.stored import PROVENANCE, check_files, files_of, planned_units, read_beside, unit_record
+from harness.workers.perform import perform
+
+TOLERANCE: Final = 0.05
+"""How far a number may lie from the kept one, as a share of it, where another kind of machine made it."""
+
+
+def environment(run: Path) -> list[str]:
+    """Returns the command that makes a run, and what it was made with, a line each.
+
+    Raises:
+        HarnessError: there is no run, or it is damaged.
+    """
+    units = planned_units(run)
+    plan = read_sealed(run / "plan.json", "run the suite again")
+    lines = [f"command: {plan['command']}"]
+    found: dict[str, dict[str, None]] = {}
+    for unit in units:
+        made = read_beside(unit_folder(run, unit), PROVENANCE, unit.name)
+        for name, value in _flat(made or {}):
+            found.setdefault(name, {})[value] = None
+    return lines + [f"{name}: {' and '.join(values)}" for name, values in sorted(found.items())]
+
+
+def reproduce(run: Path, place: Place, *, count: int, seed: int) -> Iterator[Finding]:
+    """Yields for each of some finished units whether doing it again gives what is kept.
+
+    The units are drawn, at least one of each kind where there are so many. Where a unit was made on this kind
+    of machine its bytes must be the same; elsewhere its numbers may differ by `TOLERANCE`.
+
+    Args:
+        run: the run's folder, which is only read.
+        place: where units run; its run folder and cache stand for the kept ones.
+        count: how many units.
+        seed: of the draw.
+
+    Raises:
+        HarnessError: there is no run, or it is damaged.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    units = {unit.hash: unit for unit in planned_units(run)}
+    done = {key: record for key, unit in units.items() if (record := unit_record(run, unit)) is not None}
+    here = kind_of(provenance(place.device, 1))
+    for unit in _drawn([units[key] for key, record in done.items() if record.status == "ok"], count, seed):
+        record = done[unit.hash]
+        name = f"unit {unit.folder}"
+        if code_of(unit.kind, unit.spec) != dict(record.code):
+            yield Finding(name, False, "its code changed since it ran; see `harness doctor`")
+            continue
+        check_files(unit_folder(run, unit), record)
+        made = read_beside(unit_folder(run, unit), PROVENANCE, unit.name) or {}
+        try:
+            again = _again(unit, units, run, place)
+        except HarnessError as error:
+            yield Finding(name, False, f"it cannot be done here: {error}")
+            continue
+        yield _compared(name, record, again, is_here=kind_of(made) == here)
+
+
+def _drawn(units: Sequence[Unit], count: int, seed: int) -> list[Unit]:
+    """Returns `count` of the units, one of each kind before the second of any."""
+    shuffled = list(units)
+    random.Random(seed).shuffle(shuffled)
+    rounds: dict[str, int] = {}
+    order: list[tuple[int, int, Unit]] = []
+    for unit in shuffled:
+        rounds[unit.kind] = rounds.get(unit.kind, 0) + 1
+        order.append((rounds[unit.kind], len(order), unit))
+    return [unit for _, _, unit in sorted(order, key=lambda one: one[:2])[:count]]
+
+
+def _again(unit: Unit, units: Mapping[str, Unit], run: Path, place: Place) -> Record:
+    """Returns what a unit leaves in a folder of its own, with the results that it needs as they are kept."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        needs = {need: units[need] for need in unit.needs}
+        (folder / "units").mkdir()
+        for need in needs.values():
+            unit_folder(folder, need).symlink_to(unit_folder(run, need).resolve(), target_is_directory=True)
+        data = place.data
+        if unit.kind == "prepare":  # from the packages, not from what is prepared
+            data = replace(data, folder=folder / "data", offline=True)
+            data.folder.mkdir()
+            (data.folder / "archives").symlink_to((place.data.folder / "archives").resolve())
+        done = perform(unit, needs, replace(place, run=folder, data=data, replay=run))
+        result = done.result
+        return Record(
+            kind=unit.kind,
+            hash=unit.hash,
+            status="ok",
+            result=result,
+            files=files_of(unit_folder(folder, unit)),
+        )
+
+
+def _compared(name: str, kept: Record, again: Record, *, is_here: bool) -> Finding:
+    if canonical_json(again.result) == canonical_json(kept.result) and dict(again.files) == dict(kept.files):
+        return Finding(name, True, "the same bytes")
+    apart = list(_apart(kept.result, again.result, ""))
+    files = [file for file in {**kept.files, **again.files} if kept.files.get(file) != again.files.get(file)]
+    if is_here:
+        what = [*(f"{where}: {one} and now {other}" for where, one, other in apart[:3]), *files]
+        return Finding(name, False, f"other bytes on the same kind of machine: {'; '.join(what)}")
+    far = [f"{where}: {one} and now {other}" for where, one, other in apart if not _is_near(one, other)]
+    if far:
+        return Finding(name, False, f"further apart than {TOLERANCE:.0%}: {'; '.join(far[:3])}")
+    return Finding(name, True, f"within {TOLERANCE:.0%}, made on another kind of machine")
+
+
+def _apart(kept: Any, again: Any, where: str) -> Iterator[tuple[str, Any, Any]]:
+    """Yields where two JSON values differ."""
+    if isinstance(kept, Mapping) and isinstance(again, Mapping):
+        for key in sorted({*kept, *again}):
+            yield from _apart(kept.get(key), again.get(key), f"{where}.{key}".lstrip("."))
+    elif isinstance(kept, list) and isinstance(again, list | tuple) and len(kept) == len(again):
+        for index, (one, other) in enumerate(zip(kept, again, strict=True)):
+            yield from _apart(one, other, f"{where}[{index}]")
+    elif kept != again:
+        yield where, kept, again
+
+
+def _is_near(kept: Any, again: Any) -> bool:
+    if isinstance(kept, int | float) and isinstance(again, int | float):
+        return abs(kept - again) <= TOLERANCE * max(abs(kept), abs(again))
+    return False
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key} ")
+        elif value is not None:
+            yield f"{prefix}{key}", str(value)

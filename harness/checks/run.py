@@ -1,0 +1,158 @@
+"""What `doctor RUN` says of a run: what is missing, failed, stale or damaged, and what a unit depends on."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from harness import catalog
+from harness.checks.machine import Finding
+from harness.data.corruptions import domain_of
+from harness.data.prepare import intact_card
+from harness.errors import DamagedError, HarnessError, UnknownNameError
+from harness.files import read_sealed
+from harness.identity.code import combined
+from harness.identity.content import code_of, parts_of
+from harness.identity.unit import Unit, unit_folder
+from harness.run.record import Record
+from harness.run.score_cache import FOLDER, damaged_lines
+from harness.run.stored import PROVENANCE, TIMING, check_files, planned_units, read_beside, unit_record
+from harness.task.task import Task
+
+REMEDY = "run the same `harness eval` again"
+
+
+def run_findings(run: Path, data: Path) -> list[Finding]:
+    """Returns how every unit of a run stands, those first that do not hold.
+
+    Args:
+        run: the run's folder.
+        data: the data cache; a domain that is not in it is prepared again where a unit needs it.
+
+    Raises:
+        HarnessError: there is no run, or one of another schema.
+    """
+    try:
+        units = planned_units(run)
+    except DamagedError as error:
+        return [Finding("plan of the run", False, str(error))]
+    states: Counter[str] = Counter()
+    findings: list[Finding] = []
+    records: dict[str, Record] = {}
+    names = {unit.hash: unit.name for unit in units}
+    for unit in units:
+        try:
+            record = unit_record(run, unit)
+            if record is not None and record.status == "ok":
+                check_files(unit_folder(run, unit), record)
+                records[unit.hash] = record
+            for name in (TIMING, PROVENANCE):
+                beside = read_beside(unit_folder(run, unit), name, unit.name)
+                if beside is None and unit.hash in records:
+                    raise DamagedError(f"{unit_folder(run, unit) / name} is gone; no result depends on it.")
+        except DamagedError as error:
+            states["damaged"] += 1
+            findings.append(Finding(_name(unit), False, str(error)))
+            continue
+        state, reason = _state(unit, record, records, names)
+        states[state] += 1
+        if reason:
+            findings.append(Finding(_name(unit), False, reason))
+    text = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+    whole = Finding("units of the run", set(states) <= {"ok"}, text or "no units")
+    return [whole, *findings, *_products(units, records, data), *_others(run)]
+
+
+def why(run: Path, name: str) -> list[str]:
+    """Returns a line for each file, or part of one, that a unit's identity covers, and what changed since.
+
+    Args:
+        run: the run's folder.
+        name: of a unit's folder, or the first digits of its key.
+
+    Raises:
+        UnknownNameError: there is no such unit.
+        HarnessError: the name means several units.
+    """
+    units = planned_units(run)
+    chosen = [unit for unit in units if unit.folder == name or unit.hash.startswith(name)]
+    if not chosen:
+        raise UnknownNameError("unit", name, [unit.folder for unit in units])
+    if len(chosen) > 1:
+        raise HarnessError(f"{name!r} means {len(chosen)} units; give more digits, as in {chosen[0].folder}.")
+    unit = chosen[0]
+    lines = [f"{_name(unit)} depends on"]
+    for label, parts in parts_of(unit.kind, unit.spec).items():
+        is_same = unit.code.get(label) == combined(parts)
+        state = "as it was" if is_same else "changed since the plan was made"
+        lines.append(f"{label}: {state}")
+        lines += [f"  {digest}  {part}" for part, digest in sorted(parts.items())]
+    by_hash = {one.hash: one for one in units}
+    lines += [f"need: {by_hash[need].folder}" for need in unit.needs if need in by_hash]
+    return lines
+
+
+def _state(
+    unit: Unit, record: Record | None, records: Mapping[str, Record], names: Mapping[str, str]
+) -> tuple[str, str]:
+    """Returns how a unit stands, in one word, and why."""
+    if record is None:
+        return "not run", ""
+    if record.status != "ok":
+        return record.status, record.reason or record.status
+    try:
+        changed = list(_changes(unit, record))
+    except (HarnessError, LookupError, TypeError, ValueError) as error:
+        return "stale", f"what it runs is not here any more: {type(error).__name__}: {error}"
+    read = [need for need in unit.needs if need in records]
+    others = [names[need] for need in read if record.inputs.get(names[need]) != records[need].result_hash]
+    changed += [f"the {name.partition('-')[0]} that it read" for name in others]
+    if changed:
+        return "stale", f"{' and '.join(dict.fromkeys(changed))} changed since it ran; {REMEDY}."
+    return "ok", ""
+
+
+def _changes(unit: Unit, record: Record) -> Iterator[str]:
+    """Yields what is not as it was when a unit ran: in the plan, or here and now."""
+    for code in (unit.code, code_of(unit.kind, unit.spec)):
+        for label in sorted({*code, *record.code}):
+            if code.get(label) != record.code.get(label):
+                yield label
+
+
+def _products(units: list[Unit], records: dict[str, Record], data: Path) -> Iterator[Finding]:
+    """Yields what of the prepared data is not what the run read."""
+    for unit in units:
+        if unit.kind != "prepare" or unit.hash not in records:
+            continue
+        try:
+            task: Task = catalog.load("task", unit.spec["task"])
+            domain = domain_of(task, unit.spec["domain"])
+            card = intact_card(unit.spec["task"], domain, data)
+        except HarnessError as error:
+            yield Finding(f"data of {unit.spec['task']}/{unit.spec['domain']}", False, str(error))
+            continue
+        name = f"data of {unit.spec['task']}/{unit.spec['domain']}"
+        if card is None:
+            yield Finding(name, True, f"not whole in {data}; it is prepared again where a unit needs it")
+        else:
+            same = card.sha256 == records[unit.hash].result["sha256"]
+            yield Finding(name, same, card.sha256[:16] if same else "not what the run read")
+
+
+def _others(run: Path) -> Iterator[Finding]:
+    """Yields what of the other files is damaged: the board, and scores that a run in progress shares."""
+    try:
+        read_sealed(run / "board.json", f"{REMEDY}, which writes it again")
+    except FileNotFoundError:
+        pass
+    except HarnessError as error:
+        yield Finding("board of the run", False, str(error))
+    for path in sorted((run / FOLDER).glob("*.jsonl")):
+        count = damaged_lines(path)
+        if count:
+            text = f"{count} lines are damaged and are not believed; {REMEDY}."
+            yield Finding(f"scores {path.name}", False, text)
+
+
+def _name(unit: Unit) -> str:
+    return f"unit {unit.folder}"

@@ -1,0 +1,73 @@
+"""Claims of a search space: counts, forms, slices and seeds."""
+
+import random
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from harness import catalog
+from harness.space.choices import Architecture, SearchSpace, SpaceFamily
+from harness.task.signature import Signature
+
+if TYPE_CHECKING:
+    pass
+
+
+SIGNATURES = (
+    Signature(kind="image", classes=10),
+    Signature(kind="bytes", classes=256),
+)
+
+
+TEXT = Signature(kind="text", classes=4)
+
+
+def space_claims(name: str) -> Iterator[tuple[str, bool, str]]:
+    import torch
+
+    from harness.learn.fit import seeded
+
+    family: SpaceFamily = catalog.load("space", name)
+    for preset in (one for one in family.presets if one.startswith("micro")):
+        for signature in (one for one in (*SIGNATURES, TEXT) if one.kind in family.kinds):
+            space = family.space(preset, signature)
+            where = f"{space.name} on {signature.kind}"
+            draw = random.Random(0)
+            chosen = [space.default(), *(space.sample(draw) for _ in range(5))]
+            legal = all(space.legal(one) for one in chosen)
+            yield f"{where} samples legal architectures", legal, f"{len(chosen)} drawn"
+            window = family.matched(preset, signature, 0.05)
+            fits = window.legal(window.sample(random.Random(0)))
+            yield f"{where} samples within a parameter window", fits, f"{window.window}"
+            back = all(space.from_json(space.to_json(one)) == one for one in chosen)
+            yield f"{where} reads back its JSON", back, "to_json, then from_json"
+            near = space.neighbours(chosen[0])
+            fine = bool(near) and all(space.legal(one) for one in near)
+            yield f"{where} has legal neighbours", fine, f"{len(near)} of the default"
+            with seeded(0), torch.inference_mode():
+                supernet = space.supernet()
+                inputs = example_inputs(signature)
+                worst = max(_slice_error(space, supernet, one, inputs) for one in chosen)
+                exact = all(_built(space, one) == space.parameters(one) for one in chosen)
+            yield f"{where} counts its parameters", exact, "closed form equals the built module"
+            yield (
+                f"{where} slices equal stand-alone modules",
+                worst <= 1e-5,
+                f"largest difference {worst:.1e}",
+            )
+
+
+def example_inputs(signature: Signature) -> Any:
+    import torch
+
+    if signature.kind != "image":
+        return torch.randint(0, 256, (2, signature.context))
+    return torch.randn(2, signature.channels, signature.height, signature.width)
+
+
+def _slice_error(space: SearchSpace, supernet: Any, one: Architecture, inputs: Any) -> float:
+    alone = space.slice(supernet, one)
+    return float((alone(inputs) - supernet(inputs, space.route(one))).abs().max())
+
+
+def _built(space: SearchSpace, one: Architecture) -> int:
+    return sum(weight.numel() for weight in space.build(one).parameters())

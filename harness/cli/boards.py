@@ -1,0 +1,137 @@
+"""Verbs that read finished runs: leaderboard, report, compare and rescore."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.errors import HarnessError
+from harness.guard.inert import cell, html, line, markdown_block
+
+if TYPE_CHECKING:
+    from harness.board.comparison import RowComparison
+    from harness.study.boards import AnyBoard
+    from harness.study.merge import MergedBoards
+
+RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
+Format = Annotated[str, typer.Option(help="terminal, md, csv, json, html or tex.")]
+
+
+def leaderboard(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    format: Format = "terminal",
+) -> None:
+    """Print the ranked table of runs; several merge where tasks, data and protocol agree."""
+    from harness.run.loaded import load_run
+    from harness.study.formats import render
+    from harness.study.merge import merge
+
+    merged = merge([load_run(run) for run in runs])
+    if len(merged.boards) == 1:
+        print(render(merged.boards[0], format).rstrip("\n"))
+    else:
+        print(_side_by_side(merged, format).rstrip("\n"))
+
+
+def report(
+    run: RunFolder,
+    sections: Annotated[str | None, typer.Option(help="Comma-separated names.")] = None,
+) -> None:
+    """Write the report of a run from its records, and print its path."""
+    from harness.report.page import write_report
+
+    print(write_report(run, sections.split(",") if sections else None).resolve())
+
+
+def compare(
+    run: RunFolder,
+    first: Annotated[str, typer.Argument(metavar="A", help="METHOD, METHOD@SPACE or 'METHOD in SPACE'.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="The row that A is compared with.")],
+    metric: Annotated[str | None, typer.Option(help="Another metric that the kept samples give.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Compare two rows of a run: paired differences with intervals, tests, and one plain sentence."""
+    from harness.run.loaded import load_run
+    from harness.study.lookup.compare import compare_lookup
+    from harness.study.trained.compare import compare_trained
+    from harness.study.trained.rescore import with_metric
+
+    loaded = load_run(run)
+    if "strategies" in loaded.suite:
+        raise HarnessError(
+            f"{loaded.name} is about rank quality and has no rows of scores to compare; "
+            "its board holds the differences between orders."
+        )
+    if metric is not None:
+        loaded = with_metric(loaded, metric)
+    comparison = (compare_trained if "tasks" in loaded.suite else compare_lookup)(loaded, first, second)
+    print(comparison.to_json() if as_json else _as_text(comparison), end="")
+
+
+def rescore(
+    run: RunFolder,
+    metric: Annotated[str, typer.Option(help="accuracy or balanced_accuracy.")],
+    format: Format = "terminal",
+) -> None:
+    """Print the board of a run with another metric, from its kept samples; no model is needed."""
+    from harness.run.loaded import load_run
+    from harness.study.formats import render
+    from harness.study.trained.rescore import rescore as scored_again
+
+    print(render(scored_again(load_run(run), metric), format).rstrip("\n"))
+
+
+def _as_text(comparison: "RowComparison") -> str:
+    import textwrap
+
+    from harness.board.comparison import compared_table
+
+    lines = [textwrap.fill(line(comparison.sentence), 100), ""]
+    for part in comparison.parts:
+        table = compared_table(comparison, part)
+        grid = [tuple(map(line, row)) for row in (table.columns, *table.rows)]
+        widths = [max(len(row[column]) for row in grid) for column in range(len(table.columns))]
+        lines += [line(table.caption), ""]
+        for row in grid:
+            cells = [text.rjust(width) for text, width in zip(row, widths, strict=True)]
+            cells[0], cells[-1] = row[0].ljust(widths[0]), row[-1]
+            lines.append("  ".join(cells).rstrip())
+        lines += [*(textwrap.fill(line(note), 100, subsequent_indent="  ") for note in table.notes), ""]
+    return "\n".join(lines)
+
+
+def _side_by_side(merged: "MergedBoards", format: str) -> str:
+    """Returns one table after the other, the reasons why they are not one at the top."""
+    from harness.files import SCHEMA
+    from harness.study.formats import render
+
+    texts = [render(board, format) for board in merged.boards]
+    if format == "json":
+        apart = {
+            "schema": SCHEMA,
+            "apart": list(merged.reasons),
+            "boards": [json.loads(one) for one in texts],
+        }
+        return json.dumps(apart, sort_keys=True, ensure_ascii=False, indent=1)
+    if format == "csv":
+        return _one_csv(merged.boards, texts)
+    written = {
+        "terminal": line,
+        "md": markdown_block,
+        "html": lambda reason: f"<p>{html(reason)}</p>",
+        "tex": lambda reason: f"% {line(reason)}",
+    }[format]
+    return "\n\n".join([*map(written, merged.reasons), *texts])
+
+
+def _one_csv(boards: "tuple[AnyBoard, ...]", texts: list[str]) -> str:
+    """Returns the lines of all boards under all of their columns, and which run a line is of."""
+    from io import StringIO
+
+    import pandas as pd
+
+    frames = [pd.read_csv(StringIO(text), dtype=str, keep_default_na=False) for text in texts]
+    for index, (board, frame) in enumerate(zip(boards, frames, strict=True), start=1):
+        frame.insert(0, "board", cell(f"{index} {board.name}"))
+    return str(pd.concat(frames).to_csv(index=False, lineterminator="\n"))

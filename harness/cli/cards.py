@@ -1,0 +1,220 @@
+"""What `describe`, `count`, `data list` and `doctor` say of catalog entries and of this machine."""
+
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import catalog
+from harness.data.overview import prepared_card
+from harness.errors import HarnessError, UnknownNameError
+from harness.guard.text import parse_json, shown
+from harness.space.choices import Architecture, SearchSpace, SpaceFamily
+from harness.task.signature import Signature
+from harness.task.task import Task
+
+if TYPE_CHECKING:
+    pass
+
+MOST_SHOWN = 500
+"""Characters of what is wrong with an architecture that are shown."""
+
+
+def describe(kind: str, name: str, data: Path) -> dict[str, Any]:
+    """Returns the card of a catalog entry as JSON-able values.
+
+    Raises:
+        UnknownNameError: there is no such kind or entry.
+    """
+    if kind == "space":
+        plain, _, preset = name.partition(":")
+        return _space(name, catalog.load("space", plain), preset or None)
+    if kind == "table":
+        return _table(name)
+    entry = catalog.load(kind, name)
+    if kind == "task":
+        return _task(name, entry, data)
+    if kind == "suite":
+        from harness.study.suite import load_suite
+
+        return asdict(load_suite(name)[1])
+    card: dict[str, Any] = {"name": name, "summary": entry.summary}
+    if kind == "searcher":
+        card |= {
+            "needs_llm": entry.needs_llm,
+            "is_anytime": entry.is_anytime,
+            "options": dict(entry.options),
+            "allowed": {option: list(values) for option, values in entry.allowed.items()},
+        }
+    if kind == "baseline":
+        card |= {
+            "reads": ", ".join(getattr(entry, "kinds", ())) or None,
+            "follows_the_size_of_the_suite": getattr(entry, "is_matched", None),
+            "trained_before_on": getattr(entry, "outside", None),
+        }
+    return card
+
+
+def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
+    from harness.data.corruptions import names
+
+    cards = []
+    for domain in task.domains:
+        prepared, wrong = prepared_card(name, domain, data)
+        cards.append(
+            {
+                "domain": domain.name,
+                "role": "source"
+                if domain.name in task.sources
+                else "held out"
+                if domain.name in task.held_out
+                else "spare",
+                "origin": domain.origin,
+                "licence": domain.licence,
+                "groups": domain.groups,
+                "counts": dict(prepared.samples) if prepared else None,
+                "sha256": prepared.sha256 if prepared else None,
+                "damaged": wrong,
+            }
+        )
+    return {
+        "name": name,
+        "summary": task.summary,
+        "inputs": _inputs(task.signature),
+        "metric": task.metric,
+        "chance": task.chance,
+        "waits_for": task.awaits or None,
+        "domains": cards,
+        "corruptions": ", ".join(f"DOMAIN+{one}-1 to -5" for one in names(task.signature)) or None,
+        "sample": _sample(name, task, data),
+    }
+
+
+def _table(name: str) -> dict[str, Any]:
+    from harness.data.table.card import read_card
+
+    known = catalog.files("table")
+    if name not in known:
+        raise UnknownNameError("table", name, known)
+    card = read_card(known[name])
+    told = {key: value for key, value in asdict(card).items() if value not in ("", [], {}, None, False)}
+    lists = {
+        f"{kind}s": [{kind: key, **one} for key, one in told[f"{kind}s"].items()]
+        for kind in ("domain", "cost")
+        if f"{kind}s" in told
+    }
+    return {"name": name, **told, **lists}
+
+
+def _inputs(signature: Signature) -> str:
+    if signature.kind == "bytes":
+        return f"bytes, windows of {signature.context}"
+    if signature.kind == "text":
+        return f"text, windows of {signature.context} bytes, {signature.classes} classes"
+    if signature.kind == "choice":
+        return f"questions with at most {signature.classes} answers"
+    return f"images {signature.channels}x{signature.height}x{signature.width}, {signature.classes} classes"
+
+
+def _sample(name: str, task: Task, data: Path) -> str | None:
+    """Returns one training sample of the first prepared source, drawn in characters, or None."""
+    from harness.data.load import load_split
+    from harness.data.prepare import blamed
+    from harness.data.text.questions import questions
+
+    for source in task.sources:
+        domain = task.domain(source)
+        if prepared_card(name, domain, data)[0] is None:
+            continue
+        try:
+            with blamed(source):
+                split = load_split(name, task, domain, "train", data, limit=1)
+        except HarnessError as error:
+            return str(error)
+        if task.signature.kind == "choice":
+            asked = questions(split)[0]
+            answers = [
+                f"{'*' if place == asked.gold else '-'} {one}" for place, one in enumerate(asked.choices)
+            ]
+            return "\n".join([f"{source}: {asked.question}", *answers])
+        if task.signature.kind != "image":
+            kind = f", {task.class_names[split.labels[0]]}" if task.class_names else ""
+            return f"{source}{kind}: {split.documents()[0][:300].decode(errors='replace')}"
+        shades = " .:-=+*#%@"
+        image = split.images[0].mean(axis=0)
+        rows = ["".join(shades[int(pixel) * len(shades) // 256] for pixel in row) for row in image]
+        return f"{source}, class {split.labels[0]}:\n" + "\n".join(rows)
+    return None
+
+
+def _space(name: str, family: SpaceFamily, preset: str | None) -> dict[str, Any]:
+    space = family.space(preset)
+    default = space.default()
+    return {
+        "name": space.name,
+        "summary": family.summary,
+        "presets": sorted(family.presets),
+        "choices": {choice.name: list(choice.options) for choice in space.choices},
+        "size": space.size(),
+        "default": space.to_json(default),
+        "parameters": space.parameters(default),
+        "macs": space.macs(default),
+        "card": space.card(),
+    }
+
+
+def as_text(card: Mapping[str, Any]) -> str:
+    """Returns the card for a terminal."""
+    lines = []
+    for key, value in card.items():
+        if isinstance(value, list) and value and isinstance(value[0], Mapping):
+            lines.append(f"{key}:")
+            for entry in value:
+                inner = "; ".join(f"{name} {one}" for name, one in entry.items() if one is not None)
+                lines.append(f"  - {inner}")
+        elif isinstance(value, str) and "\n" in value:
+            lines.append(f"{key}:")
+            lines += [f"  {line}" for line in value.splitlines()]
+        elif value is not None:
+            lines.append(f"{key}: {value}")
+    return "\n".join(lines)
+
+
+def architecture(space: SearchSpace, text: str, where: str = "--architecture") -> Architecture:
+    """Returns the architecture that `text` means: JSON, default, smallest, largest or random:SEED.
+
+    Raises:
+        HarnessError: it means none.
+    """
+    if text == "default":
+        return space.default()
+    if text in ("smallest", "largest"):
+        return space.extreme(largest=text == "largest")
+    if text.startswith("random:"):
+        seed = text.removeprefix("random:")
+        if not re.fullmatch(r"[0-9]{1,20}", seed):
+            raise HarnessError(f"{where}: random:SEED needs a whole number, not {shown(seed)}.")
+        return space.sample(random.Random(int(seed)))
+    try:
+        value = parse_json(text)
+    except ValueError as error:
+        raise HarnessError(
+            f"{where}: {shown(text)} is neither JSON ({error}) nor default, smallest, largest or random:SEED."
+        ) from None
+    if not isinstance(value, dict):
+        raise HarnessError(f"{where}: an architecture is a JSON object, not {shown(text)}.")
+    try:
+        return space.from_json(value)
+    except HarnessError as error:
+        raise HarnessError(f"{where}: {str(error)[:MOST_SHOWN]}") from None
+
+
+def count(space: SearchSpace, chosen: Architecture) -> dict[str, Any]:
+    """Returns the closed-form counts of one architecture."""
+    return {
+        "architecture": space.to_json(chosen),
+        "parameters": space.parameters(chosen),
+        "macs": space.macs(chosen),
+    }

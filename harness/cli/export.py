@@ -1,0 +1,38 @@
+"""The verb that writes a task for another evaluation harness."""
+
+from pathlib import Path
+
+from harness import catalog
+from harness.errors import HarnessError
+from harness.language.export import FORMATS, export_task
+from harness.task.task import Task
+
+
+def export_task_verb(
+    name: str,
+    *,
+    format_name: str,
+    out: Path,
+    data: Path,
+    offline: bool = False,
+    document_bytes: int | None = None,
+    limit: int | None = None,
+) -> int:
+    """Exports a task of the catalog, says what was written and what is missing, and returns the exit status.
+
+    Raises:
+        HarnessError: there is no such format or task, or `export_task` refuses.
+    """
+    if format_name not in FORMATS:
+        raise HarnessError(f"There is no format {format_name!r} of tasks; there is {', '.join(FORMATS)}.")
+    task: Task = catalog.load("task", name)
+    done = export_task(name, task, out, data, offline=offline, document_bytes=document_bytes, limit=limit)
+    for member in done.tasks:
+        print(f"ok   {member}")
+    for domain, reason in done.failures.items():
+        print(f"FAIL {name}/{domain}: {reason}")
+    if done.tasks:
+        print(
+            f"Run it: lm-eval run --include_path {out} --tasks {name} --model hf --model_args pretrained=PATH"
+        )
+    return 1 if done.failures else 0

@@ -1,0 +1,398 @@
+"""The command line: turns names into objects, prints, and sets the exit status.
+
+0: all done. 1: something failed or does not hold. 2: the user's mistake, told in one sentence.
+"""
+
+import errno
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli import boards as verbs
+from harness.cli import examine
+from harness.cli.options import Json, Offline
+from harness.cli.places import data_folder, place_of, tables
+from harness.errors import HarnessError
+from harness.guard import inert
+from harness.guard.keys import take_keys
+from harness.guard.network import SILENT
+from harness.workers.termination import Termination
+
+if TYPE_CHECKING:
+    from harness.run.place import Place
+    from harness.run.standing import Belief
+    from harness.study.plan import Plan
+    from harness.task.signature import Signature
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Does searching a more diverse space of architectures hold up on domains never seen?",
+)
+data = typer.Typer(
+    no_args_is_help=True, help="List, prepare and verify the data of tasks.", rich_markup_mode=None
+)
+app.add_typer(data, name="data")
+
+KINDS = ("task", "table", "space", "searcher", "baseline", "suite", "section")
+STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EIO}
+"""What a disk or a folder is to blame for."""
+PLURALS = {f"{kind}s": kind for kind in KINDS}
+
+
+def main() -> None:
+    """Runs the command line."""
+    termination = Termination()
+    termination.heed()
+    os.environ.update(SILENT)
+    inert.shield_streams()
+    try:
+        app()
+    except SystemExit as ending:
+        raise SystemExit(termination.status(ending.code)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(termination.status(130)) from None
+    except HarnessError as error:
+        print(f"harness: {inert.line(str(error))}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno not in STORAGE:
+            raise
+        told = f"Cannot use {error.filename or 'a file'}: {error.strerror}"
+        print(f"harness: {told}; free space or choose another folder.", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+@app.command("eval")
+def evaluate(
+    suite: Annotated[str, typer.Argument(help="A name from `harness list suites`, or a TOML file.")],
+    out: Annotated[Path | None, typer.Option(help="Run folder; runs/SUITE by default.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes, one torch thread each.")] = 2,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Samples of each split, stratified; few steps.")
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="PATH.py:FUNCTION, or a baseline, that joins as a fixed row.")
+    ] = None,
+    replay: Annotated[Path | None, typer.Option(help="Run whose transcripts answer for the model.")] = None,
+    offline: Offline = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the units and stop.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run folder's results first.")] = False,
+    keep_stale: Annotated[
+        bool, typer.Option("--keep-stale", help="Keep what was made before code or data changed, marked †.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Make again what was made on another kind of machine.")
+    ] = False,
+    trust: Annotated[bool, typer.Option("--trust", help="Run code of lm-eval's YAML tasks.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a suite, or continue it, and write its leaderboard and report."""
+    from dataclasses import replace
+
+    from harness.cli.language_model import check_language_model, with_environment
+    from harness.learn.peers import data_parallel
+    from harness.run.standing import Belief
+    from harness.study.boards import make_plan, with_models
+    from harness.study.suite import load_suite
+    from harness.study.trained.plan_zero_shot import refuse_code
+    from harness.workers.execute import follow
+
+    if device not in ("cpu", "cuda"):
+        raise HarnessError(f"There is no device {device!r}; choose cpu or cuda.")
+    keys = take_keys(os.environ)
+    name, loaded = load_suite(suite)
+    if model:
+        loaded = with_models(loaded, model)
+    plan = replace(
+        make_plan(name, with_environment(loaded, os.environ), limit=limit, tables=tables()),
+        models=model or (),
+    )
+    if dry_run:
+        from harness.workers.progress import planned
+
+        print(plan.to_json() if as_json else planned(plan), end="")
+        return
+    folder = out or Path("runs") / name
+    if not trust:
+        refuse_code(plan)
+    place = place_of(folder, device=device, offline=offline, replay=replay, keys=keys, is_trusted=trust)
+    if replay is None:
+        check_language_model(plan, place)
+    try:
+        with data_parallel(device, launched="WORLD_SIZE" in os.environ) as peers:
+            if peers.rank:
+                return follow(place)
+            together = peers.size > 1
+            belief = Belief(
+                keep_stale=keep_stale, provenance=_machine(device, peers.size) if strict else None
+            )
+            status = _run(
+                plan,
+                place,
+                workers=workers,
+                fresh=fresh,
+                as_json=as_json,
+                together=together,
+                belief=belief,
+            )
+    except KeyboardInterrupt:  # typer would end without a word
+        print("harness: interrupted; the same command continues from here.", file=sys.stderr)
+        status = 130
+    raise typer.Exit(status)
+
+
+def _machine(device: str, processes: int) -> dict[str, Any]:
+    """Returns the kind of machine that a worker here is."""
+    from harness.run.provenance import kind_of, provenance
+
+    return {**kind_of(provenance(device, processes)), "threads": 1}
+
+
+def _run(
+    plan: "Plan",
+    place: "Place",
+    *,
+    workers: int,
+    fresh: bool,
+    as_json: bool,
+    together: bool,
+    belief: "Belief",
+) -> int:
+    import shutil
+
+    from harness.files import sealed, write_atomically
+    from harness.report.page import write_report
+    from harness.run.folder import claim
+    from harness.run.loaded import load_run
+    from harness.run.score_cache import FOLDER
+    from harness.run.standing import SUPERSEDED
+    from harness.study.boards import build_board
+    from harness.study.formats import board_json, render
+    from harness.workers.execute import execute, lock
+    from harness.workers.progress import progress
+
+    folder = place.run
+    claim(folder, plan.name)
+    with lock(folder):
+        if fresh:
+            for part in ("units", SUPERSEDED, FOLDER):
+                shutil.rmtree(folder / part, ignore_errors=True)
+        write_atomically(folder / "plan.json", plan.to_json())
+        with progress(plan, workers) as on_event:
+            outcome = execute(
+                plan,
+                place,
+                workers=workers,
+                on_event=on_event,
+                tell=lambda line: print(f"harness: {line}", file=sys.stderr),
+                together=together,
+                belief=belief,
+            )
+        if not (folder / "plan.json").exists():
+            raise HarnessError(f"{folder} was removed while it ran; run the command again.")
+        board = build_board(load_run(folder))
+        write_atomically(folder / "board.json", sealed(json.loads(board_json(board))))
+        report = write_report(folder)
+    if as_json:
+        print(board_json(board), end="")
+    else:
+        print(render(board, "terminal"))
+        print(f"Report: {inert.line(str(report.resolve()))}")
+    if outcome.reused == len(plan.units):
+        print(f"{plan.name} was already finished in {folder}; nothing was run.", file=sys.stderr)
+    if outcome.failed or outcome.skipped:
+        print(
+            f"{outcome.failed} units failed and {outcome.skipped} were skipped; the report says why, and the "
+            "same command tries them again.",
+            file=sys.stderr,
+        )
+    return 1 if outcome.failed or outcome.skipped else 0
+
+
+@app.command("list")
+def list_entries(
+    kind: Annotated[
+        str | None, typer.Argument(help="tasks, tables, spaces, searchers, baselines, suites, sections")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the catalog."""
+    from harness import catalog
+    from harness.errors import UnknownNameError
+
+    if kind is not None and kind not in PLURALS:
+        raise UnknownNameError("kind", kind, PLURALS)
+    shown = {plural: catalog.names(PLURALS[plural]) for plural in ([kind] if kind else PLURALS)}
+    lines = [f"{plural}: {' '.join(names)}" for plural, names in shown.items()]
+    print(json.dumps(shown, indent=1) if as_json else "\n".join(map(inert.line, lines)))
+
+
+@app.command()
+def describe(kind: str, name: str, as_json: Json = False) -> None:
+    """Show an entry: a task's card, a space's dimensions, a searcher's options, a suite's table."""
+    from harness.cli import cards as show
+
+    described = show.describe(PLURALS.get(kind, kind), name, data_folder())
+    print(json.dumps(described, indent=1, ensure_ascii=False) if as_json else show.as_text(described))
+
+
+@app.command()
+def check(
+    kind: Annotated[str | None, typer.Argument()] = None,
+    name: Annotated[str | None, typer.Argument()] = None,
+    offline: Offline = False,
+    as_json: Json = False,
+) -> None:
+    """Run the conformance checks of an entry, a kind, or the whole catalog."""
+    from harness import catalog
+    from harness.checks.entries import Finding, check_entry
+
+    findings = []
+    for one in [PLURALS.get(kind, kind)] if kind else catalog.KINDS:
+        for entry in [name] if name else catalog.names(one):
+            try:
+                findings += check_entry(one, entry, data_folder(), offline=offline, tables=tables())
+            except HarnessError as error:
+                if name:
+                    raise
+                findings.append(Finding(f"{one} {entry}", "loads and runs", False, str(error)))
+    if as_json:
+        print(json.dumps([finding._asdict() for finding in findings], indent=1, ensure_ascii=False))
+    else:
+        for finding in findings:
+            state = "ok  " if finding.holds else "FAIL"
+            print(inert.line(f"{state} {finding.entry}: {finding.claim}. {finding.detail}"))
+    raise typer.Exit(0 if all(finding.holds for finding in findings) else 1)
+
+
+@app.command()
+def count(
+    space: Annotated[str, typer.Argument(help="SPACE[:PRESET]")],
+    architecture: Annotated[
+        str, typer.Option(help="JSON, default, smallest, largest or random:SEED.")
+    ] = "default",
+    architectures: Annotated[Path | None, typer.Option(help="JSON lines, one architecture each.")] = None,
+    resolution: Annotated[int | None, typer.Option(min=4, help="Pixels of a square image.")] = None,
+    classes: Annotated[int | None, typer.Option(min=2, help="Size of the label space.")] = None,
+    task: Annotated[str | None, typer.Option(help="Take the inputs and classes of this task.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Count parameters and multiply-accumulates in closed form; no module is built."""
+    from harness.cli import cards as show
+    from harness.guard.text import read_text
+    from harness.study.work.matched import load_family
+
+    family, preset = load_family(space)
+    signature = _signature(family.presets[preset], task, resolution, classes)
+    bound = family.space(preset, signature)
+    if architectures is None:
+        counted = show.count(bound, show.architecture(bound, architecture))
+        print(json.dumps(counted) if as_json else show.as_text(counted))
+        return
+    if not architectures.is_file():
+        raise HarnessError(f"There is no file {architectures}; give JSON lines, one architecture each.")
+    for number, line in enumerate(read_text(architectures).splitlines(), start=1):
+        if line.strip():
+            print(
+                json.dumps(
+                    show.count(bound, show.architecture(bound, line, f"{architectures}, line {number}"))
+                )
+            )
+
+
+def _signature(
+    default: "Signature", task: str | None, resolution: int | None, classes: int | None
+) -> "Signature":
+    from dataclasses import replace
+
+    from harness import catalog
+
+    signature: Signature = catalog.load("task", task).signature if task else default
+    changes: dict[str, Any] = {}
+    if resolution is not None:
+        changes |= {"height": resolution, "width": resolution}
+    if classes is not None:
+        changes["classes"] = classes
+    if changes and signature.kind != "image":
+        raise HarnessError(f"--resolution and --classes are for images; this task reads {signature.kind}.")
+    return replace(signature, **changes)
+
+
+for verb in (
+    verbs.leaderboard,
+    verbs.compare,
+    verbs.rescore,
+    verbs.report,
+    examine.reproduce,
+    examine.doctor,
+):
+    app.command()(verb)
+
+
+@app.command("export-task")
+def export_task(
+    name: Annotated[str, typer.Argument(help="A task of documents.")],
+    out: Annotated[Path, typer.Option(help="Folder of the YAML and JSONL files.")],
+    format: Annotated[str, typer.Option(help="lm-eval.")] = "lm-eval",
+    limit: Annotated[int | None, typer.Option(min=1, help="Documents of each domain.")] = None,
+    offline: Offline = False,
+) -> None:
+    """Write a task so that another evaluation harness runs it."""
+    from harness.cli.export import export_task_verb
+
+    status = export_task_verb(
+        name, format_name=format, out=out, data=data_folder(), offline=offline, limit=limit
+    )
+    raise typer.Exit(status)
+
+
+@data.command("list")
+def data_list(as_json: Json = False) -> None:
+    """List every domain and whether it is prepared."""
+    from harness.data.overview import domains
+
+    rows = domains(data_folder())
+    if as_json:
+        print(json.dumps(rows, indent=1))
+    else:
+        for row in rows:
+            state = "prepared" if row["prepared"] else "not prepared"
+            name = "/".join(filter(None, (row["task"], row["domain"])))
+            told = f"FAIL {name}: {row['damaged']}" if row["damaged"] else f"{name}: {state}; {row['origin']}"
+            print(inert.line(told))
+    raise typer.Exit(1 if any(row["damaged"] for row in rows) else 0)
+
+
+@data.command("prepare")
+def data_prepare(
+    tasks: Annotated[list[str] | None, typer.Argument(help="Tasks; all by default.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every task of the catalog.")] = False,
+    offline: Offline = False,
+) -> None:
+    """Fetch, check, split and cache the domains of tasks; each domain fails alone."""
+    from harness.cli.data import prepare_all
+
+    if every and tasks:
+        raise HarnessError(f"--all means every task; leave out {' '.join(tasks)}, or --all.")
+    raise typer.Exit(prepare_all(tasks or [], data_folder(), offline=offline))
+
+
+@data.command("verify")
+def data_verify(
+    tasks: Annotated[list[str] | None, typer.Argument(help="Tasks; all by default.")] = None,
+) -> None:
+    """Hash the cached domains again and compare with their cards."""
+    from harness.cli.data import verify_all
+
+    raise typer.Exit(verify_all(tasks or [], data_folder()))

@@ -1,0 +1,10 @@
+"""Where the command `harness` begins; an interrupt while it is imported ends it without a traceback."""
+
+
+def main() -> None:
+    """Runs the command line."""
+    try:
+        from harness.cli.main import main as run
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    run()

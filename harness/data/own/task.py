@@ -1,0 +1,309 @@
+"""A task that one TOML file beside its data says, so that users' own tasks need no code."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.data.own.domain import class_folders, domain_rows, user_domain
+from harness.data.own.place import Place
+from harness.data.own.rows import cell, question_of
+from harness.errors import DataUnavailableError, HarnessError
+from harness.guard.paths import path_part
+from harness.task.signature import Signature
+from harness.task.task import Archives, Domain, Metric, Sample, Task
+from harness.toml import merged, parse, read_toml
+
+VARIABLE = "$HARNESS_DATASETS"
+SOURCES_OF = {
+    "image": ("folder", "file", "dataset", "images"),
+    "bytes": ("folder", "file", "dataset"),
+    "text": ("file", "dataset"),
+    "choice": ("file", "dataset"),
+}
+"""Kind -> where its data may come from."""
+OF_ONE_SOURCE = ("labels", "period", "revision", "configuration")
+"""What a domain that names a source of its own does not take over from the others."""
+METRICS_OF: dict[str, tuple[Metric, ...]] = {
+    "image": ("balanced_accuracy", "accuracy"),
+    "text": ("balanced_accuracy", "accuracy"),
+    "bytes": ("bits_per_byte",),
+    "choice": ("accuracy",),
+}
+"""Kind -> its metrics, the default first."""
+KEYS_OF = {
+    "image": ("classes", "size", "channels"),
+    "text": ("classes", "context"),
+    "bytes": ("context",),
+    "choice": ("classes",),
+}
+"""Kind -> the keys of the file that are not for every kind."""
+LONGEST_SIDE = 8_192
+"""Pixels of a picture's side."""
+LONGEST_CONTEXT = 2**20
+MOST_CLASSES = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskFile:
+    """What the file says.
+
+    Attributes:
+        kind: `image` or `text`, which are classified, `bytes`, of which the next one is predicted, or
+            `choice`, questions with answers.
+        summary: one line.
+        sources: default source domains.
+        held_out: default held-out domains.
+        data: where every domain lies. In its paths `{domain}` is the domain's name; they are relative to the
+            file, or start with `$HARNESS_DATASETS/`, the folder of that name.
+        domains: domain -> what is other than in `data`.
+        classes: names, or how many; 0 for those in the sources. Of questions, the most answers.
+        size: of pictures in pixels, one side or height and width.
+        channels: of pictures, 1 or 3.
+        context: bytes of a window.
+        metric: of the kind where it is empty.
+    """
+
+    kind: Literal["image", "bytes", "text", "choice"]
+    summary: str
+    sources: list[str]
+    held_out: list[str]
+    data: Place = field(default_factory=Place)
+    domains: dict[str, dict[str, Any]] = field(default_factory=dict)
+    classes: int | list[str] = 0
+    size: int | list[int] = 32
+    channels: int = 3
+    context: int = 64
+    metric: str = ""
+
+
+def read_task(path: Path, datasets: Path | None) -> Task:
+    """Returns the task that the TOML file `path` says.
+
+    Args:
+        path: the file.
+        datasets: the folder that `$HARNESS_DATASETS` in it means, and where repositories lie that were saved
+            under their id; None for none.
+
+    Raises:
+        HarnessError: the file has a wrong key, type or value.
+        DataUnavailableError: it does not name the classes, and the sources that have them are not there.
+    """
+    raw = read_toml(path)
+    file = parse(TaskFile, raw, path)
+    wrong = _wrong(file, raw)
+    if wrong:
+        raise HarnessError(f"{path}: {wrong}.")
+    places = {name: _place(file, raw, name, path) for name in dict.fromkeys([*file.sources, *file.held_out])}
+    missing = {name: _missing(place, path, datasets) for name, place in places.items()}
+    found = {
+        name: _located(place, path.parent, datasets) for name, place in places.items() if not missing[name]
+    }
+    classes, chance = _classes(file, found, path)
+    height, width = file.size if isinstance(file.size, list) else (file.size, file.size)
+    signature = Signature(
+        kind=file.kind,
+        classes=256 if file.kind == "bytes" else len(classes),
+        channels=file.channels,
+        height=height,
+        width=width,
+        context=file.context,
+    )
+    names = () if file.kind in ("bytes", "choice") else classes
+    return Task(
+        summary=file.summary,
+        signature=signature,
+        metric=next(one for one in METRICS_OF[file.kind] if file.metric in ("", one)),
+        chance=chance,
+        domains=tuple(
+            _absent(places[name], name, missing[name])
+            if missing[name]
+            else user_domain(found[name], name, signature, names)
+            for name in places
+        ),
+        sources=tuple(file.sources),
+        held_out=tuple(file.held_out),
+        class_names=names,
+        awaits="" if found else missing[file.sources[0]],
+    )
+
+
+def _wrong(file: TaskFile, raw: dict[str, Any]) -> str:
+    """Returns what is wrong with the file as a whole; empty for nothing."""
+    both = sorted(set(file.sources) & set(file.held_out))
+    if both or not file.sources or not file.held_out:
+        what = f"{', '.join(both)} is in both" if both else "one of them is empty"
+        return f"sources and held_out need a domain each and share none; {what}"
+    unknown = sorted(set(file.domains) - {*file.sources, *file.held_out})
+    if unknown:
+        return f"domains.{unknown[0]} is neither among the sources nor held out"
+    named = {key for keys in KEYS_OF.values() for key in keys}
+    foreign = [key for key in raw if key in named and key not in KEYS_OF[file.kind]]
+    if foreign:
+        return f"a task of kind {file.kind} has no {foreign[0]}"
+    if file.metric and file.metric not in METRICS_OF[file.kind]:
+        return f"metric of kind {file.kind} must be {' or '.join(METRICS_OF[file.kind])}, not {file.metric!r}"
+    return _wrong_numbers(file)
+
+
+def _wrong_numbers(file: TaskFile) -> str:
+    sides = file.size if isinstance(file.size, list) else [file.size, file.size]
+    if len(sides) != 2 or not all(isinstance(side, int) and 0 < side <= LONGEST_SIDE for side in sides):
+        what = "pixels of one side or of height and width"
+        return f"size must be {what}, not {file.size!r}, and at most {LONGEST_SIDE}"
+    if file.channels not in (1, 3):
+        return f"channels must be 1 or 3, not {file.channels}"
+    if not 1 <= file.context <= LONGEST_CONTEXT:
+        return f"context must be 1 byte or more, not {file.context}, and at most {LONGEST_CONTEXT}"
+    if isinstance(file.classes, int):
+        right = file.classes == 0 or 1 < file.classes <= MOST_CLASSES
+    else:
+        right = isinstance(file.classes, list) and len(set(map(str, file.classes))) == len(file.classes) > 1
+        right = right and all(isinstance(name, str) for name in file.classes) and file.kind != "choice"
+    if right:
+        return ""
+    what = "different names, or their number, 2 or more"
+    return f"classes must be {what}, not {file.classes!r}, and at most {MOST_CLASSES}"
+
+
+def _place(file: TaskFile, raw: dict[str, Any], name: str, path: Path) -> Place:
+    """Returns where a domain lies, `{domain}` filled in.
+
+    Raises:
+        HarnessError: a key or a value is wrong.
+    """
+    path_part("domain", name)
+    base, own = dict(raw.get("data", {})), file.domains.get(name, {})
+    places = SOURCES_OF["image"]
+    if any(key in own for key in places):
+        base = {key: value for key, value in base.items() if key not in (*places, *OF_ONE_SOURCE)}
+    place = parse(Place, merged(base, own), path, f"domains.{name}")
+    given = [key for key in places if getattr(place, key)]
+    allowed = SOURCES_OF[file.kind]
+    if len(given) != 1 or given[0] not in allowed or bool(place.images) != bool(place.labels):
+        there = f"not {' and '.join(given)}" if given else "and has none"
+        lacks = " (images need labels)" if bool(place.images) != bool(place.labels) else ""
+        raise HarnessError(
+            f"{path}: domain {name!r} of kind {file.kind} needs one of {', '.join(allowed)}, {there}{lacks}."
+        )
+    varied = (place.folder, place.file, place.dataset, place.images, place.configuration)
+    if not own and not place.columns.domain and not any("{domain}" in text for text in varied):
+        raise HarnessError(
+            f"{path}: every domain would be the same {given[0]}; write {{domain}} in it, name the column of "
+            f"domains as columns.domain, or add [domains.{name}]."
+        )
+    revision = place.revision
+    if revision and not re.fullmatch(r"[0-9a-f]{40}", revision):
+        raise HarnessError(
+            f"{path}: revision {revision!r} of domain {name!r} is not the 40 hexadecimal digits of a commit, "
+            "and names of branches move."
+        )
+    texts = ("folder", "file", "dataset", "images", "labels", "configuration")
+    return replace(place, **{key: getattr(place, key).replace("{domain}", name) for key in texts})
+
+
+def _missing(place: Place, path: Path, datasets: Path | None) -> str:
+    """Returns what the user must give before the domain can be read; empty for nothing."""
+    for text in (place.folder, place.file, place.dataset, place.images, place.labels):
+        if not text.startswith(VARIABLE):
+            continue
+        if datasets is None:
+            return f"{VARIABLE[1:]} must name the folder that holds {text.removeprefix(VARIABLE + '/')}"
+        if not _path(text, path.parent, datasets).exists():
+            return f"{_path(text, path.parent, datasets)} is not there"
+    if place.dataset and not place.revision and not Path(_dataset(place, path.parent, datasets)).is_dir():
+        return (
+            f"{path} has no revision of {place.dataset}; write the commit that the repository's page shows "
+            "under the history of its files (into a copy of another name if the task is a shipped one), or "
+            f"save the dataset as {VARIABLE}/{place.dataset}"
+        )
+    return ""
+
+
+def _located(place: Place, base: Path, datasets: Path | None) -> Place:
+    """Returns the place with absolute paths; the id of a repository stays where no such folder is."""
+    texts = {key: getattr(place, key) for key in ("folder", "file", "images", "labels")}
+    paths: dict[str, Any] = {key: str(_path(text, base, datasets)) for key, text in texts.items() if text}
+    return replace(place, **paths, dataset=_dataset(place, base, datasets))
+
+
+def _dataset(place: Place, base: Path, datasets: Path | None) -> str:
+    text = place.dataset
+    beside = _path(text, base, datasets)
+    saved = datasets / text if datasets is not None else beside
+    found = next((folder for folder in (beside, saved) if text and folder.is_dir()), None)
+    return text if found is None else str(found)
+
+
+def _path(text: str, base: Path, datasets: Path | None) -> Path:
+    if datasets is not None and text.startswith(VARIABLE):
+        return datasets / text.removeprefix(VARIABLE).lstrip("/")
+    return (base / Path(text).expanduser()).resolve()
+
+
+def _absent(place: Place, name: str, reason: str) -> Domain:
+    """Returns a domain that can be described and not be read."""
+
+    def read(archives: Archives) -> Iterator[Sample]:
+        raise DataUnavailableError(f"Domain {name!r} is not here: {reason}.")
+
+    made = f"{place.origin}; " if place.origin else ""
+    return Domain(
+        name=name,
+        origin=f"{made}not here",
+        licence=place.licence,
+        groups="sample",
+        read=read,
+        awaits=reason,
+    )
+
+
+def _classes(file: TaskFile, places: dict[str, Place], path: Path) -> tuple[tuple[str, ...], float]:
+    """Returns the names of the classes, or as many as a question has answers at most, and chance."""
+    if file.kind == "bytes":
+        return (), 8.0
+    if isinstance(file.classes, list):
+        return tuple(file.classes), 1 / len(file.classes)
+    if file.kind == "choice" and not file.classes:
+        return _answers(places, path)
+    sources = {name: places[name] for name in file.sources if name in places}
+    readable = bool(sources) and all(one.folder or one.file for one in sources.values())
+    numbered = tuple(f"class {number}" for number in range(file.classes))
+    if file.kind == "choice" or (file.classes and not readable):
+        return numbered, 1 / file.classes
+    if not readable or len(sources) < len(file.sources):
+        raise DataUnavailableError(
+            f"{path}: it has no `classes`, and they can be read of folders and files that are there alone; "
+            "name them, in the order of their numbers, or say how many there are."
+        )
+    names = _ordered(name for domain, place in sources.items() for name in _labels(place, domain))
+    if len(names) < 2 or (file.classes and len(names) != file.classes):
+        wanted = f"{file.classes} classes" if file.classes else "two classes or more"
+        shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+        raise HarnessError(f"{path}: it needs {wanted} and the sources have {len(names)}: {shown}.")
+    return names, 1 / len(names)
+
+
+def _labels(place: Place, domain: str) -> Iterable[str]:
+    if place.folder:
+        return class_folders(Path(place.folder))
+    return (str(cell(row, place.columns.label)) for row in domain_rows(place, domain))
+
+
+def _ordered(names: Iterable[str]) -> tuple[str, ...]:
+    distinct = set(names)
+    key: Callable[[str], Any] = int if all(name.isdecimal() for name in distinct) else str
+    return tuple(sorted(distinct, key=key))
+
+
+def _answers(places: dict[str, Place], path: Path) -> tuple[tuple[str, ...], float]:
+    counts = []
+    for name, place in places.items():
+        if place.file and Path(place.file).is_file():
+            counts += [len(question_of(row, place.columns).choices) for row in domain_rows(place, name)]
+    if not counts:
+        raise DataUnavailableError(
+            f"{path}: it has no `classes`, the most answers of a question, and no file to count them in."
+        )
+    return tuple(map(str, range(max(counts)))), sum(1 / count for count in counts) / len(counts)

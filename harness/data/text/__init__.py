@@ -1,0 +1,1 @@
+"""Corpora and questions that several tasks share."""

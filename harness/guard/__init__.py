@@ -1,0 +1,1 @@
+"""What came from elsewhere or goes there, held within bounds: names, texts, keys, sockets, children."""

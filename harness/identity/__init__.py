@@ -1,0 +1,1 @@
+"""What a unit is: its parameters, and the content of all that it runs and reads."""

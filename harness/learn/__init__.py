@@ -1,0 +1,1 @@
+"""How networks learn: recipes, training loops, checkpoints, supernets, and scores of what was fitted."""

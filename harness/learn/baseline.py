@@ -1,0 +1,210 @@
+"""What the engine asks of a model, so that torch modules and floors are scored by the same code."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from harness.errors import HarnessError
+from harness.guard.keys import Keys
+from harness.task.signature import Signature
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from harness.task.split import Split
+
+
+class Classifier(Protocol):
+    """Scores images."""
+
+    def predict(self, images: "NDArray[np.uint8]") -> "NDArray[np.int64]":
+        """Returns the predicted class of images (samples, channels, height, width), shape (samples,)."""
+        ...
+
+
+@runtime_checkable
+class TextClassifier(Protocol):
+    """Classifies documents."""
+
+    def classify(self, documents: Sequence[bytes]) -> "NDArray[np.int64]":
+        """Returns the predicted class of each document, shape (documents,)."""
+        ...
+
+
+@runtime_checkable
+class LanguageModel(Protocol):
+    """Scores documents."""
+
+    def bits(self, documents: Sequence[bytes]) -> "NDArray[np.float64]":
+        """Returns the code length of each document in bits, shape (documents,).
+
+        Every byte is predicted, the first one from nothing but the start of a document.
+        """
+        ...
+
+
+Predictor = Classifier | TextClassifier | LanguageModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixedBaseline:
+    """A fixed architecture, trained with the same recipe as everything else.
+
+    Attributes:
+        summary: one line.
+        build: module for a signature, near a number of parameters; initial values from torch's generator.
+        kinds: signatures that it can read; a suite leaves it out of other tasks.
+        is_matched: whether it follows the number of parameters; others say their own on the board.
+        files: what it is made of besides this package's own code: its Python file, its weights.
+        load: puts weights that come trained into what `build` made, before it is trained on the sources.
+        outside: what those weights were trained on, in words; the row is marked and never ranked.
+        is_frozen: only a head on the features of a `harness.nn.pretrained.Pretrained` is fitted.
+        depths: depth -> `build` at that depth and near the same parameters; empty for a single shape.
+        is_tuned: whether trials choose its learning rate, and its depth where there are several; they are as
+            many as a searcher's evaluations, on the selecting seed, scored on source validation alone. The
+            rules of a suite's `selection` then choose nothing for it: every one keeps the rate of the trials.
+    """
+
+    summary: str
+    build: Callable[[Signature, int], "nn.Module"]
+    kinds: tuple[str, ...] = ("image", "bytes")
+    is_matched: bool = True
+    files: tuple[Path, ...] = ()
+    load: "Callable[[nn.Module, Opening], None] | None" = None
+    outside: str | None = None
+    is_frozen: bool = False
+    depths: Mapping[int, Callable[[Signature, int], "nn.Module"]] = field(default_factory=dict)
+    is_tuned: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """How a model that comes trained is opened.
+
+    Attributes:
+        device: torch device.
+        keys: of endpoints, each for one host; never written.
+        offline: no hub and no registry is asked.
+        data: the data cache.
+    """
+
+    data: Path
+    device: str = "cpu"
+    keys: Keys = field(default_factory=Keys, repr=False)
+    offline: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadyBaseline:
+    """A model that comes trained and is scored as it is; its row is marked and never ranked.
+
+    Attributes:
+        summary: one line.
+        open: makes the predictor for a signature.
+        outside: what it was trained on, in words.
+        kinds: signatures that it can read; a suite leaves it out of other tasks.
+        files: what it is made of.
+    """
+
+    summary: str
+    open: Callable[[Signature, Opening], Predictor]
+    outside: str
+    kinds: tuple[str, ...] = ("image", "bytes")
+    files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TunedBaseline:
+    """The fixed architecture family given as many evaluations as a searcher.
+
+    Attributes:
+        summary: one line.
+        searcher: catalog name of the searcher that tunes it, over the suite's `tuned_space`.
+    """
+
+    summary: str
+    searcher: str
+
+
+class Floor(Protocol):
+    """A model without gradients that keeps everyone humble."""
+
+    def state(self) -> "dict[str, NDArray[Any]]":
+        """Returns the arrays that restore it."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloorBaseline:
+    """A floor under every row.
+
+    Attributes:
+        summary: one line.
+        fit: fits to the training splits of the source domains.
+        restore: makes the predictor from the arrays of `Floor.state`.
+    """
+
+    summary: str
+    fit: Callable[[Signature, "Sequence[Split]"], Floor]
+    restore: "Callable[[Signature, Mapping[str, NDArray[Any]]], Predictor]"
+
+
+Baseline = FixedBaseline | ReadyBaseline | TunedBaseline | FloorBaseline
+
+
+def is_seedless(baseline: Baseline) -> bool:
+    """Returns whether no seed changes what the row is, so that it has one role."""
+    if isinstance(baseline, FixedBaseline):
+        return baseline.is_frozen and baseline.load is not None
+    return isinstance(baseline, FloorBaseline | ReadyBaseline)
+
+
+def is_trained(baseline: Baseline) -> bool:
+    """Returns whether the suite's recipe of training has a part in the row."""
+    if isinstance(baseline, FixedBaseline):
+        return not baseline.is_frozen
+    return isinstance(baseline, TunedBaseline)
+
+
+def member_options(member: str, **allowed: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """Returns the name and the options of `NAME?KEY=VALUE&KEY=VALUE`, a member of a family of baselines.
+
+    Args:
+        member: what stands behind the family's colon.
+        allowed: the values that each option may have; none given means any but the empty one.
+
+    Raises:
+        HarnessError: an option is not among them.
+    """
+    name, _, query = member.partition("?")
+    options: dict[str, str] = {}
+    for part in query.split("&") if query else ():
+        key, _, value = part.partition("=")
+        values = allowed.get(key)
+        if values is None or not value or (values and value not in values):
+            known = " or ".join(f"{one}={'|'.join(allowed[one]) or 'FILE'}" for one in allowed)
+            raise HarnessError(f"{part!r} behind {name} is not understood; write {known}.")
+        options[key] = value
+    return name, options
+
+
+def made_of(*files: Path | None) -> tuple[Path, ...]:
+    """Returns the files that a model is made of, as `files` of its baseline.
+
+    Args:
+        files: of the model; a folder stands for all of its files, None for nothing.
+
+    Raises:
+        HarnessError: there is no such file.
+    """
+    found: list[Path] = []
+    for file in files:
+        if file is None:
+            continue
+        if not file.exists():
+            raise HarnessError(f"There is no file {file}; give one that a model can be read from.")
+        found += sorted(one for one in file.rglob("*") if one.is_file()) if file.is_dir() else [file]
+    return tuple(found)

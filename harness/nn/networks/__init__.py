@@ -1,0 +1,1 @@
+"""Networks of the search spaces and of the fixed baselines."""

@@ -1,0 +1,71 @@
+"""Records: the JSON that a unit leaves behind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.errors import DamagedError
+from harness.files import SCHEMA, content_hash, read_sealed, sealed
+
+Status = Literal["ok", "failed", "skipped"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What one unit left.
+
+    Attributes:
+        kind: unit kind: prepare, supernet, search, final or score.
+        hash: plan key of the unit, 16 hexadecimal digits.
+        status: ok, failed (it raised) or skipped (something it needs failed).
+        reason: one sentence when the status is not ok.
+        spec: the unit's parameters.
+        code: label -> digest of what it ran and read, as it was then.
+        inputs: unit that it needs, as KIND-NAME, -> hash of the result that it read.
+        result: scores, costs and choices; empty unless ok.
+        about: what is said of the result and was not computed, such as a licence.
+        files: name -> sha256 of every other file that belongs to the result.
+    """
+
+    kind: str
+    hash: str
+    status: Status
+    reason: str | None = None
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    result: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def result_hash(self) -> str:
+        """16 hexadecimal digits over what the unit computed, and nothing else."""
+        return content_hash([self.result, dict(self.files)])
+
+    @property
+    def input_key(self) -> str:
+        """16 hexadecimal digits over the unit apart from its needs, and over the results that it read."""
+        return content_hash([self.kind, self.spec, dict(self.code), dict(self.inputs)])
+
+    def to_json(self) -> str:
+        """Returns the record's file text."""
+        return sealed({"schema": SCHEMA, **self.__dict__})
+
+
+def read_record(path: Path) -> Record | None:
+    """Returns the record in the file `path`, or None when there is none.
+
+    Raises:
+        DamagedError: the file is damaged.
+        HarnessError: it is of another schema.
+    """
+    try:
+        fields = read_sealed(path, "run the same command again, which makes it again")
+        del fields["schema"]
+        return Record(**fields)
+    except FileNotFoundError:
+        return None
+    except (TypeError, KeyError) as error:
+        raise DamagedError(f"{path} is no record ({error}); delete its folder and run again.") from error

@@ -1,0 +1,229 @@
+"""The ask/tell protocol of searchers and the loop that spends a budget of evaluations."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from harness.errors import HarnessError
+from harness.space.choices import Architecture, SearchSpace
+
+if TYPE_CHECKING:
+    from harness.llm import Client
+
+Stop = Literal["budget", "target", "iterations", "exhausted"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """A cost that the incumbent must not exceed; what is over is evaluated all the same.
+
+    Attributes:
+        cost: `parameters` or `macs` of the space, or the name of what `known` gives.
+        value: the most.
+        known: returns another cost of an architecture, such as a latency from a table.
+    """
+
+    cost: str
+    value: float
+    known: Callable[[Architecture], float] | None = field(default=None, compare=False)
+
+    def of(self, space: SearchSpace, architecture: Architecture) -> float:
+        """Returns the limited cost of an architecture.
+
+        Raises:
+            HarnessError: nobody knows it.
+        """
+        if self.known is not None:
+            return self.known(architecture)
+        cost = dict(zip(("parameters", "macs"), space.costs(architecture), strict=True))[self.cost]
+        if cost is None:
+            raise HarnessError(f"A limit of {self.cost} needs them, and space {space.name} has none.")
+        return cost
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """One evaluated architecture.
+
+    Attributes:
+        architecture: canonical and legal.
+        score: higher is better; None when the evaluation failed or was not finite.
+        parameters: trainable parameters; None where nobody knows them.
+        macs: multiply-accumulates of one sample; None where nobody knows them.
+        iteration: the ask, from 0, that proposed it.
+        limited: the cost that a limit is of; None without a limit.
+        over_limit: whether that keeps it from being the incumbent.
+    """
+
+    architecture: Architecture
+    score: float | None
+    parameters: int | None
+    macs: int | None
+    iteration: int
+    limited: float | None = None
+    over_limit: bool = False
+
+    @property
+    def fitness(self) -> float:
+        """The score, or minus infinity for what failed or is over the limit."""
+        return -math.inf if self.score is None or self.over_limit else self.score
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchContext:
+    """What a searcher is built from.
+
+    Attributes:
+        space: bound to its task and parameter window.
+        seed: of the searcher's own random stream.
+        budget: evaluations it may spend.
+        options: the suite's options for this searcher.
+        score_name: what the score is, for people and language models, e.g. `validation accuracy`.
+        limit: what gates the incumbent; None for no limit.
+        target: a score at which the search may stop; None for none.
+        proxies: zero-cost scores of candidate architectures, for searchers that declare a `proxy`.
+        client: a language model, for searchers that declare `needs_llm`.
+    """
+
+    space: SearchSpace
+    seed: int
+    budget: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    score_name: str = "score"
+    limit: Limit | None = None
+    target: float | None = None
+    proxies: Mapping[Architecture, float] | None = None
+    client: "Client | None" = None
+
+
+class Searcher(Protocol):
+    """A policy that proposes architectures and learns from their scores."""
+
+    def ask(self, count: int) -> list[Architecture]:
+        """Returns at most `count` legal architectures that were not told before; none when it is done."""
+        ...
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        """Takes the results of the last ask, in its order."""
+        ...
+
+    def report(self) -> dict[str, Any]:
+        """Returns the searcher's own counters and settings for the record; {} when it has none.
+
+        A searcher that ends for another reason than an exhausted space says so under `stopped`.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearcherEntry:
+    """A catalog entry.
+
+    Attributes:
+        summary: one line.
+        build: makes a searcher.
+        options: option name -> default; a suite may override these and no others.
+        needs_llm: whether `build` wants a language model in its context.
+        is_anytime: whether its path is the same whatever the budget, so that a prefix is a shorter search.
+        allowed: option name -> the texts it may be, or its (least, greatest) number; others are free.
+        proxy: name of the zero-cost proxy whose scores `build` wants in its context; None for none.
+        reads: returns the files and folders that `build` reads with given options, such as prompts.
+    """
+
+    summary: str
+    build: Callable[[SearchContext], Searcher]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    needs_llm: bool = False
+    is_anytime: bool = True
+    allowed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    proxy: str | None = None
+    reads: Callable[[Mapping[str, Any]], Sequence[Path]] = lambda options: ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        history: evaluations in the order in which they were spent.
+        best: the first evaluation within the limit with the highest score; None when there is none.
+        stopped: why it ended.
+        report: the searcher's own counters.
+    """
+
+    history: tuple[Evaluation, ...]
+    best: Evaluation | None
+    stopped: Stop
+    report: Mapping[str, Any]
+
+
+def run_search(
+    searcher: Searcher,
+    space: SearchSpace,
+    evaluate: Callable[[Architecture], float | None],
+    *,
+    budget: int,
+    batch: int | None = None,
+    limit: Limit | None = None,
+    target: float | None = None,
+) -> SearchResult:
+    """Spends `budget` evaluations of new, legal architectures on the searcher's proposals.
+
+    Args:
+        searcher: what proposes.
+        space: where it searches.
+        evaluate: returns the score of an architecture; None, NaN or infinite ones count as failed.
+        budget: evaluations to spend.
+        batch: the most to ask for at once; None for all that is left.
+        limit: gates the incumbent.
+        target: stops the search once the incumbent's score is above it.
+
+    Raises:
+        ValueError: the searcher proposed an illegal or an already evaluated architecture.
+    """
+    history: list[Evaluation] = []
+    visited: set[Architecture] = set()
+    best: Evaluation | None = None
+    iteration = 0
+    stopped: Stop = "budget"
+    while len(history) < budget:
+        left = budget - len(history)
+        asked = searcher.ask(left if batch is None else min(batch, left))
+        if not asked:
+            stopped = searcher.report().get("stopped", "exhausted")
+            break
+        told = []
+        for architecture in asked[:left]:
+            if architecture in visited or not space.legal(architecture):
+                why = "already evaluated" if architecture in visited else "illegal"
+                raise ValueError(f"The searcher proposed {architecture}, which is {why} in {space.name}.")
+            visited.add(architecture)
+            told.append(_evaluated(space, architecture, evaluate(architecture), iteration, limit))
+        history += told
+        for evaluation in told:
+            if evaluation.fitness > (best.fitness if best else -math.inf):
+                best = evaluation
+        searcher.tell(told)
+        iteration += 1
+        if target is not None and best is not None and best.fitness > target:
+            stopped = "target"
+            break
+    return SearchResult(history=tuple(history), best=best, stopped=stopped, report=searcher.report())
+
+
+def _evaluated(
+    space: SearchSpace, architecture: Architecture, score: float | None, iteration: int, limit: Limit | None
+) -> Evaluation:
+    parameters, macs = space.costs(architecture)
+    limited = None if limit is None else limit.of(space, architecture)
+    return Evaluation(
+        architecture=architecture,
+        score=score if score is not None and math.isfinite(score) else None,
+        parameters=parameters,
+        macs=macs,
+        iteration=iteration,
+        limited=limited,
+        over_limit=limit is not None and limited is not None and limited > limit.value,
+    )

@@ -1,0 +1,1 @@
+"""Search spaces: declared choices and the architectures they span."""

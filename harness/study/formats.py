@@ -1,0 +1,207 @@
+"""A board as text: terminal, Markdown, CSV, JSON, HTML and TeX."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from harness.board.table import Table
+from harness.board.values import rounded
+from harness.errors import UnknownNameError
+from harness.files import SCHEMA, canonical_json
+from harness.guard import inert
+from harness.study.boards import AnyBoard, verdict
+from harness.study.lookup.board import LookupBoard
+from harness.study.lookup.tables import ranking_table, regret_table
+from harness.study.ranking.board import QualityBoard, quality_table
+from harness.study.trained.tables import cost_table, domain_table, main_table
+from harness.study.trained.values import Board
+
+
+def board_json(board: AnyBoard) -> str:
+    """Returns the board's file text: deterministic, and without any timing."""
+    tables = asdict(board)
+    return canonical_json({"schema": SCHEMA, "verdict": verdict(board), **rounded(tables)}, indent=1) + "\n"
+
+
+def render(board: AnyBoard, format: str) -> str:
+    """Returns the board in `format`: terminal, md, csv, json, html or tex.
+
+    Raises:
+        UnknownNameError: there is no such format.
+    """
+    if format == "json":
+        return board_json(board)
+    if format == "csv":
+        return _csv(board)
+    writers: dict[str, Callable[[str, str, list[Table]], str]] = {
+        "terminal": _terminal,
+        "md": _md,
+        "html": _html,
+        "tex": _tex,
+    }
+    if format not in writers:
+        raise UnknownNameError("format", format, [*writers, "csv", "json"])
+    return writers[format](board.title, verdict(board), _tables(board))
+
+
+def _tables(board: AnyBoard) -> list[Table]:
+    if isinstance(board, LookupBoard):
+        budget = max(ranking.budget for ranking in board.rankings)
+        last = [ranking_table(board, ranking) for ranking in board.rankings if ranking.budget == budget]
+        return [*last, regret_table(board)]
+    if isinstance(board, QualityBoard):
+        return [quality_table(board)]
+    tables = []
+    for task in board.tasks:
+        tables += [main_table(board, task), domain_table(task, "held_out"), cost_table(task)]
+    return tables
+
+
+def markdown_table(table: Table) -> str:
+    """Returns the table in GitHub's Markdown, its caption above and its notes below."""
+    width = len(table.columns)
+    rule = ["---" if index < table.labels else "---:" for index in range(width)]
+    lines = [f"**{inert.markdown(table.caption)}**", ""]
+    lines += [f"| {' | '.join(map(inert.markdown, table.columns))} |", f"| {' | '.join(rule)} |"]
+    for index, row in enumerate(table.rows):
+        cells = [
+            f"**{inert.markdown(text)}**" if (index, column) in table.bold else inert.markdown(text)
+            for column, text in enumerate(row)
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", *(f"- {inert.markdown_block(note)}" for note in table.notes)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _md(title: str, sentence: str, tables: list[Table]) -> str:
+    head = f"# {inert.markdown(title)}\n\n{inert.markdown_block(sentence)}\n\n"
+    return head + "\n".join(markdown_table(table) for table in tables)
+
+
+def _terminal(title: str, sentence: str, tables: list[Table]) -> str:
+    import textwrap
+
+    heading = inert.line(title)
+    parts = [heading, "=" * len(heading), textwrap.fill(inert.line(sentence), 100), ""]
+    for table in tables:
+        grid = [tuple(map(inert.line, row)) for row in (table.columns, *table.rows)]
+        widths = [max(len(row[column]) for row in grid) for column in range(len(table.columns))]
+        lines = []
+        for row in grid:
+            cells = [
+                text.ljust(width) if column < table.labels else text.rjust(width)
+                for column, (text, width) in enumerate(zip(row, widths, strict=True))
+            ]
+            lines.append("  ".join(cells).rstrip())
+        lines.insert(1, "  ".join("─" * width for width in widths))
+        notes = [textwrap.fill(inert.line(note), 100, subsequent_indent="  ") for note in table.notes]
+        parts += [inert.line(table.caption), "", *lines, *notes, ""]
+    return "\n".join(parts)
+
+
+def _html(title: str, sentence: str, tables: list[Table]) -> str:
+    parts = [f"<h1>{inert.html(title)}</h1>", f"<p>{inert.html(sentence)}</p>"]
+    for table in tables:
+        head = "".join(f'<th scope="col">{inert.html(text)}</th>' for text in table.columns)
+        body = []
+        for index, row in enumerate(table.rows):
+            cells = "".join(
+                f"<td><b>{inert.html(text)}</b></td>"
+                if (index, column) in table.bold
+                else f"<td>{inert.html(text)}</td>"
+                for column, text in enumerate(row)
+            )
+            body.append(f"<tr>{cells}</tr>")
+        parts += [
+            f"<table><caption>{inert.html(table.caption)}</caption>",
+            f"<thead><tr>{head}</tr></thead>",
+            f"<tbody>{''.join(body)}</tbody></table>",
+            *(f"<p>{inert.html(note)}</p>" for note in table.notes),
+        ]
+    return "\n".join(parts) + "\n"
+
+
+def _tex(title: str, sentence: str, tables: list[Table]) -> str:
+    parts = [f"% {inert.line(title)}", inert.tex(sentence), ""]
+    for table in tables:
+        columns = "l" * table.labels + "r" * (len(table.columns) - table.labels)
+        lines = [
+            r"\begin{table}",
+            rf"\caption{{{inert.tex(table.caption)}}}",
+            rf"\begin{{tabular}}{{{columns}}}",
+        ]
+        lines += [r"\hline", " & ".join(map(inert.tex, table.columns)) + r" \\", r"\hline"]
+        for index, row in enumerate(table.rows):
+            cells = [
+                rf"\textbf{{{inert.tex(text)}}}" if (index, column) in table.bold else inert.tex(text)
+                for column, text in enumerate(row)
+            ]
+            lines.append(" & ".join(cells) + r" \\")
+        parts += [*lines, r"\hline", r"\end{tabular}", *map(inert.tex, table.notes), r"\end{table}", ""]
+    return "\n".join(parts)
+
+
+def _csv(board: AnyBoard) -> str:
+    """Returns one line per row and domain, and one per row for the means, in the metric's own unit."""
+    if isinstance(board, LookupBoard):
+        lines = _lookup_lines(board)
+    elif isinstance(board, QualityBoard):
+        lines = _quality_lines(board)
+    else:
+        lines = _lines(board)
+    return csv_text(lines, counts=("rank", "samples", "groups", "seeds"))
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]], *, counts: Sequence[str] = ()) -> str:
+    """Returns rows as CSV in which no cell and no heading is a formula; `counts` may lack values."""
+    import pandas as pd
+
+    frame = pd.DataFrame(
+        [{inert.cell(name): inert.cell(rounded(value)) for name, value in row.items()} for row in rows]
+    )
+    for name in counts:
+        if name in frame:
+            frame[name] = frame[name].astype("Int64")
+    return str(frame.to_csv(index=False, lineterminator="\n"))
+
+
+def _lookup_lines(board: LookupBoard) -> list[dict[str, Any]]:
+    lines = []
+    for ranking in board.rankings:
+        for row in ranking.rows:
+            head = {"feedback": ranking.feedback, "budget": ranking.budget, "rank": row.rank}
+            head |= {"method": row.method, "marks": str(row.marks)}
+            for name, value in (("regret", row.regret), ("difference", row.difference)):
+                lines.append(head | {"what": name} | (value._asdict() if value else {}))
+            for cell in row.cells:
+                estimate = cell.test._asdict() if cell.test else {}
+                about = {"domain": cell.domain, "state": cell.state, "reason": cell.reason}
+                lines.append(head | {"what": "test"} | estimate | about | {"seeds": cell.seeds})
+    return lines
+
+
+def _quality_lines(board: QualityBoard) -> list[dict[str, Any]]:
+    lines = []
+    for row in board.rows:
+        for name, value in (("tau", row.tau), ("difference", row.difference)):
+            head = {"order": row.name, "marks": str(row.marks), "what": name}
+            lines.append(head | (value._asdict() if value else {}))
+    return lines
+
+
+def _lines(board: Board) -> list[dict[str, Any]]:
+    lines: list[dict[str, Any]] = []
+    for task in board.tasks:
+        for row in task.rows:
+            head: dict[str, Any] = {"task": task.task, "selection": task.selection, "metric": task.metric}
+            head |= {"rank": row.rank, "method": row.method, "space": row.space, "marks": str(row.marks)}
+            means = (("held_out", row.held_out), ("in_domain", row.in_domain), ("gap", row.gap))
+            for name, mean in (*means, ("difference", row.difference)):
+                estimate = {"value": mean.value, "low": mean.low, "high": mean.high} if mean else {}
+                lines.append(head | {"what": name} | estimate)
+            for cell in row.cells:
+                estimate = cell.estimate._asdict() if cell.estimate else {}
+                about = {"domain": cell.domain, "role": cell.role, "state": cell.state, "reason": cell.reason}
+                sizes = {"samples": cell.samples, "groups": cell.groups, "limited": cell.limited}
+                lines.append(head | {"what": "domain"} | estimate | about | sizes)
+    return lines

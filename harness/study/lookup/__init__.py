@@ -1,0 +1,1 @@
+"""The study on a table of published results: searchers, by regret."""

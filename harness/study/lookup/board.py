@@ -1,0 +1,369 @@
+"""The board of a suite on a table: searchers by regret, at every budget and feedback."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from math import floor, log10
+from typing import Any
+
+import numpy as np
+
+from harness.board.language_model import language_model_use
+from harness.board.marks import CURRENT, Marked, Marks, mark_notes, marks_of
+from harness.board.scale import Scale
+from harness.board.values import Estimate, LanguageModelUse, State
+from harness.run.loaded import PlannedUnit, Run
+from harness.stats.bootstrap import Array
+from harness.stats.intervals import Interval, t_interval
+from harness.stats.pairs import Comparison, holm, welch
+from harness.stats.ranks import rank_intervals, ranks
+from harness.study.trained.notes import table_notes
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookupCell:
+    """One searcher on one domain at one budget.
+
+    Attributes:
+        domain: its name.
+        state: ok, or why there is no value.
+        reason: one sentence when the state is not ok.
+        test: test score of the architecture that the feedback chose, mean over seeds, a share or raw.
+        gap: how much worse that is than the table's best test score.
+        source_gap: how much worse it is than what the best single source chooses; None if none is held out.
+        seeds: searches behind it.
+    """
+
+    domain: str
+    state: State
+    reason: str | None = None
+    test: Estimate | None = None
+    gap: float | None = None
+    source_gap: Estimate | None = None
+    seeds: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookupRow:
+    """One searcher at one budget with one feedback.
+
+    Attributes:
+        method: the suite's name of it.
+        searcher: the catalog's name of it.
+        cells: one per domain.
+        regret: mean over domains of (best - found) / (best - mean of the table); None when a cell lacks.
+        source_regret: regret minus that of the best single source of each domain, which nobody knows before;
+            None where no domain is held out.
+        difference: regret minus that of the reference; None for the reference itself.
+        rank: by regret, 1 for the least.
+        rank_best: smallest rank that the intervals allow.
+        rank_worst: largest rank that the intervals allow.
+        unbeaten: no row is significantly better, where some row is significantly better than another.
+        evaluations: mean evaluations that a search spent.
+        llm: None when no language model was asked.
+        marks: when and where it was made.
+    """
+
+    method: str
+    searcher: str
+    cells: tuple[LookupCell, ...]
+    regret: Estimate | None
+    source_regret: Estimate | None
+    difference: Comparison | None
+    rank: int | None
+    rank_best: int | None
+    rank_worst: int | None
+    unbeaten: bool
+    evaluations: float | None
+    llm: LanguageModelUse | None
+    marks: Marks = CURRENT
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookupRanking:
+    """The rows of one feedback and budget, ranked ones first.
+
+    Attributes:
+        feedback: what the searchers saw and the choice is made by.
+        budget: evaluations.
+        random: domain -> exact expectation of random search; None before the table was read.
+        rows: all of them.
+        controls: control -> regret minus that of the first control.
+    """
+
+    feedback: str
+    budget: int
+    random: Mapping[str, float | None]
+    rows: tuple[LookupRow, ...]
+    controls: Mapping[str, Comparison]
+
+    def row(self, method: str) -> LookupRow | None:
+        """Returns the row of `method`, or None."""
+        return next((row for row in self.rows if row.method == method), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookupBoard:
+    """All rankings of a run on a table; holds no timing.
+
+    Attributes:
+        name: the suite's name.
+        title: the suite's title.
+        limit: largest number of seeds; None for all.
+        table: catalog name of the table.
+        domains: its columns that are reported.
+        scales: domain -> how its scores are told.
+        held_out: whether a search sees the other domains alone.
+        reference: searcher that differences refer to.
+        claim: searcher of the verdict, fixed in the suite.
+        rankings: by feedback, then by budget.
+        published: rows of papers, scores as shares or raw.
+        notes: what a reader must know of the table's columns, and of a limit.
+        sampled: architectures that were drawn to estimate optimum, mean and random search of each domain,
+            where no table lists them all; None where these are exact.
+    """
+
+    name: str
+    title: str
+    limit: int | None
+    table: str
+    domains: tuple[str, ...]
+    scales: Mapping[str, Scale]
+    held_out: bool
+    reference: str
+    claim: str
+    rankings: tuple[LookupRanking, ...]
+    published: tuple[Mapping[str, Any], ...]
+    notes: tuple[str, ...]
+    sampled: int | None = None
+
+    @property
+    def optimum(self) -> str:
+        """What regret is counted from."""
+        return f"the best of {self.sampled:,} sampled" if self.sampled else "the table's best"
+
+    def ranking(self, feedback: str, budget: int) -> LookupRanking:
+        """Returns the ranking of that feedback and budget."""
+        return next(one for one in self.rankings if (one.feedback, one.budget) == (feedback, budget))
+
+
+def build_lookup_board(run: Run) -> LookupBoard:
+    """Returns the board of a run on a table, complete or not."""
+    suite = run.suite
+    table = next((run.result(unit) for unit in run.planned("table")), None)
+    builder = _Builder(run, table)
+    rankings = [
+        builder.ranking(feedback, budget)
+        for feedback in suite["feedback"]
+        for budget in sorted(set(suite["search"]["budgets"]))
+    ]
+    return LookupBoard(
+        name=run.name,
+        title=run.title,
+        limit=run.limit,
+        table=suite["table"],
+        domains=builder.domains,
+        scales=builder.scales,
+        held_out=bool(suite.get("held_out")),
+        reference=suite["reference"],
+        claim=suite["claim"],
+        rankings=tuple(rankings),
+        published=tuple(suite["published"]),
+        notes=(
+            *table_notes(table or {}),
+            *mark_notes([Marked(method, marks) for method, marks in builder.marks.items()]),
+        ),
+        sampled=(table or {}).get("sampled"),
+    )
+
+
+class _Builder:
+    def __init__(self, run: Run, table: Mapping[str, Any] | None) -> None:
+        self.run = run
+        self.table = table
+        self.suite = run.suite
+        self.domains: tuple[str, ...] = tuple(run.suite.get("held_out") or run.suite["domains"])
+        about = table["domains"] if table else {}
+        self.scales = {domain: _scale(about.get(domain, {})) for domain in self.domains}
+        self.regrets: dict[tuple[str, str, int], Array] = {}
+        self.units: dict[tuple[str, str, str], list[PlannedUnit]] = {}
+        by_method: dict[str, list[PlannedUnit]] = {}
+        for unit in run.planned("lookup"):
+            key = (unit.spec["method"], unit.spec["domain"], unit.spec["feedback"])
+            self.units.setdefault(key, []).append(unit)
+            by_method.setdefault(unit.spec["method"], []).append(unit)
+        self.marks = {method: marks_of(run, units) for method, units in by_method.items()}
+
+    def ranking(self, feedback: str, budget: int) -> LookupRanking:
+        rows = [self._row(method, feedback, budget) for method in self.suite["searchers"]]
+        exact = {domain: self._exact(domain, feedback, budget) for domain in self.domains}
+        controls = self.suite["controls"]
+        compared = {
+            name: found
+            for name in controls[1:]
+            if (found := self._difference(name, controls[0], feedback, budget)) is not None
+        }
+        return LookupRanking(
+            feedback=feedback,
+            budget=budget,
+            random=exact,
+            rows=tuple(self._ranked(rows, feedback, budget)),
+            controls=compared,
+        )
+
+    def _row(self, method: str, feedback: str, budget: int) -> LookupRow:
+        cells, found, results = [], [], []
+        for domain in self.domains:
+            units = [
+                unit
+                for unit in self.units.get((method, domain, feedback), [])
+                if unit.spec["evaluations"] == budget or self._is_anytime(method, domain, feedback)
+            ]
+            cell, tests = self._cell(units, domain, feedback, budget)
+            cells.append(cell)
+            found.append(tests)
+            results += [result for unit in units if (result := self.run.result(unit)) is not None]
+        whole = [tests for tests in found if tests is not None]
+        regrets, source_regret = None, None
+        if self.table is not None and len(whole) == len(found):
+            parts = list(zip(self.domains, whole, strict=True))
+            regrets = np.mean([self._normalised(domain, tests) for domain, tests in parts], axis=0)
+            self.regrets[method, feedback, budget] = regrets
+            to_source = [self._to_source(domain, feedback, tests) for domain, tests in parts]
+            if all(one is not None for one in to_source):
+                spans = [self._span(domain) for domain in self.domains]
+                shares = [one / span for one, span in zip(to_source, spans, strict=True) if one is not None]
+                source_regret = _estimate(np.mean(shares, axis=0))
+        searches = [search for result in results for search in result["searches"]]
+        spent = [min(search["evaluations"], budget) for search in searches]
+        sample = next((unit for key, units in self.units.items() if key[0] == method for unit in units), None)
+        return LookupRow(
+            method=method,
+            searcher=sample.spec["searcher"] if sample else method,
+            cells=tuple(cells),
+            regret=None if regrets is None else _estimate(regrets),
+            source_regret=source_regret,
+            difference=self._difference(method, self.suite["reference"], feedback, budget),
+            rank=None,
+            rank_best=None,
+            rank_worst=None,
+            unbeaten=False,
+            evaluations=float(np.mean(spent)) if spent else None,
+            llm=language_model_use([search for search in searches if "report" in search]),
+            marks=self.marks.get(method, CURRENT),
+        )
+
+    def _is_anytime(self, method: str, domain: str, feedback: str) -> bool:
+        units = self.units[method, domain, feedback]
+        return len({unit.spec["evaluations"] for unit in units}) == 1
+
+    def _cell(
+        self, units: Sequence[PlannedUnit], domain: str, feedback: str, budget: int
+    ) -> tuple[LookupCell, Array | None]:
+        """Returns the cell and, where every search is there, the test score of each seed."""
+        records = [self.run.records.get(unit.hash) for unit in units]
+        for record in records:
+            if record is not None and record.status != "ok":
+                reason = record.reason or "no reason"
+                return LookupCell(domain=domain, state=record.status, reason=reason), None
+        if not units or None in records:
+            reason = f"{records.count(None)} of {len(units)} blocks of searches were not run yet"
+            return LookupCell(domain=domain, state="missing", reason=reason), None
+        tests = []
+        for record in records:
+            for search in record.result["searches"] if record else ():
+                reached = [test for at, _, _, test in search["incumbents"] if at <= budget]
+                if not reached:
+                    reason = f"seed {search['seed']} found nothing within the limit"
+                    return LookupCell(domain=domain, state="failed", reason=reason), None
+                tests.append(reached[-1])
+        scores = np.asarray(tests, dtype=np.float64)
+        gap = None
+        if self.table is not None:
+            gap = float(self.table["domains"][domain]["best"]["test"] - scores.mean())
+        to_source = self._to_source(domain, feedback, scores)
+        cell = LookupCell(
+            domain=domain,
+            state="ok",
+            test=_estimate(self.scales[domain].sign * scores),
+            gap=gap,
+            source_gap=None if to_source is None else _estimate(to_source),
+            seeds=scores.size,
+        )
+        return cell, scores
+
+    def _exact(self, domain: str, feedback: str, budget: int) -> float | None:
+        """Returns what random search is expected to find, with the domain's own sign."""
+        exact = self.table["domains"][domain]["random"][feedback].get(str(budget)) if self.table else None
+        return None if exact is None else self.scales[domain].sign * float(exact)
+
+    def _span(self, domain: str) -> float:
+        assert self.table is not None
+        about = self.table["domains"][domain]
+        return float(about["best"]["test"] - about["mean"])
+
+    def _normalised(self, domain: str, tests: Array) -> Array:
+        assert self.table is not None
+        return np.asarray((self.table["domains"][domain]["best"]["test"] - tests) / self._span(domain))
+
+    def _to_source(self, domain: str, feedback: str, tests: Array) -> Array | None:
+        """Returns how much worse each seed's choice is than that of the best single source."""
+        choices = self.table["domains"][domain].get("held_out") if self.table else None
+        if choices is None:
+            return None
+        best = max(one["value"] for one in choices[feedback]["sources"].values())
+        return np.asarray(best - tests)
+
+    def _difference(self, method: str, other: str, feedback: str, budget: int) -> Comparison | None:
+        mine, theirs = (self.regrets.get((name, feedback, budget)) for name in (method, other))
+        if method == other or mine is None or theirs is None or min(mine.size, theirs.size) < 2:
+            return None
+        if any(self.marks.get(one, CURRENT).is_apart for one in (method, other)):
+            return None
+        return welch(mine, theirs)
+
+    def _ranked(self, rows: list[LookupRow], feedback: str, budget: int) -> list[LookupRow]:
+        complete = [row for row in rows if row.regret is not None and not row.marks.is_apart]
+        estimates = [row.regret for row in complete if row.regret]
+        spans = rank_intervals([Interval(-one.high, -one.low) for one in estimates])
+        places = ranks([-one.value for one in estimates])
+        unbeaten = self._unbeaten([row.method for row in complete], feedback, budget)
+        ranked = [
+            replace(
+                row,
+                rank=place,
+                rank_best=span.best,
+                rank_worst=span.worst,
+                unbeaten=best,
+                difference=self._difference(row.method, self.suite["reference"], feedback, budget),
+            )
+            for row, place, span, best in zip(complete, places, spans, unbeaten, strict=True)
+        ]
+        ranked.sort(key=lambda row: (row.rank or 0, row.method))
+        return ranked + [row for row in rows if row not in complete]
+
+    def _unbeaten(self, methods: Sequence[str], feedback: str, budget: int) -> list[bool]:
+        """Returns who is beaten by nobody where somebody is, at 5 % after Holm over all pairs."""
+        pairs = list(combinations(range(len(methods)), 2))
+        compared = [
+            self._difference(methods[first], methods[second], feedback, budget) for first, second in pairs
+        ]
+        adjusted = holm([1.0 if one is None else one.p for one in compared])
+        losses: set[int] = set()
+        for (first, second), one, p in zip(pairs, compared, adjusted, strict=True):
+            if one is not None and p < 0.05:
+                losses.add(second if one.value < 0 else first)
+        return [bool(losses) and index not in losses for index in range(len(methods))]
+
+
+def _scale(about: Mapping[str, Any]) -> Scale:
+    """Returns the scale of a domain from the table's record; decimals show a hundredth of its spread."""
+    unit = about.get("unit", "percent")
+    if unit != "raw":
+        return Scale(unit=unit, higher_is_better=about.get("higher_is_better", True))
+    decimals = min(8, max(0, 2 - floor(log10(about["sd"]))))
+    return Scale(unit=unit, higher_is_better=about["higher_is_better"], decimals=decimals)
+
+
+def _estimate(values: Array) -> Estimate:
+    return Estimate(float(values.mean()), *t_interval(values))

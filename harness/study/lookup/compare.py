@@ -1,0 +1,135 @@
+"""Two searchers of a run on a table: independent searches, so Welch's test, per domain and over all."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.board.comparison import (
+    OVERALL,
+    Compared,
+    ComparedPart,
+    RowComparison,
+    adjusted,
+    find_row,
+    sentence,
+)
+from harness.board.scale import Scale
+from harness.board.values import Estimate
+from harness.errors import HarnessError
+from harness.run.loaded import PlannedUnit, Run
+from harness.stats.bootstrap import Array
+from harness.stats.pairs import minimum_detectable_effect, welch
+from harness.study.lookup.board import LookupBoard, LookupRanking, build_lookup_board
+from harness.study.lookup.tables import feedback_name
+
+REGRET = Scale(unit="percent", higher_is_better=False, decimals=2)
+
+
+def compare_lookup(run: Run, first: str, second: str) -> RowComparison:
+    """Returns two searchers at every feedback and budget, that of the run's verdict first.
+
+    Raises:
+        UnknownNameError: there is no such searcher.
+        HarnessError: both names mean one searcher.
+    """
+    board = build_lookup_board(run)
+    names = sorted(row.method for row in board.rankings[0].rows)
+    chosen = (find_row(first, names), find_row(second, names))
+    if chosen[0] == chosen[1]:
+        raise HarnessError(f"{chosen[0]} cannot be compared with itself; name two rows.")
+    for row in (board.rankings[0].row(name) for name in chosen):
+        if row is not None and row.marks.is_apart:
+            raise HarnessError(
+                f"{row.method} {row.marks.why}, so nothing pairs with it; run `{run.command}` again."
+            )
+    table = next((run.result(unit) for unit in run.planned("table")), None)
+    budget = max(ranking.budget for ranking in board.rankings)
+    head = board.ranking(board.rankings[0].feedback, budget)
+    order = [head, *(ranking for ranking in board.rankings if ranking is not head)]
+    parts = tuple(_part(run, board, ranking, table, chosen) for ranking in order)
+    return RowComparison(
+        name=run.name, first=chosen[0], second=chosen[1], sentence=parts[0].sentence, parts=parts
+    )
+
+
+def _part(
+    run: Run,
+    board: LookupBoard,
+    ranking: LookupRanking,
+    table: Mapping[str, Any] | None,
+    names: tuple[str, str],
+) -> ComparedPart:
+    rows = [ranking.row(name) for name in names]
+    domains, regrets = [], []
+    for domain in board.domains:
+        cells = [next(cell for cell in row.cells if cell.domain == domain) for row in rows if row]
+        scale = board.scales[domain]
+        lacking = next(
+            ((name, cell) for name, cell in zip(names, cells, strict=True) if cell.state != "ok"), None
+        )
+        if lacking is not None:
+            name, cell = lacking
+            reason = f"{name} has no score on {domain} ({cell.state}: {cell.reason})"
+            domains.append(Compared(where=domain, scale=scale, state=cell.state, reason=reason))
+            continue
+        if table is None:
+            reason = "the table was not read yet"
+            domains.append(Compared(where=domain, scale=scale, state="missing", reason=reason))
+            continue
+        tests = [_tests(run, name, domain, ranking) for name in names]
+        about = table["domains"][domain]
+        span = about["best"]["test"] - about["mean"]
+        regrets.append([(about["best"]["test"] - one) / span for one in tests])
+        domains.append(_welch(domain, scale, *(scale.sign * one for one in tests)))
+    if len(regrets) == len(domains):
+        means = [np.mean([pair[side] for pair in regrets], axis=0) for side in (0, 1)]
+        overall = _welch(OVERALL, REGRET, means[0], means[1])
+    else:
+        lacks = next((one for one in domains if one.reason), None)
+        reason = (lacks.reason if lacks else None) or "a score lacks"
+        overall = Compared(where=OVERALL, scale=REGRET, state="missing", reason=reason)
+    heading = f"{board.table}, {ranking.budget} evaluations, {feedback_name(board, ranking.feedback)}"
+    return ComparedPart(
+        heading=heading,
+        what="each domain in its own unit, the mean as normalised regret in % (lower is better)",
+        overall=overall,
+        domains=adjusted(domains),
+        sentence=sentence(heading, names, overall, over="of normalised regret", kind="difference"),
+    )
+
+
+def _tests(run: Run, method: str, domain: str, ranking: LookupRanking) -> Array:
+    """Returns the test score that each search had reached at the budget, shape (seeds,)."""
+    units: list[PlannedUnit] = list(
+        run.planned("lookup", method=method, domain=domain, feedback=ranking.feedback)
+    )
+    is_anytime = len({unit.spec["evaluations"] for unit in units}) == 1
+    found = []
+    for unit in units:
+        result = run.result(unit)
+        if result is not None and (is_anytime or unit.spec["evaluations"] == ranking.budget):
+            found += [
+                [test for at, _, _, test in search["incumbents"] if at <= ranking.budget][-1]
+                for search in result["searches"]
+            ]
+    return np.asarray(found, dtype=np.float64)
+
+
+def _welch(where: str, scale: Scale, first: Array, second: Array) -> Compared:
+    if min(first.size, second.size) < 2:
+        reason = "one of the two has a single search, which has no spread"
+        return Compared(where=where, scale=scale, state="missing", reason=reason)
+    found = welch(first, second)
+    error = float(np.sqrt(first.var(ddof=1) / first.size + second.var(ddof=1) / second.size))
+    return Compared(
+        where=where,
+        scale=scale,
+        first=float(first.mean()),
+        second=float(second.mean()),
+        difference=Estimate(found.value, found.low, found.high),
+        p=found.p,
+        detectable=minimum_detectable_effect(error),
+        test="Welch",
+        samples=min(first.size, second.size),
+    )

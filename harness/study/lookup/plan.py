@@ -1,0 +1,163 @@
+"""The units of a suite on a table: the table itself, zero-cost proxies, and blocks of searches."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from harness import catalog
+from harness.data.fetch import file_hash
+from harness.data.table.card import CostLimit, TableCard, read_card
+from harness.data.table.table import find_table
+from harness.errors import HarnessError, UnknownNameError
+from harness.identity.unit import Unit
+from harness.search.loop import SearcherEntry
+from harness.study.lookup.settings import LookupSuite
+from harness.study.plan import Plan, planned, resolve_searcher
+
+BLOCK = 50
+"""Seeds of one unit, where no language model is asked."""
+SPACE_COSTS = ("parameters", "macs")
+"""Costs of the spaces of the catalog."""
+PROXY_POOL = 4000
+"""Architectures that a proxy scores; each search draws its candidates from them."""
+
+
+def plan_lookup(name: str, suite: LookupSuite, *, limit: int | None, tables: tuple[Path, ...]) -> Plan:
+    """Returns the plan of `suite`; raises as `make_plan` does."""
+    if limit is not None and limit < 2:
+        raise HarnessError("A look-up needs at least two seeds for an interval; give --limit 2 or more.")
+    known = catalog.files("table")
+    if suite.table not in known:
+        raise UnknownNameError("table", suite.table, known)
+    path = known[suite.table]
+    card = read_card(path)
+    hashed = _hash(card, (*tables, path.parent))
+    for domain in (*suite.domains, *(one for row in suite.published for one in row.scores)):
+        if domain not in card.domains:
+            raise UnknownNameError("domain", domain, card.domains)
+    domains = suite.domains or list(card.domains)
+    filled = replace(suite, domains=domains, held_out=_held_out(suite, domains))
+    _check_fit(suite.search.cost_limit, card, filled)
+    limited = _limited(suite.search.cost_limit, card, (*tables, path.parent))
+    units: dict[str, Unit] = {}
+    for unit in _LookupPlan(filled, card, hashed, limit, limited).units():
+        units.setdefault(unit.hash, unit)
+    table = asdict(filled)
+    for row in table["published"]:
+        row["scores"] = {domain: score * abs(card.factor(domain)) for domain, score in row["scores"].items()}
+    if not suite.search.cost_limit.cost:
+        del table["search"]["cost_limit"]
+    return Plan(name=name, suite=filled, table=table, limit=limit, units=tuple(units.values()))
+
+
+def _hash(card: TableCard, folders: tuple[Path, ...]) -> str:
+    """Returns the sha256 of the package, which a unit fetches, or of the file, which must be there."""
+    if card.package is not None:
+        return card.package.sha256
+    file = find_table(card, folders)
+    return card.sha256 or file_hash(file)
+
+
+def _limited(limit: CostLimit, card: TableCard, folders: tuple[Path, ...]) -> dict[str, Any]:
+    """Returns what a limit adds to the specification of units, {} where there is none."""
+    if not limit.cost:
+        return {}
+    file = card.costs[limit.cost].file if limit.cost in card.costs else ""
+    if not file:
+        return {"cost_limit": asdict(limit)}
+    path = find_table(card, folders).parent / file
+    if not path.is_file():
+        raise HarnessError(f"The cost {limit.cost!r} is in {path}, which is absent; put it beside the table.")
+    return {"cost_limit": {**asdict(limit), "sha256": card.hashes.get(file) or file_hash(path)}}
+
+
+def _check_fit(limit: CostLimit, card: TableCard, suite: LookupSuite) -> None:
+    if card.computed and suite.held_out:
+        raise HarnessError(
+            f"The domains of table {suite.table!r} are spaces of their own, so none can be held out of a "
+            "search on the others; remove held_out."
+        )
+    if limit.cost and limit.cost not in card.costs:
+        known = [*card.costs, *(SPACE_COSTS if card.space or card.computed else ())]
+        if limit.cost not in known:
+            raise UnknownNameError("cost", limit.cost, known)
+
+
+def _held_out(suite: LookupSuite, domains: list[str]) -> list[str]:
+    """Returns the domains that are reported alone, in the order of `domains`."""
+    if not suite.held_out:
+        return []
+    wanted = domains if suite.held_out == "each" else list(suite.held_out)
+    for domain in wanted:
+        if domain not in domains:
+            raise UnknownNameError("domain", domain, domains)
+    if len(domains) < 2:
+        raise HarnessError("A search for a held-out domain needs another domain to see; name two or more.")
+    return [domain for domain in domains if domain in wanted]
+
+
+class _LookupPlan:
+    def __init__(
+        self, suite: LookupSuite, card: TableCard, hashed: str, limit: int | None, limited: dict[str, Any]
+    ) -> None:
+        self.suite = suite
+        self.limited = limited
+        self.card = card
+        self.limit = limit
+        budgets = sorted(set(suite.search.budgets))
+        self.budgets = budgets
+        self.held_out = list(suite.held_out)
+        spec = {"table": suite.table, "sha256": hashed, "domains": suite.domains, "budgets": budgets}
+        if self.held_out:
+            spec["held_out"] = self.held_out
+        self.table = planned("table", spec | limited)
+
+    def units(self) -> Iterator[Unit]:
+        yield self.table
+        for name in self.suite.searchers:
+            searcher, entry, options = resolve_searcher(self.suite.search, name)
+            needs = [self.table.hash]
+            if entry.proxy is not None:
+                proxies = self._proxies(entry.proxy)
+                needs.append(proxies.hash)
+                yield proxies
+            common = {
+                "table": self.suite.table,
+                "method": name,
+                "searcher": searcher,
+                "options": options,
+                "mac_limit": self.suite.search.mac_limit,
+                "target": self.suite.search.target,
+                **self.limited,
+                **({"llm": asdict(self.suite.llm)} if entry.needs_llm else {}),
+            }
+            for spec in self._searches(entry):
+                yield planned("lookup", common | spec, needs=tuple(needs))
+
+    def _searches(self, entry: SearcherEntry) -> Iterator[dict[str, Any]]:
+        repeats = self.suite.llm_repeats if entry.needs_llm else self.suite.repeats
+        repeats = repeats if self.limit is None else min(repeats, self.limit)
+        block = 1 if entry.needs_llm else BLOCK
+        budgets = self.budgets[-1:] if entry.is_anytime else self.budgets
+        starts = range(0, repeats, block)
+        for domain, feedback, budget, start in product(
+            self.held_out or self.suite.domains, self.suite.feedback, budgets, starts
+        ):
+            sources = [one for one in self.suite.domains if one != domain]
+            yield {
+                **({"sources": sources} if self.held_out else {}),
+                "domain": domain,
+                "feedback": feedback,
+                "evaluations": budget,
+                "seeds": list(range(start, min(start + block, repeats))),
+            }
+
+    def _proxies(self, proxy: str) -> Unit:
+        if not self.card.proxy_space:
+            raise HarnessError(
+                f"Table {self.suite.table!r} names no proxy_space, which the proxy {proxy} needs."
+            )
+        spec = {"proxy": proxy, "space": self.card.proxy_space, "pool": PROXY_POOL, "seed": 0}
+        return planned("proxies", spec)

@@ -1,0 +1,285 @@
+"""How the board of a suite on a table is told: tables, and a verdict from the interval of its claim."""
+
+from harness.board.marks import with_marks
+from harness.board.scale import in_unit, percent, with_interval
+from harness.board.table import Table
+from harness.board.wording import FAILED, LIMITED, MISSING, with_model
+from harness.study.lookup.board import LookupBoard, LookupCell, LookupRanking, LookupRow
+
+FEEDBACK = {
+    "validation": "validation as feedback, test of the validation choice",
+    "test": "test as feedback, best test found (an oracle)",
+}
+HELD_OUT = {
+    "validation": "validation of the other domains as feedback, test of the held-out one",
+    "test": "test of the other domains as feedback, test of the held-out one",
+}
+
+
+def heading(board: LookupBoard, domain: str) -> str:
+    """Returns the domain, with what its scores are where they are not accuracies in percent."""
+    scale = board.scales[domain]
+    words = ["raw"] if scale.unit == "raw" else []
+    words += [] if scale.higher_is_better else ["lower is better"]
+    return f"{domain} ({', '.join(words)})" if words else domain
+
+
+def feedback_name(board: LookupBoard, feedback: str) -> str:
+    """Returns what the searches saw and what is reported."""
+    return (HELD_OUT if board.held_out else FEEDBACK)[feedback]
+
+
+def ranking_table(board: LookupBoard, ranking: LookupRanking) -> Table:
+    """Returns the searchers by regret, with the exact course of random search and the published rows."""
+    rows = [_row(board, row) for row in ranking.rows]
+    exact = [ranking.random[domain] for domain in board.domains]
+    if None not in exact:
+        values = [
+            MISSING if value is None else in_unit(value, board.scales[domain])
+            for domain, value in zip(board.domains, exact, strict=True)
+        ]
+        rows.append(
+            (
+                "sampled" if board.sampled else "exact",
+                "random search, expected",
+                *values,
+                MISSING,
+                MISSING,
+                "all",
+                MISSING,
+                MISSING,
+            )
+        )
+    if ranking.budget == max(one.budget for one in board.rankings):
+        for one in board.published:
+            if one["feedback"] != ranking.feedback:
+                continue
+            values = [
+                in_unit(one["scores"][domain], board.scales[domain]) if domain in one["scores"] else MISSING
+                for domain in board.domains
+            ]
+            rows.append(("published", one["name"], *values, MISSING, MISSING, MISSING, MISSING, MISSING))
+    bold = frozenset(
+        (index, 2 + len(board.domains)) for index, row in enumerate(ranking.rows) if row.unbeaten
+    )
+    notes = (
+        "Rank (and the ranks its interval allows) by normalised regret: (best - found) / (best - mean of the "
+        f"{'sample' if board.sampled else 'table'}), mean over domains. Intervals: 95 %, Student's t over "
+        "seeds; differences: Welch.",
+        "Bold: no row is significantly better (5 %, Holm over all pairs); nothing is where no pair differs.",
+        *board.notes,
+        *(["‡ limited to fewer seeds (--limit)."] if board.limit is not None else []),
+        *(f"{FAILED} {reason}" for reason in _reasons(ranking)),
+    )
+    return Table(
+        caption=f"{board.table}, {ranking.budget} evaluations: {feedback_name(board, ranking.feedback)}, "
+        f"{_unit(board)}",
+        columns=(
+            "Rank",
+            "Searcher",
+            *(heading(board, domain) for domain in board.domains),
+            "Regret in %",
+            f"Minus {board.reference}",
+            "Seeds",
+            "Evaluations",
+            "LLM tokens a search",
+        ),
+        rows=tuple(rows),
+        labels=2,
+        heading=1,
+        bold=bold,
+        notes=notes,
+    )
+
+
+def _row(board: LookupBoard, row: LookupRow) -> tuple[str, ...]:
+    seeds = max((cell.seeds for cell in row.cells), default=0)
+    mark = LIMITED if board.limit is not None else ""
+    tokens = MISSING
+    if row.llm is not None and seeds:
+        total = row.llm.prompt_tokens + row.llm.completion_tokens
+        tokens = f"{total / (seeds * len(row.cells)):,.0f}"
+    return (
+        _rank(row),
+        _name(row),
+        *(_cell(board, cell) for cell in row.cells),
+        with_interval(row.regret),
+        "reference" if row.method == board.reference else with_interval(row.difference, signed=True),
+        f"{seeds}{mark}" if seeds else MISSING,
+        MISSING if row.evaluations is None else f"{row.evaluations:g}",
+        tokens,
+    )
+
+
+def _name(row: LookupRow) -> str:
+    return with_marks(with_model(row.method, row.llm), row.marks)
+
+
+def _rank(row: LookupRow) -> str:
+    if row.rank is None:
+        return MISSING
+    if row.rank_best == row.rank_worst:
+        return str(row.rank)
+    return f"{row.rank} ({row.rank_best}–{row.rank_worst})"
+
+
+def _cell(board: LookupBoard, cell: LookupCell) -> str:
+    if cell.state == "ok":
+        return with_interval(cell.test, scale=board.scales[cell.domain])
+    return MISSING if cell.state == "missing" else FAILED
+
+
+def _unit(board: LookupBoard) -> str:
+    raw = any(scale.unit == "raw" for scale in board.scales.values())
+    return "accuracy in %, or raw where the column says so" if raw else "accuracy in %"
+
+
+def _reasons(ranking: LookupRanking) -> list[str]:
+    found = [
+        f"{row.method} on {cell.domain}: {cell.reason}"
+        for row in ranking.rows
+        for cell in row.cells
+        if cell.state in ("failed", "skipped")
+    ]
+    return list(dict.fromkeys(found))
+
+
+def regret_table(board: LookupBoard) -> Table:
+    """Returns the regret of every searcher at every feedback and budget."""
+    last = board.rankings[-1]
+    order = [row.method for row in board.ranking(board.rankings[0].feedback, last.budget).rows]
+    rows = []
+    for method in order:
+        found = [ranking.row(method) for ranking in board.rankings]
+        head = found[-1]
+        name = with_marks(method, head.marks) if head else method
+        rows.append((name, *(with_interval(row.regret if row else None) for row in found)))
+    bold = frozenset(
+        (index, 1 + column)
+        for index, method in enumerate(order)
+        for column, ranking in enumerate(board.rankings)
+        if (row := ranking.row(method)) is not None and row.unbeaten
+    )
+    columns = [f"{ranking.feedback}, {ranking.budget}" for ranking in board.rankings]
+    return Table(
+        caption=f"{board.table}: normalised regret in %, by feedback and evaluations; less is better",
+        columns=("Searcher", *columns),
+        rows=tuple(rows),
+        bold=bold,
+    )
+
+
+def held_out_table(board: LookupBoard) -> Table:
+    """Returns the regret of every searcher to the optimum and to the best single source."""
+    rows = []
+    for ranking in board.rankings:
+        for row in ranking.rows:
+            gaps = [
+                with_interval(cell.source_gap, signed=True, scale=board.scales[cell.domain])
+                for cell in row.cells
+            ]
+            rows.append(
+                (
+                    ranking.feedback,
+                    str(ranking.budget),
+                    with_marks(row.method, row.marks),
+                    with_interval(row.regret),
+                    with_interval(row.source_regret, signed=True),
+                    *gaps,
+                )
+            )
+    return Table(
+        caption=f"{board.table}: normalised regret in % to the optimum of the held-out domain and to the "
+        "best single source, and the latter in each domain's own unit",
+        columns=(
+            "Feedback",
+            "Evaluations",
+            "Searcher",
+            "Regret to the optimum",
+            "Regret to the best source",
+            *(heading(board, domain) for domain in board.domains),
+        ),
+        rows=tuple(rows),
+        labels=3,
+        heading=2,
+        notes=(
+            "The best single source of a domain is the other domain whose own best architecture does best "
+            "there. Nobody knows beforehand which one that is; below 0 the search is better still.",
+        ),
+    )
+
+
+def control_table(board: LookupBoard, controls: tuple[str, ...]) -> Table:
+    """Returns the controls side by side, each minus the first."""
+    rows = []
+    for ranking in board.rankings:
+        for name in controls:
+            row = ranking.row(name)
+            if row is None:
+                continue
+            rows.append(
+                (
+                    ranking.feedback,
+                    str(ranking.budget),
+                    with_marks(name, row.marks),
+                    *(_cell(board, cell) for cell in row.cells),
+                    with_interval(row.regret),
+                    with_interval(ranking.controls.get(name), signed=True),
+                    str(max((cell.seeds for cell in row.cells), default=0)),
+                )
+            )
+    return Table(
+        caption=f"{board.table}: accuracy and regret in % of each control, and minus {controls[0]}",
+        columns=(
+            "Feedback",
+            "Evaluations",
+            "Control",
+            *(heading(board, domain) for domain in board.domains),
+            "Regret",
+            f"Minus {controls[0]}",
+            "Seeds",
+        ),
+        rows=tuple(rows),
+        labels=3,
+        heading=2,
+    )
+
+
+def lookup_verdict(board: LookupBoard) -> str:
+    """Returns what the largest budget with the first feedback says of the claim."""
+    return lookup_sentences(board)[0]
+
+
+def lookup_sentences(board: LookupBoard) -> list[str]:
+    """Returns a sentence per feedback and budget, the one of the verdict first."""
+    budget = max(ranking.budget for ranking in board.rankings)
+    first = board.ranking(board.rankings[0].feedback, budget)
+    others = [ranking for ranking in board.rankings if ranking is not first]
+    return [_sentence(board, ranking) for ranking in (first, *others)]
+
+
+def _sentence(board: LookupBoard, ranking: LookupRanking) -> str:
+    seen = f"{ranking.feedback} of the other domains" if board.held_out else ranking.feedback
+    where = f"With {seen} as feedback and {ranking.budget} evaluations"
+    row, reference = ranking.row(board.claim), ranking.row(board.reference)
+    if row is None or reference is None or row.regret is None or reference.regret is None:
+        return f"{where} this run cannot tell, because a result of the claim or of its reference lacks."
+    values = (
+        f"{board.claim} has a regret of {percent(row.regret.value)} %, {board.reference} of "
+        f"{percent(reference.regret.value)} %"
+    )
+    for one in (row, reference):
+        if one.marks.is_apart:
+            return f"{where} this run cannot tell, because {one.method} {one.marks.why}."
+    if row.difference is None:
+        return f"{where} {values}; the claim is the reference itself."
+    low, high = (percent(bound, signed=True) for bound in (row.difference.low, row.difference.high))
+    if row.difference.low <= 0 <= row.difference.high:
+        word = "this run cannot tell which is better"
+    else:
+        word = f"{board.claim} is {'better' if row.difference.value < 0 else 'worse'}"
+    better = [one.method for one in ranking.rows if one.rank and row.rank and one.rank < row.rank]
+    above = f" Before it stand {', '.join(better)}." if better else ""
+    difference = f"{percent(row.difference.value, signed=True)} points (95 % interval {low} to {high})"
+    above += f" Regret is to {board.optimum}, not to an optimum." if board.sampled else ""
+    return f"{where} {values}, a difference of {difference}: {word}.{above}"

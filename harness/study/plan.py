@@ -1,0 +1,107 @@
+"""Units, each named by the hash of all that defines it, and the plan that they make up."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness import catalog
+from harness.data.corruptions import domain_of
+from harness.errors import HarnessError
+from harness.files import SCHEMA, sealed
+from harness.identity.content import code_of
+from harness.identity.unit import Unit
+from harness.search.loop import SearcherEntry
+from harness.study.settings import SearcherSettings
+from harness.study.suite import AnySuite
+from harness.task.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A suite's units in an order in which needs come first.
+
+    Attributes:
+        name: the suite's name.
+        suite: with its domains filled in.
+        table: the suite as `plan.json` keeps it.
+        limit: largest number of samples of each split, or of seeds of a look-up; None for all.
+        units: all of them, without duplicates.
+        models: those that the command line joined to the suite's baselines.
+    """
+
+    name: str
+    suite: AnySuite
+    table: Mapping[str, Any]
+    limit: int | None
+    units: tuple[Unit, ...]
+    models: Sequence[str] = ()
+
+    def to_json(self) -> str:
+        """Returns the text of `plan.json`."""
+        command = f"harness eval {self.name}" + (f" --limit {self.limit}" if self.limit else "")
+        command += "".join(f" --model {shlex.quote(model)}" for model in self.models)
+        plan = {
+            "schema": SCHEMA,
+            "name": self.name,
+            "title": self.suite.title,
+            "suite": self.table,
+            "limit": self.limit,
+            "command": command,
+            "units": [unit.to_json() for unit in self.units],
+        }
+        return sealed(plan)
+
+
+def planned(kind: str, spec: Mapping[str, Any], needs: Sequence[str] = ()) -> Unit:
+    """Returns a unit with the content of all that it runs and reads as it is now.
+
+    Raises:
+        UnknownNameError: there is no such entry.
+        HarnessError: a file cannot be read.
+    """
+    return Unit(kind=kind, spec=spec, needs=tuple(needs), code=code_of(kind, spec))
+
+
+def prepare_unit(task_name: str, name: str) -> Unit:
+    """Returns the unit that fetches, checks, splits and caches one domain."""
+    task: Task = catalog.load("task", task_name)
+    domain = domain_of(task, name)
+    archives = [archive.sha256 for archive in domain.archives]
+    own = {"version": domain.version} if domain.version else {}
+    return planned("prepare", {"task": task_name, "domain": name, "archives": archives, **own})
+
+
+def resolve_searcher(settings: SearcherSettings, name: str) -> tuple[str, SearcherEntry, dict[str, Any]]:
+    """Returns the catalog name, the entry and all options of a suite's searcher or variant.
+
+    Raises:
+        UnknownNameError: there is no such searcher.
+        HarnessError: an option does not exist, or has another type than its default.
+    """
+    variant = settings.resolve(name)
+    entry: SearcherEntry = catalog.load("searcher", variant.searcher)
+    for option, value in variant.options.items():
+        if option not in entry.options:
+            there = ", ".join(sorted(entry.options)) or "none"
+            raise HarnessError(f"Searcher {variant.searcher!r} has no option {option!r}; it has: {there}.")
+        default = entry.options[option]
+        number = isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool)
+        if type(value) is not type(default) and not number:
+            raise HarnessError(
+                f"Option {option!r} of searcher {variant.searcher!r} is {default!r} by default and cannot be "
+                f"{value!r}."
+            )
+        _check_range(variant.searcher, option, value, entry.allowed.get(option))
+    return variant.searcher, entry, {**entry.options, **variant.options}
+
+
+def _check_range(searcher: str, option: str, value: Any, allowed: tuple[Any, ...] | None) -> None:
+    if allowed is None:
+        return
+    if isinstance(value, str):
+        right, there = value in allowed, ", ".join(allowed)
+    else:
+        right, there = allowed[0] <= value <= allowed[-1], f"{allowed[0]} to {allowed[-1]}"
+    if not right:
+        raise HarnessError(f"Option {option!r} of searcher {searcher!r} is {there}, not {value!r}.")

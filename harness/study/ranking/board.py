@@ -1,0 +1,244 @@
+"""The board of a suite on rank quality: how well each strategy's inherited scores order architectures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from harness.board.marks import CURRENT, Marked, Marks, mark_notes, marks_of, with_marks
+from harness.board.table import Table
+from harness.board.values import Estimate
+from harness.board.wording import MISSING
+from harness.run.loaded import Run
+from harness.seeds import generator
+from harness.stats.bootstrap import Array, percentile_interval, two_sided_p
+from harness.stats.pairs import Comparison
+from harness.stats.ranks import kendall
+
+REPLICATES = 4000
+CONTROLS = ("parameters", "macs")
+ALONE = "training alone, another seed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityRow:
+    """One way to order the architectures.
+
+    Attributes:
+        name: a strategy, or a control.
+        tau: Kendall's tau-b with the scores of training alone, mean over seeds; None when something lacks.
+        difference: tau minus that of the order by parameters; None for that control itself.
+        regret: what the first by this order lacks to the best when trained alone, mean over seeds.
+        reason: why there is no tau.
+        marks: when and where it was made.
+    """
+
+    name: str
+    tau: Estimate | None = None
+    difference: Comparison | None = None
+    regret: float | None = None
+    reason: str | None = None
+    marks: Marks = CURRENT
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityBoard:
+    """All orders of one set of architectures.
+
+    Attributes:
+        name: the suite's name.
+        title: the suite's title.
+        limit: largest number of samples of each split; None for all.
+        task: catalog name.
+        metric: of the scores.
+        space: what the architectures were drawn from.
+        architectures: how many were trained alone for every seed.
+        seeds: of supernets and trainings.
+        rows: strategies by tau, then controls.
+        scores: name -> scores, shape (seeds, architectures), of strategies and of training alone.
+    """
+
+    name: str
+    title: str
+    limit: int | None
+    task: str
+    metric: str
+    space: str
+    architectures: int
+    seeds: tuple[int, ...]
+    rows: tuple[QualityRow, ...]
+    scores: Mapping[str, Sequence[Sequence[float]]]
+
+
+def build_quality_board(run: Run) -> QualityBoard:
+    """Returns the board of a run on rank quality, complete or not."""
+    suite = run.suite
+    seeds = tuple(suite["seeds"])
+    alone = _alone(run, seeds, suite["architectures"])
+    inherited = {strategy: _inherited(run, strategy, seeds) for strategy in suite["strategies"]}
+    rows = _rows(inherited, alone, next((found for found in map(_sizes(run), seeds) if found), None))
+    rows = tuple(_marked(run, row) for row in rows)
+    scores = {name: found.tolist() for name, found in inherited.items() if found is not None}
+    if alone is not None:
+        scores[ALONE] = alone.tolist()
+    return QualityBoard(
+        name=run.name,
+        title=run.title,
+        limit=run.limit,
+        task=suite["task"]["name"],
+        metric=suite["task"]["metric"],
+        space=suite["space"],
+        architectures=suite["architectures"],
+        seeds=seeds,
+        rows=rows,
+        scores=scores,
+    )
+
+
+def _alone(run: Run, seeds: Sequence[int], count: int) -> Array | None:
+    """Returns the scores of training alone, shape (seeds, architectures); None when one lacks."""
+    found: dict[tuple[int, int], float] = {}
+    for unit in run.planned("scratch"):
+        result = run.result(unit)
+        if result is not None:
+            found[unit.spec["seed"], unit.spec["index"]] = result["score"]
+    if len(found) < len(seeds) * count:
+        return None
+    return np.array([[found[seed, index] for index in range(count)] for seed in seeds])
+
+
+def _inherited(run: Run, strategy: str, seeds: Sequence[int]) -> Array | None:
+    units = {unit.spec["seed"]: unit for unit in run.planned("inherited", strategy=strategy)}
+    results = [run.result(units[seed]) for seed in seeds]
+    if any(result is None for result in results):
+        return None
+    return np.array([result["scores"] for result in results if result is not None])
+
+
+def _sizes(run: Run) -> Any:
+    def of(seed: int) -> Mapping[str, Array] | None:
+        for unit in run.planned("inherited", seed=seed):
+            result = run.result(unit)
+            if result is not None:
+                return {name: np.array(result[name], dtype=np.float64) for name in CONTROLS}
+        return None
+
+    return of
+
+
+def _marked(run: Run, row: QualityRow) -> QualityRow:
+    """Returns the row with its marks; what shares neither data nor protocol with the plan has no place."""
+    units = [*run.planned("scratch"), *run.planned("inherited", strategy=row.name)]
+    marks = marks_of(run, units if row.name != ALONE else run.planned("scratch"))
+    if not marks.is_apart:
+        return replace(row, marks=marks)
+    return QualityRow(name=row.name, reason=f"it {marks.why}", marks=marks)
+
+
+def _rows(
+    inherited: Mapping[str, Array | None], alone: Array | None, sizes: Mapping[str, Array] | None
+) -> tuple[QualityRow, ...]:
+    names = [*inherited, *CONTROLS, ALONE]
+    if alone is None or sizes is None:
+        reason = "not every architecture was trained alone yet"
+        return tuple(QualityRow(name=name, reason=reason) for name in names)
+    count = alone.shape[1]
+    drawn = generator(0, "board", "quality").multinomial(count, np.full(count, 1 / count), size=REPLICATES)
+    weights = np.vstack([np.ones(count), drawn])
+    truth = alone.mean(axis=0)
+    taus: dict[str, Array] = {}
+    regrets: dict[str, float] = {}
+    for name, scores in {**inherited, **{key: value[None] for key, value in sizes.items()}}.items():
+        if scores is None:
+            continue
+        taus[name] = np.mean([kendall(row, truth, weights) for row in scores], axis=0)
+        regrets[name] = float(np.mean([truth.max() - truth[int(row.argmax())] for row in scores]))
+    others = [np.delete(alone, seed, axis=0).mean(axis=0) for seed in range(len(alone))]
+    taus[ALONE] = np.mean(
+        [kendall(row, other, weights) for row, other in zip(alone, others, strict=True)], axis=0
+    )
+    pairs = zip(alone, others, strict=True)
+    regrets[ALONE] = float(np.mean([other.max() - other[int(row.argmax())] for row, other in pairs]))
+    control = taus["parameters"]
+    rows = [_row(name, taus.get(name), control, regrets.get(name)) for name in names]
+    rows.sort(key=lambda row: (row.name not in inherited, -(row.tau.value if row.tau else -2)))
+    return tuple(rows)
+
+
+def _row(name: str, taus: Array | None, control: Array, regret: float | None) -> QualityRow:
+    if taus is None:
+        return QualityRow(name=name, reason="a supernet of this strategy has no scores yet")
+    if not np.isfinite(taus[0]):
+        return QualityRow(name=name, reason="the scores do not vary, so there is no order")
+    difference = None
+    apart = taus - control
+    if name != "parameters" and np.isfinite(apart[0]):
+        known = apart[1:][np.isfinite(apart[1:])]  # a resample of one architecture has no order
+        difference = Comparison(float(apart[0]), *percentile_interval(known), two_sided_p(known))
+    interval = percentile_interval(taus[1:][np.isfinite(taus[1:])])
+    return QualityRow(
+        name=name, tau=Estimate(float(taus[0]), *interval), difference=difference, regret=regret
+    )
+
+
+def quality_table(board: QualityBoard) -> Table:
+    """Returns the orders by Kendall's tau."""
+    is_bits = board.metric == "bits_per_byte"
+    rows = []
+    for row in board.rows:
+        regret = MISSING
+        if row.regret is not None:
+            regret = f"{row.regret:.4f}" if is_bits else f"{100 * row.regret:.2f}"
+        rows.append(
+            (
+                with_marks(row.name, row.marks),
+                _interval(row.tau),
+                "reference" if row.name == "parameters" else _interval(row.difference, signed=True),
+                regret,
+            )
+        )
+    unit = "bits per byte" if is_bits else "points"
+    notes = [
+        f"{board.architectures} architectures of {board.space}, each trained alone with seeds "
+        f"{', '.join(map(str, board.seeds))}; intervals: 95 %, percentiles of {REPLICATES:,} resamples of "
+        "architectures, seeds held fixed.",
+        f"Regret: what the first by this order lacks to the best when trained alone, in {unit}.",
+        f"`{ALONE}` is what noise of training leaves possible: one seed's scores against the others' mean.",
+        *(f"{row.name}: {row.reason}" for row in board.rows if row.reason),
+        *mark_notes([Marked(row.name, row.marks) for row in board.rows]),
+    ]
+    return Table(
+        caption=f"{board.task}: rank quality of scores against training alone (Kendall's tau-b)",
+        columns=("Order by", "Tau", "Minus order by parameters", "Regret of the first"),
+        rows=tuple(rows),
+        notes=tuple(notes),
+    )
+
+
+def _interval(estimate: Estimate | Comparison | None, *, signed: bool = False) -> str:
+    if estimate is None:
+        return MISSING
+    sign = "+" if signed else ""
+    value, low, high = (f"{number:{sign}.2f}" for number in (estimate.value, estimate.low, estimate.high))
+    return f"{value} [{low}, {high}]".replace("-", "−")
+
+
+def quality_verdict(board: QualityBoard) -> str:
+    """Returns which strategy orders best, and whether its intervals say that it beats the order by size."""
+    strategies = [row for row in board.rows if row.tau and row.name not in (*CONTROLS, ALONE)]
+    if not strategies:
+        return "This run cannot tell which strategy orders architectures best, because results lack."
+    best = strategies[0]
+    if best.difference is None:
+        return f"{best.name} has the highest rank correlation with training alone, tau {_interval(best.tau)}."
+    if best.difference.low > 0:
+        against = "orders architectures better than their parameters do"
+    elif best.difference.high < 0:
+        against = "orders architectures worse than their parameters do"
+    else:
+        against = "cannot be told from the order by parameters"
+    return (
+        f"{best.name} has the highest rank correlation with training alone, tau {_interval(best.tau)}; it "
+        f"{against} (difference {_interval(best.difference, signed=True)})."
+    )

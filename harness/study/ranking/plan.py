@@ -1,0 +1,58 @@
+"""The units of a suite on rank quality: supernets, what slices score, and each architecture trained alone."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import Any
+
+from harness import catalog
+from harness.identity.unit import Unit
+from harness.study.plan import Plan, planned, prepare_unit
+from harness.study.ranking.settings import QualitySuite
+from harness.study.trained.plan import shortened, with_domains
+from harness.study.work.matched import load_family
+from harness.study.work.specs import supernet_spec, training_spec
+from harness.task.task import Task
+
+
+def plan_quality(name: str, suite: QualitySuite, *, limit: int | None) -> Plan:
+    """Returns the plan of `suite`; raises as `make_plan` does."""
+    filled = replace(suite, task=shortened(with_domains(suite.task), limit))
+    units: dict[str, Unit] = {}
+    for unit in _units(filled, limit):
+        units.setdefault(unit.hash, unit)
+    table = asdict(filled)
+    task: Task = catalog.load("task", filled.task.name)
+    table["task"] |= {"metric": task.metric, "chance": task.chance}
+    return Plan(name=name, suite=filled, table=table, limit=limit, units=tuple(units.values()))
+
+
+def _units(suite: QualitySuite, limit: int | None) -> Iterator[Unit]:
+    _, preset = load_family(suite.space)
+    settings = suite.task
+    prepared = [prepare_unit(settings.name, domain) for domain in settings.sources]
+    sources = tuple(unit.hash for unit in prepared)
+    common: dict[str, Any] = {
+        "task": settings.name,
+        "sources": settings.sources,
+        "space": f"{suite.space.partition(':')[0]}:{preset}",
+        "parameter_tolerance": suite.parameter_tolerance,
+        **({} if limit is None else {"limit": limit}),
+    }
+    scoring = {
+        "architectures": suite.architectures,
+        "validation_samples": settings.validation_samples,
+        "document_bytes": settings.document_bytes,
+    }
+    yield from prepared
+    for strategy in suite.strategies:
+        for seed in suite.seeds:
+            trained = supernet_spec(settings, common["space"])
+            spec = {**common, **trained, "strategy": strategy, "seed": seed}
+            supernet = planned("supernet", spec, needs=sources)
+            yield supernet
+            spec = {**common, **scoring, "strategy": strategy, "seed": seed}
+            yield planned("inherited", spec, needs=(supernet.hash, *sources))
+    for index in range(suite.architectures):
+        for seed in suite.seeds:
+            spec = {**common, **scoring, **training_spec(settings), "index": index, "seed": seed}
+            yield planned("scratch", spec, needs=sources)

@@ -1,0 +1,292 @@
+"""How a suite says that the networks of one task are trained, and how many samples score them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.errors import HarnessError, UnknownNameError
+from harness.guard.keys import wrong_address
+
+STRATEGIES = ("single_path", "sandwich", "fair", "progressive_shrinking")
+"""Names of `harness.learn.supernet.STRATEGIES`, which imports torch."""
+OPTIMIZERS = ("adamw", "sgd", "nesterov")
+SCHEDULES = ("cosine", "linear")
+LM_EVAL = "lm_eval:"
+"""What stands before the name of a task of lm-eval."""
+STEPS_PER_SAMPLE = 5
+"""Training steps that a limited run takes at most, for each sample that it has of a split."""
+AUGMENTATIONS = ("crop", "colour", "randaugment", "erase", "mixup")
+"""Names of what `harness.learn.augment`, which imports torch, does to images of a batch, in that order."""
+
+TRAINING = ("supernet", "tune", "final", "scratch")
+"""Kinds of units that train networks."""
+KINDS = (*TRAINING, "prepare", "proxies", "search", "score", "inherited", "table", "lookup")
+"""All kinds of units."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """What a unit may take before it is ended and fails; 0 for what there is by default.
+
+    Attributes:
+        seconds: of time; by default a day, or a week where it trains.
+        memory_gib: resident in its process and those that it starts; by default nine tenths of the machine's.
+    """
+
+    seconds: float = 0.0
+    memory_gib: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits(Limit):
+    """What every unit of a suite may take; no part of what it computes.
+
+    Attributes:
+        kinds: kind of unit -> what units of that kind may take.
+    """
+
+    kinds: dict[str, Limit] = field(default_factory=dict)
+
+    def of(self, kind: str) -> Limit:
+        """Returns what a unit of `kind` may take."""
+        own = self.kinds.get(kind, Limit())
+        return Limit(seconds=own.seconds or self.seconds, memory_gib=own.memory_gib or self.memory_gib)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeSettings:
+    """What of a recipe is not steps, batch size and learning rate; the defaults suit short trainings.
+
+    Attributes:
+        optimizer: adamw; sgd (momentum 0.9), or nesterov.
+        schedule: of the rate after its warm-up: cosine or linear, to zero.
+        warmup: share of the steps over which the rate rises from zero.
+        weight_decay: of matrices and kernels; vectors have none.
+        no_decay: parts of names of further weights that have none.
+        clip: largest gradient norm; 0 for any.
+        label_smoothing: share of the target that is spread over all classes.
+        augmentation: crop (resized, flipped), colour (jitter), randaugment, erase, mixup (or cutmix).
+    """
+
+    optimizer: str = "adamw"
+    schedule: str = "cosine"
+    warmup: float = 0.05
+    weight_decay: float = 0.05
+    no_decay: list[str] = field(default_factory=list)
+    clip: float = 1.0
+    label_smoothing: float = 0.0
+    augmentation: list[str] = field(default_factory=list)
+
+    def spec(self) -> dict[str, Any]:
+        """Returns what a unit's specification says of it: nothing where all is as by default."""
+        given, usual = asdict(self), asdict(RecipeSettings())
+        changed = {key: value for key, value in given.items() if value != usual[key]}
+        return {"recipe": changed} if changed else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupernetSettings:
+    """How a supernet is trained.
+
+    Attributes:
+        steps: optimizer steps; 0 where nothing is searched.
+        strategy: which architectures a step trains: single_path, sandwich, fair or progressive_shrinking.
+        batch_size: images or byte windows per step.
+        learning_rate: peak.
+        checkpoints: `SPACE:PRESET` -> a file of weights that its authors released (once-for-all for
+            `mobilenet`, AutoFormer for `autoformer`), which is loaded in place of training.
+    """
+
+    steps: int = 0
+    strategy: str = "single_path"
+    batch_size: int = 32
+    learning_rate: float = 3e-3
+    checkpoints: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """How finals are trained; the best of `learning_rates` on source validation is kept, for every arm.
+
+    Attributes:
+        steps: optimizer steps.
+        batch_size: images or byte windows per step.
+        learning_rates: peaks, each of which is tried.
+        accumulate: parts that a batch is run in, one after another, to save memory.
+        compile: run networks through torch.compile.
+    """
+
+    steps: int
+    batch_size: int = 32
+    learning_rates: list[float] = field(default_factory=lambda: [3e-3])
+    accumulate: int = 1
+    compile: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSettings:
+    """One task of a suite.
+
+    Attributes:
+        name: catalog name.
+        training: recipe of its finals.
+        supernet: recipe of its supernets.
+        recipe: what supernets and finals are trained with alike.
+        sources: source domains; the task's own when empty.
+        held_out: held-out domains; the task's own when empty.
+        validation_samples: images or documents of each source's validation split that score a candidate.
+        test_samples: images or documents of each domain's test split that a final score reads.
+        document_bytes: leading bytes of a document that are scored.
+    """
+
+    name: str
+    training: TrainingSettings
+    supernet: SupernetSettings = field(default_factory=SupernetSettings)
+    recipe: RecipeSettings = field(default_factory=RecipeSettings)
+    sources: list[str] = field(default_factory=list)
+    held_out: list[str] = field(default_factory=list)
+    validation_samples: int = 300
+    test_samples: int = 1500
+    document_bytes: int = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZeroShotSettings:
+    """A board of its own for what a task's networks score, as they are, where nothing was trained for.
+
+    Attributes:
+        name: of the board, other than any task's.
+        trained_on: the byte task of the suite whose rows are scored.
+        held_out: `TASK/DOMAIN` of tasks that ask questions, and `lm_eval:NAME` of lm-eval's tasks.
+        lm_eval_tasks: a folder of lm-eval's YAML tasks, seen from the suite's file; all of them where
+            `held_out` names none.
+        metric: of every domain; lm-eval's tasks of whole texts have bits per byte.
+        test_samples: questions or texts of each domain that a final score reads.
+    """
+
+    name: str
+    trained_on: str
+    held_out: list[str] = field(default_factory=list)
+    lm_eval_tasks: str = ""
+    metric: Literal["accuracy", "bits_per_byte"] = "accuracy"
+    test_samples: int = 1500
+
+
+@dataclass(frozen=True)
+class Need:
+    """Says in one sentence what is wrong with the suite in the file `path`."""
+
+    path: Path
+
+    def __call__(self, right: bool, what: str) -> None:
+        if not right:
+            raise HarnessError(f"{self.path}: {what}.")
+
+
+def check_task(task: TaskSettings, need: Need, *, searches: bool = True) -> None:
+    """Raises the first thing that is wrong with a task of a suite that `searches`, or does not."""
+    both = sorted(set(task.sources) & set(task.held_out))
+    need(not both, f"task {task.name!r} has {', '.join(both)} both as source and as held out")
+    steps = [task.training.steps, *([task.supernet.steps] if searches else [])]
+    need(min(steps) >= 1, f"task {task.name!r} needs steps >= 1")
+    need(
+        task.supernet.batch_size >= 1 and task.training.batch_size >= 1,
+        f"task {task.name!r} needs batch_size >= 1",
+    )
+    smallest = min(task.validation_samples, task.test_samples, task.document_bytes)
+    need(smallest >= 1, f"task {task.name!r} needs sample counts and document_bytes >= 1")
+    parts = task.training.accumulate
+    need(1 <= parts <= task.training.batch_size, f"task {task.name!r} needs 1 <= accumulate <= batch_size")
+    rates = [*task.training.learning_rates, task.supernet.learning_rate]
+    need(bool(task.training.learning_rates), f"task {task.name!r} needs at least one learning rate")
+    need(min(rates) > 0, f"task {task.name!r} needs learning rates above 0")
+    if task.supernet.strategy not in STRATEGIES:
+        raise UnknownNameError("strategy", task.supernet.strategy, STRATEGIES)
+    _check_recipe(task.recipe, need)
+
+
+def check_limits(limits: Limits, need: Need) -> None:
+    """Raises the first thing that is wrong with the limits of a suite."""
+    for kind, limit in {"": limits, **limits.kinds}.items():
+        if kind and kind not in KINDS:
+            raise UnknownNameError("kind of unit", kind, KINDS)
+        key = f"limits.kinds.{kind}" if kind else "limits"
+        is_right = all(0 <= one < math.inf for one in (limit.seconds, limit.memory_gib))
+        need(is_right, f"{key}.seconds and {key}.memory_gib must be at least 0")
+
+
+def check_zero_shot(board: ZeroShotSettings, tasks: Sequence[str], need: Need) -> None:
+    """Raises the first thing that is wrong with a board of a suite that trains on `tasks`."""
+    about = f"zero_shot {board.name!r}"
+    need(board.trained_on in tasks, f"{about} has trained_on {board.trained_on!r}, which is no task of it")
+    need(bool(board.held_out or board.lm_eval_tasks), f"{about} needs held_out or lm_eval_tasks")
+    need(len(set(board.held_out)) == len(board.held_out), f"{about} has a domain twice")
+    need(board.test_samples >= 1, f"{about} needs test_samples >= 1")
+    for domain in board.held_out:
+        is_ours = domain.count("/") == 1 and all(domain.split("/"))
+        right = is_ours or (domain.startswith(LM_EVAL) and domain != LM_EVAL)
+        need(right, f"{about} has {domain!r} where TASK/DOMAIN or {LM_EVAL}NAME is needed")
+
+
+def _check_recipe(recipe: RecipeSettings, need: Need) -> None:
+    named = [("optimizer", recipe.optimizer, OPTIMIZERS), ("schedule", recipe.schedule, SCHEDULES)]
+    named += [("augmentation", name, AUGMENTATIONS) for name in recipe.augmentation]
+    for what, name, known in named:
+        if name not in known:
+            raise UnknownNameError(what, name, known)
+    need(0 <= recipe.warmup < 1, "recipe.warmup must be in [0, 1)")
+    need(0 <= recipe.label_smoothing < 1, "recipe.label_smoothing must be in [0, 1)")
+    need(min(recipe.weight_decay, recipe.clip) >= 0, "recipe.weight_decay and recipe.clip must be at least 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A searcher under another name, with options of its own."""
+
+    searcher: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearcherSettings:
+    """What a suite says of its searchers.
+
+    Attributes:
+        options: searcher name -> its options.
+        variants: a name of the suite's own -> a searcher with other options.
+        mac_limit: multiply-accumulates that the incumbent may have; what is over is evaluated and told all
+            the same. 0 for any number.
+        target: score at which a search stops, higher being better; 0 for none.
+    """
+
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    variants: dict[str, Variant] = field(default_factory=dict)
+    mac_limit: int = 0
+    target: float = 0.0
+
+    def resolve(self, name: str) -> Variant:
+        """Returns the searcher that `name` means, with the options that the suite gives it."""
+        variant = self.variants.get(name, Variant(searcher=name))
+        return Variant(
+            searcher=variant.searcher, options=self.options.get(variant.searcher, {}) | variant.options
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageModelSettings:
+    """The language model; an empty `base_url` means the embedded one, or `model_file` in its place."""
+
+    base_url: str = ""
+    model: str = ""
+    model_file: str = ""
+    timeout_seconds: float = 60.0
+    max_tokens: int = 4096
+    price_per_million_prompt_tokens: float = 0.0
+    price_per_million_completion_tokens: float = 0.0
+
+
+def check_language_model(llm: LanguageModelSettings, need: Need) -> None:
+    wrong = wrong_address(llm.base_url) if llm.base_url else ""
+    need(not wrong, f"llm.base_url {wrong}")

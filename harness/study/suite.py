@@ -1,0 +1,69 @@
+"""A suite is one TOML file and the experiment's whole configuration; wrong ones say where and why."""
+
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from harness import catalog
+from harness.errors import HarnessError, UnknownNameError
+from harness.guard.paths import path_part
+from harness.guard.text import shown
+from harness.study.lookup.settings import LookupSuite, check_lookup
+from harness.study.ranking.settings import QualitySuite, check_ranking
+from harness.study.settings import (
+    Need,
+    check_limits,
+)
+from harness.study.trained.settings import Suite, check_trained
+from harness.toml import merged, parse, read_toml
+
+AnySuite: TypeAlias = Suite | LookupSuite | QualitySuite
+
+
+def load_suite(name: str) -> tuple[str, AnySuite]:
+    """Returns the name and the suite called `name` in the catalog, or in the file at that path.
+
+    Raises:
+        UnknownNameError: there is neither.
+        HarnessError: the file has a wrong key, type or value.
+    """
+    if name.endswith(".toml") or "/" in name:
+        path = Path(name)
+        if not path.is_file():
+            raise HarnessError(f"There is no suite file {name}; `harness list suites` shows the names.")
+    else:
+        known = catalog.files("suite")
+        if name not in known:
+            raise UnknownNameError("suite", name, known)
+        path = known[name]
+    stem = path_part("suite", path.stem)
+    table = _read(path)
+    if "table" in table:
+        lookup = parse(LookupSuite, table, path)
+        check_limits(lookup.limits, Need(path))
+        check_lookup(lookup, path)
+        return stem, lookup
+    if "strategies" in table:
+        quality = parse(QualitySuite, table, path)
+        check_limits(quality.limits, Need(path))
+        check_ranking(quality, path)
+        return stem, quality
+    suite = parse(Suite, table, path)
+    check_limits(suite.limits, Need(path))
+    check_trained(suite, path)
+    return stem, suite
+
+
+def _read(path: Path, children: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Returns the file's table with that of its parents below it; folders are seen from their own file."""
+    table = read_toml(path)
+    boards = table.get("zero_shot", [])
+    for board in boards if isinstance(boards, list) else []:
+        if isinstance(board, dict) and isinstance(board.get("lm_eval_tasks"), str):
+            board["lm_eval_tasks"] = str(path.parent / board["lm_eval_tasks"])
+    parent = table.get("extends")
+    if not parent:
+        return table
+    known = catalog.files("suite")
+    if not isinstance(parent, str) or known.get(parent, path) in (path, *children):
+        raise HarnessError(f"{path}: `extends` names {shown(parent)}; suites are: {', '.join(known)}.")
+    return merged(_read(known[parent], (path, *children)), table)

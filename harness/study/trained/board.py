@@ -1,0 +1,393 @@
+"""From records to rows: means, intervals, paired differences and ranks of one run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from harness.board.language_model import language_model_use
+from harness.board.marks import OUTSIDE, Marked, Marks, mark_notes, marks_of
+from harness.board.values import FEW_GROUPS, Cell, Difference, Estimate, Role
+from harness.run.loaded import PlannedUnit, Run
+from harness.run.samples import read_samples
+from harness.seeds import generator
+from harness.stats.aggregates import WorstGroup, worst_group
+from harness.stats.bootstrap import (
+    Array,
+    GroupSums,
+    aligned,
+    bootstrap_ratios,
+    group_shares,
+    grouped_ratio,
+    percentile_interval,
+)
+from harness.stats.intervals import Interval, square_and_add, wilson
+from harness.stats.pairs import flip_groups, holm
+from harness.stats.ranks import rank_intervals, ranks, stability
+from harness.study.trained.notes import (
+    SELECTION_NOTES,
+    stability_note,
+    tuning_note,
+    zero_shot_chance,
+    zero_shot_note,
+)
+from harness.study.trained.values import Board, Row, TaskBoard
+from harness.task.selection import DEFAULT_SELECTION, ORACLE
+from harness.task.task import Metric, higher_is_better
+
+REPLICATES = 4000
+
+
+def build_trained_board(run: Run) -> Board:
+    """Returns the board of a run that trains, complete or not.
+
+    Raises:
+        HarnessError: the scores of a finished unit are gone or damaged.
+    """
+    claim = run.suite.get("claim")
+    rules = run.suite.get("selection", [DEFAULT_SELECTION])
+    return Board(
+        name=run.name,
+        title=run.title,
+        limit=run.limit,
+        reference=run.suite["reference"],
+        claim=(claim["method"], claim["space"] or None) if claim else None,
+        replicates=REPLICATES,
+        tasks=tuple(
+            _TaskBuilder(run, entry, rule).board()
+            for rule in rules
+            for entry in run.suite["tasks"]
+            if rule != ORACLE or "trained_on" not in entry
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """One row on one domain.
+
+    Attributes:
+        by_seed: its value in each pair of seed roles, shape (roles,).
+        by_seed_replicates: the same under resampling, shape (roles, replicates).
+        shares: what each group adds to the mean over roles, shape (groups,).
+        worst: accuracy of the worst group, all roles together; None for bits and where groups are small.
+    """
+
+    by_seed: Array
+    by_seed_replicates: Array
+    shares: Array
+    worst: WorstGroup | None
+
+    @property
+    def value(self) -> float:
+        return float(self.by_seed.mean())
+
+    @property
+    def groups(self) -> int:
+        return len(self.shares)
+
+    @property
+    def replicates(self) -> Array:
+        return np.asarray(self.by_seed_replicates.mean(axis=0))
+
+    def interval(self, metric: Metric) -> Interval:
+        """Returns the percentile interval; a perfect or an empty score gets Wilson's over the groups."""
+        if metric != "bits_per_byte" and self.value in (0.0, 1.0):
+            return wilson(round(self.value * self.groups), self.groups)
+        return percentile_interval(self.replicates)
+
+
+Key = tuple[str, str | None]
+
+
+class _TaskBuilder:
+    """Everything between the records of one task and its rows."""
+
+    def __init__(self, run: Run, entry: Mapping[str, Any], selection: str) -> None:
+        self.run = run
+        self.task: str = entry["name"]
+        self.selection = selection
+        self.trained_on: str | None = entry.get("trained_on")
+        self.scope = {"task": self.task, "selection": selection}
+        self.metric: Metric = entry["metric"]
+        self.chance: float | None = entry["chance"]
+        if self.trained_on is not None:
+            self.chance = zero_shot_chance(run, self.scope, entry["held_out"])
+        self.sign = 1 if higher_is_better(self.metric) else -1
+        self.domains: list[tuple[Role, str]] = [("source", name) for name in entry["sources"]]
+        self.domains += [("held_out", name) for name in entry["held_out"]]
+        self.units: dict[tuple[Key, str], list[PlannedUnit]] = {}
+        for unit in run.planned("score", **self.scope):
+            key = (unit.spec["method"], unit.spec["space"])
+            self.units.setdefault((key, unit.spec["domain"]), []).append(unit)
+        self.keys = sorted({key for key, _ in self.units}, key=lambda key: (key[0], key[1] or ""))
+        self.marks = {key: self._marks(key) for key in self.keys}
+        self.scored: dict[tuple[Key, str], _Scored] = {}
+        self.p_values: dict[tuple[str, ...], Mapping[Key, float]] = {}
+        for _, domain in self.domains:
+            self._score(domain)
+        self.reference = next((key for key in self.keys if key[0] == run.suite["reference"]), None)
+
+    def board(self) -> TaskBoard:
+        rows = self._ranked([self._row(key) for key in self.keys])
+        return TaskBoard(
+            task=self.task,
+            selection=self.selection,
+            metric=self.metric,
+            chance=self.chance,
+            trained_on=self.trained_on,
+            sources=tuple(name for role, name in self.domains if role == "source"),
+            held_out=tuple(name for role, name in self.domains if role == "held_out"),
+            rows=tuple(rows),
+            notes=tuple(self._notes(rows)),
+        )
+
+    def _marks(self, key: Key) -> Marks:
+        """Returns the marks of a row: those of its scores, which look back to all that they read."""
+        scores = (units for (one, _), units in self.units.items() if one == key)
+        return marks_of(self.run, [unit for units in scores for unit in units])
+
+    def _score(self, domain: str) -> None:
+        """Fills `scored` for every row whose units of this domain are all there, on shared resamples.
+
+        What shares neither data nor protocol with the others is resampled alone.
+        """
+        apart = [key for key in self.keys if self.marks[key].is_apart]
+        for keys in ([key for key in self.keys if key not in apart], *([key] for key in apart)):
+            self._resample(domain, keys)
+
+    def _resample(self, domain: str, keys: Sequence[Key]) -> None:
+        found: list[tuple[Key, GroupSums]] = []
+        for key in keys:
+            units = self.units.get((key, domain), [])
+            if units and all(self.run.result(unit) is not None for unit in units):
+                found += [(key, read_samples(self.run, unit).sums(self.metric)) for unit in units]
+        if not found:
+            return
+        numerators, denominators = aligned([sums for _, sums in found])
+        values = grouped_ratio(numerators.sum(axis=1), denominators.sum(axis=1))
+        shares = group_shares(numerators, denominators)
+        replicates = bootstrap_ratios(
+            numerators,
+            denominators,
+            generator=generator(0, "board", self.task, domain),
+            replicates=REPLICATES,
+        )
+        for key in {key for key, _ in found}:
+            mine = [index for index, (owner, _) in enumerate(found) if owner == key]
+            self.scored[key, domain] = _Scored(
+                values[mine],
+                replicates[mine],
+                shares[mine].mean(axis=0),
+                self._worst(numerators[mine], denominators[mine]),
+            )
+
+    def _worst(self, numerators: Array, denominators: Array) -> WorstGroup | None:
+        """Returns the worst group, of sums of shape (roles, groups, classes)."""
+        if self.metric == "bits_per_byte":
+            return None
+        right, samples = numerators.sum(axis=(0, 2)), denominators.sum(axis=(0, 2))
+        return worst_group(right, samples, samples / len(numerators))
+
+    def _row(self, key: Key) -> Row:
+        held_out, in_domain = self._mean(key, "held_out"), self._mean(key, "source")
+        gap = None
+        if held_out is not None and in_domain is not None:
+            replicates = self.sign * (self._replicates(key, "source") - self._replicates(key, "held_out"))
+            gap = Estimate(self.sign * (in_domain.value - held_out.value), *percentile_interval(replicates))
+        trained = self.scope | {"task": self.trained_on or self.task}
+        finals = list(self.run.planned("final", **trained, method=key[0], space=key[1]))
+        results = [result for result in map(self.run.result, finals) if result is not None]
+        choosing = [self.run.needed(final, "search") or self.run.needed(final, "tune") for final in finals]
+        searched = [search for search in map(self.run.result, choosing) if search is not None]
+        return Row(
+            method=key[0],
+            space=key[1],
+            seeds=tuple((final.spec["select_seed"], final.spec["report_seed"]) for final in finals),
+            cells=tuple(self._cell(key, role, domain) for role, domain in self.domains),
+            held_out=held_out,
+            in_domain=in_domain,
+            gap=gap,
+            difference=self._difference(key, [name for role, name in self.domains if role == "held_out"]),
+            rank=None,
+            rank_best=None,
+            rank_worst=None,
+            unbeaten=False,
+            parameters=tuple(result["parameters"] for result in results),
+            macs=tuple(result["macs"] for result in results),
+            evaluations=tuple(search["evaluations"] for search in searched)
+            if key[1] or any(choosing)
+            else None,
+            steps=tuple(result["steps"] for result in results),
+            llm=language_model_use(searched),
+            outside=next((result["outside"] for result in results if result.get("outside")), None),
+            marks=self.marks[key],
+        )
+
+    def _cell(self, key: Key, role: Role, domain: str) -> Cell:
+        units = self.units.get((key, domain), [])
+        records = [self.run.records.get(unit.hash) for unit in units]
+        for state in ("failed", "skipped"):
+            for record in records:
+                if record is not None and record.status == state:
+                    return Cell(
+                        domain=domain, role=role, state=record.status, reason=record.reason or "no reason"
+                    )
+        if not units or None in records:
+            reason = f"{records.count(None)} of {len(units)} scores were not run yet"
+            return Cell(domain=domain, role=role, state="missing", reason=reason)
+        scored = self.scored[key, domain]
+        results = [record.result for record in records if record is not None]
+        return Cell(
+            domain=domain,
+            role=role,
+            state="ok",
+            estimate=Estimate(scored.value, *scored.interval(self.metric)),
+            by_seed=tuple(map(float, scored.by_seed)),
+            samples=min(int(result["samples"]) for result in results),
+            groups=scored.groups,
+            worst=scored.worst,
+            limited=any(result["limited"] for result in results),
+            difference=self._difference(key, [domain]),
+        )
+
+    def _parts(self, key: Key, role: Role) -> list[_Scored] | None:
+        """Returns the row's scores on every domain of `role`, or None when one is missing."""
+        wanted = [domain for other, domain in self.domains if other == role]
+        parts = [self.scored[key, domain] for domain in wanted if (key, domain) in self.scored]
+        return parts if parts and len(parts) == len(wanted) else None
+
+    def _replicates(self, key: Key, role: Role) -> Array:
+        parts = self._parts(key, role) or []
+        return np.asarray(np.mean([part.replicates for part in parts], axis=0))
+
+    def _mean(self, key: Key, role: Role) -> Estimate | None:
+        parts = self._parts(key, role)
+        if parts is None:
+            return None
+        values = [part.value for part in parts]
+        if self.metric != "bits_per_byte" and {0.0, 1.0} & set(values):
+            interval = square_and_add(values, [part.interval(self.metric) for part in parts])
+        else:
+            interval = percentile_interval(self._replicates(key, role))
+        return Estimate(float(np.mean(values)), *interval)
+
+    def _difference(self, key: Key, domains: Sequence[str]) -> Difference | None:
+        """Returns row minus reference, over `domains`; None where one of the two lacks a score."""
+        reference = self.reference
+        if (
+            reference is None
+            or key == reference
+            or self.marks[key].is_apart
+            or self.marks[reference].is_apart
+        ):
+            return None
+        if not all((one, domain) in self.scored for one in (key, reference) for domain in domains):
+            return None
+        pairs = [(self.scored[key, domain], self.scored[reference, domain]) for domain in domains]
+        replicates = np.mean([mine.replicates - other.replicates for mine, other in pairs], axis=0)
+        by_seed: tuple[float, ...] = ()
+        if all(len(mine.by_seed) == len(other.by_seed) for mine, other in pairs):
+            by_seed = tuple(
+                map(float, np.mean([mine.by_seed - other.by_seed for mine, other in pairs], axis=0))
+            )
+        return Difference(
+            float(np.mean([mine.value - other.value for mine, other in pairs])),
+            *percentile_interval(replicates),
+            self._p_values(tuple(domains))[key],
+            float(np.nanstd(replicates, ddof=1)),
+            by_seed,
+        )
+
+    def _shares(self, key: Key, domains: Sequence[str]) -> Array:
+        """Returns what every group of every domain adds to the row's mean over them, shape (groups,)."""
+        return np.concatenate([self.scored[key, domain].shares for domain in domains]) / len(domains)
+
+    def _flipped(self, differences: Sequence[Array], domains: Sequence[str]) -> Array:
+        """Returns the p-value of each difference, given by group, under flips of whole groups."""
+        return flip_groups(np.array(differences), generator=generator(0, "flips", self.task, *domains))
+
+    def _p_values(self, domains: tuple[str, ...]) -> Mapping[Key, float]:
+        """Returns the p-value of every row's difference to the reference over these domains."""
+        if domains not in self.p_values:
+            assert self.reference is not None
+            keys = [
+                key
+                for key in self.keys
+                if not self.marks[key].is_apart and all((key, domain) in self.scored for domain in domains)
+            ]
+            base = self._shares(self.reference, domains)
+            found = self._flipped([self._shares(key, domains) - base for key in keys], domains)
+            self.p_values[domains] = dict(zip(keys, map(float, found), strict=True))
+        return self.p_values[domains]
+
+    def _ranked(self, rows: list[Row]) -> list[Row]:
+        """Returns the rows in display order, complete ones with ranks."""
+        complete = [
+            row for row in rows if row.is_complete and not (row.is_floor or row.outside or row.marks.is_apart)
+        ]
+        estimates = [row.held_out for row in complete if row.held_out]
+        places = ranks([self.sign * one.value for one in estimates])
+        intervals = [Interval(*sorted((self.sign * one.low, self.sign * one.high))) for one in estimates]
+        spans = rank_intervals(intervals)
+        unbeaten = self._unbeaten(complete)
+        ranked = [
+            replace(row, rank=place, rank_best=span.best, rank_worst=span.worst, unbeaten=best)
+            for row, place, span, best in zip(complete, places, spans, unbeaten, strict=True)
+        ]
+        ranked.sort(key=lambda row: (row.rank or 0, row.method, row.space or ""))
+        others = [row for row in rows if row not in complete]
+        return ranked + sorted(others, key=lambda row: (row.is_floor, row.method, row.space or ""))
+
+    def _unbeaten(self, rows: Sequence[Row]) -> list[bool]:
+        """Returns who is beaten by nobody where somebody is, at 5 % after Holm over all pairs."""
+        pairs = list(combinations(range(len(rows)), 2))
+        if not pairs:
+            return [False] * len(rows)
+        domains = [domain for role, domain in self.domains if role == "held_out"]
+        shares = [self._shares((row.method, row.space), domains) for row in rows]
+        differences = [self.sign * (shares[first] - shares[second]) for first, second in pairs]
+        losses: set[int] = set()
+        adjusted = holm(self._flipped(differences, domains))
+        for (first, second), difference, p in zip(pairs, differences, adjusted, strict=True):
+            if p < 0.05:
+                losses.add(second if difference.sum() > 0 else first)
+        return [bool(losses) and index not in losses for index in range(len(rows))]
+
+    def _notes(self, rows: Sequence[Row]) -> list[str]:
+        notes = [SELECTION_NOTES[self.selection]] if self.selection in SELECTION_NOTES else []
+        if self.trained_on is not None:
+            notes.append(zero_shot_note(self.run, self.scope, self.trained_on))
+        for _, domain in self.domains:
+            groups = max((one.groups for (_, name), one in self.scored.items() if name == domain), default=0)
+            if 0 < groups < FEW_GROUPS:
+                notes.append(
+                    f"{domain} has only {groups} groups to resample: with fewer than {FEW_GROUPS} its "
+                    "interval is too narrow."
+                )
+        notes += tuning_note(self.run, self.trained_on or self.task)
+        notes += self._stability([row for row in rows if row.rank is not None])
+        if any(cell.limited for row in rows for cell in row.cells):
+            notes.append("‡ scored on a limited sample of the test split (--limit).")
+        outside = {f"{row.name} ({row.outside})" for row in rows if row.outside}
+        if outside:
+            notes.append(
+                f"{OUTSIDE} had training data from outside and is not ranked: {', '.join(sorted(outside))}."
+            )
+        notes += mark_notes([Marked(row.name, row.marks) for row in rows])
+        if any(not row.is_complete for row in rows):
+            notes.append("Rows with a failed (✗) or missing (—) score are not ranked.")
+        return notes
+
+    def _stability(self, ranked: Sequence[Row]) -> list[str]:
+        """Says how far the order hangs on which domains were held out."""
+        domains = [domain for role, domain in self.domains if role == "held_out"]
+        if len(ranked) < 2 or len(domains) < 2:
+            return []
+        scores = [[self.scored[(row.method, row.space), one].value for one in domains] for row in ranked]
+        kept = stability(
+            self.sign * np.array(scores), generator=generator(0, "stability", self.task, *domains)
+        )
+        return [stability_note(kept.order, kept.first, domains=len(domains), rows=len(ranked))]

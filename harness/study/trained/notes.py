@@ -1,0 +1,86 @@
+"""What a board says beside its numbers: rules, few domains, and what was asked of language models."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.run.loaded import Run
+from harness.task.selection import CROSS_VALIDATION, ORACLE
+
+SELECTION_NOTES = {
+    CROSS_VALIDATION: "Learning rates: chosen on each source by models that never saw it.",
+    ORACLE: "Oracle: each score's learning rate was chosen on the validation split of the domain it is on, "
+    "held-out ones included, which no real use allows.",
+}
+
+
+def too_few_domains(domains: int, methods: int) -> str:
+    """Says so where no test over domains could tell any pair of methods apart; empty otherwise.
+
+    The least p of a sign test over domains is 2^(1 - domains), times the number of pairs after Holm.
+    """
+    if 2.0 ** (1 - domains) * methods * (methods - 1) / 2 <= 0.05:
+        return ""
+    return f" {domains} domains are too few to rank significantly over domains that nobody drew."
+
+
+def stability_note(order: float, first: float, *, domains: int, rows: int) -> str:
+    """Says how often resamples of the held-out domains keep the order, and the first place."""
+    return (
+        f"Stability: {100 * order:.0f} % of 2,000 resamples of the {domains} held-out domains keep the order "
+        f"of the {rows} ranked rows, {100 * first:.0f} % the first place.{too_few_domains(domains, rows)}"
+    )
+
+
+def tuning_note(run: Run, task: str) -> list[str]:
+    """Says what the trials of tuned fixed baselines are, where there are any."""
+    names = sorted({unit.spec["method"] for unit in run.planned("tune", task=task)})
+    if not names:
+        return []
+    return [
+        f"Trials of {', '.join(names)}: whole trainings by the recipe of finals, scored on source validation "
+        "under every rule of selection; a searcher's evaluations are slices of a supernet."
+    ]
+
+
+def zero_shot_note(run: Run, scope: Mapping[str, str], trained_on: str) -> str:
+    """Says whose networks are scored, and what lm-eval counts."""
+    results = map(run.result, run.planned("score", **scope))
+    measures = sorted({str(result["measure"]) for result in results if result})
+    counted = f" ({', '.join(measures)})" if measures else ""
+    return (
+        f"Nothing was trained for this board: its rows are the networks of {trained_on}, scored by lm-eval's "
+        f"own code{counted}."
+    )
+
+
+def zero_shot_chance(run: Run, scope: Mapping[str, str], domains: Sequence[str]) -> float | None:
+    """Returns the mean over domains of the metric of a blind guess; None where one is not known.
+
+    Any row's score of a domain says it, as all rows have the same questions.
+    """
+    chances = []
+    for domain in domains:
+        results = (run.result(unit) for unit in run.planned("score", **scope, domain=domain))
+        chances.append(next((result["chance"] for result in results if result), None))
+    known = [chance for chance in chances if chance is not None]
+    return sum(known) / len(known) if known and len(known) == len(chances) else None
+
+
+def table_notes(table: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns what a reader must know of the columns, of a sample in place of a table, and of a limit."""
+    notes = [f"{domain}: {note}" for domain, note in sorted(table.get("notes", {}).items())]
+    if table.get("sampled"):
+        notes.append(
+            f"No optimum is known: {table['sampled']:,} random architectures of each domain stand for the "
+            "whole space. Regret is to the best of them, below 0 for what is better still, and random search "
+            "and mean are estimates from them."
+        )
+    for domain, about in sorted(table.get("domains", {}).items()):
+        limit = about.get("limit")
+        if limit:
+            notes.append(
+                f"{domain}: only architectures with {limit['cost']} of at most {limit['value']:,.6g} "
+                f"{limit['unit']}".rstrip()
+                + f" may be chosen, {limit['within']:.1%} of all; best, mean and random search are of these."
+            )
+    return tuple(notes)

@@ -1,0 +1,294 @@
+"""The units of a suite that trains: domains, supernets, searches, finals and scores."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from harness import catalog
+from harness.data.corruptions import domain_of
+from harness.errors import HarnessError
+from harness.identity.unit import Unit
+from harness.learn.baseline import FixedBaseline, ReadyBaseline, TunedBaseline, is_seedless, is_trained
+from harness.study.plan import Plan, planned, prepare_unit, resolve_searcher
+from harness.study.settings import STEPS_PER_SAMPLE, TaskSettings
+from harness.study.trained.plan_zero_shot import ZeroShotPlan, entries, with_tasks
+from harness.study.trained.settings import SearchSettings, Suite
+from harness.study.work.matched import load_family, split_space
+from harness.study.work.specs import supernet_spec, training_spec
+from harness.task.selection import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE
+from harness.task.task import Task
+
+PROXY_POOL = 300
+"""Architectures that a proxy scores; every search draws its candidates from them."""
+
+
+def plan_trained(name: str, suite: Suite, *, limit: int | None = None) -> Plan:
+    """Returns the plan of `suite`.
+
+    Raises:
+        UnknownNameError: a task, domain, space, preset, searcher or baseline does not exist.
+        HarnessError: a domain is source and held out at once.
+    """
+    filled = replace(
+        suite,
+        tasks=[shortened(with_domains(task), limit) for task in suite.tasks],
+        zero_shot=[with_tasks(board) for board in suite.zero_shot],
+    )
+    units: dict[str, Unit] = {}
+    for settings in filled.tasks:
+        if CROSS_VALIDATION in suite.selection and len(settings.sources) < 2:
+            raise HarnessError(
+                f"{CROSS_VALIDATION} needs two sources, and task {settings.name!r} has {settings.sources}."
+            )
+        for unit in _TaskPlan(filled, settings, limit).units():
+            units.setdefault(unit.hash, unit)
+    table = asdict(filled)
+    for entry in table["tasks"]:
+        task: Task = catalog.load("task", entry["name"])
+        entry |= {"metric": task.metric, "chance": task.chance}
+    table["tasks"] += entries(filled)
+    del table["zero_shot"]
+    return Plan(name=name, suite=filled, table=table, limit=limit, units=tuple(units.values()))
+
+
+def with_domains(settings: TaskSettings) -> TaskSettings:
+    """Returns the settings with the task's own domains where they name none.
+
+    Raises:
+        UnknownNameError: a task, domain or corruption does not exist.
+        HarnessError: a domain is source and held out at once, or the task is of questions.
+    """
+    task: Task = catalog.load("task", settings.name)
+    if task.signature.kind == "choice":
+        raise HarnessError(
+            f"Task {settings.name!r} asks multiple-choice questions, on which nothing is trained; name its "
+            "domains in a zero_shot board of a suite that trains a byte task."
+        )
+    filled = replace(
+        settings,
+        sources=settings.sources or list(task.sources),
+        held_out=settings.held_out or list(task.held_out),
+    )
+    for domain in (*filled.sources, *filled.held_out):
+        domain_of(task, domain)
+    both = sorted(set(filled.sources) & set(filled.held_out))
+    if both:
+        raise HarnessError(f"Task {settings.name!r} has {', '.join(both)} both as source and as held out.")
+    return filled
+
+
+def shortened(settings: TaskSettings, limit: int | None) -> TaskSettings:
+    """Returns the settings of a limited run, which trains no longer than its few samples are worth."""
+    if limit is None:
+        return settings
+    most = STEPS_PER_SAMPLE * limit
+    supernet, training = settings.supernet, settings.training
+    return replace(
+        settings,
+        supernet=replace(supernet, steps=min(supernet.steps, most)),
+        training=replace(training, steps=min(training.steps, most)),
+    )
+
+
+class _TaskPlan:
+    """The units of one task."""
+
+    def __init__(self, suite: Suite, settings: TaskSettings, limit: int | None) -> None:
+        self.suite = suite
+        self.settings = settings
+        self.task: Task = catalog.load("task", settings.name)
+        self.limited = {} if limit is None else {"limit": limit}
+        domains = (*settings.sources, *settings.held_out)
+        self.prepared = {domain: prepare_unit(settings.name, domain) for domain in domains}
+        self.source_hashes = tuple(self.prepared[domain].hash for domain in settings.sources)
+        self.zero_shot = [
+            ZeroShotPlan(board, self.limited)
+            for board in suite.zero_shot
+            if board.trained_on == settings.name
+        ]
+
+    def units(self) -> Iterator[Unit]:
+        yield from self.prepared.values()
+        for board in self.zero_shot:
+            yield from board.prepared.values()
+        for method, space in self._rows():
+            for select, report in self._roles(method):
+                needs = []
+                if space is not None:
+                    supernet = self._supernet(space, select)
+                    search = self._search(method, space, select, supernet)
+                    needs = [search.hash]
+                    yield supernet
+                    yield from self._proxies_of(method, supernet.spec["space"])
+                    yield search
+                elif (tune := self._tune(method, select)) is not None:
+                    needs = [tune.hash]
+                    yield tune
+                plain = self._final(method, space, select, report, needs)
+                yield plain
+                for rule in self.suite.selection:
+                    final = plain if rule == DEFAULT_SELECTION else self._selected(plain, rule)
+                    yield final
+                    yield from self._scores(final, plain)
+                    if rule != ORACLE:  # it would need answers to choose by
+                        for board in self.zero_shot:
+                            yield from board.scores(final)
+
+    def _rows(self) -> Iterator[tuple[str, str | None]]:
+        searched = None
+        for name in self.suite.baselines:
+            baseline = catalog.load("baseline", name)
+            if isinstance(baseline, TunedBaseline):
+                searched = (baseline.searcher, self.suite.tuned_space)
+                yield name, self.suite.tuned_space
+            elif (
+                not isinstance(baseline, FixedBaseline | ReadyBaseline)
+                or self.task.signature.kind in baseline.kinds
+            ):
+                yield name, None
+        for space in self.suite.spaces:
+            for searcher in self.suite.searchers:
+                if (searcher, space) != searched:
+                    yield searcher, space
+
+    def _roles(self, method: str) -> list[tuple[int, int]]:
+        """Each seed selects once and reports once, for another; what no seed changes has one role."""
+        seeds = self.suite.seeds
+        roles = list(zip(seeds, [*seeds[1:], seeds[0]], strict=True))
+        is_fixed = method in self.suite.baselines and is_seedless(catalog.load("baseline", method))
+        return roles[:1] if is_fixed else roles
+
+    def _supernet(self, space: str, seed: int) -> Unit:
+        _, preset = load_family(space)
+        spec: dict[str, Any] = {
+            "task": self.settings.name,
+            "sources": self.settings.sources,
+            "space": f"{split_space(space)[0]}:{preset}",
+            "seed": seed,
+            "parameter_tolerance": self.suite.search.parameter_tolerance,
+            "tuned_space": self.suite.tuned_space,
+            **self.limited,
+        }
+        spec |= supernet_spec(self.settings, spec["space"])
+        return planned("supernet", spec, needs=self.source_hashes)
+
+    def _search(self, method: str, space: str, seed: int, supernet: Unit) -> Unit:
+        baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
+        searcher = baseline.searcher if isinstance(baseline, TunedBaseline) else method
+        searcher, entry, options = resolve_searcher(self.suite.search, searcher)
+        spec = {
+            "task": self.settings.name,
+            "sources": self.settings.sources,
+            "space": supernet.spec["space"],
+            "searcher": searcher,
+            "seed": seed,
+            "evaluations": self.suite.search.evaluations,
+            "parameter_tolerance": self.suite.search.parameter_tolerance,
+            "tuned_space": self.suite.tuned_space,
+            "validation_samples": self.settings.validation_samples,
+            "document_bytes": self.settings.document_bytes,
+            "options": options,
+            "mac_limit": self.suite.search.mac_limit,
+            "target": self.suite.search.target,
+            **({"llm": asdict(self.suite.llm)} if entry.needs_llm else {}),
+            **self._scoring(),
+            **self.limited,
+        }
+        needs = [supernet.hash, *self.source_hashes]
+        if entry.proxy is not None:
+            needs.append(self._proxies(entry.proxy, supernet.spec["space"]).hash)
+        return planned("search", spec, needs=tuple(needs))
+
+    def _scoring(self) -> Mapping[str, Any]:
+        """Returns what of the scoring is not as by default."""
+        given = {key: getattr(self.suite.search, key) for key in ("racing", "calibration_batches")}
+        return {key: value for key, value in given.items() if value != getattr(SearchSettings, key)}
+
+    def _proxies_of(self, method: str, space: str) -> Iterator[Unit]:
+        if method in self.suite.searchers:
+            _, entry, _ = resolve_searcher(self.suite.search, method)
+            if entry.proxy is not None:
+                yield self._proxies(entry.proxy, space)
+
+    def _proxies(self, proxy: str, space: str) -> Unit:
+        tolerance = self.suite.search.parameter_tolerance
+        spec = {"proxy": proxy, "space": space, "task": self.settings.name, "parameter_tolerance": tolerance}
+        spec["tuned_space"] = self.suite.tuned_space
+        return planned("proxies", {**spec, "pool": PROXY_POOL, "seed": 0})
+
+    def _tune(self, method: str, seed: int) -> Unit | None:
+        """Returns the trials of a tuned fixed baseline; None for every other baseline."""
+        baseline = catalog.load("baseline", method)
+        if not isinstance(baseline, FixedBaseline) or not baseline.is_tuned:
+            return None
+        trials = self.suite.search.evaluations
+        if trials < 1:
+            raise HarnessError(
+                f"Baseline {method!r} is tuned in search.evaluations trials, and the suite has {trials}; "
+                "set at least 1."
+            )
+        training = dict(training_spec(self.settings))
+        spec = {
+            "task": self.settings.name,
+            "sources": self.settings.sources,
+            "method": method,
+            "space": None,
+            "tuned_space": self.suite.tuned_space,
+            "seed": seed,
+            "evaluations": trials,
+            "validation_samples": self.settings.validation_samples,
+            "document_bytes": self.settings.document_bytes,
+            "learning_rate": training.pop("learning_rates")[0],
+            **training,
+            **self.limited,
+        }
+        return planned("tune", spec, needs=self.source_hashes)
+
+    def _final(self, method: str, space: str | None, select: int, report: int, needs: list[str]) -> Unit:
+        baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
+        training = dict(training_spec(self.settings))
+        if baseline is not None and not is_trained(baseline):
+            training = {}
+        if isinstance(baseline, FixedBaseline) and baseline.is_tuned:
+            del training["learning_rates"]  # its trials choose one
+        spec = {
+            "task": self.settings.name,
+            "sources": self.settings.sources,
+            "method": method,
+            "space": space,
+            "tuned_space": self.suite.tuned_space,
+            "parameter_tolerance": self.suite.search.parameter_tolerance,
+            "select_seed": select,
+            "report_seed": report,
+            "validation_samples": self.settings.validation_samples,
+            "document_bytes": self.settings.document_bytes,
+            "selection": DEFAULT_SELECTION,
+            "keeps_every_rate": ORACLE in self.suite.selection,
+            **training,
+            **self.limited,
+        }
+        return planned("final", spec, needs=(*needs, *self.source_hashes))
+
+    @staticmethod
+    def _selected(plain: Unit, rule: str) -> Unit:
+        """Returns the same row under another rule; an oracle chooses among what `plain` trained."""
+        spec = {**plain.spec, "selection": rule, "keeps_every_rate": False}
+        return planned("final", spec, needs=(plain.hash,) if rule == ORACLE else plain.needs)
+
+    def _scores(self, final: Unit, plain: Unit) -> Iterator[Unit]:
+        """Yields the scores of `final`; an oracle's are those of what `plain` trained."""
+        kept = ("task", "method", "space", "select_seed", "report_seed", "selection")
+        trained = (plain.hash, final.hash) if final.spec["selection"] == ORACLE else (final.hash,)
+        roles = [("source", domain) for domain in self.settings.sources]
+        roles += [("held_out", domain) for domain in self.settings.held_out]
+        for role, domain in roles:
+            spec = {
+                **{key: final.spec[key] for key in kept},
+                "tuned_space": self.suite.tuned_space,
+                "domain": domain,
+                "role": role,
+                "samples": self.settings.test_samples,
+                "document_bytes": self.settings.document_bytes,
+                **self.limited,
+            }
+            yield planned("score", spec, needs=(*trained, self.prepared[domain].hash))

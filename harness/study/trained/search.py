@@ -1,0 +1,95 @@
+"""Searches whose proposals are scored by slices of a supernet, and the zero-cost proxies some read."""
+
+from pathlib import Path
+from typing import Any
+
+from harness import catalog, seeds
+from harness.data.view import SourceView
+from harness.errors import HarnessError
+from harness.identity.unit import Unit
+from harness.run.place import Done, Needs
+from harness.search.loop import Evaluation, SearchContext, SearcherEntry, SearchResult, run_search
+from harness.space.choices import SearchSpace
+from harness.study.work.gates import gates_of
+from harness.study.work.language_model import language_model, priced
+from harness.study.work.matched import matched_space
+from harness.study.work.proxies import read_proxies
+from harness.study.work.slices import SliceScores
+
+
+def search(unit: Unit, needs: Needs, folder: Path) -> Done:
+    """Spends one searcher's budget on slices of the supernet."""
+    spec = unit.spec
+    view = needs.view(unit)
+    space = matched_space(spec, view.signature)
+    entry: SearcherEntry = catalog.load("searcher", spec["searcher"])
+    client = language_model(unit, needs.place, folder) if entry.needs_llm else None
+    context = SearchContext(
+        space=space,
+        seed=seeds.stream(spec["seed"], "search", spec["searcher"]),
+        budget=spec["evaluations"],
+        options=spec["options"],
+        score_name=_score_name(view),
+        proxies=read_proxies(needs) if entry.proxy else None,
+        client=client,
+        **gates_of(spec),
+    )
+    scores = SliceScores(unit, needs, view, space)
+    searcher = entry.build(context)
+    result = run_search(searcher, space, scores, budget=context.budget, **gates_of(spec))
+    seconds: dict[str, Any] = {"evaluation": scores.waited}
+    if client is not None:
+        seconds |= {"llm": client.seconds, "llm by iteration": getattr(searcher, "seconds", [])}
+    found = _search_result(result, space, scores)
+    return Done(result=found | {"report": priced(result.report, spec)}, seconds=seconds)
+
+
+def _score_name(view: SourceView) -> str:
+    if view.metric == "bits_per_byte":
+        return "negative validation bits per byte"
+    return f"validation {view.metric.replace('_', ' ')}"
+
+
+def _search_result(result: SearchResult, space: SearchSpace, scores: SliceScores) -> dict[str, Any]:
+    if result.best is None:
+        raise HarnessError("No evaluation of this search gave a finite score within its limit.")
+
+    def entry(evaluation: Evaluation) -> dict[str, Any]:
+        samples = scores.dropped.get(evaluation.architecture)
+        return {
+            **({} if samples is None else {"samples": samples}),
+            "architecture": space.to_json(evaluation.architecture),
+            "score": evaluation.score,
+            "parameters": evaluation.parameters,
+            "macs": evaluation.macs,
+            "iteration": evaluation.iteration,
+        }
+
+    return {
+        **entry(result.best),
+        "evaluations": len(result.history),
+        "stopped": result.stopped,
+        "history": [entry(evaluation) for evaluation in result.history],
+        "rank_by_parameters": _rank_by_parameters(result),
+        **_raced(result, scores),
+    }
+
+
+def _raced(result: SearchResult, scores: SliceScores) -> dict[str, Any]:
+    """Returns how many validation samples a race spent, and how many there would be without it."""
+    if scores.race is None:
+        return {}
+    whole = scores.race.samples
+    spent = sum(scores.dropped.get(one.architecture, whole) for one in result.history)
+    return {"racing": {"samples": spent, "of": whole * len(result.history)}}
+
+
+def _rank_by_parameters(result: SearchResult) -> float | None:
+    """Returns Spearman's correlation of score and parameters, the control of every search."""
+    from scipy.stats import spearmanr
+
+    scored = [(one.score, one.parameters) for one in result.history if one.score is not None]
+    values, sizes = ([pair[index] for pair in scored] for index in (0, 1))
+    if len(set(values)) < 2 or len(set(sizes)) < 2:
+        return None
+    return float(spearmanr(values, sizes).statistic)

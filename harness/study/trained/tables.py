@@ -1,0 +1,256 @@
+"""The tables people look at: the board, its domains, differences, costs and, apart, the timings."""
+
+from harness.board.marks import OUTSIDE
+from harness.board.table import Table
+from harness.board.values import Role
+from harness.board.wording import (
+    MISSING,
+    metric_name,
+    show,
+    show_cell,
+    show_counts,
+    show_estimate,
+    show_seconds,
+)
+from harness.run.loaded import Run
+from harness.stats.aggregates import LEAST_IN_GROUP
+from harness.study.trained.values import Board, Row, TaskBoard, show_method
+
+
+def main_table(board: Board, task: TaskBoard) -> Table:
+    """Returns the ranked board of one task."""
+    rows = tuple(
+        (
+            _rank(row),
+            show_method(row),
+            row.space or MISSING,
+            _mean(task, row, "held_out"),
+            _against(board, task, row),
+            _mean(task, row, "source"),
+            show_estimate(task.metric, row.gap, signed=True),
+            _count(row),
+            str(len(row.seeds)),
+        )
+        for row in task.rows
+    )
+    bold = frozenset((index, 3) for index, row in enumerate(task.rows) if row.unbeaten)
+    notes = [
+        "Rank (and the ranks its interval allows) by the mean over held-out domains.",
+        f"Intervals: 95 %, percentiles of {board.replicates:,} resamples of whole groups within each domain; "
+        "they hold the seeds fixed.",
+        "Bold: no ranked row is significantly better (5 %, flips of whole groups, Holm over all pairs)."
+        if bold
+        else "Nothing is bold, because no difference between ranked rows is significant "
+        "(5 %, flips of whole groups, Holm over all pairs).",
+        f"Chance: {show(task.metric, task.chance)}. Gap: what a row loses from sources to held-out domains.",
+        *task.notes,
+    ]
+    columns = (
+        "Rank",
+        "Method",
+        "Space",
+        "Held out",
+        f"Minus {board.reference}",
+        "In domain",
+        "Gap",
+        "n (groups)",
+        "Seeds",
+    )
+    caption = f"{task.title}: {metric_name(task.metric)}, mean over {', '.join(task.held_out)}"
+    return Table(
+        caption=caption, columns=columns, rows=rows, labels=3, heading=1, bold=bold, notes=tuple(notes)
+    )
+
+
+def domain_table(task: TaskBoard, role: Role) -> Table:
+    """Returns one column per domain of `role`."""
+    names = task.sources if role == "source" else task.held_out
+    head = next((row for row in task.rows if row.is_complete), None)
+    sizes = (
+        {cell.domain: f" (n {cell.samples:,}, {cell.groups:,} groups)" for cell in head.cells} if head else {}
+    )
+    rows = tuple(
+        (show_method(row), row.space or MISSING, *(show_cell(task.metric, cell) for cell in row.on(role)))
+        for row in task.rows
+    )
+    what = "source domains (test split)" if role == "source" else "held-out domains"
+    return Table(
+        caption=f"{task.title}: {metric_name(task.metric)}, on {what}",
+        columns=("Method", "Space", *(f"{name}{sizes.get(name, '')}" for name in names)),
+        rows=rows,
+        labels=2,
+    )
+
+
+def worst_group_table(task: TaskBoard) -> Table | None:
+    """Returns the accuracy of each row's worst group on each held-out domain; None where no group counts."""
+    if not any(cell.worst for row in task.rows for cell in row.on("held_out")):
+        return None
+    rows = tuple(
+        (
+            show_method(row),
+            row.space or MISSING,
+            *(
+                f"{show(task.metric, cell.worst.value)} of {cell.worst.groups}" if cell.worst else MISSING
+                for cell in row.on("held_out")
+            ),
+        )
+        for row in task.rows
+    )
+    return Table(
+        caption=f"{task.title}: accuracy of the worst group on held-out domains, and of how many, in %",
+        columns=("Method", "Space", *task.held_out),
+        rows=rows,
+        labels=2,
+        notes=(
+            f"Groups of at least {LEAST_IN_GROUP} test samples; the least of many is low by chance, too.",
+        ),
+    )
+
+
+def difference_table(board: Board, task: TaskBoard) -> Table:
+    """Returns the paired differences to the reference, over all held-out domains and on each."""
+    rows = []
+    for row in task.rows:
+        if row.difference is None:
+            continue
+        by_seed = ", ".join(show(task.metric, value, signed=True) for value in row.difference.by_seed)
+        rows.append(
+            (
+                show_method(row),
+                row.space or MISSING,
+                show_estimate(task.metric, row.difference, signed=True),
+                f"{row.difference.p:.4f}",
+                by_seed or MISSING,
+                *(show_estimate(task.metric, cell.difference, signed=True) for cell in row.on("held_out")),
+            )
+        )
+    unit = (
+        "bits per byte; negative is better"
+        if task.metric == "bits_per_byte"
+        else "points; positive is better"
+    )
+    return Table(
+        caption=f"{task.title}: difference to {board.reference} on held-out domains, {unit}",
+        columns=("Method", "Space", "Mean", "p", "Each seed", *task.held_out),
+        rows=tuple(rows),
+        labels=2,
+        notes=("p: two-sided, from 9,999 flips of the sign of whole groups; intervals resample them.",),
+    )
+
+
+def cost_table(task: TaskBoard) -> Table:
+    """Returns what each row cost, in units that no machine changes."""
+    rows = []
+    for row in task.rows:
+        tokens = (
+            (f"{row.llm.calls:,}", f"{row.llm.prompt_tokens:,}", f"{row.llm.completion_tokens:,}")
+            if row.llm
+            else (MISSING, MISSING, MISSING)
+        )
+        rows.append(
+            (
+                show_method(row),
+                row.space or MISSING,
+                show_counts(row.parameters),
+                show_counts(row.macs),
+                show_counts(row.evaluations),
+                show_counts(row.steps),
+                *tokens,
+            )
+        )
+    return Table(
+        caption=f"{task.title}: cost of each row per seed, a range where seeds differ; LLM columns are sums",
+        columns=(
+            "Method",
+            "Space",
+            "Parameters",
+            "MACs per sample",
+            "Evaluations",
+            "Training steps",
+            "LLM calls",
+            "Prompt tokens",
+            "Completion tokens",
+        ),
+        rows=tuple(rows),
+        labels=2,
+    )
+
+
+def timing_table(run: Run, task: TaskBoard) -> Table:
+    """Returns seconds and memory of each row from the timing files; no result depends on them."""
+    rows = []
+    for row in task.rows:
+        finals = list(run.planned("final", **task.scope, method=row.method, space=row.space))
+        scores = list(run.planned("score", **task.scope, method=row.method, space=row.space))
+        choosing = (run.needed(final, "search") or run.needed(final, "tune") for final in finals)
+        searches = [unit for unit in choosing if unit]
+        supernets = [unit for unit in (run.needed(search, "supernet") for search in searches) if unit]
+        columns = [
+            _seconds(run, [unit.hash for unit in units]) for units in (supernets, searches, finals, scores)
+        ]
+        memory = [
+            run.timings[unit.hash].get("peak_memory_bytes")
+            for unit in (*supernets, *searches, *finals, *scores)
+            if unit.hash in run.timings
+        ]
+        peak = max((value for value in memory if value), default=None)
+        rows.append(
+            (
+                show_method(row),
+                row.space or MISSING,
+                *(show_seconds(value) for value in columns),
+                MISSING if peak is None else f"{peak / 2**20:,.0f}",
+            )
+        )
+    return Table(
+        caption=f"{task.title}: seconds, summed over seeds, on the machine that ran this",
+        columns=(
+            "Method",
+            "Space",
+            "Supernet (shared)",
+            "Search or trials",
+            "Finals",
+            "Scoring",
+            "Peak memory (MiB)",
+        ),
+        rows=tuple(rows),
+        labels=2,
+        notes=("Rows of one space share its supernets, so the first column must not be added up.",),
+    )
+
+
+def _seconds(run: Run, hashes: list[str]) -> float | None:
+    """Returns the sum, or None unless every one of the units was timed."""
+    if not hashes or not all(one in run.timings for one in hashes):
+        return None
+    return sum(float(run.timings[one]["seconds"]) for one in dict.fromkeys(hashes))
+
+
+def _rank(row: Row) -> str:
+    if row.rank is None:
+        return "floor" if row.is_floor else OUTSIDE if row.outside else str(row.marks) or MISSING
+    if row.rank_best == row.rank_worst:
+        return str(row.rank)
+    return f"{row.rank} ({row.rank_best}–{row.rank_worst})"
+
+
+def _mean(task: TaskBoard, row: Row, role: Role) -> str:
+    """Returns the mean over domains, or the sign of the first domain that lacks a score."""
+    mean = row.held_out if role == "held_out" else row.in_domain
+    lacking = next((cell for cell in row.on(role) if cell.state != "ok"), None)
+    return show_estimate(task.metric, mean) if lacking is None else show_cell(task.metric, lacking)
+
+
+def _against(board: Board, task: TaskBoard, row: Row) -> str:
+    if row.method == board.reference:
+        return "reference"
+    return show_estimate(task.metric, row.difference, signed=True)
+
+
+def _count(row: Row) -> str:
+    """Returns samples and groups over the held-out domains; a dash unless all of them have a score."""
+    cells = row.on("held_out")
+    samples = [cell.samples for cell in cells if cell.samples is not None]
+    groups = [cell.groups for cell in cells if cell.groups is not None]
+    return f"{sum(samples):,} ({sum(groups):,})" if cells and len(samples) == len(cells) else MISSING

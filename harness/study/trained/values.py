@@ -1,0 +1,176 @@
+"""The values a board is made of; missing is None, never 0."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from harness.board.marks import CURRENT, OUTSIDE, Marks, with_marks
+from harness.board.values import Cell, Difference, Estimate, LanguageModelUse, Role, row_name
+from harness.board.wording import with_model
+from harness.task.selection import DEFAULT_SELECTION
+from harness.task.task import Metric
+
+LONGEST_LABEL: Final = 44
+"""Characters of a row's name in a figure; a file's path may have hundreds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One method, with the space it searched.
+
+    Attributes:
+        method: catalog name of a searcher or baseline.
+        space: what it searched; None for a fixed architecture.
+        seeds: (selecting seed, reporting seed) pairs that the plan has.
+        cells: one per domain, sources first.
+        held_out: mean over held-out domains; None unless all of them have a score.
+        in_domain: mean over the sources' test splits; None unless all of them have a score.
+        gap: what the row loses off its sources; positive is a loss, whatever the metric.
+        difference: to the reference row on held-out domains; None for that row and for incomplete ones.
+        rank: among complete rows; None for incomplete rows, the floor, what had outside data, and what was
+            made of other data or by another protocol.
+        rank_best: smallest rank that the intervals allow.
+        rank_worst: largest rank that the intervals allow.
+        unbeaten: no ranked row beats it significantly, where some row beats another.
+        parameters: of the model of each seed role.
+        macs: multiply-accumulates of one sample, of each seed role.
+        evaluations: spent by each search, or trials of each tuning; None for a fixed architecture.
+        steps: training steps of each final model.
+        llm: None when no language model was asked.
+        outside: what else than the sources it was trained on; None where nothing was.
+        marks: when and where it was made.
+    """
+
+    method: str
+    space: str | None
+    seeds: tuple[tuple[int, int], ...]
+    cells: tuple[Cell, ...]
+    held_out: Estimate | None
+    in_domain: Estimate | None
+    gap: Estimate | None
+    difference: Difference | None
+    rank: int | None
+    rank_best: int | None
+    rank_worst: int | None
+    unbeaten: bool
+    parameters: tuple[int, ...]
+    macs: tuple[int, ...]
+    evaluations: tuple[int, ...] | None
+    steps: tuple[int, ...]
+    llm: LanguageModelUse | None
+    outside: str | None = None
+    marks: Marks = CURRENT
+
+    @property
+    def is_floor(self) -> bool:
+        """Whether this is the floor, which is no network and is shown unranked."""
+        return self.method == "floor"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every domain has a score."""
+        return all(cell.state == "ok" for cell in self.cells)
+
+    @property
+    def name(self) -> str:
+        """Method and space, as people read them."""
+        return row_name(self.method, self.space)
+
+    @property
+    def label(self) -> str:
+        """The name in figures, cut where it is long, with its marks."""
+        name = self.name
+        if len(name) > LONGEST_LABEL:
+            name = f"{name[: LONGEST_LABEL - 16]}…{name[-15:]}"
+        return with_marks(f"{name} {OUTSIDE}" if self.outside else name, self.marks)
+
+    def on(self, role: Role) -> tuple[Cell, ...]:
+        """Returns the cells of the domains with this role."""
+        return tuple(cell for cell in self.cells if cell.role == role)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskBoard:
+    """The rows of one task: ranked ones first, then incomplete ones, then the floor.
+
+    Attributes:
+        task: catalog name.
+        selection: the rule that chose the rows' learning rates.
+        metric: of every score.
+        chance: the metric of a blind guess; None where it is not known.
+        sources: domains that search and training saw; none of a board for which nothing was trained.
+        held_out: domains that only the final score saw.
+        rows: all of them.
+        notes: what a reader must know beside the numbers.
+        trained_on: the task whose networks are scored; None where it is this one.
+    """
+
+    task: str
+    selection: str
+    metric: Metric
+    chance: float | None
+    sources: tuple[str, ...]
+    held_out: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+    trained_on: str | None = None
+
+    @property
+    def scope(self) -> dict[str, str]:
+        """What the specification of this board's scores holds, and of the finals that it does not borrow."""
+        return {"task": self.task, "selection": self.selection}
+
+    @property
+    def title(self) -> str:
+        """The task, and the rule of selection where it is not the usual one."""
+        return self.task if self.selection == DEFAULT_SELECTION else f"{self.task}, {self.selection}"
+
+    @property
+    def slug(self) -> str:
+        """The title as part of a file's name."""
+        return self.title.replace(",", "").replace(" ", "-")
+
+    def row(self, method: str, space: str | None = None) -> Row | None:
+        """Returns the row of `method`, in `space` where one is given; None when there is none."""
+        for row in self.rows:
+            if row.method == method and space in (None, row.space):
+                return row
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """All tasks of a run; holds no timing, so that equal runs have equal boards.
+
+    Attributes:
+        name: the suite's name.
+        title: the suite's title.
+        limit: largest number of samples of each split; None for all.
+        reference: method that differences refer to.
+        claim: the (method, space) of the verdict, fixed in the suite before any result, its space None for a
+            baseline; None without one.
+        replicates: bootstrap resamples behind every interval.
+        tasks: one board for each task and rule of selection.
+    """
+
+    name: str
+    title: str
+    limit: int | None
+    reference: str
+    claim: tuple[str, str | None] | None
+    replicates: int
+    tasks: tuple[TaskBoard, ...]
+
+    @property
+    def claimed(self) -> str:
+        """The row of the claim, as people read it; empty without one."""
+        return row_name(*self.claim) if self.claim else ""
+
+    @property
+    def decisive(self) -> tuple[TaskBoard, ...]:
+        """The tasks under the suite's first rule of selection, of which the verdict speaks."""
+        return tuple(task for task in self.tasks if task.selection == self.tasks[0].selection)
+
+
+def show_method(row: Row) -> str:
+    """Returns the method with its marks, and the language model that stood in for the paper's beside it."""
+    return with_marks(with_model(row.method, row.llm), row.marks)

@@ -1,0 +1,89 @@
+"""Scores, by lm-eval's own code, of a byte task's networks where nothing was trained for."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from harness import catalog
+from harness.data.corruptions import domain_of
+from harness.data.view import test_split
+from harness.errors import HarnessError
+from harness.identity.unit import Unit
+from harness.run.place import Done, Needs
+from harness.study.settings import LM_EVAL
+from harness.study.trained.score import restored
+from harness.task.task import Task
+
+if TYPE_CHECKING:
+    from harness.language.scores import LmEvalScores
+
+
+def zero_shot_score(unit: Unit, needs: Needs, folder: Path) -> Done:
+    """Scores what was trained on another task on one domain of questions, or on one task of lm-eval."""
+    from harness.language.models import lm_eval_model
+
+    spec = unit.spec
+    predictor, rate = restored(unit, needs)
+    model = lm_eval_model(predictor)
+    is_external = spec["domain"].startswith(LM_EVAL)
+    scores = _external(model, unit, needs) if is_external else _questions(model, unit, needs)
+    if scores.samples is None:
+        raise HarnessError(f"{spec['domain']} has no scores: {scores.reason}")
+    if scores.metric != spec["metric"]:
+        raise HarnessError(
+            f"{spec['domain']} has {scores.metric}, and this board is of {spec['metric']}; name it in a "
+            "zero_shot board of that metric."
+        )
+    size = len(scores.documents)
+    more = {"domain": [spec["domain"]] * size, "document": scores.documents}
+    scores.samples.write(folder / "samples.parquet", more)
+    result = {
+        "metric": scores.metric,
+        "measure": scores.measure,
+        "value": scores.value(),
+        "chance": scores.chance,
+        "aggregates": dict(scores.aggregates),
+        "version": scores.version,
+        "samples": size,
+        "groups": len(scores.group_names),
+        "limited": needs.place.data.limit is not None,
+        "learning_rate": rate,
+    }
+    return Done(result=result)
+
+
+def _questions(model: Any, unit: Unit, needs: Needs) -> "LmEvalScores":
+    """Returns the scores on the test questions of a domain, exported as anyone would run them."""
+    from harness.language.export import write_domain
+    from harness.language.scores import lm_eval_scores
+
+    spec, place = unit.spec, needs.place.data
+    name, _, domain = spec["domain"].partition("/")
+    task: Task = catalog.load("task", name)
+    split = test_split(name, task, domain, place, samples=spec["samples"])
+    sha256 = needs.record("prepare").result["sha256"]
+    with TemporaryDirectory() as folder:
+        member = write_domain(Path(folder), name, task, domain_of(task, domain), split, sha256=sha256)
+        return lm_eval_scores(model, [member], include_path=Path(folder), offline=True)[member]
+
+
+def _external(model: Any, unit: Unit, needs: Needs) -> "LmEvalScores":
+    from harness.language.scores import lm_eval_scores
+
+    spec, place = unit.spec, needs.place.data
+    name = spec["domain"].removeprefix(LM_EVAL)
+    samples = spec["samples"] if place.limit is None else min(spec["samples"], place.limit)
+    folder = Path(spec["folder"]) if "folder" in spec else None
+    found = lm_eval_scores(
+        model,
+        [name],
+        include_path=folder,
+        limit=samples,
+        offline=place.offline,
+        is_trusted=needs.place.is_trusted,
+    )
+    if len(found) > 1:
+        raise HarnessError(
+            f"{spec['domain']} stands for {len(found)} tasks; name them one by one: {', '.join(found)}."
+        )
+    return next(iter(found.values()))

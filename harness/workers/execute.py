@@ -1,0 +1,181 @@
+"""Runs a plan's units on local processes; what has a valid record is not run again."""
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Literal
+
+from harness.errors import HarnessError
+from harness.files import write_atomically
+from harness.identity.content import check_code
+from harness.identity.unit import Unit, unit_folder
+from harness.run.score_cache import forget_scores, sort_scores
+from harness.run.standing import Belief, Standing
+from harness.run.stored import PROVENANCE, TIMING, TRACEBACK, inputs_of, write_beside, write_record
+from harness.study.plan import Plan
+from harness.workers.pool import Pool, Together
+
+if TYPE_CHECKING:
+    from harness.run.place import Place
+
+Event = Literal["reused", "started", "finished"]
+OnEvent = Callable[[Event, Unit, str, int], None]
+"""Called with what happened, the unit, its status and the units still to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Units by how they ended: `ok` (of which `reused` were there before), `failed` and `skipped`."""
+
+    ok: int
+    reused: int
+    failed: int
+    skipped: int
+
+
+def execute(
+    plan: Plan,
+    place: "Place",
+    *,
+    workers: int,
+    on_event: OnEvent,
+    tell: Callable[[str], None] = lambda line: None,
+    together: bool = False,
+    belief: Belief | None = None,
+) -> Outcome:
+    """Runs every unit that has no result of the same content and the same inputs.
+
+    Args:
+        plan: the units.
+        place: where they run.
+        workers: processes that are started, each of which runs a unit at a time.
+        on_event: is told what happens.
+        tell: is given a sentence on what runs again, and why.
+        together: start no process and train with those that call `follow`, inside of `data_parallel`.
+        belief: what is believed although something changed.
+
+    Raises:
+        KeyboardInterrupt: after the workers were stopped; what was finished is kept.
+        HarnessError: a record cannot be read or written.
+    """
+    from harness.workers.perform import is_intact
+
+    state = Standing(
+        place.run, plan.units, belief=belief, is_intact=lambda unit, record: is_intact(unit, record, place)
+    )
+    for unit in state.settle():
+        on_event("reused", unit, "ok", len(state.waiting))
+    for line in state.told():
+        tell(line)
+    told = len(state.damaged)
+    size = min(workers, max(1, len(state.waiting)))
+    pool = Together(place, _run) if together else Pool(place, _run, plan.suite.limits, workers=size)
+    try:
+        while state.waiting or pool.busy:
+            for unit in state.blocked():
+                state.skip(unit)
+                on_event("finished", unit, "skipped", len(state.waiting) + len(pool.busy))
+            while pool.idle and (ready := state.ready()) is not None:
+                on_event("started", ready, "", len(state.waiting) + len(pool.busy))
+                pool.submit(ready, {need: state.units[need] for need in ready.needs})
+            if pool.busy:
+                for unit, status, reason in pool.finished():
+                    if reason is not None:
+                        write_record(place.run, unit, "failed", reason=place.keys.hidden_in(reason))
+                    state.finished(unit, status)
+                    on_event("finished", unit, status, len(state.waiting) + len(pool.busy))
+            for unit in state.settle():
+                on_event("reused", unit, "ok", len(state.waiting) + len(pool.busy))
+            for line in state.damaged[told:]:
+                tell(f"{line} It is made again.")
+            told = len(state.damaged)
+    finally:
+        pool.stop()
+    ended = list(state.status.values())
+    state.tidy()
+    if ended.count("ok") == len(plan.units):
+        forget_scores(place.run)
+    else:
+        sort_scores(place.run)
+    return Outcome(
+        ok=ended.count("ok"),
+        reused=len(state.reused),
+        failed=ended.count("failed"),
+        skipped=ended.count("skipped"),
+    )
+
+
+def follow(place: "Place") -> None:
+    """Trains with the process that calls `execute` until that is done; it alone keeps records."""
+    from harness.learn.peers import told
+    from harness.workers.perform import perform
+
+    while (task := told(None)) is not None:
+        # What fails here fails there as well, and is recorded there.
+        with suppress(Exception):
+            perform(task[0], task[1], place)
+
+
+def _run(unit: Unit, needs: Mapping[str, Unit], place: "Place") -> str:
+    import resource
+    import socket
+
+    from harness.learn.peers import peers
+    from harness.run.provenance import provenance
+    from harness.workers.perform import perform
+
+    started = perf_counter()
+    try:
+        check_code(unit)
+        inputs = inputs_of(place.run, needs.values())
+        done = perform(unit, needs, place)
+        check_code(unit)
+    except HarnessError as error:
+        write_record(place.run, unit, "failed", reason=place.keys.hidden_in(str(error)))
+        return "failed"
+    except Exception as error:  # any failure of a unit is a row with a reason
+        folder = unit_folder(place.run, unit)
+        write_atomically(folder / TRACEBACK, place.keys.hidden_in(traceback.format_exc()))
+        told = place.keys.hidden_in(str(error))
+        reason = f"{type(error).__name__}: {told} (see {folder.name}/{TRACEBACK})."
+        write_record(place.run, unit, "failed", reason=reason)
+        return "failed"
+    timing = {
+        "seconds": perf_counter() - started,
+        "parts": dict(done.seconds),
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "host": socket.gethostname(),
+    }
+    write_beside(place.run, unit, TIMING, timing)
+    write_beside(place.run, unit, PROVENANCE, provenance(place.device, peers().size))
+    write_record(place.run, unit, "ok", result=done.result, about=done.about, inputs=inputs)
+    return "ok"
+
+
+@contextmanager
+def lock(run: Path) -> Iterator[None]:
+    """Keeps a second `eval` out of the run folder, and clears what a killed one left half-written.
+
+    Raises:
+        HarnessError: another process holds the folder.
+    """
+    import fcntl
+
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        file = (run / ".lock").open("w")
+    except OSError as error:
+        raise HarnessError(f"Cannot write {run}: {error.strerror}; choose another --out.") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HarnessError(
+                f"Another harness runs in {run}; wait for it or choose another --out."
+            ) from None
+        for part in run.rglob(".part-*"):
+            part.unlink(missing_ok=True)
+        yield
