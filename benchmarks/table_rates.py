@@ -25,7 +25,7 @@ from harness.identity.unit import Unit
 from harness.run.loaded import load_run
 from harness.run.stored import TIMING, write_beside, write_record
 from harness.stats.bootstrap import bootstrap_stratified
-from harness.study.boards import build_board
+from harness.study.study import build_board
 
 BATCH = 1_000_000
 SINGLE = 200_000

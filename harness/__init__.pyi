@@ -6,6 +6,7 @@ from .board.values import Difference as Difference
 from .board.values import Estimate as Estimate
 from .errors import HarnessError as HarnessError
 from .files import canonical_json as canonical_json
+from .identity.unit import Unit as Unit
 from .learn.baseline import Classifier as Classifier
 from .learn.baseline import FixedBaseline as FixedBaseline
 from .learn.baseline import Floor as Floor
@@ -26,7 +27,6 @@ from .report.draw import palette as palette
 from .report.page import Block as Block
 from .report.page import Section as Section
 from .report.page import write_report as write_report
-from .run.loaded import PlannedUnit as PlannedUnit
 from .run.loaded import Run as Run
 from .run.loaded import load_run as load_run
 from .run.record import Record as Record
@@ -42,12 +42,12 @@ from .space.choices import Architecture as Architecture
 from .space.choices import Choice as Choice
 from .space.choices import SearchSpace as SearchSpace
 from .space.choices import SpaceFamily as SpaceFamily
-from .study.boards import AnyBoard as AnyBoard
-from .study.boards import build_board as build_board
-from .study.boards import verdict as verdict
 from .study.formats import render as render
 from .study.lookup.board import LookupBoard as LookupBoard
 from .study.ranking.board import QualityBoard as QualityBoard
+from .study.study import AnyBoard as AnyBoard
+from .study.study import build_board as build_board
+from .study.study import verdict as verdict
 from .study.suite import load_suite as load_suite
 from .study.trained.values import Board as Board
 from .study.trained.values import TaskBoard as TaskBoard

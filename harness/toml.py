@@ -94,9 +94,9 @@ class _Reader:
         origin = get_origin(wanted)
         if hasattr(wanted, "__dataclass_fields__"):
             return self._table(wanted, value, where)
-        if origin is list:
+        if origin in (list, tuple):
             self._expect(isinstance(value, list), where, "a list", value)
-            return [self.value(get_args(wanted)[0], item, f"{where}") for item in value]
+            return origin(self.value(get_args(wanted)[0], item, f"{where}") for item in value)
         if origin is dict:
             self._expect(isinstance(value, dict), where, "a table", value)
             return {

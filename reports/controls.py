@@ -1,20 +1,18 @@
 """One searcher beside itself: without names, without true feedback, or changed in another way."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from harness import Block, LookupBoard, Run, Section
+from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.tables import control_table
+from harness.study.lookup.units import LOOKUP
 
 
 def render(run: Run, board: LookupBoard) -> Block:
     """Returns the table of controls; nothing where the suite has none."""
-    controls = tuple(run.suite["controls"])
+    controls = tuple(LookupSuite.of(run).controls)
     if not controls:
         return Block()
-    options: list[Mapping[str, Any]] = [
-        next((unit.spec["options"] for unit in run.planned("lookup", method=name)), {}) for name in controls
-    ]
+    every = {unit.spec.method: unit.spec.options for unit in run.planned(LOOKUP)}
+    options = [every.get(name, {}) for name in controls]
     paragraphs = []
     if any(one.get("names") == "anonymous" for one in options):
         paragraphs.append(
@@ -36,5 +34,5 @@ SECTION = Section(
     order=85,
     summary="A searcher beside itself with something taken away or changed.",
     render=render,
-    boards=(LookupBoard,),
+    studies=("lookup",),
 )

@@ -17,7 +17,7 @@ def render(run: Run, board: Board) -> Block:
     tables = []
     for task in board.tasks:
         tables += [cost_table(task), timing_table(run, task)]
-    hosts = sorted({str(timing["host"]) for timing in run.timings.values() if timing.get("host")})
+    hosts = sorted({timing.host for timing in run.timings.values() if timing.host})
     machines = ", ".join(hosts) or "nothing yet"
     paragraphs = (
         "MACs count multiply-accumulates of one sample: one image, or one window of bytes. Seconds are read "
@@ -79,4 +79,5 @@ SECTION = Section(
     order=80,
     summary="Parameters, MACs, evaluations, training steps and tokens; seconds stand in their own table.",
     render=render,
+    studies=("trained",),
 )

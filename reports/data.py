@@ -1,6 +1,9 @@
 """Where the data comes from, under which licence, and the hash of what was read."""
 
 from harness import AnyBoard, Block, Board, LookupBoard, QualityBoard, Record, Run, Section, Table
+from harness.study.lookup.units import TABLE
+from harness.study.ranking.settings import PlannedRanking
+from harness.study.work.units import PREPARE, Prepared
 
 
 def render(run: Run, board: AnyBoard) -> Block:
@@ -9,16 +12,19 @@ def render(run: Run, board: AnyBoard) -> Block:
         return _table(run, board)
     tables = []
     parts = (
-        [(board.task, (("source", tuple(run.suite["task"]["sources"])),))]
+        [(board.task, (("source", tuple(PlannedRanking.of(run).task.sources)),))]
         if isinstance(board, QualityBoard)
         else [(task.task, (("source", task.sources), ("held out", task.held_out))) for task in board.decisive]
+        if isinstance(board, Board)
+        else _all(run)
     )
     for task_name, roles in parts:
         rows = []
         for role, names in roles:
             for name in names:
                 owner, _, inner = name.rpartition("/")  # a board may borrow the domains of other tasks
-                units = run.planned("prepare", task=owner or task_name, domain=inner)
+                wanted = (owner or task_name, inner)
+                units = [u for u in run.planned(PREPARE) if (u.spec.task, u.spec.domain) == wanted]
                 rows += [(name, role, *_prepared(run.records.get(unit.hash))) for unit in units]
                 if name.startswith("lm_eval:"):
                     rows.append((name, role, "a task of lm-eval", "its makers'", *["—"] * 3))
@@ -33,36 +39,41 @@ def render(run: Run, board: AnyBoard) -> Block:
     return Block(tables=tuple(tables))
 
 
+def _all(run: Run) -> list[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]]:
+    """Returns every task of a run with all domains that it prepared."""
+    names: dict[str, list[str]] = {}
+    for unit in run.planned(PREPARE):
+        names.setdefault(unit.spec.task, []).append(unit.spec.domain)
+    return [(task, (("read", tuple(domains)),)) for task, domains in names.items()]
+
+
 def _prepared(record: Record | None) -> tuple[str, ...]:
     """Returns what a prepared domain is, and dashes where it is not there."""
     if record is None or record.status != "ok":
         return ("—",) * 5
-    result, about = record.result, record.about
-    counts = [f"{split} {count:,}" for split, count in sorted(result["counts"].items())]
-    groups = sum(result.get("groups", {}).values())
+    result, about = Prepared.from_json(record.result), record.about
+    counts = [f"{split} {count:,}" for split, count in sorted(result.counts.items())]
+    groups = sum(result.groups.values())
     told = (str(about["origin"]), str(about["licence"]), ", ".join(counts))
-    return (*told, f"{groups:,}", str(result["sha256"])[:16])
+    return (*told, f"{groups:,}", result.sha256[:16])
 
 
 def _table(run: Run, board: LookupBoard) -> Block:
-    found = next((run.result(unit) for unit in run.planned("table")), None)
+    found = next(map(run.result, run.planned(TABLE)), None)
     if found is None:
         return Block(paragraphs=("The table was not read yet.",))
     rows = []
-    for name, about in sorted(found["domains"].items()):
-        sign = 1 if about["higher_is_better"] else -1
-        values = (about["best"]["test"], about["best"]["validation"], about["mean"])
+    for name, about in sorted(found.domains.items()):
+        sign = 1 if about.higher_is_better else -1
+        values = (about.best.test, about.best.validation, about.mean)
         rows.append((name, *(f"{sign * value:.6f}" for value in values)))
-    sampled = found.get("sampled")
-    size = f"{sampled:,} sampled" if sampled else f"{found['rows']:,}"
-    less = [
-        f"{found[key]:,} rows {what}"
-        for key, what in (("left_out", "without a score are left out"), ("averaged", "are repeats, averaged"))
-        if key in found
-    ]
+    sampled = found.sampled
+    size = f"{sampled:,} sampled" if sampled else f"{found.rows:,}"
+    counted = ((found.left_out, "without a score are left out"), (found.averaged, "are repeats, averaged"))
+    less = [f"{number:,} rows {what}" for number, what in counted if number]
     text = (
         f"Table {board.table}: {size} architectures{''.join(f', {one}' for one in less)}, sha256 "
-        f"{found['sha256']}. Origin: {found['origin']}. Licence: {found['licence']}."
+        f"{found.sha256}. Origin: {found.origin}. Licence: {found.licence}."
     )
     columns = ("Domain", "Best test", "Best validation", "Mean test")
     scores = f"of {sampled:,} sampled architectures" if sampled else "of the whole table"
@@ -75,5 +86,4 @@ SECTION = Section(
     order=110,
     summary="Origin, licence, size and hash of every domain; splits never part a group.",
     render=render,
-    boards=(Board, LookupBoard, QualityBoard),
 )

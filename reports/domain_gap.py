@@ -75,4 +75,5 @@ SECTION = Section(
     order=50,
     summary="The distance is what a row loses when the domain changes; its interval stands in the board.",
     render=render,
+    studies=("trained",),
 )

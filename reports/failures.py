@@ -1,11 +1,14 @@
 """Everything that failed, was skipped or has not run, with its reason."""
 
-from harness import AnyBoard, Block, Board, LookupBoard, PlannedUnit, QualityBoard, Run, Section, Table
+from typing import Any
+
+from harness import AnyBoard, Block, Run, Section, Table, Unit
 
 
 def render(run: Run, board: AnyBoard) -> Block:
     """Returns a table of failures and the number of units by state."""
-    units = [unit for kind in dict.fromkeys(unit.kind for unit in run.units) for unit in run.planned(kind)]
+    kinds = dict.fromkeys(unit.kind for unit in run.units)
+    units = [unit for kind in kinds for unit in run.planned(kind)]
     rows, skipped, missing = [], 0, 0
     for unit in units:
         record = run.records.get(unit.hash)
@@ -14,7 +17,7 @@ def render(run: Run, board: AnyBoard) -> Block:
         elif record.status != "ok":
             skipped += record.status == "skipped"
             reason = record.reason or "no reason was recorded"
-            rows.append((record.status, unit.kind, _about(unit), reason))
+            rows.append((record.status, unit.kind.name, _about(unit), reason))
     counts = (
         f"{len(units):,} units: {len(units) - len(rows) - missing:,} done, {len(rows) - skipped:,} failed, "
         f"{skipped:,} skipped because something they need failed, {missing:,} not run yet."
@@ -31,7 +34,7 @@ def render(run: Run, board: AnyBoard) -> Block:
     return Block(paragraphs=(counts,), tables=(table,))
 
 
-def _about(unit: PlannedUnit) -> str:
+def _about(unit: Unit[Any, Any]) -> str:
     keys = (
         "task",
         "table",
@@ -45,9 +48,9 @@ def _about(unit: PlannedUnit) -> str:
         "report_seed",
     )
     words = [
-        f"{key.replace('_', ' ')} {unit.spec[key]}" if "seed" in key else str(unit.spec[key])
+        f"{key.replace('_', ' ')} {value}" if "seed" in key else str(value)
         for key in keys
-        if unit.spec.get(key) is not None
+        if (value := getattr(unit.spec, key, None)) not in (None, "")
     ]
     return ", ".join(words)
 
@@ -57,5 +60,4 @@ SECTION = Section(
     order=100,
     summary="What has no result, and why; a missing score is never a zero.",
     render=render,
-    boards=(Board, LookupBoard, QualityBoard),
 )

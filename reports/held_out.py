@@ -23,4 +23,5 @@ SECTION = Section(
     order=40,
     summary="Score and 95 % interval on each domain, with the samples and groups behind it.",
     render=render,
+    studies=("trained",),
 )

@@ -84,4 +84,5 @@ SECTION = Section(
     order=30,
     summary="Ranked by the mean over held-out domains; only rows with every score are ranked.",
     render=render,
+    studies=("trained",),
 )

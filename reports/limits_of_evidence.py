@@ -3,6 +3,7 @@
 from harness import AnyBoard, Block, Board, LookupBoard, QualityBoard, Run, Section, TaskBoard
 from harness.board.wording import show
 from harness.stats.pairs import minimum_detectable_effect
+from harness.study.trained.settings import PlannedSuite
 
 
 def render(run: Run, board: AnyBoard) -> Block:
@@ -16,7 +17,9 @@ def render(run: Run, board: AnyBoard) -> Block:
                 "and trainings fixed; short trainings may order architectures otherwise than long ones.",
             )
         )
-    seeds = len(run.suite["seeds"])
+    if not isinstance(board, Board):
+        return Block()
+    seeds = len(PlannedSuite.of(run).seeds)
     paragraphs = [
         "Intervals resample the groups of each test split (documents, font families, writers) and hold the "
         f"domains and the {seeds} seeds fixed. They say what other samples of these domains would give, and "
@@ -65,5 +68,4 @@ SECTION = Section(
     order=130,
     summary="What the numbers above do not say.",
     render=render,
-    boards=(Board, LookupBoard, QualityBoard),
 )

@@ -1,23 +1,25 @@
 """What the searches asked of a language model, which model it was, and what became of its proposals."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness import (
     MARKERS,
     AnyBoard,
     Block,
-    Board,
     Figure,
-    LookupBoard,
-    PlannedUnit,
     Run,
     Section,
     Table,
+    Unit,
     draw,
     palette,
 )
 from harness.board.wording import MISSING, show_seconds
+from harness.search.report import ModelUse, SearchReport
+from harness.study.lookup.units import LOOKUP
+from harness.study.trained.units import SEARCH
+from harness.study.work.units import SearchingSpec
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,15 +32,21 @@ class Asked(NamedTuple):
     """One search that asked a model: the row it belongs to, its report, and its unit."""
 
     row: str
-    report: Mapping[str, Any]
-    unit: PlannedUnit
+    report: SearchReport
+    unit: Unit[Any, Any]
+
+    @property
+    def use(self) -> ModelUse:
+        """What it asked."""
+        assert self.report.llm is not None
+        return self.report.llm
 
 
 def render(run: Run, board: AnyBoard) -> Block:
     """Returns who answered, calls and tokens, the funnel of proposals, and every setting."""
     asked = list(_asked(run))
     if not asked:
-        if not any("llm" in unit.spec for unit in run.units):
+        if not any(unit.spec.llm for unit in run.units if isinstance(unit.spec, SearchingSpec)):
             return Block()
         return Block(paragraphs=("No finished search of this run asked a language model.",))
     rows = list(dict.fromkeys(one.row for one in asked))
@@ -46,9 +54,9 @@ def render(run: Run, board: AnyBoard) -> Block:
         f"{model} is the embedded model: a stand-in that needs no key and no network, far smaller than the "
         "models the method was published with. Its row tells what the machinery does with it and is no "
         "measure of the published method."
-        for model in sorted({one.report["llm"]["model"] for one in asked if _is_stand_in(one)})
+        for model in sorted({one.use.model for one in asked if one.use.kind == "embedded"})
     ]
-    figures = [_figure(asked, rows)] if any(one.report.get("iterations") for one in asked) else []
+    figures = [_figure(asked, rows)] if any(one.report.iterations for one in asked) else []
     tables = [
         _accounting(run, asked, rows),
         _funnel(asked, rows),
@@ -60,39 +68,32 @@ def render(run: Run, board: AnyBoard) -> Block:
 
 
 def _asked(run: Run) -> Iterator[Asked]:
-    for unit in run.planned("search"):
-        report = (run.result(unit) or {}).get("report", {})
-        if report.get("llm"):
-            spec = unit.spec
-            yield Asked(f"{spec['task']}: {spec['searcher']} in {spec['space']}", report, unit)
-    for unit in run.planned("lookup"):
-        for search in (run.result(unit) or {}).get("searches", ()):
-            if search.get("report", {}).get("llm"):
-                spec = unit.spec
-                row = f"{spec['method']}, {spec['evaluations']} evaluations, {spec['feedback']} as feedback"
-                yield Asked(row, search["report"], unit)
-
-
-def _is_stand_in(one: Asked) -> bool:
-    return bool(one.report["llm"]["kind"] == "embedded")
+    for unit in run.planned(SEARCH):
+        result, spec = run.result(unit), unit.spec
+        report = SearchReport.of(result.report if result else None)
+        if report.llm is not None:
+            yield Asked(f"{spec.task}: {spec.searcher} in {spec.space}", report, unit)
+    for block in run.planned(LOOKUP):
+        found, about = run.result(block), block.spec
+        for search in found.searches if found else ():
+            report = SearchReport.of(search.report)
+            if report.llm is not None:
+                row = f"{about.method}, {about.evaluations} evaluations, {about.feedback} as feedback"
+                yield Asked(row, report, block)
 
 
 def _accounting(run: Run, asked: Sequence[Asked], rows: Sequence[str]) -> Table:
     lines = []
     for row in rows:
         mine = [one for one in asked if one.row == row]
-        sums = {key: sum(one.report["llm"][key] for one in mine) for key in TOKENS}
-        parts = [run.timings.get(one.unit.hash, {}).get("parts", {}) for one in mine]
-        seconds = [
-            sum(part[kind] for part in parts) if all(kind in part for part in parts) else None
-            for kind in ("llm", "evaluation")
-        ]
+        sums = [sum(getattr(one.use, key) for one in mine) for key in TOKENS]
+        seconds = [_seconds(run, mine, part) for part in ("llm", "evaluation")]
         lines.append(
             (
                 row,
-                ", ".join(sorted({one.report["llm"]["model"] for one in mine})),
+                ", ".join(sorted({one.use.model for one in mine})),
                 str(len(mine)),
-                *(f"{sums[key]:,}" for key in TOKENS),
+                *(f"{number:,}" for number in sums),
                 _price(mine),
                 *(show_seconds(value) for value in seconds),
             )
@@ -116,9 +117,20 @@ def _accounting(run: Run, asked: Sequence[Asked], rows: Sequence[str]) -> Table:
     )
 
 
+def _seconds(run: Run, asked: Sequence[Asked], part: str) -> float | None:
+    """Returns the sum of a part of the searches' seconds; None unless all of them have it."""
+    found = [
+        seconds
+        for one in asked
+        if (timing := run.timings.get(one.unit.hash)) is not None
+        and (seconds := timing.part(part)) is not None
+    ]
+    return sum(found) if len(found) == len(asked) else None
+
+
 def _price(asked: Sequence[Asked]) -> str:
     """Returns the money of all searches, in the currency of the suite's prices."""
-    prices = [one.report["llm"].get("price") for one in asked]
+    prices = [one.use.price for one in asked]
     known = [price for price in prices if price is not None]
     return f"{sum(known):.4f}" if known and len(known) == len(prices) else MISSING
 
@@ -126,7 +138,7 @@ def _price(asked: Sequence[Asked]) -> str:
 def _funnel(asked: Sequence[Asked], rows: Sequence[str]) -> Table:
     lines = []
     for row in rows:
-        counters = [one.report.get("counters", {}) for one in asked if one.row == row]
+        counters = [one.report.counters for one in asked if one.row == row]
         sums = [sum(found.get(key, 0) for found in counters) for key in (*FUNNEL, "over_limit")]
         first = sum(found.get("random first", 0) for found in counters)
         shares = [f"{100 * after / before:.1f}" if before else MISSING for before, after in _steps(sums)]
@@ -173,7 +185,7 @@ def _losses(asked: Sequence[Asked], rows: Sequence[str]) -> Table:
         found: dict[str, int] = {}
         for one in asked:
             if one.row == row:
-                for name, number in one.report.get("counters", {}).items():
+                for name, number in one.report.counters.items():
                     found[name] = found.get(name, 0) + number
         told = [f"{name.replace('_', ' ')} {found[name]:,}" for name in sorted(found) if name not in known]
         lines.append((row, ", ".join(told) or "none"))
@@ -190,10 +202,10 @@ def _settings(asked: Sequence[Asked], rows: Sequence[str]) -> Table:
     for row in rows:
         reports = [one.report for one in asked if one.row == row]
         told = {
-            ", ".join(f"{key} {value}" for key, value in sorted(report.get("settings", {}).items()))
+            ", ".join(f"{key} {value}" for key, value in sorted(report.settings.items()))
             for report in reports
         }
-        prompts = {report.get("prompt_hash", MISSING) for report in reports}
+        prompts = {report.prompt_hash or MISSING for report in reports}
         lines.append((row, "; ".join(sorted(told)), ", ".join(sorted(prompts))))
     return Table(
         caption="Every setting of the searcher, and the hash of its prompts",
@@ -234,11 +246,9 @@ def _figure(asked: Sequence[Asked], rows: Sequence[str]) -> Figure:
     return draw(paint, name="llm-funnel", alt=alt, data=data, panels=min(3, len(rows)), size=(10.5, 3.4))
 
 
-def _per_iteration(
-    reports: Sequence[Mapping[str, Any]], names: Sequence[str] = FUNNEL
-) -> dict[str, list[float]]:
+def _per_iteration(reports: Sequence[SearchReport], names: Sequence[str] = FUNNEL) -> dict[str, list[float]]:
     """Returns name -> mean count at each iteration, over the searches that came so far."""
-    rounds = [report.get("iterations", ()) for report in reports]
+    rounds = [report.iterations for report in reports]
     length = max(map(len, rounds))
     curves: dict[str, list[float]] = {}
     for name in names:
@@ -255,5 +265,8 @@ SECTION = Section(
     order=90,
     summary="Which model answered, how often, how many tokens it took, and what became of its proposals.",
     render=render,
-    boards=(Board, LookupBoard),
+    studies=(
+        "trained",
+        "lookup",
+    ),
 )

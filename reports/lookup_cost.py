@@ -2,29 +2,30 @@
 
 from harness import Block, LookupBoard, Run, Section, Table
 from harness.board.wording import MISSING
+from harness.study.lookup.settings import LookupSuite
+from harness.study.lookup.units import LOOKUP
+from harness.study.work.units import PROXIES
 
 
 def render(run: Run, board: LookupBoard) -> Block:
     """Returns seconds and evaluations of each searcher."""
     rows = []
-    for method in run.suite["searchers"]:
-        units = [unit for unit in run.planned("lookup", method=method) if run.result(unit) is not None]
-        searches = sum(len((run.result(unit) or {})["searches"]) for unit in units)
-        spent = sum(
-            search["evaluations"] for unit in units for search in (run.result(unit) or {})["searches"]
-        )
+    for method in LookupSuite.of(run).searchers:
+        units = [unit for unit in run.planned(LOOKUP) if unit.spec.method == method and run.result(unit)]
+        found = [search for unit in units if (done := run.result(unit)) for search in done.searches]
+        searches, spent = len(found), sum(search.evaluations for search in found)
         timed = all(unit.hash in run.timings for unit in units)
-        seconds = sum(float(run.timings[unit.hash]["seconds"]) for unit in units) if timed else None
+        seconds = sum(run.timings[unit.hash].seconds for unit in units) if timed else None
         each = MISSING if seconds is None or not searches else f"{seconds / searches:.3f}"
         rows.append((method, f"{searches:,}", f"{spent:,}", each))
     proxies = []
-    for unit in run.planned("proxies"):
+    for unit in run.planned(PROXIES):
         result = run.result(unit)
         timing = run.timings.get(unit.hash)
         if result is not None and timing is not None:
             proxies.append(
-                f"The proxy {unit.spec['proxy']} of {result['candidates']:,} untrained networks of "
-                f"{unit.spec['space']} took {timing['seconds']:.0f} s, once for all searches."
+                f"The proxy {unit.spec.proxy} of {result.candidates:,} untrained networks of "
+                f"{unit.spec.space} took {timing.seconds:.0f} s, once for all searches."
             )
     table = Table(
         caption=f"{board.table}: cost of the searches on the machine that ran them",
@@ -40,5 +41,5 @@ SECTION = Section(
     order=80,
     summary="Evaluations and seconds; tokens stand with the language model.",
     render=render,
-    boards=(LookupBoard,),
+    studies=("lookup",),
 )

@@ -1,13 +1,15 @@
 """Regret against evaluations, for every searcher of a suite on a table."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness import MARKERS, Block, Figure, LookupBoard, Run, Section, draw, palette
 from harness.stats.bootstrap import Array
+from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.tables import heading
+from harness.study.lookup.units import LOOKUP, TABLE, TableFound
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,11 +20,11 @@ PANELS = 4
 
 def render(run: Run, board: LookupBoard) -> Block:
     """Returns one plot per feedback, with a panel for each domain."""
-    table = next((run.result(unit) for unit in run.planned("table")), None)
+    table = next(map(run.result, run.planned(TABLE)), None)
     if table is None:
         return Block(paragraphs=("The table was not read yet.",))
     figures = []
-    for feedback in run.suite["feedback"]:
+    for feedback in LookupSuite.of(run).feedback:
         curves = _curves(run, board, feedback, table)
         for start in range(0, len(board.domains), PANELS):
             domains = board.domains[start : start + PANELS]
@@ -37,24 +39,22 @@ def render(run: Run, board: LookupBoard) -> Block:
     return Block(paragraphs=paragraphs, figures=tuple(figures))
 
 
-def _curves(
-    run: Run, board: LookupBoard, feedback: str, table: Mapping[str, Any]
-) -> dict[tuple[str, str], Array]:
+def _curves(run: Run, board: LookupBoard, feedback: str, table: TableFound) -> dict[tuple[str, str], Array]:
     """Returns (domain, method) -> regret in points or raw, shape (seeds, evaluations); NaN before a find."""
-    budget = max(run.suite["search"]["budgets"])
+    budget = max(LookupSuite.of(run).search.budgets)
     found: dict[tuple[str, str], list[Array]] = {}
-    for unit in run.planned("lookup", feedback=feedback, evaluations=budget):
+    for unit in run.planned(LOOKUP):
         result = run.result(unit)
-        if result is None:
+        if result is None or (unit.spec.feedback, unit.spec.evaluations) != (feedback, budget):
             continue
-        domain = unit.spec["domain"]
-        best = table["domains"][domain]["best"]["test"]
+        domain = unit.spec.domain
+        best = table.domains[domain].best.test
         factor = 1 if board.scales[domain].unit == "raw" else 100
-        for search in result["searches"]:
+        for search in result.searches:
             curve = np.full(budget, np.nan)
-            for at, _, _, test in search["incumbents"]:
+            for at, _, _, test in search.incumbents:
                 curve[at - 1 :] = factor * (best - test)
-            found.setdefault((domain, unit.spec["method"]), []).append(curve)
+            found.setdefault((domain, unit.spec.method), []).append(curve)
     return {key: np.stack(curves) for key, curves in found.items()}
 
 
@@ -138,5 +138,5 @@ SECTION = Section(
     order=70,
     summary="How fast each searcher comes near the best that is known.",
     render=render,
-    boards=(LookupBoard,),
+    studies=("lookup",),
 )

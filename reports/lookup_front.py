@@ -1,7 +1,7 @@
 """Score and cost together, for suites on a table that name a cost."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +11,9 @@ from harness.stats.bootstrap import Array
 from harness.stats.fronts import front, hypervolume
 from harness.stats.intervals import t_interval
 from harness.stats.pairs import Comparison, holm, welch
+from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.tables import heading
+from harness.study.lookup.units import LOOKUP, TABLE, CostFound, TableFound
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,12 +24,12 @@ Fronts = Mapping[tuple[str, str], list[Array]]
 
 def render(run: Run, board: LookupBoard) -> Block:
     """Returns a table of hypervolumes and one plot for each feedback."""
-    table = next((run.result(unit) for unit in run.planned("table")), None)
-    if table is None or not any("limit" in about for about in table["domains"].values()):
+    table = next(map(run.result, run.planned(TABLE)), None)
+    if table is None or not any(about.limit for about in table.domains.values()):
         return Block()
     tables, figures = [], []
-    for feedback in run.suite["feedback"]:
-        for budget in sorted(set(run.suite["search"]["budgets"])):
+    for feedback in LookupSuite.of(run).feedback:
+        for budget in sorted(set(LookupSuite.of(run).search.budgets)):
             fronts = _fronts(run, feedback, budget)
             tables.append(_table(board, table, fronts, (feedback, budget)))
         figures.append(_figure(board, table, fronts, feedback))
@@ -45,26 +47,28 @@ def render(run: Run, board: LookupBoard) -> Block:
 
 def _fronts(run: Run, feedback: str, budget: int) -> Fronts:
     found: dict[tuple[str, str], list[Array]] = {}
-    for unit in run.planned("lookup", feedback=feedback):
+    for unit in run.planned(LOOKUP):
         result = run.result(unit)
-        if result is None or unit.spec["evaluations"] < budget:
+        if result is None or unit.spec.feedback != feedback or unit.spec.evaluations < budget:
             continue
-        for search in result["searches"]:
-            seen = np.array([-np.inf if one is None else one for one in search["seen"][:budget]])
-            costs, tests = (np.array(search[name][:budget], dtype=np.float64) for name in ("costs", "tests"))
+        for search in result.searches:
+            seen = np.array([-np.inf if one is None else one for one in (search.seen or ())[:budget]])
+            costs, tests = (
+                np.array((told or ())[:budget], dtype=np.float64) for told in (search.costs, search.tests)
+            )
             chosen = front(costs, seen)
             points = np.stack([costs[chosen], tests[chosen]], axis=1)
-            found.setdefault((unit.spec["domain"], unit.spec["method"]), []).append(points)
+            found.setdefault((unit.spec.domain, unit.spec.method), []).append(points)
     return found
 
 
-def _shares(board: LookupBoard, table: Mapping[str, Any], fronts: Fronts, method: str) -> Array | None:
+def _shares(board: LookupBoard, table: TableFound, fronts: Fronts, method: str) -> Array | None:
     """Returns the mean over domains of each seed's share of the hypervolume, shape (seeds,)."""
     shares = []
     for domain in board.domains:
-        about = table["domains"][domain]
-        worst = {"cost": about["limit"]["most"], "score": about["mean"]}
-        whole = hypervolume(*np.array(about["limit"]["front"]).T, **worst)
+        limit, mean = _limit(table, domain), table.domains[domain].mean
+        worst = {"cost": limit.most, "score": mean}
+        whole = hypervolume(*np.array(limit.front).T, **worst)
         points = fronts.get((domain, method))
         if points is None or not whole:
             return None
@@ -72,7 +76,7 @@ def _shares(board: LookupBoard, table: Mapping[str, Any], fronts: Fronts, method
     return np.asarray(np.mean(shares, axis=0))
 
 
-def _table(board: LookupBoard, table: Mapping[str, Any], fronts: Fronts, which: tuple[str, int]) -> Table:
+def _table(board: LookupBoard, table: TableFound, fronts: Fronts, which: tuple[str, int]) -> Table:
     methods = [row.method for row in board.rankings[0].rows]
     found = {method: _shares(board, table, fronts, method) for method in methods}
     complete = {method: shares for method, shares in found.items() if shares is not None}
@@ -115,12 +119,19 @@ def _difference(test: Comparison) -> str:
     return f"{100 * test.value:+.2f} [{100 * test.low:+.2f}, {100 * test.high:+.2f}]"
 
 
-def _cost(table: Mapping[str, Any]) -> str:
-    limit = next(about["limit"] for about in table["domains"].values() if "limit" in about)
-    return f"{limit['cost']} in {limit['unit']}" if limit["unit"] else str(limit["cost"])
+def _limit(table: TableFound, domain: str) -> CostFound:
+    """Returns the limit of a domain of a suite that has one."""
+    limit = table.domains[domain].limit
+    assert limit is not None
+    return limit
 
 
-def _figure(board: LookupBoard, table: Mapping[str, Any], fronts: Fronts, feedback: str) -> Figure:
+def _cost(table: TableFound) -> str:
+    limit = next(about.limit for about in table.domains.values() if about.limit)
+    return f"{limit.cost} in {limit.unit}" if limit.unit else limit.cost
+
+
+def _figure(board: LookupBoard, table: TableFound, fronts: Fronts, feedback: str) -> Figure:
     methods = [row.method for row in board.rankings[-1].rows]
     curves = {
         (domain, method): _attained(fronts[domain, method], _grid(table, domain))
@@ -134,7 +145,7 @@ def _figure(board: LookupBoard, table: Mapping[str, Any], fronts: Fronts, feedba
         for axis, domain in zip(axes, board.domains, strict=True):
             factor = 1 if board.scales[domain].unit == "raw" else 100
             sign = board.scales[domain].sign
-            true = np.array(table["domains"][domain]["limit"]["front"])
+            true = np.array(_limit(table, domain).front)
             axis.step(true[:, 0], factor * sign * true[:, 1], where="post", color="grey", label="true front")
             for index, method in enumerate(methods):
                 if (domain, method) in curves:
@@ -176,9 +187,9 @@ def _figure(board: LookupBoard, table: Mapping[str, Any], fronts: Fronts, feedba
     )
 
 
-def _grid(table: Mapping[str, Any], domain: str) -> Array:
-    limit = table["domains"][domain]["limit"]
-    return np.geomspace(limit["front"][0][0], limit["most"], 33)
+def _grid(table: TableFound, domain: str) -> Array:
+    limit = _limit(table, domain)
+    return np.geomspace(limit.front[0][0], limit.most, 33)
 
 
 def _attained(points: Sequence[Array], grid: Array) -> Array:
@@ -196,5 +207,5 @@ SECTION = Section(
     order=75,
     summary="Fronts of the searchers and the area that they dominate.",
     render=render,
-    boards=(LookupBoard,),
+    studies=("lookup",),
 )

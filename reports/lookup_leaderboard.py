@@ -64,5 +64,5 @@ SECTION = Section(
     order=30,
     summary="Ranked by normalised regret, with the course of random search and published rows apart.",
     render=render,
-    boards=(LookupBoard,),
+    studies=("lookup",),
 )

@@ -1,15 +1,15 @@
 """How the searches of a suite on a table were run, with every option of every searcher."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from harness import Block, LookupBoard, Run, Section, Table
+from harness.study.lookup.settings import LookupSettings, LookupSuite
+from harness.study.lookup.units import LOOKUP
 
 
 def render(run: Run, board: LookupBoard) -> Block:
     """Returns the rules, and a table of searchers and their options."""
-    search = run.suite["search"]
-    budgets = ", ".join(str(budget) for budget in sorted(set(search["budgets"])))
+    suite = LookupSuite.of(run)
+    search = suite.search
+    budgets = ", ".join(str(budget) for budget in sorted(set(search.budgets)))
     paragraphs = [
         (
             "Scores are computed by published surrogates"
@@ -19,7 +19,7 @@ def render(run: Run, board: LookupBoard) -> Block:
         + ", so no number here depends on a training of "
         "ours. A search sees one score, its feedback, and its result is the architecture with the best "
         "feedback; what is reported of it is always the test score.",
-        *_held_out(run),
+        *_held_out(suite),
         "Validation as feedback is the honest protocol. With test as feedback the choice has seen what is "
         "reported: an oracle, printed because published results of LLM searches were made that way.",
         f"Budgets: {budgets} evaluations of new, legal architectures. A shorter budget is a prefix of the "
@@ -27,40 +27,35 @@ def render(run: Run, board: LookupBoard) -> Block:
         _limit(search),
     ]
     rows = {}
-    for unit in run.planned("lookup"):
-        options = ", ".join(f"{key} {value}" for key, value in sorted(unit.spec["options"].items()))
-        rows[unit.spec["method"]] = (unit.spec["method"], unit.spec["searcher"], options or "none")
+    for unit in run.planned(LOOKUP):
+        options = ", ".join(f"{key} {value}" for key, value in sorted(unit.spec.options.items()))
+        rows[unit.spec.method] = (unit.spec.method, unit.spec.searcher, options or "none")
     table = Table(
         caption="Searchers and their options",
         columns=("Row", "Searcher", "Options"),
-        rows=tuple(rows[name] for name in run.suite["searchers"] if name in rows),
+        rows=tuple(rows[name] for name in suite.searchers if name in rows),
         labels=3,
     )
     return Block(paragraphs=tuple(paragraphs), tables=(table,))
 
 
-def _limit(search: Mapping[str, Any]) -> str:
+def _limit(search: LookupSettings) -> str:
     """Returns what keeps an architecture from being chosen."""
     over = "what is over is evaluated and told all the same."
-    cost = search.get("cost_limit")
-    if cost:
-        most = (
-            f"at most {cost['at_most']:g}"
-            if cost["at_most"]
-            else f"among the least {100 * cost['share']:g} %"
-        )
-        return f"Limit: an incumbent's {cost['cost']} is {most}; {over}"
-    if search["mac_limit"]:
-        return f"Limit: an incumbent has at most {search['mac_limit']:,} multiply-accumulates; {over}"
+    cost = search.cost_limit
+    if cost.cost:
+        most = f"at most {cost.at_most:g}" if cost.at_most else f"among the least {100 * cost.share:g} %"
+        return f"Limit: an incumbent's {cost.cost} is {most}; {over}"
+    if search.mac_limit:
+        return f"Limit: an incumbent has at most {search.mac_limit:,} multiply-accumulates; {over}"
     return "There is no limit of cost."
 
 
-def _held_out(run: Run) -> list[str]:
-    held_out = run.suite.get("held_out")
-    if not held_out:
+def _held_out(suite: LookupSuite) -> list[str]:
+    if not suite.held_out:
         return []
     return [
-        f"{len(held_out)} of {len(run.suite['domains'])} domains are held out in turn. A search sees the "
+        f"{len(suite.held_out)} of {len(suite.domains)} domains are held out in turn. A search sees the "
         "mean over all other domains of their scores, standardised over the table's rows (less the mean, "
         "over the standard deviation), and nothing of the domain that is reported."
     ]
@@ -71,5 +66,5 @@ SECTION = Section(
     order=20,
     summary="The rules that were the same for every row.",
     render=render,
-    boards=(LookupBoard,),
+    studies=("lookup",),
 )

@@ -80,4 +80,5 @@ SECTION = Section(
     order=60,
     summary="Every row minus the reference, on the same resamples.",
     render=render,
+    studies=("trained",),
 )

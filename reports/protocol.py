@@ -1,14 +1,14 @@
 """What was compared and how the models were selected."""
 
-from typing import Any
-
 from harness import Block, Board, Run, Section, Table, TaskBoard
+from harness.study.trained.settings import PlannedSuite
 
 
 def render(run: Run, board: Board) -> Block:
     """Returns the rules of the comparison and a table of tasks."""
-    search: dict[str, Any] = run.suite["search"]
-    seeds = ", ".join(str(seed) for seed in run.suite["seeds"])
+    suite = PlannedSuite.of(run)
+    search = suite.search
+    seeds = ", ".join(str(seed) for seed in suite.seeds)
     rules = list(dict.fromkeys(task.selection for task in board.tasks))
     paragraphs = [
         f"Selection: {', then '.join(rules)}. Search and every choice but an oracle's see only the train and "
@@ -20,10 +20,10 @@ def render(run: Run, board: Board) -> Block:
     if is_searched:
         paragraphs.append(
             f"Budget: every search, that of the {board.reference} row included, evaluates "
-            f"{search['evaluations']:,} new, legal architectures with the same evaluator."
+            f"{search.evaluations:,} new, legal architectures with the same evaluator."
         )
-    tolerance = search.get("parameter_tolerance")
-    if is_searched and tolerance is not None:
+    tolerance = search.parameter_tolerance
+    if is_searched:
         paragraphs.append(
             f"Size: every candidate is within {100 * tolerance:g} % of the default architecture's parameters."
         )
@@ -51,4 +51,5 @@ SECTION = Section(
     order=20,
     summary="The rules that were the same for every row.",
     render=render,
+    studies=("trained",),
 )

@@ -51,5 +51,5 @@ SECTION = Section(
     order=30,
     summary="What a search sees of an architecture, against what the architecture is worth.",
     render=render,
-    boards=(QualityBoard,),
+    studies=("ranking",),
 )

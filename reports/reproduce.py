@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from harness import AnyBoard, Block, Board, LookupBoard, QualityBoard, Run, Section, Table
+from harness import AnyBoard, Block, Board, Run, Section, Table
 
 
 def render(run: Run, board: AnyBoard) -> Block:
@@ -22,12 +22,12 @@ def render(run: Run, board: AnyBoard) -> Block:
     found = []
     for task in board.tasks if isinstance(board, Board) else ():
         for row in task.rows:
-            for final in run.planned("final", **task.scope, method=row.method, space=row.space):
+            for final in task.finals(run, row.key) if task.trained_on is None else ():
                 result = run.result(final)
-                if result is not None and result["architecture"] is not None:
-                    seed = str(final.spec["select_seed"])
+                if result is not None and result.architecture is not None:
+                    seed = str(final.spec.select_seed)
                     found.append(
-                        (task.title, row.name, seed, json.dumps(result["architecture"], sort_keys=True))
+                        (task.title, row.name, seed, json.dumps(result.architecture, sort_keys=True))
                     )
     architectures = Table(
         caption="The architectures that were selected",
@@ -61,5 +61,4 @@ SECTION = Section(
     order=120,
     summary="The command, the architectures that were found, and the versions behind the records.",
     render=render,
-    boards=(Board, LookupBoard, QualityBoard),
 )

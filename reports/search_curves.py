@@ -1,10 +1,12 @@
 """How good the best architecture so far was after each evaluation of a search, and what tuning chose."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from harness import MARKERS, Block, Board, Figure, Run, Section, Table, TaskBoard, draw, palette
+from harness import MARKERS, Block, Board, Figure, Run, Section, Table, TaskBoard, Unit, draw, palette
 from harness.board.wording import MISSING, show_counts
+from harness.study.trained.units import SEARCH, TUNE, Final, FinalSpec, Search, Tuned
+from harness.study.trained.values import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +18,7 @@ class Curve(NamedTuple):
     name: str
     seed: int
     best: tuple[float | None, ...]
-    result: Mapping[str, Any]
+    result: Search
 
 
 def render(run: Run, board: Board) -> Block:
@@ -41,20 +43,25 @@ def render(run: Run, board: Board) -> Block:
 def _curves(run: Run, task: TaskBoard) -> list[Curve]:
     curves = []
     for row in task.rows:
-        for final in run.planned("final", **task.scope, method=row.method, space=row.space):
-            search = run.needed(final, "search")
+        for final in _finals(run, task, row):
+            search = run.needed(final, SEARCH)
             result = run.result(search)
             if search is None or result is None:
                 continue
             best: float | None = None
             values = []
-            for entry in result["history"]:
-                score = entry["score"]
+            for entry in result.history:
+                score = entry.score
                 if score is not None and (best is None or score > best):
                     best = score
                 values.append(best)
-            curves.append(Curve(row.name, search.spec["seed"], tuple(values), result))
+            curves.append(Curve(row.name, search.spec.seed, tuple(values), result))
     return curves
+
+
+def _finals(run: Run, task: TaskBoard, row: Row) -> list[Unit[FinalSpec, Final]]:
+    """Returns the finals that this board's own task trained for a row."""
+    return task.finals(run, row.key) if task.trained_on is None else []
 
 
 def _figure(task: TaskBoard, curves: Sequence[Curve]) -> Figure:
@@ -86,7 +93,7 @@ def _figure(task: TaskBoard, curves: Sequence[Curve]) -> Figure:
         axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
 
     last = {
-        name: sum(curve.result["score"] for curve in curves if curve.name == name)
+        name: sum(curve.result.score or 0.0 for curve in curves if curve.name == name)
         / sum(curve.name == name for curve in curves)
         for name in names
     }
@@ -121,17 +128,17 @@ def _known(curve: Sequence[float | None]) -> tuple[list[int], list[float]]:
 def _table(task: TaskBoard, curves: Sequence[Curve]) -> Table:
     rows = []
     for curve in curves:
-        correlation = curve.result["rank_by_parameters"]
-        failed = sum(entry["score"] is None for entry in curve.result["history"])
+        correlation = curve.result.rank_by_parameters
+        failed = sum(entry.score is None for entry in curve.result.history)
         rows.append(
             (
                 curve.name,
                 str(curve.seed),
-                f"{curve.result['evaluations']:,}",
+                f"{curve.result.evaluations:,}",
                 str(failed),
-                curve.result["stopped"],
-                f"{curve.result['score']:.4f}".replace("-", "−"),
-                show_counts([curve.result["parameters"]]),
+                curve.result.stopped or "",
+                f"{curve.result.score or 0.0:.4f}".replace("-", "−"),
+                show_counts([curve.result.parameters or 0]),
                 MISSING if correlation is None else f"{correlation:.2f}".replace("-", "−"),
             )
         )
@@ -151,34 +158,34 @@ def _table(task: TaskBoard, curves: Sequence[Curve]) -> Table:
     )
 
 
-def _tuned(run: Run, task: TaskBoard) -> list[tuple[str, int, Mapping[str, Any]]]:
+def _tuned(run: Run, task: TaskBoard) -> list[tuple[str, int, Tuned]]:
     """Returns name, selecting seed and result of every tuning."""
     found = []
     for row in task.rows:
-        for final in run.planned("final", **task.scope, method=row.method, space=row.space):
-            result = run.result(run.needed(final, "tune"))
+        for final in _finals(run, task, row):
+            result = run.result(run.needed(final, TUNE))
             if result is not None:
-                found.append((row.name, final.spec["select_seed"], result))
+                found.append((row.name, final.spec.select_seed, result))
     return found
 
 
-def _tuning_table(task: TaskBoard, tuned: Sequence[tuple[str, int, Mapping[str, Any]]]) -> Table:
+def _tuning_table(task: TaskBoard, tuned: Sequence[tuple[str, int, Tuned]]) -> Table:
     """Returns what each tuning chose, beside the plain baseline, which is its first trial."""
     rows = []
     for name, seed, result in tuned:
-        trials = result["trials"]
-        plain, architecture = trials[0]["validation"], result["architecture"]
+        trials = result.trials
+        plain, architecture = trials[0].validation, result.architecture
         rows.append(
             (
                 name,
                 str(seed),
                 f"{len(trials):,}",
-                str(sum(trial["validation"] is None for trial in trials)),
+                str(sum(trial.validation is None for trial in trials)),
                 MISSING if plain is None else f"{plain:.4f}",
-                f"{result['validation']:.4f}",
-                f"{result['learning_rate']:.2g}",
+                f"{result.validation:.4f}",
+                f"{result.learning_rate:.2g}",
                 "its own" if architecture is None else str(architecture["depth"]),
-                show_counts([result["parameters"]]),
+                show_counts([result.parameters or 0]),
             )
         )
     return Table(
@@ -193,4 +200,5 @@ SECTION = Section(
     order=70,
     summary="The best architecture so far against the evaluations that were spent.",
     render=render,
+    studies=("trained",),
 )

@@ -7,11 +7,16 @@ import numpy as np
 
 from harness import Block, Figure, LookupBoard, Run, Section, Table, draw
 from harness.board.scale import Scale, in_unit, percent
+from harness.stats.transfer import Transfer
+from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.tables import held_out_table
+from harness.study.lookup.units import TABLE, TableFound, TransferFound
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Matrix = Mapping[str, Mapping[str, Transfer]]
+"""Source -> target -> measures."""
 SIDE = 0.62
 """Inches of a cell of a heat map."""
 KEYS = ("spearman", "kendall", "overlap", "regret", "normalised", "rank")
@@ -21,18 +26,18 @@ PALE, DEEP = "#ffffff", "#5aa5d8"
 
 def render(run: Run, board: LookupBoard) -> Block:
     """Returns heat maps and tables of every source and target; nothing where there is one domain."""
-    table = next((run.result(unit) for unit in run.planned("table")), None)
-    transfer = (table or {}).get("transfer")
-    if table is None or transfer is None or len(transfer["matrix"]) < 2:
+    table = next(map(run.result, run.planned(TABLE)), None)
+    transfer = table.transfer if table else None
+    if table is None or transfer is None or len(transfer.matrix) < 2:
         return Block()
-    matrix = transfer["matrix"]
-    names = [domain for domain in run.suite["domains"] if domain in matrix]
+    matrix = transfer.matrix
+    names = [domain for domain in LookupSuite.of(run).domains if domain in matrix]
     tables = [_pairs(board, names, transfer, table)]
     if board.held_out:
         tables = [held_out_table(board), _choices(board, table), *tables]
     paragraphs = (
         "Heat maps and the table of pairs know no search: they are exact over the "
-        f"{table['rows']:,} rows of the table. A source ranks by its validation score, a target counts by "
+        f"{table.rows:,} rows of the table. A source ranks by its validation score, a target counts by "
         "its test score. Regret is what the row that is best on the source lacks on the target to the "
         "target's best; normalised, it is over (best - mean of the table), so that 100 % is what a random "
         "row lacks on average. Of rows that tie on the source the first is taken.",
@@ -41,11 +46,10 @@ def render(run: Run, board: LookupBoard) -> Block:
     return Block(paragraphs=paragraphs, figures=figures, tables=tuple(tables))
 
 
-def _figure(board: LookupBoard, names: Sequence[str], matrix: Mapping[str, Any]) -> Figure:
-    spearman, regret = (
-        np.asarray([[matrix[source][target][key] for target in names] for source in names])
-        for key in ("spearman", "normalised")
-    )
+def _figure(board: LookupBoard, names: Sequence[str], matrix: Matrix) -> Figure:
+    pairs = [[matrix[source][target] for target in names] for source in names]
+    spearman = np.asarray([[one.spearman for one in row] for row in pairs])
+    regret = np.asarray([[one.normalised for one in row] for row in pairs])
 
     def paint(axes: Sequence["Axes"]) -> None:
         _paint(axes[0], names, spearman, [[f"{value:.2f}" for value in row] for row in spearman])
@@ -56,17 +60,17 @@ def _figure(board: LookupBoard, names: Sequence[str], matrix: Mapping[str, Any])
         axes[0].set_ylabel("source, chooses by validation")
 
     others = [(source, target) for source in names for target in names if source != target]
-    worst = max(others, key=lambda pair: matrix[pair[0]][pair[1]]["normalised"])
-    apart = min(others, key=lambda pair: matrix[pair[0]][pair[1]]["spearman"])
+    worst = max(others, key=lambda pair: matrix[pair[0]][pair[1]].normalised)
+    apart = min(others, key=lambda pair: matrix[pair[0]][pair[1]].spearman)
     alt = (
         f"{board.table}: rank correlation and normalised regret of every source (rows) and target (columns). "
         f"{apart[0]} and {apart[1]} agree least, with a Spearman correlation of "
-        f"{matrix[apart[0]][apart[1]]['spearman']:.3f}; choosing on {worst[0]} costs most on {worst[1]}, "
-        f"{percent(matrix[worst[0]][worst[1]]['normalised'], digits=1)} % of what a random row lacks on "
+        f"{matrix[apart[0]][apart[1]].spearman:.3f}; choosing on {worst[0]} costs most on {worst[1]}, "
+        f"{percent(matrix[worst[0]][worst[1]].normalised, digits=1)} % of what a random row lacks on "
         "average."
     )
     data = [
-        {"source": source, "target": target, **{key: matrix[source][target][key] for key in KEYS}}
+        {"source": source, "target": target, **{key: getattr(matrix[source][target], key) for key in KEYS}}
         for source in names
         for target in names
     ]
@@ -94,23 +98,21 @@ def _paint(axis: "Axes", names: Sequence[str], shades: Any, texts: Sequence[Sequ
         spine.set_visible(False)
 
 
-def _pairs(
-    board: LookupBoard, names: Sequence[str], transfer: Mapping[str, Any], table: Mapping[str, Any]
-) -> Table:
+def _pairs(board: LookupBoard, names: Sequence[str], transfer: TransferFound, table: TableFound) -> Table:
     rows = []
     for source in names:
         for target in names:
-            one = transfer["matrix"][source][target]
+            one = transfer.matrix[source][target]
             rows.append(
                 (
                     source,
                     target,
-                    f"{one['spearman']:.4f}".replace("-", "−"),
-                    f"{one['kendall']:.4f}".replace("-", "−"),
-                    percent(one["overlap"], digits=0),
-                    in_unit(one["regret"], _scale(board, target, table)),
-                    percent(one["normalised"]),
-                    f"{one['rank']:,}",
+                    f"{one.spearman:.4f}".replace("-", "−"),
+                    f"{one.kendall:.4f}".replace("-", "−"),
+                    percent(one.overlap, digits=0),
+                    in_unit(one.regret, _scale(board, target, table)),
+                    percent(one.normalised),
+                    f"{one.rank:,}",
                 )
             )
     return Table(
@@ -120,10 +122,10 @@ def _pairs(
             "Target",
             "Spearman",
             "Kendall",
-            f"Best {transfer['top']} in common, %",
+            f"Best {transfer.top} in common, %",
             "Regret",
             "Normalised regret in %",
-            f"Rank of {table['rows']:,}",
+            f"Rank of {table.rows:,}",
         ),
         rows=tuple(rows),
         labels=2,
@@ -136,25 +138,26 @@ def _pairs(
     )
 
 
-def _choices(board: LookupBoard, table: Mapping[str, Any]) -> Table:
+def _choices(board: LookupBoard, table: TableFound) -> Table:
     rows = []
     for domain in board.domains:
-        held_out = table["domains"][domain]["held_out"]
+        held_out = table.domains[domain].held_out
+        assert held_out is not None
         for ranking in dict.fromkeys(ranking.feedback for ranking in board.rankings):
-            found = held_out[ranking]["sources"]
-            best = max(found, key=lambda source: found[source]["value"])
-            mean = float(np.mean([one["normalised"] for one in found.values()]))
-            everything = held_out[ranking]["all"]
+            found = held_out[ranking].sources
+            best = max(found, key=lambda source: found[source].value)
+            mean = float(np.mean([one.normalised for one in found.values()]))
+            everything = held_out[ranking].all
             rows.append(
                 (
                     domain,
                     ranking,
                     best,
-                    percent(found[best]["normalised"]),
-                    f"{found[best]['rank']:,}",
+                    percent(found[best].normalised),
+                    f"{found[best].rank:,}",
                     percent(mean),
-                    percent(everything["normalised"]),
-                    f"{everything['rank']:,}",
+                    percent(everything.normalised),
+                    f"{everything.rank:,}",
                 )
             )
     return Table(
@@ -177,12 +180,12 @@ def _choices(board: LookupBoard, table: Mapping[str, Any]) -> Table:
     )
 
 
-def _scale(board: LookupBoard, target: str, table: Mapping[str, Any]) -> Scale:
+def _scale(board: LookupBoard, target: str, table: TableFound) -> Scale:
     """Returns the scale of a domain that may be a source alone, which the board does not show."""
     known = board.scales.get(target)
     if known is not None:
         return known
-    return Scale(unit=table["domains"][target]["unit"], decimals=4)
+    return Scale(unit=table.domains[target].unit, decimals=4)
 
 
 SECTION = Section(
@@ -190,5 +193,5 @@ SECTION = Section(
     order=50,
     summary="What the table itself says, without any search: how far a choice on one domain serves another.",
     render=render,
-    boards=(LookupBoard,),
+    studies=("lookup",),
 )

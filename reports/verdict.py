@@ -1,6 +1,6 @@
 """What the run says of the claim that its suite fixed in advance."""
 
-from harness import AnyBoard, Block, Board, LookupBoard, QualityBoard, Run, Section, verdict
+from harness import AnyBoard, Block, Board, LookupBoard, Run, Section, verdict
 from harness.study.lookup.tables import lookup_sentences
 from harness.study.settings import STEPS_PER_SAMPLE
 from harness.study.trained.verdict import overall, task_verdict
@@ -11,7 +11,7 @@ def render(run: Run, board: AnyBoard) -> Block:
     if isinstance(board, LookupBoard):
         first, *others = lookup_sentences(board)
         return Block(lead=first, paragraphs=tuple(others))
-    if isinstance(board, QualityBoard):
+    if not isinstance(board, Board):
         return Block(lead=verdict(board))
     verdicts = [task_verdict(board, task) for task in board.decisive]
     limited: tuple[str, ...] = ()
@@ -31,5 +31,4 @@ SECTION = Section(
     order=10,
     summary="Made from the interval of one comparison that the suite fixed before any result.",
     render=render,
-    boards=(Board, LookupBoard, QualityBoard),
 )

@@ -15,7 +15,7 @@ from harness.identity.unit import Unit, unit_folder
 from harness.run.loaded import load_run
 from harness.run.record import Record
 from harness.run.stored import write_beside, write_record
-from harness.study.boards import build_board, verdict
+from harness.study.study import build_board, verdict
 from harness.study.formats import board_json, render
 from harness.study.trained.values import Board
 from harness.study.trained.verdict import task_verdict

@@ -19,7 +19,7 @@ from harness.files import SCHEMA, read_sealed, sealed
 from harness.run.loaded import load_run
 from harness.stats.intervals import wilson
 from harness.stats.pairs import holm, mcnemar
-from harness.study.boards import build_board
+from harness.study.study import build_board
 from harness.study.lookup.compare import compare_lookup
 from harness.study.trained.compare import compare_trained
 from harness.study.trained.rescore import rescore, with_metric

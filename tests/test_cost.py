@@ -2,7 +2,7 @@
 
 from harness import catalog
 from harness.identity.unit import Unit
-from harness.study.boards import make_plan
+from harness.study.plan import make_plan
 from harness.study.cost import MACS_PER_SECOND, Costs
 from harness.study.plan import Plan
 from harness.study.suite import load_suite

@@ -23,7 +23,7 @@ from harness.guard import inert
 from harness.report.draw import draw
 from harness.report.page import Block, _markdown, _Part, write_report
 from harness.run.loaded import load_run
-from harness.study.boards import build_board
+from harness.study.study import build_board
 from harness.study.formats import board_json, render
 from harness.study.trained.values import Board
 

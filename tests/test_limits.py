@@ -12,7 +12,7 @@ from harness.errors import HarnessError, UnknownNameError
 from harness.files import write_atomically
 from harness.identity.kinds import WORK
 from harness.run.loaded import load_run
-from harness.study.boards import make_plan
+from harness.study.plan import make_plan
 from harness.study.merge import protocol
 from harness.study.settings import KINDS, TRAINING, Limit, Limits
 from harness.study.suite import load_suite

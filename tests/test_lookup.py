@@ -23,7 +23,8 @@ from harness.search.loop import Limit, SearchContext, run_search
 from harness.space.choices import Architecture
 from harness.stats.order import expected_best
 from harness.stats.pairs import welch
-from harness.study.boards import build_board, make_plan
+from harness.study.plan import make_plan
+from harness.study.study import build_board
 from harness.study.formats import board_json, render
 from harness.study.lookup.board import LookupBoard
 from harness.study.suite import load_suite

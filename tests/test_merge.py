@@ -22,7 +22,7 @@ from harness.learn.predictors import SampleScores
 from harness.run.loaded import load_run
 from harness.run.record import read_record
 from harness.stats.bootstrap import grouped_ratio
-from harness.study.boards import AnyBoard, build_board
+from harness.study.study import AnyBoard, build_board
 from harness.study.formats import board_json
 from harness.study.merge import MergedBoards, merge
 from harness.study.trained.values import Board

@@ -13,7 +13,8 @@ from harness.errors import HarnessError
 from harness.identity.content import code_of
 from harness.learn.baseline import Opening, ReadyBaseline
 from harness.run.loaded import load_run
-from harness.study.boards import build_board, with_models
+from harness.study.study import build_board
+from harness.study.trained.settings import with_models
 from harness.study.formats import render
 from harness.study.suite import load_suite
 from harness.study.trained.compare import compare_trained

@@ -29,7 +29,8 @@ from harness.errors import DataUnavailableError, HarnessError
 from harness.run.loaded import load_run
 from harness.stats.fronts import front, hypervolume
 from harness.stats.order import expected_best
-from harness.study.boards import build_board, make_plan
+from harness.study.plan import make_plan
+from harness.study.study import build_board
 from harness.study.formats import render
 from harness.study.lookup.board import LookupBoard
 from harness.study.suite import load_suite

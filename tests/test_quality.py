@@ -15,7 +15,8 @@ from harness.files import write_atomically
 from harness.identity.unit import Unit
 from harness.run.loaded import load_run
 from harness.run.stored import write_record
-from harness.study.boards import build_board, make_plan, verdict
+from harness.study.plan import make_plan
+from harness.study.study import build_board, verdict
 from harness.study.formats import render
 from harness.study.plan import Plan
 from harness.study.ranking.board import QualityBoard

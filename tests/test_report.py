@@ -14,7 +14,7 @@ from harness import catalog
 from harness.errors import UnknownNameError
 from harness.report.page import write_report
 from harness.run.loaded import load_run
-from harness.study.boards import build_board
+from harness.study.study import build_board
 from harness.study.trained.tables import main_table
 from harness.study.trained.values import Board
 

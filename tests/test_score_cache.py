@@ -18,7 +18,7 @@ from harness.identity.unit import Unit
 from harness.run.place import Done, Place
 from harness.run.score_cache import FOLDER, ScoreCache, sort_scores
 from harness.run.stored import inputs_of, write_record
-from harness.study.boards import make_plan
+from harness.study.plan import make_plan
 from harness.study.suite import load_suite
 from harness.study.work import slices
 from harness.workers.perform import perform

@@ -9,7 +9,8 @@ import pytest
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.run.loaded import load_run
-from harness.study.boards import build_board, make_plan, verdict
+from harness.study.plan import make_plan
+from harness.study.study import build_board, verdict
 from harness.study.formats import render
 from harness.study.suite import load_suite
 from harness.study.trained.values import Board

@@ -31,7 +31,8 @@ from harness.stats.transfer import (
     transfer,
     transfer_matrix,
 )
-from harness.study.boards import build_board, make_plan
+from harness.study.plan import make_plan
+from harness.study.study import build_board
 from harness.study.lookup.board import LookupBoard
 from harness.study.suite import load_suite
 

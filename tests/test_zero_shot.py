@@ -24,7 +24,8 @@ from harness.data.text.questions import questions
 from harness.errors import HarnessError
 from harness.nn.floors import NGram
 from harness.run.loaded import PlannedUnit, Run, load_run
-from harness.study.boards import build_board, make_plan
+from harness.study.plan import make_plan
+from harness.study.study import build_board
 from harness.study.cost import Costs
 from harness.study.suite import load_suite
 from harness.study.trained.plan import with_domains

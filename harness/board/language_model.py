@@ -1,19 +1,21 @@
 """What a search asked of language models, as boards tell it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from harness.board.values import LanguageModelUse
+from harness.search.report import SearchReport
 
 
-def language_model_use(searches: Sequence[Mapping[str, Any]]) -> LanguageModelUse | None:
-    """Returns calls and tokens summed over `searches`; None when none of them asked a model."""
-    uses = [search["report"]["llm"] for search in searches if search.get("report", {}).get("llm")]
+def language_model_use(reports: Iterable[SearchReport]) -> LanguageModelUse | None:
+    """Returns calls and tokens summed over searches; None when none of them asked a model."""
+    uses = [report.llm for report in reports if report.llm is not None]
     if not uses:
         return None
-    sums = {
-        key: sum(int(use.get(key) or 0) for use in uses)
-        for key in ("calls", "prompt_tokens", "completion_tokens", "reasoning_tokens")
-    }
-    names = sorted({str(use["model"]) for use in uses})
-    return LanguageModelUse(model=", ".join(names), kind=str(uses[0]["kind"]), **sums)
+    return LanguageModelUse(
+        model=", ".join(sorted({use.model for use in uses})),
+        kind=uses[0].kind,
+        calls=sum(use.calls for use in uses),
+        prompt_tokens=sum(use.prompt_tokens for use in uses),
+        completion_tokens=sum(use.completion_tokens for use in uses),
+        reasoning_tokens=sum(use.reasoning_tokens for use in uses),
+    )

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from harness.run.loaded import READ, PlannedUnit, Run
+from harness.identity.unit import AnyUnit
+from harness.run.loaded import READ, Run
 
 STALE: Final = "†"
 STRANGE: Final = "¶"
@@ -46,7 +47,7 @@ class Marked(NamedTuple):
     marks: Marks
 
 
-def marks_of(run: Run, units: Iterable[PlannedUnit]) -> Marks:
+def marks_of(run: Run, units: Iterable[AnyUnit]) -> Marks:
     """Returns the marks of the row that these units made."""
     units = list(units)
     stale = run.changed(units)

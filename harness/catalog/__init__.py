@@ -25,12 +25,14 @@ class Kind(NamedTuple):
     """Where entries of a kind stand, and what their constant is called (None: a TOML file).
 
     `reader` is MODULE:FUNCTION of what makes an entry of a TOML file all the same. It stands on a higher
-    floor, as entries do, and is imported by its name as they are.
+    floor, as entries do, and is imported by its name as they are. Where `file` is given an entry is a folder
+    that holds it; those of the package stand in `harness/study`.
     """
 
     folder: str
     constant: str | None
     reader: str = ""
+    file: str = ""
 
 
 KINDS: Final[dict[str, Kind]] = {
@@ -41,6 +43,7 @@ KINDS: Final[dict[str, Kind]] = {
     "baseline": Kind("baselines", "BASELINE"),
     "suite": Kind("leaderboards", None),
     "section": Kind("reports", "SECTION"),
+    "study": Kind("studies", "STUDY", file="study.py"),
 }
 
 
@@ -80,7 +83,7 @@ def files(kind: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for root in roots():
         for file in _files_of(kind, root):
-            name = file.stem
+            name = file.parent.name if KINDS[kind].file else file.stem
             if name.startswith("_"):
                 continue
             if name in found and found[name] != file:
@@ -90,7 +93,10 @@ def files(kind: str) -> dict[str, Path]:
 
 
 def _files_of(kind: str, root: Path) -> list[Path]:
-    folder, constant, reader = KINDS[kind]
+    folder, constant, reader, file = KINDS[kind]
+    if file:
+        place = root.parent / "study" if root == Path(__file__).parent else root / folder
+        return sorted(place.glob(f"*/{file}"))
     tables = sorted((root / folder).glob("*.toml")) if constant is None or reader else []
     if folder == KINDS["task"].folder:
         tables = [file for file in tables if _is_task(file) == (kind == "task")]
@@ -133,7 +139,7 @@ def load(kind: str, name: str) -> Any:
     if name not in found:
         raise UnknownNameError(kind, name, found)
     path_part(kind, name)
-    folder, constant, reader = KINDS[kind]
+    folder, constant, reader, file = KINDS[kind]
     if constant is None:
         return read_toml(found[name])
     if found[name].suffix == ".toml":
@@ -143,7 +149,9 @@ def load(kind: str, name: str) -> Any:
     for root in roots():
         if str(root) not in __path__:
             __path__.append(str(root))
-    module_name = f"{__name__}.{folder}.{name}"
+    module_name = f"{__name__}.{folder}.{name}" + (f".{Path(file).stem}" if file else "")
+    if found[name].is_relative_to(Path(__file__).parents[1] / "study"):
+        module_name = f"harness.study.{name}.{Path(file).stem}"
     try:
         with _no_bytecode():
             module = importlib.import_module(module_name)

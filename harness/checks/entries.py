@@ -65,19 +65,28 @@ def _run(entry: str, check: Callable[[str], Iterator[tuple[str, bool, str]]], na
 
 
 def _suite(name: str) -> Iterator[tuple[str, bool, str]]:
-    from harness.study.boards import make_plan
-    from harness.study.lookup.settings import LookupSuite
-    from harness.study.plan import resolve_searcher
+    from harness.study.plan import make_plan
+    from harness.study.study import load_study
     from harness.study.suite import load_suite
 
-    suite = load_suite(name)[1]
-    if isinstance(suite, LookupSuite):
-        found = [resolve_searcher(suite.search, one)[0] for one in suite.searchers]
-        catalog.files("table")[suite.table]
-        yield "is valid and names searchers that exist", bool(found), ", ".join(found)
+    stem, suite = load_suite(name)
+    if found := load_study(suite.study).names(suite):
+        yield "is valid and names searchers that exist", True, ", ".join(found)
         return
-    plan = make_plan(*load_suite(name))
+    plan = make_plan(stem, suite)
     yield "is valid and plans", bool(plan.units), f"{len(plan.units)} units"
+
+
+def _study(name: str) -> Iterator[tuple[str, bool, str]]:
+    from harness.identity.code import module_file
+    from harness.study.study import Study, load_study
+
+    study = load_study(name)
+    names = [kind.name for kind in study.kinds]
+    absent = [kind.work for kind in study.kinds if module_file(kind.work.partition(":")[0]) is None]
+    yield "is a study", isinstance(study, Study) and bool(study.summary), study.summary
+    yield "has units, each of another name", len({*names}) == len(names) > 0, ", ".join(names)
+    yield "has a module for the work of every unit", not absent, ", ".join(absent)
 
 
 def _section(name: str) -> Iterator[tuple[str, bool, str]]:
@@ -90,5 +99,6 @@ _CHECKS: dict[str, Callable[[str], Iterator[tuple[str, bool, str]]]] = {
     "searcher": claims_of,
     "baseline": baseline_claims,
     "suite": _suite,
+    "study": _study,
     "section": _section,
 }

@@ -11,11 +11,12 @@ from harness.checks.machine import Finding
 from harness.errors import HarnessError
 from harness.files import canonical_json, read_sealed
 from harness.identity.content import code_of
-from harness.identity.unit import Unit, unit_folder
+from harness.identity.unit import AnyUnit, unit_folder
 from harness.run.place import Place
 from harness.run.provenance import kind_of, provenance
 from harness.run.record import Record
 from harness.run.stored import PROVENANCE, check_files, files_of, planned_units, read_beside, unit_record
+from harness.study.work.units import PREPARE
 from harness.workers.perform import perform
 
 TOLERANCE: Final = 0.05
@@ -76,19 +77,19 @@ def reproduce(run: Path, place: Place, *, count: int, seed: int) -> Iterator[Fin
         yield _compared(name, record, again, is_here=kind_of(made) == here)
 
 
-def _drawn(units: Sequence[Unit], count: int, seed: int) -> list[Unit]:
+def _drawn(units: Sequence[AnyUnit], count: int, seed: int) -> list[AnyUnit]:
     """Returns `count` of the units, one of each kind before the second of any."""
     shuffled = list(units)
     random.Random(seed).shuffle(shuffled)
     rounds: dict[str, int] = {}
-    order: list[tuple[int, int, Unit]] = []
+    order: list[tuple[int, int, AnyUnit]] = []
     for unit in shuffled:
-        rounds[unit.kind] = rounds.get(unit.kind, 0) + 1
-        order.append((rounds[unit.kind], len(order), unit))
+        rounds[unit.kind.name] = rounds.get(unit.kind.name, 0) + 1
+        order.append((rounds[unit.kind.name], len(order), unit))
     return [unit for _, _, unit in sorted(order, key=lambda one: one[:2])[:count]]
 
 
-def _again(unit: Unit, units: Mapping[str, Unit], run: Path, place: Place) -> Record:
+def _again(unit: AnyUnit, units: Mapping[str, AnyUnit], run: Path, place: Place) -> Record:
     """Returns what a unit leaves in a folder of its own, with the results that it needs as they are kept."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -97,17 +98,16 @@ def _again(unit: Unit, units: Mapping[str, Unit], run: Path, place: Place) -> Re
         for need in needs.values():
             unit_folder(folder, need).symlink_to(unit_folder(run, need).resolve(), target_is_directory=True)
         data = place.data
-        if unit.kind == "prepare":  # from the packages, not from what is prepared
+        if unit.kind == PREPARE:  # from the packages, not from what is prepared
             data = replace(data, folder=folder / "data", offline=True)
             data.folder.mkdir()
             (data.folder / "archives").symlink_to((place.data.folder / "archives").resolve())
         done = perform(unit, needs, replace(place, run=folder, data=data, replay=run))
-        result = done.result
         return Record(
-            kind=unit.kind,
+            kind=unit.kind.name,
             hash=unit.hash,
             status="ok",
-            result=result,
+            result=done.result.to_json(),
             files=files_of(unit_folder(folder, unit)),
         )
 

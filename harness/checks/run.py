@@ -12,10 +12,11 @@ from harness.errors import DamagedError, HarnessError, UnknownNameError
 from harness.files import read_sealed
 from harness.identity.code import combined
 from harness.identity.content import code_of, parts_of
-from harness.identity.unit import Unit, unit_folder
+from harness.identity.unit import AnyUnit, unit_folder
 from harness.run.record import Record
 from harness.run.score_cache import FOLDER, damaged_lines
 from harness.run.stored import PROVENANCE, TIMING, check_files, planned_units, read_beside, unit_record
+from harness.study.work.units import Prepared, PrepareSpec
 from harness.task.task import Task
 
 REMEDY = "run the same `harness eval` again"
@@ -92,7 +93,7 @@ def why(run: Path, name: str) -> list[str]:
 
 
 def _state(
-    unit: Unit, record: Record | None, records: Mapping[str, Record], names: Mapping[str, str]
+    unit: AnyUnit, record: Record | None, records: Mapping[str, Record], names: Mapping[str, str]
 ) -> tuple[str, str]:
     """Returns how a unit stands, in one word, and why."""
     if record is None:
@@ -111,7 +112,7 @@ def _state(
     return "ok", ""
 
 
-def _changes(unit: Unit, record: Record) -> Iterator[str]:
+def _changes(unit: AnyUnit, record: Record) -> Iterator[str]:
     """Yields what is not as it was when a unit ran: in the plan, or here and now."""
     for code in (unit.code, code_of(unit.kind, unit.spec)):
         for label in sorted({*code, *record.code}):
@@ -119,24 +120,23 @@ def _changes(unit: Unit, record: Record) -> Iterator[str]:
                 yield label
 
 
-def _products(units: list[Unit], records: dict[str, Record], data: Path) -> Iterator[Finding]:
+def _products(units: list[AnyUnit], records: dict[str, Record], data: Path) -> Iterator[Finding]:
     """Yields what of the prepared data is not what the run read."""
     for unit in units:
-        if unit.kind != "prepare" or unit.hash not in records:
+        spec = unit.spec
+        if not isinstance(spec, PrepareSpec) or unit.hash not in records:
             continue
         try:
-            task: Task = catalog.load("task", unit.spec["task"])
-            domain = domain_of(task, unit.spec["domain"])
-            card = intact_card(unit.spec["task"], domain, data)
+            task: Task = catalog.load("task", spec.task)
+            card = intact_card(spec.task, domain_of(task, spec.domain), data)
         except HarnessError as error:
-            yield Finding(f"data of {unit.spec['task']}/{unit.spec['domain']}", False, str(error))
+            yield Finding(spec.data, False, str(error))
             continue
-        name = f"data of {unit.spec['task']}/{unit.spec['domain']}"
         if card is None:
-            yield Finding(name, True, f"not whole in {data}; it is prepared again where a unit needs it")
+            yield Finding(spec.data, True, f"not whole in {data}; it is prepared again where a unit needs it")
         else:
-            same = card.sha256 == records[unit.hash].result["sha256"]
-            yield Finding(name, same, card.sha256[:16] if same else "not what the run read")
+            same = card.sha256 == Prepared.from_json(records[unit.hash].result).sha256
+            yield Finding(spec.data, same, card.sha256[:16] if same else "not what the run read")
 
 
 def _others(run: Path) -> Iterator[Finding]:
@@ -154,5 +154,5 @@ def _others(run: Path) -> Iterator[Finding]:
             yield Finding(f"scores {path.name}", False, text)
 
 
-def _name(unit: Unit) -> str:
+def _name(unit: AnyUnit) -> str:
     return f"unit {unit.folder}"

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.errors import HarnessError
 from harness.guard.inert import cell, html, line, markdown_block
 
 if TYPE_CHECKING:
     from harness.board.comparison import RowComparison
-    from harness.study.boards import AnyBoard
     from harness.study.merge import MergedBoards
+    from harness.study.study import AnyBoard
 
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
 Format = Annotated[str, typer.Option(help="terminal, md, csv, json, html or tex.")]
@@ -53,19 +52,10 @@ def compare(
 ) -> None:
     """Compare two rows of a run: paired differences with intervals, tests, and one plain sentence."""
     from harness.run.loaded import load_run
-    from harness.study.lookup.compare import compare_lookup
-    from harness.study.trained.compare import compare_trained
-    from harness.study.trained.rescore import with_metric
+    from harness.study.study import load_study
 
     loaded = load_run(run)
-    if "strategies" in loaded.suite:
-        raise HarnessError(
-            f"{loaded.name} is about rank quality and has no rows of scores to compare; "
-            "its board holds the differences between orders."
-        )
-    if metric is not None:
-        loaded = with_metric(loaded, metric)
-    comparison = (compare_trained if "tasks" in loaded.suite else compare_lookup)(loaded, first, second)
+    comparison = load_study(loaded.study).compare(loaded, first, second, metric)
     print(comparison.to_json() if as_json else _as_text(comparison), end="")
 
 
@@ -77,9 +67,10 @@ def rescore(
     """Print the board of a run with another metric, from its kept samples; no model is needed."""
     from harness.run.loaded import load_run
     from harness.study.formats import render
-    from harness.study.trained.rescore import rescore as scored_again
+    from harness.study.study import load_study
 
-    print(render(scored_again(load_run(run), metric), format).rstrip("\n"))
+    loaded = load_run(run)
+    print(render(load_study(loaded.study).rescore(loaded, metric), format).rstrip("\n"))
 
 
 def _as_text(comparison: "RowComparison") -> str:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from harness import catalog
 from harness.data.overview import prepared_card
@@ -39,7 +39,7 @@ def describe(kind: str, name: str, data: Path) -> dict[str, Any]:
     if kind == "suite":
         from harness.study.suite import load_suite
 
-        return asdict(load_suite(name)[1])
+        return asdict(cast(Any, load_suite(name)[1]))
     card: dict[str, Any] = {"name": name, "summary": entry.summary}
     if kind == "searcher":
         card |= {

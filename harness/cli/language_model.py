@@ -2,25 +2,29 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from harness.errors import HarnessError
 from harness.guard.network import is_loopback
 from harness.run.place import Place
 from harness.study.plan import Plan
-from harness.study.ranking.settings import QualitySuite
-from harness.study.suite import AnySuite
+from harness.study.settings import AsksLanguageModel
+from harness.study.study import Settings
+from harness.study.work.units import SearchingSpec
+
+T = TypeVar("T", bound=Settings)
 
 
-def with_environment(suite: AnySuite, environment: Mapping[str, str]) -> AnySuite:
+def with_environment(suite: T, environment: Mapping[str, str]) -> T:
     """Returns the suite with the endpoint and the model of the environment where it names none.
 
     Raises:
         HarnessError: there is an endpoint and no name of a model.
     """
-    if isinstance(suite, QualitySuite):
+    if not isinstance(suite, AsksLanguageModel):
         return suite
     llm = replace(
         suite.llm,
@@ -29,7 +33,8 @@ def with_environment(suite: AnySuite, environment: Mapping[str, str]) -> AnySuit
     )
     if llm.base_url and not llm.model:
         raise HarnessError(f"The endpoint {llm.base_url} needs a model; set HARNESS_LLM_MODEL or llm.model.")
-    return replace(suite, llm=llm)
+    asking: T = replace(suite, llm=llm)
+    return asking
 
 
 def check_language_model(plan: Plan, place: Place) -> None:
@@ -38,13 +43,14 @@ def check_language_model(plan: Plan, place: Place) -> None:
     Raises:
         HarnessError: it cannot, or --offline forbids asking it.
     """
-    settings = next((unit.spec["llm"] for unit in plan.units if "llm" in unit.spec), None)
+    searches = (unit.spec for unit in plan.units if isinstance(unit.spec, SearchingSpec))
+    settings = next((spec.llm for spec in searches if spec.llm is not None), None)
     if settings is None:
         return
-    address = settings["base_url"]
+    address = settings.base_url
     if not address:
-        if settings["model_file"] and not Path(settings["model_file"]).is_file():
-            raise HarnessError(f"llm.model_file {settings['model_file']} is not a file; give a GGUF file.")
+        if settings.model_file and not Path(settings.model_file).is_file():
+            raise HarnessError(f"llm.model_file {settings.model_file} is not a file; give a GGUF file.")
         return
     from harness.llm import check_endpoint
 
@@ -59,4 +65,4 @@ def check_language_model(plan: Plan, place: Place) -> None:
             "send a key there, set HARNESS_LLM_BASE_URL to that address and HARNESS_LLM_API_KEY.",
             file=sys.stderr,
         )
-    check_endpoint(settings, key)
+    check_endpoint(asdict(settings), key)

@@ -40,10 +40,10 @@ data = typer.Typer(
 )
 app.add_typer(data, name="data")
 
-KINDS = ("task", "table", "space", "searcher", "baseline", "suite", "section")
+KINDS = ("task", "table", "space", "searcher", "baseline", "suite", "section", "study")
 STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EIO}
 """What a disk or a folder is to blame for."""
-PLURALS = {f"{kind}s": kind for kind in KINDS}
+PLURALS = {"studies" if kind == "study" else f"{kind}s": kind for kind in KINDS}
 
 
 def main() -> None:
@@ -103,7 +103,8 @@ def evaluate(
     from harness.cli.language_model import check_language_model, with_environment
     from harness.learn.peers import data_parallel
     from harness.run.standing import Belief
-    from harness.study.boards import make_plan, with_models
+    from harness.study.plan import make_plan
+    from harness.study.study import load_study
     from harness.study.suite import load_suite
     from harness.study.trained.plan_zero_shot import refuse_code
     from harness.workers.execute import follow
@@ -113,7 +114,7 @@ def evaluate(
     keys = take_keys(os.environ)
     name, loaded = load_suite(suite)
     if model:
-        loaded = with_models(loaded, model)
+        loaded = load_study(loaded.study).with_models(loaded, model)
     plan = replace(
         make_plan(name, with_environment(loaded, os.environ), limit=limit, tables=tables()),
         models=model or (),
@@ -177,8 +178,8 @@ def _run(
     from harness.run.loaded import load_run
     from harness.run.score_cache import FOLDER
     from harness.run.standing import SUPERSEDED
-    from harness.study.boards import build_board
     from harness.study.formats import board_json, render
+    from harness.study.study import build_board
     from harness.workers.execute import execute, lock
     from harness.workers.progress import progress
 
@@ -223,7 +224,8 @@ def _run(
 @app.command("list")
 def list_entries(
     kind: Annotated[
-        str | None, typer.Argument(help="tasks, tables, spaces, searchers, baselines, suites, sections")
+        str | None,
+        typer.Argument(help="tasks, tables, spaces, searchers, baselines, suites, sections, studies"),
     ] = None,
     as_json: Json = False,
 ) -> None:

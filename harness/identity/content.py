@@ -16,8 +16,7 @@ from harness import catalog
 from harness.errors import HarnessError
 from harness.files import content_hash
 from harness.identity.code import closure, combined, module_file
-from harness.identity.kinds import work_of
-from harness.identity.unit import Unit
+from harness.identity.unit import AnyKind, AnyUnit, Read, Spec
 from harness.task.task import Task
 from harness.toml import read_toml
 
@@ -27,12 +26,12 @@ Parts = dict[str, str]
 """Module or file -> digest of its content."""
 
 
-def code_of(kind: str, spec: Mapping[str, Any]) -> dict[str, str]:
+def code_of(kind: AnyKind, spec: Spec) -> dict[str, str]:
     """Returns label -> digest of what a unit runs and reads, as `Unit.code` has it."""
     return {label: combined(parts) for label, parts in parts_of(kind, spec).items()}
 
 
-def check_code(unit: Unit) -> None:
+def check_code(unit: AnyUnit) -> None:
     """Makes sure that what a unit runs is still what its plan was made of.
 
     Raises:
@@ -46,19 +45,19 @@ def check_code(unit: Unit) -> None:
         raise HarnessError(f"{' and '.join(edited)} was edited while the run went on; run the command again.")
 
 
-def parts_of(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
+def parts_of(kind: AnyKind, spec: Spec) -> dict[str, Parts]:
     """Returns label -> what is behind it, module or file -> digest.
 
     Raises:
         UnknownNameError: there is no such entry.
         HarnessError: a file cannot be read.
     """
-    work = module_file(work_of(kind, spec)[0])
+    work = module_file(kind.work.partition(":")[0])
     assert work is not None
     engine = closure(work)
     found: dict[str, Parts] = {"engine": engine}
-    for entries in INPUTS.values():
-        for label, parts in entries(kind, spec).items():
+    for read in spec.reads():
+        for label, parts in INPUTS[read.input](read).items() if read.name else ():
             # What every unit of this kind runs is the engine's; what only an entry imports is the entry's.
             found[label] = {name: digest for name, digest in parts.items() if name not in engine}
     return found
@@ -91,91 +90,52 @@ def reader_of(task_name: str, readers: tuple[Path, ...]) -> Parts:
     return found
 
 
-def _task(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
-    """A preparation runs the task's reader; all others see what the task says it is, and the data."""
-    names = [spec[key] for key in ("task", "trained_on") if key in spec]
-    if kind == "prepare":
-        return {f"task {spec['task']}": reader_of(spec["task"], ())}
-    found = {}
-    for name in names:
-        if name in catalog.files("task"):  # a board of zero-shot scores bears a name of its own
-            task: Task = catalog.load("task", name)
-            said = [asdict(task.signature), task.metric, task.chance, list(task.class_names)]
-            found[f"task {name}"] = {name: content_hash(said)}
-    return found
+def _reader(read: Read) -> dict[str, Parts]:
+    """A preparation runs the task's reader."""
+    return {f"task {read.name}": reader_of(read.name, ())}
 
 
-def _space(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
-    names = {str(spec[key]).partition(":")[0] for key in ("space", "tuned_space") if spec.get(key)}
-    names |= set(_words(kind, spec)) & catalog.files("space").keys()  # as in default:SPACE:PRESET
-    if "table" in spec:
-        card = catalog.load("table", spec["table"])
-        every = [card, *card.get("domains", {}).values()]
-        names |= {one["space"].partition(":")[0] for one in every if one.get("space")}
-    return {f"space {name}": _entry("space", name) for name in sorted(names)}
+def _task(read: Read) -> dict[str, Parts]:
+    """All other units see what the task says it is, and the data."""
+    task: Task = catalog.load("task", read.name)
+    said = [asdict(task.signature), task.metric, task.chance, list(task.class_names)]
+    return {f"task {read.name}": {read.name: content_hash(said)}}
 
 
-def _searcher(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
-    if "searcher" not in spec:
-        return {}
-    name = spec["searcher"]
-    return {f"searcher {name}": _entry("searcher", name)}
+def _of_catalog(kind: str) -> Callable[[Read], dict[str, Parts]]:
+    return lambda read: {f"{kind} {read.name}": _entry(kind, read.name)}
 
 
-def _prompts(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
+def _prompts(read: Read) -> dict[str, Parts]:
     """The files that a searcher says it reads, such as prompts."""
-    if "searcher" not in spec:
-        return {}
-    entry = catalog.load("searcher", spec["searcher"])
-    folders = entry.reads(spec["options"])
-    read = {f"{folder.name}/{name}": one for folder in folders for name, one in _files(folder)}
-    return {f"files of searcher {spec['searcher']}": read} if read else {}
+    found = {f"{folder.name}/{name}": one for folder in read.files for name, one in _files(folder)}
+    return {f"files of searcher {read.name}": found} if found else {}
 
 
-def _baseline(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
-    """A baseline's family, and that of another that it tunes, as in tuned:FAMILY:MEMBER."""
-    names = [name for name in _words(kind, spec) if name in catalog.files("baseline")]
-    return {f"baseline {name}": _entry("baseline", name) for name in names}
-
-
-def _words(kind: str, spec: Mapping[str, Any]) -> list[str]:
-    """Returns the parts of a baseline's name; nothing for what a search in a space chose."""
-    if "method" not in spec or spec.get("space") or "searcher" in spec:
-        return []
-    return str(spec["method"]).split(":")
-
-
-def _model(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
+def _model(read: Read) -> dict[str, Parts]:
     """The files that a model of the user's own is made of; Python as parsed code with what it imports."""
-    if not _baseline(kind, spec):
-        return {}
-    found = {}
-    for file in getattr(catalog.load("baseline", spec["method"]), "files", ()):
-        found[f"model {file.name}"] = closure(file) if file.suffix == ".py" else {file.name: _content(file)}
-    return found
+    return {
+        f"model {file.name}": closure(file) if file.suffix == ".py" else {file.name: _content(file)}
+        for file in read.files
+    }
 
 
-def _table(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
-    if "table" not in spec:
-        return {}
-    return {f"table {spec['table']}": {spec["table"]: toml_digest(catalog.files("table")[spec["table"]])}}
+def _table(read: Read) -> dict[str, Parts]:
+    return {f"table {read.name}": {read.name: toml_digest(catalog.files("table")[read.name])}}
 
 
-def _model_file(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
+def _model_file(read: Read) -> dict[str, Parts]:
     """The weights of a language model of the user's own."""
-    path = spec.get("llm", {}).get("model_file", "")
-    if not path or not Path(path).expanduser().is_file():
-        return {}
-    file = Path(path).expanduser()
-    return {f"model_file {file.name}": {file.name: _content(file)}}
+    return {f"model_file {file.name}": {file.name: _content(file)} for file in read.files if file.is_file()}
 
 
-INPUTS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Parts]]]] = {
+INPUTS: Final[Mapping[str, Callable[[Read], dict[str, Parts]]]] = {
+    "reader": _reader,
     "task": _task,
-    "space": _space,
-    "searcher": _searcher,
+    "space": _of_catalog("space"),
+    "searcher": _of_catalog("searcher"),
     "prompts": _prompts,
-    "baseline": _baseline,
+    "baseline": _of_catalog("baseline"),
     "model": _model,
     "table": _table,
     "model_file": _model_file,

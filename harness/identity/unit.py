@@ -1,31 +1,138 @@
-"""Units of work, each named by a hash of all that defines it."""
+"""Units of work, each named by a hash of all that defines it, and the kinds of units."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from harness.files import content_hash
 from harness.guard.paths import path_part
+from harness.identity.schema import Schema
+
+S = TypeVar("S", bound="Spec", covariant=True)
+R = TypeVar("R", bound=Schema, covariant=True)
+
+ORDER: Final = ("task", "method", "searcher", "space", "domain", "seed", "select_seed", "report_seed")
+"""Members of specifications that order the units of one kind."""
+WORDS: Final = (
+    "task",
+    "table",
+    "method",
+    "searcher",
+    "proxy",
+    "strategy",
+    "space",
+    "domain",
+    "feedback",
+    "index",
+)
+"""Members of specifications that people know a unit by."""
+
+
+class Read(NamedTuple):
+    """Something that a unit runs or reads beside the engine.
+
+    Attributes:
+        input: what it is, as `harness.identity.content.INPUTS` has it.
+        name: of the entry; nothing is read for an empty one.
+        files: those of the user's, where it is no entry.
+    """
+
+    input: str
+    name: str
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unit:
+class Spec(Schema):
+    """The parameters of a unit; each kind of unit has its own.
+
+    Attributes:
+        limit: largest number of samples of each split; None for all.
+    """
+
+    limit: int | None = None
+
+    def reads(self) -> Iterator[Read]:
+        """Yields what the unit runs or reads of the catalog and of the user's files."""
+        yield from ()
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """What the units of one kind are ordered by."""
+        return tuple(f"{getattr(self, name, None)!s:>12}" for name in ORDER)
+
+    @property
+    def words(self) -> list[str]:
+        """What people know the unit by, beside its kind."""
+        found = [str(one) for name in WORDS if (one := getattr(self, name, None)) not in (None, "")]
+        seeds = [one for name in ("seed", "report_seed") if (one := getattr(self, name, None)) is not None]
+        return [*found, *(f"seed {seed}" for seed in seeds[:1])]
+
+    @property
+    def of(self) -> str:
+        """TASK/DOMAIN, or as much of it as the unit is about; a table where it is about one."""
+        about = [str(getattr(self, name, "")) for name in ("task", "domain", "table")]
+        return "/".join(filter(None, about[:2])) or about[2]
+
+    @property
+    def data(self) -> str:
+        """What people call the data that the unit prepares; empty where it prepares none."""
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitKind(Generic[S, R]):
+    """A kind of units: what defines one, what it leaves, and what does its work.
+
+    Attributes:
+        name: as folders and records bear it.
+        spec: type of its parameters.
+        result: type of what it computes.
+        work: MODULE:FUNCTION, called with unit, needs and folder, by name, as naming it must not import it.
+        seconds: a first guess of how long one takes.
+        trains: whether it trains networks, so that processes may share its batches.
+        cost: MODULE:FUNCTION, called with `harness.study.cost.Costs` and a unit, that estimates its
+            multiply-accumulates; empty where they are not counted.
+        intact: MODULE:FUNCTION, called with unit, record and place, that says whether what a unit left outside
+            of the run's folder is there; empty where it leaves nothing there.
+    """
+
+    name: str
+    spec: type[S]
+    result: type[R]
+    work: str
+    seconds: float
+    trains: bool = False
+    cost: str = ""
+    intact: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit(Generic[S, R]):
     """One piece of work.
 
     Attributes:
-        kind: prepare, supernet, search, tune, final or score.
+        kind: what it does.
         spec: its parameters.
         needs: hashes of the units whose results it reads.
         code: what it runs or reads besides, such as `engine` or `space hybrid` -> digest of its content, as
             `harness.identity.content` gives them.
     """
 
-    kind: str
-    spec: Mapping[str, Any]
+    kind: UnitKind[S, R]
+    spec: S
     needs: tuple[str, ...] = ()
     code: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def _spec(self) -> dict[str, Any]:
+        return self.spec.to_json()
 
     @cached_property
     def hash(self) -> str:
@@ -34,24 +141,24 @@ class Unit:
         It is known before anything runs; whether a record that bears it is still true depends on the
         results of the needs as well.
         """
-        return content_hash([self.kind, self.spec, dict(self.code), list(self.needs)])
+        return content_hash([self.kind.name, self._spec, dict(self.code), list(self.needs)])
 
     @cached_property
     def name(self) -> str:
         """KIND-DIGITS, 16 hexadecimal digits over kind and spec, which an edit of code leaves as they are."""
-        return f"{self.kind}-{content_hash([self.kind, self.spec])}"
+        return unit_name(self.kind.name, self._spec)
 
     @cached_property
     def own(self) -> str:
         """16 hexadecimal digits over kind, spec and code: the unit apart from what it needs."""
-        return content_hash([self.kind, self.spec, dict(self.code)])
+        return content_hash([self.kind.name, self._spec, dict(self.code)])
 
     def to_json(self) -> dict[str, Any]:
         """Returns the unit as `plan.json` keeps it."""
         return {
-            "kind": self.kind,
+            "kind": self.kind.name,
             "hash": self.hash,
-            "spec": self.spec,
+            "spec": self._spec,
             "needs": list(self.needs),
             "code": dict(self.code),
         }
@@ -62,28 +169,70 @@ class Unit:
         Args:
             inputs: name of each unit that it needs -> hash of that unit's result.
         """
-        return content_hash([self.kind, self.spec, dict(self.code), dict(inputs)])
+        return content_hash([self.kind.name, self._spec, dict(self.code), dict(inputs)])
 
     @property
     def folder(self) -> str:
         """Its folder below the run's `units`."""
         return f"{self.kind}-{self.hash}"
 
+    @property
+    def result_words(self) -> str:
+        """What people call its result."""
+        return self.spec.data or self.kind.name
+
+    @property
+    def told(self) -> str:
+        """What people call it: `KIND of TASK/DOMAIN`, or of a table."""
+        return self.spec.data or f"{self.kind} of {self.spec.of}"
+
+    @property
+    def label(self) -> str:
+        """What tells it from others of its run, in a line."""
+        return " · ".join([self.kind.name, *self.spec.words])
+
+
+def unit_name(kind: str, spec: Mapping[str, Any]) -> str:
+    """Returns KIND-DIGITS, as `Unit.name` has it, of a unit that a record speaks of."""
+    return f"{kind}-{content_hash([kind, spec])}"
+
+
+AnyUnit = Unit[Spec, Schema]
+AnyKind = UnitKind[Spec, Schema]
+
+
+def unit_from_json(value: Mapping[str, Any], kinds: Mapping[str, AnyKind]) -> AnyUnit:
+    """Returns the unit that `Unit.to_json` gave.
+
+    Raises:
+        DamagedError: its specification is none of its kind.
+        KeyError: a member lacks, or there is no such kind.
+    """
+    kind = kinds[value["kind"]]
+    return Unit(
+        kind=kind,
+        spec=kind.spec.from_json(value["spec"]),
+        needs=tuple(value["needs"]),
+        code=value["code"],
+    )
+
+
+def called(reference: str) -> Callable[..., Any]:
+    """Returns the function that MODULE:FUNCTION names."""
+    module, _, function = reference.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found
+
 
 class Keyed(Protocol):
-    """A unit, or what a plan on disk says of one."""
+    """A unit, by its kind and its plan key."""
 
     @property
-    def kind(self) -> str:
-        """What it does."""
-        ...
-
-    @property
-    def hash(self) -> str:
-        """Its plan key."""
+    def folder(self) -> str:
+        """KIND-KEY."""
         ...
 
 
 def unit_folder(run: Path, unit: Keyed) -> Path:
     """Returns where the unit's record lies."""
-    return run / "units" / path_part("unit", f"{unit.kind}-{unit.hash}")
+    return run / "units" / path_part("unit", unit.folder)

@@ -12,9 +12,8 @@ from harness.files import write_atomically
 from harness.guard.inert import markdown, markdown_block, visible
 from harness.report.draw import Figure
 from harness.run.loaded import Run, load_run
-from harness.study.boards import build_board
 from harness.study.formats import markdown_table
-from harness.study.trained.values import Board
+from harness.study.study import AnyBoard, build_board
 
 if TYPE_CHECKING:
     pass
@@ -48,14 +47,18 @@ class Section:
         order: sections stand by ascending order, then by name.
         summary: one line, shown below the heading.
         render: makes the block from a run and its board.
-        boards: which boards it can render; others have no such section.
+        studies: names of those whose boards it renders; all where it is empty.
     """
 
     title: str
     order: int
     summary: str
     render: Callable[[Run, Any], Block]
-    boards: tuple[type, ...] = (Board,)
+    studies: tuple[str, ...] = ()
+
+    def renders(self, board: AnyBoard) -> bool:
+        """Returns whether it can show a board."""
+        return not self.studies or board.study in self.studies
 
 
 class _Part(NamedTuple):
@@ -80,9 +83,9 @@ def write_report(folder: Path, sections: Sequence[str] | None = None) -> Path:
     names = catalog.names("section") if sections is None else list(dict.fromkeys(sections))
     entries: list[tuple[str, Section]] = [(name, catalog.load("section", name)) for name in names]
     if sections is None:
-        entries = [entry for entry in entries if isinstance(board, entry[1].boards)]
+        entries = [entry for entry in entries if entry[1].renders(board)]
     for name, section in entries:
-        if not isinstance(board, section.boards):
+        if not section.renders(board):
             raise HarnessError(f"Section {name!r} has nothing to say of {run.name}, a run of another kind.")
     entries.sort(key=lambda entry: (entry[1].order, entry[0]))
     parts = [

@@ -5,42 +5,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from harness import catalog
 from harness.errors import DamagedError, HarnessError
 from harness.files import canonical_json, read_sealed
-from harness.identity.unit import Unit, unit_folder
+from harness.identity.schema import Schema
+from harness.identity.unit import AnyUnit, R, S, Unit, UnitKind, unit_folder, unit_from_json
 from harness.run.provenance import kind_of
-from harness.run.record import Record
+from harness.run.record import Record, Timing
 from harness.run.stored import PROVENANCE, TIMING, read_beside, unit_record
-from harness.task.selection import DEFAULT_SELECTION
 
-
-@dataclass(frozen=True, kw_only=True)
-class PlannedUnit:
-    """One unit of the plan.
-
-    Attributes:
-        kind: prepare, supernet, search, tune, final or score.
-        hash: 16 hexadecimal digits.
-        spec: everything that defines it.
-        needs: hashes of the units it reads.
-        name: KIND-DIGITS over kind and parameters, which an edit of code leaves as they are.
-        code: label -> digest of what it runs and reads.
-    """
-
-    kind: str
-    hash: str
-    spec: Mapping[str, Any]
-    needs: tuple[str, ...]
-    name: str = ""
-    code: Mapping[str, str] = field(default_factory=dict)
-
-
-_USUAL = {"selection": DEFAULT_SELECTION}
-"""What a unit's specification means where it is silent."""
 READ = "the"
 """How the label of a result starts that is not the one that was read."""
+
+
+class Suite(Protocol):
+    """A suite, as every study keeps it."""
+
+    @property
+    def study(self) -> str:
+        """Catalog name of the study."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,24 +37,24 @@ class Run:
         folder: where it lies.
         name: the suite's name.
         title: the suite's title.
-        suite: the resolved suite table.
+        suite: the resolved suite, as its study keeps it.
         limit: largest number of samples of each split; None for all.
         command: what makes this run.
         units: every planned unit.
         records: unit hash -> record, for units that left one.
-        timings: unit hash -> seconds, peak_memory_bytes, host; not part of any result.
+        timings: unit hash -> what it took; not part of any result.
         made: unit hash -> where its result was made, for units that left one.
     """
 
     folder: Path
     name: str
     title: str
-    suite: Mapping[str, Any]
+    suite: Suite
     limit: int | None
     command: str
-    units: tuple[PlannedUnit, ...]
+    units: tuple[AnyUnit, ...]
     records: Mapping[str, Record]
-    timings: Mapping[str, Mapping[str, Any]]
+    timings: Mapping[str, Timing]
     made: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @cached_property
@@ -76,7 +62,7 @@ class Run:
         """Unit hash -> what changed since it was made, itself or what it read, where anything did."""
         found: dict[str, tuple[str, ...]] = {}
 
-        def of(unit: PlannedUnit) -> tuple[str, ...]:
+        def of(unit: AnyUnit) -> tuple[str, ...]:
             if unit.hash not in found:
                 needs = [self._by_hash[need] for need in unit.needs if need in self._by_hash]
                 changed = [one for need in needs for one in of(need)]
@@ -85,7 +71,7 @@ class Run:
 
         return {unit.hash: changed for unit in self.units if (changed := of(unit))}
 
-    def _own(self, unit: PlannedUnit, needs: Sequence[PlannedUnit]) -> Iterator[str]:
+    def _own(self, unit: AnyUnit, needs: Sequence[AnyUnit]) -> Iterator[str]:
         """Yields what changed of a unit itself, and of its needs, since its result was made."""
         record = self.records.get(unit.hash)
         if record is None or record.status != "ok":
@@ -98,9 +84,9 @@ class Run:
             if there is None or there.status != "ok":
                 continue
             if record.inputs.get(need.name) != there.result_hash:
-                yield f"{READ} {_words_of(need)}"
+                yield f"{READ} {need.result_words}"
 
-    def changed(self, units: Iterable[PlannedUnit]) -> tuple[str, ...]:
+    def changed(self, units: Iterable[AnyUnit]) -> tuple[str, ...]:
         """Returns what changed since the results of these units were made; nothing where they are current."""
         return tuple(dict.fromkeys(one for unit in units for one in self.stale.get(unit.hash, ())))
 
@@ -111,7 +97,7 @@ class Run:
         counted = Counter(canonical_json(kind_of(made)) for made in self.made.values())
         return kinds[max(sorted(counted), key=counted.__getitem__)] if counted else {}
 
-    def strangers(self, units: Iterable[PlannedUnit]) -> tuple[str, ...]:
+    def strangers(self, units: Iterable[AnyUnit]) -> tuple[str, ...]:
         """Returns how the machines that made these units, and what they read, differ from the run's own."""
         found: dict[str, None] = {}
         waiting, seen = list(units), set()
@@ -128,25 +114,24 @@ class Run:
                 found["a machine that nobody knows any more"] = None
         return tuple(sorted(found))
 
-    def planned(self, kind: str, **spec: Any) -> Iterator[PlannedUnit]:
-        """Yields the units of `kind` whose spec holds all of `spec`, in an order that the specs fix."""
-        for unit in self._ordered.get(kind, ()):
-            if all(unit.spec.get(key) == value for key, value in spec.items()):
-                yield unit
+    def planned(self, *kinds: UnitKind[S, R]) -> list[Unit[S, R]]:
+        """Returns the units of these kinds, in an order that their specifications fix."""
+        found = [unit for kind in kinds for unit in self._ordered.get(kind.name, ())]
+        return found  # type: ignore[return-value]
 
     @cached_property
-    def _ordered(self) -> dict[str, list[PlannedUnit]]:
+    def _ordered(self) -> dict[str, list[AnyUnit]]:
         """Kind -> its units in the order that their specs fix."""
-        kinds: dict[str, list[PlannedUnit]] = {}
-        for unit in sorted(self.units, key=lambda unit: (_order(unit.spec), unit.hash)):
-            kinds.setdefault(unit.kind, []).append(unit)
+        kinds: dict[str, list[AnyUnit]] = {}
+        for unit in sorted(self.units, key=lambda unit: (unit.spec.order, unit.hash)):
+            kinds.setdefault(unit.kind.name, []).append(unit)
         return kinds
 
     @cached_property
-    def _by_hash(self) -> dict[str, PlannedUnit]:
+    def _by_hash(self) -> dict[str, AnyUnit]:
         return {unit.hash: unit for unit in self.units}
 
-    def needed(self, unit: PlannedUnit, kind: str) -> PlannedUnit | None:
+    def needed(self, unit: AnyUnit, kind: UnitKind[S, R]) -> Unit[S, R] | None:
         """Returns the unit of `kind` that `unit` needs, directly or not; None when it needs none."""
         for need in unit.needs:
             other = self._by_hash.get(need)
@@ -154,18 +139,31 @@ class Run:
                 continue
             found = other if other.kind == kind else self.needed(other, kind)
             if found is not None:
-                return found
+                return found  # type: ignore[return-value]
         return None
 
-    def result(self, unit: PlannedUnit | None) -> Mapping[str, Any] | None:
-        """Returns the unit's result, or None when it has no successful record."""
+    def result(self, unit: Unit[S, R] | None) -> R | None:
+        """Returns what the unit computed, or None when it has no successful record.
+
+        Raises:
+            DamagedError: it is not what units of its kind compute.
+        """
         record = self.records.get(unit.hash) if unit is not None else None
-        return record.result if record is not None and record.status == "ok" else None
+        if unit is None or record is None or record.status != "ok":
+            return None
+        if unit.hash not in self._results:
+            self._results[unit.hash] = unit.kind.result.from_json(record.result)
+        return self._results[unit.hash]  # type: ignore[return-value]
 
+    @cached_property
+    def _results(self) -> dict[str, Schema]:
+        """Plan key -> what was read of its record, once."""
+        return {}
 
-def _order(spec: Mapping[str, Any]) -> tuple[str, ...]:
-    keys = ("task", "method", "searcher", "space", "domain", "seed", "select_seed", "report_seed")
-    return tuple(f"{spec.get(key)!s:>12}" for key in keys)
+    @property
+    def study(self) -> str:
+        """Catalog name of the study."""
+        return str(self.suite.study)
 
 
 def load_run(folder: Path) -> Run:
@@ -177,8 +175,11 @@ def load_run(folder: Path) -> Run:
     path = folder / "plan.json"
     try:
         plan = read_sealed(path, "run `harness eval` again, which writes it again")
-        units = tuple(map(_planned, plan["units"]))
-        head = {key: plan[key] for key in ("name", "title", "suite", "limit", "command")}
+        study = catalog.load("study", plan["suite"]["study"])
+        kinds = {kind.name: kind for kind in study.kinds}
+        units = tuple(unit_from_json(one, kinds) for one in plan["units"])
+        head = {key: plan[key] for key in ("name", "title", "limit", "command")}
+        head["suite"] = study.suite_from_json(plan["suite"])
     except (FileNotFoundError, NotADirectoryError):
         raise HarnessError(
             f"There is no run in {folder} (no plan.json); `harness eval SUITE --out {folder}` makes one."
@@ -186,35 +187,18 @@ def load_run(folder: Path) -> Run:
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedError(f"{path} is no plan ({error}); run the suite again with --fresh.") from error
     records: dict[str, Record] = {}
-    timings: dict[str, Mapping[str, Any]] = {}
+    timings: dict[str, Timing] = {}
     made: dict[str, Mapping[str, Any]] = {}
     for unit in units:
         place = unit_folder(folder, unit)
         record = unit_record(folder, unit)
         if record is not None:
             records[unit.hash] = record
-        for name, kept in ((TIMING, timings), (PROVENANCE, made)):
-            beside = read_beside(place, name, unit.name)
-            if beside is not None:
-                kept[unit.hash] = beside
+        if (timing := read_beside(place, TIMING, unit.name)) is not None:
+            timings[unit.hash] = Timing.from_json(timing)
+        if (beside := read_beside(place, PROVENANCE, unit.name)) is not None:
+            made[unit.hash] = beside
     return Run(folder=folder, units=units, records=records, timings=timings, made=made, **head)
-
-
-def _planned(entry: Mapping[str, Any]) -> PlannedUnit:
-    kind, spec = entry["kind"], entry["spec"]
-    return PlannedUnit(
-        kind=kind,
-        hash=entry["hash"],
-        spec=_USUAL | spec,
-        needs=tuple(entry["needs"]),
-        name=Unit(kind=kind, spec=spec).name,
-        code=entry["code"],
-    )
-
-
-def _words_of(unit: PlannedUnit) -> str:
-    of = "/".join(str(unit.spec[key]) for key in ("task", "domain") if unit.spec.get(key))
-    return f"data of {of}" if unit.kind == "prepare" else unit.kind
 
 
 def _differences(made: Mapping[str, Any], usual: Mapping[str, Any]) -> Iterator[str]:

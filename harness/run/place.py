@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from harness import catalog
 from harness.data.view import DataPlace, SourceView
 from harness.errors import HarnessError
 from harness.guard.keys import Keys
-from harness.identity.unit import Unit, unit_folder
+from harness.identity.schema import Schema
+from harness.identity.unit import AnyUnit, R, S, Unit, UnitKind, unit_folder
 from harness.run.record import Record
 from harness.run.stored import read_checked, unit_record
 from harness.task.task import Task
@@ -42,18 +43,20 @@ class Place:
 class Needs:
     """The units that a unit reads, and where they lie."""
 
-    units: Mapping[str, Unit]
+    units: Mapping[str, AnyUnit]
     place: Place
 
-    def of(self, kind: str) -> Unit:
-        """Returns the needed unit of that kind."""
-        return next(unit for unit in self.units.values() if unit.kind == kind)
+    def find(self, kind: UnitKind[S, R]) -> Unit[S, R] | None:
+        """Returns the needed unit of that kind; None where none is needed."""
+        return next((unit for unit in self.units.values() if unit.kind == kind), None)  # type: ignore[return-value]
 
-    def folder(self, kind: str) -> Path:
-        """Returns the folder of the needed unit of that kind."""
-        return unit_folder(self.place.run, self.of(kind))
+    def of(self, kind: UnitKind[S, R]) -> Unit[S, R]:
+        """Returns the needed unit of that kind, which there is."""
+        found = self.find(kind)
+        assert found is not None
+        return found
 
-    def record(self, kind: str) -> Record:
+    def record(self, kind: UnitKind[S, R]) -> Record:
         """Returns the record of the needed unit of that kind.
 
         Raises:
@@ -64,18 +67,40 @@ class Needs:
             raise HarnessError(f"The {kind} record that this unit needs is gone; run the command again.")
         return record
 
-    def read(self, kind: str, name: str) -> bytes:
+    def result(self, kind: UnitKind[S, R]) -> R:
+        """Returns what the needed unit of that kind computed.
+
+        Raises:
+            HarnessError: it is gone.
+        """
+        return kind.result.from_json(self.record(kind).result)
+
+    def read(self, kind: UnitKind[S, R], name: str) -> bytes:
         """Returns the file `name` that the needed unit of that kind left.
 
         Raises:
             DamagedError: it is not as it was written, or is gone.
         """
-        return read_checked(self.folder(kind), self.record(kind), name)
+        return read_checked(unit_folder(self.place.run, self.of(kind)), self.record(kind), name)
 
-    def view(self, unit: Unit) -> SourceView:
-        """Returns all that the unit may see of its task."""
-        task: Task = catalog.load("task", unit.spec["task"])
-        return SourceView(unit.spec["task"], task, tuple(unit.spec["sources"]), self.place.data)
+    def view(self, spec: "OnSources") -> SourceView:
+        """Returns all that a unit may see of its task."""
+        task: Task = catalog.load("task", spec.task)
+        return SourceView(spec.task, task, spec.sources, self.place.data)
+
+
+class OnSources(Protocol):
+    """Parameters of a unit that sees the sources of a task."""
+
+    @property
+    def task(self) -> str:
+        """Catalog name."""
+        ...
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Domains of the task."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +113,6 @@ class Done:
         seconds: by what they went into, a list for one value per iteration of a search.
     """
 
-    result: dict[str, Any]
+    result: Schema
     about: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float | list[float]] = field(default_factory=dict)

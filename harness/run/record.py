@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from harness.errors import DamagedError
 from harness.files import SCHEMA, content_hash, read_sealed, sealed
+from harness.identity.schema import Schema
 
 Status = Literal["ok", "failed", "skipped"]
 
@@ -69,3 +70,25 @@ def read_record(path: Path) -> Record | None:
         return None
     except (TypeError, KeyError) as error:
         raise DamagedError(f"{path} is no record ({error}); delete its folder and run again.") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing(Schema):
+    """What a unit took; it lies beside its record and is no part of a result.
+
+    Attributes:
+        seconds: of its work.
+        parts: what they went into -> seconds, a list for one value per iteration of a search.
+        peak_memory_bytes: resident in its process.
+        host: name of the machine.
+    """
+
+    seconds: float
+    parts: Mapping[str, float | list[float]]
+    peak_memory_bytes: int
+    host: str
+
+    def part(self, name: str) -> float | None:
+        """Returns the seconds of a part; None where it has none."""
+        found = self.parts.get(name)
+        return found if isinstance(found, float | int) else None

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.identity.unit import unit_folder
-from harness.run.loaded import PlannedUnit, Run
+from harness.identity.unit import AnyUnit, unit_folder
+from harness.run.loaded import Run
 from harness.run.stored import read_checked
 from harness.stats.bootstrap import Array, GroupSums, group_sums
 from harness.task.task import Metric
@@ -34,7 +34,7 @@ class Samples(NamedTuple):
         )
 
 
-def read_samples(run: Run, unit: PlannedUnit) -> Samples:
+def read_samples(run: Run, unit: AnyUnit) -> Samples:
     """Returns what the unit left.
 
     Raises:

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from harness.errors import DamagedError, HarnessError
 from harness.files import write_atomically
-from harness.identity.unit import Unit, unit_folder
-from harness.run.record import Record, read_record
+from harness.identity.unit import AnyUnit, unit_folder, unit_name
+from harness.run.record import Record, Timing, read_record
 from harness.run.stored import PROVENANCE, RECORD, TIMING, check_files, read_beside, unit_record, write_record
 
 SUPERSEDED: Final = ".superseded"
@@ -44,10 +44,10 @@ class Standing:
     def __init__(
         self,
         run: Path,
-        units: Iterable[Unit],
+        units: Iterable[AnyUnit],
         *,
         belief: Belief | None = None,
-        is_intact: Callable[[Unit, Record], bool] = lambda unit, record: True,
+        is_intact: Callable[[AnyUnit, Record], bool] = lambda unit, record: True,
     ) -> None:
         """Reads every record of the run's folder.
 
@@ -80,7 +80,7 @@ class Standing:
         self._scan()
         self._before = {unit.hash: self._by_name.get(unit.name) for unit in self.units.values()}
 
-    def settle(self) -> list[Unit]:
+    def settle(self) -> list[AnyUnit]:
         """Returns the waiting units that need not run, now that what they need has results."""
         found = []
         while self._unsettled:
@@ -93,7 +93,7 @@ class Standing:
                 found.append(unit)
         return found
 
-    def ready(self) -> Unit | None:
+    def ready(self) -> AnyUnit | None:
         """Takes a unit that can run; where what it needs is damaged, that waits to be made again."""
         unit = next(filter(self._is_able, self.waiting.values()), None)
         if unit is None or not self._has_intact_needs(unit):
@@ -101,25 +101,25 @@ class Standing:
         del self.waiting[unit.hash]
         return unit
 
-    def blocked(self) -> list[Unit]:
+    def blocked(self) -> list[AnyUnit]:
         """Returns the waiting units that can never run, in plan order."""
         lost = {"failed", "skipped"}
         waiting = self.waiting.values()
         return [unit for unit in waiting if any(self.status.get(need) in lost for need in unit.needs)]
 
-    def skip(self, unit: Unit) -> None:
+    def skip(self, unit: AnyUnit) -> None:
         """Records that a unit which something failed for was not run."""
         lost = next(need for need in unit.needs if self.status.get(need) in ("failed", "skipped"))
         cause = unit_record(self.run, self.units[lost])
         told = cause.reason if cause and cause.reason else "it has no record."
         if cause is None or cause.status == "failed":
-            name = " ".join([self.units[lost].kind, str(self.units[lost].spec.get("domain") or "")]).strip()
+            name = f"{self.units[lost].kind} {self.units[lost].spec.of}".strip()
             told = f"needs {name}, which failed: {told}"
         write_record(self.run, unit, "skipped", reason=told)
         self.status[unit.hash] = "skipped"
         del self.waiting[unit.hash]
 
-    def finished(self, unit: Unit, status: str) -> None:
+    def finished(self, unit: AnyUnit, status: str) -> None:
         """Takes note of a unit that ran; where it left another result, what read the old one waits again."""
         self.status[unit.hash] = status
         if status != "ok":
@@ -133,7 +133,7 @@ class Standing:
         if old not in (None, record.result_hash):
             self._unsettle(unit.hash)
 
-    def inputs(self, unit: Unit) -> dict[str, str]:
+    def inputs(self, unit: AnyUnit) -> dict[str, str]:
         """Returns name of each needed unit -> hash of its result."""
         return {self.units[need].name: self.results[need] for need in unit.needs}
 
@@ -157,7 +157,7 @@ class Standing:
             )
         return lines
 
-    def _spared(self, again: Sequence[Unit]) -> str:
+    def _spared(self, again: Sequence[AnyUnit]) -> str:
         """Says how many of the units only read what changed; what comes out alike lets them stay."""
         count = sum(not self._changed(unit) for unit in again)
         return f", but for up to {count} whose inputs may come out the same" if count else ""
@@ -189,10 +189,10 @@ class Standing:
                     self._by_input[record.input_key] = found
                     self._by_name[found.name] = found
 
-    def _is_able(self, unit: Unit) -> bool:
+    def _is_able(self, unit: AnyUnit) -> bool:
         return all(self.status.get(need) == "ok" for need in unit.needs)
 
-    def _believed(self, unit: Unit) -> bool:
+    def _believed(self, unit: AnyUnit) -> bool:
         """Returns whether there is a result of the unit, and brings it to where the unit's is read."""
         found = self._by_input.get(unit.input_key(self.inputs(unit)))
         if found is None and self._belief.keep_stale:
@@ -234,7 +234,7 @@ class Standing:
             return any(made.get(key) != value for key, value in wanted.items())
         return True
 
-    def _has_intact_needs(self, unit: Unit) -> bool:
+    def _has_intact_needs(self, unit: AnyUnit) -> bool:
         """Returns whether all that the unit reads is as it was written; what is not waits again."""
         again = []
         for need in unit.needs:
@@ -282,25 +282,25 @@ class Standing:
                         found = _Found(unit_folder(self.run, unit), record)
                         self._by_input[record.input_key] = self._by_name[found.name] = found
 
-    def _changed(self, unit: Unit) -> list[str]:
+    def _changed(self, unit: AnyUnit) -> list[str]:
         """Returns what changed of a unit's own code since it ran."""
         before = self._before[unit.hash]
         code = before.record.code if before is not None else {}
         return sorted(label for label in {*unit.code, *code} if unit.code.get(label) != code.get(label))
 
-    def _causes(self, unit: Unit) -> tuple[str, ...]:
+    def _causes(self, unit: AnyUnit) -> tuple[str, ...]:
         """Returns what changed since a unit ran: of its own code, or else of what it needs."""
         if self._before[unit.hash] is None:
-            return (_label(unit),)
+            return (unit.told,)
         waiting = [self.units[need] for need in unit.needs if need not in self.status]
         inherited = (label for need in waiting for label in self._causes(need))
         return tuple(self._changed(unit) or dict.fromkeys(inherited))
 
-    def _seconds(self, unit: Unit) -> float:
+    def _seconds(self, unit: AnyUnit) -> float:
         before = self._before[unit.hash]
         with suppress(DamagedError):
             timing = read_beside(before.folder, TIMING, before.name) if before is not None else None
-            return float((timing or {}).get("seconds", 0.0))
+            return Timing.from_json(timing).seconds if timing is not None else 0.0
         return 0.0
 
 
@@ -314,13 +314,7 @@ class _Found:
     @property
     def name(self) -> str:
         record = self.record
-        return Unit(kind=record.kind, spec=record.spec).name
-
-
-def _label(unit: Unit) -> str:
-    spec = unit.spec
-    of = "/".join(str(spec[key]) for key in ("task", "domain") if spec.get(key))
-    return f"data of {of}" if unit.kind == "prepare" else f"{unit.kind} of {of or spec.get('table', '')}"
+        return unit_name(record.kind, record.spec)
 
 
 def _fault(error: DamagedError) -> str:

@@ -6,9 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from harness import catalog
 from harness.errors import DamagedError, HarnessError
 from harness.files import SCHEMA, canonical_json, file_hash, read_sealed, sealed, write_atomically
-from harness.identity.unit import Keyed, Unit, unit_folder
+from harness.identity.schema import Schema
+from harness.identity.unit import AnyUnit, unit_folder, unit_from_json
 from harness.run.record import Record, read_record
 
 RECORD: Final = "record.json"
@@ -20,7 +22,7 @@ BESIDE: Final = frozenset({RECORD, TIMING, PROVENANCE, TRACEBACK})
 AGAIN: Final = "run the same `harness eval` again, which makes it again"
 
 
-def unit_record(run: Path, unit: Keyed) -> Record | None:
+def unit_record(run: Path, unit: AnyUnit) -> Record | None:
     """Returns the record of `unit`; None when there is none.
 
     Raises:
@@ -29,12 +31,12 @@ def unit_record(run: Path, unit: Keyed) -> Record | None:
     """
     path = unit_folder(run, unit) / RECORD
     record = read_record(path)
-    if record is not None and (record.hash != unit.hash or record.kind != unit.kind):
+    if record is not None and (record.hash != unit.hash or record.kind != unit.kind.name):
         raise DamagedError(f"{path} is the record of another unit; {AGAIN}.")
     return record
 
 
-def planned_units(run: Path) -> list[Unit]:
+def planned_units(run: Path) -> list[AnyUnit]:
     """Returns the units of a run's plan, in an order in which needs come first.
 
     Raises:
@@ -43,17 +45,17 @@ def planned_units(run: Path) -> list[Unit]:
     """
     try:
         plan = read_sealed(run / "plan.json", f"{AGAIN}")
-        return [
-            Unit(kind=one["kind"], spec=one["spec"], needs=tuple(one["needs"]), code=one["code"])
-            for one in plan["units"]
-        ]
+        kinds = {kind.name: kind for kind in catalog.load("study", plan["suite"]["study"]).kinds}
+        return [unit_from_json(one, kinds) for one in plan["units"]]
     except FileNotFoundError:
         raise HarnessError(
             f"There is no run in {run} (no plan.json); `harness eval SUITE --out {run}` makes one."
         ) from None
+    except (KeyError, TypeError) as error:
+        raise DamagedError(f"{run / 'plan.json'} is no plan ({error}); run the suite again.") from error
 
 
-def inputs_of(run: Path, needs: Iterable[Unit]) -> dict[str, str]:
+def inputs_of(run: Path, needs: Iterable[AnyUnit]) -> dict[str, str]:
     """Returns name of each unit that a unit needs -> hash of its result.
 
     Raises:
@@ -123,11 +125,11 @@ def _hash(path: Path, changed: int, size: int, number: int) -> str:
 
 def write_record(
     run: Path,
-    unit: Unit,
+    unit: AnyUnit,
     status: Literal["ok", "failed", "skipped"],
     *,
     reason: str | None = None,
-    result: Mapping[str, Any] | None = None,
+    result: Schema | None = None,
     about: Mapping[str, Any] | None = None,
     inputs: Mapping[str, str] | None = None,
 ) -> Record:
@@ -136,14 +138,14 @@ def write_record(
     if status == "ok":
         (folder / TRACEBACK).unlink(missing_ok=True)  # of an earlier try
     record = Record(
-        kind=unit.kind,
+        kind=unit.kind.name,
         hash=unit.hash,
         status=status,
         reason=reason,
-        spec=unit.spec,
+        spec=unit.spec.to_json(),
         code=unit.code,
         inputs=inputs or {},
-        result=json.loads(canonical_json(result or {})),  # as a reader will have it
+        result=json.loads(canonical_json(result.to_json() if result else {})),  # as a reader will have it
         about=about or {},
         files=files_of(folder) if status == "ok" else {},
     )
@@ -151,7 +153,7 @@ def write_record(
     return record
 
 
-def write_beside(run: Path, unit: Unit, name: str, value: Mapping[str, Any]) -> None:
+def write_beside(run: Path, unit: AnyUnit, name: str, value: Mapping[str, Any]) -> None:
     """Writes what lies beside a record and is no part of its result, such as its provenance."""
     write_atomically(unit_folder(run, unit) / name, sealed({"schema": SCHEMA, "unit": unit.name, **value}))
 

@@ -6,16 +6,16 @@ optimizer steps and zero-cost proxies are not counted.
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from statistics import fmean
-from typing import Any
+from typing import Any, Protocol
 
 from harness import catalog
-from harness.identity.unit import Unit
+from harness.identity.unit import AnyUnit, Unit, called
 from harness.learn.baseline import FixedBaseline
 from harness.space.choices import SearchSpace
 from harness.study.plan import Plan
-from harness.task.selection import CROSS_VALIDATION, ORACLE
+from harness.study.work.units import Matched, Supernet, SupernetSpec
 from harness.task.signature import Signature
 
 MACS_PER_SECOND = 5e12
@@ -27,8 +27,33 @@ Depth-wise convolutions reach less of it, and wide transformers several times as
 DRAWN = 20
 """Random architectures that stand for one that is not known yet."""
 
-ANSWERS = 4
-"""Possible answers that a question of an lm-eval task is taken to have."""
+
+class OnTask(Matched, Protocol):
+    """Parameters of a unit whose networks read the inputs of a task."""
+
+    @property
+    def task(self) -> str:
+        """Catalog name."""
+        ...
+
+
+class Validated(OnTask, Protocol):
+    """Parameters of a unit that scores on source validation."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Domains of the task."""
+        ...
+
+    @property
+    def validation_samples(self) -> int:
+        """Of each source."""
+        ...
+
+    @property
+    def document_bytes(self) -> int:
+        """Leading bytes of a document that are scored."""
+        ...
 
 
 class Costs:
@@ -38,103 +63,63 @@ class Costs:
         self.units = {unit.hash: unit for unit in plan.units}
         self._known: dict[tuple[str, ...], Any] = {}
 
-    def macs(self, unit: Unit) -> int:
+    def macs(self, unit: AnyUnit) -> int:
         """Returns the multiply-accumulates of a unit; 0 for what is not counted."""
-        work = _WORK.get(unit.kind)
-        return round(work(self, unit)) if work else 0
+        return round(called(unit.kind.cost)(self, unit)) if unit.kind.cost else 0
 
-    def supernet(self, unit: Unit) -> float:
-        """Returns the cost of a weight-sharing training; a released supernet has none."""
-        spec = unit.spec
-        if "checkpoint" in spec:
-            return 0
-        return self._step(spec) * int(spec["steps"] * spec["batch_size"])
+    def validation(self, spec: Validated) -> int:
+        """Returns the forward passes of one candidate on source validation."""
+        return spec.validation_samples * len(spec.sources) * passes(spec.task, spec.document_bytes)
 
-    def search(self, unit: Unit) -> float:
-        """Returns the cost of scoring slices, with the images that re-estimate their BatchNorm statistics."""
-        spec = unit.spec
-        count = spec["evaluations"] if unit.kind == "search" else spec["architectures"]
-        calibration = spec.get("calibration_batches", 16) * 64 if self._has_batch_norm(spec) else 0
-        validation = spec["validation_samples"] * len(spec["sources"]) * _passes(spec)
-        return self._mean(spec) * int(count * (validation + calibration))
-
-    def final(self, unit: Unit) -> float:
-        """Returns the cost of training a network alone, at every rate or trial, and of choosing one."""
-        spec = unit.spec
-        if "steps" not in spec or spec.get("selection") == ORACLE:
-            return 0
-        validation = spec["validation_samples"] * len(spec["sources"]) * _passes(spec)
-        steps = 3 * spec["steps"] * spec["batch_size"]
-        trainings = len(spec.get("learning_rates", [None]))
-        if unit.kind == "tune":
-            trainings = spec["evaluations"]
-        if spec.get("selection") == CROSS_VALIDATION:
-            trainings = 1 + (trainings * len(spec["sources"]) if trainings > 1 else 0)
-        return self._network(spec) * int(trainings * (steps + validation))
-
-    def score(self, unit: Unit) -> float:
-        """Returns the cost of scoring a network on a test split."""
-        final = next(need for need in map(self.units.__getitem__, unit.needs) if need.kind == "final")
-        if "steps" not in final.spec:
-            return 0
-        return self._network(final.spec) * int(unit.spec["samples"]) * _passes(unit.spec)
-
-    def _step(self, spec: Mapping[str, Any]) -> float:
-        """Returns the cost of one sample of a training step under the unit's strategy."""
-        mean = self._mean(spec)
-        if spec["strategy"] == "single_path":
-            return 3 * mean
-        space = self._space(spec)
-        if spec["strategy"] == "fair":
-            return 3 * mean * max(len(choice.options) for choice in space.choices)
-        largest = space.macs(space.extreme(largest=True))
-        if spec["strategy"] == "sandwich":
-            return 3 * (largest + space.macs(space.extreme(largest=False)) + 2 * mean)
-        return 3 * mean + largest
-
-    def _network(self, spec: Mapping[str, Any]) -> float:
+    def alone(self, method: str, spec: OnTask) -> float:
         """Returns the cost of one forward pass of what a final trains."""
-        if spec["space"]:
-            return self._mean(spec)
+        if spec.space:
+            return self.mean(spec)
 
         def measure() -> float:
             from harness.learn.fit import seeded
             from harness.nn.measure import measured_macs
             from harness.study.work.matched import parameter_target
 
-            signature = _signature(spec)
-            baseline = catalog.load("baseline", spec["method"])
+            signature = _signature(spec.task)
+            baseline = catalog.load("baseline", method)
             assert isinstance(baseline, FixedBaseline)
+            assert spec.tuned_space is not None
             with seeded(0):
-                module = baseline.build(signature, parameter_target(spec["tuned_space"], signature))
+                module = baseline.build(signature, parameter_target(spec.tuned_space, signature))
             return measured_macs(module.eval(), signature)
 
-        return float(self._once(("network", spec["method"], spec["task"]), measure))
+        return float(self._once(("network", method, spec.task), measure))
 
-    def _mean(self, spec: Mapping[str, Any]) -> float:
+    def mean(self, spec: OnTask) -> float:
+        """Returns the cost of one forward pass of an architecture that is not known yet."""
+
         def drawn() -> float:
             draw = random.Random(0)
-            space = self._space(spec)
+            space = self.space(spec)
             return fmean(space.macs(space.sample(draw)) for _ in range(DRAWN))
 
-        return float(self._once(("mean", spec["space"], spec["task"]), drawn))
+        return float(self._once(("mean", str(spec.space), spec.task), drawn))
 
-    def _has_batch_norm(self, spec: Mapping[str, Any]) -> bool:
+    def has_batch_norm(self, spec: OnTask) -> bool:
+        """Returns whether the space's supernet has BatchNorms."""
+
         def look() -> bool:
             import torch
 
             from harness.learn.supernet import has_batch_norm
 
             with torch.device("meta"):
-                return has_batch_norm(self._space(spec).supernet())
+                return has_batch_norm(self.space(spec).supernet())
 
-        return bool(self._once(("norms", spec["space"]), look))
+        return bool(self._once(("norms", str(spec.space)), look))
 
-    def _space(self, spec: Mapping[str, Any]) -> SearchSpace:
+    def space(self, spec: OnTask) -> SearchSpace:
+        """Returns the space of a unit."""
         from harness.study.work.matched import matched_space
 
         space: SearchSpace = self._once(
-            ("space", spec["space"], spec["task"]), lambda: matched_space(spec, _signature(spec))
+            ("space", str(spec.space), spec.task), lambda: matched_space(spec, _signature(spec.task))
         )
         return space
 
@@ -144,26 +129,36 @@ class Costs:
         return self._known[key]
 
 
-def _signature(spec: Mapping[str, Any]) -> Signature:
-    signature: Signature = catalog.load("task", spec["task"]).signature
+def supernet(costs: Costs, unit: Unit[SupernetSpec, Supernet]) -> float:
+    """Returns the cost of a weight-sharing training; a released supernet has none."""
+    spec = unit.spec
+    if spec.checkpoint:
+        return 0
+    assert spec.steps is not None
+    assert spec.batch_size is not None
+    return _step(costs, spec) * spec.steps * spec.batch_size
+
+
+def _step(costs: Costs, spec: SupernetSpec) -> float:
+    """Returns the cost of one sample of a training step under the unit's strategy."""
+    mean = costs.mean(spec)
+    if spec.strategy == "single_path":
+        return 3 * mean
+    space = costs.space(spec)
+    if spec.strategy == "fair":
+        return 3 * mean * max(len(choice.options) for choice in space.choices)
+    largest = space.macs(space.extreme(largest=True))
+    if spec.strategy == "sandwich":
+        return 3 * (largest + space.macs(space.extreme(largest=False)) + 2 * mean)
+    return 3 * mean + largest
+
+
+def _signature(task: str) -> Signature:
+    signature: Signature = catalog.load("task", task).signature
     return signature
 
 
-def _passes(spec: Mapping[str, Any]) -> int:
-    """Returns the forward passes of a sample: a document's windows, or a question's possible answers."""
-    if "trained_on" in spec:
-        owner = spec["domain"].rpartition("/")[0]
-        return int(catalog.load("task", owner).signature.classes) if owner else ANSWERS
-    signature = _signature(spec)
-    return 1 if signature.kind != "bytes" else -(-int(spec["document_bytes"]) // signature.context)
-
-
-_WORK: dict[str, Callable[[Costs, Unit], float]] = {
-    "supernet": Costs.supernet,
-    "search": Costs.search,
-    "inherited": Costs.search,
-    "tune": Costs.final,
-    "final": Costs.final,
-    "scratch": Costs.final,
-    "score": Costs.score,
-}
+def passes(task: str, document_bytes: int) -> int:
+    """Returns the forward passes of a sample: one, or one a window of a document."""
+    signature = _signature(task)
+    return 1 if signature.kind != "bytes" else -(-document_bytes // signature.context)

@@ -9,17 +9,12 @@ from harness.board.values import rounded
 from harness.errors import UnknownNameError
 from harness.files import SCHEMA, canonical_json
 from harness.guard import inert
-from harness.study.boards import AnyBoard, verdict
-from harness.study.lookup.board import LookupBoard
-from harness.study.lookup.tables import ranking_table, regret_table
-from harness.study.ranking.board import QualityBoard, quality_table
-from harness.study.trained.tables import cost_table, domain_table, main_table
-from harness.study.trained.values import Board
+from harness.study.study import AnyBoard, load_study, verdict
 
 
 def board_json(board: AnyBoard) -> str:
     """Returns the board's file text: deterministic, and without any timing."""
-    tables = asdict(board)
+    tables = asdict(board)  # type: ignore[call-overload]
     return canonical_json({"schema": SCHEMA, "verdict": verdict(board), **rounded(tables)}, indent=1) + "\n"
 
 
@@ -41,20 +36,7 @@ def render(board: AnyBoard, format: str) -> str:
     }
     if format not in writers:
         raise UnknownNameError("format", format, [*writers, "csv", "json"])
-    return writers[format](board.title, verdict(board), _tables(board))
-
-
-def _tables(board: AnyBoard) -> list[Table]:
-    if isinstance(board, LookupBoard):
-        budget = max(ranking.budget for ranking in board.rankings)
-        last = [ranking_table(board, ranking) for ranking in board.rankings if ranking.budget == budget]
-        return [*last, regret_table(board)]
-    if isinstance(board, QualityBoard):
-        return [quality_table(board)]
-    tables = []
-    for task in board.tasks:
-        tables += [main_table(board, task), domain_table(task, "held_out"), cost_table(task)]
-    return tables
+    return writers[format](board.title, verdict(board), load_study(board.study).tables(board))
 
 
 def markdown_table(table: Table) -> str:
@@ -143,12 +125,7 @@ def _tex(title: str, sentence: str, tables: list[Table]) -> str:
 
 def _csv(board: AnyBoard) -> str:
     """Returns one line per row and domain, and one per row for the means, in the metric's own unit."""
-    if isinstance(board, LookupBoard):
-        lines = _lookup_lines(board)
-    elif isinstance(board, QualityBoard):
-        lines = _quality_lines(board)
-    else:
-        lines = _lines(board)
+    lines = load_study(board.study).lines(board)
     return csv_text(lines, counts=("rank", "samples", "groups", "seeds"))
 
 
@@ -163,45 +140,3 @@ def csv_text(rows: Sequence[Mapping[str, Any]], *, counts: Sequence[str] = ()) -
         if name in frame:
             frame[name] = frame[name].astype("Int64")
     return str(frame.to_csv(index=False, lineterminator="\n"))
-
-
-def _lookup_lines(board: LookupBoard) -> list[dict[str, Any]]:
-    lines = []
-    for ranking in board.rankings:
-        for row in ranking.rows:
-            head = {"feedback": ranking.feedback, "budget": ranking.budget, "rank": row.rank}
-            head |= {"method": row.method, "marks": str(row.marks)}
-            for name, value in (("regret", row.regret), ("difference", row.difference)):
-                lines.append(head | {"what": name} | (value._asdict() if value else {}))
-            for cell in row.cells:
-                estimate = cell.test._asdict() if cell.test else {}
-                about = {"domain": cell.domain, "state": cell.state, "reason": cell.reason}
-                lines.append(head | {"what": "test"} | estimate | about | {"seeds": cell.seeds})
-    return lines
-
-
-def _quality_lines(board: QualityBoard) -> list[dict[str, Any]]:
-    lines = []
-    for row in board.rows:
-        for name, value in (("tau", row.tau), ("difference", row.difference)):
-            head = {"order": row.name, "marks": str(row.marks), "what": name}
-            lines.append(head | (value._asdict() if value else {}))
-    return lines
-
-
-def _lines(board: Board) -> list[dict[str, Any]]:
-    lines: list[dict[str, Any]] = []
-    for task in board.tasks:
-        for row in task.rows:
-            head: dict[str, Any] = {"task": task.task, "selection": task.selection, "metric": task.metric}
-            head |= {"rank": row.rank, "method": row.method, "space": row.space, "marks": str(row.marks)}
-            means = (("held_out", row.held_out), ("in_domain", row.in_domain), ("gap", row.gap))
-            for name, mean in (*means, ("difference", row.difference)):
-                estimate = {"value": mean.value, "low": mean.low, "high": mean.high} if mean else {}
-                lines.append(head | {"what": name} | estimate)
-            for cell in row.cells:
-                estimate = cell.estimate._asdict() if cell.estimate else {}
-                about = {"domain": cell.domain, "role": cell.role, "state": cell.state, "reason": cell.reason}
-                sizes = {"samples": cell.samples, "groups": cell.groups, "limited": cell.limited}
-                lines.append(head | {"what": "domain"} | estimate | about | sizes)
-    return lines

@@ -1,7 +1,7 @@
 """Several runs as one board where their protocols agree, and side by side, with the reason, where not."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,28 +9,10 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.files import canonical_json
+from harness.identity.unit import unit_folder
 from harness.run.loaded import Run
 from harness.run.record import Record
-from harness.study.boards import AnyBoard, build_board
-from harness.study.lookup.board import LookupBoard
-from harness.study.trained.values import Board
-
-ROWS = ("title", "extends", "claim", "spaces", "searchers", "baselines", "published", "llm")
-"""Keys of a suite that say which rows there are; all others are protocol and must agree."""
-LIMITS = "limits"
-"""Key of a suite that ends what takes too much, and is nothing that a result depends on."""
-ROW_KEYS = (
-    "method",
-    "space",
-    "selection",
-    "task",
-    "domain",
-    "feedback",
-    "evaluations",
-    "select_seed",
-    "report_seed",
-    "seeds",
-)
+from harness.study.study import AnyBoard, build_board, load_study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,36 +51,16 @@ def merge(runs: Sequence[Run]) -> MergedBoards:
     return MergedBoards(boards=tuple(_board(kept) for kept in sets), reasons=tuple(reasons))
 
 
-def protocol(run: Run) -> dict[str, Any]:
-    """Returns, by what people call it, all that must agree before rows of two runs are comparable."""
-    found: dict[str, Any] = {"limit": run.limit}
-    for key, value in run.suite.items():
-        if key == "tasks":
-            found["tasks"] = sorted(task["name"] for task in value)
-            for task in value:
-                about = {name: one for name, one in task.items() if name != "name"}
-                found |= {f"{_words(name)} of {task['name']}": one for name, one in about.items()}
-        elif key == "search":
-            settings = {name: one for name, one in value.items() if name not in ("variants", "options")}
-            found |= {f"search {_words(name)}": one for name, one in settings.items()}
-        elif key not in (*ROWS, LIMITS):
-            found[_words(key)] = value
-    for unit in run.units:
-        if unit.kind == "prepare":
-            place = f"prepared data of {unit.spec['task']}/{unit.spec['domain']}"
-            found[place] = (run.result(unit) or {}).get("sha256")
-        elif unit.kind == "table":
-            found["table's sha256"] = unit.spec["sha256"]
-    return dict(sorted(found.items()))
-
-
 def _difference(kept: Sequence[Run], run: Run) -> str | None:
     """Returns why `run` does not belong to `kept`; None when it does."""
-    if any("strategies" in one.suite for one in (*kept, run)):
-        return "a run on rank quality orders its own architectures, which no other run shares"
-    if ("tasks" in run.suite) != ("tasks" in kept[0].suite):
-        return "one of them trains networks, the other looks scores up in a table"
-    mine, other = protocol(run), protocol(kept[0])
+    for one in (*kept, run):
+        if alone := load_study(one.suite.study).stands_alone():
+            return alone
+    study = load_study(run.suite.study)
+    if kept[0].suite.study != run.suite.study:
+        both = [f"{one}, which {load_study(one).summary}" for one in (kept[0].suite.study, run.suite.study)]
+        return f"they are of two studies: {both[0]}; and {both[1]}"
+    mine, other = study.protocol(run), study.protocol(kept[0])
     for name in sorted({*mine, *other}, key=lambda name: (name.startswith("prepared"), name)):
         if name not in mine or name not in other:
             return f"only one of them has {name}"
@@ -120,7 +82,7 @@ def _code(run: Run) -> dict[str, str]:
     found: dict[str, str] = {}
     for unit in run.units:
         record = run.records.get(unit.hash)
-        where = f"{unit.kind} units" + (" of other tasks" if "trained_on" in unit.spec else "")
+        where = f"{unit.kind} units"
         for label, digest in (record.code if record is not None else unit.code).items():
             if label == "engine":
                 found[f"the code of {where}"] = digest
@@ -131,8 +93,9 @@ def _code(run: Run) -> dict[str, str]:
 
 def _clash(one: Run, other: Run) -> str | None:
     """Returns a row that two runs made differently: other units, or other scores of the same unit."""
+    study = load_study(one.suite.study)
     units = [
-        {_place_of(unit.kind, unit.spec): unit for unit in run.units if unit.kind in ("score", "lookup")}
+        {canonical_json([unit.kind.name, study.place(unit)]): unit for unit in run.planned(*study.rows)}
         for run in (one, other)
     ]
     for place in sorted(units[0].keys() & units[1].keys()):
@@ -142,12 +105,8 @@ def _clash(one: Run, other: Run) -> str | None:
         keys = [run.records[unit.hash].input_key for run, unit in pairs if run.result(unit) is not None]
         apart = len(keys) == 2 and keys[0] != keys[1]
         if first.name != second.name or apart or (None not in results and results[0] != results[1]):
-            return str(first.spec["method"])
+            return " ".join(first.spec.words)
     return None
-
-
-def _place_of(kind: str, spec: Mapping[str, Any]) -> str:
-    return canonical_json([kind, [spec.get(key) for key in ROW_KEYS]])
 
 
 def _board(runs: Sequence[Run]) -> AnyBoard:
@@ -159,20 +118,11 @@ def _board(runs: Sequence[Run]) -> AnyBoard:
         f"Rows of {len(runs)} runs ({', '.join(run.name for run in runs)}), merged because tasks, prepared "
         "data, test samples, seeds and budget agree."
     )
-    if isinstance(board, Board):
-        return replace(board, tasks=tuple(replace(task, notes=(*task.notes, note)) for task in board.tasks))
-    return replace(board, notes=(*board.notes, note)) if isinstance(board, LookupBoard) else board
+    noted: AnyBoard = load_study(board.study).noted(board, note)
+    return noted
 
 
 def _merged(runs: Sequence[Run], folder: Path) -> Run:
-    suite = dict(runs[0].suite)
-    for key in ("spaces", "searchers", "baselines", "published"):
-        if key in suite:
-            every = [one for run in runs for one in run.suite[key]]
-            suite[key] = [one for index, one in enumerate(every) if one not in every[:index]]
-    claims = [run.suite.get("claim") for run in runs]
-    if any(claim != claims[0] for claim in claims):  # nothing was fixed for the rows of all runs
-        suite["claim"] = None if "tasks" in suite else suite["reference"]
     records: dict[str, Record] = {}
     for run in runs:
         for name, record in run.records.items():
@@ -184,7 +134,7 @@ def _merged(runs: Sequence[Run], folder: Path) -> Run:
         folder=folder,
         name=" + ".join(names),
         title=" + ".join(titles),
-        suite=suite,
+        suite=load_study(runs[0].suite.study).merged(runs),
         command=" && ".join(sorted({run.command for run in runs})),
         units=tuple({unit.hash: unit for run in runs for unit in run.units}.values()),
         records=records,
@@ -205,11 +155,12 @@ def _one_folder(runs: Sequence[Run]) -> Iterator[Path]:
         units.mkdir()
         for run in runs:
             for unit in run.units:
-                place = run.folder.resolve() / "units" / f"{unit.kind}-{unit.hash}"
+                place = unit_folder(run.folder.resolve(), unit)
                 if run.result(unit) is None or (units / place.name).is_symlink():
                     continue
-                if unit.kind == "score" and not (place / "samples.parquet").is_file():
-                    raise HarnessError(f"{place} has lost its samples; delete it and run the command again.")
+                record = run.records[unit.hash]
+                if any(not (place / name).is_file() for name in record.files):
+                    raise HarnessError(f"{place} has lost its files; delete it and run the command again.")
                 (units / place.name).symlink_to(place, target_is_directory=True)
         yield Path(name)
 
@@ -222,10 +173,6 @@ def _content(run: Run) -> list[str]:
 def _label(run: Run, runs: Sequence[Run]) -> str:
     same = [one for one in runs if one.name == run.name]
     return run.name if len(same) == 1 else f"{run.name} in {run.folder}"
-
-
-def _words(key: str) -> str:
-    return key.replace("_", " ")
 
 
 def _short(value: Any) -> str:

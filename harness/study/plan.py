@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from harness import catalog
@@ -10,10 +11,11 @@ from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
 from harness.files import SCHEMA, sealed
 from harness.identity.content import code_of
-from harness.identity.unit import Unit
+from harness.identity.unit import AnyUnit, R, S, Spec, Unit, UnitKind
 from harness.search.loop import SearcherEntry
 from harness.study.settings import SearcherSettings
-from harness.study.suite import AnySuite
+from harness.study.study import Settings, load_study
+from harness.study.work.units import PREPARE, Prepared, PrepareSpec
 from harness.task.task import Task
 
 
@@ -31,10 +33,10 @@ class Plan:
     """
 
     name: str
-    suite: AnySuite
+    suite: Settings
     table: Mapping[str, Any]
     limit: int | None
-    units: tuple[Unit, ...]
+    units: tuple[AnyUnit, ...]
     models: Sequence[str] = ()
 
     def to_json(self) -> str:
@@ -53,23 +55,29 @@ class Plan:
         return sealed(plan)
 
 
-def planned(kind: str, spec: Mapping[str, Any], needs: Sequence[str] = ()) -> Unit:
+def planned(kind: UnitKind[S, R], spec: Spec, needs: Sequence[str] = ()) -> Unit[S, R]:
     """Returns a unit with the content of all that it runs and reads as it is now.
 
     Raises:
         UnknownNameError: there is no such entry.
         HarnessError: a file cannot be read.
     """
+    assert isinstance(spec, kind.spec)
     return Unit(kind=kind, spec=spec, needs=tuple(needs), code=code_of(kind, spec))
 
 
-def prepare_unit(task_name: str, name: str) -> Unit:
+def prepare_unit(task_name: str, name: str) -> Unit[PrepareSpec, Prepared]:
     """Returns the unit that fetches, checks, splits and caches one domain."""
     task: Task = catalog.load("task", task_name)
     domain = domain_of(task, name)
-    archives = [archive.sha256 for archive in domain.archives]
-    own = {"version": domain.version} if domain.version else {}
-    return planned("prepare", {"task": task_name, "domain": name, "archives": archives, **own})
+    archives = tuple(archive.sha256 for archive in domain.archives)
+    spec = PrepareSpec(task=task_name, domain=name, archives=archives, version=domain.version)
+    return planned(PREPARE, spec)
+
+
+def make_plan(name: str, suite: Settings, *, limit: int | None = None, tables: tuple[Path, ...] = ()) -> Plan:
+    """Returns the plan of a suite of any study; raises as `Study.plan` does."""
+    return load_study(suite.study).plan(name, suite, limit=limit, tables=tables)
 
 
 def resolve_searcher(settings: SearcherSettings, name: str) -> tuple[str, SearcherEntry, dict[str, Any]]:

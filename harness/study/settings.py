@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.guard.keys import wrong_address
+from harness.identity.schema import Schema
+from harness.task.task import Metric
 
 STRATEGIES = ("single_path", "sandwich", "fair", "progressive_shrinking")
 """Names of `harness.learn.supernet.STRATEGIES`, which imports torch."""
@@ -19,11 +21,6 @@ STEPS_PER_SAMPLE = 5
 """Training steps that a limited run takes at most, for each sample that it has of a split."""
 AUGMENTATIONS = ("crop", "colour", "randaugment", "erase", "mixup")
 """Names of what `harness.learn.augment`, which imports torch, does to images of a batch, in that order."""
-
-TRAINING = ("supernet", "tune", "final", "scratch")
-"""Kinds of units that train networks."""
-KINDS = (*TRAINING, "prepare", "proxies", "search", "score", "inherited", "table", "lookup")
-"""All kinds of units."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +53,7 @@ class Limits(Limit):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecipeSettings:
+class RecipeSettings(Schema):
     """What of a recipe is not steps, batch size and learning rate; the defaults suit short trainings.
 
     Attributes:
@@ -74,16 +71,10 @@ class RecipeSettings:
     schedule: str = "cosine"
     warmup: float = 0.05
     weight_decay: float = 0.05
-    no_decay: list[str] = field(default_factory=list)
+    no_decay: tuple[str, ...] = ()
     clip: float = 1.0
     label_smoothing: float = 0.0
-    augmentation: list[str] = field(default_factory=list)
-
-    def spec(self) -> dict[str, Any]:
-        """Returns what a unit's specification says of it: nothing where all is as by default."""
-        given, usual = asdict(self), asdict(RecipeSettings())
-        changed = {key: value for key, value in given.items() if value != usual[key]}
-        return {"recipe": changed} if changed else {}
+    augmentation: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +144,24 @@ class TaskSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlannedTask(TaskSettings):
+    """A task as `plan.json` keeps it, with its domains.
+
+    Attributes:
+        metric: of its scores.
+        chance: the metric of a blind guess; None where it is not known.
+    """
+
+    metric: Metric
+    chance: float | None
+
+    @property
+    def trained_on(self) -> None:
+        """Its networks are its own."""
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ZeroShotSettings:
     """A board of its own for what a task's networks score, as they are, where nothing was trained for.
 
@@ -207,11 +216,11 @@ def check_task(task: TaskSettings, need: Need, *, searches: bool = True) -> None
     _check_recipe(task.recipe, need)
 
 
-def check_limits(limits: Limits, need: Need) -> None:
-    """Raises the first thing that is wrong with the limits of a suite."""
+def check_limits(limits: Limits, kinds: Sequence[str], need: Need) -> None:
+    """Raises the first thing that is wrong with the limits of a suite whose study has units of these kinds."""
     for kind, limit in {"": limits, **limits.kinds}.items():
-        if kind and kind not in KINDS:
-            raise UnknownNameError("kind of unit", kind, KINDS)
+        if kind and kind not in kinds:
+            raise UnknownNameError("kind of unit", kind, kinds)
         key = f"limits.kinds.{kind}" if kind else "limits"
         is_right = all(0 <= one < math.inf for one in (limit.seconds, limit.memory_gib))
         need(is_right, f"{key}.seconds and {key}.memory_gib must be at least 0")
@@ -287,6 +296,17 @@ class LanguageModelSettings:
     price_per_million_completion_tokens: float = 0.0
 
 
+@runtime_checkable
+class AsksLanguageModel(Protocol):
+    """A suite whose searchers may ask a language model."""
+
+    @property
+    def llm(self) -> LanguageModelSettings:
+        """The language model."""
+        ...
+
+
 def check_language_model(llm: LanguageModelSettings, need: Need) -> None:
+    """Raises what is wrong with the language model of a suite."""
     wrong = wrong_address(llm.base_url) if llm.base_url else ""
     need(not wrong, f"llm.base_url {wrong}")

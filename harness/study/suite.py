@@ -1,25 +1,21 @@
 """A suite is one TOML file and the experiment's whole configuration; wrong ones say where and why."""
 
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from harness import catalog
 from harness.errors import HarnessError, UnknownNameError
 from harness.guard.paths import path_part
 from harness.guard.text import shown
-from harness.study.lookup.settings import LookupSuite, check_lookup
-from harness.study.ranking.settings import QualitySuite, check_ranking
 from harness.study.settings import (
     Need,
     check_limits,
 )
-from harness.study.trained.settings import Suite, check_trained
+from harness.study.study import Settings, load_study
 from harness.toml import merged, parse, read_toml
 
-AnySuite: TypeAlias = Suite | LookupSuite | QualitySuite
 
-
-def load_suite(name: str) -> tuple[str, AnySuite]:
+def load_suite(name: str) -> tuple[str, Settings]:
     """Returns the name and the suite called `name` in the catalog, or in the file at that path.
 
     Raises:
@@ -37,19 +33,15 @@ def load_suite(name: str) -> tuple[str, AnySuite]:
         path = known[name]
     stem = path_part("suite", path.stem)
     table = _read(path)
-    if "table" in table:
-        lookup = parse(LookupSuite, table, path)
-        check_limits(lookup.limits, Need(path))
-        check_lookup(lookup, path)
-        return stem, lookup
-    if "strategies" in table:
-        quality = parse(QualitySuite, table, path)
-        check_limits(quality.limits, Need(path))
-        check_ranking(quality, path)
-        return stem, quality
-    suite = parse(Suite, table, path)
-    check_limits(suite.limits, Need(path))
-    check_trained(suite, path)
+    study_name = table.get("study")
+    if study_name is None:
+        studies = ", ".join(catalog.names("study"))
+        raise HarnessError(f"{path}: the top level lacks the key 'study'; it is one of: {studies}.")
+    study = load_study(str(study_name))
+    suite = parse(study.settings, table, path)
+    need = Need(path)
+    check_limits(suite.limits, [kind.name for kind in study.kinds], need)
+    study.check(suite, need)
     return stem, suite
 
 

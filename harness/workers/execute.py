@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from harness.errors import HarnessError
 from harness.files import write_atomically
 from harness.identity.content import check_code
-from harness.identity.unit import Unit, unit_folder
+from harness.identity.unit import AnyUnit, unit_folder
+from harness.run.record import Timing
 from harness.run.score_cache import forget_scores, sort_scores
 from harness.run.standing import Belief, Standing
 from harness.run.stored import PROVENANCE, TIMING, TRACEBACK, inputs_of, write_beside, write_record
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from harness.run.place import Place
 
 Event = Literal["reused", "started", "finished"]
-OnEvent = Callable[[Event, Unit, str, int], None]
+OnEvent = Callable[[Event, AnyUnit, str, int], None]
 """Called with what happened, the unit, its status and the units still to do."""
 
 
@@ -119,7 +120,7 @@ def follow(place: "Place") -> None:
             perform(task[0], task[1], place)
 
 
-def _run(unit: Unit, needs: Mapping[str, Unit], place: "Place") -> str:
+def _run(unit: AnyUnit, needs: Mapping[str, AnyUnit], place: "Place") -> str:
     import resource
     import socket
 
@@ -143,13 +144,13 @@ def _run(unit: Unit, needs: Mapping[str, Unit], place: "Place") -> str:
         reason = f"{type(error).__name__}: {told} (see {folder.name}/{TRACEBACK})."
         write_record(place.run, unit, "failed", reason=reason)
         return "failed"
-    timing = {
-        "seconds": perf_counter() - started,
-        "parts": dict(done.seconds),
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "host": socket.gethostname(),
-    }
-    write_beside(place.run, unit, TIMING, timing)
+    timing = Timing(
+        seconds=perf_counter() - started,
+        parts=dict(done.seconds),
+        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        host=socket.gethostname(),
+    )
+    write_beside(place.run, unit, TIMING, timing.to_json())
     write_beside(place.run, unit, PROVENANCE, provenance(place.device, peers().size))
     write_record(place.run, unit, "ok", result=done.result, about=done.about, inputs=inputs)
     return "ok"

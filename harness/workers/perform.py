@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import import_module
 
-from harness.identity.kinds import work_of
-from harness.identity.unit import Unit, unit_folder
+from harness.identity.unit import AnyUnit, called, unit_folder
 from harness.run.place import Done, Needs, Place
 from harness.run.record import Record
+from harness.run.stored import TRACEBACK
 
 
-def perform(unit: Unit, needs: Mapping[str, Unit], place: Place) -> Done:
+def perform(unit: AnyUnit, needs: Mapping[str, AnyUnit], place: Place) -> Done:
     """Does the work of `unit` and returns what it left.
 
     Args:
@@ -20,17 +19,12 @@ def perform(unit: Unit, needs: Mapping[str, Unit], place: Place) -> Done:
     """
     folder = unit_folder(place.run, unit)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "traceback.txt").unlink(missing_ok=True)  # of a try before this one
-    place = replace(place, data=replace(place.data, limit=unit.spec.get("limit")))
-    module, function = work_of(unit.kind, unit.spec)
-    done: Done = getattr(import_module(module), function)(unit, Needs(needs, place), folder)
+    (folder / TRACEBACK).unlink(missing_ok=True)  # of a try before this one
+    place = replace(place, data=replace(place.data, limit=unit.spec.limit))
+    done: Done = called(unit.kind.work)(unit, Needs(needs, place), folder)
     return done
 
 
-def is_intact(unit: Unit, record: Record, place: Place) -> bool:
+def is_intact(unit: AnyUnit, record: Record, place: Place) -> bool:
     """Returns whether what a unit left outside of the run's folder is there, and as its record says."""
-    if unit.kind != "prepare":
-        return True
-    from harness.study.work.prepare import is_prepared
-
-    return is_prepared(unit, record, place)
+    return not unit.kind.intact or bool(called(unit.kind.intact)(unit, record, place))

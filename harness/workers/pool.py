@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from harness.errors import HarnessError
 from harness.guard.tied import tie_to_parent
 from harness.guard.walls import enter_worker
-from harness.identity.unit import Unit
-from harness.study.settings import TRAINING, Limits
+from harness.identity.unit import AnyUnit
+from harness.study.settings import Limits
 from harness.workers.watch import Watch, end_tree, end_with_parent
 
 if TYPE_CHECKING:
     from harness.run.place import Place
 
-    Perform = Callable[[Unit, Mapping[str, Unit], Place], str]
+    Perform = Callable[[AnyUnit, Mapping[str, AnyUnit], Place], str]
     """Does a unit's work, keeps its record, and returns its status; a module's function, as it is pickled."""
 
 POLL_SECONDS = 0.2
@@ -34,7 +34,7 @@ TRIES = 2
 class Ended(NamedTuple):
     """A unit that a pool is done with; a `reason` is there where it left no record of its failure."""
 
-    unit: Unit
+    unit: AnyUnit
     status: str
     reason: str | None = None
 
@@ -45,8 +45,8 @@ class _Worker:
 
     process: SpawnProcess
     connection: Connection
-    unit: Unit | None = None
-    needs: Mapping[str, Unit] = field(default_factory=dict)
+    unit: AnyUnit | None = None
+    needs: Mapping[str, AnyUnit] = field(default_factory=dict)
     tries: int = 0
     watch: Watch | None = None
 
@@ -66,7 +66,7 @@ class Pool:
         self.idle = [self._started() for _ in range(workers)]
         self.busy: list[_Worker] = []
 
-    def submit(self, unit: Unit, needs: Mapping[str, Unit]) -> None:
+    def submit(self, unit: AnyUnit, needs: Mapping[str, AnyUnit]) -> None:
         """Gives `unit` to an idle worker."""
         self._begin(self.idle.pop(0), unit, needs, tries=1)
 
@@ -115,7 +115,7 @@ class Pool:
         theirs.close()
         return _Worker(process, ours)
 
-    def _begin(self, worker: _Worker, unit: Unit, needs: Mapping[str, Unit], *, tries: int) -> None:
+    def _begin(self, worker: _Worker, unit: AnyUnit, needs: Mapping[str, AnyUnit], *, tries: int) -> None:
         """Lets the worker, or a new one in its place, do the unit."""
         try:
             worker.connection.send((unit, needs))
@@ -124,7 +124,7 @@ class Pool:
             worker.connection.send((unit, needs))
         assert worker.process.pid is not None
         worker.unit, worker.needs, worker.tries = unit, needs, tries
-        worker.watch = Watch(worker.process.pid, unit.kind, self.limits.of(unit.kind))
+        worker.watch = Watch(worker.process.pid, unit.kind, self.limits.of(unit.kind.name))
         self.busy.append(worker)
 
     def _answer(self, worker: _Worker) -> Ended | None:
@@ -187,9 +187,9 @@ class Together:
         self.place = place
         self.perform = perform
         self.idle = [self]
-        self.busy: list[tuple[Unit, Mapping[str, Unit]]] = []
+        self.busy: list[tuple[AnyUnit, Mapping[str, AnyUnit]]] = []
 
-    def submit(self, unit: Unit, needs: Mapping[str, Unit]) -> None:
+    def submit(self, unit: AnyUnit, needs: Mapping[str, AnyUnit]) -> None:
         """Takes `unit` as the next to do."""
         self.busy.append((unit, needs))
         self.idle.clear()
@@ -199,7 +199,7 @@ class Together:
         from harness.learn.peers import told
 
         unit, needs = self.busy.pop()
-        if unit.kind in TRAINING:
+        if unit.kind.trains:
             told((unit, needs))
         status = self.perform(unit, needs, self.place)
         self.idle.append(self)

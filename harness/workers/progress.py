@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
 from harness.guard.inert import line, unshielded
-from harness.identity.unit import Unit
+from harness.identity.unit import AnyUnit
 from harness.study.cost import MACS_PER_SECOND, Costs
 from harness.study.plan import Plan
 from harness.workers.execute import Event, OnEvent
@@ -16,34 +16,10 @@ from harness.workers.execute import Event, OnEvent
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-FIRST_GUESS_SECONDS = {
-    "prepare": 8.0,
-    "supernet": 20.0,
-    "proxies": 60.0,
-    "search": 6.0,
-    "tune": 240.0,
-    "final": 10.0,
-    "score": 1.5,
-    "inherited": 20.0,
-    "scratch": 10.0,
-    "table": 1.0,
-    "lookup": 5.0,
-}
 
-
-def label(unit: Unit) -> str:
+def label(unit: AnyUnit) -> str:
     """Returns the unit in a few words."""
-    spec = unit.spec
-    keys = ("task", "table", "method", "proxy", "strategy", "space", "domain", "feedback", "index")
-    parts = [unit.kind, *(str(spec[key]) for key in keys if spec.get(key) not in (None, ""))]
-    if "method" not in spec and spec.get("searcher"):
-        parts.insert(2, spec["searcher"])
-    seed = spec.get("seed", spec.get("report_seed"))
-    if seed is not None:
-        parts.append(f"seed {seed}")
-    if "seeds" in spec:
-        parts.append(f"seeds {spec['seeds'][0]} to {spec['seeds'][-1]}")
-    return line(" · ".join(parts))
+    return line(unit.label)
 
 
 def planned(plan: Plan) -> str:
@@ -72,32 +48,33 @@ class Clock:
 
     def __init__(self, plan: Plan, workers: int) -> None:
         self.workers = workers
-        self.left = Counter(unit.kind for unit in plan.units)
-        self.seconds: dict[str, list[float]] = {kind: [] for kind in FIRST_GUESS_SECONDS}
+        self.left = Counter(unit.kind.name for unit in plan.units)
+        self.kinds = {unit.kind.name: unit.kind for unit in plan.units}
+        self.seconds: dict[str, list[float]] = {name: [] for name in self.kinds}
         self.started: dict[str, float] = {}
 
-    def note(self, event: Event, unit: Unit) -> None:
+    def note(self, event: Event, unit: AnyUnit) -> None:
         """Takes an event of `execute`."""
         if event == "started":
             self.started[unit.hash] = perf_counter()
             return
-        self.left[unit.kind] -= 1
+        self.left[unit.kind.name] -= 1
         begun = self.started.pop(unit.hash, None)
         if begun is not None:
-            self.seconds[unit.kind].append(perf_counter() - begun)
+            self.seconds[unit.kind.name].append(perf_counter() - begun)
 
     def text(self) -> str:
         """Returns the time left, `about 3 min left`."""
         total = 0.0
         for kind, count in self.left.items():
             taken = self.seconds[kind]
-            total += count * (sum(taken) / len(taken) if taken else FIRST_GUESS_SECONDS[kind])
+            total += count * (sum(taken) / len(taken) if taken else self.kinds[kind].seconds)
         seconds = total / self.workers
         return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
 
 
 class _Display(Protocol):
-    def event(self, event: Event, unit: Unit, status: str, running: list[str], left: str) -> None: ...
+    def event(self, event: Event, unit: AnyUnit, status: str, running: list[str], left: str) -> None: ...
 
 
 class _Lines:
@@ -105,7 +82,7 @@ class _Lines:
         self.total = total
         self.done = 0
 
-    def event(self, event: Event, unit: Unit, status: str, running: list[str], left: str) -> None:
+    def event(self, event: Event, unit: AnyUnit, status: str, running: list[str], left: str) -> None:
         if event == "reused":
             self.done += 1
         if event == "finished":
@@ -120,7 +97,7 @@ class _Bar:
         self.progress = progress
         self.task = task
 
-    def event(self, event: Event, unit: Unit, status: str, running: list[str], left: str) -> None:
+    def event(self, event: Event, unit: AnyUnit, status: str, running: list[str], left: str) -> None:
         done = 0 if event == "started" else 1
         if event == "finished" and status != "ok":
             self.progress.console.print(f"{status}: {label(unit)}", style="yellow", markup=False)
@@ -134,7 +111,7 @@ def progress(plan: Plan, workers: int) -> Iterator[OnEvent]:
     clock = Clock(plan, workers)
     running: dict[str, str] = {}
 
-    def note(display: _Display, event: Event, unit: Unit, status: str) -> None:
+    def note(display: _Display, event: Event, unit: AnyUnit, status: str) -> None:
         clock.note(event, unit)
         if event == "started":
             running[unit.hash] = label(unit)

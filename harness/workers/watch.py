@@ -7,7 +7,8 @@ from time import perf_counter
 
 import psutil
 
-from harness.study.settings import TRAINING, Limit
+from harness.identity.unit import AnyKind
+from harness.study.settings import Limit
 
 GIB = 2.0**30
 USUAL_SECONDS = 86_400.0
@@ -27,13 +28,13 @@ STEP_SECONDS = 5.0
 class Watch:
     """Time and resident memory of one unit; address-space limits would break torch."""
 
-    def __init__(self, process: int, kind: str, limit: Limit) -> None:
+    def __init__(self, process: int, kind: AnyKind, limit: Limit) -> None:
         self.process = process
         self.kind = kind
         self.seconds = 0.0
         self.has_begun = False
         self.gib = limit.memory_gib or MEMORY_SHARE * psutil.virtual_memory().total / GIB
-        self.most = limit.seconds or (TRAINING_SECONDS if kind in TRAINING else USUAL_SECONDS)
+        self.most = limit.seconds or (TRAINING_SECONDS if kind.trains else USUAL_SECONDS)
         self.tree: list[psutil.Process] = []
         self._looked = self._counted = perf_counter()
         self._pause = 0.0

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import floor, log10
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
@@ -12,12 +12,15 @@ from harness.board.language_model import language_model_use
 from harness.board.marks import CURRENT, Marked, Marks, mark_notes, marks_of
 from harness.board.scale import Scale
 from harness.board.values import Estimate, LanguageModelUse, State
-from harness.run.loaded import PlannedUnit, Run
+from harness.identity.unit import Unit
+from harness.run.loaded import Run
+from harness.search.report import SearchReport
 from harness.stats.bootstrap import Array
 from harness.stats.intervals import Interval, t_interval
 from harness.stats.pairs import Comparison, holm, welch
 from harness.stats.ranks import rank_intervals, ranks
-from harness.study.trained.notes import table_notes
+from harness.study.lookup.settings import LookupSuite, Published
+from harness.study.lookup.units import LOOKUP, TABLE, LookupSpec, Searches, TableDomain, TableFound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +126,7 @@ class LookupBoard:
             where no table lists them all; None where these are exact.
     """
 
+    study: ClassVar[str] = "lookup"
     name: str
     title: str
     limit: int | None
@@ -133,7 +137,7 @@ class LookupBoard:
     reference: str
     claim: str
     rankings: tuple[LookupRanking, ...]
-    published: tuple[Mapping[str, Any], ...]
+    published: tuple[Published, ...]
     notes: tuple[str, ...]
     sampled: int | None = None
 
@@ -149,55 +153,55 @@ class LookupBoard:
 
 def build_lookup_board(run: Run) -> LookupBoard:
     """Returns the board of a run on a table, complete or not."""
-    suite = run.suite
-    table = next((run.result(unit) for unit in run.planned("table")), None)
-    builder = _Builder(run, table)
+    suite = LookupSuite.of(run)
+    table = next(map(run.result, run.planned(TABLE)), None)
+    builder = _Builder(run, suite, table)
     rankings = [
         builder.ranking(feedback, budget)
-        for feedback in suite["feedback"]
-        for budget in sorted(set(suite["search"]["budgets"]))
+        for feedback in suite.feedback
+        for budget in sorted(set(suite.search.budgets))
     ]
     return LookupBoard(
         name=run.name,
         title=run.title,
         limit=run.limit,
-        table=suite["table"],
+        table=suite.table,
         domains=builder.domains,
         scales=builder.scales,
-        held_out=bool(suite.get("held_out")),
-        reference=suite["reference"],
-        claim=suite["claim"],
+        held_out=bool(suite.held_out),
+        reference=suite.reference,
+        claim=suite.claim,
         rankings=tuple(rankings),
-        published=tuple(suite["published"]),
+        published=tuple(suite.published),
         notes=(
-            *table_notes(table or {}),
+            *(table_notes(table) if table else ()),
             *mark_notes([Marked(method, marks) for method, marks in builder.marks.items()]),
         ),
-        sampled=(table or {}).get("sampled"),
+        sampled=table.sampled if table else None,
     )
 
 
 class _Builder:
-    def __init__(self, run: Run, table: Mapping[str, Any] | None) -> None:
+    def __init__(self, run: Run, suite: LookupSuite, table: TableFound | None) -> None:
         self.run = run
         self.table = table
-        self.suite = run.suite
-        self.domains: tuple[str, ...] = tuple(run.suite.get("held_out") or run.suite["domains"])
-        about = table["domains"] if table else {}
-        self.scales = {domain: _scale(about.get(domain, {})) for domain in self.domains}
+        self.suite = suite
+        self.domains = tuple(suite.reported)
+        about = table.domains if table else {}
+        self.scales = {domain: _scale(about.get(domain)) for domain in self.domains}
         self.regrets: dict[tuple[str, str, int], Array] = {}
-        self.units: dict[tuple[str, str, str], list[PlannedUnit]] = {}
-        by_method: dict[str, list[PlannedUnit]] = {}
-        for unit in run.planned("lookup"):
-            key = (unit.spec["method"], unit.spec["domain"], unit.spec["feedback"])
+        self.units: dict[tuple[str, str, str], list[Unit[LookupSpec, Searches]]] = {}
+        by_method: dict[str, list[Unit[LookupSpec, Searches]]] = {}
+        for unit in run.planned(LOOKUP):
+            key = (unit.spec.method, unit.spec.domain, unit.spec.feedback)
             self.units.setdefault(key, []).append(unit)
-            by_method.setdefault(unit.spec["method"], []).append(unit)
+            by_method.setdefault(unit.spec.method, []).append(unit)
         self.marks = {method: marks_of(run, units) for method, units in by_method.items()}
 
     def ranking(self, feedback: str, budget: int) -> LookupRanking:
-        rows = [self._row(method, feedback, budget) for method in self.suite["searchers"]]
+        rows = [self._row(method, feedback, budget) for method in self.suite.searchers]
         exact = {domain: self._exact(domain, feedback, budget) for domain in self.domains}
-        controls = self.suite["controls"]
+        controls = self.suite.controls
         compared = {
             name: found
             for name in controls[1:]
@@ -217,7 +221,7 @@ class _Builder:
             units = [
                 unit
                 for unit in self.units.get((method, domain, feedback), [])
-                if unit.spec["evaluations"] == budget or self._is_anytime(method, domain, feedback)
+                if unit.spec.evaluations == budget or self._is_anytime(method, domain, feedback)
             ]
             cell, tests = self._cell(units, domain, feedback, budget)
             cells.append(cell)
@@ -234,31 +238,31 @@ class _Builder:
                 spans = [self._span(domain) for domain in self.domains]
                 shares = [one / span for one, span in zip(to_source, spans, strict=True) if one is not None]
                 source_regret = _estimate(np.mean(shares, axis=0))
-        searches = [search for result in results for search in result["searches"]]
-        spent = [min(search["evaluations"], budget) for search in searches]
+        searches = [search for result in results for search in result.searches]
+        spent = [min(search.evaluations, budget) for search in searches]
         sample = next((unit for key, units in self.units.items() if key[0] == method for unit in units), None)
         return LookupRow(
             method=method,
-            searcher=sample.spec["searcher"] if sample else method,
+            searcher=sample.spec.searcher if sample else method,
             cells=tuple(cells),
             regret=None if regrets is None else _estimate(regrets),
             source_regret=source_regret,
-            difference=self._difference(method, self.suite["reference"], feedback, budget),
+            difference=self._difference(method, self.suite.reference, feedback, budget),
             rank=None,
             rank_best=None,
             rank_worst=None,
             unbeaten=False,
             evaluations=float(np.mean(spent)) if spent else None,
-            llm=language_model_use([search for search in searches if "report" in search]),
+            llm=language_model_use(SearchReport.of(search.report) for search in searches),
             marks=self.marks.get(method, CURRENT),
         )
 
     def _is_anytime(self, method: str, domain: str, feedback: str) -> bool:
         units = self.units[method, domain, feedback]
-        return len({unit.spec["evaluations"] for unit in units}) == 1
+        return len({unit.spec.evaluations for unit in units}) == 1
 
     def _cell(
-        self, units: Sequence[PlannedUnit], domain: str, feedback: str, budget: int
+        self, units: Sequence[Unit[LookupSpec, Searches]], domain: str, feedback: str, budget: int
     ) -> tuple[LookupCell, Array | None]:
         """Returns the cell and, where every search is there, the test score of each seed."""
         records = [self.run.records.get(unit.hash) for unit in units]
@@ -266,27 +270,24 @@ class _Builder:
             if record is not None and record.status != "ok":
                 reason = record.reason or "no reason"
                 return LookupCell(domain=domain, state=record.status, reason=reason), None
-        if not units or None in records:
-            reason = f"{records.count(None)} of {len(units)} blocks of searches were not run yet"
+        results = [result for unit in units if (result := self.run.result(unit)) is not None]
+        if not units or len(results) < len(units):
+            reason = f"{len(units) - len(results)} of {len(units)} blocks of searches were not run yet"
             return LookupCell(domain=domain, state="missing", reason=reason), None
         tests = []
-        for record in records:
-            for search in record.result["searches"] if record else ():
-                reached = [test for at, _, _, test in search["incumbents"] if at <= budget]
-                if not reached:
-                    reason = f"seed {search['seed']} found nothing within the limit"
-                    return LookupCell(domain=domain, state="failed", reason=reason), None
-                tests.append(reached[-1])
+        for search in (search for result in results for search in result.searches):
+            test = search.test_at(budget)
+            if test is None:
+                reason = f"seed {search.seed} found nothing within the limit"
+                return LookupCell(domain=domain, state="failed", reason=reason), None
+            tests.append(test)
         scores = np.asarray(tests, dtype=np.float64)
-        gap = None
-        if self.table is not None:
-            gap = float(self.table["domains"][domain]["best"]["test"] - scores.mean())
         to_source = self._to_source(domain, feedback, scores)
         cell = LookupCell(
             domain=domain,
             state="ok",
             test=_estimate(self.scales[domain].sign * scores),
-            gap=gap,
+            gap=float(self.table.domains[domain].best.test - scores.mean()) if self.table else None,
             source_gap=None if to_source is None else _estimate(to_source),
             seeds=scores.size,
         )
@@ -294,24 +295,23 @@ class _Builder:
 
     def _exact(self, domain: str, feedback: str, budget: int) -> float | None:
         """Returns what random search is expected to find, with the domain's own sign."""
-        exact = self.table["domains"][domain]["random"][feedback].get(str(budget)) if self.table else None
-        return None if exact is None else self.scales[domain].sign * float(exact)
+        exact = self.table.domains[domain].random[feedback].get(str(budget)) if self.table else None
+        return None if exact is None else self.scales[domain].sign * exact
 
     def _span(self, domain: str) -> float:
         assert self.table is not None
-        about = self.table["domains"][domain]
-        return float(about["best"]["test"] - about["mean"])
+        return self.table.domains[domain].span
 
     def _normalised(self, domain: str, tests: Array) -> Array:
         assert self.table is not None
-        return np.asarray((self.table["domains"][domain]["best"]["test"] - tests) / self._span(domain))
+        return np.asarray((self.table.domains[domain].best.test - tests) / self._span(domain))
 
     def _to_source(self, domain: str, feedback: str, tests: Array) -> Array | None:
         """Returns how much worse each seed's choice is than that of the best single source."""
-        choices = self.table["domains"][domain].get("held_out") if self.table else None
+        choices = self.table.domains[domain].held_out if self.table else None
         if choices is None:
             return None
-        best = max(one["value"] for one in choices[feedback]["sources"].values())
+        best = max(one.value for one in choices[feedback].sources.values())
         return np.asarray(best - tests)
 
     def _difference(self, method: str, other: str, feedback: str, budget: int) -> Comparison | None:
@@ -335,7 +335,7 @@ class _Builder:
                 rank_best=span.best,
                 rank_worst=span.worst,
                 unbeaten=best,
-                difference=self._difference(row.method, self.suite["reference"], feedback, budget),
+                difference=self._difference(row.method, self.suite.reference, feedback, budget),
             )
             for row, place, span, best in zip(complete, places, spans, unbeaten, strict=True)
         ]
@@ -356,13 +356,33 @@ class _Builder:
         return [bool(losses) and index not in losses for index in range(len(methods))]
 
 
-def _scale(about: Mapping[str, Any]) -> Scale:
+def table_notes(table: TableFound) -> tuple[str, ...]:
+    """Returns what a reader must know of the columns, of a sample in place of a table, and of a limit."""
+    notes = [f"{domain}: {note}" for domain, note in sorted(table.notes.items())]
+    if table.sampled:
+        notes.append(
+            f"No optimum is known: {table.sampled:,} random architectures of each domain stand for the "
+            "whole space. Regret is to the best of them, below 0 for what is better still, and random search "
+            "and mean are estimates from them."
+        )
+    for domain, about in sorted(table.domains.items()):
+        if limit := about.limit:
+            notes.append(
+                f"{domain}: only architectures with {limit.cost} of at most {limit.value:,.6g} "
+                f"{limit.unit}".rstrip()
+                + f" may be chosen, {limit.within:.1%} of all; best, mean and random search are of these."
+            )
+    return tuple(notes)
+
+
+def _scale(about: TableDomain | None) -> Scale:
     """Returns the scale of a domain from the table's record; decimals show a hundredth of its spread."""
-    unit = about.get("unit", "percent")
-    if unit != "raw":
-        return Scale(unit=unit, higher_is_better=about.get("higher_is_better", True))
-    decimals = min(8, max(0, 2 - floor(log10(about["sd"]))))
-    return Scale(unit=unit, higher_is_better=about["higher_is_better"], decimals=decimals)
+    if about is None:
+        return Scale(unit="percent")
+    if about.unit != "raw":
+        return Scale(unit=about.unit, higher_is_better=about.higher_is_better)
+    decimals = min(8, max(0, 2 - floor(log10(about.sd))))
+    return Scale(unit=about.unit, higher_is_better=about.higher_is_better, decimals=decimals)
 
 
 def _estimate(values: Array) -> Estimate:

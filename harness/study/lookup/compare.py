@@ -1,8 +1,5 @@
 """Two searchers of a run on a table: independent searches, so Welch's test, per domain and over all."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from harness.board.comparison import (
@@ -17,11 +14,12 @@ from harness.board.comparison import (
 from harness.board.scale import Scale
 from harness.board.values import Estimate
 from harness.errors import HarnessError
-from harness.run.loaded import PlannedUnit, Run
+from harness.run.loaded import Run
 from harness.stats.bootstrap import Array
 from harness.stats.pairs import minimum_detectable_effect, welch
 from harness.study.lookup.board import LookupBoard, LookupRanking, build_lookup_board
 from harness.study.lookup.tables import feedback_name
+from harness.study.lookup.units import LOOKUP, TABLE, TableFound
 
 REGRET = Scale(unit="percent", higher_is_better=False, decimals=2)
 
@@ -43,7 +41,7 @@ def compare_lookup(run: Run, first: str, second: str) -> RowComparison:
             raise HarnessError(
                 f"{row.method} {row.marks.why}, so nothing pairs with it; run `{run.command}` again."
             )
-    table = next((run.result(unit) for unit in run.planned("table")), None)
+    table = next(map(run.result, run.planned(TABLE)), None)
     budget = max(ranking.budget for ranking in board.rankings)
     head = board.ranking(board.rankings[0].feedback, budget)
     order = [head, *(ranking for ranking in board.rankings if ranking is not head)]
@@ -57,7 +55,7 @@ def _part(
     run: Run,
     board: LookupBoard,
     ranking: LookupRanking,
-    table: Mapping[str, Any] | None,
+    table: TableFound | None,
     names: tuple[str, str],
 ) -> ComparedPart:
     rows = [ranking.row(name) for name in names]
@@ -78,9 +76,8 @@ def _part(
             domains.append(Compared(where=domain, scale=scale, state="missing", reason=reason))
             continue
         tests = [_tests(run, name, domain, ranking) for name in names]
-        about = table["domains"][domain]
-        span = about["best"]["test"] - about["mean"]
-        regrets.append([(about["best"]["test"] - one) / span for one in tests])
+        about = table.domains[domain]
+        regrets.append([(about.best.test - one) / about.span for one in tests])
         domains.append(_welch(domain, scale, *(scale.sign * one for one in tests)))
     if len(regrets) == len(domains):
         means = [np.mean([pair[side] for pair in regrets], axis=0) for side in (0, 1)]
@@ -101,18 +98,18 @@ def _part(
 
 def _tests(run: Run, method: str, domain: str, ranking: LookupRanking) -> Array:
     """Returns the test score that each search had reached at the budget, shape (seeds,)."""
-    units: list[PlannedUnit] = list(
-        run.planned("lookup", method=method, domain=domain, feedback=ranking.feedback)
-    )
-    is_anytime = len({unit.spec["evaluations"] for unit in units}) == 1
+    wanted = (method, domain, ranking.feedback)
+    units = [
+        unit
+        for unit in run.planned(LOOKUP)
+        if (unit.spec.method, unit.spec.domain, unit.spec.feedback) == wanted
+    ]
+    is_anytime = len({unit.spec.evaluations for unit in units}) == 1
     found = []
     for unit in units:
         result = run.result(unit)
-        if result is not None and (is_anytime or unit.spec["evaluations"] == ranking.budget):
-            found += [
-                [test for at, _, _, test in search["incumbents"] if at <= ranking.budget][-1]
-                for search in result["searches"]
-            ]
+        if result is not None and (is_anytime or unit.spec.evaluations == ranking.budget):
+            found += [search.test_at(ranking.budget) for search in result.searches]
     return np.asarray(found, dtype=np.float64)
 
 

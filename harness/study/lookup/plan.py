@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from harness import catalog
 from harness.data.fetch import file_hash
 from harness.data.table.card import CostLimit, TableCard, read_card
 from harness.data.table.table import find_table
 from harness.errors import HarnessError, UnknownNameError
-from harness.identity.unit import Unit
-from harness.search.loop import SearcherEntry
+from harness.identity.unit import AnyUnit
 from harness.study.lookup.settings import LookupSuite
+from harness.study.lookup.units import LOOKUP, TABLE, CostCut, LookupSpec, TableSpec
 from harness.study.plan import Plan, planned, resolve_searcher
+from harness.study.work.units import PROXIES, ProxiesSpec
 
 BLOCK = 50
 """Seeds of one unit, where no language model is asked."""
@@ -41,12 +41,14 @@ def plan_lookup(name: str, suite: LookupSuite, *, limit: int | None, tables: tup
     filled = replace(suite, domains=domains, held_out=_held_out(suite, domains))
     _check_fit(suite.search.cost_limit, card, filled)
     limited = _limited(suite.search.cost_limit, card, (*tables, path.parent))
-    units: dict[str, Unit] = {}
+    units: dict[str, AnyUnit] = {}
     for unit in _LookupPlan(filled, card, hashed, limit, limited).units():
         units.setdefault(unit.hash, unit)
-    table = asdict(filled)
-    for row in table["published"]:
-        row["scores"] = {domain: score * abs(card.factor(domain)) for domain, score in row["scores"].items()}
+    published = [
+        replace(row, scores={name: score * abs(card.factor(name)) for name, score in row.scores.items()})
+        for row in filled.published
+    ]
+    table = asdict(replace(filled, published=published))
     if not suite.search.cost_limit.cost:
         del table["search"]["cost_limit"]
     return Plan(name=name, suite=filled, table=table, limit=limit, units=tuple(units.values()))
@@ -60,17 +62,17 @@ def _hash(card: TableCard, folders: tuple[Path, ...]) -> str:
     return card.sha256 or file_hash(file)
 
 
-def _limited(limit: CostLimit, card: TableCard, folders: tuple[Path, ...]) -> dict[str, Any]:
-    """Returns what a limit adds to the specification of units, {} where there is none."""
+def _limited(limit: CostLimit, card: TableCard, folders: tuple[Path, ...]) -> CostCut | None:
+    """Returns the limit as units have it; None where there is none."""
     if not limit.cost:
-        return {}
+        return None
     file = card.costs[limit.cost].file if limit.cost in card.costs else ""
     if not file:
-        return {"cost_limit": asdict(limit)}
+        return CostCut(**asdict(limit))
     path = find_table(card, folders).parent / file
     if not path.is_file():
         raise HarnessError(f"The cost {limit.cost!r} is in {path}, which is absent; put it beside the table.")
-    return {"cost_limit": {**asdict(limit), "sha256": card.hashes.get(file) or file_hash(path)}}
+    return CostCut(**asdict(limit), sha256=card.hashes.get(file) or file_hash(path))
 
 
 def _check_fit(limit: CostLimit, card: TableCard, suite: LookupSuite) -> None:
@@ -100,21 +102,25 @@ def _held_out(suite: LookupSuite, domains: list[str]) -> list[str]:
 
 class _LookupPlan:
     def __init__(
-        self, suite: LookupSuite, card: TableCard, hashed: str, limit: int | None, limited: dict[str, Any]
+        self, suite: LookupSuite, card: TableCard, hashed: str, limit: int | None, limited: CostCut | None
     ) -> None:
         self.suite = suite
         self.limited = limited
         self.card = card
         self.limit = limit
-        budgets = sorted(set(suite.search.budgets))
-        self.budgets = budgets
+        self.budgets = sorted(set(suite.search.budgets))
         self.held_out = list(suite.held_out)
-        spec = {"table": suite.table, "sha256": hashed, "domains": suite.domains, "budgets": budgets}
-        if self.held_out:
-            spec["held_out"] = self.held_out
-        self.table = planned("table", spec | limited)
+        spec = TableSpec(
+            table=suite.table,
+            sha256=hashed,
+            domains=tuple(suite.domains),
+            budgets=tuple(self.budgets),
+            held_out=tuple(self.held_out),
+            cost_limit=limited,
+        )
+        self.table = planned(TABLE, spec)
 
-    def units(self) -> Iterator[Unit]:
+    def units(self) -> Iterator[AnyUnit]:
         yield self.table
         for name in self.suite.searchers:
             searcher, entry, options = resolve_searcher(self.suite.search, name)
@@ -123,41 +129,38 @@ class _LookupPlan:
                 proxies = self._proxies(entry.proxy)
                 needs.append(proxies.hash)
                 yield proxies
-            common = {
-                "table": self.suite.table,
-                "method": name,
-                "searcher": searcher,
-                "options": options,
-                "mac_limit": self.suite.search.mac_limit,
-                "target": self.suite.search.target,
-                **self.limited,
-                **({"llm": asdict(self.suite.llm)} if entry.needs_llm else {}),
-            }
-            for spec in self._searches(entry):
-                yield planned("lookup", common | spec, needs=tuple(needs))
+            repeats = self.suite.llm_repeats if entry.needs_llm else self.suite.repeats
+            repeats = repeats if self.limit is None else min(repeats, self.limit)
+            block = 1 if entry.needs_llm else BLOCK
+            budgets = self.budgets[-1:] if entry.is_anytime else self.budgets
+            for domain, feedback, budget, start in product(
+                self.suite.reported, self.suite.feedback, budgets, range(0, repeats, block)
+            ):
+                spec = LookupSpec(
+                    table=self.suite.table,
+                    method=name,
+                    searcher=searcher,
+                    options=options,
+                    mac_limit=self.suite.search.mac_limit,
+                    target=self.suite.search.target,
+                    cost_limit=self.limited,
+                    llm=self.suite.llm if entry.needs_llm else None,
+                    sources=self._sources(domain),
+                    domain=domain,
+                    feedback=feedback,
+                    evaluations=budget,
+                    seeds=tuple(range(start, min(start + block, repeats))),
+                )
+                yield planned(LOOKUP, spec, needs=tuple(needs))
 
-    def _searches(self, entry: SearcherEntry) -> Iterator[dict[str, Any]]:
-        repeats = self.suite.llm_repeats if entry.needs_llm else self.suite.repeats
-        repeats = repeats if self.limit is None else min(repeats, self.limit)
-        block = 1 if entry.needs_llm else BLOCK
-        budgets = self.budgets[-1:] if entry.is_anytime else self.budgets
-        starts = range(0, repeats, block)
-        for domain, feedback, budget, start in product(
-            self.held_out or self.suite.domains, self.suite.feedback, budgets, starts
-        ):
-            sources = [one for one in self.suite.domains if one != domain]
-            yield {
-                **({"sources": sources} if self.held_out else {}),
-                "domain": domain,
-                "feedback": feedback,
-                "evaluations": budget,
-                "seeds": list(range(start, min(start + block, repeats))),
-            }
+    def _sources(self, domain: str) -> tuple[str, ...] | None:
+        """Returns what a search for a held-out domain sees; None where none is held out."""
+        return tuple(one for one in self.suite.domains if one != domain) if self.held_out else None
 
-    def _proxies(self, proxy: str) -> Unit:
+    def _proxies(self, proxy: str) -> AnyUnit:
         if not self.card.proxy_space:
             raise HarnessError(
                 f"Table {self.suite.table!r} names no proxy_space, which the proxy {proxy} needs."
             )
-        spec = {"proxy": proxy, "space": self.card.proxy_space, "pool": PROXY_POOL, "seed": 0}
-        return planned("proxies", spec)
+        spec = ProxiesSpec(proxy=proxy, space=self.card.proxy_space, pool=PROXY_POOL, seed=0)
+        return planned(PROXIES, spec)

@@ -1,9 +1,9 @@
 """What a suite says of a study on a table."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from harness.data.table.card import CostLimit
+from harness.run.loaded import Run
 from harness.study.settings import LanguageModelSettings, Limits, Need, SearcherSettings, check_language_model
 
 
@@ -44,6 +44,7 @@ class LookupSuite:
 
     Attributes:
         title: shown above the board.
+        study: `lookup`.
         table: catalog name of the table.
         repeats: seeds 0, 1, ... of every searcher that asks no language model.
         searchers: catalog names, or names of `search.variants`.
@@ -63,6 +64,7 @@ class LookupSuite:
     """
 
     title: str
+    study: str
     table: str
     repeats: int
     searchers: list[str]
@@ -79,9 +81,20 @@ class LookupSuite:
     limits: Limits = field(default_factory=Limits)
     extends: str = ""
 
+    @staticmethod
+    def of(run: Run) -> "LookupSuite":
+        """Returns the suite of a run of this study."""
+        assert isinstance(run.suite, LookupSuite)
+        return run.suite
 
-def check_lookup(suite: LookupSuite, path: Path) -> None:
-    need = Need(path)
+    @property
+    def reported(self) -> list[str]:
+        """The domains of the board: those that are held out, or else all."""
+        return list(self.held_out) or self.domains
+
+
+def check_lookup(suite: LookupSuite, need: Need) -> None:
+    """Raises the first thing that is wrong with a suite."""
     check_language_model(suite.llm, need)
     need(min(suite.repeats, suite.llm_repeats) >= 2, "repeats and llm_repeats must be at least 2")
     need(bool(suite.search.budgets), "search.budgets needs at least one budget")

@@ -1,5 +1,7 @@
 """How the board of a suite on a table is told: tables, and a verdict from the interval of its claim."""
 
+from typing import Any
+
 from harness.board.marks import with_marks
 from harness.board.scale import in_unit, percent, with_interval
 from harness.board.table import Table
@@ -52,13 +54,13 @@ def ranking_table(board: LookupBoard, ranking: LookupRanking) -> Table:
         )
     if ranking.budget == max(one.budget for one in board.rankings):
         for one in board.published:
-            if one["feedback"] != ranking.feedback:
+            if one.feedback != ranking.feedback:
                 continue
             values = [
-                in_unit(one["scores"][domain], board.scales[domain]) if domain in one["scores"] else MISSING
+                in_unit(one.scores[domain], board.scales[domain]) if domain in one.scores else MISSING
                 for domain in board.domains
             ]
-            rows.append(("published", one["name"], *values, MISSING, MISSING, MISSING, MISSING, MISSING))
+            rows.append(("published", one.name, *values, MISSING, MISSING, MISSING, MISSING, MISSING))
     bold = frozenset(
         (index, 2 + len(board.domains)) for index, row in enumerate(ranking.rows) if row.unbeaten
     )
@@ -283,3 +285,26 @@ def _sentence(board: LookupBoard, ranking: LookupRanking) -> str:
     difference = f"{percent(row.difference.value, signed=True)} points (95 % interval {low} to {high})"
     above += f" Regret is to {board.optimum}, not to an optimum." if board.sampled else ""
     return f"{where} {values}, a difference of {difference}: {word}.{above}"
+
+
+def leaderboard_tables(board: LookupBoard) -> list[Table]:
+    """Returns the rankings at the largest budget, and the regret at all."""
+    budget = max(ranking.budget for ranking in board.rankings)
+    last = [ranking_table(board, ranking) for ranking in board.rankings if ranking.budget == budget]
+    return [*last, regret_table(board)]
+
+
+def csv_lines(board: LookupBoard) -> list[dict[str, Any]]:
+    """Returns a line for each row and domain, and for each mean."""
+    lines = []
+    for ranking in board.rankings:
+        for row in ranking.rows:
+            head = {"feedback": ranking.feedback, "budget": ranking.budget, "rank": row.rank}
+            head |= {"method": row.method, "marks": str(row.marks)}
+            for name, value in (("regret", row.regret), ("difference", row.difference)):
+                lines.append(head | {"what": name} | (value._asdict() if value else {}))
+            for cell in row.cells:
+                estimate = cell.test._asdict() if cell.test else {}
+                about = {"domain": cell.domain, "state": cell.state, "reason": cell.reason}
+                lines.append(head | {"what": "test"} | estimate | about | {"seeds": cell.seeds})
+    return lines

@@ -1,8 +1,8 @@
 """The board of a suite on rank quality: how well each strategy's inherited scores order architectures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from harness.seeds import generator
 from harness.stats.bootstrap import Array, percentile_interval, two_sided_p
 from harness.stats.pairs import Comparison
 from harness.stats.ranks import kendall
+from harness.study.ranking.settings import PlannedRanking
+from harness.study.ranking.units import INHERITED, SCRATCH
 
 REPLICATES = 4000
 CONTROLS = ("parameters", "macs")
@@ -59,6 +61,7 @@ class QualityBoard:
         scores: name -> scores, shape (seeds, architectures), of strategies and of training alone.
     """
 
+    study: ClassVar[str] = "ranking"
     name: str
     title: str
     limit: int | None
@@ -73,11 +76,11 @@ class QualityBoard:
 
 def build_quality_board(run: Run) -> QualityBoard:
     """Returns the board of a run on rank quality, complete or not."""
-    suite = run.suite
-    seeds = tuple(suite["seeds"])
-    alone = _alone(run, seeds, suite["architectures"])
-    inherited = {strategy: _inherited(run, strategy, seeds) for strategy in suite["strategies"]}
-    rows = _rows(inherited, alone, next((found for found in map(_sizes(run), seeds) if found), None))
+    suite = PlannedRanking.of(run)
+    seeds = tuple(suite.seeds)
+    alone = _alone(run, seeds, suite.architectures)
+    inherited = {strategy: _inherited(run, strategy, seeds) for strategy in suite.strategies}
+    rows = _rows(inherited, alone, next(iter(_sizes(run)), None))
     rows = tuple(_marked(run, row) for row in rows)
     scores = {name: found.tolist() for name, found in inherited.items() if found is not None}
     if alone is not None:
@@ -86,10 +89,10 @@ def build_quality_board(run: Run) -> QualityBoard:
         name=run.name,
         title=run.title,
         limit=run.limit,
-        task=suite["task"]["name"],
-        metric=suite["task"]["metric"],
-        space=suite["space"],
-        architectures=suite["architectures"],
+        task=suite.task.name,
+        metric=suite.task.metric,
+        space=suite.space,
+        architectures=suite.architectures,
         seeds=seeds,
         rows=rows,
         scores=scores,
@@ -99,38 +102,35 @@ def build_quality_board(run: Run) -> QualityBoard:
 def _alone(run: Run, seeds: Sequence[int], count: int) -> Array | None:
     """Returns the scores of training alone, shape (seeds, architectures); None when one lacks."""
     found: dict[tuple[int, int], float] = {}
-    for unit in run.planned("scratch"):
+    for unit in run.planned(SCRATCH):
         result = run.result(unit)
         if result is not None:
-            found[unit.spec["seed"], unit.spec["index"]] = result["score"]
+            found[unit.spec.seed, unit.spec.index] = result.score
     if len(found) < len(seeds) * count:
         return None
     return np.array([[found[seed, index] for index in range(count)] for seed in seeds])
 
 
 def _inherited(run: Run, strategy: str, seeds: Sequence[int]) -> Array | None:
-    units = {unit.spec["seed"]: unit for unit in run.planned("inherited", strategy=strategy)}
-    results = [run.result(units[seed]) for seed in seeds]
-    if any(result is None for result in results):
-        return None
-    return np.array([result["scores"] for result in results if result is not None])
+    units = {unit.spec.seed: unit for unit in run.planned(INHERITED) if unit.spec.strategy == strategy}
+    results = [result for seed in seeds if (result := run.result(units[seed])) is not None]
+    return np.array([result.scores for result in results]) if len(results) == len(seeds) else None
 
 
-def _sizes(run: Run) -> Any:
-    def of(seed: int) -> Mapping[str, Array] | None:
-        for unit in run.planned("inherited", seed=seed):
-            result = run.result(unit)
-            if result is not None:
-                return {name: np.array(result[name], dtype=np.float64) for name in CONTROLS}
-        return None
-
-    return of
+def _sizes(run: Run) -> Iterator[Mapping[str, Array]]:
+    """Yields name of each control -> the sizes of the architectures, which are the same for every unit."""
+    for result in filter(None, map(run.result, run.planned(INHERITED))):
+        yield {
+            "parameters": np.array(result.parameters, dtype=np.float64),
+            "macs": np.array(result.macs, dtype=np.float64),
+        }
 
 
 def _marked(run: Run, row: QualityRow) -> QualityRow:
     """Returns the row with its marks; what shares neither data nor protocol with the plan has no place."""
-    units = [*run.planned("scratch"), *run.planned("inherited", strategy=row.name)]
-    marks = marks_of(run, units if row.name != ALONE else run.planned("scratch"))
+    alone = run.planned(SCRATCH)
+    units = [unit for unit in run.planned(INHERITED) if unit.spec.strategy == row.name]
+    marks = marks_of(run, alone if row.name == ALONE else [*alone, *units])
     if not marks.is_apart:
         return replace(row, marks=marks)
     return QualityRow(name=row.name, reason=f"it {marks.why}", marks=marks)
@@ -242,3 +242,13 @@ def quality_verdict(board: QualityBoard) -> str:
         f"{best.name} has the highest rank correlation with training alone, tau {_interval(best.tau)}; it "
         f"{against} (difference {_interval(best.difference, signed=True)})."
     )
+
+
+def csv_lines(board: QualityBoard) -> list[dict[str, Any]]:
+    """Returns a line for each order and figure."""
+    lines = []
+    for row in board.rows:
+        for name, value in (("tau", row.tau), ("difference", row.difference)):
+            head = {"order": row.name, "marks": str(row.marks), "what": name}
+            lines.append(head | (value._asdict() if value else {}))
+    return lines

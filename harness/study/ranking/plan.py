@@ -5,40 +5,43 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from harness import catalog
-from harness.identity.unit import Unit
+from harness.identity.unit import AnyUnit
 from harness.study.plan import Plan, planned, prepare_unit
 from harness.study.ranking.settings import QualitySuite
+from harness.study.ranking.units import INHERITED, SCRATCH, InheritedSpec, ScratchSpec
 from harness.study.trained.plan import shortened, with_domains
 from harness.study.work.matched import load_family
 from harness.study.work.specs import supernet_spec, training_spec
+from harness.study.work.units import SUPERNET, SupernetSpec
 from harness.task.task import Task
 
 
 def plan_quality(name: str, suite: QualitySuite, *, limit: int | None) -> Plan:
     """Returns the plan of `suite`; raises as `make_plan` does."""
     filled = replace(suite, task=shortened(with_domains(suite.task), limit))
-    units: dict[str, Unit] = {}
+    units: dict[str, AnyUnit] = {}
     for unit in _units(filled, limit):
         units.setdefault(unit.hash, unit)
-    table = asdict(filled)
     task: Task = catalog.load("task", filled.task.name)
+    table = asdict(filled)
     table["task"] |= {"metric": task.metric, "chance": task.chance}
     return Plan(name=name, suite=filled, table=table, limit=limit, units=tuple(units.values()))
 
 
-def _units(suite: QualitySuite, limit: int | None) -> Iterator[Unit]:
+def _units(suite: QualitySuite, limit: int | None) -> Iterator[AnyUnit]:
     _, preset = load_family(suite.space)
     settings = suite.task
     prepared = [prepare_unit(settings.name, domain) for domain in settings.sources]
     sources = tuple(unit.hash for unit in prepared)
+    space = f"{suite.space.partition(':')[0]}:{preset}"
     common: dict[str, Any] = {
         "task": settings.name,
-        "sources": settings.sources,
-        "space": f"{suite.space.partition(':')[0]}:{preset}",
+        "sources": tuple(settings.sources),
+        "space": space,
         "parameter_tolerance": suite.parameter_tolerance,
-        **({} if limit is None else {"limit": limit}),
+        "limit": limit,
     }
-    scoring = {
+    scoring: dict[str, Any] = {
         "architectures": suite.architectures,
         "validation_samples": settings.validation_samples,
         "document_bytes": settings.document_bytes,
@@ -46,13 +49,12 @@ def _units(suite: QualitySuite, limit: int | None) -> Iterator[Unit]:
     yield from prepared
     for strategy in suite.strategies:
         for seed in suite.seeds:
-            trained = supernet_spec(settings, common["space"])
-            spec = {**common, **trained, "strategy": strategy, "seed": seed}
-            supernet = planned("supernet", spec, needs=sources)
+            trained = {**supernet_spec(settings, space), "strategy": strategy}
+            supernet = planned(SUPERNET, SupernetSpec(**common, **trained, seed=seed), needs=sources)
             yield supernet
-            spec = {**common, **scoring, "strategy": strategy, "seed": seed}
-            yield planned("inherited", spec, needs=(supernet.hash, *sources))
+            inherited = InheritedSpec(**common, **scoring, strategy=strategy, seed=seed)
+            yield planned(INHERITED, inherited, needs=(supernet.hash, *sources))
     for index in range(suite.architectures):
         for seed in suite.seeds:
-            spec = {**common, **scoring, **training_spec(settings), "index": index, "seed": seed}
-            yield planned("scratch", spec, needs=sources)
+            scratch = ScratchSpec(**common, **scoring, **training_spec(settings), index=index, seed=seed)
+            yield planned(SCRATCH, scratch, needs=sources)

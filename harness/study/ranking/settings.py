@@ -1,13 +1,14 @@
 """What a suite says of a study of rank quality."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from harness.errors import UnknownNameError
+from harness.run.loaded import Run
 from harness.study.settings import (
     STRATEGIES,
     Limits,
     Need,
+    PlannedTask,
     TaskSettings,
     check_task,
 )
@@ -19,6 +20,7 @@ class QualitySuite:
 
     Attributes:
         title: shown above the board.
+        study: `ranking`.
         task: recipes and sample counts; only its sources are read.
         space: `SPACE:PRESET` that the architectures are drawn from.
         strategies: of weight sharing, one supernet each for every seed.
@@ -30,6 +32,7 @@ class QualitySuite:
     """
 
     title: str
+    study: str
     task: TaskSettings
     space: str
     strategies: list[str]
@@ -40,8 +43,21 @@ class QualitySuite:
     extends: str = ""
 
 
-def check_ranking(suite: QualitySuite, path: Path) -> None:
-    need = Need(path)
+@dataclass(frozen=True, kw_only=True)
+class PlannedRanking(QualitySuite):
+    """A suite as `plan.json` keeps it: its task with its domains and its metric."""
+
+    task: PlannedTask
+
+    @staticmethod
+    def of(run: Run) -> "PlannedRanking":
+        """Returns the suite of a run of this study."""
+        assert isinstance(run.suite, PlannedRanking)
+        return run.suite
+
+
+def check_ranking(suite: QualitySuite, need: Need) -> None:
+    """Raises the first thing that is wrong with a suite."""
     need(len(suite.seeds) >= 2, "seeds needs at least two, so that training alone is compared with itself")
     need(len(set(suite.seeds)) == len(suite.seeds), "seeds has a seed twice")
     need(suite.architectures >= 4, "architectures must be at least 4")

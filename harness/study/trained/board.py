@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
 from harness.board.language_model import language_model_use
 from harness.board.marks import OUTSIDE, Marked, Marks, mark_notes, marks_of
 from harness.board.values import FEW_GROUPS, Cell, Difference, Estimate, Role
-from harness.run.loaded import PlannedUnit, Run
+from harness.identity.unit import Unit
+from harness.run.loaded import Run
 from harness.run.samples import read_samples
+from harness.search.report import SearchReport
 from harness.seeds import generator
 from harness.stats.aggregates import WorstGroup, worst_group
 from harness.stats.bootstrap import (
@@ -26,6 +27,7 @@ from harness.stats.bootstrap import (
 from harness.stats.intervals import Interval, square_and_add, wilson
 from harness.stats.pairs import flip_groups, holm
 from harness.stats.ranks import rank_intervals, ranks, stability
+from harness.study.settings import PlannedTask
 from harness.study.trained.notes import (
     SELECTION_NOTES,
     stability_note,
@@ -33,8 +35,10 @@ from harness.study.trained.notes import (
     zero_shot_chance,
     zero_shot_note,
 )
-from harness.study.trained.values import Board, Row, TaskBoard
-from harness.task.selection import DEFAULT_SELECTION, ORACLE
+from harness.study.trained.settings import PlannedBoard, PlannedSuite
+from harness.study.trained.units import RowScoreSpec, Score, Search, ZeroShotScore
+from harness.study.trained.values import Board, Key, Row, TaskBoard, chosen_by, finals_of, scores_of
+from harness.task.selection import ORACLE
 from harness.task.task import Metric, higher_is_better
 
 REPLICATES = 4000
@@ -46,20 +50,20 @@ def build_trained_board(run: Run) -> Board:
     Raises:
         HarnessError: the scores of a finished unit are gone or damaged.
     """
-    claim = run.suite.get("claim")
-    rules = run.suite.get("selection", [DEFAULT_SELECTION])
+    suite = PlannedSuite.of(run)
+    claim = suite.claim
     return Board(
         name=run.name,
         title=run.title,
         limit=run.limit,
-        reference=run.suite["reference"],
-        claim=(claim["method"], claim["space"] or None) if claim else None,
+        reference=suite.reference,
+        claim=(claim.method, claim.space or None) if claim else None,
         replicates=REPLICATES,
         tasks=tuple(
-            _TaskBuilder(run, entry, rule).board()
-            for rule in rules
-            for entry in run.suite["tasks"]
-            if rule != ORACLE or "trained_on" not in entry
+            _TaskBuilder(run, task, rule, suite.reference).board()
+            for rule in suite.selection
+            for task in suite.tasks
+            if rule != ORACLE or task.trained_on is None
         ),
     )
 
@@ -99,36 +103,40 @@ class _Scored:
         return percentile_interval(self.replicates)
 
 
-Key = tuple[str, str | None]
-
-
 class _TaskBuilder:
     """Everything between the records of one task and its rows."""
 
-    def __init__(self, run: Run, entry: Mapping[str, Any], selection: str) -> None:
+    def __init__(self, run: Run, entry: PlannedTask | PlannedBoard, selection: str, reference: str) -> None:
         self.run = run
-        self.task: str = entry["name"]
+        self.task = entry.name
         self.selection = selection
-        self.trained_on: str | None = entry.get("trained_on")
-        self.scope = {"task": self.task, "selection": selection}
-        self.metric: Metric = entry["metric"]
-        self.chance: float | None = entry["chance"]
+        self.trained_on = entry.trained_on
+        self.metric: Metric = entry.metric
+        self.chance: float | None = entry.chance
+        scores = scores_of(run, self.task, selection)
+        self.elsewhere = {
+            domain: [
+                result
+                for unit in scores
+                if unit.spec.domain == domain and isinstance(result := run.result(unit), ZeroShotScore)
+            ]
+            for domain in (entry.held_out if self.trained_on else ())
+        }
         if self.trained_on is not None:
-            self.chance = zero_shot_chance(run, self.scope, entry["held_out"])
+            self.chance = zero_shot_chance(self.elsewhere)
         self.sign = 1 if higher_is_better(self.metric) else -1
-        self.domains: list[tuple[Role, str]] = [("source", name) for name in entry["sources"]]
-        self.domains += [("held_out", name) for name in entry["held_out"]]
-        self.units: dict[tuple[Key, str], list[PlannedUnit]] = {}
-        for unit in run.planned("score", **self.scope):
-            key = (unit.spec["method"], unit.spec["space"])
-            self.units.setdefault((key, unit.spec["domain"]), []).append(unit)
+        self.domains: list[tuple[Role, str]] = [("source", name) for name in entry.sources]
+        self.domains += [("held_out", name) for name in entry.held_out]
+        self.units: dict[tuple[Key, str], list[Unit[RowScoreSpec, Score]]] = {}
+        for unit in scores:
+            self.units.setdefault((unit.spec.key, unit.spec.domain), []).append(unit)
         self.keys = sorted({key for key, _ in self.units}, key=lambda key: (key[0], key[1] or ""))
         self.marks = {key: self._marks(key) for key in self.keys}
         self.scored: dict[tuple[Key, str], _Scored] = {}
         self.p_values: dict[tuple[str, ...], Mapping[Key, float]] = {}
         for _, domain in self.domains:
             self._score(domain)
-        self.reference = next((key for key in self.keys if key[0] == run.suite["reference"]), None)
+        self.reference = next((key for key in self.keys if key[0] == reference), None)
 
     def board(self) -> TaskBoard:
         rows = self._ranked([self._row(key) for key in self.keys])
@@ -197,15 +205,14 @@ class _TaskBuilder:
         if held_out is not None and in_domain is not None:
             replicates = self.sign * (self._replicates(key, "source") - self._replicates(key, "held_out"))
             gap = Estimate(self.sign * (in_domain.value - held_out.value), *percentile_interval(replicates))
-        trained = self.scope | {"task": self.trained_on or self.task}
-        finals = list(self.run.planned("final", **trained, method=key[0], space=key[1]))
+        finals = finals_of(self.run, self.trained_on or self.task, self.selection, key)
         results = [result for result in map(self.run.result, finals) if result is not None]
-        choosing = [self.run.needed(final, "search") or self.run.needed(final, "tune") for final in finals]
+        choosing = [chosen_by(self.run, final) for final in finals]
         searched = [search for search in map(self.run.result, choosing) if search is not None]
         return Row(
             method=key[0],
             space=key[1],
-            seeds=tuple((final.spec["select_seed"], final.spec["report_seed"]) for final in finals),
+            seeds=tuple((final.spec.select_seed, final.spec.report_seed) for final in finals),
             cells=tuple(self._cell(key, role, domain) for role, domain in self.domains),
             held_out=held_out,
             in_domain=in_domain,
@@ -215,14 +222,14 @@ class _TaskBuilder:
             rank_best=None,
             rank_worst=None,
             unbeaten=False,
-            parameters=tuple(result["parameters"] for result in results),
-            macs=tuple(result["macs"] for result in results),
-            evaluations=tuple(search["evaluations"] for search in searched)
-            if key[1] or any(choosing)
-            else None,
-            steps=tuple(result["steps"] for result in results),
-            llm=language_model_use(searched),
-            outside=next((result["outside"] for result in results if result.get("outside")), None),
+            parameters=tuple(result.parameters for result in results),
+            macs=tuple(result.macs for result in results),
+            evaluations=tuple(search.evaluations for search in searched) if key[1] or any(choosing) else None,
+            steps=tuple(result.steps for result in results),
+            llm=language_model_use(
+                SearchReport.of(search.report) for search in searched if isinstance(search, Search)
+            ),
+            outside=next((result.outside for result in results if result.outside), None),
             marks=self.marks[key],
         )
 
@@ -239,17 +246,17 @@ class _TaskBuilder:
             reason = f"{records.count(None)} of {len(units)} scores were not run yet"
             return Cell(domain=domain, role=role, state="missing", reason=reason)
         scored = self.scored[key, domain]
-        results = [record.result for record in records if record is not None]
+        results = [result for unit in units if (result := self.run.result(unit)) is not None]
         return Cell(
             domain=domain,
             role=role,
             state="ok",
             estimate=Estimate(scored.value, *scored.interval(self.metric)),
             by_seed=tuple(map(float, scored.by_seed)),
-            samples=min(int(result["samples"]) for result in results),
+            samples=min(result.samples for result in results),
             groups=scored.groups,
             worst=scored.worst,
-            limited=any(result["limited"] for result in results),
+            limited=any(result.limited for result in results),
             difference=self._difference(key, [domain]),
         )
 
@@ -359,7 +366,9 @@ class _TaskBuilder:
     def _notes(self, rows: Sequence[Row]) -> list[str]:
         notes = [SELECTION_NOTES[self.selection]] if self.selection in SELECTION_NOTES else []
         if self.trained_on is not None:
-            notes.append(zero_shot_note(self.run, self.scope, self.trained_on))
+            notes.append(
+                zero_shot_note([one for found in self.elsewhere.values() for one in found], self.trained_on)
+            )
         for _, domain in self.domains:
             groups = max((one.groups for (_, name), one in self.scored.items() if name == domain), default=0)
             if 0 < groups < FEW_GROUPS:

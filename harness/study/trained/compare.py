@@ -109,7 +109,11 @@ def _on_domain(run: Run, task: TaskBoard, rows: tuple[Row, Row], domain: str, sc
             lacking = Compared(where=domain, scale=scale, state=cell.state, reason=reason)
             return _Found(lacking, np.zeros(0), np.zeros(0), None)
     sides = [
-        [read_samples(run, unit) for unit in run.planned("score", **task.scope, domain=domain, **_spec(row))]
+        [
+            read_samples(run, unit)
+            for unit in task.scores(run)
+            if unit.spec.domain == domain and unit.spec.key == row.key
+        ]
         for row in rows
     ]
     roles = max(map(len, sides))  # a floor has one, which holds for every seed
@@ -140,10 +144,6 @@ def _on_domain(run: Run, task: TaskBoard, rows: tuple[Row, Row], domain: str, sc
         groups=cells[0].groups,
     )
     return _Found(compared, replicates, shares, wins)
-
-
-def _spec(row: Row) -> dict[str, str | None]:
-    return {"method": row.method, "space": row.space}
 
 
 def _estimate(cell: Cell) -> Estimate:

@@ -1,7 +1,7 @@
 """The units of a suite that trains, all but shared networks: domains, finals and scores."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,196 +20,187 @@ from harness.learn.predictors import predictor
 from harness.nn.pretrained import Pretrained, fit_head
 from harness.run.place import Done, Needs
 from harness.study.trained.network import baseline_of, module_of, opened, opening_of
-from harness.study.work.alone import delete_checkpoints, mean_score, recipe_of, save_weights, train_alone
+from harness.study.trained.score import FLOOR
+from harness.study.trained.units import FINAL, SEARCH, TUNE, Final, FinalSpec, TuneSpec
+from harness.study.work.alone import (
+    WEIGHTS,
+    delete_checkpoints,
+    mean_score,
+    recipe_of,
+    save_weights,
+    train_alone,
+    weights_at,
+)
 from harness.study.work.matched import matched_space
 from harness.task.selection import CROSS_VALIDATION, ORACLE
 from harness.task.task import higher_is_better
 
-NOT_TRAINED: dict[str, Any] = {
-    "architecture": None,
-    "parameters": 0,
-    "macs": 0,
-    "learning_rate": None,
-    "rates": {},
-    "steps": 0,
-}
+NOT_TRAINED = Final(
+    architecture=None, parameters=0, macs=0, learning_rate=None, steps=0, validation=None, rates={}
+)
 """What a final says of a model that no step of this run trained."""
+Architecture = Mapping[str, Any] | None
 
 
-def final(unit: Unit, needs: Needs, folder: Path) -> Done:
+def final(unit: Unit[FinalSpec, Final], needs: Needs, folder: Path) -> Done:
     """Trains one row's network from scratch, or fits a floor."""
     spec = unit.spec
-    view = needs.view(unit)
-    if spec["selection"] == ORACLE:  # every score chooses for itself among what the other final kept
-        trained = needs.record("final").result
-        return Done(result={**trained, "learning_rate": None, "validation": None})
+    view = needs.view(spec)
+    if spec.selection == ORACLE:  # every score chooses for itself among what the other final kept
+        return Done(result=replace(needs.result(FINAL), learning_rate=None, validation=None))
     baseline = baseline_of(spec)
     if isinstance(baseline, FloorBaseline):
-        return _final_floor(baseline, unit, view, folder)
+        return _final_floor(baseline, spec, view, folder)
     if isinstance(baseline, ReadyBaseline):
-        opened(spec["method"], view.signature, opening_of(needs))  # fails here, once, where it cannot be
-        return Done(result={**NOT_TRAINED, "validation": None, "outside": baseline.outside})
+        opened(spec.method, view.signature, opening_of(needs))  # fails here, once, where it cannot be
+        return Done(result=replace(NOT_TRAINED, outside=baseline.outside))
     if isinstance(baseline, FixedBaseline) and baseline.is_frozen:
-        return _final_frozen(unit, needs, view, folder)
-    unit, architecture = _chosen(unit, needs)
-    spec = unit.spec
-    if spec["selection"] == CROSS_VALIDATION:
-        return _cross_validated(unit, needs, view, architecture, folder)
+        return _final_frozen(spec, needs, view, folder)
+    spec, architecture = _chosen(spec, needs)
+    every = spec.learning_rates
+    assert every is not None
+    if spec.selection == CROSS_VALIDATION:
+        return _cross_validated(spec, needs, view, architecture, folder)
     rates: dict[str, float] = {}
     best: tuple[float, nn.Module] | None = None
-    for rate in spec["learning_rates"]:
-        module = _trained(unit, needs, view, architecture, rate, folder)
+    for rate in every:
+        module = _trained(spec, spec.report_seed, needs, view, architecture, rate, folder)
         value = _validation(predictor(module, view.signature), view, spec)
         rates[repr(rate)] = value
-        if spec["keeps_every_rate"]:
-            save_weights(module, folder / f"weights-{rate!r}.safetensors")
+        if spec.keeps_every_rate:
+            save_weights(module, folder / weights_at(rate))
         gain = value if higher_is_better(view.metric) else -value
         if best is None or gain > best[0]:
             best = (gain, module)
             chosen = rate
     assert best is not None
-    save_weights(best[1], folder / "weights.safetensors")
-    delete_checkpoints(folder, spec["learning_rates"])
-    about = _about(best[1], unit, view, architecture)
-    chosen_value = rates[repr(chosen)]
-    return Done(result={**about, "learning_rate": chosen, "rates": rates, "validation": chosen_value})
+    save_weights(best[1], folder / WEIGHTS)
+    delete_checkpoints(folder, every)
+    about = _about(best[1], spec, view, architecture)
+    return Done(result=replace(about, learning_rate=chosen, rates=rates, validation=rates[repr(chosen)]))
 
 
-def _chosen(unit: Unit, needs: Needs) -> tuple[Unit, Mapping[str, Any] | None]:
-    """Returns the unit with the rates it trains at, and the architecture that a search or trials chose."""
-    if unit.spec["space"]:
-        return unit, needs.record("search").result["architecture"]
-    if all(need.kind != "tune" for need in needs.units.values()):
-        return unit, None
-    tuned = needs.record("tune").result
-    spec = {**unit.spec, "learning_rates": [tuned["learning_rate"]]}
-    return replace(unit, spec=spec), tuned["architecture"]
+def _chosen(spec: FinalSpec, needs: Needs) -> tuple[FinalSpec, Architecture]:
+    """Returns the rates that a final trains at, and the architecture that a search or trials chose."""
+    if spec.space:
+        return spec, needs.result(SEARCH).architecture
+    if needs.find(TUNE) is None:
+        return spec, None
+    tuned = needs.result(TUNE)
+    return replace(spec, learning_rates=(tuned.learning_rate,)), tuned.architecture
 
 
 def trial(
-    unit: Unit,
-    needs: Needs,
-    view: SourceView,
-    architecture: Mapping[str, Any] | None,
-    rate: float,
-    folder: Path,
+    spec: TuneSpec, needs: Needs, view: SourceView, architecture: Architecture, rate: float, folder: Path
 ) -> tuple[float, int]:
     """Returns source validation and parameters of a row's network, trained once on the unit's seed."""
-    module = _trained(unit, needs, view, architecture, rate, folder)
-    value = _validation(predictor(module, view.signature), view, unit.spec)
+    module = _trained(spec, spec.seed, needs, view, architecture, rate, folder)
+    value = _validation(predictor(module, view.signature), view, spec)
     return value, sum(weight.numel() for weight in module.parameters())
 
 
 def _cross_validated(
-    unit: Unit, needs: Needs, view: SourceView, architecture: Mapping[str, Any] | None, folder: Path
+    spec: FinalSpec, needs: Needs, view: SourceView, architecture: Architecture, folder: Path
 ) -> Done:
     """Trains at the rate whose models did best, on average, on a source that they had not seen."""
-    spec = unit.spec
-    every: Sequence[float] = spec["learning_rates"]
+    every, seed = spec.learning_rates, spec.report_seed
+    assert every is not None
     rates: dict[str, float] = {}
     for rate in every if len(every) > 1 else ():
         values = []
         for left in view.sources:
             rest = view.only(*(one for one in view.sources if one != left))
-            module = _trained(unit, needs, rest, architecture, rate, folder / f"without-{left}")
+            module = _trained(spec, seed, needs, rest, architecture, rate, folder / f"without-{left}")
             values.append(_validation(predictor(module, view.signature), view.only(left), spec))
         rates[repr(rate)] = float(np.mean(values))
     sign = 1 if higher_is_better(view.metric) else -1
     chosen = max(every, key=lambda rate: sign * rates.get(repr(rate), 0.0))
-    module = _trained(unit, needs, view, architecture, chosen, folder)
+    module = _trained(spec, seed, needs, view, architecture, chosen, folder)
     validation = _validation(predictor(module, view.signature), view, spec)
-    save_weights(module, folder / "weights.safetensors")
+    save_weights(module, folder / WEIGHTS)
     delete_checkpoints(folder, every)
     for left in view.sources:
         delete_checkpoints(folder / f"without-{left}", every)
-    about = _about(module, unit, view, architecture)
-    return Done(result={**about, "learning_rate": chosen, "rates": rates, "validation": validation})
+    about = _about(module, spec, view, architecture)
+    return Done(result=replace(about, learning_rate=chosen, rates=rates, validation=validation))
 
 
-def _about(
-    module: nn.Module, unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def _about(module: nn.Module, spec: FinalSpec, view: SourceView, architecture: Architecture) -> Final:
     """Returns what a network is and costs, whichever rate trained it, and what it was trained on before."""
-    baseline = baseline_of(unit.spec)
-    before = baseline.outside if isinstance(baseline, FixedBaseline) else None
-    outside = {} if before is None else {"outside": before}
-    return {
-        "architecture": architecture,
-        "parameters": sum(weight.numel() for weight in module.parameters()),
-        "macs": _macs(module, unit, view, architecture),
-        "steps": unit.spec.get("steps", 0),
-        **outside,
-    }
+    baseline = baseline_of(spec)
+    return replace(
+        NOT_TRAINED,
+        architecture=architecture,
+        parameters=sum(weight.numel() for weight in module.parameters()),
+        macs=_macs(module, spec, view, architecture),
+        steps=spec.steps or 0,
+        outside=baseline.outside if isinstance(baseline, FixedBaseline) else None,
+    )
 
 
-def _final_floor(baseline: FloorBaseline, unit: Unit, view: SourceView, folder: Path) -> Done:
+def _final_floor(baseline: FloorBaseline, spec: FinalSpec, view: SourceView, folder: Path) -> Done:
     floor = baseline.fit(view.signature, view.splits("train"))
     state = floor.state()
     sink = io.BytesIO()
     np.savez(sink, allow_pickle=False, **state)
-    write_atomically(folder / "floor.npz", sink.getvalue())
+    write_atomically(folder / FLOOR, sink.getvalue())
     model = baseline.restore(view.signature, state)
-    validation = _validation(model, view, unit.spec)
-    return Done(result={**NOT_TRAINED, "validation": validation})
+    return Done(result=replace(NOT_TRAINED, validation=_validation(model, view, spec)))
 
 
-def _final_frozen(unit: Unit, needs: Needs, view: SourceView, folder: Path) -> Done:
+def _final_frozen(spec: FinalSpec, needs: Needs, view: SourceView, folder: Path) -> Done:
     """Fits a head to frozen features, at every strength of its penalty; source validation chooses one."""
-    with seeded(seeds.stream(unit.spec["report_seed"], "final", "weights")):
-        module = _begun(unit, needs, view, None).eval()
+    with seeded(seeds.stream(spec.report_seed, "final", "weights")):
+        module = _begun(spec, needs, view, None).eval()
     if not isinstance(module, Pretrained):
-        raise HarnessError(f"Baseline {unit.spec['method']!r} has no frozen features to fit a head to.")
+        raise HarnessError(f"Baseline {spec.method!r} has no frozen features to fit a head to.")
     values = fit_head(
         module,
         view.splits("train"),
-        lambda: _validation(predictor(module, view.signature), view, unit.spec),
+        lambda: _validation(predictor(module, view.signature), view, spec),
         higher_is_better=higher_is_better(view.metric),
     )
-    save_weights(module, folder / "weights.safetensors")
+    save_weights(module, folder / WEIGHTS)
     best = max if higher_is_better(view.metric) else min
-    result = {
-        **_about(module, unit, view, None),
-        "learning_rate": None,
-        "rates": {},
-        "strengths": values,
-        "validation": best(values.values()),
-    }
-    return Done(result=result)
+    about = _about(module, spec, view, None)
+    return Done(result=replace(about, strengths=values, validation=best(values.values())))
 
 
 def _trained(
-    unit: Unit,
+    spec: FinalSpec | TuneSpec,
+    seed: int,
     needs: Needs,
     view: SourceView,
-    architecture: Mapping[str, Any] | None,
+    architecture: Architecture,
     rate: float,
     folder: Path,
 ) -> nn.Module:
-    seed = unit.spec["seed" if unit.kind == "tune" else "report_seed"]
     with seeded(seeds.stream(seed, "final", "weights")):
-        module = _begun(unit, needs, view, architecture)
+        module = _begun(spec, needs, view, architecture)
         order = seeds.generator(seed, "final", "batches")
-        train_alone(module, view, recipe_of(unit.spec, rate), order, folder)
+        train_alone(module, view, recipe_of(spec, rate), order, folder)
     return module
 
 
-def _begun(unit: Unit, needs: Needs, view: SourceView, architecture: Mapping[str, Any] | None) -> nn.Module:
+def _begun(
+    spec: FinalSpec | TuneSpec, needs: Needs, view: SourceView, architecture: Architecture
+) -> nn.Module:
     """Returns the network that training begins with: random weights, or those that come trained."""
-    module = module_of(unit, view, architecture)
-    baseline = baseline_of(unit.spec)
+    module = module_of(spec, view, architecture)
+    baseline = baseline_of(spec)
     if isinstance(baseline, FixedBaseline) and baseline.load is not None:
         baseline.load(module, opening_of(needs))
     return module.to(needs.place.device)
 
 
-def _validation(model: Predictor, view: SourceView, spec: Mapping[str, Any]) -> float:
-    splits = view.splits("validation", samples=spec["validation_samples"])
-    return mean_score(model, splits, view, spec)
+def _validation(model: Predictor, view: SourceView, spec: FinalSpec | TuneSpec) -> float:
+    splits = view.splits("validation", samples=spec.validation_samples)
+    return mean_score(model, splits, view, spec.document_bytes)
 
 
-def _macs(module: nn.Module, unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None) -> int:
-    if unit.spec["space"] and architecture is not None:
-        space = matched_space(unit.spec, view.signature)
+def _macs(module: nn.Module, spec: FinalSpec, view: SourceView, architecture: Architecture) -> int:
+    if spec.space and architecture is not None:
+        space = matched_space(spec, view.signature)
         return space.macs(space.from_json(architecture))
     from harness.nn.measure import measured_macs
 

@@ -9,14 +9,15 @@ from torch import nn
 from harness import catalog
 from harness.data.view import SourceView
 from harness.errors import HarnessError
-from harness.identity.unit import Unit
 from harness.learn.baseline import Baseline, FixedBaseline, Opening, Predictor, ReadyBaseline
 from harness.run.place import Needs
+from harness.study.trained.units import FinalSpec, RowScoreSpec, TuneSpec
 from harness.study.work.matched import matched_space, parameter_target
 from harness.task.signature import Signature
 
 
 def opening_of(needs: Needs) -> Opening:
+    """Returns how a model that comes trained is opened where a unit runs."""
     place = needs.place
     return Opening(data=place.data.folder, device=place.device, keys=place.keys, offline=place.data.offline)
 
@@ -28,20 +29,26 @@ def opened(method: str, signature: Signature, opening: Opening) -> Predictor:
     return baseline.open(signature, opening)
 
 
-def baseline_of(spec: Mapping[str, Any]) -> Baseline | None:
+def baseline_of(spec: FinalSpec | TuneSpec | RowScoreSpec) -> Baseline | None:
     """Returns the baseline of a row; None where a search in a space chose its network."""
-    baseline: Baseline | None = None if spec["space"] else catalog.load("baseline", spec["method"])
+    baseline: Baseline | None = None if spec.space else catalog.load("baseline", spec.method)
     return baseline
 
 
-def module_of(unit: Unit, view: SourceView, architecture: Mapping[str, Any] | None) -> nn.Module:
-    spec = unit.spec
-    if spec["space"]:
+def module_of(
+    spec: FinalSpec | TuneSpec, view: SourceView, architecture: Mapping[str, Any] | None
+) -> nn.Module:
+    """Returns the network of a row, with random weights.
+
+    Raises:
+        HarnessError: the baseline builds none.
+    """
+    if spec.space:
         assert architecture is not None
         space = matched_space(spec, view.signature)
         return space.build(space.from_json(architecture))
-    baseline = catalog.load("baseline", spec["method"])
+    baseline = catalog.load("baseline", spec.method)
     if not isinstance(baseline, FixedBaseline):
-        raise HarnessError(f"Baseline {spec['method']!r} needs a search and has none.")
+        raise HarnessError(f"Baseline {spec.method!r} needs a search and has none.")
     build = baseline.build if architecture is None else baseline.depths[architecture["depth"]]
-    return build(view.signature, parameter_target(spec["tuned_space"], view.signature))
+    return build(view.signature, parameter_target(spec.tuned_space, view.signature))

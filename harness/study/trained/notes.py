@@ -1,9 +1,9 @@
 """What a board says beside its numbers: rules, few domains, and what was asked of language models."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from harness.run.loaded import Run
+from harness.study.trained.units import TUNE, ZeroShotScore
 from harness.task.selection import CROSS_VALIDATION, ORACLE
 
 SELECTION_NOTES = {
@@ -33,7 +33,7 @@ def stability_note(order: float, first: float, *, domains: int, rows: int) -> st
 
 def tuning_note(run: Run, task: str) -> list[str]:
     """Says what the trials of tuned fixed baselines are, where there are any."""
-    names = sorted({unit.spec["method"] for unit in run.planned("tune", task=task)})
+    names = sorted({unit.spec.method for unit in run.planned(TUNE) if unit.spec.task == task})
     if not names:
         return []
     return [
@@ -42,10 +42,9 @@ def tuning_note(run: Run, task: str) -> list[str]:
     ]
 
 
-def zero_shot_note(run: Run, scope: Mapping[str, str], trained_on: str) -> str:
+def zero_shot_note(scores: Iterable[ZeroShotScore], trained_on: str) -> str:
     """Says whose networks are scored, and what lm-eval counts."""
-    results = map(run.result, run.planned("score", **scope))
-    measures = sorted({str(result["measure"]) for result in results if result})
+    measures = sorted({str(score.measure) for score in scores})
     counted = f" ({', '.join(measures)})" if measures else ""
     return (
         f"Nothing was trained for this board: its rows are the networks of {trained_on}, scored by lm-eval's "
@@ -53,34 +52,14 @@ def zero_shot_note(run: Run, scope: Mapping[str, str], trained_on: str) -> str:
     )
 
 
-def zero_shot_chance(run: Run, scope: Mapping[str, str], domains: Sequence[str]) -> float | None:
+def zero_shot_chance(scores: Mapping[str, Iterable[ZeroShotScore]]) -> float | None:
     """Returns the mean over domains of the metric of a blind guess; None where one is not known.
 
     Any row's score of a domain says it, as all rows have the same questions.
+
+    Args:
+        scores: domain -> of every row.
     """
-    chances = []
-    for domain in domains:
-        results = (run.result(unit) for unit in run.planned("score", **scope, domain=domain))
-        chances.append(next((result["chance"] for result in results if result), None))
+    chances = [next((score.chance for score in of_domain), None) for of_domain in scores.values()]
     known = [chance for chance in chances if chance is not None]
     return sum(known) / len(known) if known and len(known) == len(chances) else None
-
-
-def table_notes(table: Mapping[str, Any]) -> tuple[str, ...]:
-    """Returns what a reader must know of the columns, of a sample in place of a table, and of a limit."""
-    notes = [f"{domain}: {note}" for domain, note in sorted(table.get("notes", {}).items())]
-    if table.get("sampled"):
-        notes.append(
-            f"No optimum is known: {table['sampled']:,} random architectures of each domain stand for the "
-            "whole space. Regret is to the best of them, below 0 for what is better still, and random search "
-            "and mean are estimates from them."
-        )
-    for domain, about in sorted(table.get("domains", {}).items()):
-        limit = about.get("limit")
-        if limit:
-            notes.append(
-                f"{domain}: only architectures with {limit['cost']} of at most {limit['value']:,.6g} "
-                f"{limit['unit']}".rstrip()
-                + f" may be chosen, {limit['within']:.1%} of all; best, mean and random search are of these."
-            )
-    return tuple(notes)

@@ -1,20 +1,34 @@
 """The units of a suite that trains: domains, supernets, searches, finals and scores."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, replace
-from typing import Any
 
 from harness import catalog
 from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
-from harness.identity.unit import Unit
+from harness.identity.unit import AnyUnit, Unit
 from harness.learn.baseline import FixedBaseline, ReadyBaseline, TunedBaseline, is_seedless, is_trained
 from harness.study.plan import Plan, planned, prepare_unit, resolve_searcher
 from harness.study.settings import STEPS_PER_SAMPLE, TaskSettings
 from harness.study.trained.plan_zero_shot import ZeroShotPlan, entries, with_tasks
-from harness.study.trained.settings import SearchSettings, Suite
+from harness.study.trained.settings import Suite
+from harness.study.trained.units import (
+    FINAL,
+    SCORE,
+    SEARCH,
+    TUNE,
+    Final,
+    FinalSpec,
+    Role,
+    ScoreSpec,
+    Search,
+    SearchSpec,
+    Tuned,
+    TuneSpec,
+)
 from harness.study.work.matched import load_family, split_space
 from harness.study.work.specs import supernet_spec, training_spec
+from harness.study.work.units import PROXIES, SUPERNET, ProxiesSpec, Supernet, SupernetSpec
 from harness.task.selection import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE
 from harness.task.task import Task
 
@@ -34,7 +48,7 @@ def plan_trained(name: str, suite: Suite, *, limit: int | None = None) -> Plan:
         tasks=[shortened(with_domains(task), limit) for task in suite.tasks],
         zero_shot=[with_tasks(board) for board in suite.zero_shot],
     )
-    units: dict[str, Unit] = {}
+    units: dict[str, AnyUnit] = {}
     for settings in filled.tasks:
         if CROSS_VALIDATION in suite.selection and len(settings.sources) < 2:
             raise HarnessError(
@@ -97,17 +111,16 @@ class _TaskPlan:
         self.suite = suite
         self.settings = settings
         self.task: Task = catalog.load("task", settings.name)
-        self.limited = {} if limit is None else {"limit": limit}
+        self.limit = limit
+        self.sources = tuple(settings.sources)
         domains = (*settings.sources, *settings.held_out)
         self.prepared = {domain: prepare_unit(settings.name, domain) for domain in domains}
         self.source_hashes = tuple(self.prepared[domain].hash for domain in settings.sources)
         self.zero_shot = [
-            ZeroShotPlan(board, self.limited)
-            for board in suite.zero_shot
-            if board.trained_on == settings.name
+            ZeroShotPlan(board, limit) for board in suite.zero_shot if board.trained_on == settings.name
         ]
 
-    def units(self) -> Iterator[Unit]:
+    def units(self) -> Iterator[AnyUnit]:
         yield from self.prepared.values()
         for board in self.zero_shot:
             yield from board.prepared.values()
@@ -119,7 +132,7 @@ class _TaskPlan:
                     search = self._search(method, space, select, supernet)
                     needs = [search.hash]
                     yield supernet
-                    yield from self._proxies_of(method, supernet.spec["space"])
+                    yield from self._proxies_of(method, supernet.spec.space)
                     yield search
                 elif (tune := self._tune(method, select)) is not None:
                     needs = [tune.hash]
@@ -158,65 +171,69 @@ class _TaskPlan:
         is_fixed = method in self.suite.baselines and is_seedless(catalog.load("baseline", method))
         return roles[:1] if is_fixed else roles
 
-    def _supernet(self, space: str, seed: int) -> Unit:
-        _, preset = load_family(space)
-        spec: dict[str, Any] = {
-            "task": self.settings.name,
-            "sources": self.settings.sources,
-            "space": f"{split_space(space)[0]}:{preset}",
-            "seed": seed,
-            "parameter_tolerance": self.suite.search.parameter_tolerance,
-            "tuned_space": self.suite.tuned_space,
-            **self.limited,
-        }
-        spec |= supernet_spec(self.settings, spec["space"])
-        return planned("supernet", spec, needs=self.source_hashes)
+    def _supernet(self, space: str, seed: int) -> Unit[SupernetSpec, Supernet]:
+        name, preset = split_space(space)[0], load_family(space)[1]
+        spec = SupernetSpec(
+            task=self.settings.name,
+            sources=self.sources,
+            space=f"{name}:{preset}",
+            seed=seed,
+            parameter_tolerance=self.suite.search.parameter_tolerance,
+            tuned_space=self.suite.tuned_space,
+            limit=self.limit,
+            **supernet_spec(self.settings, f"{name}:{preset}"),
+        )
+        return planned(SUPERNET, spec, needs=self.source_hashes)
 
-    def _search(self, method: str, space: str, seed: int, supernet: Unit) -> Unit:
+    def _search(
+        self, method: str, space: str, seed: int, supernet: Unit[SupernetSpec, Supernet]
+    ) -> Unit[SearchSpec, Search]:
         baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
         searcher = baseline.searcher if isinstance(baseline, TunedBaseline) else method
         searcher, entry, options = resolve_searcher(self.suite.search, searcher)
-        spec = {
-            "task": self.settings.name,
-            "sources": self.settings.sources,
-            "space": supernet.spec["space"],
-            "searcher": searcher,
-            "seed": seed,
-            "evaluations": self.suite.search.evaluations,
-            "parameter_tolerance": self.suite.search.parameter_tolerance,
-            "tuned_space": self.suite.tuned_space,
-            "validation_samples": self.settings.validation_samples,
-            "document_bytes": self.settings.document_bytes,
-            "options": options,
-            "mac_limit": self.suite.search.mac_limit,
-            "target": self.suite.search.target,
-            **({"llm": asdict(self.suite.llm)} if entry.needs_llm else {}),
-            **self._scoring(),
-            **self.limited,
-        }
+        spec = SearchSpec(
+            task=self.settings.name,
+            sources=self.sources,
+            space=supernet.spec.space,
+            searcher=searcher,
+            seed=seed,
+            evaluations=self.suite.search.evaluations,
+            parameter_tolerance=self.suite.search.parameter_tolerance,
+            tuned_space=self.suite.tuned_space,
+            validation_samples=self.settings.validation_samples,
+            document_bytes=self.settings.document_bytes,
+            options=options,
+            mac_limit=self.suite.search.mac_limit,
+            target=self.suite.search.target,
+            llm=self.suite.llm if entry.needs_llm else None,
+            racing=self.suite.search.racing,
+            calibration_batches=self.suite.search.calibration_batches,
+            limit=self.limit,
+        )
         needs = [supernet.hash, *self.source_hashes]
         if entry.proxy is not None:
-            needs.append(self._proxies(entry.proxy, supernet.spec["space"]).hash)
-        return planned("search", spec, needs=tuple(needs))
+            needs.append(self._proxies(entry.proxy, supernet.spec.space).hash)
+        return planned(SEARCH, spec, needs=needs)
 
-    def _scoring(self) -> Mapping[str, Any]:
-        """Returns what of the scoring is not as by default."""
-        given = {key: getattr(self.suite.search, key) for key in ("racing", "calibration_batches")}
-        return {key: value for key, value in given.items() if value != getattr(SearchSettings, key)}
-
-    def _proxies_of(self, method: str, space: str) -> Iterator[Unit]:
+    def _proxies_of(self, method: str, space: str) -> Iterator[AnyUnit]:
         if method in self.suite.searchers:
             _, entry, _ = resolve_searcher(self.suite.search, method)
             if entry.proxy is not None:
                 yield self._proxies(entry.proxy, space)
 
-    def _proxies(self, proxy: str, space: str) -> Unit:
-        tolerance = self.suite.search.parameter_tolerance
-        spec = {"proxy": proxy, "space": space, "task": self.settings.name, "parameter_tolerance": tolerance}
-        spec["tuned_space"] = self.suite.tuned_space
-        return planned("proxies", {**spec, "pool": PROXY_POOL, "seed": 0})
+    def _proxies(self, proxy: str, space: str) -> AnyUnit:
+        spec = ProxiesSpec(
+            proxy=proxy,
+            space=space,
+            task=self.settings.name,
+            parameter_tolerance=self.suite.search.parameter_tolerance,
+            tuned_space=self.suite.tuned_space,
+            pool=PROXY_POOL,
+            seed=0,
+        )
+        return planned(PROXIES, spec)
 
-    def _tune(self, method: str, seed: int) -> Unit | None:
+    def _tune(self, method: str, seed: int) -> Unit[TuneSpec, Tuned] | None:
         """Returns the trials of a tuned fixed baseline; None for every other baseline."""
         baseline = catalog.load("baseline", method)
         if not isinstance(baseline, FixedBaseline) or not baseline.is_tuned:
@@ -227,68 +244,74 @@ class _TaskPlan:
                 f"Baseline {method!r} is tuned in search.evaluations trials, and the suite has {trials}; "
                 "set at least 1."
             )
-        training = dict(training_spec(self.settings))
-        spec = {
-            "task": self.settings.name,
-            "sources": self.settings.sources,
-            "method": method,
-            "space": None,
-            "tuned_space": self.suite.tuned_space,
-            "seed": seed,
-            "evaluations": trials,
-            "validation_samples": self.settings.validation_samples,
-            "document_bytes": self.settings.document_bytes,
-            "learning_rate": training.pop("learning_rates")[0],
+        training = training_spec(self.settings)
+        spec = TuneSpec(
+            task=self.settings.name,
+            sources=self.sources,
+            method=method,
+            space=None,
+            tuned_space=self.suite.tuned_space,
+            seed=seed,
+            evaluations=trials,
+            validation_samples=self.settings.validation_samples,
+            document_bytes=self.settings.document_bytes,
+            learning_rate=training.pop("learning_rates")[0],
+            limit=self.limit,
             **training,
-            **self.limited,
-        }
-        return planned("tune", spec, needs=self.source_hashes)
+        )
+        return planned(TUNE, spec, needs=self.source_hashes)
 
-    def _final(self, method: str, space: str | None, select: int, report: int, needs: list[str]) -> Unit:
+    def _final(
+        self, method: str, space: str | None, select: int, report: int, needs: list[str]
+    ) -> Unit[FinalSpec, Final]:
         baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
-        training = dict(training_spec(self.settings))
+        training = training_spec(self.settings)
         if baseline is not None and not is_trained(baseline):
             training = {}
         if isinstance(baseline, FixedBaseline) and baseline.is_tuned:
             del training["learning_rates"]  # its trials choose one
-        spec = {
-            "task": self.settings.name,
-            "sources": self.settings.sources,
-            "method": method,
-            "space": space,
-            "tuned_space": self.suite.tuned_space,
-            "parameter_tolerance": self.suite.search.parameter_tolerance,
-            "select_seed": select,
-            "report_seed": report,
-            "validation_samples": self.settings.validation_samples,
-            "document_bytes": self.settings.document_bytes,
-            "selection": DEFAULT_SELECTION,
-            "keeps_every_rate": ORACLE in self.suite.selection,
+        spec = FinalSpec(
+            task=self.settings.name,
+            sources=self.sources,
+            method=method,
+            space=space,
+            tuned_space=self.suite.tuned_space,
+            parameter_tolerance=self.suite.search.parameter_tolerance,
+            select_seed=select,
+            report_seed=report,
+            validation_samples=self.settings.validation_samples,
+            document_bytes=self.settings.document_bytes,
+            selection=DEFAULT_SELECTION,
+            keeps_every_rate=ORACLE in self.suite.selection,
+            limit=self.limit,
             **training,
-            **self.limited,
-        }
-        return planned("final", spec, needs=(*needs, *self.source_hashes))
+        )
+        return planned(FINAL, spec, needs=(*needs, *self.source_hashes))
 
     @staticmethod
-    def _selected(plain: Unit, rule: str) -> Unit:
+    def _selected(plain: Unit[FinalSpec, Final], rule: str) -> Unit[FinalSpec, Final]:
         """Returns the same row under another rule; an oracle chooses among what `plain` trained."""
-        spec = {**plain.spec, "selection": rule, "keeps_every_rate": False}
-        return planned("final", spec, needs=(plain.hash,) if rule == ORACLE else plain.needs)
+        spec = replace(plain.spec, selection=rule, keeps_every_rate=False)
+        return planned(FINAL, spec, needs=(plain.hash,) if rule == ORACLE else plain.needs)
 
-    def _scores(self, final: Unit, plain: Unit) -> Iterator[Unit]:
+    def _scores(self, final: Unit[FinalSpec, Final], plain: Unit[FinalSpec, Final]) -> Iterator[AnyUnit]:
         """Yields the scores of `final`; an oracle's are those of what `plain` trained."""
-        kept = ("task", "method", "space", "select_seed", "report_seed", "selection")
-        trained = (plain.hash, final.hash) if final.spec["selection"] == ORACLE else (final.hash,)
-        roles = [("source", domain) for domain in self.settings.sources]
+        trained = (plain.hash, final.hash) if final.spec.selection == ORACLE else (final.hash,)
+        roles: list[tuple[Role, str]] = [("source", domain) for domain in self.settings.sources]
         roles += [("held_out", domain) for domain in self.settings.held_out]
         for role, domain in roles:
-            spec = {
-                **{key: final.spec[key] for key in kept},
-                "tuned_space": self.suite.tuned_space,
-                "domain": domain,
-                "role": role,
-                "samples": self.settings.test_samples,
-                "document_bytes": self.settings.document_bytes,
-                **self.limited,
-            }
-            yield planned("score", spec, needs=(*trained, self.prepared[domain].hash))
+            spec = ScoreSpec(
+                task=final.spec.task,
+                method=final.spec.method,
+                space=final.spec.space,
+                select_seed=final.spec.select_seed,
+                report_seed=final.spec.report_seed,
+                selection=final.spec.selection,
+                tuned_space=self.suite.tuned_space,
+                domain=domain,
+                role=role,
+                samples=self.settings.test_samples,
+                document_bytes=self.settings.document_bytes,
+                limit=self.limit,
+            )
+            yield planned(SCORE, spec, needs=(*trained, self.prepared[domain].hash))

@@ -1,7 +1,7 @@
 """The scores of a task's networks where nothing was trained for: our questions, and any task of lm-eval."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,11 @@ from typing import Any
 from harness import catalog
 from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
-from harness.identity.unit import Unit
+from harness.identity.unit import AnyUnit, Unit
 from harness.study.plan import Plan, planned, prepare_unit
 from harness.study.settings import LM_EVAL, ZeroShotSettings
 from harness.study.trained.settings import Suite
+from harness.study.trained.units import ZERO_SHOT, Final, FinalSpec, ZeroShotSpec
 from harness.task.task import Task
 
 
@@ -48,8 +49,8 @@ def refuse_code(plan: Plan) -> None:
     """
     from harness.language.task_folder import check_folder
 
-    boards = (unit.spec for unit in plan.units if "trained_on" in unit.spec)
-    for folder in sorted({spec["folder"] for spec in boards if "folder" in spec}):
+    boards = [unit.spec for unit in plan.units if isinstance(unit.spec, ZeroShotSpec)]
+    for folder in sorted({spec.folder for spec in boards if spec.folder}):
         check_folder(Path(folder), is_trusted=False)
 
 
@@ -72,31 +73,36 @@ def entries(suite: Suite) -> list[dict[str, Any]]:
 class ZeroShotPlan:
     """The units of one board, beside those of the task that its networks are trained on."""
 
-    def __init__(self, settings: ZeroShotSettings, limited: Mapping[str, int]) -> None:
+    def __init__(self, settings: ZeroShotSettings, limit: int | None) -> None:
         ours = [domain for domain in settings.held_out if not domain.startswith(LM_EVAL)]
         self.settings = settings
-        self.limited = limited
+        self.limit = limit
         self.prepared = {domain: prepare_unit(*domain.split("/")) for domain in ours}
-        folder = settings.lm_eval_tasks
-        self.folder = {"folder": folder, "sha256": _content(Path(folder))} if folder else {}
+        self.sha256 = _content(Path(settings.lm_eval_tasks)) if settings.lm_eval_tasks else ""
 
-    def scores(self, final: Unit) -> Iterator[Unit]:
+    def scores(self, final: Unit[FinalSpec, Final]) -> Iterator[AnyUnit]:
         """Yields the scores of one row's network on every domain of the board."""
-        kept = ("method", "space", "tuned_space", "select_seed", "report_seed", "selection")
         for domain in self.settings.held_out:
-            spec = {
-                **{key: final.spec[key] for key in kept},
-                "task": self.settings.name,
-                "trained_on": self.settings.trained_on,
-                "domain": domain,
-                "role": "held_out",
-                "metric": self.settings.metric,
-                "samples": self.settings.test_samples,
-                **(self.folder if domain.startswith(LM_EVAL) else {}),
-                **self.limited,
-            }
+            is_theirs = domain.startswith(LM_EVAL)
+            spec = ZeroShotSpec(
+                method=final.spec.method,
+                space=final.spec.space,
+                tuned_space=final.spec.tuned_space,
+                select_seed=final.spec.select_seed,
+                report_seed=final.spec.report_seed,
+                selection=final.spec.selection,
+                task=self.settings.name,
+                trained_on=self.settings.trained_on,
+                domain=domain,
+                role="held_out",
+                metric=self.settings.metric,
+                samples=self.settings.test_samples,
+                folder=self.settings.lm_eval_tasks if is_theirs else "",
+                sha256=self.sha256 if is_theirs else "",
+                limit=self.limit,
+            )
             needs = [self.prepared[domain].hash] if domain in self.prepared else []
-            yield planned("score", spec, needs=(final.hash, *needs))
+            yield planned(ZERO_SHOT, spec, needs=(final.hash, *needs))
 
 
 def _content(folder: Path) -> str:

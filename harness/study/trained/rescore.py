@@ -1,11 +1,12 @@
 """Another metric from the scores kept per sample, without any model."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.run.loaded import Run
 from harness.study.trained.board import build_trained_board
+from harness.study.trained.settings import PlannedSuite
 from harness.study.trained.values import Board
 
 GIVES: dict[str, tuple[str, ...]] = {
@@ -27,16 +28,17 @@ def with_metric(run: Run, metric: str) -> Run:
     """
     if metric not in GIVES:
         raise UnknownNameError("metric", metric, GIVES)
-    if "tasks" not in run.suite:
-        raise HarnessError(f"{run.name} keeps no scores per sample, so no other metric can be had from it.")
-    tasks: list[dict[str, Any]] = run.suite["tasks"]
-    if not any(metric in GIVES[task["metric"]] for task in tasks):
-        has = sorted({one for task in tasks for one in GIVES[task["metric"]]})
+    suite = PlannedSuite.of(run)
+    if not any(metric in GIVES[task.metric] for task in suite.tasks):
+        has = sorted({one for task in suite.tasks for one in GIVES[task.metric]})
         raise HarnessError(
             f"The samples that {run.name} keeps cannot give {metric}; they give {' and '.join(has)}."
         )
-    changed = [task | {"metric": metric} if metric in GIVES[task["metric"]] else task for task in tasks]
-    return replace(run, suite={**run.suite, "tasks": changed})
+    changed = [
+        replace(task, metric=cast(Any, metric)) if metric in GIVES[task.metric] else task
+        for task in suite.tasks
+    ]
+    return replace(run, suite=replace(suite, tasks=changed))
 
 
 def rescore(run: Run, metric: str) -> Board:
@@ -48,12 +50,12 @@ def rescore(run: Run, metric: str) -> Board:
     """
     board = build_trained_board(with_metric(run, metric))
     tasks = []
-    entries = {entry["name"]: entry for entry in run.suite["tasks"]}
+    suite = PlannedSuite.of(run)
     for task in board.tasks:
-        entry = entries[task.task]
+        own = suite.task(task.task).metric
         note = f"Scored again with {_words(task.metric)} from the kept samples: searches and learning rates "
-        note += f"were chosen by {_words(entry['metric'])}, the suite's metric."
-        if task.metric == entry["metric"]:
+        note += f"were chosen by {_words(own)}, the suite's metric."
+        if task.metric == own:
             note = f"{_words(task.metric)} is the suite's own metric here, so nothing was scored again."
         tasks.append(replace(task, notes=(*task.notes, note[0].upper() + note[1:])))
     return replace(board, tasks=tuple(tasks))

@@ -7,64 +7,66 @@ import numpy as np
 from safetensors.torch import load
 
 from harness import catalog
-from harness.data.view import SourceView, oracle_split, test_split
+from harness.data.view import oracle_split, test_split
 from harness.identity.unit import Unit
 from harness.learn.baseline import FixedBaseline, FloorBaseline, Predictor, ReadyBaseline
 from harness.learn.fit import seeded
 from harness.learn.predictors import predictor, score
 from harness.run.place import Done, Needs
+from harness.run.samples import SAMPLES
 from harness.study.trained.network import baseline_of, module_of, opened, opening_of
+from harness.study.trained.units import FINAL, RowScoreSpec, Score, ScoreSpec
+from harness.study.work.alone import WEIGHTS, weights_at
 from harness.task.selection import ORACLE
 from harness.task.task import Task, higher_is_better
 
+FLOOR = "floor.npz"
+"""Where a final keeps the state of a floor."""
 
-def score_unit(unit: Unit, needs: Needs, folder: Path) -> Done:
+
+def score_unit(unit: Unit[ScoreSpec, Score], needs: Needs, folder: Path) -> Done:
     """Scores a trained network on the test split of one domain."""
     spec = unit.spec
-    task: Task = catalog.load("task", spec["task"])
-    model, rate = restored(unit, needs)
-    split = test_split(spec["task"], task, spec["domain"], needs.place.data, samples=spec["samples"])
-    samples = score(model, split, document_bytes=spec["document_bytes"])
-    value = samples.value(task.metric)
-    samples.write(folder / "samples.parquet")
-    result = {
-        "metric": task.metric,
-        "value": value,
-        "samples": len(split),
-        "groups": len(np.unique(split.groups)),
-        "limited": needs.place.data.limit is not None,
-        "learning_rate": rate,
-    }
+    task: Task = catalog.load("task", spec.task)
+    model, rate = restored(spec, needs, spec.document_bytes)
+    split = test_split(spec.task, task, spec.domain, needs.place.data, samples=spec.samples)
+    samples = score(model, split, document_bytes=spec.document_bytes)
+    samples.write(folder / SAMPLES)
+    result = Score(
+        metric=task.metric,
+        value=samples.value(task.metric),
+        samples=len(split),
+        groups=len(np.unique(split.groups)),
+        limited=needs.place.data.limit is not None,
+        learning_rate=rate,
+    )
     return Done(result=result)
 
 
-def restored(unit: Unit, needs: Needs) -> tuple[Predictor, float | None]:
+def restored(spec: RowScoreSpec, needs: Needs, document_bytes: int) -> tuple[Predictor, float | None]:
     """Returns the model that a score reads, and the rate it was trained at; an oracle chooses it here."""
-    spec = unit.spec
-    final = needs.of("final")
-    name = final.spec["task"]
-    task: Task = catalog.load("task", name)
-    trained = needs.record("final").result
+    final = needs.of(FINAL).spec
+    task: Task = catalog.load("task", final.task)
+    trained = needs.result(FINAL)
     baseline = baseline_of(spec)
     if isinstance(baseline, FloorBaseline):
-        with np.load(io.BytesIO(needs.read("final", "floor.npz")), allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(needs.read(FINAL, FLOOR)), allow_pickle=False) as arrays:
             return baseline.restore(task.signature, dict(arrays)), None
     if isinstance(baseline, ReadyBaseline):
-        return opened(spec["method"], task.signature, opening_of(needs)), None
-    view = SourceView(name, task, tuple(final.spec["sources"]), needs.place.data)
+        return opened(spec.method, task.signature, opening_of(needs)), None
+    view = needs.view(final)
     with seeded(0):
-        module = module_of(final, view, trained["architecture"]).to(needs.place.device)
+        module = module_of(final, view, trained.architecture).to(needs.place.device)
     model = predictor(module, task.signature)
-    if spec["selection"] != ORACLE or (isinstance(baseline, FixedBaseline) and baseline.is_frozen):
-        module.load_state_dict(load(needs.read("final", "weights.safetensors")))
-        return model, trained["learning_rate"]
-    samples = final.spec["validation_samples"]
-    split = oracle_split(name, task, spec["domain"], needs.place.data, samples=samples)
+    if spec.selection != ORACLE or (isinstance(baseline, FixedBaseline) and baseline.is_frozen):
+        module.load_state_dict(load(needs.read(FINAL, WEIGHTS)))
+        return model, trained.learning_rate
+    split = oracle_split(final.task, task, spec.domain, needs.place.data, samples=final.validation_samples)
     values = {}
-    for rate in final.spec.get("learning_rates", [trained["learning_rate"]]):
-        module.load_state_dict(load(needs.read("final", f"weights-{rate!r}.safetensors")))
-        values[rate] = score(model, split, document_bytes=spec["document_bytes"]).value(task.metric)
+    for rate in final.learning_rates or (trained.learning_rate,):
+        module.load_state_dict(load(needs.read(FINAL, weights_at(rate))))
+        values[rate] = score(model, split, document_bytes=document_bytes).value(task.metric)
     sign = 1 if higher_is_better(task.metric) else -1
     best = max(values, key=lambda rate: sign * values[rate])
-    module.load_state_dict(load(needs.read("final", f"weights-{best!r}.safetensors")))
+    module.load_state_dict(load(needs.read(FINAL, weights_at(best))))
     return model, best

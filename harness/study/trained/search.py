@@ -1,5 +1,6 @@
 """Searches whose proposals are scored by slices of a supernet, and the zero-cost proxies some read."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +11,26 @@ from harness.identity.unit import Unit
 from harness.run.place import Done, Needs
 from harness.search.loop import Evaluation, SearchContext, SearcherEntry, SearchResult, run_search
 from harness.space.choices import SearchSpace
+from harness.study.trained.slice_scores import SliceScores
+from harness.study.trained.units import Evaluated, Racing, Search, SearchSpec
 from harness.study.work.gates import gates_of
 from harness.study.work.language_model import language_model, priced
 from harness.study.work.matched import matched_space
 from harness.study.work.proxies import read_proxies
-from harness.study.work.slices import SliceScores
 
 
-def search(unit: Unit, needs: Needs, folder: Path) -> Done:
+def search(unit: Unit[SearchSpec, Search], needs: Needs, folder: Path) -> Done:
     """Spends one searcher's budget on slices of the supernet."""
     spec = unit.spec
-    view = needs.view(unit)
+    view = needs.view(spec)
     space = matched_space(spec, view.signature)
-    entry: SearcherEntry = catalog.load("searcher", spec["searcher"])
-    client = language_model(unit, needs.place, folder) if entry.needs_llm else None
+    entry: SearcherEntry = catalog.load("searcher", spec.searcher)
+    client = language_model(unit, spec.llm, needs.place, folder) if spec.llm else None
     context = SearchContext(
         space=space,
-        seed=seeds.stream(spec["seed"], "search", spec["searcher"]),
-        budget=spec["evaluations"],
-        options=spec["options"],
+        seed=seeds.stream(spec.seed, "search", spec.searcher),
+        budget=spec.evaluations,
+        options=spec.options,
         score_name=_score_name(view),
         proxies=read_proxies(needs) if entry.proxy else None,
         client=client,
@@ -40,8 +42,8 @@ def search(unit: Unit, needs: Needs, folder: Path) -> Done:
     seconds: dict[str, Any] = {"evaluation": scores.waited}
     if client is not None:
         seconds |= {"llm": client.seconds, "llm by iteration": getattr(searcher, "seconds", [])}
-    found = _search_result(result, space, scores)
-    return Done(result=found | {"report": priced(result.report, spec)}, seconds=seconds)
+    found = _search_result(result, space, scores, priced(result.report, spec.llm))
+    return Done(result=found, seconds=seconds)
 
 
 def _score_name(view: SourceView) -> str:
@@ -50,38 +52,40 @@ def _score_name(view: SourceView) -> str:
     return f"validation {view.metric.replace('_', ' ')}"
 
 
-def _search_result(result: SearchResult, space: SearchSpace, scores: SliceScores) -> dict[str, Any]:
+def _search_result(
+    result: SearchResult, space: SearchSpace, scores: SliceScores, report: Mapping[str, Any]
+) -> Search:
     if result.best is None:
         raise HarnessError("No evaluation of this search gave a finite score within its limit.")
 
-    def entry(evaluation: Evaluation) -> dict[str, Any]:
-        samples = scores.dropped.get(evaluation.architecture)
+    def told(one: Evaluation) -> dict[str, Any]:
         return {
-            **({} if samples is None else {"samples": samples}),
-            "architecture": space.to_json(evaluation.architecture),
-            "score": evaluation.score,
-            "parameters": evaluation.parameters,
-            "macs": evaluation.macs,
-            "iteration": evaluation.iteration,
+            "samples": scores.dropped.get(one.architecture),
+            "architecture": space.to_json(one.architecture),
+            "score": one.score,
+            "parameters": one.parameters,
+            "macs": one.macs,
+            "iteration": one.iteration,
         }
 
-    return {
-        **entry(result.best),
-        "evaluations": len(result.history),
-        "stopped": result.stopped,
-        "history": [entry(evaluation) for evaluation in result.history],
-        "rank_by_parameters": _rank_by_parameters(result),
-        **_raced(result, scores),
-    }
+    return Search(
+        **told(result.best),
+        evaluations=len(result.history),
+        stopped=result.stopped,
+        history=tuple(Evaluated(**told(one)) for one in result.history),
+        rank_by_parameters=_rank_by_parameters(result),
+        racing=_raced(result, scores),
+        report=report,
+    )
 
 
-def _raced(result: SearchResult, scores: SliceScores) -> dict[str, Any]:
+def _raced(result: SearchResult, scores: SliceScores) -> Racing | None:
     """Returns how many validation samples a race spent, and how many there would be without it."""
     if scores.race is None:
-        return {}
+        return None
     whole = scores.race.samples
     spent = sum(scores.dropped.get(one.architecture, whole) for one in result.history)
-    return {"racing": {"samples": spent, "of": whole * len(result.history)}}
+    return Racing(samples=spent, of=whole * len(result.history))
 
 
 def _rank_by_parameters(result: SearchResult) -> float | None:

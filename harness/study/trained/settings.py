@@ -1,15 +1,17 @@
 """What a suite says of a study that trains."""
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from harness import catalog
-from harness.errors import UnknownNameError
+from harness.errors import HarnessError, UnknownNameError
 from harness.learn.baseline import TunedBaseline
+from harness.run.loaded import Run
 from harness.study.settings import (
     LanguageModelSettings,
     Limits,
     Need,
+    PlannedTask,
     SearcherSettings,
     TaskSettings,
     ZeroShotSettings,
@@ -52,6 +54,7 @@ class Suite:
 
     Attributes:
         title: shown above the board.
+        study: `trained`.
         seeds: two or more; roles are crossed over consecutive pairs.
         baselines: catalog names.
         tuned_space: the space of the tuned baseline, and the source of the parameter target.
@@ -69,6 +72,7 @@ class Suite:
     """
 
     title: str
+    study: str
     seeds: list[int]
     baselines: list[str]
     tuned_space: str
@@ -85,8 +89,39 @@ class Suite:
     extends: str = ""
 
 
-def check_trained(suite: Suite, path: Path) -> None:
-    need = Need(path)
+@dataclass(frozen=True, kw_only=True)
+class PlannedBoard(ZeroShotSettings):
+    """A board of what a task's networks score elsewhere, as `plan.json` keeps it.
+
+    Attributes:
+        sources: none, as nothing was trained for it.
+        chance: None, as its scores say what chance is.
+    """
+
+    sources: list[str] = field(default_factory=list)
+    chance: None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedSuite(Suite):
+    """A suite as `plan.json` keeps it: its tasks with their domains, then its zero-shot boards."""
+
+    tasks: list[PlannedTask | PlannedBoard]  # type: ignore[assignment]
+    claim: Claim | None  # type: ignore[assignment]
+
+    @staticmethod
+    def of(run: Run) -> "PlannedSuite":
+        """Returns the suite of a run of this study."""
+        assert isinstance(run.suite, PlannedSuite)
+        return run.suite
+
+    def task(self, name: str) -> PlannedTask | PlannedBoard:
+        """Returns the task or board of that name, which there is."""
+        return next(task for task in self.tasks if task.name == name)
+
+
+def check_trained(suite: Suite, need: Need) -> None:
+    """Raises the first thing that is wrong with a suite."""
     check_language_model(suite.llm, need)
     need(len(suite.seeds) >= 2, "seeds needs at least two, as one selects and another reports")
     need(len(set(suite.seeds)) == len(suite.seeds), "seeds has a seed twice")
@@ -122,3 +157,21 @@ def check_trained(suite: Suite, path: Path) -> None:
 def _is_tuned(name: str) -> bool:
     """Whether a baseline is searched for; one that is not there is told by the plan."""
     return name in catalog.files("baseline") and isinstance(catalog.load("baseline", name), TunedBaseline)
+
+
+def with_models(suite: Suite, models: Sequence[str]) -> Suite:
+    """Returns the suite with more baselines, each by its name or as PATH.py:FUNCTION.
+
+    Raises:
+        HarnessError: one is no baseline.
+    """
+    known = catalog.files("baseline")
+    named = []
+    for one in models:
+        is_own = one.partition(":")[0] not in known
+        if is_own and ":" not in one:
+            raise HarnessError(
+                f"{one!r} is no baseline; there are {', '.join(known)}, and PATH.py:FUNCTION of your own."
+            )
+        named.append(f"file:{one}" if is_own else one)
+    return replace(suite, baselines=[*suite.baselines, *(one for one in named if one not in suite.baselines)])

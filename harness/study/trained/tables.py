@@ -1,5 +1,7 @@
 """The tables people look at: the board, its domains, differences, costs and, apart, the timings."""
 
+from typing import Any
+
 from harness.board.marks import OUTSIDE
 from harness.board.table import Table
 from harness.board.values import Role
@@ -14,7 +16,8 @@ from harness.board.wording import (
 )
 from harness.run.loaded import Run
 from harness.stats.aggregates import LEAST_IN_GROUP
-from harness.study.trained.values import Board, Row, TaskBoard, show_method
+from harness.study.trained.values import Board, Row, TaskBoard, chosen_by, show_method
+from harness.study.work.units import SUPERNET
 
 
 def main_table(board: Board, task: TaskBoard) -> Table:
@@ -181,16 +184,15 @@ def timing_table(run: Run, task: TaskBoard) -> Table:
     """Returns seconds and memory of each row from the timing files; no result depends on them."""
     rows = []
     for row in task.rows:
-        finals = list(run.planned("final", **task.scope, method=row.method, space=row.space))
-        scores = list(run.planned("score", **task.scope, method=row.method, space=row.space))
-        choosing = (run.needed(final, "search") or run.needed(final, "tune") for final in finals)
-        searches = [unit for unit in choosing if unit]
-        supernets = [unit for unit in (run.needed(search, "supernet") for search in searches) if unit]
+        finals = task.finals(run, row.key) if task.trained_on is None else []
+        scores = [unit for unit in task.scores(run) if unit.spec.key == row.key]
+        searches = [unit for final in finals if (unit := chosen_by(run, final))]
+        supernets = [unit for unit in (run.needed(search, SUPERNET) for search in searches) if unit]
         columns = [
             _seconds(run, [unit.hash for unit in units]) for units in (supernets, searches, finals, scores)
         ]
         memory = [
-            run.timings[unit.hash].get("peak_memory_bytes")
+            run.timings[unit.hash].peak_memory_bytes
             for unit in (*supernets, *searches, *finals, *scores)
             if unit.hash in run.timings
         ]
@@ -224,7 +226,7 @@ def _seconds(run: Run, hashes: list[str]) -> float | None:
     """Returns the sum, or None unless every one of the units was timed."""
     if not hashes or not all(one in run.timings for one in hashes):
         return None
-    return sum(float(run.timings[one]["seconds"]) for one in dict.fromkeys(hashes))
+    return sum(run.timings[one].seconds for one in dict.fromkeys(hashes))
 
 
 def _rank(row: Row) -> str:
@@ -254,3 +256,30 @@ def _count(row: Row) -> str:
     samples = [cell.samples for cell in cells if cell.samples is not None]
     groups = [cell.groups for cell in cells if cell.groups is not None]
     return f"{sum(samples):,} ({sum(groups):,})" if cells and len(samples) == len(cells) else MISSING
+
+
+def leaderboard_tables(board: Board) -> list[Table]:
+    """Returns the board, its held-out domains and its costs, task by task."""
+    tables = []
+    for task in board.tasks:
+        tables += [main_table(board, task), domain_table(task, "held_out"), cost_table(task)]
+    return tables
+
+
+def csv_lines(board: Board) -> list[dict[str, Any]]:
+    """Returns a line for each row and domain, and for each mean, in the metric's own unit."""
+    lines: list[dict[str, Any]] = []
+    for task in board.tasks:
+        for row in task.rows:
+            head: dict[str, Any] = {"task": task.task, "selection": task.selection, "metric": task.metric}
+            head |= {"rank": row.rank, "method": row.method, "space": row.space, "marks": str(row.marks)}
+            means = (("held_out", row.held_out), ("in_domain", row.in_domain), ("gap", row.gap))
+            for name, mean in (*means, ("difference", row.difference)):
+                estimate = {"value": mean.value, "low": mean.low, "high": mean.high} if mean else {}
+                lines.append(head | {"what": name} | estimate)
+            for cell in row.cells:
+                estimate = cell.estimate._asdict() if cell.estimate else {}
+                about = {"domain": cell.domain, "role": cell.role, "state": cell.state, "reason": cell.reason}
+                sizes = {"samples": cell.samples, "groups": cell.groups, "limited": cell.limited}
+                lines.append(head | {"what": "domain"} | estimate | about | sizes)
+    return lines

@@ -1,15 +1,34 @@
 """The values a board is made of; missing is None, never 0."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar
 
 from harness.board.marks import CURRENT, OUTSIDE, Marks, with_marks
 from harness.board.values import Cell, Difference, Estimate, LanguageModelUse, Role, row_name
 from harness.board.wording import with_model
+from harness.identity.unit import Unit
+from harness.run.loaded import Run
+from harness.study.trained.units import (
+    FINAL,
+    SCORE,
+    SEARCH,
+    TUNE,
+    ZERO_SHOT,
+    Final,
+    FinalSpec,
+    RowScoreSpec,
+    Score,
+    Search,
+    SearchSpec,
+    Tuned,
+    TuneSpec,
+)
 from harness.task.selection import DEFAULT_SELECTION
 from harness.task.task import Metric
 
-LONGEST_LABEL: Final = 44
+Key = tuple[str, str | None]
+"""A row: method, and the space that was searched."""
+LONGEST_LABEL = 44
 """Characters of a row's name in a figure; a file's path may have hundreds."""
 
 
@@ -71,6 +90,11 @@ class Row:
         return all(cell.state == "ok" for cell in self.cells)
 
     @property
+    def key(self) -> Key:
+        """Method and space."""
+        return self.method, self.space
+
+    @property
     def name(self) -> str:
         """Method and space, as people read them."""
         return row_name(self.method, self.space)
@@ -86,6 +110,27 @@ class Row:
     def on(self, role: Role) -> tuple[Cell, ...]:
         """Returns the cells of the domains with this role."""
         return tuple(cell for cell in self.cells if cell.role == role)
+
+
+def scores_of(run: Run, task: str, selection: str) -> list[Unit[RowScoreSpec, Score]]:
+    """Returns the units of the scores of a task, or of a zero-shot board, under a rule of selection."""
+    of_board = run.planned(SCORE, ZERO_SHOT)
+    return [unit for unit in of_board if (unit.spec.task, unit.spec.selection) == (task, selection)]
+
+
+def finals_of(run: Run, task: str, selection: str, key: Key) -> list[Unit[FinalSpec, Final]]:
+    """Returns the finals of a row, METHOD and SPACE, that was trained on `task`."""
+    wanted = (task, selection, *key)
+    return [
+        unit
+        for unit in run.planned(FINAL)
+        if (unit.spec.task, unit.spec.selection, unit.spec.method, unit.spec.space) == wanted
+    ]
+
+
+def chosen_by(run: Run, final: Unit[FinalSpec, Final]) -> Unit[SearchSpec | TuneSpec, Search | Tuned] | None:
+    """Returns the search, or the trials, that chose a final's network; None for a fixed architecture."""
+    return run.needed(final, SEARCH) or run.needed(final, TUNE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,10 +159,13 @@ class TaskBoard:
     notes: tuple[str, ...]
     trained_on: str | None = None
 
-    @property
-    def scope(self) -> dict[str, str]:
-        """What the specification of this board's scores holds, and of the finals that it does not borrow."""
-        return {"task": self.task, "selection": self.selection}
+    def scores(self, run: Run) -> list[Unit[RowScoreSpec, Score]]:
+        """Returns the units of this board's scores."""
+        return scores_of(run, self.task, self.selection)
+
+    def finals(self, run: Run, key: Key) -> list[Unit[FinalSpec, Final]]:
+        """Returns the finals of a row."""
+        return finals_of(run, self.trained_on or self.task, self.selection, key)
 
     @property
     def title(self) -> str:
@@ -152,6 +200,7 @@ class Board:
         tasks: one board for each task and rule of selection.
     """
 
+    study: ClassVar[str] = "trained"
     name: str
     title: str
     limit: int | None

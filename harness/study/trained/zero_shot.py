@@ -10,70 +10,73 @@ from harness.data.view import test_split
 from harness.errors import HarnessError
 from harness.identity.unit import Unit
 from harness.run.place import Done, Needs
+from harness.run.samples import SAMPLES
 from harness.study.settings import LM_EVAL
 from harness.study.trained.score import restored
+from harness.study.trained.units import ZeroShotScore, ZeroShotSpec
+from harness.study.work.units import PREPARE
 from harness.task.task import Task
 
 if TYPE_CHECKING:
     from harness.language.scores import LmEvalScores
 
 
-def zero_shot_score(unit: Unit, needs: Needs, folder: Path) -> Done:
+def zero_shot_score(unit: Unit[ZeroShotSpec, ZeroShotScore], needs: Needs, folder: Path) -> Done:
     """Scores what was trained on another task on one domain of questions, or on one task of lm-eval."""
     from harness.language.models import lm_eval_model
 
     spec = unit.spec
-    predictor, rate = restored(unit, needs)
+    predictor, rate = restored(spec, needs, 0)  # no oracle chooses here
     model = lm_eval_model(predictor)
-    is_external = spec["domain"].startswith(LM_EVAL)
-    scores = _external(model, unit, needs) if is_external else _questions(model, unit, needs)
+    is_external = spec.domain.startswith(LM_EVAL)
+    scores = _external(model, spec, needs) if is_external else _questions(model, spec, needs)
     if scores.samples is None:
-        raise HarnessError(f"{spec['domain']} has no scores: {scores.reason}")
-    if scores.metric != spec["metric"]:
+        raise HarnessError(f"{spec.domain} has no scores: {scores.reason}")
+    if scores.metric != spec.metric:
         raise HarnessError(
-            f"{spec['domain']} has {scores.metric}, and this board is of {spec['metric']}; name it in a "
+            f"{spec.domain} has {scores.metric}, and this board is of {spec.metric}; name it in a "
             "zero_shot board of that metric."
         )
     size = len(scores.documents)
-    more = {"domain": [spec["domain"]] * size, "document": scores.documents}
-    scores.samples.write(folder / "samples.parquet", more)
-    result = {
-        "metric": scores.metric,
-        "measure": scores.measure,
-        "value": scores.value(),
-        "chance": scores.chance,
-        "aggregates": dict(scores.aggregates),
-        "version": scores.version,
-        "samples": size,
-        "groups": len(scores.group_names),
-        "limited": needs.place.data.limit is not None,
-        "learning_rate": rate,
-    }
+    more = {"domain": [spec.domain] * size, "document": scores.documents}
+    scores.samples.write(folder / SAMPLES, more)
+    result = ZeroShotScore(
+        metric=scores.metric,
+        measure=scores.measure,
+        value=scores.value(),
+        chance=scores.chance,
+        aggregates=dict(scores.aggregates),
+        version=scores.version,
+        samples=size,
+        groups=len(scores.group_names),
+        limited=needs.place.data.limit is not None,
+        learning_rate=rate,
+    )
     return Done(result=result)
 
 
-def _questions(model: Any, unit: Unit, needs: Needs) -> "LmEvalScores":
+def _questions(model: Any, spec: ZeroShotSpec, needs: Needs) -> "LmEvalScores":
     """Returns the scores on the test questions of a domain, exported as anyone would run them."""
     from harness.language.export import write_domain
     from harness.language.scores import lm_eval_scores
 
-    spec, place = unit.spec, needs.place.data
-    name, _, domain = spec["domain"].partition("/")
+    place = needs.place.data
+    name, _, domain = spec.domain.partition("/")
     task: Task = catalog.load("task", name)
-    split = test_split(name, task, domain, place, samples=spec["samples"])
-    sha256 = needs.record("prepare").result["sha256"]
+    split = test_split(name, task, domain, place, samples=spec.samples)
+    sha256 = needs.result(PREPARE).sha256
     with TemporaryDirectory() as folder:
         member = write_domain(Path(folder), name, task, domain_of(task, domain), split, sha256=sha256)
         return lm_eval_scores(model, [member], include_path=Path(folder), offline=True)[member]
 
 
-def _external(model: Any, unit: Unit, needs: Needs) -> "LmEvalScores":
+def _external(model: Any, spec: ZeroShotSpec, needs: Needs) -> "LmEvalScores":
     from harness.language.scores import lm_eval_scores
 
-    spec, place = unit.spec, needs.place.data
-    name = spec["domain"].removeprefix(LM_EVAL)
-    samples = spec["samples"] if place.limit is None else min(spec["samples"], place.limit)
-    folder = Path(spec["folder"]) if "folder" in spec else None
+    place = needs.place.data
+    name = spec.domain.removeprefix(LM_EVAL)
+    samples = spec.samples if place.limit is None else min(spec.samples, place.limit)
+    folder = Path(spec.folder) if spec.folder else None
     found = lm_eval_scores(
         model,
         [name],
@@ -84,6 +87,6 @@ def _external(model: Any, unit: Unit, needs: Needs) -> "LmEvalScores":
     )
     if len(found) > 1:
         raise HarnessError(
-            f"{spec['domain']} stands for {len(found)} tasks; name them one by one: {', '.join(found)}."
+            f"{spec.domain} stands for {len(found)} tasks; name them one by one: {', '.join(found)}."
         )
     return next(iter(found.values()))

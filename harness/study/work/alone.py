@@ -1,9 +1,9 @@
 """Training of one network alone, with a checkpoint per learning rate."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import numpy as np
 from safetensors.torch import save
@@ -15,23 +15,30 @@ from harness.learn.baseline import Predictor
 from harness.learn.checkpoint import Checkpoint
 from harness.learn.fit import Recipe, batches, cross_entropy, fit
 from harness.learn.predictors import score
+from harness.study.work.units import TrainingSpec
 from harness.task.split import Split
 
+WEIGHTS: Final = "weights.safetensors"
+"""Where a unit keeps the weights of what it trained."""
 
-def recipe_of(spec: Mapping[str, Any], rate: float) -> Recipe:
+
+def weights_at(rate: float | None) -> str:
+    """Returns where a final that keeps every rate keeps the weights of one."""
+    return f"weights-{rate!r}.safetensors"
+
+
+def recipe_of(spec: TrainingSpec, rate: float) -> Recipe:
     """Returns the recipe that a unit's specification gives, at one learning rate."""
-    recipe = Recipe(
-        steps=spec["steps"],
-        batch_size=spec["batch_size"],
+    assert spec.steps is not None
+    assert spec.batch_size is not None
+    return Recipe(
+        steps=spec.steps,
+        batch_size=spec.batch_size,
         learning_rate=rate,
-        accumulate=spec.get("accumulate", 1),
-        compiled=spec.get("compile", False),
+        accumulate=spec.accumulate or 1,
+        compiled=bool(spec.compile),
+        **asdict(spec.recipe),
     )
-    frozen: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in spec.get("recipe", {}).items()
-    }
-    return replace(recipe, **frozen)
 
 
 def train_alone(
@@ -70,7 +77,7 @@ def _checkpoint(folder: Path, rate: float, order: np.random.Generator | None = N
     return Checkpoint(path=path, owner="/".join(path.parts[-3:]), streams=streams)
 
 
-def mean_score(model: Predictor, splits: Sequence[Split], view: SourceView, spec: Mapping[str, Any]) -> float:
+def mean_score(model: Predictor, splits: Sequence[Split], view: SourceView, document_bytes: int) -> float:
     """Returns the metric averaged over splits, each domain with the same weight."""
-    scores = [score(model, split, document_bytes=spec["document_bytes"]) for split in splits]
+    scores = [score(model, split, document_bytes=document_bytes) for split in splits]
     return float(np.mean([one.value(view.metric) for one in scores]))

@@ -1,9 +1,9 @@
 """What a search's proposals must pass before they are evaluated."""
 
-from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from harness.search.loop import Limit
+from harness.study.work.units import SearchingSpec
 
 
 class Gates(TypedDict):
@@ -13,7 +13,7 @@ class Gates(TypedDict):
     target: float | None
 
 
-def gates_of(spec: Mapping[str, Any]) -> Gates:
+def gates_of(spec: SearchingSpec) -> Gates:
     """Returns the limit and the target that a unit's specification gives."""
-    limit = Limit(cost="macs", value=spec["mac_limit"]) if spec["mac_limit"] else None
-    return Gates(limit=limit, target=spec["target"] or None)
+    limit = Limit(cost="macs", value=spec.mac_limit) if spec.mac_limit else None
+    return Gates(limit=limit, target=spec.target or None)

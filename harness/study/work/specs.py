@@ -1,6 +1,5 @@
 """Parameters of units that several studies plan."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,13 @@ from harness.errors import HarnessError
 from harness.study.settings import TaskSettings
 
 
-def training_spec(settings: TaskSettings) -> Mapping[str, Any]:
-    """Returns how a network is trained alone."""
-    return asdict(settings.training) | settings.recipe.spec()
+def training_spec(settings: TaskSettings) -> dict[str, Any]:
+    """Returns how a network is trained alone, as members of a `TrainingSpec` and `learning_rates`."""
+    rates = tuple(settings.training.learning_rates)
+    return {**asdict(settings.training), "learning_rates": rates, "recipe": settings.recipe}
 
 
-def supernet_spec(settings: TaskSettings, space: str) -> Mapping[str, Any]:
+def supernet_spec(settings: TaskSettings, space: str) -> dict[str, Any]:
     """Returns how the supernet of `SPACE:PRESET` comes to be: trained, or read from a released checkpoint.
 
     Raises:
@@ -24,7 +24,7 @@ def supernet_spec(settings: TaskSettings, space: str) -> Mapping[str, Any]:
     chosen = asdict(settings.supernet)
     checkpoints = chosen.pop("checkpoints")
     if space not in checkpoints:
-        return chosen | settings.recipe.spec()
+        return {**chosen, "recipe": settings.recipe}
     path = Path(checkpoints[space]).expanduser()
     if not path.is_file():
         raise HarnessError(

@@ -1,9 +1,7 @@
 """Networks whose weights the architectures of a space share: trained on the sources, or read as released."""
 
 import random
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import nn
@@ -19,41 +17,44 @@ from harness.learn.supernet import train_supernet
 from harness.nn.released import read_released
 from harness.run.place import Done, Needs
 from harness.space.choices import SearchSpace
-from harness.study.work.alone import recipe_of, save_weights
+from harness.study.work.alone import WEIGHTS, recipe_of, save_weights
 from harness.study.work.matched import matched_space
+from harness.study.work.units import Released, Supernet, SupernetSpec
 
 
-def supernet(unit: Unit, needs: Needs, folder: Path) -> Done:
+def supernet(unit: Unit[SupernetSpec, Supernet], needs: Needs, folder: Path) -> Done:
     """Trains the weight-sharing network of a space on source domains, or reads a released one."""
     spec = unit.spec
-    view = needs.view(unit)
+    view = needs.view(spec)
     space = matched_space(spec, view.signature)
-    with seeded(seeds.stream(spec["seed"], "supernet", "weights")):
+    with seeded(seeds.stream(spec.seed, "supernet", "weights")):
         module = space.supernet().to(needs.place.device)
-        if "checkpoint" in spec:
-            made = _released(spec, space, module)
-        else:
-            made = _trained_supernet(spec, view, space, module, folder)
-    save_weights(module, folder / "weights.safetensors")
+        released = _released(spec, space, module) if spec.checkpoint else None
+        steps = 0 if released else _trained_supernet(spec, view, space, module, folder)
+    save_weights(module, folder / WEIGHTS)
     _supernet_checkpoint(folder).delete()
-    result = {
-        "parameters": sum(weight.numel() for weight in module.parameters()),
-        "space_size": space.size(),
-        "window": list(space.window or ()),
-        **made,
-    }
+    result = Supernet(
+        parameters=sum(weight.numel() for weight in module.parameters()),
+        space_size=space.size(),
+        window=tuple(space.window or ()),
+        steps=steps,
+        checkpoint=released,
+    )
     return Done(result=result)
 
 
 def _trained_supernet(
-    spec: Mapping[str, Any], view: SourceView, space: SearchSpace, module: nn.Module, folder: Path
-) -> dict[str, Any]:
-    recipe = recipe_of(spec, spec["learning_rate"])
-    order = seeds.generator(spec["seed"], "supernet", "batches")
+    spec: SupernetSpec, view: SourceView, space: SearchSpace, module: nn.Module, folder: Path
+) -> int:
+    """Trains the network, and returns the steps that it took."""
+    assert spec.learning_rate is not None
+    assert spec.strategy is not None
+    recipe = recipe_of(spec, spec.learning_rate)
+    order = seeds.generator(spec.seed, "supernet", "batches")
     data = batches(view.signature, view.splits("train"), recipe.batch_size, order, recipe.augmentation)
-    draw = random.Random(seeds.stream(spec["seed"], "supernet", "paths"))
-    train_supernet(module, space, spec["strategy"], recipe, data, draw, _supernet_checkpoint(folder, order))
-    return {"steps": recipe.steps}
+    draw = random.Random(seeds.stream(spec.seed, "supernet", "paths"))
+    train_supernet(module, space, spec.strategy, recipe, data, draw, _supernet_checkpoint(folder, order))
+    return recipe.steps
 
 
 def _supernet_checkpoint(folder: Path, order: np.random.Generator | None = None) -> Checkpoint:
@@ -62,12 +63,9 @@ def _supernet_checkpoint(folder: Path, order: np.random.Generator | None = None)
     return Checkpoint(path=path, owner="/".join(path.parts[-3:]), streams=streams)
 
 
-def _released(spec: Mapping[str, Any], space: SearchSpace, module: nn.Module) -> dict[str, Any]:
-    path = Path(spec["checkpoint"])
+def _released(spec: SupernetSpec, space: SearchSpace, module: nn.Module) -> Released:
+    path = Path(spec.checkpoint)
     found = file_hash(path)
-    if found != spec["checkpoint_sha256"]:
-        raise HarnessError(
-            f"{path} has sha256 {found}, and the plan was made for {spec['checkpoint_sha256']}."
-        )
-    origin = space.load_released(module, read_released(path))
-    return {"steps": 0, "checkpoint": {"format": origin, "sha256": found}}
+    if found != spec.checkpoint_sha256:
+        raise HarnessError(f"{path} has sha256 {found}, and the plan was made for {spec.checkpoint_sha256}.")
+    return Released(format=space.load_released(module, read_released(path)), sha256=found)

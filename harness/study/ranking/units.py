@@ -1,0 +1,114 @@
+"""Units of a study of rank quality: scores of slices, and of each architecture trained alone."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.identity.schema import Schema
+from harness.identity.unit import Read, UnitKind
+from harness.study.work.units import PREPARE, SUPERNET, TrainingSpec, space_reads
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnSpec(TrainingSpec):
+    """Scores of architectures that are the same for every unit of a suite.
+
+    Attributes:
+        task: catalog name.
+        sources: domains that train and score.
+        space: `SPACE:PRESET` that they are drawn from.
+        parameter_tolerance: share of the default's parameters; 0 for any size.
+        architectures: how many are drawn.
+        validation_samples: of each source.
+        document_bytes: leading bytes of a document that are scored.
+        seed: of weights and batches.
+    """
+
+    task: str
+    sources: tuple[str, ...]
+    space: str
+    parameter_tolerance: float
+    architectures: int
+    validation_samples: int
+    document_bytes: int
+    seed: int
+
+    @property
+    def tuned_space(self) -> None:
+        """The space's own default gives the parameters."""
+        return None
+
+    def reads(self) -> Iterator[Read]:
+        yield Read("task", self.task)
+        yield from space_reads(self.space)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InheritedSpec(DrawnSpec):
+    """Every drawn architecture as a slice of one supernet.
+
+    Attributes:
+        strategy: of weight sharing.
+    """
+
+    strategy: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inherited(Schema):
+    """Scores of slices, higher being better, with sizes; all of shape (architectures,)."""
+
+    scores: tuple[float, ...]
+    parameters: tuple[int, ...]
+    macs: tuple[int, ...]
+    architectures: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScratchSpec(DrawnSpec):
+    """One drawn architecture, trained alone.
+
+    Attributes:
+        index: which one.
+        learning_rates: that are tried.
+    """
+
+    index: int
+    learning_rates: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scratch(Schema):
+    """What training alone gave.
+
+    Attributes:
+        architecture: its JSON form.
+        score: on source validation, higher being better.
+        learning_rate: the best.
+        parameters: of the network.
+    """
+
+    architecture: Mapping[str, Any]
+    score: float
+    learning_rate: float
+    parameters: int
+
+
+INHERITED = UnitKind(
+    name="inherited",
+    spec=InheritedSpec,
+    result=Inherited,
+    work="harness.study.ranking.scores:inherited",
+    cost="harness.study.ranking.cost:inherited",
+    seconds=20.0,
+)
+SCRATCH = UnitKind(
+    name="scratch",
+    spec=ScratchSpec,
+    result=Scratch,
+    work="harness.study.ranking.scores:scratch",
+    cost="harness.study.ranking.cost:scratch",
+    seconds=10.0,
+    trains=True,
+)
+KINDS = (PREPARE, SUPERNET, INHERITED, SCRATCH)

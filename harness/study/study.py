@@ -1,0 +1,216 @@
+"""The protocol of studies: what a suite asks for, from its settings to units, boards, verdicts and comparisons.
+
+A study is a folder with `study.py`, whose constant STUDY is the one object that the command line, runs, boards
+and reports ask; none of them knows a study by name. Ours lie beside this file, others in `studies/` of a
+catalog folder.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+
+from harness import catalog
+from harness.errors import HarnessError
+from harness.identity.unit import AnyKind, AnyUnit
+from harness.run.loaded import Run
+from harness.study.settings import Limits, Need
+
+if TYPE_CHECKING:
+    from harness.board.comparison import RowComparison
+    from harness.board.table import Table
+    from harness.study.plan import Plan
+
+
+class Settings(Protocol):
+    """What every suite says, whatever its study."""
+
+    @property
+    def title(self) -> str:
+        """Shown above the board."""
+        ...
+
+    @property
+    def study(self) -> str:
+        """Catalog name of the study."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """What a unit may take."""
+        ...
+
+
+class AnyBoard(Protocol):
+    """What every board says, a frozen dataclass that holds no timing."""
+
+    study: ClassVar[str]
+
+    @property
+    def name(self) -> str:
+        """The suite's name."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """The suite's title."""
+        ...
+
+    @property
+    def limit(self) -> int | None:
+        """Largest number of samples of each split, or of seeds; None for all."""
+        ...
+
+
+S = TypeVar("S", bound=Settings)
+B = TypeVar("B", bound=AnyBoard)
+
+
+class Study(ABC, Generic[S, B]):
+    """A kind of study.
+
+    Attributes:
+        summary: one line.
+        settings: dataclass that a suite's TOML file is parsed as.
+        planned: dataclass of the settings as `plan.json` keeps them, complete.
+        kinds: of its units.
+        rows: kinds of the units that rows are made of.
+        free: keys of a suite that say which rows there are; all others must agree where runs are merged.
+    """
+
+    summary: ClassVar[str]
+    settings: type[S]
+    planned: type[Any]
+    kinds: tuple[AnyKind, ...]
+    rows: tuple[AnyKind, ...] = ()
+    free: tuple[str, ...] = ("title", "extends", "claim", "llm", "limits")
+
+    @abstractmethod
+    def check(self, settings: S, need: Need) -> None:
+        """Raises the first thing that is wrong with a suite, a HarnessError with its file."""
+
+    @abstractmethod
+    def plan(self, name: str, settings: S, *, limit: int | None, tables: tuple[Path, ...]) -> "Plan":
+        """Returns the units of a suite.
+
+        Args:
+            name: of the suite.
+            settings: what to plan.
+            limit: largest number of samples of each split, or of seeds of a look-up; None for all.
+            tables: folders where tables of published results lie.
+
+        Raises:
+            UnknownNameError: an entry that the suite names does not exist.
+            HarnessError: its settings do not fit together.
+        """
+
+    @abstractmethod
+    def board(self, run: Run) -> B:
+        """Returns the board of a run, complete or not.
+
+        Raises:
+            HarnessError: the scores of a finished unit are gone or damaged.
+        """
+
+    @abstractmethod
+    def verdict(self, board: B) -> str:
+        """Returns what the run says of the claim that its suite fixed in advance."""
+
+    @abstractmethod
+    def tables(self, board: B) -> "list[Table]":
+        """Returns the tables that a leaderboard prints."""
+
+    @abstractmethod
+    def lines(self, board: B) -> list[dict[str, Any]]:
+        """Returns the lines of the board's CSV."""
+
+    def compare(self, run: Run, first: str, second: str, metric: str | None) -> "RowComparison":
+        """Returns two rows of a run side by side.
+
+        Raises:
+            HarnessError: there are no such rows, or the study has none.
+        """
+        raise HarnessError(f"{run.name} has no rows of scores to compare; its board holds what it found.")
+
+    def rescore(self, run: Run, metric: str) -> B:
+        """Returns the board of a run with another metric.
+
+        Raises:
+            HarnessError: what the run kept does not give it.
+        """
+        raise HarnessError(f"{run.name} keeps no scores per sample, so no other metric can be had from it.")
+
+    def names(self, settings: S) -> list[str]:
+        """Returns the entries that a suite names, where its plan needs files that may not be here; else none.
+
+        Raises:
+            UnknownNameError: one does not exist.
+        """
+        return []
+
+    def with_models(self, settings: S, models: Sequence[str]) -> S:
+        """Returns the suite with more baselines, each by its name or as PATH.py:FUNCTION.
+
+        Raises:
+            HarnessError: the study has no rows that a model could join.
+        """
+        raise HarnessError("--model joins suites that train; this one has no rows that a model could join.")
+
+    def protocol(self, run: Run) -> dict[str, Any]:
+        """Returns, by what people call it, all that must agree before rows of two runs are comparable."""
+        suite = asdict(run.suite)  # type: ignore[call-overload]
+        found = {words(key): value for key, value in suite.items() if key not in self.free}
+        return {"limit": run.limit, **found}
+
+    def stands_alone(self) -> str:
+        """Returns why runs of this study are never merged; empty where they are."""
+        return ""
+
+    def place(self, unit: AnyUnit) -> Sequence[Any]:
+        """Returns what tells a unit's cell of the board from all others, for kinds in `rows`."""
+        return [unit.hash]
+
+    def merged(self, runs: Sequence[Run]) -> Any:
+        """Returns the settings of several runs as one, as `Run.suite` has them."""
+        return runs[0].suite
+
+    def noted(self, board: B, note: str) -> B:
+        """Returns the board with one more note."""
+        return board
+
+    def suite_from_json(self, value: Mapping[str, Any]) -> Any:
+        """Returns the settings that `plan.json` keeps.
+
+        Raises:
+            ValueError: they are none of this study.
+        """
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(self.planned).validate_python(value)
+
+
+def load_study(name: str) -> "Study[Any, Any]":
+    """Returns the study called `name`.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    study: Study[Any, Any] = catalog.load("study", name)
+    return study
+
+
+def build_board(run: Run) -> AnyBoard:
+    """Returns the board of a run of any study; raises as `Study.board` does."""
+    board: AnyBoard = load_study(run.suite.study).board(run)
+    return board
+
+
+def verdict(board: AnyBoard) -> str:
+    """Returns what the run says of the claim that its suite fixed in advance."""
+    return load_study(board.study).verdict(board)
+
+
+def words(key: str) -> str:
+    """Returns a key as people read it."""
+    return key.replace("_", " ")

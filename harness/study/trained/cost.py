@@ -1,0 +1,72 @@
+"""What the units of a study that trains are estimated to cost."""
+
+from harness import catalog
+from harness.identity.unit import Unit
+from harness.study.cost import Costs, passes
+from harness.study.trained.units import (
+    FINAL,
+    Final,
+    FinalSpec,
+    RowScoreSpec,
+    Score,
+    ScoreSpec,
+    Search,
+    SearchSpec,
+    Tuned,
+    TuneSpec,
+    ZeroShotScore,
+    ZeroShotSpec,
+)
+from harness.task.selection import CROSS_VALIDATION, ORACLE
+
+ANSWERS = 4
+"""Possible answers that a question of an lm-eval task is taken to have."""
+CALIBRATION_IMAGES = 64
+"""Of a batch that re-estimates BatchNorm statistics."""
+
+
+def search(costs: Costs, unit: Unit[SearchSpec, Search]) -> float:
+    """Returns the cost of scoring slices, with the images that re-estimate their BatchNorm statistics."""
+    spec = unit.spec
+    calibration = spec.calibration_batches * CALIBRATION_IMAGES if costs.has_batch_norm(spec) else 0
+    return costs.mean(spec) * spec.evaluations * (costs.validation(spec) + calibration)
+
+
+def tune(costs: Costs, unit: Unit[TuneSpec, Tuned]) -> float:
+    """Returns the cost of training every trial, and of scoring it."""
+    spec = unit.spec
+    assert spec.steps is not None
+    assert spec.batch_size is not None
+    each = 3 * spec.steps * spec.batch_size + costs.validation(spec)
+    return costs.alone(spec.method, spec) * spec.evaluations * each
+
+
+def final(costs: Costs, unit: Unit[FinalSpec, Final]) -> float:
+    """Returns the cost of training a network alone, at every rate, and of choosing one."""
+    spec = unit.spec
+    if spec.steps is None or spec.batch_size is None or spec.selection == ORACLE:
+        return 0
+    trainings = 1 if spec.learning_rates is None else len(spec.learning_rates)
+    if spec.selection == CROSS_VALIDATION:
+        trainings = 1 + (trainings * len(spec.sources) if trainings > 1 else 0)
+    each = 3 * spec.steps * spec.batch_size + costs.validation(spec)
+    return costs.alone(spec.method, spec) * trainings * each
+
+
+def score(costs: Costs, unit: Unit[ScoreSpec, Score]) -> float:
+    """Returns the cost of scoring a network on a test split."""
+    return _scored(costs, unit, passes(unit.spec.task, unit.spec.document_bytes))
+
+
+def zero_shot(costs: Costs, unit: Unit[ZeroShotSpec, ZeroShotScore]) -> float:
+    """Returns the cost of scoring every possible answer of every question."""
+    owner = unit.spec.domain.rpartition("/")[0]
+    answers = int(catalog.load("task", owner).signature.classes) if owner else ANSWERS
+    return _scored(costs, unit, answers)
+
+
+def _scored(costs: Costs, unit: Unit[RowScoreSpec, Score], forward: int) -> float:
+    trained = next(need for need in map(costs.units.__getitem__, unit.needs) if need.kind == FINAL)
+    spec = trained.spec
+    assert isinstance(spec, FinalSpec)
+    return 0 if spec.steps is None else costs.alone(spec.method, spec) * unit.spec.samples * forward

@@ -1,0 +1,243 @@
+"""Units that several studies plan: domains, supernets and zero-cost proxies."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness import catalog
+from harness.identity.schema import Schema
+from harness.identity.unit import Read, Spec, UnitKind
+from harness.study.settings import LanguageModelSettings, RecipeSettings
+
+
+class Matched(Protocol):
+    """Parameters that say which space is searched, and how large its networks may be."""
+
+    @property
+    def space(self) -> str | None:
+        """`SPACE:PRESET`."""
+        ...
+
+    @property
+    def tuned_space(self) -> str | None:
+        """`SPACE:PRESET` whose default architecture gives the parameters; None for the space's own."""
+        ...
+
+    @property
+    def parameter_tolerance(self) -> float | None:
+        """Largest distance from these parameters, a share; 0 for any size."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSpec(Spec):
+    """Parameters of a unit that trains, or reads what others trained.
+
+    Attributes:
+        steps: optimizer steps; None where nothing is trained.
+        batch_size: images or byte windows per step.
+        accumulate: parts that a batch is run in.
+        compile: whether networks run through torch.compile.
+        recipe: what is not by default.
+    """
+
+    steps: int | None = None
+    batch_size: int | None = None
+    accumulate: int | None = None
+    compile: bool | None = None
+    recipe: RecipeSettings = field(default_factory=RecipeSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchingSpec(Spec):
+    """Parameters of a unit that searches.
+
+    Attributes:
+        searcher: catalog name.
+        options: of the searcher, all of them.
+        evaluations: new, legal architectures.
+        mac_limit: multiply-accumulates that the incumbent may have; 0 for any.
+        target: score at which a search stops; 0 for none.
+        llm: the language model; None where none is asked.
+    """
+
+    searcher: str
+    options: Mapping[str, Any]
+    evaluations: int
+    mac_limit: int
+    target: float
+    llm: LanguageModelSettings | None = None
+
+    def reads(self) -> Iterator[Read]:
+        yield Read("searcher", self.searcher)
+        entry = catalog.load("searcher", self.searcher)
+        yield Read("prompts", self.searcher, tuple(entry.reads(self.options)))
+        if self.llm is not None and self.llm.model_file:
+            yield Read("model_file", self.searcher, (Path(self.llm.model_file).expanduser(),))
+
+
+def space_reads(*spaces: str | None) -> Iterator[Read]:
+    """Yields the spaces that `SPACE:PRESET` name."""
+    for name in sorted({space.partition(":")[0] for space in spaces if space}):
+        yield Read("space", name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareSpec(Spec):
+    """One domain.
+
+    Attributes:
+        task: catalog name.
+        domain: of the task.
+        archives: sha256 of each package that it is read from.
+        version: of a user's own files; empty for packages.
+    """
+
+    task: str
+    domain: str
+    archives: tuple[str, ...]
+    version: str = ""
+
+    def reads(self) -> Iterator[Read]:
+        yield Read("reader", self.task)
+
+    @property
+    def data(self) -> str:
+        return f"data of {self.of}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared(Schema):
+    """What a domain's preparation gave.
+
+    Attributes:
+        sha256: of its arrays.
+        counts: split -> samples.
+        groups: split -> groups.
+    """
+
+    sha256: str
+    counts: Mapping[str, int]
+    groups: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupernetSpec(TrainingSpec):
+    """A network whose weights the architectures of a space share.
+
+    Attributes:
+        task: catalog name.
+        sources: domains that it is trained on.
+        space: `SPACE:PRESET`.
+        seed: of its weights, batches and paths.
+        parameter_tolerance: see `Matched`.
+        tuned_space: see `Matched`.
+        strategy: which architectures a step trains; None where a released checkpoint is read.
+        learning_rate: peak.
+        checkpoint: file of weights that its authors released; empty where it is trained.
+        checkpoint_sha256: of that file.
+    """
+
+    task: str
+    sources: tuple[str, ...]
+    space: str
+    seed: int
+    parameter_tolerance: float
+    tuned_space: str | None = None
+    strategy: str | None = None
+    learning_rate: float | None = None
+    checkpoint: str = ""
+    checkpoint_sha256: str = ""
+
+    def reads(self) -> Iterator[Read]:
+        yield Read("task", self.task)
+        yield from space_reads(self.space, self.tuned_space)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Released(Schema):
+    """A released checkpoint: its format and sha256."""
+
+    format: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supernet(Schema):
+    """What a supernet's unit gave.
+
+    Attributes:
+        parameters: of the whole network.
+        space_size: architectures of the space.
+        window: least and largest parameters that architectures may have; empty for any.
+        steps: that it was trained here.
+        checkpoint: what was read in place of training.
+    """
+
+    parameters: int
+    space_size: int
+    window: tuple[int, ...]
+    steps: int
+    checkpoint: Released | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxiesSpec(Spec):
+    """A zero-cost proxy of a pool of architectures.
+
+    Attributes:
+        proxy: its name.
+        space: `SPACE:PRESET`.
+        pool: architectures, drawn where the space has more.
+        seed: of the draw and of the weights.
+        task: whose inputs the networks read; empty for those of the space's own.
+        parameter_tolerance: see `Matched`.
+        tuned_space: see `Matched`.
+    """
+
+    proxy: str
+    space: str
+    pool: int
+    seed: int
+    task: str = ""
+    parameter_tolerance: float | None = None
+    tuned_space: str | None = None
+
+    def reads(self) -> Iterator[Read]:
+        yield Read("task", self.task)
+        yield from space_reads(self.space, self.tuned_space)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proxies(Schema):
+    """How many architectures have a proxy, and how many of them a finite one."""
+
+    candidates: int
+    finite: int
+
+
+PREPARE = UnitKind(
+    name="prepare",
+    spec=PrepareSpec,
+    result=Prepared,
+    work="harness.study.work.prepare:prepare",
+    intact="harness.study.work.prepare:is_prepared",
+    seconds=8.0,
+)
+SUPERNET = UnitKind(
+    name="supernet",
+    spec=SupernetSpec,
+    result=Supernet,
+    work="harness.study.work.supernet:supernet",
+    cost="harness.study.cost:supernet",
+    seconds=20.0,
+    trains=True,
+)
+PROXIES = UnitKind(
+    name="proxies",
+    spec=ProxiesSpec,
+    result=Proxies,
+    work="harness.study.work.proxies:proxies",
+    seconds=60.0,
+)
