@@ -88,6 +88,7 @@ with (pathlib.Path(folder) / f"{name}-1.whl").open("wb") as file:
 """
 TRAINED = """
 title = "Faults"
+study = "trained"
 seeds = [0, 1]
 baselines = [BASELINES]
 tuned_space = "hybrid:micro-attention"

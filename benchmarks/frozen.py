@@ -20,8 +20,8 @@ BESIDE = frozenset({"timing.json", "provenance.json"})
 DIGITS = re.compile(rb"\b([0-9a-f]{64}|[0-9a-f]{16})\b")
 """Plan keys and checksums in journals and reports."""
 MADE = re.compile(
-    rb"(?s)<table(?:(?!</table>).)*?machine that ran.*?</table>"
-    rb"|\*\*[^\n]*machine that ran[^\n]*\*\*\n\n(?:\|[^\n]*\n)*"
+    rb"(?s)<table(?:(?!</table>).)*?(?:machine that ran|this machine's).*?</table>"
+    rb"|\*\*[^\n]*(?:machine that ran|this machine's)[^\n]*\*\*\n\n(?:\|[^\n]*\n)*"
     rb"|commit(?:</th>\n<td[^>]*>| \| )[0-9a-f]+\+?"
 )
 """Tables of timings, and the commit, in reports."""

@@ -67,13 +67,13 @@ def scored(suite: str, task: str, candidates: int, folder: Path) -> list[tuple[s
     units = {unit.hash: unit for unit in make_plan(*load_suite(suite)).units}
     found: dict[str, tuple[str, list[Block], Answers]] = {}
     for search in units.values():
-        if search.kind != "search" or search.spec["task"] != task or search.spec["seed"] != 0:
+        if search.kind != "search" or search.spec.task != task or search.spec.seed != 0:
             continue
-        if search.spec["space"] in found:
+        if search.spec.space in found:
             continue
         needs = {need: units[need] for need in search.needs}
-        for unit in sorted(needs.values(), key=lambda unit: unit.kind != "prepare"):
-            if unit.kind in ("prepare", "supernet"):
+        for unit in sorted(needs.values(), key=lambda unit: unit.kind.name != "prepare"):
+            if unit.kind.name in ("prepare", "supernet"):
                 done = perform(unit, {need: units[need] for need in unit.needs}, place)
                 inputs = inputs_of(folder, [units[need] for need in unit.needs])
                 write_record(folder, unit, "ok", result=done.result, inputs=inputs)

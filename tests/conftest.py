@@ -11,6 +11,7 @@ import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before anything imports torch
 TOY = Path(__file__).parent / "toy"
+sys.path.append(str(Path(__file__).parent))  # where what several tests use stands
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import filled
 import numpy as np
 import pandas as pd
 
@@ -11,6 +12,7 @@ from harness.files import SCHEMA, sealed
 from harness.identity.unit import Unit, unit_folder
 from harness.run.record import Record
 from harness.run.stored import write_record
+from harness.task.selection import DEFAULT_SELECTION
 
 IMAGES: dict[str, Any] = {"name": "marks", "sources": ["clean"], "held_out": ["rough", "grainy"]}
 IMAGES |= {"metric": "accuracy", "chance": 0.25, "test_samples": 120}
@@ -52,7 +54,9 @@ def make(
     """Writes a run; `failed` holds the (method, domain) pairs that left no score."""
     settings: dict[str, Any] = {"seeds": [0, 1], "reference": "tuned", "claim": None, "tasks": list(tasks)}
     settings |= {"search": {"evaluations": 8, "parameter_tolerance": 0.05}, "tuned_space": PLAIN}
-    settings |= {"searchers": [], "spaces": [], "baselines": [], **(suite or {})}
+    settings |= {"searchers": [], "spaces": [], "baselines": [], "title": "Made up", "study": "trained"}
+    settings |= suite or {}
+    settings["tasks"] = [{"training": {"steps": 3}, **task} for task in settings["tasks"]]
     made: dict[str, tuple[Unit, Record]] = {}
 
     def unit(
@@ -63,7 +67,8 @@ def make(
         reason: str | None = None,
         samples: pd.DataFrame | None = None,
     ) -> str:
-        one = Unit(kind=kind, spec=spec, needs=tuple(needs), code=code or {"engine": "as it is"})
+        usual = {"selection": DEFAULT_SELECTION} if kind in ("final", "score") else {}
+        one = filled.unit(kind, usual | spec, needs=tuple(needs), code=code or {"engine": "as it is"})
         place = unit_folder(folder, one)
         place.mkdir(parents=True)
         if samples is not None and reason is None:
@@ -72,7 +77,9 @@ def make(
         status: Any = "ok" if reason is None else "failed"
         made[one.hash] = (
             one,
-            write_record(folder, one, status, reason=reason, result=result, inputs=inputs),
+            write_record(
+                folder, one, status, reason=reason, result=filled.result(kind, **result), inputs=inputs
+            ),
         )
         return one.hash
 
@@ -89,7 +96,7 @@ def make(
             for select, report in roles:
                 spec = {"task": task["name"], "method": method, "space": space}
                 spec |= {"select_seed": select, "report_seed": report}
-                cost = {"parameters": 9, "macs": 9, "steps": 3, **settings["search"]}
+                cost = {"parameters": 9, "macs": 9, "steps": 3}
                 final = unit("final", spec, list(data.values()), cost)
                 for role, domain in domains:
                     frame = pd.DataFrame(samples(method, domain, report))

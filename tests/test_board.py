@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import filled
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,12 +16,14 @@ from harness.identity.unit import Unit, unit_folder
 from harness.run.loaded import load_run
 from harness.run.record import Record
 from harness.run.stored import write_beside, write_record
-from harness.study.study import build_board, verdict
 from harness.study.formats import board_json, render
+from harness.study.study import build_board, verdict
 from harness.study.trained.values import Board
 from harness.study.trained.verdict import task_verdict
+from harness.task.selection import DEFAULT_SELECTION
 
 DIVERSE, PLAIN = "hybrid:micro", "hybrid:micro-attention"
+USUAL: dict[str, Any] = {"selection": DEFAULT_SELECTION}
 ROWS = [
     ("default", None),
     ("tuned", PLAIN),
@@ -108,7 +111,12 @@ class Folder:
         about: dict[str, Any] | None = None,
         samples: pd.DataFrame | None = None,
     ) -> str:
-        one = Unit(kind=kind, spec=spec, needs=tuple(needs), code={"engine": "as it is"})
+        one = filled.unit(
+            kind,
+            (USUAL if kind in ("final", "score") else {}) | spec,
+            needs=tuple(needs),
+            code={"engine": "as it is"},
+        )
         if one.hash in self.made:
             return one.hash
         self.units.append(one.to_json())
@@ -118,9 +126,22 @@ class Folder:
             samples.to_parquet(folder / "samples.parquet")
         inputs = {self.made[need][0].name: self.made[need][1].result_hash for need in needs}
         write_beside(self.path, one, "provenance.json", {"packages": {"torch": "2"}})
-        write_beside(self.path, one, "timing.json", {"seconds": 1.5, "peak_memory_bytes": 2**27, "host": "h"})
+        write_beside(
+            self.path,
+            one,
+            "timing.json",
+            {"seconds": 1.5, "parts": {}, "peak_memory_bytes": 2**27, "host": "h"},
+        )
         status: Any = "ok" if reason is None else "failed"
-        done = write_record(self.path, one, status, reason=reason, result=result, about=about, inputs=inputs)
+        done = write_record(
+            self.path,
+            one,
+            status,
+            reason=reason,
+            result=filled.result(kind, **result),
+            about=about,
+            inputs=inputs,
+        )
         self.made[one.hash] = (one, done)
         return one.hash
 
@@ -153,7 +174,9 @@ class Folder:
         return pd.DataFrame({**columns, "numerator": right, "denominator": np.ones(300)})
 
     def write(self, **changes: Any) -> Path:
-        suite: dict[str, Any] = {"seeds": [0, 1], "reference": "tuned", "tasks": TASKS}
+        tasks = [{"training": {"steps": 3}, **task} for task in TASKS]
+        suite: dict[str, Any] = {"seeds": [0, 1], "reference": "tuned", "tasks": tasks, "study": "trained"}
+        suite |= {"title": "Toy", "baselines": [], "tuned_space": PLAIN}
         suite |= {"claim": {"method": "collm_nas", "space": DIVERSE}}
         suite |= {"search": {"evaluations": 8, "parameter_tolerance": 0.05}}
         plan: dict[str, Any] = {

@@ -10,17 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import filled
 import numpy as np
 import pytest
 
 from harness.board.comparison import RowComparison, compared_table
 from harness.errors import HarnessError, UnknownNameError
-from harness.files import SCHEMA, read_sealed, sealed
+from harness.files import read_sealed, sealed
 from harness.run.loaded import load_run
 from harness.stats.intervals import wilson
 from harness.stats.pairs import holm, mcnemar
-from harness.study.study import build_board
 from harness.study.lookup.compare import compare_lookup
+from harness.study.study import build_board
 from harness.study.trained.compare import compare_trained
 from harness.study.trained.rescore import rescore, with_metric
 from harness.study.trained.values import Board
@@ -296,7 +297,7 @@ def test_searchers_on_a_table_are_compared_by_welch(lookup: Path) -> None:
     assert "10 evaluations, validation as feedback" in found.parts[0].heading
     tests = []
     for name in ("local_search", "random_search"):
-        units = run.planned("lookup", method=name, domain="near", feedback="validation", evaluations=10)
+        units = filled.units(run, "lookup", method=name, domain="near", feedback="validation", evaluations=10)
         searches = [search for unit in units for search in run.records[unit.hash].result["searches"]]
         tests.append([search["incumbents"][-1][3] for search in searches])
     one = found.parts[0].domains[0]
@@ -340,17 +341,18 @@ def test_the_command_line_rescores_without_a_model(make: Make, lookup: Path) -> 
 
 
 def test_a_run_on_rank_quality_has_nothing_to_compare(tmp_path: Path) -> None:
-    plan = {"schema": SCHEMA, "name": "order", "title": "Order", "suite": {"strategies": []}, "limit": None}
-    (tmp_path / "plan.json").write_text(sealed(plan | {"command": "", "units": []}))
+    write_atomically(tmp_path / "plan.json", make_plan(*load_suite("toy_quality")).to_json())
     done = harness("compare", str(tmp_path), "fair", "single_path")
     assert done.returncode == 2
-    assert done.stderr.startswith("harness: order is about rank quality and has no rows of scores to compare")
+    assert done.stderr.startswith(
+        "harness: toy_quality is about rank quality and has no rows of scores to compare"
+    )
 
 
 def test_a_search_that_was_not_run_yet_cannot_tell(lookup: Path, tmp_path: Path) -> None:
     shutil.copytree(lookup, tmp_path / "run")
     run = load_run(tmp_path / "run")
-    for unit in run.planned("lookup", method="local_search", domain="far"):
+    for unit in filled.units(run, "lookup", method="local_search", domain="far"):
         shutil.rmtree(tmp_path / "run" / "units" / f"lookup-{unit.hash}")
     found = compare_lookup(load_run(tmp_path / "run"), "local_search", "random_search")
     assert "cannot tell, because local_search has no score on far (missing: " in found.sentence

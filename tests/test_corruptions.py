@@ -224,9 +224,9 @@ def suite(tmp_path: Path, held_out: list[str]) -> str:
 
 def test_a_suite_names_corrupted_domains_as_held_out(tmp_path: Path) -> None:
     plan = make_plan(*load_suite(suite(tmp_path, ["rough", "clean+rotation-3"])))
-    scored = {unit.spec["domain"]: unit.spec["role"] for unit in plan.units if unit.kind == "score"}
+    scored = {unit.spec.domain: unit.spec.role for unit in plan.units if unit.kind.name == "score"}
     assert scored["clean+rotation-3"] == "held_out"
-    assert {unit.spec["domain"] for unit in plan.units if unit.kind == "prepare"} >= {
+    assert {unit.spec.domain for unit in plan.units if unit.kind.name == "prepare"} >= {
         "clean",
         "clean+rotation-3",
     }

@@ -2,9 +2,8 @@
 
 from harness import catalog
 from harness.identity.unit import Unit
-from harness.study.plan import make_plan
 from harness.study.cost import MACS_PER_SECOND, Costs
-from harness.study.plan import Plan
+from harness.study.plan import Plan, make_plan
 from harness.study.suite import load_suite
 from harness.workers.progress import planned
 
@@ -17,7 +16,7 @@ def first(plan: Plan, kind: str, **wanted: object) -> Unit:
     return next(
         unit
         for unit in plan.units
-        if unit.kind == kind and all(unit.spec.get(key) == value for key, value in wanted.items())
+        if unit.kind.name == kind and all(getattr(unit.spec, key) == value for key, value in wanted.items())
     )
 
 
@@ -51,7 +50,7 @@ def test_a_search_pays_for_validation_and_for_the_statistics_of_each_candidate()
 def test_more_paths_a_step_cost_more() -> None:
     plan = plan_of("toy_quality")
     costs = Costs(plan)
-    names = sorted({unit.spec["strategy"] for unit in plan.units if unit.kind == "supernet"})
+    names = sorted({unit.spec.strategy for unit in plan.units if unit.kind.name == "supernet"})
     found = {name: costs.macs(first(plan, "supernet", strategy=name)) for name in names}
     assert found["single_path"] == min(found.values())
     assert len(set(found.values())) == len(found) > 1

@@ -80,6 +80,7 @@ TASK = Task(
 """
 SUITE = """
 title = "Everything goes wrong"
+study = "trained"
 seeds = [0, 1]
 baselines = ["floor"]
 tuned_space = "hybrid:micro-attention"

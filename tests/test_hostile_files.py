@@ -41,6 +41,7 @@ test = "{column}"
 """
 SUITE = """\
 title = "mine"
+study = "lookup"
 table = "mine"
 repeats = 2
 searchers = ["random_search"]

@@ -145,6 +145,7 @@ def layers(classes):
 '''
 TRAINED = """\
 title = "All that can be edited"
+study = "trained"
 seeds = [0, 1]
 spaces = ["hybrid:micro-attention"]
 searchers = ["listed"]
@@ -175,6 +176,7 @@ learning_rates = [3e-3]
 """
 LOOKUP = """\
 title = "A table, and a language model"
+study = "lookup"
 table = "digits"
 repeats = 2
 llm_repeats = 2
@@ -589,7 +591,7 @@ def test_an_edit_while_a_run_goes_on_is_never_run_under_the_old_name(finished: P
         "real = execute._run\n"
         "def editing(unit, needs, place):\n"
         "    status = real(unit, needs, place)\n"
-        f"    if unit.kind == 'supernet': open({str(file)!r}, 'a').write('ADDED = 1\\n')\n"
+        f"    if unit.kind.name == 'supernet': open({str(file)!r}, 'a').write('ADDED = 1\\n')\n"
         "    return status\n"
         "execute._run = editing\n"
     )

@@ -23,8 +23,8 @@ from harness.guard import inert
 from harness.report.draw import draw
 from harness.report.page import Block, _markdown, _Part, write_report
 from harness.run.loaded import load_run
-from harness.study.study import build_board
 from harness.study.formats import board_json, render
+from harness.study.study import build_board
 from harness.study.trained.values import Board
 
 markdown_it: Any = pytest.importorskip("markdown_it")

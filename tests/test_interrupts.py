@@ -55,6 +55,7 @@ FETCHING = (
 )
 SUITE = """
 title = "Takes for ever"
+study = "trained"
 seeds = [0, 1]
 baselines = ["floor"]
 tuned_space = "hybrid:micro-attention"

@@ -29,6 +29,7 @@ OTHER = "sk-openai-9876543210"
 SUITE = """
 extends = "toy"
 title = "A search with a language model"
+study = "lookup"
 spaces = ["hybrid:micro"]
 searchers = ["collm_nas"]
 claim = {{method = "collm_nas", space = "hybrid:micro"}}

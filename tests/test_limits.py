@@ -5,16 +5,16 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import filled
 import psutil
 import pytest
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.files import write_atomically
-from harness.identity.kinds import WORK
 from harness.run.loaded import load_run
 from harness.study.plan import make_plan
-from harness.study.merge import protocol
-from harness.study.settings import KINDS, TRAINING, Limit, Limits
+from harness.study.settings import Limit, Limits
+from harness.study.study import load_study
 from harness.study.suite import load_suite
 from harness.workers import watch as module
 from harness.workers.watch import GIB, TRAINING_SECONDS, USUAL_SECONDS, Watch, end_tree
@@ -26,10 +26,6 @@ def suite(tmp_path: Path, text: str) -> str:
     path = tmp_path / "limited.toml"
     path.write_text(f'extends = "toy"\n{text}')
     return str(path)
-
-
-def test_every_kind_of_unit_has_a_limit() -> None:
-    assert set(KINDS) == set(WORK)
 
 
 def test_a_kind_without_limits_of_its_own_has_those_of_all(tmp_path: Path) -> None:
@@ -67,14 +63,17 @@ def test_limits_are_no_part_of_a_unit_and_no_protocol(tmp_path: Path, name: str)
     protocols = []
     for plan, place in zip(plans, ("plain", "limited"), strict=True):
         write_atomically(tmp_path / place / "plan.json", plan.to_json())
-        protocols.append(protocol(load_run(tmp_path / place)))
+        run = load_run(tmp_path / place)
+        protocols.append(load_study(run.study).protocol(run))
     assert protocols[0] == protocols[1]
 
 
 def test_without_limits_a_unit_that_trains_has_a_week_and_others_a_day() -> None:
-    most = {kind: Watch(1, kind, Limits().of(kind)).most for kind in KINDS}
-    assert most == {kind: TRAINING_SECONDS if kind in TRAINING else USUAL_SECONDS for kind in KINDS}
-    assert Watch(1, "score", Limit()).gib < psutil.virtual_memory().total / GIB
+    most = {name: Watch(1, kind, Limits().of(name)).most for name, kind in filled.KINDS.items()}
+    training = {name for name, seconds in most.items() if seconds == TRAINING_SECONDS}
+    assert training == {"supernet", "tune", "final", "scratch"}
+    assert {most[name] for name in most.keys() - training} == {USUAL_SECONDS}
+    assert Watch(1, filled.KINDS["score"], Limit()).gib < psutil.virtual_memory().total / GIB
 
 
 def test_memory_is_that_of_the_whole_tree(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,8 +85,8 @@ def test_memory_is_that_of_the_whole_tree(monkeypatch: pytest.MonkeyPatch) -> No
     assert process.stdout is not None
     try:
         assert process.stdout.readline() == "held\n"
-        assert Watch(process.pid, "score", Limit(memory_gib=1)).exceeded() is None
-        reason = Watch(process.pid, "score", Limit(memory_gib=0.1)).exceeded()
+        assert Watch(process.pid, filled.KINDS["score"], Limit(memory_gib=1)).exceeded() is None
+        reason = Watch(process.pid, filled.KINDS["score"], Limit(memory_gib=0.1)).exceeded()
         assert reason is not None
         assert reason.startswith("It held 0.2")
         assert reason.endswith(
@@ -107,7 +106,7 @@ def test_time_counts_from_the_unit_s_beginning_and_not_while_the_run_is_suspende
     now = 0.0
     monkeypatch.setattr(module, "perf_counter", lambda: now)
     monkeypatch.setattr(module, "tree", lambda process: [])
-    watched = Watch(1, "score", Limit(seconds=20))
+    watched = Watch(1, filled.KINDS["score"], Limit(seconds=20))
     for _ in range(100):
         now += 1
         assert watched.exceeded() is None, "the process starts"
@@ -127,7 +126,7 @@ def test_a_process_that_never_starts_its_unit_is_over_its_time_too(monkeypatch: 
     now = 0.0
     monkeypatch.setattr(module, "perf_counter", lambda: now)
     monkeypatch.setattr(module, "tree", lambda process: [])
-    watched = Watch(1, "score", Limit(seconds=20))
+    watched = Watch(1, filled.KINDS["score"], Limit(seconds=20))
     for _ in range(601):
         now += 1
         reason = watched.exceeded()
@@ -139,7 +138,7 @@ def test_what_a_dead_process_left_is_ended(monkeypatch: pytest.MonkeyPatch) -> N
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
-    watched = Watch(process.pid, "score", Limit())
+    watched = Watch(process.pid, filled.KINDS["score"], Limit())
     assert watched.exceeded() is None
     left = psutil.Process(process.pid).children()
     process.kill()
@@ -161,7 +160,7 @@ def test_looking_takes_a_small_share_of_the_time(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(module, "perf_counter", lambda: now)
     monkeypatch.setattr(module, "tree", slow)
-    watched = Watch(1, "score", Limit())
+    watched = Watch(1, filled.KINDS["score"], Limit())
     while now < 1000:
         now += 0.2
         watched.exceeded()

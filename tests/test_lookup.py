@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import filled
 import numpy as np
 import pytest
 from scipy import stats
@@ -23,10 +24,10 @@ from harness.search.loop import Limit, SearchContext, run_search
 from harness.space.choices import Architecture
 from harness.stats.order import expected_best
 from harness.stats.pairs import welch
-from harness.study.plan import make_plan
-from harness.study.study import build_board
 from harness.study.formats import board_json, render
 from harness.study.lookup.board import LookupBoard
+from harness.study.plan import make_plan
+from harness.study.study import build_board
 from harness.study.suite import load_suite
 
 COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
@@ -248,7 +249,7 @@ def test_a_cell_is_the_mean_test_score_of_what_the_feedback_chose(run: Path, boa
     loaded = load_run(run)
     for feedback, column in (("validation", "near_val"), ("test", "near_test")):
         values = []
-        for unit in loaded.planned("lookup", method="local_search", domain="near", feedback=feedback):
+        for unit in filled.units(loaded, "lookup", method="local_search", domain="near", feedback=feedback):
             result = loaded.result(unit)
             assert result is not None
             for search in result["searches"]:
@@ -264,10 +265,10 @@ def test_a_cell_is_the_mean_test_score_of_what_the_feedback_chose(run: Path, boa
 
 
 def test_a_searcher_that_depends_on_its_budget_runs_once_for_each(run: Path) -> None:
-    units = list(load_run(run).planned("lookup", method="spos_evolution", domain="near"))
-    assert sorted(unit.spec["evaluations"] for unit in units) == [5, 5, 10, 10]
-    others = list(load_run(run).planned("lookup", method="local_search", domain="near"))
-    assert {unit.spec["evaluations"] for unit in others} == {10}
+    units = list(filled.units(load_run(run), "lookup", method="spos_evolution", domain="near"))
+    assert sorted(unit.spec.evaluations for unit in units) == [5, 5, 10, 10]
+    others = list(filled.units(load_run(run), "lookup", method="local_search", domain="near"))
+    assert {unit.spec.evaluations for unit in others} == {10}
 
 
 def test_published_rows_are_shown_and_not_ranked(board: LookupBoard) -> None:
@@ -356,7 +357,7 @@ def test_a_limit_and_a_target_of_the_suite_hold_in_every_search(tmp_path: Path) 
     table = load_table(TOY.parent / "toy_table.csv", TOY)
     macs = {row: 100 * (1 + genes[0]) for genes, row in table.rows.items()}
     searches = [
-        search for unit in loaded.planned("lookup") for search in (loaded.result(unit) or {})["searches"]
+        search for unit in filled.units(loaded, "lookup") for search in filled.told(loaded, unit)["searches"]
     ]
     assert {search["stopped"] for search in searches} == {"target"}
     assert sum(search["over_limit"] for search in searches) > 0

@@ -22,9 +22,9 @@ from harness.learn.predictors import SampleScores
 from harness.run.loaded import load_run
 from harness.run.record import read_record
 from harness.stats.bootstrap import grouped_ratio
-from harness.study.study import AnyBoard, build_board
 from harness.study.formats import board_json
 from harness.study.merge import MergedBoards, merge
+from harness.study.study import AnyBoard, build_board
 from harness.study.trained.values import Board
 from harness.task.task import Metric
 
@@ -140,7 +140,7 @@ def test_runs_of_other_code_stand_apart_with_the_reason(make: Make) -> None:
 def test_a_row_made_in_two_ways_keeps_runs_apart(make: Make) -> None:
     one, other = make(FIXED), make(FIXED, name="other")
     records = [(path, read_record(path)) for path in sorted(other.glob("units/score-*/record.json"))]
-    path, record = next((path, one) for path, one in records if one and one.spec["method"] == "tuned")
+    path, record = next((path, one) for path, one in records if one and one.spec.method == "tuned")
     path.write_text(replace(record, result={**record.result, "value": 0.25}).to_json())
     assert "both have the row tuned, made or scored in different ways" in merged(one, other).reasons[0]
 
@@ -168,7 +168,7 @@ def test_lost_samples_of_a_merged_run_are_named_by_their_own_folder(make: Make) 
         path.unlink()
     for path in one.glob("units/score-*/samples.parquet"):
         path.touch()
-    with pytest.raises(HarnessError, match=r"units/score-\w+ has lost its samples"):
+    with pytest.raises(HarnessError, match=r"units/score-\w+ has lost its files"):
         merged(one, other)
 
 
@@ -221,7 +221,7 @@ def test_runs_that_look_up_merge_and_others_stand_beside_them(make: Make, tmp_pa
     other = only(whole, tmp_path / "other", ["random_search", "spos_evolution"])
     found = merged(other, make(FIXED), one)
     assert len(found.boards) == 2
-    assert "one of them trains networks, the other looks scores up" in found.reasons[0]
+    assert "they are of two studies: " in found.reasons[0]
     both: Any = next(board for board in found.boards if not isinstance(board, Board))
     expected: Any = build_board(load_run(whole))
     assert both.rankings == expected.rankings

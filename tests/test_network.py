@@ -74,6 +74,7 @@ print(constants.HF_HUB_DISABLE_TELEMETRY, datasets.config.HF_UPDATE_DOWNLOAD_COU
 """
 SUITE = """
 title = "Two floors"
+study = "trained"
 seeds = [0, 1]
 baselines = ["floor"]
 tuned_space = "hybrid:micro-attention"
@@ -97,6 +98,7 @@ learning_rates = [3e-3]
 ASKING = """
 extends = "toy"
 title = "A search with a language model"
+study = "lookup"
 spaces = ["hybrid:micro"]
 searchers = ["collm_nas"]
 claim = {method = "collm_nas", space = "hybrid:micro"}

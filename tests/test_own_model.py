@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import filled
 import pytest
 
 from harness import catalog
@@ -13,12 +14,11 @@ from harness.errors import HarnessError
 from harness.identity.content import code_of
 from harness.learn.baseline import Opening, ReadyBaseline
 from harness.run.loaded import load_run
-from harness.study.study import build_board
-from harness.study.trained.settings import with_models
 from harness.study.formats import render
+from harness.study.study import build_board
 from harness.study.suite import load_suite
 from harness.study.trained.compare import compare_trained
-from harness.study.trained.settings import Suite
+from harness.study.trained.settings import Suite, with_models
 from harness.study.trained.values import Board
 from harness.task.signature import Signature
 
@@ -121,12 +121,12 @@ def test_weights_are_loaded_and_the_row_is_ready(own: Path, tmp_path: Path) -> N
 
 
 def test_another_file_is_another_row(own: Path) -> None:
-    spec = {"method": f"file:{own}:build", "space": None}
-    before = code_of("final", spec)
+    unit = filled.unit("final", {"task": "toy_patterns", "method": f"file:{own}:build"})
+    before = code_of(unit.kind, unit.spec)
     own.write_text(OWN + "\n# a remark\n")
-    assert code_of("final", spec) == before
+    assert code_of(unit.kind, unit.spec) == before
     own.write_text(OWN + "\nCHANGED = 1\n")
-    after = code_of("final", spec)
+    after = code_of(unit.kind, unit.spec)
     assert {label for label in after if after[label] != before.get(label)} == {"model own.py"}
 
 

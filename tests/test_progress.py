@@ -11,9 +11,12 @@ BAR = """
 from harness.guard.inert import shield_streams
 from harness.study.plan import Plan
 from harness.workers.progress import progress
-from harness.identity.unit import Unit
+from harness.identity.unit import Unit, UnitKind
+from harness.study.work.units import Prepared, PrepareSpec
 shield_streams()
-unit = Unit(kind="score", spec={"task": "\\x1b]0;evil\\x07", "domain": "a\\nb [red]c"})
+kind = UnitKind(name="score", spec=PrepareSpec, result=Prepared, work="", seconds=1.0)
+spec = PrepareSpec(task="\\x1b]0;evil\\x07", domain="a\\nb [red]c", archives=())
+unit = Unit(kind=kind, spec=spec)
 plan = Plan(name="p", suite=None, table={}, limit=None, units=(unit,))
 with progress(plan, 1) as on_event:
     on_event("started", unit, "", 1)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import filled
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,10 +30,10 @@ from harness.errors import DataUnavailableError, HarnessError
 from harness.run.loaded import load_run
 from harness.stats.fronts import front, hypervolume
 from harness.stats.order import expected_best
-from harness.study.plan import make_plan
-from harness.study.study import build_board
 from harness.study.formats import render
 from harness.study.lookup.board import LookupBoard
+from harness.study.plan import make_plan
+from harness.study.study import build_board
 from harness.study.suite import load_suite
 
 TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")
@@ -205,13 +206,13 @@ def test_the_slow_half_is_evaluated_and_never_chosen(tmp_path: Path) -> None:
         'reference = "random_search"\ndomains = ["cifar100"]\n[search]\nbudgets = [30]\n'
     )
     run, board = evaluated(tmp_path, suite, HARNESS_BENCHMARKS=str(TABLES))
-    about = run.result(next(run.planned("table")))["domains"]["cifar100"]
+    about = filled.told(run, filled.units(run, "table")[0])["domains"]["cifar100"]
     table = published("nasbench201")
     cost, test = table.costs["raspi4"], table.test["cifar100"]
     most = about["limit"]["value"]
     assert about["limit"]["within"] == pytest.approx(0.5, abs=1e-3)
     assert about["best"]["test"] == test[cost <= most].max()
-    searches = [one for unit in run.planned("lookup") for one in run.result(unit)["searches"]]
+    searches = [one for unit in filled.units(run, "lookup") for one in filled.told(run, unit)["searches"]]
     assert all(len(one["evaluated"]) == len(set(one["evaluated"])) == 30 for one in searches)
     assert all(cost[row] <= most for one in searches for _, row, _, _ in one["incumbents"])
     over = [sum(cost[row] > most for row in one["evaluated"]) for one in searches]
@@ -235,7 +236,7 @@ def test_a_computed_table_is_told_by_a_sample_and_says_so(tmp_path: Path) -> Non
         "[search]\nbudgets = [10]\n"
     )
     run, board = evaluated(tmp_path, suite, HARNESS_BENCHMARKS=str(TABLES))
-    told = run.result(next(run.planned("table")))
+    told = run.result(filled.units(run, "table")[0])
     about = told["domains"]["s"]
     assert (about["exact"], about["sampled"], "rows" in told, "transfer" in told) == (
         False,
@@ -244,8 +245,8 @@ def test_a_computed_table_is_told_by_a_sample_and_says_so(tmp_path: Path) -> Non
         False,
     )
     space = bound_space("decoder:gpt-s")
-    for unit in run.planned("lookup"):
-        for one in run.result(unit)["searches"]:
+    for unit in filled.units(run, "lookup"):
+        for one in filled.told(run, unit)["searches"]:
             assert {row for _, row, _, _ in one["incumbents"]} == {None}
             assert space.legal(space.from_json(one["found"]))
             assert "evaluated" not in one
@@ -312,12 +313,13 @@ def test_twenty_rows_of_an_own_space_on_three_domains_are_searched_and_compared(
     )
     places = os.pathsep.join([os.environ["HARNESS_CATALOG"], str(tmp_path / "catalog")])
     suite = (
-        'title = "Nets"\ntable = "nets"\nheld_out = "each"\nrepeats = 3\nfeedback = ["validation"]\n'
+        'title = "Nets"\nstudy = "lookup"\n'
+        'table = "nets"\nheld_out = "each"\nrepeats = 3\nfeedback = ["validation"]\n'
         'searchers = ["random_search", "local_search"]\nreference = "random_search"\nclaim = "local_search"\n'
         "[search]\nbudgets = [5]\n"
     )
     run, board = evaluated(tmp_path, suite, HARNESS_CATALOG=places)
-    told = run.result(next(run.planned("table")))
+    told = run.result(filled.units(run, "table")[0])
     matrix = told["transfer"]["matrix"]
     assert told["rows"] == 20
     assert matrix["street"]["depth"]["spearman"] == pytest.approx(1.0)

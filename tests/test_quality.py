@@ -6,20 +6,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import filled
 import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
 from harness.errors import HarnessError
 from harness.files import write_atomically
-from harness.identity.unit import Unit
+from harness.identity.unit import AnyUnit
 from harness.run.loaded import load_run
 from harness.run.stored import write_record
-from harness.study.plan import make_plan
-from harness.study.study import build_board, verdict
 from harness.study.formats import render
-from harness.study.plan import Plan
+from harness.study.plan import Plan, make_plan
 from harness.study.ranking.board import QualityBoard
+from harness.study.study import build_board, verdict
 from harness.study.suite import load_suite
 
 COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
@@ -37,21 +37,22 @@ def written(folder: Path, *, architectures: int = 40, lacking: bool = False) -> 
     noise = {"single_path": 0.05, "fair": 100.0}
     read: dict[str, tuple[str, str]] = {}
 
-    def left(unit: Unit, result: dict[str, Any]) -> None:
+    def left(unit: AnyUnit, **found: Any) -> None:
         inputs = dict(read[need] for need in unit.needs)
+        result = filled.result(unit.kind.name, **found)
         record = write_record(folder, unit, "ok", result=result, inputs=inputs)
         read[unit.hash] = (unit.name, record.result_hash)
 
     for unit in plan.units:
-        if unit.kind in ("prepare", "supernet"):
-            left(unit, {})
-        if unit.kind == "scratch" and not (lacking and unit.spec["index"] == 3):
-            score = float(truth[unit.spec["index"]] + draw.normal(0, 0.01))
-            left(unit, {"score": score})
-        if unit.kind == "inherited":
-            scores = truth + draw.normal(0, noise[unit.spec["strategy"]], architectures)
+        if unit.kind.name in ("prepare", "supernet"):
+            left(unit)
+        if unit.kind.name == "scratch" and not (lacking and unit.spec.index == 3):
+            score = float(truth[unit.spec.index] + draw.normal(0, 0.01))
+            left(unit, score=score)
+        if unit.kind.name == "inherited":
+            scores = truth + draw.normal(0, noise[unit.spec.strategy], architectures)
             sizes = draw.integers(0, 100, architectures).tolist()
-            left(unit, {"scores": scores.tolist(), "parameters": sizes, "macs": sizes})
+            left(unit, scores=scores.tolist(), parameters=sizes, macs=sizes)
     return plan
 
 

@@ -114,7 +114,7 @@ def test_no_test_split_and_no_held_out_domain_is_read_before_scoring(
     from harness.run.stored import inputs_of, write_record
 
     for unit in plan.units:
-        if unit.kind in ("prepare", "supernet", "search", "final"):
+        if unit.kind.name in ("prepare", "supernet", "search", "final"):
             done = perform(unit, {need: units[need] for need in unit.needs}, place)
             inputs = inputs_of(tmp_path, [units[need] for need in unit.needs])
             write_record(tmp_path, unit, "ok", result=done.result, inputs=inputs)

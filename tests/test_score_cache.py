@@ -14,13 +14,13 @@ import pytest
 from harness.data.view import DataPlace
 from harness.errors import HarnessError
 from harness.files import canonical_json
-from harness.identity.unit import Unit
+from harness.identity.unit import AnyUnit
 from harness.run.place import Done, Place
 from harness.run.score_cache import FOLDER, ScoreCache, sort_scores
 from harness.run.stored import inputs_of, write_record
 from harness.study.plan import make_plan
 from harness.study.suite import load_suite
-from harness.study.work import slices
+from harness.study.trained import slice_scores
 from harness.workers.perform import perform
 
 
@@ -134,49 +134,53 @@ racing = %s
 
 
 @pytest.fixture(params=["false", "true"], ids=["whole", "racing"])
-def searched(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Place, list[Unit], dict[str, Unit]]:
+def searched(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> tuple[Place, list[AnyUnit], dict[str, AnyUnit]]:
     """Returns a place with a supernet, and the searches of one seed, not run yet, with all units."""
     (tmp_path / "mine.toml").write_text(SUITE % request.param)
     units = {unit.hash: unit for unit in make_plan(*load_suite(str(tmp_path / "mine.toml"))).units}
     place = Place(run=tmp_path / "run", data=DataPlace(folder=Path(os.environ["HARNESS_DATA"])))
-    chosen = [unit for unit in units.values() if unit.spec.get("seed", 0) == 0]
+    chosen = [unit for unit in units.values() if getattr(unit.spec, "seed", 0) == 0]
     for unit in chosen:
-        if unit.kind == "supernet" or (unit.kind == "prepare" and unit.spec["domain"] in ("clean", "grainy")):
+        if unit.kind.name == "supernet" or (
+            unit.kind.name == "prepare" and unit.spec.domain in ("clean", "grainy")
+        ):
             inputs = inputs_of(place.run, [units[need] for need in unit.needs])
             write_record(place.run, unit, "ok", result=done(unit, units, place).result, inputs=inputs)
-    return place, [unit for unit in chosen if unit.kind == "search"], units
+    return place, [unit for unit in chosen if unit.kind.name == "search"], units
 
 
-def done(unit: Unit, units: dict[str, Unit], place: Place) -> Done:
+def done(unit: AnyUnit, units: dict[str, AnyUnit], place: Place) -> Done:
     return perform(unit, {need: units[need] for need in unit.needs}, place)
 
 
 def test_searchers_of_a_suite_share_scores_and_results_do_not_show_it(
-    searched: tuple[Place, list[Unit], dict[str, Unit]], monkeypatch: pytest.MonkeyPatch
+    searched: tuple[Place, list[AnyUnit], dict[str, AnyUnit]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place, searches, units = searched
     alone = []
     for unit in searches:
         shutil.rmtree(place.run / FOLDER, ignore_errors=True)
-        alone.append(canonical_json(done(unit, units, place).result))
+        alone.append(canonical_json(done(unit, units, place).result.to_json()))
     shutil.rmtree(place.run / FOLDER)
-    assert [canonical_json(done(unit, units, place).result) for unit in searches] == alone
+    assert [canonical_json(done(unit, units, place).result.to_json()) for unit in searches] == alone
     keys = [line.split(b"]", 1)[0] for line in only_file(place.run).read_bytes().splitlines() if line]
     asked = [json.dumps(entry) for text in alone for entry in json.loads(text)["history"]]
     assert len(set(keys)) < len(asked)  # the searchers met in some architectures
-    monkeypatch.setattr(slices, "score", fail)
-    monkeypatch.setattr(slices, "mean_score", fail)
+    monkeypatch.setattr(slice_scores, "score", fail)
+    monkeypatch.setattr(slice_scores, "mean_score", fail)
     again = [done(unit, units, place) for unit in searches]
-    assert [canonical_json(one.result) for one in again] == alone
+    assert [canonical_json(one.result.to_json()) for one in again] == alone
     assert all(one.seconds["evaluation"] == 0 for one in again)
 
 
-def test_a_race_is_told_in_the_record(searched: tuple[Place, list[Unit], dict[str, Unit]]) -> None:
+def test_a_race_is_told_in_the_record(searched: tuple[Place, list[AnyUnit], dict[str, AnyUnit]]) -> None:
     place, searches, units = searched
     for unit in searches:
-        result = done(unit, units, place).result
+        result = done(unit, units, place).result.to_json()
         dropped = [entry for entry in result["history"] if "samples" in entry]
-        assert ("racing" in result) == bool(unit.spec.get("racing"))
+        assert ("racing" in result) == bool(getattr(unit.spec, "racing", None))
         if "racing" in result:
             whole = result["racing"]["of"] // len(result["history"])
             lost = sum(whole - entry["samples"] for entry in dropped)

@@ -5,13 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import filled
 import pytest
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.run.loaded import load_run
+from harness.study.formats import render
 from harness.study.plan import make_plan
 from harness.study.study import build_board, verdict
-from harness.study.formats import render
 from harness.study.suite import load_suite
 from harness.study.trained.values import Board
 from harness.task.selection import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE, SELECTIONS
@@ -51,35 +52,35 @@ def test_an_oracle_is_marked(board: Board) -> None:
 def test_rows_differ_in_their_learning_rates_alone(folder: Path) -> None:
     run = load_run(folder)
     architectures = {}
-    for unit in run.planned("final", method="local_search", select_seed=0):
+    for unit in filled.units(run, "final", method="local_search", select_seed=0):
         result = run.result(unit)
         assert result is not None
-        architectures[unit.spec["selection"]] = json.dumps(result["architecture"])
+        architectures[unit.spec.selection] = json.dumps(result.architecture)
     assert set(architectures) == set(SELECTIONS)
     assert len(set(architectures.values())) == 1
 
 
 def test_cross_validation_keeps_the_mean_score_on_unseen_sources(folder: Path) -> None:
     run = load_run(folder)
-    for unit in run.planned("final", method="tuned", selection=CROSS_VALIDATION):
+    for unit in filled.units(run, "final", method="tuned", selection=CROSS_VALIDATION):
         result = run.result(unit)
         assert result is not None
-        best = max(result["rates"], key=lambda rate: float(result["rates"][rate]))
-        assert set(result["rates"]) == {"1e-05", "0.03"}
-        assert result["learning_rate"] == float(best)
+        best = max(result.rates, key=lambda rate: float(result.rates[rate]))
+        assert set(result.rates) == {"1e-05", "0.03"}
+        assert result.learning_rate == float(best)
 
 
 def test_an_oracle_chooses_for_each_domain_by_its_validation_split(folder: Path) -> None:
     run = load_run(folder)
-    for unit in run.planned("score", selection=ORACLE, method="tuned", domain="clean", select_seed=0):
+    for unit in filled.units(run, "score", selection=ORACLE, method="tuned", domain="clean", select_seed=0):
         chosen = run.result(unit)
-        usual = run.result(run.needed(unit, "final"))
+        usual = run.result(run.needed(unit, filled.KINDS["final"]))
         assert chosen is not None
         assert usual is not None
-        assert chosen["learning_rate"] in (1e-5, 3e-2)
-        assert set(usual["rates"]) == {"1e-05", "0.03"}
-    hashes = {unit.hash for unit in run.planned("score", selection=DEFAULT_SELECTION)}
-    assert hashes.isdisjoint(unit.hash for unit in run.planned("score", selection=ORACLE))
+        assert chosen.learning_rate in (1e-5, 3e-2)
+        assert set(usual.rates) == {"1e-05", "0.03"}
+    hashes = {unit.hash for unit in filled.units(run, "score", selection=DEFAULT_SELECTION)}
+    assert hashes.isdisjoint(unit.hash for unit in filled.units(run, "score", selection=ORACLE))
 
 
 def test_an_unknown_rule_is_named(tmp_path: Path) -> None:

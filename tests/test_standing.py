@@ -1,6 +1,7 @@
 """What of a run folder is believed. Truth: small graphs whose results are known here."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,22 +9,36 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.files import SCHEMA, read_sealed, sealed
-from harness.identity.unit import Unit, unit_folder
+from harness.identity.schema import Schema
+from harness.identity.unit import Spec, Unit, UnitKind, unit_folder
 from harness.run.record import Record
 from harness.run.standing import SUPERSEDED, Belief, Standing
 from harness.run.stored import inputs_of, unit_record, write_record
 
 
-def chain(code: Mapping[str, str], *, of: str = "a") -> list[Unit]:
+@dataclass(frozen=True, kw_only=True)
+class Of(Spec):
+    of: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value(Schema):
+    value: int
+
+
+PREPARE, FINAL, SCORE, OTHER = (
+    UnitKind(name=name, spec=Of, result=Value, work="", seconds=1.0)
+    for name in ("prepare", "final", "score", "other")
+)
+
+
+def chain(code: Mapping[str, str], *, of: str = "a") -> list[Unit[Of, Value]]:
     """Returns data, a training on it and a score of that, whose code is given by kind."""
-    data = Unit(kind="prepare", spec={"domain": of}, code={"task": code.get("prepare", "1")})
-    final = Unit(kind="final", spec={"of": of}, needs=(data.hash,), code={"engine": code.get("final", "1")})
+    data = Unit(kind=PREPARE, spec=Of(of=of), code={"task": code.get("prepare", "1")})
+    final = Unit(kind=FINAL, spec=Of(of=of), needs=(data.hash,), code={"engine": code.get("final", "1")})
     needs = (final.hash, data.hash)
-    return [
-        data,
-        final,
-        Unit(kind="score", spec={"of": of}, needs=needs, code={"engine": code.get("score", "1")}),
-    ]
+    score = Unit(kind=SCORE, spec=Of(of=of), needs=needs, code={"engine": code.get("score", "1")})
+    return [data, final, score]
 
 
 def run(folder: Path, units: list[Unit], results: Mapping[str, Any] | None = None, **more: Any) -> list[str]:
@@ -39,16 +54,16 @@ def run(folder: Path, units: list[Unit], results: Mapping[str, Any] | None = Non
             continue
         place = unit_folder(folder, unit)
         place.mkdir(parents=True, exist_ok=True)
-        (place / "artifact").write_text(str((results or {}).get(unit.kind, unit.kind)))
+        (place / "artifact").write_text(str((results or {}).get(unit.kind.name, unit.kind.name)))
         write_record(
             folder,
             unit,
             "ok",
-            result={"value": (results or {}).get(unit.kind, 0)},
+            result=Value(value=(results or {}).get(unit.kind.name, 0)),
             inputs=inputs_of(folder, [state.units[need] for need in unit.needs]),
         )
         state.finished(unit, "ok")
-        ran.append(unit.kind)
+        ran.append(unit.kind.name)
     assert not state.waiting
     state.tidy()
     return ran
@@ -127,13 +142,13 @@ def test_a_need_that_is_damaged_while_it_is_needed_is_made_again_first(tmp_path:
     units = chain({})
     run(tmp_path, units)
     before = bytes_of(tmp_path)
-    state = Standing(tmp_path, [*units, Unit(kind="other", spec={}, needs=(units[1].hash,))])
+    state = Standing(tmp_path, [*units, Unit(kind=OTHER, spec=Of(), needs=(units[1].hash,))])
     state.settle()
     (unit_folder(tmp_path, units[1]) / "artifact").write_text("damaged")
     assert state.ready() is None
     again = state.ready()
     assert again is not None
-    assert again.kind == "final"
+    assert again.kind.name == "final"
     assert "is damaged" in state.damaged[0]
     assert run(tmp_path, units) == ["final"]
     assert bytes_of(tmp_path) == before
@@ -143,7 +158,7 @@ def test_a_product_elsewhere_that_is_gone_is_made_again_where_something_waits_fo
     there = {"prepare": True}
 
     def is_intact(unit: Unit, record: Record) -> bool:
-        return there.get(unit.kind, True)
+        return there.get(unit.kind.name, True)
 
     run(tmp_path, chain({}), is_intact=is_intact)
     there["prepare"] = False
@@ -153,12 +168,12 @@ def test_a_product_elsewhere_that_is_gone_is_made_again_where_something_waits_fo
     assert state.ready() is None
     again = state.ready()
     assert again is not None
-    assert again.kind == "prepare"
+    assert again.kind.name == "prepare"
 
 
 def test_what_is_damaged_as_soon_as_it_is_made_ends_the_run(tmp_path: Path) -> None:
     def is_intact(unit: Unit, record: Record) -> bool:
-        return unit.kind != "prepare"
+        return unit.kind.name != "prepare"
 
     with pytest.raises(HarnessError, match="It was made again 2 times; check the disk"):
         run(tmp_path, chain({}), is_intact=is_intact)

@@ -55,7 +55,7 @@ def test_a_suite_that_names_what_is_not_there_is_refused(tmp_path: Path, text: s
 @pytest.mark.parametrize(("limit", "steps"), [(None, {300, 500}), (2, {10}), (1000, {300, 500})])
 def test_a_limited_run_trains_few_steps(limit: int | None, steps: set[int]) -> None:
     units = make_plan(*load_suite("quickstart"), limit=limit).units
-    assert {unit.spec["steps"] for unit in units if "steps" in unit.spec} == steps
+    assert {unit.spec.steps for unit in units if "steps" in unit.spec.to_json()} == steps
 
 
 def test_an_unknown_suite_is_answered_with_near_names() -> None:
@@ -68,7 +68,7 @@ def test_the_quickstart_plans_crossed_roles_and_shares_the_tuned_search() -> Non
     kinds = [unit.kind for unit in plan.units]
     assert kinds.count("supernet") == 8
     assert kinds.count("search") == 24
-    finals = [unit.spec for unit in plan.units if unit.kind == "final"]
+    finals = [unit.spec for unit in plan.units if unit.kind.name == "final"]
     roles = {(spec["select_seed"], spec["report_seed"]) for spec in finals}
     assert roles == {(0, 1), (1, 0)}
     assert len(finals) == 2 * (2 * (3 + 5) - 1), "a floor has one role"
@@ -87,7 +87,7 @@ def test_only_scores_need_a_held_out_domain() -> None:
     held_out = {
         unit.hash
         for unit in plan.units
-        if unit.kind == "prepare" and unit.spec["domain"] in ("figlet", "optdigits", "health_tweets")
+        if unit.kind.name == "prepare" and unit.spec.domain in ("figlet", "optdigits", "health_tweets")
     }
     readers = {unit.kind for unit in plan.units if held_out & set(unit.needs)}
     assert readers == {"score"}

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import filled
 import numpy as np
 import pytest
 from scipy import stats
@@ -31,9 +32,9 @@ from harness.stats.transfer import (
     transfer,
     transfer_matrix,
 )
+from harness.study.lookup.board import LookupBoard
 from harness.study.plan import make_plan
 from harness.study.study import build_board
-from harness.study.lookup.board import LookupBoard
 from harness.study.suite import load_suite
 
 COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
@@ -191,6 +192,7 @@ higher_is_better = false
 """
 SUITE = """
 title = "My cells"
+study = "lookup"
 table = "mine"
 held_out = "each"
 repeats = 3
@@ -287,7 +289,7 @@ def test_a_search_for_a_held_out_domain_sees_the_mean_of_the_others(mine: Path, 
     rows = rows_of(mine)
     seen = standardised_mean([[one["street_val"] for one in rows], [-one["depth_val"] for one in rows]])
     loaded = load_run(run)
-    for unit in loaded.planned("lookup", domain="forest"):
+    for unit in filled.units(loaded, "lookup", domain="forest"):
         result = loaded.result(unit)
         assert result is not None
         for search in result["searches"]:
@@ -308,7 +310,7 @@ def test_the_held_out_domain_changes_nothing_in_the_search_for_it(mine: Path, ru
 
     def paths(folder: Path, domain: str) -> list[Any]:
         loaded = load_run(folder)
-        results = [loaded.result(unit) or {} for unit in loaded.planned("lookup", domain=domain)]
+        results = [filled.told(loaded, unit) for unit in filled.units(loaded, "lookup", domain=domain)]
         return [
             [(at, row) for at, row, _, _ in search["incumbents"]]
             for result in results
@@ -376,5 +378,5 @@ def test_a_domain_that_is_not_held_out_is_a_source_and_no_column(tmp_path: Path)
     path = tmp_path / "mine.toml"
     path.write_text('extends = "toy_lookup"\nheld_out = ["far"]\n')
     plan = make_plan(*load_suite(str(path)))
-    searches = [unit.spec for unit in plan.units if unit.kind == "lookup"]
+    searches = [unit.spec for unit in plan.units if unit.kind.name == "lookup"]
     assert {(spec["domain"], *spec["sources"]) for spec in searches} == {("far", "near")}

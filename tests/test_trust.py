@@ -162,6 +162,7 @@ def test_a_folder_over_a_limit_is_refused(
 SUITE = """
 extends = "toy"
 title = "mine"
+study = "trained"
 spaces = []
 searchers = []
 baselines = ["default", "floor"]

@@ -22,17 +22,16 @@ from harness.data import load
 from harness.data.view import DataPlace
 from harness.errors import HarnessError, UnknownNameError
 from harness.files import write_atomically
-from harness.identity.unit import Unit, unit_folder
+from harness.identity.unit import AnyUnit, unit_folder
 from harness.learn.baseline import FixedBaseline
 from harness.report.page import write_report
 from harness.run.loaded import load_run
 from harness.run.place import Place
 from harness.run.record import read_record
 from harness.run.stored import inputs_of, unit_record, write_record
-from harness.study.plan import make_plan
-from harness.study.study import build_board
 from harness.study.cost import Costs
-from harness.study.plan import Plan
+from harness.study.plan import Plan, make_plan
+from harness.study.study import build_board
 from harness.study.suite import load_suite
 from harness.study.trained.values import Board
 from harness.task.selection import ORACLE, SELECTIONS
@@ -66,20 +65,23 @@ def place(run: Path) -> Place:
     return Place(run=run, data=DataPlace(folder=Path(os.environ["HARNESS_DATA"])))
 
 
-def done(plan: Plan, unit: Unit, run: Path) -> dict[str, Any]:
+def done(plan: Plan, unit: AnyUnit, run: Path) -> dict[str, Any]:
     units = {one.hash: one for one in plan.units}
     for need in unit.needs:
-        if units[need].kind == "prepare" and unit_record(run, units[need]) is None:
+        if units[need].kind.name == "prepare" and unit_record(run, units[need]) is None:
             done(plan, units[need], run)
     made = perform(unit, {need: units[need] for need in unit.needs}, place(run))
     inputs = inputs_of(run, [units[need] for need in unit.needs])
     write_record(run, unit, "ok", result=made.result, about=made.about, inputs=inputs)
-    return made.result
+    return made.result.to_json()
 
 
-def one_of(plan: Plan, kind: str, **spec: Any) -> Unit:
-    wanted = spec.items()
-    return next(one for one in plan.units if one.kind == kind and wanted <= dict(one.spec).items())
+def one_of(plan: Plan, kind: str, **spec: Any) -> AnyUnit:
+    return next(
+        one
+        for one in plan.units
+        if one.kind.name == kind and all(getattr(one.spec, name) == value for name, value in spec.items())
+    )
 
 
 def parameters(module: torch.nn.Module) -> int:
@@ -105,7 +107,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 
 @pytest.fixture
-def prepared(ran: Ran, tmp_path: Path) -> tuple[Plan, Unit]:
+def prepared(ran: Ran, tmp_path: Path) -> tuple[Plan, AnyUnit]:
     """Returns a plan whose data is prepared, and its first tuning."""
     plan = plan_of(tmp_path, ["default", "tuned:default"])
     return plan, one_of(plan, "tune", seed=0)
@@ -150,7 +152,7 @@ def test_the_best_trial_is_chosen_and_trained_again_on_the_other_seed(ran: Ran) 
 
 def test_a_final_on_the_selecting_seed_would_be_the_trial_itself(ran: Ran, tmp_path: Path) -> None:
     unit = one_of(ran.plan, "final", method="tuned:default", select_seed=0, selection=SELECTIONS[0])
-    same = replace(unit, spec={**unit.spec, "report_seed": 0})
+    same = replace(unit, spec=replace(unit.spec, report_seed=0))
     found = done(ran.plan, same, ran.folder)
     assert found["validation"] == ran.result("tune", method="tuned:default", seed=0)["validation"]
     files = [unit_folder(ran.folder, one) / "weights.safetensors" for one in (unit, same)]
@@ -173,7 +175,7 @@ def test_no_rule_of_selection_changes_what_the_trials_chose(ran: Ran) -> None:
 
 
 def test_a_tuned_row_reads_its_sources_alone_before_it_is_scored(
-    prepared: tuple[Plan, Unit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepared: tuple[Plan, AnyUnit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from harness.data import view as protocol
 
@@ -191,12 +193,12 @@ def test_a_tuned_row_reads_its_sources_alone_before_it_is_scored(
     assert read == {(source, name) for source in ("clean", "grainy") for name in ("train", "validation")}
 
 
-def left(run: Path, unit: Unit) -> dict[str, bytes]:
+def left(run: Path, unit: AnyUnit) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in unit_folder(run, unit).iterdir()}
 
 
 def test_a_killed_tuning_goes_on_with_its_next_trial_to_the_same_bytes(
-    ran: Ran, prepared: tuple[Plan, Unit], tmp_path: Path
+    ran: Ran, prepared: tuple[Plan, AnyUnit], tmp_path: Path
 ) -> None:
     plan, unit = prepared
     code = (
@@ -225,7 +227,7 @@ def test_a_killed_tuning_goes_on_with_its_next_trial_to_the_same_bytes(
 
 
 def test_a_trial_that_fails_counts_and_has_a_reason(
-    prepared: tuple[Plan, Unit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepared: tuple[Plan, AnyUnit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from harness.study.trained import tune as module
 
@@ -282,9 +284,9 @@ def test_trials_cost_what_as_many_finals_would(tmp_path: Path) -> None:
 
 def test_llama_is_tuned_on_bytes_in_bits_where_less_is_better(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, ["floor", "tuned:llama", "default:mobilenet:micro"], task="toy_bytes")
-    assert "default:mobilenet:micro" not in {unit.spec.get("method") for unit in plan.units}
+    assert "default:mobilenet:micro" not in {getattr(unit.spec, "method", None) for unit in plan.units}
     for unit in plan.units:
-        if unit.kind == "prepare":
+        if unit.kind.name == "prepare":
             done(plan, unit, tmp_path)
     found = done(plan, one_of(plan, "tune", seed=0), tmp_path)
     assert found["validation"] == min(trial["validation"] for trial in found["trials"])

@@ -67,6 +67,7 @@ columns = { choices = ["a", "b", "c"], domain = "language" }
 """
 SUITE = """\
 title = "Mine"
+study = "trained"
 seeds = [0, 1]
 spaces = ["hybrid:micro-attention"]
 searchers = ["random_search"]
@@ -227,7 +228,7 @@ def test_a_record_holds_no_path_and_changed_data_are_another_unit(
     unit = prepare_unit(name, domain)
     done = perform(unit, {}, Place(run=tmp_path, data=DataPlace(folder=tmp_path / "data")))
     assert str(mine) not in json.dumps([done.result, dict(done.about), unit.spec])
-    assert done.about["origin"].endswith(unit.spec["version"])
+    assert done.about["origin"].endswith(unit.spec.version)
     monkeypatch.setenv("HARNESS_CATALOG", str(copied))
     assert prepare_unit(name, domain).hash == unit.hash
     text = (copied / "tasks" / f"{name}.toml").read_text()

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import filled
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,11 +23,12 @@ from harness import catalog
 from harness.data.load import load_split
 from harness.data.text.questions import questions
 from harness.errors import HarnessError
+from harness.identity.unit import AnyUnit
 from harness.nn.floors import NGram
-from harness.run.loaded import PlannedUnit, Run, load_run
+from harness.run.loaded import Run, load_run
+from harness.study.cost import Costs
 from harness.study.plan import make_plan
 from harness.study.study import build_board
-from harness.study.cost import Costs
 from harness.study.suite import load_suite
 from harness.study.trained.plan import with_domains
 from harness.study.trained.values import Board, TaskBoard
@@ -43,6 +45,7 @@ _spec.loader.exec_module(completion_server)
 LIMIT = 12
 SUITE = """
 title = "Where nothing was trained for"
+study = "trained"
 seeds = [0, 1]
 baselines = ["default", "floor", {ready}]
 tuned_space = "hybrid:micro-attention"
@@ -165,15 +168,15 @@ def right(split: Split, cost: Callable[[bytes, bytes], float]) -> list[float]:
     ]
 
 
-def scores(run: Run, method: str, domain: str) -> list[tuple[PlannedUnit, pd.DataFrame]]:
+def scores(run: Run, method: str, domain: str) -> list[tuple[pd.DataFrame]]:
     """Returns the units of a row on a domain of questions, each with its samples."""
-    units = run.planned("score", task="asked", method=method, domain=f"toy_choice/{domain}")
+    units = filled.units(run, "zero_shot", task="asked", method=method, domain=f"toy_choice/{domain}")
     folder = run.folder / "units"
-    return [(unit, pd.read_parquet(folder / f"score-{unit.hash}" / "samples.parquet")) for unit in units]
+    return [(unit, pd.read_parquet(folder / unit.folder / "samples.parquet")) for unit in units]
 
 
-def final(run: Run, score: PlannedUnit) -> Path:
-    needed = run.needed(score, "final")
+def final(run: Run, score: AnyUnit) -> Path:
+    needed = run.needed(score, filled.KINDS["final"])
     assert needed is not None
     return run.folder / "units" / f"final-{needed.hash}"
 
@@ -251,10 +254,10 @@ def test_a_model_trained_elsewhere_is_marked_and_the_floor_is_not_ranked(
 
 
 def test_nothing_is_trained_twice(run: Run) -> None:
-    assert {unit.spec["task"] for unit in run.units if unit.kind == "final"} == {"toy_bytes"}
-    for unit in run.planned("score", task="asked", method="default"):
-        needed = run.needed(unit, "final")
-        assert needed in list(run.planned("final", task="toy_bytes", method="default"))
+    assert {unit.spec.task for unit in run.units if unit.kind.name == "final"} == {"toy_bytes"}
+    for unit in filled.units(run, "zero_shot", task="asked", method="default"):
+        needed = run.needed(unit, filled.KINDS["final"])
+        assert needed in filled.units(run, "final", task="toy_bytes", method="default")
 
 
 def test_tasks_that_cannot_be_scored_fail_alone(boards: dict[str, TaskBoard]) -> None:
@@ -273,10 +276,10 @@ def test_tasks_that_cannot_be_scored_fail_alone(boards: dict[str, TaskBoard]) ->
 
 
 def test_a_task_of_a_folder_is_scored_whatever_its_letters(run: Run) -> None:
-    for unit in run.planned("score", task="elsewhere", method="default", domain="lm_eval:pick"):
+    for unit in filled.units(run, "zero_shot", task="elsewhere", method="default", domain="lm_eval:pick"):
         result = run.result(unit)
         assert result is not None
-        assert (result["samples"], result["chance"]) == (9, pytest.approx(1 / 3))
+        assert (result.samples, result.chance) == (9, pytest.approx(1 / 3))
 
 
 def test_the_report_says_where_questions_come_from(run: Run) -> None:
@@ -288,9 +291,9 @@ def test_the_report_says_where_questions_come_from(run: Run) -> None:
 def hashes(suite: Path) -> dict[str, str]:
     plan = make_plan(*load_suite(str(suite)))
     return {
-        f"{unit.spec['domain']} {unit.spec['method']} {unit.spec['report_seed']}": unit.hash
+        f"{unit.spec.domain} {unit.spec.method} {unit.spec.report_seed}": unit.hash
         for unit in plan.units
-        if unit.kind == "score"
+        if unit.kind.name in ("score", "zero_shot")
     }
 
 
@@ -310,9 +313,9 @@ def test_the_cost_of_a_question_is_that_of_its_answers(tmp_path: Path) -> None:
     (tmp_path / "suite.toml").write_text(SUITE.format(ready=""))
     plan = make_plan(*load_suite(str(tmp_path / "suite.toml")))
     costs = {
-        (unit.spec["domain"], unit.spec["method"]): Costs(plan).macs(unit)
+        (unit.spec.domain, unit.spec.method): Costs(plan).macs(unit)
         for unit in plan.units
-        if unit.kind == "score"
+        if unit.kind.name in ("score", "zero_shot")
     }
     one_pass = costs["one", "default"] / (10 * 512 / 16)  # ten documents of 512 bytes in windows of 16
     assert costs["toy_choice/two", "default"] == 1500 * 4 * one_pass
