@@ -16,12 +16,14 @@ import pytest
 
 from harness.board.comparison import RowComparison, compared_table
 from harness.errors import HarnessError, UnknownNameError
-from harness.files import read_sealed, sealed
+from harness.files import read_sealed, sealed, write_atomically
 from harness.run.loaded import load_run
 from harness.stats.intervals import wilson
 from harness.stats.pairs import holm, mcnemar
 from harness.study.lookup.compare import compare_lookup
+from harness.study.plan import make_plan
 from harness.study.study import build_board
+from harness.study.suite import load_suite
 from harness.study.trained.compare import compare_trained
 from harness.study.trained.rescore import rescore, with_metric
 from harness.study.trained.values import Board

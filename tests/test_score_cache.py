@@ -133,6 +133,9 @@ racing = %s
 """
 
 
+Searched = tuple[Place, list[AnyUnit], dict[str, AnyUnit]]
+
+
 @pytest.fixture(params=["false", "true"], ids=["whole", "racing"])
 def searched(
     request: pytest.FixtureRequest, tmp_path: Path
@@ -156,7 +159,7 @@ def done(unit: AnyUnit, units: dict[str, AnyUnit], place: Place) -> Done:
 
 
 def test_searchers_of_a_suite_share_scores_and_results_do_not_show_it(
-    searched: tuple[Place, list[AnyUnit], dict[str, AnyUnit]], monkeypatch: pytest.MonkeyPatch
+    searched: Searched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place, searches, units = searched
     alone = []
@@ -175,7 +178,7 @@ def test_searchers_of_a_suite_share_scores_and_results_do_not_show_it(
     assert all(one.seconds["evaluation"] == 0 for one in again)
 
 
-def test_a_race_is_told_in_the_record(searched: tuple[Place, list[AnyUnit], dict[str, AnyUnit]]) -> None:
+def test_a_race_is_told_in_the_record(searched: Searched) -> None:
     place, searches, units = searched
     for unit in searches:
         result = done(unit, units, place).result.to_json()
