@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.guard.paths import path_part
+from harness.task.metric import Metric
 from harness.toml import LARGEST_BYTES, read_toml
 
 
@@ -41,6 +42,8 @@ KINDS: Final[dict[str, Kind]] = {
     "baseline": Kind("baselines", "BASELINE"),
     "suite": Kind("leaderboards", None),
     "section": Kind("reports", "SECTION"),
+    "metric": Kind("metrics", "METRIC"),
+    "modality": Kind("modalities", "MODALITY"),
 }
 
 
@@ -157,6 +160,22 @@ def load(kind: str, name: str) -> Any:
     if not hasattr(module, constant):
         raise HarnessError(f"{found[name]} has no constant {constant}; define it to offer the {kind}.")
     return getattr(module, constant)
+
+
+def metric_of(name: str) -> Metric:
+    """Returns the metric called `name`.
+
+    Raises:
+        UnknownNameError: there is no such metric.
+    """
+    return _metric(name, os.environ.get("HARNESS_CATALOG", ""))
+
+
+@cache
+def _metric(name: str, places: str) -> Metric:
+    """Returns a metric, whose file is looked for once, as boards print thousands of values."""
+    metric: Metric = load("metric", name)
+    return metric
 
 
 @contextmanager

@@ -2,15 +2,12 @@
 
 import random
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness import catalog
+from harness.learn.modality import random_inputs
 from harness.space.choices import Architecture, SearchSpace, SpaceFamily
 from harness.task.signature import Signature
-
-if TYPE_CHECKING:
-    pass
-
 
 SIGNATURES = (
     Signature(kind="image", classes=10),
@@ -45,7 +42,7 @@ def space_claims(name: str) -> Iterator[tuple[str, bool, str]]:
             yield f"{where} has legal neighbours", fine, f"{len(near)} of the default"
             with seeded(0), torch.inference_mode():
                 supernet = space.supernet()
-                inputs = example_inputs(signature)
+                inputs = random_inputs(signature, 2)
                 worst = max(_slice_error(space, supernet, one, inputs) for one in chosen)
                 exact = all(_built(space, one) == space.parameters(one) for one in chosen)
             yield f"{where} counts its parameters", exact, "closed form equals the built module"
@@ -54,14 +51,6 @@ def space_claims(name: str) -> Iterator[tuple[str, bool, str]]:
                 worst <= 1e-5,
                 f"largest difference {worst:.1e}",
             )
-
-
-def example_inputs(signature: Signature) -> Any:
-    import torch
-
-    if signature.kind != "image":
-        return torch.randint(0, 256, (2, signature.context))
-    return torch.randn(2, signature.channels, signature.height, signature.width)
 
 
 def _slice_error(space: SearchSpace, supernet: Any, one: Architecture, inputs: Any) -> float:

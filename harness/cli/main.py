@@ -40,10 +40,10 @@ data = typer.Typer(
 )
 app.add_typer(data, name="data")
 
-KINDS = ("task", "table", "space", "searcher", "baseline", "suite", "section")
+KINDS = ("task", "table", "space", "searcher", "baseline", "suite", "section", "metric", "modality")
 STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EIO}
 """What a disk or a folder is to blame for."""
-PLURALS = {f"{kind}s": kind for kind in KINDS}
+PLURALS = {"modalities" if kind == "modality" else f"{kind}s": kind for kind in KINDS}
 
 
 def main() -> None:
@@ -222,9 +222,7 @@ def _run(
 
 @app.command("list")
 def list_entries(
-    kind: Annotated[
-        str | None, typer.Argument(help="tasks, tables, spaces, searchers, baselines, suites, sections")
-    ] = None,
+    kind: Annotated[str | None, typer.Argument(help=", ".join(PLURALS))] = None,
     as_json: Json = False,
 ) -> None:
     """List the catalog."""
@@ -317,6 +315,7 @@ def _signature(
     from dataclasses import replace
 
     from harness import catalog
+    from harness.learn.modality import modality_of
 
     signature: Signature = catalog.load("task", task).signature if task else default
     changes: dict[str, Any] = {}
@@ -324,7 +323,7 @@ def _signature(
         changes |= {"height": resolution, "width": resolution}
     if classes is not None:
         changes["classes"] = classes
-    if changes and signature.kind != "image":
+    if changes and modality_of(signature.kind).form != "image":
         raise HarnessError(f"--resolution and --classes are for images; this task reads {signature.kind}.")
     return replace(signature, **changes)
 

@@ -105,6 +105,27 @@ def _task(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
     return found
 
 
+def _metric(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
+    """What a score is, of the task and of a board of zero-shot scores; a preparation scores nothing."""
+    if kind == "prepare":
+        return {}
+    names = {task.metric for task in _tasks(spec)} | {spec[key] for key in ("metric",) if key in spec}
+    return {f"metric {name}": _entry("metric", name) for name in sorted(names)}
+
+
+def _modality(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
+    """How the inputs of a task are kept, read and scored."""
+    names = sorted({task.signature.kind for task in _tasks(spec)})
+    return {f"modality {name}": _entry("modality", name) for name in names}
+
+
+def _tasks(spec: Mapping[str, Any]) -> list[Task]:
+    """Returns the tasks of the catalog that a unit reads, among them that of a zero-shot domain."""
+    names = {spec[key] for key in ("task", "trained_on") if key in spec}
+    names |= {spec["domain"].rpartition("/")[0]} if "trained_on" in spec else set()
+    return [catalog.load("task", name) for name in sorted(names & catalog.files("task").keys())]
+
+
 def _space(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
     names = {str(spec[key]).partition(":")[0] for key in ("space", "tuned_space") if spec.get(key)}
     names |= set(_words(kind, spec)) & catalog.files("space").keys()  # as in default:SPACE:PRESET
@@ -172,6 +193,8 @@ def _model_file(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
 
 INPUTS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Parts]]]] = {
     "task": _task,
+    "metric": _metric,
+    "modality": _modality,
     "space": _space,
     "searcher": _searcher,
     "prompts": _prompts,

@@ -13,6 +13,7 @@ from typing import Any
 from harness import catalog
 from harness.identity.unit import Unit
 from harness.learn.baseline import FixedBaseline
+from harness.learn.modality import modality_of
 from harness.space.choices import SearchSpace
 from harness.study.plan import Plan
 from harness.task.selection import CROSS_VALIDATION, ORACLE
@@ -155,7 +156,7 @@ def _passes(spec: Mapping[str, Any]) -> int:
         owner = spec["domain"].rpartition("/")[0]
         return int(catalog.load("task", owner).signature.classes) if owner else ANSWERS
     signature = _signature(spec)
-    return 1 if signature.kind != "bytes" else -(-int(spec["document_bytes"]) // signature.context)
+    return modality_of(signature.kind).passes(signature, int(spec["document_bytes"]))
 
 
 _WORK: dict[str, Callable[[Costs, Unit], float]] = {

@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from harness import seeds
+from harness.catalog import metric_of
 from harness.data.view import SourceView
 from harness.identity.unit import Unit
 from harness.learn.fit import seeded
@@ -17,7 +18,6 @@ from harness.space.choices import Architecture, SearchSpace
 from harness.study.work.alone import delete_checkpoints, mean_score, recipe_of, train_alone
 from harness.study.work.matched import matched_space
 from harness.study.work.slices import load_supernet, slices
-from harness.task.task import higher_is_better
 
 
 def inherited(unit: Unit, needs: Needs, folder: Path) -> Done:
@@ -88,4 +88,4 @@ def _trained(
 
 def _gain(score: float, view: SourceView) -> float:
     """Returns the score with its sign turned where lower is better."""
-    return score if higher_is_better(view.metric) else -score
+    return metric_of(view.metric).sign * score

@@ -10,8 +10,9 @@ import numpy as np
 from harness.board.language_model import language_model_use
 from harness.board.marks import OUTSIDE, Marked, Marks, mark_notes, marks_of
 from harness.board.values import FEW_GROUPS, Cell, Difference, Estimate, Role
+from harness.catalog import metric_of
 from harness.run.loaded import PlannedUnit, Run
-from harness.run.samples import read_samples
+from harness.run.samples import read_samples, sums_of
 from harness.seeds import generator
 from harness.stats.aggregates import WorstGroup, worst_group
 from harness.stats.bootstrap import (
@@ -34,8 +35,8 @@ from harness.study.trained.notes import (
     zero_shot_note,
 )
 from harness.study.trained.values import Board, Row, TaskBoard
+from harness.task.metric import Metric
 from harness.task.selection import DEFAULT_SELECTION, ORACLE
-from harness.task.task import Metric, higher_is_better
 
 REPLICATES = 4000
 
@@ -94,7 +95,7 @@ class _Scored:
 
     def interval(self, metric: Metric) -> Interval:
         """Returns the percentile interval; a perfect or an empty score gets Wilson's over the groups."""
-        if metric != "bits_per_byte" and self.value in (0.0, 1.0):
+        if metric.is_proportion and self.value in (0.0, 1.0):
             return wilson(round(self.value * self.groups), self.groups)
         return percentile_interval(self.replicates)
 
@@ -111,11 +112,12 @@ class _TaskBuilder:
         self.selection = selection
         self.trained_on: str | None = entry.get("trained_on")
         self.scope = {"task": self.task, "selection": selection}
-        self.metric: Metric = entry["metric"]
+        self.metric: Metric = metric_of(entry["metric"])
+        self.metric_name: str = entry["metric"]
         self.chance: float | None = entry["chance"]
         if self.trained_on is not None:
             self.chance = zero_shot_chance(run, self.scope, entry["held_out"])
-        self.sign = 1 if higher_is_better(self.metric) else -1
+        self.sign = self.metric.sign
         self.domains: list[tuple[Role, str]] = [("source", name) for name in entry["sources"]]
         self.domains += [("held_out", name) for name in entry["held_out"]]
         self.units: dict[tuple[Key, str], list[PlannedUnit]] = {}
@@ -135,7 +137,7 @@ class _TaskBuilder:
         return TaskBoard(
             task=self.task,
             selection=self.selection,
-            metric=self.metric,
+            metric=self.metric_name,
             chance=self.chance,
             trained_on=self.trained_on,
             sources=tuple(name for role, name in self.domains if role == "source"),
@@ -163,7 +165,7 @@ class _TaskBuilder:
         for key in keys:
             units = self.units.get((key, domain), [])
             if units and all(self.run.result(unit) is not None for unit in units):
-                found += [(key, read_samples(self.run, unit).sums(self.metric)) for unit in units]
+                found += [(key, sums_of(read_samples(self.run, unit), self.metric)) for unit in units]
         if not found:
             return
         numerators, denominators = aligned([sums for _, sums in found])
@@ -186,7 +188,7 @@ class _TaskBuilder:
 
     def _worst(self, numerators: Array, denominators: Array) -> WorstGroup | None:
         """Returns the worst group, of sums of shape (roles, groups, classes)."""
-        if self.metric == "bits_per_byte":
+        if not self.metric.is_proportion:
             return None
         right, samples = numerators.sum(axis=(0, 2)), denominators.sum(axis=(0, 2))
         return worst_group(right, samples, samples / len(numerators))
@@ -268,7 +270,7 @@ class _TaskBuilder:
         if parts is None:
             return None
         values = [part.value for part in parts]
-        if self.metric != "bits_per_byte" and {0.0, 1.0} & set(values):
+        if self.metric.is_proportion and {0.0, 1.0} & set(values):
             interval = square_and_add(values, [part.interval(self.metric) for part in parts])
         else:
             interval = percentile_interval(self._replicates(key, role))

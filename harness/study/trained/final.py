@@ -10,6 +10,7 @@ import numpy as np
 from torch import nn
 
 from harness import seeds
+from harness.catalog import metric_of
 from harness.data.view import SourceView
 from harness.errors import HarnessError
 from harness.files import write_atomically
@@ -23,7 +24,6 @@ from harness.study.trained.network import baseline_of, module_of, opened, openin
 from harness.study.work.alone import delete_checkpoints, mean_score, recipe_of, save_weights, train_alone
 from harness.study.work.matched import matched_space
 from harness.task.selection import CROSS_VALIDATION, ORACLE
-from harness.task.task import higher_is_better
 
 NOT_TRAINED: dict[str, Any] = {
     "architecture": None,
@@ -63,7 +63,7 @@ def final(unit: Unit, needs: Needs, folder: Path) -> Done:
         rates[repr(rate)] = value
         if spec["keeps_every_rate"]:
             save_weights(module, folder / f"weights-{rate!r}.safetensors")
-        gain = value if higher_is_better(view.metric) else -value
+        gain = metric_of(view.metric).sign * value
         if best is None or gain > best[0]:
             best = (gain, module)
             chosen = rate
@@ -114,7 +114,7 @@ def _cross_validated(
             module = _trained(unit, needs, rest, architecture, rate, folder / f"without-{left}")
             values.append(_validation(predictor(module, view.signature), view.only(left), spec))
         rates[repr(rate)] = float(np.mean(values))
-    sign = 1 if higher_is_better(view.metric) else -1
+    sign = metric_of(view.metric).sign
     chosen = max(every, key=lambda rate: sign * rates.get(repr(rate), 0.0))
     module = _trained(unit, needs, view, architecture, chosen, folder)
     validation = _validation(predictor(module, view.signature), view, spec)
@@ -163,10 +163,10 @@ def _final_frozen(unit: Unit, needs: Needs, view: SourceView, folder: Path) -> D
         module,
         view.splits("train"),
         lambda: _validation(predictor(module, view.signature), view, unit.spec),
-        higher_is_better=higher_is_better(view.metric),
+        higher_is_better=metric_of(view.metric).higher_is_better,
     )
     save_weights(module, folder / "weights.safetensors")
-    best = max if higher_is_better(view.metric) else min
+    best = max if metric_of(view.metric).higher_is_better else min
     result = {
         **_about(module, unit, view, None),
         "learning_rate": None,

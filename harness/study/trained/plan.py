@@ -9,6 +9,7 @@ from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
 from harness.identity.unit import Unit
 from harness.learn.baseline import FixedBaseline, ReadyBaseline, TunedBaseline, is_seedless, is_trained
+from harness.learn.modality import modality_of
 from harness.study.plan import Plan, planned, prepare_unit, resolve_searcher
 from harness.study.settings import STEPS_PER_SAMPLE, TaskSettings
 from harness.study.trained.plan_zero_shot import ZeroShotPlan, entries, with_tasks
@@ -59,7 +60,7 @@ def with_domains(settings: TaskSettings) -> TaskSettings:
         HarnessError: a domain is source and held out at once, or the task is of questions.
     """
     task: Task = catalog.load("task", settings.name)
-    if task.signature.kind == "choice":
+    if not modality_of(task.signature.kind).is_trained:
         raise HarnessError(
             f"Task {settings.name!r} asks multiple-choice questions, on which nothing is trained; name its "
             "domains in a zero_shot board of a suite that trains a byte task."

@@ -7,6 +7,7 @@ import numpy as np
 from safetensors.torch import load
 
 from harness import catalog
+from harness.catalog import metric_of
 from harness.data.view import SourceView, oracle_split, test_split
 from harness.identity.unit import Unit
 from harness.learn.baseline import FixedBaseline, FloorBaseline, Predictor, ReadyBaseline
@@ -15,7 +16,7 @@ from harness.learn.predictors import predictor, score
 from harness.run.place import Done, Needs
 from harness.study.trained.network import baseline_of, module_of, opened, opening_of
 from harness.task.selection import ORACLE
-from harness.task.task import Task, higher_is_better
+from harness.task.task import Task
 
 
 def score_unit(unit: Unit, needs: Needs, folder: Path) -> Done:
@@ -25,7 +26,7 @@ def score_unit(unit: Unit, needs: Needs, folder: Path) -> Done:
     model, rate = restored(unit, needs)
     split = test_split(spec["task"], task, spec["domain"], needs.place.data, samples=spec["samples"])
     samples = score(model, split, document_bytes=spec["document_bytes"])
-    value = samples.value(task.metric)
+    value = metric_of(task.metric).value(samples)
     samples.write(folder / "samples.parquet")
     result = {
         "metric": task.metric,
@@ -60,11 +61,11 @@ def restored(unit: Unit, needs: Needs) -> tuple[Predictor, float | None]:
         return model, trained["learning_rate"]
     samples = final.spec["validation_samples"]
     split = oracle_split(name, task, spec["domain"], needs.place.data, samples=samples)
-    values = {}
+    values, metric = {}, metric_of(task.metric)
     for rate in final.spec.get("learning_rates", [trained["learning_rate"]]):
         module.load_state_dict(load(needs.read("final", f"weights-{rate!r}.safetensors")))
-        values[rate] = score(model, split, document_bytes=spec["document_bytes"]).value(task.metric)
-    sign = 1 if higher_is_better(task.metric) else -1
+        values[rate] = metric.value(score(model, split, document_bytes=spec["document_bytes"]))
+    sign = metric.sign
     best = max(values, key=lambda rate: sign * values[rate])
     module.load_state_dict(load(needs.read("final", f"weights-{best!r}.safetensors")))
     return model, best

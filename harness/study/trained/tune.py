@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import catalog, seeds
+from harness.catalog import metric_of
 from harness.data.view import SourceView
 from harness.errors import HarnessError
 from harness.files import canonical_json, content_hash, write_atomically
@@ -18,7 +19,6 @@ from harness.learn.peers import agree_on, peers
 from harness.run.place import Done, Needs
 from harness.study.trained.final import trial
 from harness.study.work.alone import delete_checkpoints
-from harness.task.task import higher_is_better
 
 OCTAVES = 2.0
 """How far a trial's learning rate is from the suite's at most, in doublings."""
@@ -43,7 +43,7 @@ def tune(unit: Unit, needs: Needs, folder: Path) -> Done:
     if not scored:
         method, reason = unit.spec["method"], trials[0]["reason"]
         raise HarnessError(f"None of the {len(trials)} trials of {method} has a score; the first: {reason}")
-    sign = 1 if higher_is_better(view.metric) else -1
+    sign = metric_of(view.metric).sign
     best = max(scored, key=lambda one: sign * one["validation"])
     chosen = {key: best[key] for key in ("learning_rate", "architecture", "parameters", "validation")}
     return Done(result={**chosen, "evaluations": len(trials), "trials": trials})

@@ -7,7 +7,6 @@ from harness.board.marks import CURRENT, OUTSIDE, Marks, with_marks
 from harness.board.values import Cell, Difference, Estimate, LanguageModelUse, Role, row_name
 from harness.board.wording import with_model
 from harness.task.selection import DEFAULT_SELECTION
-from harness.task.task import Metric
 
 LONGEST_LABEL: Final = 44
 """Characters of a row's name in a figure; a file's path may have hundreds."""
@@ -106,7 +105,7 @@ class TaskBoard:
 
     task: str
     selection: str
-    metric: Metric
+    metric: str
     chance: float | None
     sources: tuple[str, ...]
     held_out: tuple[str, ...]

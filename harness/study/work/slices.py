@@ -10,10 +10,11 @@ from safetensors.torch import load
 from torch import nn
 
 from harness import seeds
+from harness.catalog import metric_of
 from harness.data.view import SourceView
 from harness.identity.unit import Unit
 from harness.learn.baseline import Predictor
-from harness.learn.fit import batches
+from harness.learn.batches import batches
 from harness.learn.predictors import predictor, score
 from harness.learn.supernet import CALIBRATION_BATCHES, calibrated, has_batch_norm
 from harness.run.place import Needs
@@ -22,7 +23,6 @@ from harness.search.race import Block, Floats, Race, blocks_of
 from harness.space.choices import Architecture, SearchSpace
 from harness.study.work.alone import mean_score
 from harness.task.signature import Signature
-from harness.task.task import higher_is_better
 
 CALIBRATION_BATCH = 64
 
@@ -116,7 +116,7 @@ class SliceScores:
 
     def _whole(self, architecture: Architecture) -> float:
         mean = mean_score(self.model(architecture), self.splits, self.view, self.unit.spec)
-        return mean if higher_is_better(self.view.metric) else -mean
+        return metric_of(self.view.metric).sign * mean
 
     def _race(self) -> Race:
         draw = seeds.generator(self.unit.spec["seed"], "search", "blocks")
