@@ -14,12 +14,14 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.guard.paths import path_part
-from harness.task.metric import Metric
 from harness.toml import LARGEST_BYTES, read_toml
+
+if TYPE_CHECKING:
+    from harness.task.metric import Metric
 
 
 class Kind(NamedTuple):
@@ -162,7 +164,7 @@ def load(kind: str, name: str) -> Any:
     return getattr(module, constant)
 
 
-def metric_of(name: str) -> Metric:
+def metric_of(name: str) -> "Metric":
     """Returns the metric called `name`.
 
     Raises:
@@ -172,7 +174,7 @@ def metric_of(name: str) -> Metric:
 
 
 @cache
-def _metric(name: str, places: str) -> Metric:
+def _metric(name: str, places: str) -> "Metric":
     """Returns a metric, whose file is looked for once, as boards print thousands of values."""
     metric: Metric = load("metric", name)
     return metric

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from harness import catalog
-from harness.checks.space import SIGNATURES, TEXT
+from harness.checks.space import signatures
 from harness.learn.modality import random_inputs
 
 
@@ -21,7 +21,7 @@ def baseline_claims(name: str) -> Iterator[tuple[str, bool, str]]:
         catalog.load("searcher", baseline.searcher)
         yield "names a searcher that exists", True, baseline.searcher
     elif isinstance(baseline, FixedBaseline):
-        for signature in (one for one in (*SIGNATURES, TEXT) if one.kind in baseline.kinds):
+        for signature in signatures(baseline.kinds):
             wanted = 80_000
             with seeded(0):
                 module = baseline.build(signature, wanted)

@@ -1,11 +1,11 @@
 """Claims of a search space: counts, forms, slices and seeds."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness import catalog
-from harness.learn.modality import random_inputs
+from harness.learn.modality import modality_of, random_inputs
 from harness.space.choices import Architecture, SearchSpace, SpaceFamily
 from harness.task.signature import Signature
 
@@ -15,7 +15,9 @@ SIGNATURES = (
 )
 
 
-TEXT = Signature(kind="text", classes=4)
+def signatures(kinds: Sequence[str]) -> list[Signature]:
+    """Returns an example of each kind of input."""
+    return [Signature(kind=kind, classes=modality_of(kind).classes or 10) for kind in kinds]
 
 
 def space_claims(name: str) -> Iterator[tuple[str, bool, str]]:
@@ -25,7 +27,7 @@ def space_claims(name: str) -> Iterator[tuple[str, bool, str]]:
 
     family: SpaceFamily = catalog.load("space", name)
     for preset in (one for one in family.presets if one.startswith("micro")):
-        for signature in (one for one in (*SIGNATURES, TEXT) if one.kind in family.kinds):
+        for signature in signatures(family.kinds):
             space = family.space(preset, signature)
             where = f"{space.name} on {signature.kind}"
             draw = random.Random(0)

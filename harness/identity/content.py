@@ -23,6 +23,8 @@ from harness.toml import read_toml
 
 LARGE_BYTES: Final = 2**32
 """Beyond, a file is told apart by its size and the time of its change, as reading it takes minutes."""
+UNSCORED: Final = ("prepare", "supernet", "proxies")
+"""Kinds of units whose results hold no score."""
 Parts = dict[str, str]
 """Module or file -> digest of its content."""
 
@@ -106,8 +108,8 @@ def _task(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
 
 
 def _metric(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
-    """What a score is, of the task and of a board of zero-shot scores; a preparation scores nothing."""
-    if kind == "prepare":
+    """What a score is, of the task and of a board of zero-shot scores."""
+    if kind in UNSCORED:
         return {}
     names = {task.metric for task in _tasks(spec)} | {spec[key] for key in ("metric",) if key in spec}
     return {f"metric {name}": _entry("metric", name) for name in sorted(names)}

@@ -65,7 +65,8 @@ class FixedBaseline:
 
     Attributes:
         summary: one line.
-        build: module for a signature, near a number of parameters; initial values from torch's generator.
+        build: module for a signature, near a number of parameters, which is 0 where it does not follow it;
+            initial values from torch's generator.
         kinds: signatures that it can read; a suite leaves it out of other tasks.
         is_matched: whether it follows the number of parameters; others say their own on the board.
         files: what it is made of besides this package's own code: its Python file, its weights.

@@ -106,8 +106,9 @@ class Costs:
             signature = _signature(spec)
             baseline = catalog.load("baseline", spec["method"])
             assert isinstance(baseline, FixedBaseline)
+            target = parameter_target(spec["tuned_space"], signature) if baseline.is_matched else 0
             with seeded(0):
-                module = baseline.build(signature, parameter_target(spec["tuned_space"], signature))
+                module = baseline.build(signature, target)
             return measured_macs(module.eval(), signature)
 
         return float(self._once(("network", spec["method"], spec["task"]), measure))

@@ -25,6 +25,8 @@ from harness.study.work.alone import mean_score
 from harness.task.signature import Signature
 
 CALIBRATION_BATCH = 64
+SCORED_BY = ("engine", "space", "metric", "modality")
+"""What, of all that a search runs, decides the score of an architecture."""
 
 
 def load_supernet(needs: Needs, space: SearchSpace) -> nn.Module:
@@ -126,7 +128,7 @@ class SliceScores:
         spec = self.unit.spec
         return [
             needs.record("supernet").files["weights.safetensors"],
-            {label: one for label, one in self.unit.code.items() if label.split()[0] in ("engine", "space")},
+            {label: one for label, one in self.unit.code.items() if label.split()[0] in SCORED_BY},
             self.view.hashes(),
             [spec[key] for key in ("space", "seed", "validation_samples", "document_bytes")],
             [spec.get(key) for key in ("limit", "racing", "calibration_batches")],
