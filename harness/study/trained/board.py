@@ -74,20 +74,18 @@ class _Scored:
         by_seed_replicates: the same under resampling, shape (roles, replicates).
         shares: what each group adds to the mean over roles, shape (groups,).
         worst: accuracy of the worst group, all roles together; None for bits and where groups are small.
+        groups: how many have a sample that counts.
     """
 
     by_seed: Array
     by_seed_replicates: Array
     shares: Array
     worst: WorstGroup | None
+    groups: int
 
     @property
     def value(self) -> float:
         return float(self.by_seed.mean())
-
-    @property
-    def groups(self) -> int:
-        return len(self.shares)
 
     @property
     def replicates(self) -> Array:
@@ -184,6 +182,7 @@ class _TaskBuilder:
                 replicates[mine],
                 shares[mine].mean(axis=0),
                 self._worst(numerators[mine], denominators[mine]),
+                int((denominators[mine].sum(axis=(0, 2)) > 0).sum()),
             )
 
     def _worst(self, numerators: Array, denominators: Array) -> WorstGroup | None:
