@@ -265,6 +265,17 @@ def test_a_kind_of_input_of_ones_own_is_listed_described_and_checked(mine: Path)
     assert "studio: no signal is silent" in harness(mine, "check", "task", "tones")
 
 
+def test_a_task_whose_samples_cannot_give_its_metric_is_refused(mine: Path) -> None:
+    file = mine / "tasks" / "tones.py"
+    (mine / "tasks" / "lengths.py").write_text(file.read_text().replace('"error"', '"bits_per_byte"'))
+    suite = mine / "leaderboards" / "tones.toml"
+    (mine / "leaderboards" / "lengths.toml").write_text(suite.read_text().replace('"tones"', '"lengths"'))
+    settings = os.environ | {"HARNESS_CATALOG": str(mine)}
+    done = subprocess.run([*COMMAND, "eval", "lengths"], capture_output=True, text=True, env=settings)
+    assert done.returncode == 2
+    assert "bits_per_byte, which needs bits, and samples of kind audio give prediction" in done.stderr
+
+
 def scores(group: list[int], right: list[int]) -> SampleScores:
     zeros = np.zeros(len(group), np.int64)
     return SampleScores(np.array(group), zeros, np.array(right, np.float64), np.ones(len(group)))

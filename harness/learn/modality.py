@@ -51,7 +51,7 @@ class Modality(Protocol):
         sources: where a user's task may have its data.
         keys: of the file of a user's task, those that are not for every kind.
         classes: size of the label space where the kind fixes it; 0 where tasks do.
-        names_classes: whether a task names its classes.
+        names_classes: whether a sample has one of the classes that its task names.
         is_trained: whether networks are trained on it.
         vocabulary: how many tokens an input is made of; 0 where inputs are real numbers.
         corruptions: name -> what makes a sample harder.
