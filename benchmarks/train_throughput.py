@@ -19,8 +19,9 @@ import torch
 from torch import nn
 
 from harness import catalog, seeds
+from harness.learn.batches import batches
 from harness.learn.checkpoint import Checkpoint
-from harness.learn.fit import Recipe, batches, cross_entropy, fit, seeded
+from harness.learn.fit import Recipe, cross_entropy, fit, seeded
 from harness.task.signature import Signature
 from harness.task.split import Split
 

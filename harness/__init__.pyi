@@ -17,6 +17,7 @@ from .learn.baseline import Predictor as Predictor
 from .learn.baseline import ReadyBaseline as ReadyBaseline
 from .learn.baseline import TextClassifier as TextClassifier
 from .learn.baseline import TunedBaseline as TunedBaseline
+from .learn.modality import Modality as Modality
 from .report.draw import INK as INK
 from .report.draw import MARKERS as MARKERS
 from .report.draw import RULE as RULE
@@ -51,12 +52,13 @@ from .study.study import verdict as verdict
 from .study.suite import load_suite as load_suite
 from .study.trained.values import Board as Board
 from .study.trained.values import TaskBoard as TaskBoard
+from .task.metric import Metric as Metric
+from .task.metric import SampleScores as SampleScores
 from .task.signature import Signature as Signature
 from .task.task import Archive as Archive
 from .task.task import Archives as Archives
 from .task.task import Domain as Domain
 from .task.task import Sample as Sample
 from .task.task import Task as Task
-from .task.task import higher_is_better as higher_is_better
 
 __version__: str

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness import MARKERS, Block, Board, Figure, Run, Section, TaskBoard, draw, higher_is_better, palette
+from harness import MARKERS, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
 from harness.board.wording import metric_name
+from harness.catalog import metric_of
 from harness.study.trained.tables import cost_table, timing_table
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ def _points(task: TaskBoard) -> list[tuple[str, float, float]]:
 
 def _figure(task: TaskBoard) -> Figure:
     points = _points(task)
-    scale = 1 if task.metric == "bits_per_byte" else 100
-    sign = 1 if higher_is_better(task.metric) else -1
+    scale = metric_of(task.metric).factor
+    sign = metric_of(task.metric).sign
 
     def paint(axes: Sequence["Axes"]) -> None:
         axis = axes[0]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from harness import RULE, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
 from harness.board.wording import metric_name, show
+from harness.catalog import metric_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +20,7 @@ def render(run: Run, board: Board) -> Block:
 
 def _figure(task: TaskBoard) -> Figure:
     rows = [row for row in task.rows if row.held_out and row.in_domain]
-    scale = 1 if task.metric == "bits_per_byte" else 100
+    scale = metric_of(task.metric).factor
     points = [
         (scale * row.in_domain.value, scale * row.held_out.value)
         for row in rows

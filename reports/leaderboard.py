@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from harness import INK, MARKERS, SOFT, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
 from harness.board.wording import metric_name, show
+from harness.catalog import metric_of
 from harness.study.trained.tables import main_table
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def render(run: Run, board: Board) -> Block:
 
 def _figure(task: TaskBoard) -> Figure:
     rows = [row for row in task.rows if row.held_out]
-    scale = 1 if task.metric == "bits_per_byte" else 100
+    scale = metric_of(task.metric).factor
 
     def paint(axes: Sequence["Axes"]) -> None:
         axis = axes[0]

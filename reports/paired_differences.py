@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness import MARKERS, SOFT, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
+from harness.board.wording import unit_of_difference
+from harness.catalog import metric_of
 from harness.study.trained.tables import difference_table
 
 if TYPE_CHECKING:
@@ -26,8 +28,8 @@ def render(run: Run, board: Board) -> Block:
 
 def _figure(board: Board, task: TaskBoard) -> Figure:
     rows = [row for row in task.rows if row.difference and not row.is_floor]
-    is_bits = task.metric == "bits_per_byte"
-    scale = 1 if is_bits else 100
+    metric = metric_of(task.metric)
+    scale = metric.factor
 
     def paint(axes: Sequence["Axes"]) -> None:
         axis = axes[0]
@@ -53,7 +55,8 @@ def _figure(board: Board, task: TaskBoard) -> Figure:
         axis.set_yticks(range(len(rows)), [row.label for row in rows])
         axis.set_ylim(len(rows) - 0.4, -0.6)
         axis.margins(x=0.12)
-        unit = "bits per byte; left of 0 is better" if is_bits else "points; right of 0 is better"
+        side = "right" if metric.higher_is_better else "left"
+        unit = f"{unit_of_difference(task.metric)}; {side} of 0 is better"
         axis.set_xlabel(f"minus {board.reference}, {unit}")
         axis.set_title(task.title)
         axis.grid(axis="x")

@@ -68,9 +68,9 @@ class HybridSpace(SearchSpace):
         self.signature = signature
         self.window = window
         self.dimensions = size
-        self.families = tuple(
-            family for family in families if signature.kind == "image" or family != "pooling"
-        )
+        self.is_grid = signature.kind == "image"
+        self.reads = {"is_grid": self.is_grid, "is_pooled": signature.kind == "text"}
+        self.families = tuple(family for family in families if self.is_grid or family != "pooling")
         self.deepest = size.depths[-1]
         choices = [
             Choice(name="width", options=size.widths, meaning="channels of every token"),
@@ -86,7 +86,7 @@ class HybridSpace(SearchSpace):
                 for layer in range(self.deepest)
             ]
         self.choices = tuple(choices)
-        if signature.kind == "image":
+        if self.is_grid:
             self.tokens = (signature.height // PATCH) * (signature.width // PATCH)
         else:
             self.tokens = signature.context
@@ -152,7 +152,7 @@ class HybridSpace(SearchSpace):
             2 * width + mixer_parameters(family, width) + 2 * width * int(width * ratio)
             for family, ratio in zip(mixers, ratios, strict=True)
         )
-        if self.signature.kind != "image":
+        if not self.is_grid:
             classes = self.signature.classes
             return 256 * width + layers + width + classes * width + classes
         embed = self.signature.channels * PATCH**2 * width + width
@@ -166,7 +166,7 @@ class HybridSpace(SearchSpace):
             for family, ratio in zip(mixers, ratios, strict=True)
         )
         head = self.tokens * width * self.signature.classes
-        if self.signature.kind != "image":
+        if not self.is_grid:
             return layers + head
         return self.tokens * self.signature.channels * PATCH**2 * width + layers + head
 
@@ -174,7 +174,7 @@ class HybridSpace(SearchSpace):
         from harness.nn.networks.hybrid import HybridNet
 
         shape = self.route(architecture)
-        return HybridNet(self.signature, [[family] for family in shape.mixers], shape)
+        return HybridNet(self.signature, [[family] for family in shape.mixers], shape, **self.reads)
 
     def supernet(self) -> "nn.Module":
         from harness.nn.networks.hybrid import HybridNet, Shape
@@ -182,7 +182,7 @@ class HybridSpace(SearchSpace):
         width = max(self.dimensions.widths)
         hidden = int(width * max(self.dimensions.ratios))
         shape = Shape(width=width, mixers=(self.families[0],) * self.deepest, hidden=(hidden,) * self.deepest)
-        return HybridNet(self.signature, [self.families] * self.deepest, shape)
+        return HybridNet(self.signature, [self.families] * self.deepest, shape, **self.reads)
 
     def route(self, architecture: Architecture) -> "Shape":
         from harness.nn.networks.hybrid import Shape

@@ -260,6 +260,33 @@ def test_accuracy_and_balanced_accuracy_come_from_the_same_samples(make: Make) -
     assert compared(folder, "tuned", "default").parts[0].domains[0].first == pytest.approx(right.mean())
 
 
+def test_the_worst_group_of_each_row_is_scored_again_with_its_own_samples(make: Make) -> None:
+    levels = {"tuned": [1.0, 0.5, 0.75], "default": [0.25, 0.5, 1.0]}
+
+    def grouped(method: str, domain: str, seed: int) -> Any:
+        right = [float(at < level * 40) for level in levels.get(method, [1.0] * 3) for at in range(40)]
+        return drawn(method, domain, seed) | {"group": np.repeat([0, 1, 2], 40), "numerator": right}
+
+    drawn = made_run.drawn(dict.fromkeys(levels, 0.5))
+    run = load_run(make(samples=grouped, suite=ONE_SEED))
+    rows = {row.method: row for row in rescore(run, "worst_group_accuracy").tasks[0].rows}
+    cells = {name: next(cell for cell in rows[name].cells if cell.domain == "rough") for name in levels}
+    assert {name: cell.estimate and cell.estimate.value for name, cell in cells.items()} == {
+        "tuned": 0.5,
+        "default": 0.25,
+    }
+    assert {cell.groups for cell in cells.values()} == {40}
+    own = cells["tuned"].estimate
+    assert own is not None
+    half = 1.96 * (0.25 / 40) ** 0.5
+    assert (own.low, own.high) == pytest.approx((0.5 - half, 0.5 + half), abs=0.02)
+    again = with_metric(run, "worst_group_accuracy")
+    one = compare_trained(again, "tuned", "default").parts[0].domains[0]
+    assert one.difference is not None
+    assert one.difference.value == pytest.approx(0.25)
+    assert one.test == "flips of whole groups"
+
+
 def test_a_rescored_board_says_what_chose_its_rows(make: Make) -> None:
     tasks = [made_run.IMAGES, made_run.BYTES]
     found = rescore(load_run(make(tasks=tasks)), "balanced_accuracy")

@@ -15,11 +15,12 @@ from harness import catalog
 from harness.data.corruptions import (
     CONTRAST,
     NOISE,
+    OF_IMAGES,
+    OF_TEXTS,
     SEVERITIES,
     corrupt_image,
     corrupt_text,
     domain_of,
-    names,
 )
 from harness.data.load import load_split
 from harness.data.prepare import prepare_domain, prepared_folder
@@ -54,7 +55,7 @@ def edits(one: str, other: str) -> int:
     return row[-1]
 
 
-@pytest.mark.parametrize("name", names(IMAGE))
+@pytest.mark.parametrize("name", OF_IMAGES)
 def test_an_image_is_further_from_itself_at_every_severity(name: str) -> None:
     distances = [
         np.mean(
@@ -66,7 +67,7 @@ def test_an_image_is_further_from_itself_at_every_severity(name: str) -> None:
     assert distances == sorted(set(distances))
 
 
-@pytest.mark.parametrize("name", names(TEXT))
+@pytest.mark.parametrize("name", OF_TEXTS)
 def test_a_text_is_further_from_itself_at_every_severity(name: str) -> None:
     text = SENTENCE * 4
     distances = [edits(text, corrupt_text(text.encode(), name, severity).decode()) for severity in SEVERITIES]
@@ -200,7 +201,7 @@ def test_a_wrong_name_says_what_there_is(name: str, error: type[HarnessError], w
 
 def test_questions_have_no_corruptions() -> None:
     task = replace(text_task(), signature=Signature(kind="choice", classes=4))
-    with pytest.raises(HarnessError, match="questions none; give 'd' alone"):
+    with pytest.raises(HarnessError, match="of kind choice have no corruptions; give 'd' alone"):
         domain_of(task, "d+typos-1")
 
 

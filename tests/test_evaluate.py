@@ -7,11 +7,14 @@ import pytest
 import torch
 
 from harness import catalog, seeds
+from harness.catalog import metric_of
 from harness.errors import DivergedError
-from harness.learn.fit import Recipe, batches, cross_entropy, fit, seeded
-from harness.learn.predictors import SampleScores, TorchLanguageModel, score
+from harness.learn.batches import batches
+from harness.learn.fit import Recipe, cross_entropy, fit, seeded
+from harness.learn.predictors import TorchLanguageModel, score
 from harness.learn.supernet import train_supernet
 from harness.space.choices import SearchSpace
+from harness.task.metric import SampleScores
 from harness.task.signature import Signature
 from harness.task.split import Split
 
@@ -43,18 +46,18 @@ def samples(label: list[int], numerator: list[float], denominator: list[float]) 
 
 def test_balanced_accuracy_weighs_classes_alike() -> None:
     scores = samples([0, 0, 0, 1], [1, 1, 0, 1], [1, 1, 1, 1])
-    assert scores.value("balanced_accuracy") == pytest.approx((2 / 3 + 1) / 2)
-    assert scores.value("accuracy") == 0.75
+    assert metric_of("balanced_accuracy").value(scores) == pytest.approx((2 / 3 + 1) / 2)
+    assert metric_of("accuracy").value(scores) == 0.75
 
 
 def test_bits_per_byte_is_a_ratio_of_sums() -> None:
-    assert samples([0, 0], [10, 2], [2, 4]).value("bits_per_byte") == 2.0
+    assert metric_of("bits_per_byte").value(samples([0, 0], [10, 2], [2, 4])) == 2.0
 
 
 @pytest.mark.parametrize("numerator", [[], [float("nan")]])
 def test_empty_and_infinite_scores_are_errors_not_numbers(numerator: list[float]) -> None:
     with pytest.raises(ValueError, match="empty or not finite"):
-        samples([0] * len(numerator), numerator, [1.0] * len(numerator)).value("accuracy")
+        metric_of("accuracy").value(samples([0] * len(numerator), numerator, [1.0] * len(numerator)))
 
 
 def test_bits_of_a_document_equal_a_byte_by_byte_loop() -> None:
@@ -94,7 +97,7 @@ def test_training_learns_and_the_same_seed_gives_the_same_bytes() -> None:
         assert torch.equal(one, other)
     from harness.learn.predictors import predictor
 
-    assert score(predictor(first, IMAGE), split, document_bytes=1).value("accuracy") > 0.9
+    assert metric_of("accuracy").value(score(predictor(first, IMAGE), split, document_bytes=1)) > 0.9
 
 
 def test_a_supernet_step_leaves_what_its_path_does_not_use() -> None:

@@ -414,6 +414,13 @@ MUTATIONS: Mapping[str, Mutation] = {
         added,
         lambda unit: bool(unit["spec"].get("space") or unit["spec"].get("tuned_space")),
     ),
+    "metric": Mutation(
+        "trained",
+        "code/harness/catalog/metrics/accuracy.py",
+        added,
+        lambda unit: of_task("stripes")(unit) and unit["kind"] not in ("prepare", "supernet"),
+    ),
+    "modality": Mutation("trained", "code/harness/catalog/modalities/image.py", added, of_task("stripes")),
     "searcher": Mutation(
         "trained", "mine/searchers/listed.py", added, lambda unit: unit["spec"].get("searcher") == "listed"
     ),
@@ -439,7 +446,10 @@ MUTATIONS: Mapping[str, Mutation] = {
         lambda unit: unit["spec"].get("method", "").startswith("file:"),
     ),
     "engine": Mutation(
-        "trained", "code/harness/supernet.py", added, lambda unit: unit["kind"] in ("supernet", "search")
+        "trained",
+        "code/harness/learn/supernet.py",
+        added,
+        lambda unit: unit["kind"] in ("supernet", "search"),
     ),
     "spec": Mutation(
         "trained",
@@ -677,6 +687,7 @@ def test_identity_covers_all_that_a_unit_imports(finished: Place, tmp_path: Path
         assert done.returncode == 0, done.stderr
         covered, loaded = json.loads(done.stdout.splitlines()[-1])
         packages = {"harness", "harness.run", *map("harness.catalog.{}".format, FOLDERS)}
+        packages |= {"harness.identity.kinds", "harness.workers.perform"}  # what the script above runs
         packages |= {"harness.guard.text", "harness.toml"}  # what computes identities reads tables with them
         missing = {name for name in loaded if name not in covered and name not in PRINTING} - packages
         if unit["kind"] != "prepare":  # all others read what the task says, which is hashed as such
@@ -684,7 +695,7 @@ def test_identity_covers_all_that_a_unit_imports(finished: Place, tmp_path: Path
         assert {name for name in missing if not is_package(place.code, name)} == set(), unit["kind"]
 
 
-FOLDERS = ("tasks", "search_spaces", "searchers", "baselines")
+FOLDERS = ("tasks", "search_spaces", "searchers", "baselines", "metrics", "modalities")
 
 
 def is_package(code: Path, name: str) -> bool:

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from harness import catalog
+from harness.catalog import metric_of
 from harness.cli.export import export_task_verb
 from harness.data.load import load_split
 from harness.errors import HarnessError, UnknownNameError
@@ -113,7 +114,7 @@ def test_plain_lm_eval_gives_an_exported_task_the_scores_of_our_own_scorer(
     for one in toy.domains:
         split = load_split("toy_texts", toy, one, "test", data)
         own = score(TorchLanguageModel(network(), CONTEXT), split, document_bytes=10_000)
-        expected[one.name] = own.value("bits_per_byte")
+        expected[one.name] = metric_of("bits_per_byte").value(own)
         measured = results[f"toy_texts_{one.name}"]["bits_per_byte,none"]
         assert measured == pytest.approx(expected[one.name], abs=1e-6)
     mean = np.mean(list(expected.values()))

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.catalog import metric_of
 from harness.errors import HarnessError
 from harness.files import read_sealed, sealed
-from harness.learn.predictors import SampleScores
 from harness.run.loaded import load_run
 from harness.run.record import read_record
 from harness.stats.bootstrap import grouped_ratio
@@ -26,7 +26,7 @@ from harness.study.formats import board_json
 from harness.study.merge import MergedBoards, merge
 from harness.study.study import AnyBoard, build_board
 from harness.study.trained.values import Board
-from harness.task.task import Metric
+from harness.task.metric import SampleScores
 
 _spec = importlib.util.spec_from_file_location("made_run", Path(__file__).parent / "made_run.py")
 assert _spec is not None
@@ -183,10 +183,9 @@ def test_an_empty_group_is_no_zero() -> None:
 def test_a_score_that_is_no_number_fails_its_unit(bad: float) -> None:
     index = np.zeros(2, dtype=np.int64)
     scores = SampleScores(index, index, np.array([1.0, bad]), np.ones(2))
-    metrics: tuple[Metric, ...] = ("accuracy", "balanced_accuracy", "bits_per_byte")
-    for metric in metrics:
+    for metric in ("accuracy", "balanced_accuracy", "bits_per_byte"):
         with pytest.raises(ValueError, match="not finite"):
-            scores.value(metric)
+            metric_of(metric).value(scores)
 
 
 def test_a_perfect_row_has_an_interval_below_it(make: Make, tmp_path: Path) -> None:

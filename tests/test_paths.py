@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import catalog
-from harness.data.corruptions import domain_of, names
+from harness.data.corruptions import domain_of
 from harness.data.fetch import archive_path
 from harness.data.own.task import read_task
 from harness.data.prepare import prepared_folder
@@ -23,6 +23,7 @@ from harness.data.table.card import read_card
 from harness.errors import HarnessError
 from harness.files import SCHEMA, sealed
 from harness.guard.paths import path_below, path_part
+from harness.learn.modality import modality_of
 from harness.run.loaded import load_run
 from harness.study.suite import load_suite
 from harness.task.task import Archive, Domain, Task
@@ -83,7 +84,7 @@ def test_all_that_is_shipped_has_plain_names() -> None:
             assert path_part(kind, name) == name
     for name in catalog.names("task"):
         task: Task = catalog.load("task", name)
-        for what in names(task.signature)[:3]:
+        for what in [*modality_of(task.signature.kind).corruptions][:3]:
             assert domain_of(task, f"{task.domains[0].name}+{what}-3").name.endswith("-3")
 
 

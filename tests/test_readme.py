@@ -18,7 +18,7 @@ def test_the_task_and_the_searcher_of_the_readme_run_in_a_suite(tmp_path: Path) 
     blocks = re.findall(r"`mine/(\S+?)`:\n\n```\w+\n(.*?)```", text, flags=re.DOTALL)
     assert [name for name, _ in blocks if "cells" in name] == ["tasks/cells.toml"]
     blocks = [block for block in blocks if "cells" not in block[0]]
-    assert [name.partition("/")[0] for name, _ in blocks] == ["tasks", "searchers", "leaderboards"]
+    assert [name.partition("/")[0] for name, _ in blocks] == ["tasks", "metrics", "searchers", "leaderboards"]
     for name, code in blocks:
         assert code.count("\n") < 40
         (tmp_path / "mine" / name).parent.mkdir(parents=True)
@@ -34,7 +34,9 @@ def test_the_task_and_the_searcher_of_the_readme_run_in_a_suite(tmp_path: Path) 
     listed = harness("list").stdout
     assert "stripes" in listed
     assert "smallest_first" in listed
-    for words in (["check", "task", "stripes"], ["check", "searcher", "smallest_first"], ["eval", "mine"]):
+    entries = (("task", "stripes"), ("metric", "error"), ("searcher", "smallest_first"))
+    again = ["rescore", "runs/mine", "--metric", "error"]
+    for words in (*(["check", *entry] for entry in entries), ["eval", "mine"], again):
         done = harness(*words)
         assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "runs" / "mine" / "report.html").is_file()

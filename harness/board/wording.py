@@ -1,28 +1,27 @@
-"""How numbers are printed: percent for accuracies, three decimals for bits per byte, always an interval."""
+"""How numbers are printed: in the unit and with the decimals of their metric, always with an interval."""
 
 from collections.abc import Sequence
 
 from harness.board.values import Cell, Difference, Estimate, LanguageModelUse
-from harness.task.task import Metric
+from harness.catalog import metric_of
 
 MISSING = "—"
 FAILED = "✗"
 LIMITED = "‡"
 
 
-def metric_name(metric: Metric) -> str:
-    """Returns the metric with its unit."""
-    if metric == "bits_per_byte":
-        return "bits per byte, lower is better"
-    return f"{metric.replace('_', ' ')} in %, higher is better"
+def metric_name(metric: str) -> str:
+    """Returns the metric with its unit and direction."""
+    entry = metric_of(metric)
+    return f"{entry.measured}, {'higher' if entry.higher_is_better else 'lower'} is better"
 
 
-def show(metric: Metric, value: float | None, *, signed: bool = False, unit: bool = False) -> str:
+def show(metric: str, value: float | None, *, signed: bool = False, unit: bool = False) -> str:
     """Returns the value as people read it; a missing one is a dash."""
     if value is None:
         return MISSING
-    is_bits = metric == "bits_per_byte"
-    text = f"{value:.3f}" if is_bits else f"{100 * value:.1f}"
+    entry = metric_of(metric)
+    text = f"{entry.factor * value:.{entry.decimals}f}"
     if float(text) == 0:
         text = text.lstrip("-")
     elif signed and value > 0:
@@ -30,11 +29,17 @@ def show(metric: Metric, value: float | None, *, signed: bool = False, unit: boo
     text = text.replace("-", "−")
     if not unit:
         return text
-    return f"{text} {'bits per byte' if is_bits else 'points' if signed else '%'}"
+    return f"{text} {unit_of_difference(metric) if signed else entry.unit}"
+
+
+def unit_of_difference(metric: str) -> str:
+    """Returns the unit that differences are printed in."""
+    entry = metric_of(metric)
+    return entry.difference or entry.unit
 
 
 def show_estimate(
-    metric: Metric, estimate: Estimate | Difference | None, *, signed: bool = False, mark: str = ""
+    metric: str, estimate: Estimate | Difference | None, *, signed: bool = False, mark: str = ""
 ) -> str:
     """Returns value, mark and interval."""
     if estimate is None:
@@ -43,13 +48,13 @@ def show_estimate(
     return f"{show(metric, estimate.value, signed=signed)}{mark} [{low}, {high}]"
 
 
-def show_difference(metric: Metric, difference: Difference) -> str:
+def show_difference(metric: str, difference: Difference) -> str:
     """Returns a difference with unit and interval, for a sentence."""
     low, high = (show(metric, bound, signed=True) for bound in (difference.low, difference.high))
     return f"{show(metric, difference.value, signed=True, unit=True)} (95 % interval {low} to {high})"
 
 
-def show_cell(metric: Metric, cell: Cell) -> str:
+def show_cell(metric: str, cell: Cell) -> str:
     """Returns a cell's value and interval, or the sign of what happened to it."""
     if cell.state == "ok":
         return show_estimate(metric, cell.estimate, mark=LIMITED if cell.limited else "")

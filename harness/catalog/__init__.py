@@ -14,11 +14,14 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.guard.paths import path_part
 from harness.toml import LARGEST_BYTES, read_toml
+
+if TYPE_CHECKING:
+    from harness.task.metric import Metric
 
 
 class Kind(NamedTuple):
@@ -44,6 +47,8 @@ KINDS: Final[dict[str, Kind]] = {
     "suite": Kind("leaderboards", None),
     "section": Kind("reports", "SECTION"),
     "study": Kind("studies", "STUDY", file="study.py"),
+    "metric": Kind("metrics", "METRIC"),
+    "modality": Kind("modalities", "MODALITY"),
 }
 
 
@@ -165,6 +170,22 @@ def load(kind: str, name: str) -> Any:
     if not hasattr(module, constant):
         raise HarnessError(f"{found[name]} has no constant {constant}; define it to offer the {kind}.")
     return getattr(module, constant)
+
+
+def metric_of(name: str) -> "Metric":
+    """Returns the metric called `name`.
+
+    Raises:
+        UnknownNameError: there is no such metric.
+    """
+    return _metric(name, os.environ.get("HARNESS_CATALOG", ""))
+
+
+@cache
+def _metric(name: str, places: str) -> "Metric":
+    """Returns a metric, whose file is looked for once, as boards print thousands of values."""
+    metric: Metric = load("metric", name)
+    return metric
 
 
 @contextmanager

@@ -1,13 +1,10 @@
 """Claims of a baseline: it builds, and says what it is."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from harness import catalog
-
-if TYPE_CHECKING:
-    pass
-from harness.checks.space import SIGNATURES, TEXT, example_inputs
+from harness.checks.space import signatures
+from harness.learn.modality import random_inputs
 
 
 def baseline_claims(name: str) -> Iterator[tuple[str, bool, str]]:
@@ -24,11 +21,11 @@ def baseline_claims(name: str) -> Iterator[tuple[str, bool, str]]:
         catalog.load("searcher", baseline.searcher)
         yield "names a searcher that exists", True, baseline.searcher
     elif isinstance(baseline, FixedBaseline):
-        for signature in (one for one in (*SIGNATURES, TEXT) if one.kind in baseline.kinds):
+        for signature in signatures(baseline.kinds):
             wanted = 80_000
             with seeded(0):
                 module = baseline.build(signature, wanted)
-                shape = tuple(module(example_inputs(signature)).shape)
+                shape = tuple(module(random_inputs(signature, 2)).shape)
             right = shape[-1] == signature.classes
             yield f"gives logits for {signature.kind}", right, f"shape {shape}"
             if baseline.is_matched:

@@ -3,17 +3,16 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from harness import catalog
 from harness.checks.baseline import baseline_claims
+from harness.checks.metric import metric_claims
+from harness.checks.modality import modality_claims
 from harness.checks.searcher import claims_of
 from harness.checks.space import space_claims
 from harness.checks.table import table_claims
 from harness.errors import HarnessError
-
-if TYPE_CHECKING:
-    pass
 
 
 class Finding(NamedTuple):
@@ -101,4 +100,6 @@ _CHECKS: dict[str, Callable[[str], Iterator[tuple[str, bool, str]]]] = {
     "suite": _suite,
     "study": _study,
     "section": _section,
+    "metric": metric_claims,
+    "modality": modality_claims,
 }

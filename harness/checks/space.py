@@ -1,16 +1,13 @@
 """Claims of a search space: counts, forms, slices and seeds."""
 
 import random
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from harness import catalog
+from harness.learn.modality import modality_of, random_inputs
 from harness.space.choices import Architecture, SearchSpace, SpaceFamily
 from harness.task.signature import Signature
-
-if TYPE_CHECKING:
-    pass
-
 
 SIGNATURES = (
     Signature(kind="image", classes=10),
@@ -18,7 +15,9 @@ SIGNATURES = (
 )
 
 
-TEXT = Signature(kind="text", classes=4)
+def signatures(kinds: Sequence[str]) -> list[Signature]:
+    """Returns an example of each kind of input."""
+    return [Signature(kind=kind, classes=modality_of(kind).classes or 10) for kind in kinds]
 
 
 def space_claims(name: str) -> Iterator[tuple[str, bool, str]]:
@@ -28,7 +27,7 @@ def space_claims(name: str) -> Iterator[tuple[str, bool, str]]:
 
     family: SpaceFamily = catalog.load("space", name)
     for preset in (one for one in family.presets if one.startswith("micro")):
-        for signature in (one for one in (*SIGNATURES, TEXT) if one.kind in family.kinds):
+        for signature in signatures(family.kinds):
             space = family.space(preset, signature)
             where = f"{space.name} on {signature.kind}"
             draw = random.Random(0)
@@ -45,7 +44,7 @@ def space_claims(name: str) -> Iterator[tuple[str, bool, str]]:
             yield f"{where} has legal neighbours", fine, f"{len(near)} of the default"
             with seeded(0), torch.inference_mode():
                 supernet = space.supernet()
-                inputs = example_inputs(signature)
+                inputs = random_inputs(signature, 2)
                 worst = max(_slice_error(space, supernet, one, inputs) for one in chosen)
                 exact = all(_built(space, one) == space.parameters(one) for one in chosen)
             yield f"{where} counts its parameters", exact, "closed form equals the built module"
@@ -54,14 +53,6 @@ def space_claims(name: str) -> Iterator[tuple[str, bool, str]]:
                 worst <= 1e-5,
                 f"largest difference {worst:.1e}",
             )
-
-
-def example_inputs(signature: Signature) -> Any:
-    import torch
-
-    if signature.kind != "image":
-        return torch.randint(0, 256, (2, signature.context))
-    return torch.randn(2, signature.channels, signature.height, signature.width)
 
 
 def _slice_error(space: SearchSpace, supernet: Any, one: Architecture, inputs: Any) -> float:

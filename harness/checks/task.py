@@ -4,15 +4,18 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.catalog import metric_of
 from harness.data.load import load_split
 from harness.data.near import SHARED, coarse, shingles
 from harness.data.prepare import Prepared, blamed, prepare_domain, verify_domain, waits_for
 from harness.data.text.linear import LinearText
 from harness.data.text.questions import questions
 from harness.errors import DataUnavailableError, HarnessError
+from harness.learn.modality import modality_of
 from harness.task.split import Split
 from harness.task.task import SPLITS, Domain, Task
 
@@ -26,7 +29,9 @@ _IS_THERE = "{}: its data is there"
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+
 Splits = dict[str, Split]
+Check = Callable[[Splits], "Finding"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,15 +76,22 @@ def _card(task: Task) -> Iterator[Finding]:
         detail=f"sources {', '.join(task.sources)}; held out {', '.join(task.held_out)}",
     )
     classes = task.signature.classes
-    expected = 8.0 if task.metric == "bits_per_byte" else 1 / classes
-    # Plain accuracy may state the majority's share, which depends on the domains.
-    exact = abs(task.chance - expected) < 1e-6
+    metric, modality = metric_of(task.metric), modality_of(task.signature.kind)
     yield Finding(
-        claim="chance is stated",
-        holds=exact or (task.metric == "accuracy" and expected < task.chance < 1),
-        detail=f"stated {task.chance:.4g}; a blind guess among {classes} has {expected:.4g}",
+        claim="the metric is one that samples of its kind can give",
+        holds=metric.needs == modality.gives,
+        detail=f"{metric.title} needs {metric.needs}, {task.signature.kind} gives {modality.gives}",
     )
-    if task.signature.kind in ("image", "text"):
+    if metric.chance is not None:
+        expected = metric.chance(classes)
+        # A share that balances no classes may be the majority's, which depends on the domains.
+        is_majority = metric.is_proportion and not metric.is_balanced and expected < task.chance < 1
+        yield Finding(
+            claim="chance is stated",
+            holds=abs(task.chance - expected) < 1e-6 or is_majority,
+            detail=f"stated {task.chance:.4g}; a blind guess among {classes} has {expected:.4g}",
+        )
+    if modality.names_classes:
         yield Finding(
             claim="every class has a name",
             holds=len(task.class_names) == classes,
@@ -131,17 +143,17 @@ def _domain(
     splits = {name: load_split(task_name, task, domain, name, folder) for name in SPLITS}
     yield _hash(task_name, domain, folder, card)
     seen.add(splits)
-    checks: list[Callable[[Splits], Finding]] = [_exact, _groups]
-    of_kind: dict[str, list[Callable[[Splits], Finding]]] = {
-        "image": [_near_images, _balance(task.signature.classes), _probe(_pixel_probe)],
-        "bytes": [_near_texts, _unigram(task)],
-        "text": [_near_texts, _balance(task.signature.classes), _probe(_text_probe)],
-        "choice": [_near_texts, _answers],
-    }
-    checks += of_kind[task.signature.kind]
-    for check in checks:
+    for check in (_exact, _groups, *_of_kind(task)):
         found = check(splits)
         yield Finding(claim=f"{domain.name}: {found.claim}", holds=found.holds, detail=found.detail)
+
+
+def _of_kind(task: Task) -> Iterator[Check]:
+    """Yields the checks that the kind of input names."""
+    for one in modality_of(task.signature.kind).checks:
+        module, _, function = one.partition(":")
+        made: Check = getattr(import_module(module), function)(task)
+        yield made
 
 
 def _hash(task_name: str, domain: Domain, folder: Path, card: Prepared) -> Finding:
@@ -181,19 +193,29 @@ def _groups(splits: Splits) -> Finding:
     )
 
 
-def _near_images(splits: Splits) -> Finding:
-    known = {print_ for name in ("train", "validation") for print_ in coarse(splits[name].images)}
-    test = coarse(splits["test"].images)
-    return _near(sum(print_ in known for print_ in test), len(test), "agree in a coarse picture")
+def near_images(task: Task) -> Check:
+    """Returns the check that images do not nearly stand in two splits."""
+
+    def check(splits: Splits) -> Finding:
+        known = {print_ for name in ("train", "validation") for print_ in coarse(splits[name].images)}
+        test = coarse(splits["test"].images)
+        return _near(sum(print_ in known for print_ in test), len(test), "agree in a coarse picture")
+
+    return check
 
 
-def _near_texts(splits: Splits) -> Finding:
-    known: set[int] = set()
-    for name in ("train", "validation"):
-        known.update(*(shingles(document) for document in splits[name].documents()))
-    test = [shingles(document) for document in splits["test"].documents()]
-    near = sum(len(runs & known) >= SHARED * len(runs) for runs in test)
-    return _near(near, len(test), f"share {SHARED:.0%} of their runs of eight words")
+def near_texts(task: Task) -> Check:
+    """Returns the check that documents do not nearly stand in two splits."""
+
+    def check(splits: Splits) -> Finding:
+        known: set[int] = set()
+        for name in ("train", "validation"):
+            known.update(*(shingles(document) for document in splits[name].documents()))
+        test = [shingles(document) for document in splits["test"].documents()]
+        near = sum(len(runs & known) >= SHARED * len(runs) for runs in test)
+        return _near(near, len(test), f"share {SHARED:.0%} of their runs of eight words")
+
+    return check
 
 
 def _near(near: int, total: int, how: str) -> Finding:
@@ -204,7 +226,10 @@ def _near(near: int, total: int, how: str) -> Finding:
     )
 
 
-def _balance(classes: int) -> Callable[[Splits], Finding]:
+def balance(task: Task) -> Check:
+    """Returns the check that every split has every class, none of them rare."""
+    classes = task.signature.classes
+
     def check(splits: Splits) -> Finding:
         import numpy as np
 
@@ -225,7 +250,7 @@ def _balance(classes: int) -> Callable[[Splits], Finding]:
     return check
 
 
-def _probe(predict: "Callable[[Split, Split], NDArray[Any]]") -> Callable[[Splits], Finding]:
+def probe(predict: "Callable[[Split, Split], NDArray[Any]]") -> Check:
     """Returns the check of a linear probe, which gets a part of train, and test, and predicts test."""
 
     def check(splits: Splits) -> Finding:
@@ -265,16 +290,27 @@ def _part(split: Split) -> Split:
     )
 
 
-def _pixel_probe(train: Split, test: Split) -> "NDArray[Any]":
-    from sklearn.linear_model import RidgeClassifier
+def pixel_probe(task: Task) -> Check:
+    """Returns the check that ridge regression on pixels beats chance."""
 
-    probe = RidgeClassifier(alpha=10.0).fit(train.images.reshape(len(train), -1) / 255.0, train.labels)
-    predicted: NDArray[Any] = probe.predict(test.images.reshape(len(test), -1) / 255.0)
-    return predicted
+    def predict(train: Split, test: Split) -> "NDArray[Any]":
+        from sklearn.linear_model import RidgeClassifier
+
+        model = RidgeClassifier(alpha=10.0).fit(train.images.reshape(len(train), -1) / 255.0, train.labels)
+        predicted: NDArray[Any] = model.predict(test.images.reshape(len(test), -1) / 255.0)
+        return predicted
+
+    return probe(predict)
 
 
-def _text_probe(train: Split, test: Split) -> "NDArray[Any]":
-    return LinearText.fit([train]).classify(test.documents())
+def text_probe(task: Task) -> Check:
+    """Returns the check that a linear model of n-grams beats chance."""
+    return probe(lambda train, test: LinearText.fit([train]).classify(test.documents()))
+
+
+def answers(task: Task) -> Check:
+    """Returns the check that a right answer is told by more than its place and its words."""
+    return _answers
 
 
 def _answers(splits: Splits) -> Finding:
@@ -295,7 +331,9 @@ def _answers(splits: Splits) -> Finding:
     )
 
 
-def _unigram(task: Task) -> Callable[[Splits], Finding]:
+def unigram(task: Task) -> Check:
+    """Returns the check that the frequencies of bytes beat chance."""
+
     def check(splits: Splits) -> Finding:
         import numpy as np
 

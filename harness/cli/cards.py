@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from harness import catalog
+from harness.board.wording import metric_name
 from harness.data.overview import prepared_card
 from harness.errors import HarnessError, UnknownNameError
 from harness.guard.text import parse_json, shown
+from harness.learn.modality import modality_of
 from harness.space.choices import Architecture, SearchSpace, SpaceFamily
-from harness.task.signature import Signature
 from harness.task.task import Task
 
 if TYPE_CHECKING:
@@ -48,6 +49,21 @@ def describe(kind: str, name: str, data: Path) -> dict[str, Any]:
             "options": dict(entry.options),
             "allowed": {option: list(values) for option, values in entry.allowed.items()},
         }
+    if kind == "metric":
+        card |= {
+            "printed": metric_name(name),
+            "decimals": entry.decimals,
+            "needs": entry.needs,
+            "averages_classes": entry.is_balanced,
+        }
+    if kind == "modality":
+        card |= {
+            "form": entry.form,
+            "gives": entry.gives,
+            "metric": entry.metric,
+            "trained_on": entry.is_trained,
+            "corruptions": ", ".join(entry.corruptions) or None,
+        }
     if kind == "baseline":
         card |= {
             "reads": ", ".join(getattr(entry, "kinds", ())) or None,
@@ -58,8 +74,7 @@ def describe(kind: str, name: str, data: Path) -> dict[str, Any]:
 
 
 def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
-    from harness.data.corruptions import names
-
+    modality = modality_of(task.signature.kind)
     cards = []
     for domain in task.domains:
         prepared, wrong = prepared_card(name, domain, data)
@@ -82,12 +97,12 @@ def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
     return {
         "name": name,
         "summary": task.summary,
-        "inputs": _inputs(task.signature),
+        "inputs": modality.describe(task.signature),
         "metric": task.metric,
         "chance": task.chance,
         "waits_for": task.awaits or None,
         "domains": cards,
-        "corruptions": ", ".join(f"DOMAIN+{one}-1 to -5" for one in names(task.signature)) or None,
+        "corruptions": ", ".join(f"DOMAIN+{one}-1 to -5" for one in modality.corruptions) or None,
         "sample": _sample(name, task, data),
     }
 
@@ -108,21 +123,10 @@ def _table(name: str) -> dict[str, Any]:
     return {"name": name, **told, **lists}
 
 
-def _inputs(signature: Signature) -> str:
-    if signature.kind == "bytes":
-        return f"bytes, windows of {signature.context}"
-    if signature.kind == "text":
-        return f"text, windows of {signature.context} bytes, {signature.classes} classes"
-    if signature.kind == "choice":
-        return f"questions with at most {signature.classes} answers"
-    return f"images {signature.channels}x{signature.height}x{signature.width}, {signature.classes} classes"
-
-
 def _sample(name: str, task: Task, data: Path) -> str | None:
     """Returns one training sample of the first prepared source, drawn in characters, or None."""
     from harness.data.load import load_split
     from harness.data.prepare import blamed
-    from harness.data.text.questions import questions
 
     for source in task.sources:
         domain = task.domain(source)
@@ -133,19 +137,7 @@ def _sample(name: str, task: Task, data: Path) -> str | None:
                 split = load_split(name, task, domain, "train", data, limit=1)
         except HarnessError as error:
             return str(error)
-        if task.signature.kind == "choice":
-            asked = questions(split)[0]
-            answers = [
-                f"{'*' if place == asked.gold else '-'} {one}" for place, one in enumerate(asked.choices)
-            ]
-            return "\n".join([f"{source}: {asked.question}", *answers])
-        if task.signature.kind != "image":
-            kind = f", {task.class_names[split.labels[0]]}" if task.class_names else ""
-            return f"{source}{kind}: {split.documents()[0][:300].decode(errors='replace')}"
-        shades = " .:-=+*#%@"
-        image = split.images[0].mean(axis=0)
-        rows = ["".join(shades[int(pixel) * len(shades) // 256] for pixel in row) for row in image]
-        return f"{source}, class {split.labels[0]}:\n" + "\n".join(rows)
+        return modality_of(task.signature.kind).show(split, task.class_names)
     return None
 
 

@@ -40,10 +40,10 @@ data = typer.Typer(
 )
 app.add_typer(data, name="data")
 
-KINDS = ("task", "table", "space", "searcher", "baseline", "suite", "section", "study")
+KINDS = ("task", "table", "space", "searcher", "baseline", "suite", "section", "study", "metric", "modality")
 STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EIO}
 """What a disk or a folder is to blame for."""
-PLURALS = {"studies" if kind == "study" else f"{kind}s": kind for kind in KINDS}
+PLURALS = {f"{kind.removesuffix('y')}ies" if kind.endswith("y") else f"{kind}s": kind for kind in KINDS}
 
 
 def main() -> None:
@@ -223,10 +223,7 @@ def _run(
 
 @app.command("list")
 def list_entries(
-    kind: Annotated[
-        str | None,
-        typer.Argument(help="tasks, tables, spaces, searchers, baselines, suites, sections, studies"),
-    ] = None,
+    kind: Annotated[str | None, typer.Argument(help=", ".join(PLURALS))] = None,
     as_json: Json = False,
 ) -> None:
     """List the catalog."""
@@ -319,6 +316,7 @@ def _signature(
     from dataclasses import replace
 
     from harness import catalog
+    from harness.learn.modality import modality_of
 
     signature: Signature = catalog.load("task", task).signature if task else default
     changes: dict[str, Any] = {}
@@ -326,7 +324,7 @@ def _signature(
         changes |= {"height": resolution, "width": resolution}
     if classes is not None:
         changes["classes"] = classes
-    if changes and signature.kind != "image":
+    if changes and modality_of(signature.kind).form != "image":
         raise HarnessError(f"--resolution and --classes are for images; this task reads {signature.kind}.")
     return replace(signature, **changes)
 

@@ -11,13 +11,14 @@ inversion and all that is done to documents.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.data.prepare import split_rows
 from harness.errors import HarnessError, UnknownNameError
+from harness.learn.modality import Corruption, modality_of
 from harness.seeds import generator
 from harness.task.signature import Signature
 from harness.task.task import Archives, Domain, Sample, Task
@@ -66,9 +67,10 @@ def domain_of(task: Task, name: str) -> Domain:
         return task.domain(name)
     plain, _, what = name.partition("+")
     base = task.domain(plain)
-    known = names(task.signature)
+    made = modality_of(task.signature.kind).corruptions
+    known = tuple(made)
     if not known:
-        raise HarnessError(f"Images and documents have corruptions and questions none; give {plain!r} alone.")
+        raise HarnessError(f"Tasks of kind {task.signature.kind} have no corruptions; give {plain!r} alone.")
     match = re.fullmatch(r"([a-z]+)-(\d+)", what)
     if match is None:
         raise HarnessError(
@@ -83,17 +85,10 @@ def domain_of(task: Task, name: str) -> Domain:
         base,
         name=name,
         origin=f"{base.origin}; {match[1]} of severity {severity}",
-        read=partial(_corrupted, base, task.signature, match[1], severity),
+        read=partial(_corrupted, base, task.signature, made[match[1]], severity),
         sha256=None,
         fixed_splits=True,
     )
-
-
-def names(signature: Signature) -> tuple[str, ...]:
-    """Returns the corruptions of a task's inputs."""
-    if signature.kind == "image":
-        return tuple(_OF_IMAGES)
-    return () if signature.kind == "choice" else tuple(_OF_TEXTS)
 
 
 def corrupt_image(image: "NDArray[np.uint8]", corruption: str, severity: int) -> "NDArray[np.uint8]":
@@ -101,14 +96,14 @@ def corrupt_image(image: "NDArray[np.uint8]", corruption: str, severity: int) ->
     import numpy as np
 
     pixels = image.astype(np.float64) / 255
-    changed = _OF_IMAGES[corruption](pixels, severity - 1, _draw(corruption, image.tobytes()))
+    changed = _PIXELS[corruption](pixels, severity - 1, _draw(corruption, image.tobytes()))
     return np.asarray(np.rint(changed.clip(0, 1) * 255), np.uint8)
 
 
 def corrupt_text(document: bytes, corruption: str, severity: int) -> bytes:
     """Returns a corrupted copy of a document; bytes that are not UTF-8 stay as they are."""
     text = document.decode(errors="surrogateescape")
-    changed = _OF_TEXTS[corruption](text, severity - 1, _draw(corruption, document))
+    changed = _LETTERS[corruption](text, severity - 1, _draw(corruption, document))
     return changed.encode(errors="surrogateescape") or document
 
 
@@ -117,19 +112,24 @@ def _draw(corruption: str, data: bytes) -> "np.random.Generator":
 
 
 def _corrupted(
-    base: Domain, signature: Signature, corruption: str, severity: int, archives: Archives
+    base: Domain, signature: Signature, corrupt: Corruption, severity: int, archives: Archives
 ) -> Iterator[Sample]:
+    for split, sample in split_rows(base, archives)[0]:
+        data = corrupt(sample.data, signature, severity)
+        group = sample.group if base.fixed_splits else f"{split}/{sample.group}"
+        yield Sample(data, sample.label, group)
+
+
+def _of_image(corruption: str, data: bytes, signature: Signature, severity: int) -> bytes:
     import numpy as np
 
     shape = (signature.channels, signature.height, signature.width)
-    for split, sample in split_rows(base, archives)[0]:
-        if signature.kind == "image":
-            image = np.frombuffer(sample.data, np.uint8).reshape(shape)
-            data = corrupt_image(image, corruption, severity).tobytes()
-        else:
-            data = corrupt_text(sample.data, corruption, severity)
-        group = sample.group if base.fixed_splits else f"{split}/{sample.group}"
-        yield Sample(data, sample.label, group)
+    image = np.frombuffer(data, np.uint8).reshape(shape)
+    return corrupt_image(image, corruption, severity).tobytes()
+
+
+def _of_text(corruption: str, data: bytes, signature: Signature, severity: int) -> bytes:
+    return corrupt_text(data, corruption, severity)
 
 
 def _noise(pixels: "NDArray[np.float64]", level: int, draw: "np.random.Generator") -> "NDArray[np.float64]":
@@ -228,16 +228,19 @@ def _homoglyphs(text: str, level: int, draw: "np.random.Generator") -> str:
     )
 
 
-_OF_IMAGES: "dict[str, Callable[[NDArray[np.float64], int, np.random.Generator], NDArray[np.float64]]]" = {
+_PIXELS: "dict[str, Callable[[NDArray[np.float64], int, np.random.Generator], NDArray[np.float64]]]" = {
     "noise": _noise,
     "blur": _blur,
     "contrast": _contrast,
     "rotation": _rotation,
     "inversion": _inversion,
 }
-_OF_TEXTS: "dict[str, Callable[[str, int, np.random.Generator], str]]" = {
+_LETTERS: "dict[str, Callable[[str, int, np.random.Generator], str]]" = {
     "typos": _typos,
     "casing": _casing,
     "whitespace": _whitespace,
     "homoglyphs": _homoglyphs,
 }
+
+OF_IMAGES: Mapping[str, Corruption] = {name: partial(_of_image, name) for name in _PIXELS}
+OF_TEXTS: Mapping[str, Corruption] = {name: partial(_of_text, name) for name in _LETTERS}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from harness.data.prepare import prepared_folder, quiet_datasets
 from harness.data.sums import check_sums
 from harness.errors import DataUnavailableError
+from harness.learn.modality import modality_of
 from harness.task.signature import Signature
 from harness.task.split import Split
 from harness.task.task import SPLITS, Domain, Task
@@ -118,7 +119,7 @@ def _arrays(
 
     joined = np.frombuffer(b"".join(blobs), np.uint8)
     lengths = np.array([len(blob) for blob in blobs], np.int64)
-    if signature.kind != "image":
+    if modality_of(signature.kind).form != "image":
         return np.zeros((0, 0, 0, 0), np.uint8), joined, np.r_[0, np.cumsum(lengths)].astype(np.int64)
     shape = (signature.channels, signature.height, signature.width)
     wanted = int(np.prod(shape))

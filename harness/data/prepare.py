@@ -67,14 +67,13 @@ def prepared_folder(task_name: str, domain: Domain, folder: Path) -> Path:
 
 
 def _files_of(read: Any) -> Iterator[Path]:
-    """Yields the file that a reader stands in, and those of the readers of domains that it was given."""
+    """Yields the file that a reader stands in, and those of the functions and readers that it was given."""
     code = getattr(getattr(read, "func", read), "__code__", None)
     file = Path(code.co_filename) if code else None
     if file and file.is_file():
         yield file
     for one in getattr(read, "args", ()):
-        if isinstance(one, Domain):
-            yield from _files_of(one.read)
+        yield from _files_of(one.read if isinstance(one, Domain) else one)
 
 
 def read_card(task_name: str, domain: Domain, folder: Path) -> Prepared | None:

@@ -22,6 +22,8 @@ from harness.toml import read_toml
 
 LARGE_BYTES: Final = 2**32
 """Beyond, a file is told apart by its size and the time of its change, as reading it takes minutes."""
+UNSCORED: Final = ("prepare", "supernet", "proxies")
+"""Kinds of units whose results hold no score."""
 Parts = dict[str, str]
 """Module or file -> digest of its content."""
 
@@ -132,6 +134,8 @@ def _model_file(read: Read) -> dict[str, Parts]:
 INPUTS: Final[Mapping[str, Callable[[Read], dict[str, Parts]]]] = {
     "reader": _reader,
     "task": _task,
+    "metric": _of_catalog("metric"),
+    "modality": _of_catalog("modality"),
     "space": _of_catalog("space"),
     "searcher": _of_catalog("searcher"),
     "prompts": _prompts,

@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from harness import catalog
 from harness.data.load import load_split
 from harness.data.prepare import prepare_domain
 from harness.data.text.questions import questions
 from harness.errors import DataUnavailableError, HarnessError
 from harness.files import write_atomically
 from harness.guard.paths import path_part
+from harness.learn.modality import Export, modality_of
 from harness.task.split import Split
 from harness.task.task import Domain, Task
 
@@ -29,25 +31,6 @@ metadata:
   prepared_sha256: {sha256}
   document_bytes: {document_bytes}
 """
-ASKED = {
-    "bytes": """\
-output_type: loglikelihood_rolling
-doc_to_text: ""
-doc_to_target: text
-metric_list:
-  - metric: bits_per_byte
-  - metric: byte_perplexity""",
-    "choice": """\
-output_type: multiple_choice
-doc_to_text: text
-doc_to_choice: choices
-doc_to_target: gold
-metric_list:
-  - metric: acc
-  - metric: acc_norm""",
-}
-"""What lm-eval is asked to do with the documents of each kind of task."""
-MEASURES = {"bytes": "bits_per_byte", "choice": "acc"}
 GROUP = """\
 # All domains of {task}; the mean gives each of them the same weight, as a board does.
 group: {task}
@@ -95,14 +78,9 @@ def export_task(
         limit: at most so many documents of a domain, spread over groups.
 
     Raises:
-        HarnessError: it is a task of images, or the folder holds other things.
+        HarnessError: lm-eval does not read tasks of its kind, or the folder holds other things.
     """
-    if task.signature.kind == "image":
-        raise HarnessError(f"{name} is a task of images, and lm-eval has text only; export a byte task.")
-    if task.signature.kind not in ASKED:
-        raise HarnessError(
-            f"{name} is a task of kind {task.signature.kind}; export one of kind {' or '.join(ASKED)}."
-        )
+    export = _export(name, task)
     _clear(out, path_part("task", name))
     written, failures = [], {}
     for domain in task.domains:
@@ -118,8 +96,8 @@ def export_task(
         written.append(member)
     if written:
         members = "\n".join(f"  - {member}" for member in written)
-        measure = MEASURES[task.signature.kind]
-        write_atomically(out / f"{name}.yaml", GROUP.format(task=name, members=members, measure=measure))
+        group = GROUP.format(task=name, members=members, measure=export.measure)
+        write_atomically(out / f"{name}.yaml", group)
     return Exported(tuple(written), failures)
 
 
@@ -148,8 +126,8 @@ def write_domain(
         DataUnavailableError: a document is not UTF-8.
     """
     member = f"{path_part('task', name)}_{path_part('domain', domain.name)}"
-    is_choice = task.signature.kind == "choice"
-    rows = _questions(split) if is_choice else _documents(split, document_bytes)
+    asks = modality_of(task.signature.kind).form == "question"
+    rows = _questions(split) if asks else _documents(split, document_bytes)
     lines = [json.dumps(row, ensure_ascii=True, sort_keys=True) for row in rows]
     write_atomically(out / f"{member}.jsonl", "\n".join(lines) + "\n")
     fields = {
@@ -158,13 +136,25 @@ def write_domain(
         "name": member,
         "origin": " ".join(domain.origin.split()),
         "licence": " ".join(domain.licence.split()),
-        "asked": ASKED[task.signature.kind],
+        "asked": _export(name, task).asked,
         "sha256": sha256,
         "document_bytes": json.dumps(document_bytes),
     }
     write_atomically(out / f"{member}.yaml", TEMPLATE.format(**fields))
     write_atomically(out / "loader.py", Path(__file__).with_name("loader.py").read_text(encoding="utf-8"))
     return member
+
+
+def _export(name: str, task: Task) -> Export:
+    modality = modality_of(task.signature.kind)
+    if modality.export is not None:
+        return modality.export
+    if modality.form == "image":
+        raise HarnessError(f"{name} is a task of images, and lm-eval has text only; export a byte task.")
+    can = [kind for kind in catalog.names("modality") if modality_of(kind).export]
+    raise HarnessError(
+        f"{name} is a task of kind {task.signature.kind}; export one of kind {' or '.join(can)}."
+    )
 
 
 def _clear(out: Path, name: str) -> None:

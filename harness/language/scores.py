@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.catalog import metric_of
 from harness.data.load import spread
 from harness.errors import HarnessError, UnknownNameError
 from harness.files import content_hash
 from harness.language.isolation import hub_access, kept_random_states, sandboxed_templates
 from harness.language.task_folder import check_folder
-from harness.learn.predictors import SampleScores
-from harness.task.task import Metric
+from harness.task.metric import SampleScores
 
 if TYPE_CHECKING:
     from lm_eval.tasks import TaskManager
@@ -46,7 +46,7 @@ class LmEvalScores:
 
     domain: str
     reason: str | None = None
-    metric: Metric | None = None
+    metric: str | None = None
     measure: str | None = None
     samples: SampleScores | None = None
     documents: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -64,7 +64,7 @@ class LmEvalScores:
         """
         if self.samples is None or self.metric is None:
             raise HarnessError(f"{self.domain} has no scores: {self.reason}")
-        return self.samples.value(self.metric)
+        return metric_of(self.metric).value(self.samples)
 
     def records(self) -> list[dict[str, Any]]:
         """Returns one JSON-ready row per document, each with its domain."""

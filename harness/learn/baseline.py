@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from harness.errors import HarnessError
 from harness.guard.keys import Keys
+from harness.task.metric import SampleScores
 from harness.task.signature import Signature
 
 if TYPE_CHECKING:
@@ -46,7 +47,16 @@ class LanguageModel(Protocol):
         ...
 
 
-Predictor = Classifier | TextClassifier | LanguageModel
+@runtime_checkable
+class SplitScorer(Protocol):
+    """Scores the samples of a modality that is none of the above."""
+
+    def scores(self, split: "Split") -> SampleScores:
+        """Returns the scores of every sample of a split."""
+        ...
+
+
+Predictor = Classifier | TextClassifier | LanguageModel | SplitScorer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +65,8 @@ class FixedBaseline:
 
     Attributes:
         summary: one line.
-        build: module for a signature, near a number of parameters; initial values from torch's generator.
+        build: module for a signature, near a number of parameters, which is 0 where it does not follow it;
+            initial values from torch's generator.
         kinds: signatures that it can read; a suite leaves it out of other tasks.
         is_matched: whether it follows the number of parameters; others say their own on the board.
         files: what it is made of besides this package's own code: its Python file, its weights.

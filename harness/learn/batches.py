@@ -3,11 +3,29 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from harness.learn.modality import modality_of
+from harness.task.signature import Signature
 from harness.task.split import Split
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor
+
+
+def batches(
+    signature: Signature,
+    splits: Sequence[Split],
+    batch_size: int,
+    draw: "np.random.Generator",
+    augmentation: Sequence[str] = (),
+) -> "Iterator[tuple[Tensor, Tensor]]":
+    """Yields (inputs, targets) for ever, each source domain with equal probability, as the modality says.
+
+    Raises:
+        HarnessError: nothing is trained on tasks of this kind.
+    """
+    return modality_of(signature.kind).batches(signature, splits, batch_size, draw, augmentation)
 
 
 def image_batches(

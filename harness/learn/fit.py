@@ -2,22 +2,18 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.errors import DivergedError, HarnessError
-from harness.learn.batches import byte_batches, image_batches, text_batches
 from harness.learn.checkpoint import Checkpoint, Training
 from harness.learn.peers import Peers, agree_on, average_statistics, peers, sum_gradients
-from harness.task.signature import Signature
-from harness.task.split import Split
 
 Batch = tuple[Tensor, Tensor]
 Loss = Callable[[Batch, int], Tensor]
@@ -65,42 +61,6 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.random.manual_seed(seed)
         yield
-
-
-def batches(
-    signature: Signature,
-    splits: Sequence[Split],
-    batch_size: int,
-    draw: np.random.Generator,
-    augmentation: Sequence[str] = (),
-) -> Iterator[Batch]:
-    """Yields (inputs, targets) for ever, each source domain with equal probability.
-
-    Images are float32 (batch, channels, height, width) with classes (batch,), or shares of classes
-    (batch, classes) where images are mixed; bytes are int64 (batch, context) with the next bytes
-    (batch, context), or with the classes of texts (batch,).
-
-    Raises:
-        HarnessError: nothing is trained on tasks of this kind.
-    """
-    if signature.kind == "image":
-        for images, labels in image_batches(splits, batch_size, draw):
-            batch = (torch.from_numpy(images), torch.from_numpy(labels))
-            if augmentation:
-                from harness.learn.augment import augmented  # its torchvision takes seconds to import
-
-                with seeded(int(draw.integers(2**62))):
-                    batch = augmented(*batch, augmentation, signature.classes)
-            yield batch
-    elif signature.kind == "text":
-        for texts, labels in text_batches(splits, batch_size, signature.context, draw):
-            yield torch.from_numpy(texts.astype(np.int64)), torch.from_numpy(labels)
-    elif signature.kind == "choice":
-        raise HarnessError("Nothing is trained on multiple-choice questions; score a language model on them.")
-    else:
-        for windows in byte_batches(splits, batch_size, signature.context, draw):
-            tokens = torch.from_numpy(windows.astype(np.int64))
-            yield tokens[:, :-1], tokens[:, 1:]
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:

@@ -1,7 +1,7 @@
-"""Scores of a fitted model on one split, kept per sample so that no later question needs the model."""
+"""Networks as predictors, and the scores per sample of a fitted model on one split."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -9,51 +9,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from harness.learn.baseline import Classifier, LanguageModel, Predictor, TextClassifier
+from harness.learn.baseline import Classifier, LanguageModel, Predictor, SplitScorer, TextClassifier
+from harness.learn.modality import modality_of
+from harness.task.metric import SampleScores
 from harness.task.signature import Signature
 from harness.task.split import Split
-from harness.task.task import Metric
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-class SampleScores(NamedTuple):
-    """Per-sample scores; a metric is a ratio of sums, averaged over classes where it is balanced.
-
-    All have shape (samples,): group index, class, numerator (1 for a correct image, or bits) and
-    denominator (1, or bytes).
-    """
-
-    group: NDArray[np.int64]
-    label: NDArray[np.int64]
-    numerator: NDArray[np.float64]
-    denominator: NDArray[np.float64]
-
-    def value(self, metric: Metric) -> float:
-        """Returns the metric: accuracy in [0, 1] or bits per byte.
-
-        Raises:
-            ValueError: there is no sample, or a score is not finite.
-        """
-        if not len(self.numerator) or not np.isfinite(self.numerator).all():
-            raise ValueError("The scores are empty or not finite.")
-        if metric != "balanced_accuracy":
-            return float(self.numerator.sum() / self.denominator.sum())
-        correct = np.bincount(self.label, self.numerator)
-        total = np.bincount(self.label, self.denominator)
-        return float((correct[total > 0] / total[total > 0]).mean())
-
-    def write(self, path: "Path", more: Mapping[str, Any] | None = None) -> None:
-        """Writes a parquet file with one row per sample; `more` are columns beside its own."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        from harness.files import write_atomically
-
-        sink = pa.BufferOutputStream()
-        pq.write_table(pa.table({**self._asdict(), **(more or {})}), sink)
-        write_atomically(path, sink.getvalue().to_pybytes())
 
 
 class TorchClassifier:
@@ -156,15 +116,13 @@ class TorchTextClassifier:
 def predictor(module: nn.Module, signature: Signature, route: Any = None) -> Predictor:
     """Returns the module, or its slice at `route`, as something that scores samples."""
     module.eval()
-    if signature.kind == "image":
-        return TorchClassifier(module, route)
-    if signature.kind == "text":
-        return TorchTextClassifier(module, signature.context, route)
-    return TorchLanguageModel(module, signature.context, route)
+    return modality_of(signature.kind).predictor(module, signature, route)
 
 
 def score(model: Predictor, split: Split, *, document_bytes: int) -> SampleScores:
     """Returns the per-sample scores of `model` on `split`; documents are cut to `document_bytes`."""
+    if isinstance(model, SplitScorer):
+        return model.scores(split)
     if split.images.size:
         predicted = cast(Classifier, model).predict(split.images)
         return _right(predicted, split)

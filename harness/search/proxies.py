@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UnknownNameError
+from harness.learn.modality import modality_of, random_inputs
 from harness.space.choices import Architecture, SearchSpace
 from harness.task.signature import Signature
 
@@ -43,7 +44,7 @@ def proxy_score(name: str, space: SearchSpace, architecture: Architecture, seed:
     with torch.random.fork_rng(devices=[]):
         torch.random.manual_seed(seed)
         module = space.build(architecture)
-        inputs = _random_inputs(space.signature)
+        inputs = random_inputs(space.signature, BATCH)
     score = synflow(module, space.signature) if name == "synflow" else naswot(module, inputs)
     return score if math.isfinite(score) else -math.inf
 
@@ -63,12 +64,9 @@ def synflow(module: "nn.Module", signature: Signature) -> float:
     import torch
 
     module = module.double().eval()
-    shape = (signature.channels, signature.height, signature.width)
-    inputs = (
-        torch.ones(1, signature.context, dtype=torch.int64)
-        if signature.kind != "image"
-        else torch.ones(1, *shape, dtype=torch.float64)
-    )
+    modality = modality_of(signature.kind)
+    kept = torch.int64 if modality.vocabulary else torch.float64
+    inputs = torch.ones(1, *modality.shape(signature), dtype=kept)
     drawn = torch.Generator().manual_seed(0)
     weights = [weight for weight in module.parameters() if weight.requires_grad]
     with torch.no_grad():
@@ -143,14 +141,6 @@ def naswot(module: "nn.Module", inputs: "Tensor") -> float:
     kernel = kernels[True] if kernels[True].any() else kernels[False]
     sign, logarithm = torch.linalg.slogdet(kernel)
     return float(logarithm) if sign > 0 and math.isfinite(logarithm) else -math.inf
-
-
-def _random_inputs(signature: Signature) -> "Tensor":
-    import torch
-
-    if signature.kind != "image":
-        return torch.randint(0, 256, (BATCH, signature.context))
-    return torch.randn(BATCH, signature.channels, signature.height, signature.width)
 
 
 def _rewriting(rewrite: Rewrite) -> AbstractContextManager[Any]:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.catalog import metric_of
+from harness.errors import HarnessError
+from harness.task.metric import Metric
 from harness.task.split import Split
-from harness.task.task import Metric, higher_is_better
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,7 +111,7 @@ class Race:
 
 
 def blocks_of(
-    splits: Sequence[Split], metric: Metric, document_bytes: int, draw: np.random.Generator
+    splits: Sequence[Split], metric: str, document_bytes: int, draw: np.random.Generator
 ) -> list[Block]:
     """Returns the samples of `splits` in growing blocks that hold domains and classes in equal parts.
 
@@ -118,36 +120,41 @@ def blocks_of(
         metric: of the task.
         document_bytes: leading bytes of a document that are scored.
         draw: shuffles samples inside a class of a domain.
+
+    Raises:
+        HarnessError: samples of the metric cannot be scored a part at a time.
     """
-    lengths = [_lengths(split, metric, document_bytes) for split in splits]
+    counted = metric_of(metric)
+    if counted.read is not None:
+        raise HarnessError(f"A search by {counted.title} cannot race; set racing to false.")
+    lengths = [_lengths(split, counted, document_bytes) for split in splits]
     owners = np.repeat(np.arange(len(splits)), [len(split) for split in splits])
     places = np.concatenate([np.arange(len(split)) for split in splits])
     labels = np.concatenate([split.labels for split in splits])
     strata = np.unique(np.stack([owners, labels]), axis=1, return_inverse=True)[1].ravel()
     order = np.argsort(_spread(strata, draw), kind="stable")
-    sign = 1.0 if higher_is_better(metric) else -1.0
-    factors = np.concatenate([_factors(*pair, metric) for pair in zip(splits, lengths, strict=True)])
+    factors = np.concatenate([_factors(*pair, counted) for pair in zip(splits, lengths, strict=True)])
     factors /= len(splits)
     denominators = np.concatenate(lengths)
     blocks = []
     for part in _cuts(order):
         part = part[np.lexsort((places[part], owners[part]))]
         parts = [_part(split, places[part][owners[part] == at]) for at, split in enumerate(splits)]
-        weights = sign * factors[part]
+        weights = counted.sign * factors[part]
         blocks.append(Block(splits=tuple(parts), weights=weights, shares=factors[part] * denominators[part]))
     return blocks
 
 
 def _lengths(split: Split, metric: Metric, document_bytes: int) -> Floats:
     """Returns the denominator of each sample: 1, or the bytes that are scored of a document."""
-    if metric != "bits_per_byte":
+    if metric.needs != "bits":
         return np.ones(len(split))
     return np.minimum(np.diff(split.offsets), document_bytes).astype(np.float64)
 
 
 def _factors(split: Split, lengths: Floats, metric: Metric) -> Floats:
     """Returns what a numerator counts for in its domain's score, shape (samples,)."""
-    if metric != "balanced_accuracy":
+    if not metric.is_balanced:
         return np.full(len(split), 1 / lengths.sum())
     _, label, count = np.unique(split.labels, return_inverse=True, return_counts=True)
     factors: Floats = 1 / (len(count) * count[label])

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from harness import catalog
 from harness.identity.unit import AnyUnit, Unit, called
 from harness.learn.baseline import FixedBaseline
+from harness.learn.modality import modality_of
 from harness.space.choices import SearchSpace
 from harness.study.plan import Plan
 from harness.study.work.units import Matched, Supernet, SupernetSpec
@@ -85,8 +86,9 @@ class Costs:
             baseline = catalog.load("baseline", method)
             assert isinstance(baseline, FixedBaseline)
             assert spec.tuned_space is not None
+            target = parameter_target(spec.tuned_space, signature) if baseline.is_matched else 0
             with seeded(0):
-                module = baseline.build(signature, parameter_target(spec.tuned_space, signature))
+                module = baseline.build(signature, target)
             return measured_macs(module.eval(), signature)
 
         return float(self._once(("network", method, spec.task), measure))
@@ -161,4 +163,4 @@ def _signature(task: str) -> Signature:
 def passes(task: str, document_bytes: int) -> int:
     """Returns the forward passes of a sample: one, or one a window of a document."""
     signature = _signature(task)
-    return 1 if signature.kind != "bytes" else -(-document_bytes // signature.context)
+    return modality_of(signature.kind).passes(signature, document_bytes)

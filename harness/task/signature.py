@@ -1,7 +1,6 @@
 """What a network reads and answers in a task."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -9,9 +8,7 @@ class Signature:
     """What a model of a task takes and gives.
 
     Attributes:
-        kind: `image` (batch, channels, height, width); `bytes` (batch, context), of which the next one is
-            predicted; `text`, bytes as well, of which the class is predicted; `choice`, questions with
-            possible answers, which language models score and nothing is trained on.
+        kind: catalog name of the modality, such as `image`, `bytes`, `text` or `choice`.
         classes: size of the label space; 256 for bytes, the most answers of a question for choices.
         channels: image channels.
         height: image height in pixels.
@@ -19,7 +16,7 @@ class Signature:
         context: tokens of a byte window.
     """
 
-    kind: Literal["image", "bytes", "text", "choice"]
+    kind: str
     classes: int
     channels: int = 1
     height: int = 28

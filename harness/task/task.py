@@ -10,7 +10,6 @@ from harness.errors import HarnessError, UnknownNameError
 from harness.guard.paths import path_part
 from harness.task.signature import Signature
 
-Metric = Literal["accuracy", "balanced_accuracy", "bits_per_byte"]
 SPLITS = ("train", "validation", "test")
 
 
@@ -111,7 +110,7 @@ class Task:
     Attributes:
         summary: one line.
         signature: what a model takes and gives.
-        metric: the primary score; higher is better except for bits per byte.
+        metric: catalog name of the primary score.
         chance: the metric of a blind guess (8.0 bits per byte for a uniform guess).
         domains: all of them, in display order.
         sources: default source domains, which search and training may see.
@@ -122,7 +121,7 @@ class Task:
 
     summary: str
     signature: Signature
-    metric: Metric
+    metric: str
     chance: float
     domains: tuple[Domain, ...]
     sources: tuple[str, ...]
@@ -140,8 +139,3 @@ class Task:
             if domain.name == name:
                 return domain
         raise UnknownNameError("domain", name, [domain.name for domain in self.domains])
-
-
-def higher_is_better(metric: Metric) -> bool:
-    """Returns whether a larger value of `metric` is the better one."""
-    return metric != "bits_per_byte"

@@ -33,6 +33,7 @@ from harness.data.own.rows import (
 from harness.data.prepare import split_groups
 from harness.data.text.questions import choice_sample, variants
 from harness.errors import DataUnavailableError, WrongDataError
+from harness.learn.modality import modality_of
 from harness.task.signature import Signature
 from harness.task.task import SPLITS, Archives, Domain, Sample
 
@@ -131,12 +132,13 @@ class _Item(NamedTuple):
 def _read(
     place: Place, name: str, signature: Signature, classes: tuple[str, ...], archives: Archives
 ) -> Iterator[Sample]:
+    form = modality_of(signature.kind).form
     if place.folder:
         pictures = _pictures(Path(place.folder), signature, classes)
-        items = list(pictures if signature.kind == "image" else _texts(Path(place.folder)))
+        items = list(pictures if form == "image" else _texts(Path(place.folder)))
     elif place.images:
         items = list(_arrays(place, signature, classes))
-    elif signature.kind == "choice":
+    elif form == "question":
         items = _questions(place, name, signature)
     else:
         items = list(_documents(place, name, signature, classes))
@@ -225,13 +227,14 @@ def _arrays(place: Place, signature: Signature, classes: tuple[str, ...]) -> Ite
 def _documents(place: Place, name: str, signature: Signature, classes: tuple[str, ...]) -> Iterator[_Item]:
     numbers = {name: number for number, name in enumerate(classes)}
     columns = place.columns
+    modality = modality_of(signature.kind)
     for number, row in enumerate(domain_rows(place, name), start=1):
-        if signature.kind == "bytes" and row.values.get(columns.text) == "":
+        if not modality.names_classes and row.values.get(columns.text) == "":
             continue  # corpora of lines are full of empty ones
         label = 0
-        if signature.kind != "bytes":
+        if modality.names_classes:
             label = _label(cell(row, columns.label), numbers, f"{row.place}, column {columns.label}")
-        if signature.kind == "image":
+        if modality.form == "image":
             data = _picture(cell(row, columns.image), row, place, signature)
         else:
             data = str(cell(row, columns.text)).encode()
@@ -273,7 +276,7 @@ def _picture(value: Any, row: Row, place: Place, signature: Signature) -> bytes:
 
 def _named_pictures(place: Place, signature: Signature) -> list[Path]:
     """Returns the pictures that the rows of a file name; what is wrong is told when they are read."""
-    if not place.file or signature.kind != "image":
+    if not place.file or modality_of(signature.kind).form != "image":
         return []
     folder, column = Path(place.file).parent, place.columns.image
     try:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from harness.data.fetch import file_hash
 from harness.files import content_hash
+from harness.learn.modality import modality_of
 from harness.task.signature import Signature
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
@@ -96,7 +97,7 @@ def version_of(place: Place, signature: Signature, classes: tuple[str, ...], nam
     """
     if place.folder:
         path = Path(place.folder)
-        is_image = signature.kind == "image"
+        is_image = modality_of(signature.kind).form == "image"
         what = f"{'pictures' if is_image else 'text files'} in {path.name}"
         state: Any = _state(path, _files(path, PICTURES if is_image else (".txt",)))
     elif place.file:

@@ -4,41 +4,28 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from harness import catalog
+from harness.catalog import metric_of
 from harness.data.own.domain import class_folders, domain_rows, user_domain
 from harness.data.own.place import Place
 from harness.data.own.rows import cell, question_of
 from harness.errors import DataUnavailableError, HarnessError
 from harness.guard.paths import path_part
+from harness.learn.modality import modality_of
+from harness.task.metric import uniform_guess
 from harness.task.signature import Signature
-from harness.task.task import Archives, Domain, Metric, Sample, Task
+from harness.task.task import Archives, Domain, Sample, Task
 from harness.toml import merged, parse, read_toml
 
 VARIABLE = "$HARNESS_DATASETS"
-SOURCES_OF = {
-    "image": ("folder", "file", "dataset", "images"),
-    "bytes": ("folder", "file", "dataset"),
-    "text": ("file", "dataset"),
-    "choice": ("file", "dataset"),
-}
-"""Kind -> where its data may come from."""
+SOURCES = ("folder", "file", "dataset", "images")
+"""Where the data of a domain may lie; its kind allows some."""
 OF_ONE_SOURCE = ("labels", "period", "revision", "configuration")
 """What a domain that names a source of its own does not take over from the others."""
-METRICS_OF: dict[str, tuple[Metric, ...]] = {
-    "image": ("balanced_accuracy", "accuracy"),
-    "text": ("balanced_accuracy", "accuracy"),
-    "bytes": ("bits_per_byte",),
-    "choice": ("accuracy",),
-}
-"""Kind -> its metrics, the default first."""
-KEYS_OF = {
-    "image": ("classes", "size", "channels"),
-    "text": ("classes", "context"),
-    "bytes": ("context",),
-    "choice": ("classes",),
-}
-"""Kind -> the keys of the file that are not for every kind."""
+KEYS = ("classes", "size", "channels", "context")
+"""Keys of the file that are not for every kind."""
 LONGEST_SIDE = 8_192
 """Pixels of a picture's side."""
 LONGEST_CONTEXT = 2**20
@@ -50,8 +37,7 @@ class TaskFile:
     """What the file says.
 
     Attributes:
-        kind: `image` or `text`, which are classified, `bytes`, of which the next one is predicted, or
-            `choice`, questions with answers.
+        kind: of input: a modality of the catalog, such as `image`, `text`, `bytes` or `choice`.
         summary: one line.
         sources: default source domains.
         held_out: default held-out domains.
@@ -65,7 +51,7 @@ class TaskFile:
         metric: of the kind where it is empty.
     """
 
-    kind: Literal["image", "bytes", "text", "choice"]
+    kind: str
     summary: str
     sources: list[str]
     held_out: list[str]
@@ -102,19 +88,20 @@ def read_task(path: Path, datasets: Path | None) -> Task:
     }
     classes, chance = _classes(file, found, path)
     height, width = file.size if isinstance(file.size, list) else (file.size, file.size)
+    modality = modality_of(file.kind)
     signature = Signature(
         kind=file.kind,
-        classes=256 if file.kind == "bytes" else len(classes),
+        classes=modality.classes or len(classes),
         channels=file.channels,
         height=height,
         width=width,
         context=file.context,
     )
-    names = () if file.kind in ("bytes", "choice") else classes
+    names = classes if modality.names_classes else ()
     return Task(
         summary=file.summary,
         signature=signature,
-        metric=next(one for one in METRICS_OF[file.kind] if file.metric in ("", one)),
+        metric=file.metric or modality.metric,
         chance=chance,
         domains=tuple(
             _absent(places[name], name, missing[name])
@@ -138,12 +125,18 @@ def _wrong(file: TaskFile, raw: dict[str, Any]) -> str:
     unknown = sorted(set(file.domains) - {*file.sources, *file.held_out})
     if unknown:
         return f"domains.{unknown[0]} is neither among the sources nor held out"
-    named = {key for keys in KEYS_OF.values() for key in keys}
-    foreign = [key for key in raw if key in named and key not in KEYS_OF[file.kind]]
+    known = catalog.files("modality")
+    if file.kind not in known:
+        return f"kind must be {' or '.join(map(repr, known))}, not {file.kind!r}"
+    modality = modality_of(file.kind)
+    foreign = [key for key in raw if key in KEYS and key not in modality.keys]
     if foreign:
         return f"a task of kind {file.kind} has no {foreign[0]}"
-    if file.metric and file.metric not in METRICS_OF[file.kind]:
-        return f"metric of kind {file.kind} must be {' or '.join(METRICS_OF[file.kind])}, not {file.metric!r}"
+    metrics = catalog.files("metric")
+    if file.metric and (file.metric not in metrics or metric_of(file.metric).needs != modality.gives):
+        fit = sorted(metrics, key=lambda name: name != modality.metric)
+        fit = [name for name in fit if metric_of(name).needs == modality.gives]
+        return f"metric of kind {file.kind} must be {' or '.join(fit)}, not {file.metric!r}"
     return _wrong_numbers(file)
 
 
@@ -160,7 +153,8 @@ def _wrong_numbers(file: TaskFile) -> str:
         right = file.classes == 0 or 1 < file.classes <= MOST_CLASSES
     else:
         right = isinstance(file.classes, list) and len(set(map(str, file.classes))) == len(file.classes) > 1
-        right = right and all(isinstance(name, str) for name in file.classes) and file.kind != "choice"
+        named = modality_of(file.kind).names_classes
+        right = right and all(isinstance(name, str) for name in file.classes) and named
     if right:
         return ""
     what = "different names, or their number, 2 or more"
@@ -175,12 +169,11 @@ def _place(file: TaskFile, raw: dict[str, Any], name: str, path: Path) -> Place:
     """
     path_part("domain", name)
     base, own = dict(raw.get("data", {})), file.domains.get(name, {})
-    places = SOURCES_OF["image"]
-    if any(key in own for key in places):
-        base = {key: value for key, value in base.items() if key not in (*places, *OF_ONE_SOURCE)}
+    if any(key in own for key in SOURCES):
+        base = {key: value for key, value in base.items() if key not in (*SOURCES, *OF_ONE_SOURCE)}
     place = parse(Place, merged(base, own), path, f"domains.{name}")
-    given = [key for key in places if getattr(place, key)]
-    allowed = SOURCES_OF[file.kind]
+    given = [key for key in SOURCES if getattr(place, key)]
+    allowed = modality_of(file.kind).sources
     if len(given) != 1 or given[0] not in allowed or bool(place.images) != bool(place.labels):
         there = f"not {' and '.join(given)}" if given else "and has none"
         lacks = " (images need labels)" if bool(place.images) != bool(place.labels) else ""
@@ -261,17 +254,20 @@ def _absent(place: Place, name: str, reason: str) -> Domain:
 
 def _classes(file: TaskFile, places: dict[str, Place], path: Path) -> tuple[tuple[str, ...], float]:
     """Returns the names of the classes, or as many as a question has answers at most, and chance."""
-    if file.kind == "bytes":
-        return (), 8.0
+    modality = modality_of(file.kind)
+    guess = metric_of(file.metric or modality.metric).chance or uniform_guess
+    if modality.classes:
+        return (), guess(modality.classes)
     if isinstance(file.classes, list):
-        return tuple(file.classes), 1 / len(file.classes)
-    if file.kind == "choice" and not file.classes:
+        return tuple(file.classes), guess(len(file.classes))
+    asks = modality.form == "question"
+    if asks and not file.classes:
         return _answers(places, path)
     sources = {name: places[name] for name in file.sources if name in places}
     readable = bool(sources) and all(one.folder or one.file for one in sources.values())
     numbered = tuple(f"class {number}" for number in range(file.classes))
-    if file.kind == "choice" or (file.classes and not readable):
-        return numbered, 1 / file.classes
+    if asks or (file.classes and not readable):
+        return numbered, guess(file.classes)
     if not readable or len(sources) < len(file.sources):
         raise DataUnavailableError(
             f"{path}: it has no `classes`, and they can be read of folders and files that are there alone; "
@@ -282,7 +278,7 @@ def _classes(file: TaskFile, places: dict[str, Place], path: Path) -> tuple[tupl
         wanted = f"{file.classes} classes" if file.classes else "two classes or more"
         shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
         raise HarnessError(f"{path}: it needs {wanted} and the sources have {len(names)}: {shown}.")
-    return names, 1 / len(names)
+    return names, guess(len(names))
 
 
 def _labels(place: Place, domain: str) -> Iterable[str]:

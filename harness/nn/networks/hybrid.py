@@ -1,5 +1,6 @@
 """The block form shared by byte decoders and patch encoders, as a supernet and as its own slices."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,14 +29,6 @@ class Shape:
     width: int
     mixers: tuple[str, ...]
     hidden: tuple[int, ...]
-
-
-def layout_of(signature: Signature) -> Layout:
-    """Returns how the tokens of a task lie."""
-    if signature.kind != "image":
-        return Layout(causal=True, tokens=signature.context)
-    grid = (signature.height // PATCH, signature.width // PATCH)
-    return Layout(causal=False, tokens=grid[0] * grid[1], grid=grid)
 
 
 class Layer(nn.Module):
@@ -68,20 +61,33 @@ class HybridNet(nn.Module):
     int64 -> logits (batch, tokens, 256); text (batch, tokens) int64 -> logits (batch, classes).
     """
 
-    def __init__(self, signature: Signature, families: Sequence[Sequence[str]], shape: Shape) -> None:
+    def __init__(
+        self,
+        signature: Signature,
+        families: Sequence[Sequence[str]],
+        shape: Shape,
+        *,
+        is_grid: bool,
+        is_pooled: bool,
+    ) -> None:
         """Makes the largest network.
 
         Args:
             signature: what it takes and gives.
             families: per layer, the mixer families it holds.
             shape: the largest sub-network, used when `forward` gets none.
+            is_grid: whether tokens are patches of an image; bytes otherwise.
+            is_pooled: whether bytes give one answer together.
         """
         super().__init__()
         self.signature = signature
-        self.layout = layout_of(signature)
+        self.is_pooled = is_pooled
+        grid = (signature.height // PATCH, signature.width // PATCH) if is_grid else None
+        tokens = math.prod(grid) if grid else signature.context
+        self.layout = Layout(causal=not is_grid, tokens=tokens, grid=grid)
         self.largest = shape
         width, layers = shape.width, len(families)
-        if signature.kind != "image":
+        if not is_grid:
             self.embed = nn.Parameter(torch.randn(256, width))
             outputs = signature.classes
         else:
@@ -106,14 +112,14 @@ class HybridNet(nn.Module):
         for layer, family, hidden in layers:
             tokens = layer(tokens, width, family, hidden)
         tokens = _norm(tokens, self.scale, width)
-        if self.signature.kind != "image":
+        if self.layout.grid is None:
             logits = F.linear(tokens, self.head[:, :width], self.head_bias)
-            return pooled(logits, inputs) if self.signature.kind == "text" else logits
+            return pooled(logits, inputs) if self.is_pooled else logits
         weight = self.head.unflatten(0, (self.signature.classes, self.layout.tokens))[..., :width]
         return F.linear(tokens.flatten(1), weight.flatten(1), self.head_bias)
 
     def _embed(self, inputs: Tensor, width: int) -> Tensor:
-        if self.signature.kind != "image":
+        if self.layout.grid is None:
             return F.embedding(inputs, self.embed[:, :width])
         patches = F.unfold(inputs, PATCH, stride=PATCH).transpose(1, 2)
         tokens = F.linear(patches, self.embed[:width], self.embed_bias[:width])
@@ -126,12 +132,14 @@ def _norm(tokens: Tensor, scale: Tensor, width: int) -> Tensor:
 
 def slice_of(supernet: HybridNet, shape: Shape) -> HybridNet:
     """Returns a stand-alone network with the weights that `shape` uses in `supernet`, copied."""
-    alone = HybridNet(supernet.signature, [[family] for family in shape.mixers], shape)
+    is_grid = supernet.layout.grid is not None
+    families = [[family] for family in shape.mixers]
+    alone = HybridNet(supernet.signature, families, shape, is_grid=is_grid, is_pooled=supernet.is_pooled)
     weights = dict(supernet.named_parameters())
     with torch.no_grad():
         for name, target in alone.named_parameters():
             source: Tensor = weights[name]
-            if name == "head" and supernet.signature.kind == "image":
+            if name == "head" and is_grid:
                 source = source[:, : shape.width]
             else:
                 source = source[tuple(slice(0, length) for length in target.shape)]

@@ -9,7 +9,8 @@ import numpy as np
 from harness.board.marks import CURRENT, Marked, Marks, mark_notes, marks_of, with_marks
 from harness.board.table import Table
 from harness.board.values import Estimate
-from harness.board.wording import MISSING
+from harness.board.wording import MISSING, unit_of_difference
+from harness.catalog import metric_of
 from harness.run.loaded import Run
 from harness.seeds import generator
 from harness.stats.bootstrap import Array, percentile_interval, two_sided_p
@@ -184,12 +185,12 @@ def _row(name: str, taus: Array | None, control: Array, regret: float | None) ->
 
 def quality_table(board: QualityBoard) -> Table:
     """Returns the orders by Kendall's tau."""
-    is_bits = board.metric == "bits_per_byte"
+    metric = metric_of(board.metric)
     rows = []
     for row in board.rows:
         regret = MISSING
         if row.regret is not None:
-            regret = f"{row.regret:.4f}" if is_bits else f"{100 * row.regret:.2f}"
+            regret = f"{metric.factor * row.regret:.{metric.decimals + 1}f}"
         rows.append(
             (
                 with_marks(row.name, row.marks),
@@ -198,7 +199,7 @@ def quality_table(board: QualityBoard) -> Table:
                 regret,
             )
         )
-    unit = "bits per byte" if is_bits else "points"
+    unit = unit_of_difference(board.metric)
     notes = [
         f"{board.architectures} architectures of {board.space}, each trained alone with seeds "
         f"{', '.join(map(str, board.seeds))}; intervals: 95 %, percentiles of {REPLICATES:,} resamples of "

@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from harness import seeds
+from harness.catalog import metric_of
 from harness.data.view import SourceView
 from harness.identity.unit import Unit
 from harness.learn.baseline import Predictor
@@ -19,7 +20,6 @@ from harness.study.ranking.units import DrawnSpec, Inherited, InheritedSpec, Scr
 from harness.study.work.alone import delete_checkpoints, mean_score, recipe_of, train_alone
 from harness.study.work.matched import matched_space
 from harness.study.work.slices import load_supernet, slices
-from harness.task.task import higher_is_better
 
 
 def inherited(unit: Unit[InheritedSpec, Inherited], needs: Needs, folder: Path) -> Done:
@@ -88,4 +88,4 @@ def _gain(model: Predictor, view: SourceView, spec: DrawnSpec) -> float:
     """Returns the score on source validation, with its sign turned where lower is better."""
     splits = view.splits("validation", samples=spec.validation_samples)
     score = mean_score(model, splits, view, spec.document_bytes)
-    return score if higher_is_better(view.metric) else -score
+    return metric_of(view.metric).sign * score

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.identity.schema import Schema
 from harness.identity.unit import Read, UnitKind
-from harness.study.work.units import PREPARE, SUPERNET, TrainingSpec, space_reads
+from harness.study.work.units import PREPARE, SUPERNET, TrainingSpec, scored_reads, space_reads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class DrawnSpec(TrainingSpec):
         return None
 
     def reads(self) -> Iterator[Read]:
-        yield Read("task", self.task)
+        yield from scored_reads(self.task)
         yield from space_reads(self.space)
 
 

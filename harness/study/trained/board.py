@@ -9,9 +9,10 @@ import numpy as np
 from harness.board.language_model import language_model_use
 from harness.board.marks import OUTSIDE, Marked, Marks, mark_notes, marks_of
 from harness.board.values import FEW_GROUPS, Cell, Difference, Estimate, Role
+from harness.catalog import metric_of
 from harness.identity.unit import Unit
 from harness.run.loaded import Run
-from harness.run.samples import read_samples
+from harness.run.samples import read_samples, sums_of
 from harness.search.report import SearchReport
 from harness.seeds import generator
 from harness.stats.aggregates import WorstGroup, worst_group
@@ -38,8 +39,8 @@ from harness.study.trained.notes import (
 from harness.study.trained.settings import PlannedBoard, PlannedSuite
 from harness.study.trained.units import RowScoreSpec, Score, Search, ZeroShotScore
 from harness.study.trained.values import Board, Key, Row, TaskBoard, chosen_by, finals_of, scores_of
+from harness.task.metric import Metric
 from harness.task.selection import ORACLE
-from harness.task.task import Metric, higher_is_better
 
 REPLICATES = 4000
 
@@ -77,20 +78,18 @@ class _Scored:
         by_seed_replicates: the same under resampling, shape (roles, replicates).
         shares: what each group adds to the mean over roles, shape (groups,).
         worst: accuracy of the worst group, all roles together; None for bits and where groups are small.
+        groups: how many have a sample that counts.
     """
 
     by_seed: Array
     by_seed_replicates: Array
     shares: Array
     worst: WorstGroup | None
+    groups: int
 
     @property
     def value(self) -> float:
         return float(self.by_seed.mean())
-
-    @property
-    def groups(self) -> int:
-        return len(self.shares)
 
     @property
     def replicates(self) -> Array:
@@ -98,7 +97,7 @@ class _Scored:
 
     def interval(self, metric: Metric) -> Interval:
         """Returns the percentile interval; a perfect or an empty score gets Wilson's over the groups."""
-        if metric != "bits_per_byte" and self.value in (0.0, 1.0):
+        if metric.is_proportion and self.value in (0.0, 1.0):
             return wilson(round(self.value * self.groups), self.groups)
         return percentile_interval(self.replicates)
 
@@ -111,7 +110,8 @@ class _TaskBuilder:
         self.task = entry.name
         self.selection = selection
         self.trained_on = entry.trained_on
-        self.metric: Metric = entry.metric
+        self.metric: Metric = metric_of(entry.metric)
+        self.metric_name = entry.metric
         self.chance: float | None = entry.chance
         scores = scores_of(run, self.task, selection)
         self.elsewhere = {
@@ -124,7 +124,7 @@ class _TaskBuilder:
         }
         if self.trained_on is not None:
             self.chance = zero_shot_chance(self.elsewhere)
-        self.sign = 1 if higher_is_better(self.metric) else -1
+        self.sign = self.metric.sign
         self.domains: list[tuple[Role, str]] = [("source", name) for name in entry.sources]
         self.domains += [("held_out", name) for name in entry.held_out]
         self.units: dict[tuple[Key, str], list[Unit[RowScoreSpec, Score]]] = {}
@@ -143,7 +143,7 @@ class _TaskBuilder:
         return TaskBoard(
             task=self.task,
             selection=self.selection,
-            metric=self.metric,
+            metric=self.metric_name,
             chance=self.chance,
             trained_on=self.trained_on,
             sources=tuple(name for role, name in self.domains if role == "source"),
@@ -171,7 +171,7 @@ class _TaskBuilder:
         for key in keys:
             units = self.units.get((key, domain), [])
             if units and all(self.run.result(unit) is not None for unit in units):
-                found += [(key, read_samples(self.run, unit).sums(self.metric)) for unit in units]
+                found += [(key, sums_of(read_samples(self.run, unit), self.metric)) for unit in units]
         if not found:
             return
         numerators, denominators = aligned([sums for _, sums in found])
@@ -190,11 +190,12 @@ class _TaskBuilder:
                 replicates[mine],
                 shares[mine].mean(axis=0),
                 self._worst(numerators[mine], denominators[mine]),
+                int((denominators[mine].sum(axis=(0, 2)) > 0).sum()),
             )
 
     def _worst(self, numerators: Array, denominators: Array) -> WorstGroup | None:
         """Returns the worst group, of sums of shape (roles, groups, classes)."""
-        if self.metric == "bits_per_byte":
+        if not self.metric.is_proportion:
             return None
         right, samples = numerators.sum(axis=(0, 2)), denominators.sum(axis=(0, 2))
         return worst_group(right, samples, samples / len(numerators))
@@ -275,7 +276,7 @@ class _TaskBuilder:
         if parts is None:
             return None
         values = [part.value for part in parts]
-        if self.metric != "bits_per_byte" and {0.0, 1.0} & set(values):
+        if self.metric.is_proportion and {0.0, 1.0} & set(values):
             interval = square_and_add(values, [part.interval(self.metric) for part in parts])
         else:
             interval = percentile_interval(self._replicates(key, role))

@@ -17,16 +17,18 @@ from harness.board.comparison import (
 )
 from harness.board.scale import Scale
 from harness.board.values import FEW_GROUPS, Cell, Estimate
+from harness.board.wording import metric_name
+from harness.catalog import metric_of
 from harness.errors import HarnessError
 from harness.run.loaded import Run
-from harness.run.samples import Samples, read_samples
+from harness.run.samples import read_samples, sums_of
 from harness.seeds import generator
 from harness.stats.bootstrap import Array, aligned, bootstrap_ratios, group_shares, percentile_interval
 from harness.stats.intervals import Interval, difference_interval, square_and_add, wilson
 from harness.stats.pairs import flip_groups, minimum_detectable_effect, sign_flip
 from harness.study.trained.board import REPLICATES, build_trained_board
 from harness.study.trained.values import Row, TaskBoard
-from harness.task.task import Metric, higher_is_better
+from harness.task.metric import Metric, SampleScores
 
 FLIPPED = "flips of whole groups"
 
@@ -73,11 +75,11 @@ class _Found(NamedTuple):
 
 
 def _part(run: Run, task: TaskBoard, rows: tuple[Row, Row]) -> ComparedPart:
-    bits = task.metric == "bits_per_byte"
+    metric = metric_of(task.metric)
     scale = Scale(
-        unit="raw" if bits else "percent",
-        higher_is_better=higher_is_better(task.metric),
-        decimals=3 if bits else 1,
+        unit="raw" if metric.factor == 1 else "percent",
+        higher_is_better=metric.higher_is_better,
+        decimals=metric.decimals,
     )
     found = [_on_domain(run, task, rows, domain, scale) for domain in task.held_out]
     compared = adjusted([one.compared for one in found])
@@ -94,7 +96,7 @@ def _part(run: Run, task: TaskBoard, rows: tuple[Row, Row]) -> ComparedPart:
         text += f" That interval is too narrow: fewer than {FEW_GROUPS} groups in {' and '.join(few)}."
     return ComparedPart(
         heading=task.title,
-        what="bits per byte, lower is better" if bits else f"{task.metric.replace('_', ' ')} in %",
+        what=metric.measured if metric.higher_is_better else metric_name(task.metric),
         overall=overall,
         domains=compared,
         sentence=text,
@@ -121,12 +123,12 @@ def _on_domain(run: Run, task: TaskBoard, rows: tuple[Row, Row], domain: str, sc
     _check_paired(sides, task.task, domain)
     replicates, shares = _resampled(sides, task, domain)
     first, second = (_estimate(cell) for cell in cells)
-    interval, is_special = _interval(sides, cells, replicates, task.metric)
+    interval, is_special = _interval(sides, cells, replicates, metric_of(task.metric))
     error = (
         (interval.high - interval.low) / (2 * 1.96) if is_special else float(np.nanstd(replicates, ddof=1))
     )
     p, test = _flipped(shares, task, [domain]), FLIPPED
-    wins = _wins(sides) if _is_exact(sides, task.metric) else None
+    wins = _wins(sides) if _is_exact(sides, metric_of(task.metric)) else None
     if wins is not None:
         p = sign_flip(wins)
         test = "exact McNemar" if len(sides[0]) == 1 else "exact sign flip"
@@ -151,7 +153,7 @@ def _estimate(cell: Cell) -> Estimate:
     return cell.estimate
 
 
-def _check_paired(sides: Sequence[Sequence[Samples]], task: str, domain: str) -> None:
+def _check_paired(sides: Sequence[Sequence[SampleScores]], task: str, domain: str) -> None:
     every = [one for side in sides for one in side]
     head = every[0]
     for one in every[1:]:
@@ -167,9 +169,9 @@ def _flipped(shares: Array, task: TaskBoard, domains: Sequence[str]) -> float:
     return float(flip_groups(shares[None], generator=generator(0, "flips", task.task, *domains))[0])
 
 
-def _resampled(sides: Sequence[Sequence[Samples]], task: TaskBoard, domain: str) -> tuple[Array, Array]:
+def _resampled(sides: Sequence[Sequence[SampleScores]], task: TaskBoard, domain: str) -> tuple[Array, Array]:
     """Returns the difference under the board's resamples, and what each group adds to it."""
-    tables = aligned([one.sums(task.metric) for side in sides for one in side])
+    tables = aligned([sums_of(one, metric_of(task.metric)) for side in sides for one in side])
     ratios = bootstrap_ratios(
         *tables, generator=generator(0, "board", task.task, domain), replicates=REPLICATES
     )
@@ -182,7 +184,7 @@ def _resampled(sides: Sequence[Sequence[Samples]], task: TaskBoard, domain: str)
 
 
 def _interval(
-    sides: Sequence[Sequence[Samples]], cells: Sequence[Cell], replicates: Array, metric: Metric
+    sides: Sequence[Sequence[SampleScores]], cells: Sequence[Cell], replicates: Array, metric: Metric
 ) -> tuple[Interval, bool]:
     """Returns the interval of the difference, and whether resampling could not give it.
 
@@ -190,7 +192,7 @@ def _interval(
     here tells apart may still differ.
     """
     groups = cells[0].groups or 0
-    if metric == "bits_per_byte":
+    if not metric.is_proportion:
         return percentile_interval(replicates), False
     if not _wins(sides).any():
         reach = wilson(0, groups).high
@@ -206,18 +208,18 @@ def _half(interval: Interval) -> float:
     return (interval.high - interval.low) / 2
 
 
-def _wins(sides: Sequence[Sequence[Samples]]) -> Array:
+def _wins(sides: Sequence[Sequence[SampleScores]]) -> Array:
     """Returns for each sample how many more seeds of the first row were right, shape (samples,)."""
     first, second = (np.sum([one.numerator for one in side], axis=0) for side in sides)
     return np.asarray(first - second)
 
 
-def _is_exact(sides: Sequence[Sequence[Samples]], metric: Metric) -> bool:
+def _is_exact(sides: Sequence[Sequence[SampleScores]], metric: Metric) -> bool:
     """Whether samples are right or wrong, independent of each other, and weigh the same."""
     head = sides[0][0]
-    if metric == "bits_per_byte" or len(np.unique(head.group)) < len(head.group):
+    if not metric.is_proportion or metric.read or len(np.unique(head.group)) < len(head.group):
         return False
-    return metric == "accuracy" or len(set(np.unique(head.label, return_counts=True)[1].tolist())) == 1
+    return not metric.is_balanced or len(set(np.unique(head.label, return_counts=True)[1].tolist())) == 1
 
 
 def _overall(task: TaskBoard, domains: Sequence[Compared], found: Sequence[_Found], scale: Scale) -> Compared:

@@ -10,6 +10,7 @@ import numpy as np
 from torch import nn
 
 from harness import seeds
+from harness.catalog import metric_of
 from harness.data.view import SourceView
 from harness.errors import HarnessError
 from harness.files import write_atomically
@@ -33,7 +34,6 @@ from harness.study.work.alone import (
 )
 from harness.study.work.matched import matched_space
 from harness.task.selection import CROSS_VALIDATION, ORACLE
-from harness.task.task import higher_is_better
 
 NOT_TRAINED = Final(
     architecture=None, parameters=0, macs=0, learning_rate=None, steps=0, validation=None, rates={}
@@ -69,7 +69,7 @@ def final(unit: Unit[FinalSpec, Final], needs: Needs, folder: Path) -> Done:
         rates[repr(rate)] = value
         if spec.keeps_every_rate:
             save_weights(module, folder / weights_at(rate))
-        gain = value if higher_is_better(view.metric) else -value
+        gain = metric_of(view.metric).sign * value
         if best is None or gain > best[0]:
             best = (gain, module)
             chosen = rate
@@ -113,7 +113,7 @@ def _cross_validated(
             module = _trained(spec, seed, needs, rest, architecture, rate, folder / f"without-{left}")
             values.append(_validation(predictor(module, view.signature), view.only(left), spec))
         rates[repr(rate)] = float(np.mean(values))
-    sign = 1 if higher_is_better(view.metric) else -1
+    sign = metric_of(view.metric).sign
     chosen = max(every, key=lambda rate: sign * rates.get(repr(rate), 0.0))
     module = _trained(spec, seed, needs, view, architecture, chosen, folder)
     validation = _validation(predictor(module, view.signature), view, spec)
@@ -158,10 +158,10 @@ def _final_frozen(spec: FinalSpec, needs: Needs, view: SourceView, folder: Path)
         module,
         view.splits("train"),
         lambda: _validation(predictor(module, view.signature), view, spec),
-        higher_is_better=higher_is_better(view.metric),
+        higher_is_better=metric_of(view.metric).higher_is_better,
     )
     save_weights(module, folder / WEIGHTS)
-    best = max if higher_is_better(view.metric) else min
+    best = max if metric_of(view.metric).higher_is_better else min
     about = _about(module, spec, view, None)
     return Done(result=replace(about, strengths=values, validation=best(values.values())))
 

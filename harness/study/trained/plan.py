@@ -8,6 +8,7 @@ from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit, Unit
 from harness.learn.baseline import FixedBaseline, ReadyBaseline, TunedBaseline, is_seedless, is_trained
+from harness.learn.modality import modality_of
 from harness.study.plan import Plan, planned, prepare_unit, resolve_searcher
 from harness.study.settings import STEPS_PER_SAMPLE, TaskSettings
 from harness.study.trained.plan_zero_shot import ZeroShotPlan, entries, with_tasks
@@ -70,13 +71,20 @@ def with_domains(settings: TaskSettings) -> TaskSettings:
 
     Raises:
         UnknownNameError: a task, domain or corruption does not exist.
-        HarnessError: a domain is source and held out at once, or the task is of questions.
+        HarnessError: a domain is source and held out at once, the task is of questions, or its samples cannot
+            give its metric.
     """
     task: Task = catalog.load("task", settings.name)
-    if task.signature.kind == "choice":
+    if not modality_of(task.signature.kind).is_trained:
         raise HarnessError(
             f"Task {settings.name!r} asks multiple-choice questions, on which nothing is trained; name its "
             "domains in a zero_shot board of a suite that trains a byte task."
+        )
+    metric, gives = catalog.metric_of(task.metric), modality_of(task.signature.kind).gives
+    if metric.needs != gives:
+        raise HarnessError(
+            f"Task {settings.name!r} has the metric {task.metric}, which needs {metric.needs}, and samples "
+            f"of kind {task.signature.kind} give {gives}; choose another metric."
         )
     filled = replace(
         settings,

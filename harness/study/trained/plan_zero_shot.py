@@ -10,6 +10,7 @@ from harness import catalog
 from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit, Unit
+from harness.learn.modality import modality_of
 from harness.study.plan import Plan, planned, prepare_unit
 from harness.study.settings import LM_EVAL, ZeroShotSettings
 from harness.study.trained.settings import Suite
@@ -21,11 +22,12 @@ def with_tasks(settings: ZeroShotSettings) -> ZeroShotSettings:
     """Returns the settings with the tasks of their folder where they name none of lm-eval.
 
     Raises:
-        UnknownNameError: a task or domain does not exist.
+        UnknownNameError: a task, domain or metric does not exist.
         HarnessError: a domain has no questions, the trained task is not one of bytes, or there is no folder.
     """
+    catalog.metric_of(settings.metric)
     trained: Task = catalog.load("task", settings.trained_on)
-    if trained.signature.kind != "bytes":
+    if modality_of(trained.signature.kind).gives != "bits":
         raise HarnessError(
             f"zero_shot {settings.name!r} needs language models, and {settings.trained_on!r} is a task of "
             f"kind {trained.signature.kind}; name a byte task."
@@ -58,7 +60,7 @@ def _check_questions(settings: ZeroShotSettings, domain: str) -> None:
     task_name, _, name = domain.partition("/")
     task: Task = catalog.load("task", task_name)
     domain_of(task, name)
-    if task.signature.kind != "choice" or settings.metric != task.metric:
+    if modality_of(task.signature.kind).form != "question" or settings.metric != task.metric:
         raise HarnessError(
             f"zero_shot {settings.name!r} is a board of {settings.metric}, and {domain!r} is of kind "
             f"{task.signature.kind} and has {task.metric}; name a task that asks questions."

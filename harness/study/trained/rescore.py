@@ -1,42 +1,39 @@
 """Another metric from the scores kept per sample, without any model."""
 
 from dataclasses import replace
-from typing import Any, cast
 
-from harness.errors import HarnessError, UnknownNameError
+from harness import catalog
+from harness.catalog import metric_of
+from harness.errors import HarnessError
 from harness.run.loaded import Run
 from harness.study.trained.board import build_trained_board
 from harness.study.trained.settings import PlannedSuite
 from harness.study.trained.values import Board
 
-GIVES: dict[str, tuple[str, ...]] = {
-    "accuracy": ("accuracy", "balanced_accuracy"),
-    "balanced_accuracy": ("accuracy", "balanced_accuracy"),
-    "bits_per_byte": ("bits_per_byte",),
-}
-"""The metrics that samples kept for a metric can give: right or wrong images, or bits and bytes."""
-
 
 def with_metric(run: Run, metric: str) -> Run:
     """Returns the run as if its suite's metric were `metric`, in every task whose samples can give it.
 
-    A blind guess has the same expectation under accuracy and balanced accuracy, so chance stays.
+    Chance stays where a blind guess has the same expectation under both metrics, and is not known elsewhere.
 
     Raises:
         UnknownNameError: there is no such metric.
         HarnessError: the run keeps no per-sample scores, or those of no task can give the metric.
     """
-    if metric not in GIVES:
-        raise UnknownNameError("metric", metric, GIVES)
+    wanted = metric_of(metric)
     suite = PlannedSuite.of(run)
-    if not any(metric in GIVES[task.metric] for task in suite.tasks):
-        has = sorted({one for task in suite.tasks for one in GIVES[task.metric]})
+    own = [metric_of(task.metric) for task in suite.tasks]
+    if not any(one.needs == wanted.needs for one in own):
+        kept = {one.needs for one in own}
+        has = [name for name in catalog.names("metric") if metric_of(name).needs in kept]
         raise HarnessError(
             f"The samples that {run.name} keeps cannot give {metric}; they give {' and '.join(has)}."
         )
     changed = [
-        replace(task, metric=cast(Any, metric)) if metric in GIVES[task.metric] else task
-        for task in suite.tasks
+        replace(task, metric=metric, chance=task.chance if one.chance is wanted.chance else None)
+        if one.needs == wanted.needs
+        else task
+        for task, one in zip(suite.tasks, own, strict=True)
     ]
     return replace(run, suite=replace(suite, tasks=changed))
 
@@ -53,13 +50,10 @@ def rescore(run: Run, metric: str) -> Board:
     suite = PlannedSuite.of(run)
     for task in board.tasks:
         own = suite.task(task.task).metric
-        note = f"Scored again with {_words(task.metric)} from the kept samples: searches and learning rates "
-        note += f"were chosen by {_words(own)}, the suite's metric."
+        title, other = (metric_of(one).title for one in (task.metric, own))
+        note = f"Scored again with {title} from the kept samples: searches and learning rates "
+        note += f"were chosen by {other}, the suite's metric."
         if task.metric == own:
-            note = f"{_words(task.metric)} is the suite's own metric here, so nothing was scored again."
+            note = f"{title} is the suite's own metric here, so nothing was scored again."
         tasks.append(replace(task, notes=(*task.notes, note[0].upper() + note[1:])))
     return replace(board, tasks=tuple(tasks))
-
-
-def _words(metric: str) -> str:
-    return metric.replace("_", " ")

@@ -7,6 +7,7 @@ import numpy as np
 from safetensors.torch import load
 
 from harness import catalog
+from harness.catalog import metric_of
 from harness.data.view import oracle_split, test_split
 from harness.identity.unit import Unit
 from harness.learn.baseline import FixedBaseline, FloorBaseline, Predictor, ReadyBaseline
@@ -18,7 +19,7 @@ from harness.study.trained.network import baseline_of, module_of, opened, openin
 from harness.study.trained.units import FINAL, RowScoreSpec, Score, ScoreSpec
 from harness.study.work.alone import WEIGHTS, weights_at
 from harness.task.selection import ORACLE
-from harness.task.task import Task, higher_is_better
+from harness.task.task import Task
 
 FLOOR = "floor.npz"
 """Where a final keeps the state of a floor."""
@@ -34,7 +35,7 @@ def score_unit(unit: Unit[ScoreSpec, Score], needs: Needs, folder: Path) -> Done
     samples.write(folder / SAMPLES)
     result = Score(
         metric=task.metric,
-        value=samples.value(task.metric),
+        value=metric_of(task.metric).value(samples),
         samples=len(split),
         groups=len(np.unique(split.groups)),
         limited=needs.place.data.limit is not None,
@@ -62,11 +63,11 @@ def restored(spec: RowScoreSpec, needs: Needs, document_bytes: int) -> tuple[Pre
         module.load_state_dict(load(needs.read(FINAL, WEIGHTS)))
         return model, trained.learning_rate
     split = oracle_split(final.task, task, spec.domain, needs.place.data, samples=final.validation_samples)
-    values = {}
+    values, metric = {}, metric_of(task.metric)
     for rate in final.learning_rates or (trained.learning_rate,):
         module.load_state_dict(load(needs.read(FINAL, weights_at(rate))))
-        values[rate] = score(model, split, document_bytes=document_bytes).value(task.metric)
-    sign = 1 if higher_is_better(task.metric) else -1
+        values[rate] = metric.value(score(model, split, document_bytes=document_bytes))
+    sign = metric.sign
     best = max(values, key=lambda rate: sign * values[rate])
     module.load_state_dict(load(needs.read(FINAL, weights_at(best))))
     return model, best

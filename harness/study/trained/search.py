@@ -47,9 +47,8 @@ def search(unit: Unit[SearchSpec, Search], needs: Needs, folder: Path) -> Done:
 
 
 def _score_name(view: SourceView) -> str:
-    if view.metric == "bits_per_byte":
-        return "negative validation bits per byte"
-    return f"validation {view.metric.replace('_', ' ')}"
+    metric = catalog.metric_of(view.metric)
+    return f"{'' if metric.higher_is_better else 'negative '}validation {metric.title}"
 
 
 def _search_result(

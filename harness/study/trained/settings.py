@@ -99,7 +99,7 @@ class PlannedBoard(ZeroShotSettings):
     """
 
     sources: list[str] = field(default_factory=list)
-    chance: None = None
+    chance: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from harness import seeds
+from harness.catalog import metric_of
 from harness.data.view import SourceView
 from harness.identity.unit import Unit
 from harness.learn.baseline import Predictor
@@ -20,7 +21,9 @@ from harness.study.trained.units import Search, SearchSpec
 from harness.study.work.alone import WEIGHTS, mean_score
 from harness.study.work.slices import load_supernet, slices
 from harness.study.work.units import SUPERNET
-from harness.task.task import higher_is_better
+
+SCORED_BY = ("engine", "space", "metric", "modality")
+"""What, of all that a search runs, decides the score of an architecture."""
 
 
 class SliceScores:
@@ -87,7 +90,7 @@ class SliceScores:
 
     def _whole(self, architecture: Architecture) -> float:
         mean = mean_score(self.model(architecture), self.splits, self.view, self.unit.spec.document_bytes)
-        return mean if higher_is_better(self.view.metric) else -mean
+        return metric_of(self.view.metric).sign * mean
 
     def _race(self) -> Race:
         draw = seeds.generator(self.unit.spec.seed, "search", "blocks")
@@ -97,7 +100,7 @@ class SliceScores:
         spec = self.unit.spec
         return [
             needs.record(SUPERNET).files[WEIGHTS],
-            {label: one for label, one in self.unit.code.items() if label.split()[0] in ("engine", "space")},
+            {label: one for label, one in self.unit.code.items() if label.split()[0] in SCORED_BY},
             self.view.hashes(),
             [spec.space, spec.seed, spec.validation_samples, spec.document_bytes],
             [spec.limit, spec.racing, spec.calibration_batches],

@@ -13,7 +13,9 @@ from harness.board.wording import (
     show_counts,
     show_estimate,
     show_seconds,
+    unit_of_difference,
 )
+from harness.catalog import metric_of
 from harness.run.loaded import Run
 from harness.stats.aggregates import LEAST_IN_GROUP
 from harness.study.trained.values import Board, Row, TaskBoard, chosen_by, show_method
@@ -128,11 +130,8 @@ def difference_table(board: Board, task: TaskBoard) -> Table:
                 *(show_estimate(task.metric, cell.difference, signed=True) for cell in row.on("held_out")),
             )
         )
-    unit = (
-        "bits per byte; negative is better"
-        if task.metric == "bits_per_byte"
-        else "points; positive is better"
-    )
+    better = "positive" if metric_of(task.metric).higher_is_better else "negative"
+    unit = f"{unit_of_difference(task.metric)}; {better} is better"
     return Table(
         caption=f"{task.title}: difference to {board.reference} on held-out domains, {unit}",
         columns=("Method", "Space", "Mean", "p", "Each seed", *task.held_out),

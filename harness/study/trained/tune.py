@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import catalog, seeds
+from harness.catalog import metric_of
 from harness.data.view import SourceView
 from harness.errors import DamagedError, HarnessError
 from harness.files import canonical_json, content_hash, write_atomically
@@ -20,7 +21,6 @@ from harness.run.place import Done, Needs
 from harness.study.trained.final import trial
 from harness.study.trained.units import Trial, Tuned, TuneSpec
 from harness.study.work.alone import delete_checkpoints
-from harness.task.task import higher_is_better
 
 OCTAVES = 2.0
 """How far a trial's learning rate is from the suite's at most, in doublings."""
@@ -42,7 +42,7 @@ def tune(unit: Unit[TuneSpec, Tuned], needs: Needs, folder: Path) -> Done:
             _append(path, unit, tried)
         trials.append(tried)
     delete_checkpoints(folder, [rate for rate, _ in drawn])
-    sign = 1 if higher_is_better(view.metric) else -1
+    sign = metric_of(view.metric).sign
     scored = [(sign * one.validation, one) for one in trials if one.validation is not None]
     if not scored:
         raise HarnessError(

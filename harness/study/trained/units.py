@@ -13,7 +13,9 @@ from harness.study.work.units import (
     SUPERNET,
     SearchingSpec,
     TrainingSpec,
+    scored_reads,
     space_reads,
+    task_reads,
 )
 
 
@@ -46,7 +48,7 @@ class SearchSpec(SearchingSpec):
     calibration_batches: int = 16
 
     def reads(self) -> Iterator[Read]:
-        yield Read("task", self.task)
+        yield from scored_reads(self.task)
         yield from space_reads(self.space, self.tuned_space)
         yield from super().reads()
 
@@ -150,7 +152,7 @@ class TuneSpec(TrainingSpec):
         return None
 
     def reads(self) -> Iterator[Read]:
-        yield Read("task", self.task)
+        yield from scored_reads(self.task)
         yield from space_reads(self.tuned_space)
         yield from method_reads(self.method, self.space)
 
@@ -222,7 +224,7 @@ class FinalSpec(TrainingSpec):
     learning_rates: tuple[float, ...] | None = None
 
     def reads(self) -> Iterator[Read]:
-        yield Read("task", self.task)
+        yield from scored_reads(self.task)
         yield from space_reads(self.space, self.tuned_space)
         yield from method_reads(self.method, self.space)
 
@@ -306,7 +308,7 @@ class ScoreSpec(RowScoreSpec):
     document_bytes: int
 
     def reads(self) -> Iterator[Read]:
-        yield Read("task", self.task)
+        yield from scored_reads(self.task)
         yield from super().reads()
 
 
@@ -348,7 +350,9 @@ class ZeroShotSpec(RowScoreSpec):
     sha256: str = ""
 
     def reads(self) -> Iterator[Read]:
-        yield Read("task", self.trained_on)
+        yield from task_reads(self.trained_on, self.metric)
+        owner = self.domain.rpartition("/")[0]  # of our own questions
+        yield from scored_reads(owner) if owner else ()
         yield from super().reads()
 
 

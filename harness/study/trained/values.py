@@ -24,7 +24,6 @@ from harness.study.trained.units import (
     TuneSpec,
 )
 from harness.task.selection import DEFAULT_SELECTION
-from harness.task.task import Metric
 
 Key = tuple[str, str | None]
 """A row: method, and the space that was searched."""
@@ -151,7 +150,7 @@ class TaskBoard:
 
     task: str
     selection: str
-    metric: Metric
+    metric: str
     chance: float | None
     sources: tuple[str, ...]
     held_out: tuple[str, ...]

@@ -5,8 +5,8 @@ from typing import Literal, NamedTuple
 from harness.board.marks import STALE
 from harness.board.values import FEW_GROUPS
 from harness.board.wording import show, show_difference
+from harness.catalog import metric_of
 from harness.study.trained.values import Board, Row, TaskBoard
-from harness.task.task import higher_is_better
 
 Outcome = Literal["better", "worse", "cannot tell"]
 
@@ -108,7 +108,7 @@ def _outcome(row: Row, task: TaskBoard) -> Outcome:
         return "cannot tell"
     if difference.p >= 0.05 or _seeds_disagree(row):
         return "cannot tell"
-    return "better" if (difference.value > 0) == higher_is_better(task.metric) else "worse"
+    return "better" if (difference.value > 0) == metric_of(task.metric).higher_is_better else "worse"
 
 
 def _seeds_disagree(row: Row) -> bool:
@@ -144,7 +144,7 @@ def _fixed_above(task: TaskBoard, row: Row) -> str:
     """Says so when a fixed architecture, which no search chose, scores above the claimed row of a search."""
     if row.space is None:
         return ""
-    sign = 1 if higher_is_better(task.metric) else -1
+    sign = metric_of(task.metric).sign
     assert row.held_out is not None
     at = sign * row.held_out.value
     above = [
@@ -166,7 +166,7 @@ def _floor(task: TaskBoard) -> str:
     ranked = [row for row in task.rows if row.rank is not None and row.held_out]
     if floor is None or floor.held_out is None or not ranked:
         return ""
-    sign = 1 if higher_is_better(task.metric) else -1
+    sign = metric_of(task.metric).sign
     at = sign * floor.held_out.value
     above = [row for row in ranked if row.held_out and sign * row.held_out.value > at]
     value = show(task.metric, floor.held_out.value, unit=True)

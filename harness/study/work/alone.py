@@ -9,11 +9,13 @@ import numpy as np
 from safetensors.torch import save
 from torch import nn
 
+from harness.catalog import metric_of
 from harness.data.view import SourceView
 from harness.files import write_atomically
 from harness.learn.baseline import Predictor
+from harness.learn.batches import batches
 from harness.learn.checkpoint import Checkpoint
-from harness.learn.fit import Recipe, batches, cross_entropy, fit
+from harness.learn.fit import Recipe, cross_entropy, fit
 from harness.learn.predictors import score
 from harness.study.work.units import TrainingSpec
 from harness.task.split import Split
@@ -80,4 +82,4 @@ def _checkpoint(folder: Path, rate: float, order: np.random.Generator | None = N
 def mean_score(model: Predictor, splits: Sequence[Split], view: SourceView, document_bytes: int) -> float:
     """Returns the metric averaged over splits, each domain with the same weight."""
     scores = [score(model, split, document_bytes=document_bytes) for split in splits]
-    return float(np.mean([one.value(view.metric) for one in scores]))
+    return float(np.mean([metric_of(view.metric).value(one) for one in scores]))

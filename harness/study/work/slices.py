@@ -8,7 +8,7 @@ from torch import nn
 
 from harness import seeds
 from harness.data.view import SourceView
-from harness.learn.fit import batches
+from harness.learn.batches import batches
 from harness.learn.supernet import CALIBRATION_BATCHES, calibrated, has_batch_norm
 from harness.run.place import Needs
 from harness.space.choices import Architecture, SearchSpace

@@ -11,8 +11,9 @@ from harness.data.fetch import file_hash
 from harness.data.view import SourceView
 from harness.errors import HarnessError
 from harness.identity.unit import Unit
+from harness.learn.batches import batches
 from harness.learn.checkpoint import Checkpoint
-from harness.learn.fit import batches, seeded
+from harness.learn.fit import seeded
 from harness.learn.supernet import train_supernet
 from harness.nn.released import read_released
 from harness.run.place import Done, Needs

@@ -9,6 +9,7 @@ from harness import catalog
 from harness.identity.schema import Schema
 from harness.identity.unit import Read, Spec, UnitKind
 from harness.study.settings import LanguageModelSettings, RecipeSettings
+from harness.task.task import Task
 
 
 class Matched(Protocol):
@@ -77,6 +78,20 @@ class SearchingSpec(Spec):
             yield Read("model_file", self.searcher, (Path(self.llm.model_file).expanduser(),))
 
 
+def task_reads(name: str, *metrics: str) -> Iterator[Read]:
+    """Yields what units see of a task, how its inputs are kept and read, and the metrics of its scores."""
+    task: Task = catalog.load("task", name)
+    yield Read("task", name)
+    yield Read("modality", task.signature.kind)
+    yield from (Read("metric", metric) for metric in metrics)
+
+
+def scored_reads(name: str) -> Iterator[Read]:
+    """Yields the same of a task that a unit scores networks on."""
+    task: Task = catalog.load("task", name)
+    yield from task_reads(name, task.metric)
+
+
 def space_reads(*spaces: str | None) -> Iterator[Read]:
     """Yields the spaces that `SPACE:PRESET` name."""
     for name in sorted({space.partition(":")[0] for space in spaces if space}):
@@ -101,6 +116,8 @@ class PrepareSpec(Spec):
 
     def reads(self) -> Iterator[Read]:
         yield Read("reader", self.task)
+        task: Task = catalog.load("task", self.task)
+        yield Read("modality", task.signature.kind)
 
     @property
     def data(self) -> str:
@@ -151,7 +168,7 @@ class SupernetSpec(TrainingSpec):
     checkpoint_sha256: str = ""
 
     def reads(self) -> Iterator[Read]:
-        yield Read("task", self.task)
+        yield from task_reads(self.task)
         yield from space_reads(self.space, self.tuned_space)
 
 
@@ -205,7 +222,7 @@ class ProxiesSpec(Spec):
     tuned_space: str | None = None
 
     def reads(self) -> Iterator[Read]:
-        yield Read("task", self.task)
+        yield from task_reads(self.task) if self.task else ()
         yield from space_reads(self.space, self.tuned_space)
 
 

@@ -1,0 +1,73 @@
+"""Images of one size, of which the class is predicted."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness import Modality, Predictor, Signature
+from harness.data.corruptions import OF_IMAGES
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor, nn
+
+    from harness.learn.modality import FloorType
+    from harness.task.split import Split
+
+SHADES = " .:-=+*#%@"
+
+
+class Image(Modality):
+    summary = "Images (batch, channels, height, width) in [-1, 1], of which the class is predicted."
+    form = "image"
+    metric = "balanced_accuracy"
+    sources = ("folder", "file", "dataset", "images")
+    keys = ("classes", "size", "channels")
+    corruptions = OF_IMAGES
+    checks = tuple(f"harness.checks.task:{one}" for one in ("near_images", "balance", "pixel_probe"))
+
+    def describe(self, signature: Signature) -> str:
+        size = "x".join(map(str, self.shape(signature)))
+        return f"images {size}, {signature.classes} classes"
+
+    def show(self, split: "Split", class_names: Sequence[str]) -> str:
+        image = split.images[0].mean(axis=0)
+        rows = ["".join(SHADES[int(pixel) * len(SHADES) // 256] for pixel in row) for row in image]
+        return f"{split.domain}, class {split.labels[0]}:\n" + "\n".join(rows)
+
+    def shape(self, signature: Signature) -> tuple[int, ...]:
+        return signature.channels, signature.height, signature.width
+
+    def batches(
+        self,
+        signature: Signature,
+        splits: "Sequence[Split]",
+        batch_size: int,
+        draw: "np.random.Generator",
+        augmentation: Sequence[str] = (),
+    ) -> "Iterator[tuple[Tensor, Tensor]]":
+        import torch
+
+        from harness.learn.batches import image_batches
+        from harness.learn.fit import seeded
+
+        for images, labels in image_batches(splits, batch_size, draw):
+            batch = (torch.from_numpy(images), torch.from_numpy(labels))
+            if augmentation:
+                from harness.learn.augment import augmented  # its torchvision takes seconds to import
+
+                with seeded(int(draw.integers(2**62))):
+                    batch = augmented(*batch, augmentation, signature.classes)
+            yield batch
+
+    def predictor(self, module: "nn.Module", signature: Signature, route: Any = None) -> Predictor:
+        from harness.learn.predictors import TorchClassifier
+
+        return TorchClassifier(module, route)
+
+    def floor(self) -> "FloorType":
+        from harness.nn.floors import LinearImage
+
+        return LinearImage
+
+
+MODALITY = Image()

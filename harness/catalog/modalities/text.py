@@ -1,0 +1,54 @@
+"""Documents, of which the class is predicted."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness import Modality, Predictor, Signature
+from harness.data.corruptions import OF_TEXTS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor, nn
+
+    from harness.learn.modality import FloorType
+    from harness.task.split import Split
+
+
+class Text(Modality):
+    summary = "Windows of bytes (batch, context), of whose document the class is predicted."
+    metric = "balanced_accuracy"
+    keys = ("classes", "context")
+    vocabulary = 256
+    corruptions = OF_TEXTS
+    checks = tuple(f"harness.checks.task:{one}" for one in ("near_texts", "balance", "text_probe"))
+
+    def describe(self, signature: Signature) -> str:
+        return f"text, windows of {signature.context} bytes, {signature.classes} classes"
+
+    def batches(
+        self,
+        signature: Signature,
+        splits: "Sequence[Split]",
+        batch_size: int,
+        draw: "np.random.Generator",
+        augmentation: Sequence[str] = (),
+    ) -> "Iterator[tuple[Tensor, Tensor]]":
+        import torch
+
+        from harness.learn.batches import text_batches
+
+        for texts, labels in text_batches(splits, batch_size, signature.context, draw):
+            yield torch.from_numpy(texts).long(), torch.from_numpy(labels)
+
+    def predictor(self, module: "nn.Module", signature: Signature, route: Any = None) -> Predictor:
+        from harness.learn.predictors import TorchTextClassifier
+
+        return TorchTextClassifier(module, signature.context, route)
+
+    def floor(self) -> "FloorType":
+        from harness.data.text.linear import LinearText
+
+        return LinearText
+
+
+MODALITY = Text()
