@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from harness import catalog
-from harness.data.fetch import file_hash
 from harness.data.table.card import CostLimit, TableCard, read_card
 from harness.data.table.table import find_table
 from harness.errors import HarnessError, UnknownNameError
+from harness.files import file_hash
 from harness.identity.unit import Unit
 from harness.search.loop import SearcherEntry
 from harness.study.lookup.settings import LookupSuite

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from harness import catalog, seeds
-from harness.data.fetch import file_hash
 from harness.data.table.card import TableCard
 from harness.errors import HarnessError
+from harness.files import file_hash
 from harness.identity.unit import Unit
 from harness.llm import Client
 from harness.run.place import Done, Needs
