@@ -1,8 +1,6 @@
 """Trials that tune a fixed baseline: each trains its network alone and is scored on source validation."""
 
-import json
 import math
-import os
 import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import Any
 from harness import catalog, seeds
 from harness.data.view import SourceView
 from harness.errors import HarnessError
-from harness.files import canonical_json, content_hash, write_atomically
+from harness.files import Journal
 from harness.identity.unit import Unit
 from harness.learn.baseline import FixedBaseline
 from harness.learn.peers import agree_on, peers
@@ -28,15 +26,17 @@ def tune(unit: Unit, needs: Needs, folder: Path) -> Done:
     """Trains every trial that the folder does not hold yet, and chooses the best on source validation."""
     view = needs.view(unit)
     drawn = list(_drawn(unit.spec))
-    path = folder / "trials.jsonl"
-    trials = _kept(path, unit)
+    journal = Journal(folder / "trials.jsonl", unit.own, ("trial",))
+    trials = [entry["trial"] for entry in journal.entries]
     joined = peers()
     if joined.size > 1:
         agree_on(len(trials))
+    if not joined.rank:
+        journal.settle()
     for rate, architecture in drawn[len(trials) :]:
         tried = _tried(unit, needs, view, (rate, architecture), folder)
         if not joined.rank:
-            _append(path, unit, tried)
+            journal.append(trial=tried)
         trials.append(tried)
     delete_checkpoints(folder, [rate for rate, _ in drawn])
     scored = [one for one in trials if one["validation"] is not None]
@@ -82,42 +82,3 @@ def _tried(
     if not math.isfinite(value):
         return {**told, "parameters": parameters, "validation": None, "reason": "The score is not finite."}
     return {**told, "parameters": parameters, "validation": value, "reason": None}
-
-
-def _kept(path: Path, unit: Unit) -> list[dict[str, Any]]:
-    """Returns the trials of a run that was killed, before the first line that is not as it was written."""
-    text = path.read_bytes() if path.exists() else b""
-    kept: list[dict[str, Any]] = []
-    for line in text.split(b"\n"):
-        trial = _trial(line)
-        if line != _line(unit, trial).encode():
-            break
-        kept.append(trial)
-    whole = "".join(f"{_line(unit, trial)}\n" for trial in kept).encode()
-    if whole != text:
-        write_atomically(path, whole)
-    return kept
-
-
-def _trial(line: bytes) -> Any:
-    try:
-        return json.loads(line)[0]
-    except (ValueError, TypeError, LookupError, RecursionError):
-        return None
-
-
-def _line(unit: Unit, trial: Mapping[str, Any]) -> str:
-    """Returns a trial as it is kept, with a checksum that covers whose it is."""
-    return canonical_json([trial, content_hash([unit.own, trial])])
-
-
-def _append(path: Path, unit: Unit, tried: Mapping[str, Any]) -> None:
-    try:
-        with path.open("ab") as file:
-            file.write(f"{_line(unit, tried)}\n".encode())
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise HarnessError(
-            f"Cannot write {path}: {error.strerror}; free space or choose another --out."
-        ) from error
