@@ -46,22 +46,6 @@ def test_a_replay_that_lacks_a_request_names_the_difference(llm_server: ModuleTy
         llm_server.searched(llm_server.endpoint("http://127.0.0.1:9/v1", tmp_path / "t.jsonl", replay=True))
 
 
-def test_what_the_transcript_holds_is_not_asked_again_after_a_kill(
-    llm_server: ModuleType, tmp_path: Path
-) -> None:
-    path = tmp_path / "t.jsonl"
-    with llm_server.served(llm_server.improving) as (url, whole, _):
-        first = llm_server.searched(llm_server.endpoint(url, path))
-    kept = path.read_text().splitlines(keepends=True)
-    complete = path.read_bytes()
-    path.write_text("".join(kept[:2]) + kept[2][:40])
-    with llm_server.served(llm_server.improving) as (url, asked, _):
-        again = llm_server.searched(llm_server.endpoint(url, path))
-    assert again.history == first.history
-    assert len(asked) == len(whole) - 2
-    assert path.read_bytes() == complete
-
-
 def test_an_endpoint_that_is_not_there_is_named_with_the_way_out(llm_server: ModuleType) -> None:
     table = {"base_url": "http://127.0.0.1:9/v1", "model": "m", "timeout_seconds": 1.0, "max_tokens": 1}
     with pytest.raises(EndpointError, match=r"http://127.0.0.1:9/v1.*embedded model"):

@@ -3,7 +3,7 @@
 import math
 import random
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
@@ -54,6 +54,8 @@ class SearchArchive:
 
     A searcher claims an architecture by drawing it here or by laying it by for a later ask, and what is
     claimed is not drawn again; what is evaluated is claimed. Nothing here costs more as the history grows.
+    The draws are as a published search needs them: `sample` with repeats until it gives up, `fresh` certain
+    to find the last of a small space, `pick` uniform over architectures rather than genes.
 
     Attributes:
         space: that is searched.
@@ -130,19 +132,21 @@ class SearchArchive:
 
         It returns fewer only when no more are left, or seem to be left of a large space.
         """
-        found: list[Architecture] = []
-        while len(found) < count and (drawn := self._fresh(draw)):
-            found += drawn
-        return found
+        return _several(count, partial(self._fresh, draw))
 
-    def pick(self, draw: random.Random) -> list[Architecture]:
-        """Claims and returns one architecture, uniform over what is left of a small space, or none.
+    def pick(self, draw: random.Random, count: int = 1) -> list[Architecture]:
+        """Claims and returns architectures, each uniform over what is left of a small space.
 
         Of a larger space it returns what `sample` does, where genes are uniform rather than architectures.
+        It returns fewer as `fresh` does.
 
         Raises:
             HarnessError: no legal architecture was found.
         """
+        return _several(count, partial(self._pick, draw))
+
+    def _pick(self, draw: random.Random) -> list[Architecture]:
+        """Returns one architecture, or none."""
         everything = listed(self.space)
         if everything is None:
             return self.sample(draw)
@@ -167,6 +171,13 @@ class SearchArchive:
                 draw.shuffle(left)
                 self._shuffled = reversed(left)
         return self.take(self._shuffled or ())
+
+
+def _several(count: int, draw_one: Callable[[], list[Architecture]]) -> list[Architecture]:
+    found: list[Architecture] = []
+    while len(found) < count and (drawn := draw_one()):
+        found += drawn
+    return found
 
 
 @lru_cache(maxsize=4)

@@ -47,9 +47,7 @@ class PairwiseRidge(Searcher):
         return {"counters": self.counters}
 
     def _random(self, count: int) -> list[Architecture]:
-        batch: list[Architecture] = []
-        while len(batch) < count and (picked := self.archive.pick(self.draw)):
-            batch += picked
+        batch = self.archive.pick(self.draw, count)
         self.counters["random"] += len(batch)
         return batch
 
