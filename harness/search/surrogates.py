@@ -189,10 +189,7 @@ class Candidates(NamedTuple):
 
 
 def candidates(space: SearchSpace, draw: random.Random, count: int) -> Candidates:
-    """Returns the whole of a small space, or `count` draws of a large one.
-
-    A search makes them once, as drawing them anew for each fit would cost more than the fit.
-    """
+    """Returns the whole of a small space, or `count` draws of a large one."""
     whole = _whole(space)
     if whole is not None:
         return whole

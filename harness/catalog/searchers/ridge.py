@@ -1,13 +1,11 @@
 """Pairwise ridge: random architectures first, then always the best predicted one that was not evaluated."""
 
 import random
+from functools import cache, partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness import Architecture, SearchContext, Searcher, SearcherEntry
-
-if TYPE_CHECKING:
-    from harness.search.surrogates import Candidates
 
 
 class PairwiseRidge(Searcher):
@@ -20,7 +18,7 @@ class PairwiseRidge(Searcher):
     """
 
     def __init__(self, context: SearchContext) -> None:
-        from harness.search.surrogates import RidgeSurrogate
+        from harness.search.surrogates import RidgeSurrogate, candidates
 
         options = context.options
         self.first = int(options["first"])
@@ -29,8 +27,8 @@ class PairwiseRidge(Searcher):
         self.surrogate = RidgeSurrogate(self.archive, penalty=float(options["penalty"]))
         self.ranked = bool(options["ranked"])
         self.draw = random.Random(context.seed)
-        self.draws = int(options["candidates"])
-        self.candidates: Candidates | None = None
+        # Made at the first fit, and once: drawing them anew for each would cost more than the fit.
+        self.candidates = cache(partial(candidates, context.space, self.draw, int(options["candidates"])))
         self.queue: list[Architecture] = []
         self.counters = {"fits": 0, "random": 0}
 
@@ -54,14 +52,12 @@ class PairwiseRidge(Searcher):
     def _best_predicted(self) -> list[Architecture]:
         import numpy as np
 
-        from harness.search.surrogates import candidates, codes_of, highest, ranks
+        from harness.search.surrogates import codes_of, highest, ranks
 
         self.counters["fits"] += 1
         scale = ranks if self.ranked else np.asarray
         space = self.archive.space
-        if self.candidates is None:
-            self.candidates = candidates(space, self.draw, self.draws)
-        architectures, codes, is_whole = self.candidates
+        architectures, codes, is_whole = self.candidates()
         predicted = self.surrogate.predict_again(codes, scale)
         if not is_whole and self.archive.best is not None:
             near = tuple(space.neighbours(self.archive.best.architecture))

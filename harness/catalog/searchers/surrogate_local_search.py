@@ -9,13 +9,10 @@ sixth proposal is the best predicted of the whole space, by ranks, as a way out 
 
 import random
 from collections.abc import Iterable
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from functools import cache, partial
+from typing import Any
 
 from harness import Architecture, SearchContext, Searcher, SearcherEntry, generator
-
-if TYPE_CHECKING:
-    from harness.search.surrogates import Candidates
 
 CYCLE = ("one_choice", "one_choice", "two_choices", "one_choice", "one_choice", "anywhere")
 
@@ -31,7 +28,7 @@ class SurrogateLocalSearch(Searcher):
     """
 
     def __init__(self, context: SearchContext) -> None:
-        from harness.search.surrogates import RidgeSurrogate, closeness
+        from harness.search.surrogates import RidgeSurrogate, candidates, closeness
 
         options = context.options
         self.space = context.space
@@ -40,8 +37,7 @@ class SurrogateLocalSearch(Searcher):
         self.widened = int(options["widened"])
         self.draw = random.Random(context.seed)
         self.ties = generator(context.seed, "ties")
-        self.draws = int(options["candidates"])
-        self.candidates: Candidates | None = None
+        self.candidates = cache(partial(candidates, self.space, self.draw, int(options["candidates"])))
         self.archive = context.archive
         self.surrogate = RidgeSurrogate(
             self.archive, penalty=float(options["penalty"]), sharing=float(options["sharing"])
@@ -91,11 +87,9 @@ class SurrogateLocalSearch(Searcher):
     def _anywhere(self) -> Architecture | None:
         import numpy as np
 
-        from harness.search.surrogates import candidates, ranks
+        from harness.search.surrogates import ranks
 
-        if self.candidates is None:
-            self.candidates = candidates(self.space, self.draw, self.draws)
-        architectures, codes, _ = self.candidates
+        architectures, codes, _ = self.candidates()
         predicted = self.surrogate.predict_again(codes, ranks)
         shuffled = self.ties.permutation(len(codes))
         order = shuffled[np.argsort(-predicted[shuffled], kind="stable")]
