@@ -62,9 +62,8 @@ def main() -> None:
             started = perf_counter()
             result = run_search(
                 entry.build(context),
-                space,
+                context,
                 lambda one: hashlib.sha256(repr(one).encode()).digest()[0] / 256,
-                budget=given.evaluations,
             )
             seconds = (perf_counter() - started) / len(result.history)
         counted = result.report["counters"]

@@ -31,7 +31,7 @@ from .report.page import write_report as write_report
 from .run.loaded import Run as Run
 from .run.loaded import load_run as load_run
 from .run.record import Record as Record
-from .search.loop import Evaluation as Evaluation
+from .search.archive import Evaluation as Evaluation
 from .search.loop import SearchContext as SearchContext
 from .search.loop import Searcher as Searcher
 from .search.loop import SearcherEntry as SearcherEntry

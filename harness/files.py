@@ -1,13 +1,17 @@
-"""Records: the JSON a unit leaves behind, written atomically, named by what went in, and sealed.
+"""Files of a run: JSON written atomically and sealed, journals that are appended to, and hashes of files.
 
-A seal is a checksum that is the last member of a JSON file. It guards against accident, not against a forger.
+A seal is a checksum that is the last member of a JSON file; a journal has one in every line. They guard
+against accident, not against a forger.
 """
 
+import errno
 import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
+from io import FileIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,9 +59,7 @@ def write_atomically(path: Path, data: bytes | str) -> None:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise HarnessError(
-            f"Cannot write {path}: {error.strerror}; free space or choose another folder."
-        ) from error
+        raise _unwritable(path, error) from error
 
 
 _SEAL: Final = re.compile(rb',\n "checksum": "([0-9a-f]{64})"\n}\n\Z')
@@ -113,14 +115,142 @@ def _schema(raw: bytes) -> Any:
     return value.get("schema") if isinstance(value, dict) else None
 
 
+def checked_line(of: Sequence[Any], entry: Mapping[str, Any]) -> bytes:
+    """Returns a line of JSON that holds `entry` and a checksum over its values and over what it is `of`."""
+    return f"{canonical_json({**entry, 'checksum': content_hash([*of, *entry.values()])})}\n".encode()
+
+
+def read_line(of: Sequence[Any], names: Sequence[str], line: bytes) -> dict[str, Any] | None:
+    """Returns the entry of a line; None where it is not, to the byte, what `checked_line` made.
+
+    So a line that a kill cut short, one that was changed and one of something else are all as good as none.
+
+    Args:
+        of: whose line it should be, and where it should stand.
+        names: the members of its entry, in the order in which its checksum covers them.
+        line: with its newline.
+    """
+    try:
+        value = json.loads(line)
+        entry = {name: value[name] for name in names}
+        return entry if line == checked_line(of, entry) else None
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+
+
+def append_line(file: FileIO, line: bytes) -> None:
+    """Adds a line to the end of a file opened without a buffer, so that it outlives a crash of the machine.
+
+    Raises:
+        HarnessError: the disk is full or the file cannot be written.
+    """
+    try:
+        if file.write(line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(file.fileno())
+    except OSError as error:
+        raise _unwritable(Path(file.name), error) from error
+
+
+class Journal:
+    """A file of checked lines that one process appends to, and reads to go on after a kill.
+
+    A line's checksum covers its owner and its place, so what follows a line that is as good as none is not
+    believed either. Before a line is appended, the file is made to hold the believed ones and nothing else.
+
+    Attributes:
+        path: of the file; None keeps the entries in memory alone.
+        entries: what is believed, each with the journal's names as members.
+    """
+
+    def __init__(self, path: Path | None, owner: str, names: tuple[str, ...]) -> None:
+        """Reads the file, if there is one.
+
+        Args:
+            path: of the file; None keeps the entries in memory alone.
+            owner: whose journal it is, so that another's file in its place is not believed.
+            names: the members of an entry.
+        """
+        self.path = path
+        self.entries: list[dict[str, Any]] = []
+        self._owner = owner
+        self._names = names
+        self._size: int | None = None  # of the file, once it holds the entries and nothing else
+        data = path.read_bytes() if path is not None and path.exists() else b""
+        for line in data.splitlines(keepends=True):
+            entry = read_line([owner, len(self.entries)], names, line)
+            if entry is None:
+                break
+            self.entries.append(entry)
+
+    def append(self, **entry: Any) -> None:
+        """Adds an entry, whose values are plain JSON, in memory and on disk.
+
+        Raises:
+            HarnessError: the disk is full or the file cannot be written.
+        """
+        self.settle()
+        self.entries.append({name: entry[name] for name in self._names})
+        if self.path is None or self._size is None:
+            return
+        line = self._line(len(self.entries) - 1)
+        try:
+            file = self.path.open("ab", buffering=0)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        with file:
+            append_line(file, line)
+        self._size += len(line)
+
+    def cut(self, length: int) -> None:
+        """Forgets all entries but the first `length`."""
+        if length < len(self.entries):
+            del self.entries[length:]
+            self._size = None
+
+    def settle(self) -> None:
+        """Makes the file hold the entries and nothing else.
+
+        Raises:
+            HarnessError: the disk is full or the file cannot be written.
+        """
+        if self.path is None:
+            return
+        there = self.path.stat().st_size if self.path.exists() else None
+        if there is None or there != self._size:
+            whole = b"".join(map(self._line, range(len(self.entries))))
+            if there is None or self.path.read_bytes() != whole:
+                write_atomically(self.path, whole)
+            self._size = len(whole)
+
+    def _line(self, index: int) -> bytes:
+        return checked_line([self._owner, index], self.entries[index])
+
+
 def file_hash(path: Path) -> str:
     """Returns the sha256 of a file, 64 hexadecimal digits.
 
     Raises:
-        DamagedError: it is gone or cannot be read.
+        OSError: it is gone or cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DamagedError(f"{path} is gone or cannot be read ({error.strerror}).") from error
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def known_hash(path: Path) -> str:
+    """Returns what `file_hash` does; a process reads the file once as long as it does not change.
+
+    Raises:
+        OSError: it is gone or cannot be read.
+    """
+    mark = path.stat()
+    return _known_hash(path, mark.st_ino, mark.st_size, mark.st_mtime_ns)
+
+
+@cache
+def _known_hash(path: Path, number: int, size: int, changed: int) -> str:
+    return file_hash(path)
+
+
+def _unwritable(path: Path, error: OSError) -> HarnessError:
+    return HarnessError(f"Cannot write {path}: {error.strerror}; free space or choose another folder.")

@@ -200,7 +200,7 @@ def searched(
     context = SearchContext(
         space=bound, seed=seed, budget=budget, options={**entry.options, **options}, client=client
     )
-    return run_search(entry.build(context), bound, score or recurrences(bound), budget=budget)
+    return run_search(entry.build(context), context, score or recurrences(bound))
 
 
 def design(*mixers: str) -> str:

@@ -16,6 +16,6 @@ client = open_client(table, model_file=None, transcript=folder / "transcript.jso
 space = catalog.load("space", "nasbench201").space("cifar100")
 entry = catalog.load("searcher", "collm_nas")
 context = SearchContext(space=space, seed=0, budget=60, options=entry.options, client=client)
-result = run_search(entry.build(context), space, lambda one: one.count(3) / 6, budget=60)
+result = run_search(entry.build(context), context, lambda one: one.count(3) / 6)
 record = {"history": [vars(one) for one in result.history], "report": dict(result.report)}
 write_atomically(folder / "record.json", canonical_json({**record, "stopped": result.stopped}))

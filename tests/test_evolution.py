@@ -10,8 +10,9 @@ import pytest
 
 from harness import catalog
 from harness.catalog.searchers.autoformer_evolution import is_global
-from harness.search.evolution import Unseen, step
-from harness.search.loop import Evaluation, SearchContext, Searcher, SearcherEntry, SearchResult, run_search
+from harness.search.archive import Evaluation
+from harness.search.evolution import step
+from harness.search.loop import SearchContext, SearcherEntry, run_search
 from harness.space.choices import Architecture, SearchSpace
 
 GENERATIONS = ("spos_evolution", "autoformer_evolution")
@@ -44,41 +45,17 @@ def made(
     )
 
 
-def spent(
-    searcher: Searcher, space: SearchSpace, score: Callable[[Architecture], float | None], budget: int
-) -> SearchResult:
-    return run_search(searcher, space, score, budget=budget)
-
-
-def told(
-    searcher: Searcher, asked: list[Architecture], score: Callable[[Architecture], float | None]
-) -> None:
-    searcher.tell(
-        [Evaluation(architecture=one, score=score(one), parameters=1, macs=1, iteration=0) for one in asked]
-    )
+def told(searcher: Any, asked: list[Architecture], score: Callable[[Architecture], float | None]) -> None:
+    evaluations = [
+        Evaluation(architecture=one, score=score(one), parameters=1, macs=1, iteration=0) for one in asked
+    ]
+    for evaluation in evaluations:
+        searcher.archive.add(evaluation)
+    searcher.tell(evaluations)
 
 
 def differing(first: Architecture, second: Architecture) -> int:
     return sum(one != two for one, two in zip(first, second, strict=True))
-
-
-def test_draws_without_replacement_end_exactly_with_the_space() -> None:
-    space = cells((0, 70_000))
-    legal = {one for one in space.enumerate() if space.legal(one)}
-    drawn = Unseen(space, random.Random(0)).batch(len(legal) + 10)
-    assert len(drawn) == len(legal)
-    assert set(drawn) == legal
-
-
-def test_a_rare_last_architecture_is_still_found() -> None:
-    space = cells()
-    unseen = Unseen(space, random.Random(0))
-    unseen.seen.update(one for one in space.enumerate() if one != (1, 2, 3, 4, 0, 1))
-    assert unseen.batch(5) == [(1, 2, 3, 4, 0, 1)]
-
-
-def test_an_empty_window_is_exhausted_at_once() -> None:
-    assert Unseen(cells((1, 2)), random.Random(0)).sample() is None
 
 
 @pytest.mark.parametrize("space", [cells(), hybrid(), hybrid(None)], ids=["cells", "window", "no window"])
@@ -128,8 +105,10 @@ def test_the_best_dies_of_age() -> None:
 
 def test_a_repeated_child_costs_nothing_and_joins_with_its_known_score() -> None:
     space = cells()
-    searcher = made("regularised_evolution", space)
-    result = spent(searcher, space, lambda one: sum(gene == 3 for gene in one) / 6, 300)
+    entry: SearcherEntry = catalog.load("searcher", "regularised_evolution")
+    context = SearchContext(space=space, seed=0, budget=300, options=entry.options)
+    searcher: Any = entry.build(context)
+    result = run_search(searcher, context, lambda one: sum(gene == 3 for gene in one) / 6)
     counters = result.report["counters"]
     assert len(result.history) == 300
     assert counters["repeated"] > 50
@@ -142,10 +121,8 @@ def test_when_every_neighbour_is_known_a_further_one_is_forced() -> None:
     searcher = made("regularised_evolution", space, population=1, sample=1, repeats=3)
     (first,) = searcher.ask(1)
     told(searcher, [first], lambda one: 1.0)
-    near = space.neighbours(first)
-    for one in near:
-        searcher.unseen.claim(one)
-        searcher.known[one] = 0.5
+    told(searcher, space.neighbours(first), lambda one: 0.5)
+    searcher.living.append(first)
     (child,) = searcher.ask(1)
     assert differing(child, first) > 1
 
@@ -163,7 +140,8 @@ def test_the_population_shrinks_with_the_budget(name: str, budget: int, populati
 def test_a_generation_is_half_mutants_and_half_crossings(name: str) -> None:
     space = cells()
     searcher = made(name, space, budget=500)
-    spent(searcher, space, lambda one: sum(one) / 24, 100)
+    for _ in range(2):
+        told(searcher, searcher.ask(50), lambda one: sum(one) / 24)
     assert searcher.report()["counters"] == {"generations": 2, "mutants": 25, "crossings": 25, "random": 50}
 
 
@@ -219,8 +197,7 @@ def test_a_choice_is_global_when_it_has_no_index_or_is_a_depth_or_width(name: st
 def test_the_ranking_by_parameters_spends_the_largest_of_its_pool_first() -> None:
     space = cells()
     searcher = made("zero_cost_parameters", space, pool=60)
-    history = spent(searcher, space, lambda one: 0.5, 80).history
-    sizes = [one.parameters for one in history]
+    sizes = [space.parameters(one) for one in searcher.ask(80)]
     assert sizes[:60] == sorted(sizes[:60], reverse=True)
     assert sizes[60] > sizes[59]  # the pool is spent: a fresh random one
     assert searcher.report()["counters"]["after_the_pool"] == 20

@@ -46,22 +46,6 @@ def test_a_replay_that_lacks_a_request_names_the_difference(llm_server: ModuleTy
         llm_server.searched(llm_server.endpoint("http://127.0.0.1:9/v1", tmp_path / "t.jsonl", replay=True))
 
 
-def test_what_the_transcript_holds_is_not_asked_again_after_a_kill(
-    llm_server: ModuleType, tmp_path: Path
-) -> None:
-    path = tmp_path / "t.jsonl"
-    with llm_server.served(llm_server.improving) as (url, whole, _):
-        first = llm_server.searched(llm_server.endpoint(url, path))
-    kept = path.read_text().splitlines(keepends=True)
-    complete = path.read_bytes()
-    path.write_text("".join(kept[:2]) + kept[2][:40])
-    with llm_server.served(llm_server.improving) as (url, asked, _):
-        again = llm_server.searched(llm_server.endpoint(url, path))
-    assert again.history == first.history
-    assert len(asked) == len(whole) - 2
-    assert path.read_bytes() == complete
-
-
 def test_an_endpoint_that_is_not_there_is_named_with_the_way_out(llm_server: ModuleType) -> None:
     table = {"base_url": "http://127.0.0.1:9/v1", "model": "m", "timeout_seconds": 1.0, "max_tokens": 1}
     with pytest.raises(EndpointError, match=r"http://127.0.0.1:9/v1.*embedded model"):
@@ -89,38 +73,13 @@ def test_a_transcript_keeps_any_character_of_a_model(tmp_path: Path, odd: str) -
     assert again.answer({"number": 2}, dict) == {"text": "c"}
 
 
-@pytest.mark.parametrize("tail", ['{"reply":"é'.encode()[:-1], b"\0" * 40 + b"\n", b"[1]\n"])
-def test_a_damaged_last_line_of_a_transcript_is_dropped(tmp_path: Path, tail: bytes) -> None:
-    path = tmp_path / "t.jsonl"
-    Transcript(path).answer({"number": 1}, lambda: {"text": "a"})
-    whole = path.read_bytes()
-    path.write_bytes(whole + tail)
-    again = Transcript(path)
-    again.answer({"number": 1}, dict)
-    again.answer({"number": 2}, lambda: {"text": "b"})
-    assert path.read_bytes().startswith(whole)
-    assert len(Transcript(path).kept) == 2
-
-
-def test_an_edited_or_a_foreign_transcript_is_not_believed(tmp_path: Path) -> None:
-    path = tmp_path / "t.jsonl"
-    kept = Transcript(path, owner="mine")
-    for number in range(3):
-        kept.answer({"number": number}, lambda: {"text": "a"})
-    assert len(Transcript(path, owner="mine").kept) == 3
-    assert Transcript(path, owner="another's").kept == []
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(lines[0] + lines[2] + lines[1])
-    assert len(Transcript(path, owner="mine").kept) == 1
-    path.write_bytes(lines[0] + lines[1].replace(b'"text":"a"', b'"text":"b"') + lines[2])
-    assert len(Transcript(path, owner="mine").kept) == 1
-
-
 def edit(path: Path, old: str, new: str) -> None:
     """Writes a transcript anew with other words, as a forger would; checksums are against accident alone."""
-    kept = Transcript(path)
-    kept.kept = json.loads(json.dumps(kept.kept).replace(old, new))
-    path.write_bytes(b"".join(map(kept._line, range(len(kept.kept)))))
+    kept = Transcript(path).journal.entries
+    path.unlink()
+    journal = Transcript(path).journal
+    for entry in json.loads(json.dumps(kept).replace(old, new)):
+        journal.append(**entry)
 
 
 def asked_once(llm_server: ModuleType, url: str, path: Path) -> Any:

@@ -342,7 +342,7 @@ def test_hostile_replies_are_kept_so_that_they_replay_to_the_same_bytes(
     kept = path.read_bytes()
     client = llm_server.endpoint("http://127.0.0.1:9/v1", path, replay=True)
     assert llm_server.searched(client, budget=BUDGET, space=cell(), score=score) == first
-    assert (len(client.transcript.kept), path.read_bytes()) == (kept.count(b"\n"), kept)
+    assert (len(client.transcript.journal.entries), path.read_bytes()) == (kept.count(b"\n"), kept)
     assert weathered(llm_server, tmp_path / "again.jsonl", all_of_them)[0] == first
     assert (tmp_path / "again.jsonl").read_bytes() == kept
 

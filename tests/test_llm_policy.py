@@ -60,7 +60,7 @@ def searches(table: Table, llm_server: ModuleType, tmp_path_factory: pytest.Temp
             led.append(llm_server.searched(client, budget=BUDGET, seed=seed, space=space, score=score))
             entry = catalog.load("searcher", "local_search")
             context = SearchContext(space=space, seed=seed, budget=BUDGET, options=entry.options)
-            local.append(run_search(entry.build(context), space, score, budget=BUDGET))
+            local.append(run_search(entry.build(context), context, score))
     return led, local, policy
 
 

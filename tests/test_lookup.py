@@ -84,8 +84,8 @@ def test_random_search_agrees_with_its_exact_expectation() -> None:
     scores = table.validation["cifar100"]
     found = []
     for seed in range(200):
-        searcher = entry.build(SearchContext(space=space, seed=seed, budget=50))
-        result = run_search(searcher, space, lambda one: float(scores[table.rows[one]]), budget=50)
+        context = SearchContext(space=space, seed=seed, budget=50)
+        result = run_search(entry.build(context), context, lambda one: float(scores[table.rows[one]]))
         assert result.best is not None
         found.append(table.test["cifar100"][table.rows[result.best.architecture]])
     exact = expected_best(scores, table.test["cifar100"], 50)
@@ -199,13 +199,8 @@ def test_a_limit_gates_the_incumbent_and_not_the_evaluation() -> None:
     def score(one: Architecture) -> float:
         return float(sum(one))
 
-    result = run_search(
-        entry.build(SearchContext(space=space, seed=0, budget=64)),
-        space,
-        score,
-        budget=64,
-        limit=Limit(cost="macs", value=200),
-    )
+    context = SearchContext(space=space, seed=0, budget=64, limit=Limit(cost="macs", value=200))
+    result = run_search(entry.build(context), context, score)
     assert result.best is not None
     assert result.best.architecture == (1, 3, 3)
     assert len(result.history) == 64
@@ -215,8 +210,8 @@ def test_a_limit_gates_the_incumbent_and_not_the_evaluation() -> None:
 def test_a_target_stops_the_search() -> None:
     space = bound_space("toy_grid:only")
     entry = catalog.load("searcher", "random_search")
-    searcher = entry.build(SearchContext(space=space, seed=0, budget=64))
-    result = run_search(searcher, space, lambda one: float(sum(one)), budget=64, batch=1, target=4.5)
+    context = SearchContext(space=space, seed=0, budget=64, target=4.5)
+    result = run_search(entry.build(context), context, lambda one: float(sum(one)), batch=1)
     assert result.stopped == "target"
     assert [sum(one.architecture) > 4.5 for one in result.history].count(True) == 1
 

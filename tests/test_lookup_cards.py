@@ -257,7 +257,7 @@ def test_every_searcher_finds_all_rows_of_a_partial_table(name: str) -> None:
     space = few()
     entry = catalog.load("searcher", name)
     context = SearchContext(space=space, seed=0, budget=space.size(), options=dict(entry.options))
-    result = run_search(entry.build(context), space, lambda one: float(sum(one)), budget=space.size())
+    result = run_search(entry.build(context), context, lambda one: float(sum(one)))
     assert {one.architecture for one in result.history} == set(space.enumerate())
 
 

@@ -13,10 +13,11 @@ from harness.errors import HarnessError
 from harness.llm import Message, Reply, Transcript, Usage
 from harness.llm.client import Ratings
 from harness.llm.scripted import ScriptedClient
+from harness.search.archive import Evaluation
 from harness.search.llm.anonymous import AnonymousSpace
 from harness.search.llm.decoding import decoding_prompt
 from harness.search.llm.letters import letter
-from harness.search.loop import Evaluation, Limit, SearchContext, SearcherEntry, SearchResult, run_search
+from harness.search.loop import Limit, SearchContext, SearcherEntry, SearchResult, run_search
 from harness.space.choices import Architecture, SearchSpace
 
 COLLM: SearcherEntry = catalog.load("searcher", "collm_nas")
@@ -82,7 +83,7 @@ def searched(client: Any, *, budget: int = 50, limit: Limit | None = None, **opt
         limit=limit,
         client=client,
     )
-    return run_search(COLLM.build(context), SPACE, score, budget=budget, limit=limit)
+    return run_search(COLLM.build(context), context, score)
 
 
 @pytest.mark.parametrize("navigator", [True, False])
@@ -253,7 +254,7 @@ def test_letters_spend_the_whole_budget_on_every_space(name: str) -> None:
             space=space, seed=3, budget=budget, options=COLLM.options, client=ScriptedClient()
         )
         result = run_search(
-            COLLM.build(context), space, lambda one: float(sum(one)), budget=budget
+            COLLM.build(context), context, lambda one: float(sum(one))
         )  # raises on what is illegal or repeated
         assert len(result.history) == budget
         counters = result.report["counters"]

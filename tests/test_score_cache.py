@@ -45,27 +45,6 @@ def test_another_supernet_has_scores_of_its_own(tmp_path: Path) -> None:
     assert ScoreCache(tmp_path, ["other"]).value([[0, 1]], lambda: 2.0) == 2.0
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda text: text.replace(b"0.25", b"0.75"),
-        lambda text: text[:-7],
-        lambda text: b"\xff\xfe" + text,
-        lambda text: b"3\n[]\n{}\n[1, 2]\n[NaN,1,2]\n",
-    ],
-    ids=["changed", "cut", "not text", "not ours"],
-)
-def test_a_damaged_line_is_computed_again(tmp_path: Path, damage) -> None:  # type: ignore[no-untyped-def]
-    ScoreCache(tmp_path, []).value([[0]], lambda: 0.25)
-    path = only_file(tmp_path)
-    path.write_bytes(damage(path.read_bytes().strip()))
-    again = ScoreCache(tmp_path, [])
-    assert again.value([[0]], lambda: 0.5) == 0.5
-    assert again.value([[1]], lambda: 0.125) == 0.125
-    last = ScoreCache(tmp_path, [])
-    assert (last.value([[0]], fail), last.value([[1]], fail)) == (0.5, 0.125)
-
-
 def _slow(run: Path, name: str) -> None:
     def compute() -> float:
         with (run / "computed").open("a") as file:

@@ -43,7 +43,7 @@ def searched(name: str, score: Callable[[Architecture], float], *, seed: int, **
         client=scripted_client() if entry.needs_llm else None,
         proxies={space.default(): 1.0} if entry.proxy else None,
     )
-    return run_search(entry.build(context), space, score, budget=100)
+    return run_search(entry.build(context), context, score)
 
 
 @cache
@@ -133,18 +133,12 @@ def test_the_kit_finds_nothing_wrong_with_plain_random_search() -> None:
 
 
 def test_an_illegal_proposal_is_an_error_of_the_searcher() -> None:
-    class Stubborn:
+    class Stubborn(Searcher):
         def ask(self, count: int) -> list[Architecture]:
             return [(9,) * 6]
 
-        def tell(self, evaluations: Any) -> None: ...
-
-        def report(self) -> dict[str, Any]:
-            return {}
-
-    stubborn: Searcher = Stubborn()
     with pytest.raises(ValueError, match="illegal"):
-        run_search(stubborn, cells(), lambda one: 1.0, budget=2)
+        run_search(Stubborn(), SearchContext(space=cells(), seed=0, budget=2), lambda one: 1.0)
 
 
 def test_no_searcher_touches_the_global_generators() -> None:

@@ -17,11 +17,11 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from harness import catalog
-from harness.search.loop import Evaluation, Limit, SearchContext, SearchResult, run_search
+from harness.search.archive import Evaluation, SearchArchive
+from harness.search.loop import Limit, SearchContext, SearchResult, run_search
 from harness.search.surrogates import (
-    Pool,
     RidgeSurrogate,
-    all_legal,
+    candidates,
     closeness,
     codes_of,
     filled,
@@ -93,16 +93,16 @@ def test_ridge_without_a_penalty_is_refused() -> None:
 
 def test_a_function_of_pairs_is_recovered_from_fewer_points_than_the_space_has() -> None:
     space = cells()
-    everything = all_legal(space)
-    assert everything is not None
-    architectures, codes = everything
+    architectures, codes, is_whole = candidates(space, random.Random(0), 0)
+    assert is_whole
     tables = np.random.default_rng(0).normal(size=(6, 6, 5, 5))
     truth = sum(
         tables[one, two][codes[:, one], codes[:, two]] for one in range(6) for two in range(one + 1, 6)
     )
-    surrogate = RidgeSurrogate(space, penalty=1e-6)
+    archive = SearchArchive(space)
+    surrogate = RidgeSurrogate(archive, penalty=1e-6)
     for index in np.random.default_rng(1).permutation(len(architectures))[:800]:
-        surrogate.tell([evaluated(architectures[index], float(truth[index]))])
+        archive.add(evaluated(architectures[index], float(truth[index])))
     # The penalty of 1e-6 leaves an error of its own order times the conditioning.
     np.testing.assert_allclose(surrogate.predict(codes, np.asarray), truth, atol=1e-3)
 
@@ -110,9 +110,10 @@ def test_a_function_of_pairs_is_recovered_from_fewer_points_than_the_space_has()
 def test_predicting_again_gives_what_predicting_gives_after_every_observation() -> None:
     space = cells()
     codes = codes_of(space, drawn(space, 50))
-    surrogate = RidgeSurrogate(space, penalty=1.0)
+    archive = SearchArchive(space)
+    surrogate = RidgeSurrogate(archive, penalty=1.0)
     for step, architecture in enumerate(drawn(space, 12, seed=2)):
-        surrogate.tell([evaluated(architecture, math.cos(step))])
+        archive.add(evaluated(architecture, math.cos(step)))
         # Single against double precision.
         np.testing.assert_allclose(
             surrogate.predict_again(codes, ranks), surrogate.predict(codes, ranks), atol=1e-5
@@ -149,19 +150,10 @@ def test_the_highest_values_come_best_first_and_ties_in_order() -> None:
     assert highest(values, 10) == [1, 3, 2, 4, 5, 0]
 
 
-def test_a_pool_gives_a_small_space_out_to_its_last_architecture() -> None:
-    space = catalog.load("space", "hybrid").matched("micro-attention", IMAGES, 0.05)
-    listed = all_legal(space)
-    assert listed is not None
-    pool = Pool(space, random.Random(0), draws=10)
-    found = {pool.take(one) for one in iter(pool.fresh, None)}
-    assert found == set(listed[0])
-
-
 def test_a_large_space_is_drawn_from_and_not_listed() -> None:
     space = hybrids()
-    assert all_legal(space) is None
-    architectures, codes = Pool(space, random.Random(0), draws=30).candidates()
+    architectures, codes, is_whole = candidates(space, random.Random(0), 30)
+    assert not is_whole
     assert len(architectures) == len(codes) == 30
     assert all(space.legal(one) for one in architectures)
 
@@ -200,7 +192,7 @@ def searched(
     context = SearchContext(
         space=space, seed=seed, budget=budget, limit=limit, options={**entry.options, **options}
     )
-    return run_search(entry.build(context), space, score, budget=budget, limit=limit)
+    return run_search(entry.build(context), context, score)
 
 
 def pairwise(architecture: Architecture) -> float:

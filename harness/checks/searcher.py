@@ -136,11 +136,9 @@ def _search(
     told = known or {}
     return run_search(
         _Modest(entry.build(context)),
-        space,
+        context,
         lambda one: told[one] if one in told else score(one),
-        budget=budget,
         batch=batch,
-        limit=limit,
     )
 
 

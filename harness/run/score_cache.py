@@ -1,18 +1,17 @@
 """Scores that a run has paid for, so that no architecture is scored twice on the same supernet and data."""
 
-import errno
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from harness.errors import HarnessError
-from harness.files import canonical_json, content_hash, write_atomically
+from harness.files import append_line, canonical_json, checked_line, content_hash, read_line, write_atomically
 
 FOLDER = ".scores"
 """Where the files lie in a run's folder."""
@@ -22,12 +21,11 @@ _LOCKS = 1 << 40
 
 
 class ScoreCache:
-    """An append-only file of [key, value, digest] lines that the processes of a run share.
+    """A file of checked lines, each a key and its value in any order, that the processes of a run share.
 
-    A line that a crash cut short, or that does not fit its digest, is as good as none; the digest covers what
-    the file is of, so that another file in its place is worth nothing. Whoever computes a key
-    holds a lock on it, which ends with the process, so that another waits for the value in place of computing
-    it too.
+    A line's checksum covers what the file is of, so that another file in its place is worth nothing. Whoever
+    computes a key holds a lock on it, which ends with the process, so that another waits for the value in
+    place of computing it too.
     """
 
     def __init__(self, run: Path, identity: Any) -> None:
@@ -63,7 +61,7 @@ class ScoreCache:
         return self._values[text]
 
     @contextmanager
-    def _locked(self, key: str) -> Iterator[BinaryIO]:
+    def _locked(self, key: str) -> Iterator[FileIO]:
         """Yields the file, with a lock on one byte that stands for the key."""
         try:
             file = self.path.open("a+b", buffering=0)
@@ -74,7 +72,7 @@ class ScoreCache:
             fcntl.lockf(file, fcntl.LOCK_EX, 1, place)
             yield file  # closing gives the lock up
 
-    def _read(self, file: BinaryIO) -> None:
+    def _read(self, file: FileIO) -> None:
         """Takes in the whole lines that were written since the last time."""
         file.seek(self._position)
         text = file.read()
@@ -82,15 +80,10 @@ class ScoreCache:
         self._position += end
         self._values |= dict(_valid(text[:end], self.path.stem))
 
-    def _append(self, file: BinaryIO, key: str, value: Any) -> None:
+    def _append(self, file: FileIO, key: str, value: Any) -> None:
         self._values[key] = value
         # The leading newline ends what a killed process may have left of a line.
-        line = f"\n{_line(key, value, self.path.stem)}\n".encode()
-        try:
-            if file.write(line) < len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError as error:
-            raise self._unwritable(error) from error
+        append_line(file, b"\n" + _line(key, value, self.path.stem))
 
     def _unwritable(self, error: OSError) -> HarnessError:
         return HarnessError(
@@ -102,8 +95,7 @@ def sort_scores(run: Path) -> None:
     """Brings the files of a run, to which nobody writes any more, into an order that no timing decides."""
     for path in sorted((run / FOLDER).glob("*.jsonl")):
         known = dict(_valid(path.read_bytes(), path.stem))
-        lines = sorted(_line(key, value, path.stem) for key, value in known.items())
-        write_atomically(path, "\n".join(lines) + "\n")
+        write_atomically(path, b"".join(sorted(_line(key, known[key], path.stem) for key in known)))
 
 
 def damaged_lines(path: Path) -> int:
@@ -117,16 +109,12 @@ def forget_scores(run: Path) -> None:
     shutil.rmtree(run / FOLDER, ignore_errors=True)
 
 
-def _line(key: str, value: Any, of: str) -> str:
-    entry = [json.loads(key), value]
-    return canonical_json([*entry, content_hash([of, *entry])])
+def _line(key: str, value: Any, of: str) -> bytes:
+    return checked_line([of], {"key": json.loads(key), "value": value})
 
 
 def _valid(text: bytes, of: str) -> Iterator[tuple[str, Any]]:
-    for line in text.splitlines():
-        try:
-            *entry, digest = json.loads(line)
-            if digest == content_hash([of, *entry]):
-                yield canonical_json(entry[0]), entry[1]
-        except (ValueError, TypeError):
-            continue
+    for line in text.splitlines(keepends=True):
+        entry = read_line([of], ("key", "value"), line)
+        if entry is not None:
+            yield canonical_json(entry["key"]), entry["value"]

@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from harness import catalog
 from harness.errors import DamagedError, HarnessError
-from harness.files import SCHEMA, canonical_json, file_hash, read_sealed, sealed, write_atomically
+from harness.files import SCHEMA, canonical_json, file_hash, known_hash, read_sealed, sealed, write_atomically
 from harness.identity.schema import Schema
 from harness.identity.unit import AnyUnit, unit_folder, unit_from_json
 from harness.run.record import Record, read_record
@@ -71,13 +70,20 @@ def inputs_of(run: Path, needs: Iterable[AnyUnit]) -> dict[str, str]:
 
 
 def files_of(folder: Path) -> dict[str, str]:
-    """Returns name -> sha256 of every file that belongs to a unit's result, below its folder."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and name not in BESIDE and not path.name.startswith(".part-"):
-            found[name] = file_hash(path)
-    return found
+    """Returns name -> sha256 of every file that belongs to a unit's result, below its folder.
+
+    Raises:
+        DamagedError: one cannot be read.
+    """
+    paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    try:
+        return {
+            name: file_hash(path)
+            for name, path in paths.items()
+            if path.is_file() and name not in BESIDE and not path.name.startswith(".part-")
+        }
+    except OSError as error:
+        raise DamagedError(f"{error.filename} is gone or cannot be read ({error.strerror}).") from error
 
 
 def check_files(folder: Path, record: Record) -> None:
@@ -107,20 +113,13 @@ def read_checked(folder: Path, record: Record, name: str, *, whole: bool = True)
     if wanted is None:
         raise DamagedError(f"{folder / RECORD} knows no file {name}; {AGAIN}.")
     try:
-        mark = path.stat()
-        found = _hash(path, mark.st_mtime_ns, mark.st_size, mark.st_ino)
+        found = known_hash(path)
         data = path.read_bytes() if whole else b""
     except OSError as error:
         raise DamagedError(f"{path} is gone or cannot be read ({error.strerror}); {AGAIN}.") from error
     if found != wanted:
         raise DamagedError(f"{path} is damaged: it is not what was written; {AGAIN}.")
     return data
-
-
-@cache
-def _hash(path: Path, changed: int, size: int, number: int) -> str:
-    """Returns the sha256 of a file, read once in a process as long as it does not change."""
-    return file_hash(path)
 
 
 def write_record(

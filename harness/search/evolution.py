@@ -1,19 +1,15 @@
-"""What searchers over populations share: unseen draws, one-choice steps and generations of the best."""
+"""What searchers over populations share: one-choice steps, and generations of the best."""
 
 import math
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import islice
 from typing import Any
 
-from harness.search.loop import Evaluation, SearchContext
+from harness.search.archive import Evaluation
+from harness.search.loop import SearchContext, Searcher
 from harness.space.choices import Architecture, SearchSpace
 
-ENUMERABLE = 20_000
-"""Spaces up to this size are known to be exhausted; larger ones are given up after `MISSES` draws."""
-MISSES = 2000
-DRAWS = 200_000
 STEP_TRIES = 200
 
 ALLOWED = {
@@ -24,57 +20,6 @@ ALLOWED = {
     "tries": (1, 100_000),
 }
 """(Least, greatest) value of the options of `Generations`."""
-
-
-class Unseen:
-    """Random legal architectures without replacement, and the set of all that were claimed."""
-
-    def __init__(self, space: SearchSpace, draw: random.Random) -> None:
-        self.space = space
-        self.draw = draw
-        self.seen: set[Architecture] = set()
-        self._left: list[Architecture] | None = None
-
-    def claim(self, architecture: Architecture) -> bool:
-        """Returns whether `architecture` is new, and makes it seen."""
-        is_new = architecture not in self.seen
-        self.seen.add(architecture)
-        return is_new
-
-    def sample(self) -> Architecture | None:
-        """Returns a random legal architecture that is now claimed; None when none is left."""
-        misses = 0
-        while self._left is None and misses < MISSES:
-            found = self.space.complete({}, self.draw, tries=DRAWS)
-            if found is not None and self.claim(found):
-                return found
-            misses += 1
-            if misses == MISSES // 20 or found is None:
-                self._left = self._remaining()
-                misses = misses if found is not None else MISSES
-        while self._left:
-            found = self._left.pop()
-            if self.claim(found):
-                return found
-        return None
-
-    def batch(self, count: int) -> list[Architecture]:
-        """Returns at most `count` such architectures; fewer only when no more are left."""
-        found: list[Architecture] = []
-        while len(found) < count:
-            architecture = self.sample()
-            if architecture is None:
-                break
-            found.append(architecture)
-        return found
-
-    def _remaining(self) -> list[Architecture] | None:
-        everything = list(islice(self.space.enumerate(), ENUMERABLE + 1))
-        if len(everything) > ENUMERABLE:
-            return None
-        left = [one for one in everything if one not in self.seen and self.space.in_window(one)]
-        self.draw.shuffle(left)
-        return left
 
 
 def step(space: SearchSpace, architecture: Architecture, draw: random.Random) -> Architecture | None:
@@ -102,7 +47,7 @@ def _changed(space: SearchSpace, architecture: Architecture, draw: random.Random
     return space.canonical((*architecture[:index], gene, *architecture[index + 1 :]))
 
 
-class Generations:
+class Generations(Searcher):
     """Generations whose children are mutants and crossings of the best so far; the first one is random.
 
     Options: `population` (of a generation), `least_generations` and `least_population` (the population is
@@ -123,7 +68,7 @@ class Generations:
         options = context.options
         self.space = context.space
         self.draw = random.Random(context.seed)
-        self.unseen = Unseen(context.space, self.draw)
+        self.archive = context.archive
         room = max(options["least_population"], context.budget // options["least_generations"])
         self.population = min(options["population"], room)
         self.top = options["top"]
@@ -162,19 +107,13 @@ class Generations:
             crossings = self._children(self.population - half, lambda: self._crossing(parents))
             self.counts.update(mutants=len(mutants), crossings=len(crossings))
             children = mutants + crossings
-        drawn = self.unseen.batch(self.population - len(children))
+        drawn = self.archive.fresh(self.draw, self.population - len(children))
         self.counts["random"] += len(drawn)
         return children + drawn
 
     def _children(self, wanted: int, make: Callable[[], Architecture]) -> list[Architecture]:
-        found: list[Architecture] = []
-        for _ in range(self.tries * wanted):
-            if len(found) == wanted:
-                break
-            child = make()
-            if self.space.in_window(child) and self.unseen.claim(child):
-                found.append(child)
-        return found
+        made = (make() for _ in range(self.tries * wanted))
+        return self.archive.take(filter(self.space.in_window, made), wanted)
 
     def _mutant(self, parent: Architecture) -> Architecture:
         # An inactive gene holds nothing to inherit, so it is drawn in case the mutant activates it.

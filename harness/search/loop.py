@@ -3,10 +3,12 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from harness.errors import HarnessError
+from harness.search.archive import Evaluation, SearchArchive
 from harness.space.choices import Architecture, SearchSpace
 
 if TYPE_CHECKING:
@@ -44,36 +46,8 @@ class Limit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """One evaluated architecture.
-
-    Attributes:
-        architecture: canonical and legal.
-        score: higher is better; None when the evaluation failed or was not finite.
-        parameters: trainable parameters; None where nobody knows them.
-        macs: multiply-accumulates of one sample; None where nobody knows them.
-        iteration: the ask, from 0, that proposed it.
-        limited: the cost that a limit is of; None without a limit.
-        over_limit: whether that keeps it from being the incumbent.
-    """
-
-    architecture: Architecture
-    score: float | None
-    parameters: int | None
-    macs: int | None
-    iteration: int
-    limited: float | None = None
-    over_limit: bool = False
-
-    @property
-    def fitness(self) -> float:
-        """The score, or minus infinity for what failed or is over the limit."""
-        return -math.inf if self.score is None or self.over_limit else self.score
-
-
-@dataclass(frozen=True, kw_only=True)
 class SearchContext:
-    """What a searcher is built from.
+    """One search: what its searcher is built from, and the history that both of them read.
 
     Attributes:
         space: bound to its task and parameter window.
@@ -97,24 +71,32 @@ class SearchContext:
     proxies: Mapping[Architecture, float] | None = None
     client: "Client | None" = None
 
+    @cached_property
+    def archive(self) -> SearchArchive:
+        """The history, which `run_search` fills and a searcher draws new architectures from."""
+        return SearchArchive(self.space)
+
 
 class Searcher(Protocol):
-    """A policy that proposes architectures and learns from their scores."""
+    """A policy that proposes architectures and learns from their scores.
+
+    A class that derives from it need only ask, where the archive of its context tells it enough.
+    """
 
     def ask(self, count: int) -> list[Architecture]:
         """Returns at most `count` legal architectures that were not told before; none when it is done."""
         ...
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        """Takes the results of the last ask, in its order."""
-        ...
+        """Takes the results of the last ask, in its order; the archive has them already."""
+        return
 
     def report(self) -> dict[str, Any]:
         """Returns the searcher's own counters and settings for the record; {} when it has none.
 
         A searcher that ends for another reason than an exhausted space says so under `stopped`.
         """
-        ...
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,61 +143,50 @@ class SearchResult:
 
 def run_search(
     searcher: Searcher,
-    space: SearchSpace,
+    context: SearchContext,
     evaluate: Callable[[Architecture], float | None],
     *,
-    budget: int,
     batch: int | None = None,
-    limit: Limit | None = None,
-    target: float | None = None,
 ) -> SearchResult:
-    """Spends `budget` evaluations of new, legal architectures on the searcher's proposals.
+    """Spends the budget on evaluations of new, legal architectures that the searcher proposes.
 
     Args:
-        searcher: what proposes.
-        space: where it searches.
+        searcher: what proposes, built from this context.
+        context: of this search alone; its limit gates the incumbent, and the search stops once the
+            incumbent's score is above its target.
         evaluate: returns the score of an architecture; None, NaN or infinite ones count as failed.
-        budget: evaluations to spend.
         batch: the most to ask for at once; None for all that is left.
-        limit: gates the incumbent.
-        target: stops the search once the incumbent's score is above it.
 
     Raises:
         ValueError: the searcher proposed an illegal or an already evaluated architecture.
     """
-    history: list[Evaluation] = []
-    visited: set[Architecture] = set()
-    best: Evaluation | None = None
+    space, archive, target = context.space, context.archive, context.target
     iteration = 0
     stopped: Stop = "budget"
-    while len(history) < budget:
-        left = budget - len(history)
+    while left := context.budget - len(archive.evaluations):
         asked = searcher.ask(left if batch is None else min(batch, left))
         if not asked:
             stopped = searcher.report().get("stopped", "exhausted")
             break
-        told = []
         for architecture in asked[:left]:
-            if architecture in visited or not space.legal(architecture):
-                why = "already evaluated" if architecture in visited else "illegal"
+            if architecture in archive.of or not space.legal(architecture):
+                why = "already evaluated" if architecture in archive.of else "illegal"
                 raise ValueError(f"The searcher proposed {architecture}, which is {why} in {space.name}.")
-            visited.add(architecture)
-            told.append(_evaluated(space, architecture, evaluate(architecture), iteration, limit))
-        history += told
-        for evaluation in told:
-            if evaluation.fitness > (best.fitness if best else -math.inf):
-                best = evaluation
-        searcher.tell(told)
+            archive.add(_evaluated(context, architecture, evaluate(architecture), iteration))
+        searcher.tell(archive.evaluations[-len(asked[:left]) :])
         iteration += 1
-        if target is not None and best is not None and best.fitness > target:
+        if target is not None and archive.best is not None and archive.best.fitness > target:
             stopped = "target"
             break
-    return SearchResult(history=tuple(history), best=best, stopped=stopped, report=searcher.report())
+    best = archive.best if archive.best is not None and archive.best.fitness > -math.inf else None
+    history = tuple(archive.evaluations)
+    return SearchResult(history=history, best=best, stopped=stopped, report=searcher.report())
 
 
 def _evaluated(
-    space: SearchSpace, architecture: Architecture, score: float | None, iteration: int, limit: Limit | None
+    context: SearchContext, architecture: Architecture, score: float | None, iteration: int
 ) -> Evaluation:
+    space, limit = context.space, context.limit
     parameters, macs = space.costs(architecture)
     limited = None if limit is None else limit.of(space, architecture)
     return Evaluation(

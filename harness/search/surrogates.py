@@ -1,4 +1,4 @@
-"""Surrogate models over architectures, and the pool of architectures that a searcher may still propose.
+"""Surrogate models over architectures, and the candidates that a searcher has them predict.
 
 The models know architectures by kernels only: what two architectures share is the number of active choices in
 which they agree, and that number gives the pairwise one-hot kernel, the Hamming kernel and the distance at
@@ -7,25 +7,20 @@ once. So nothing here grows with the number of features, and a space of fifty ch
 
 import math
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.search.loop import Evaluation
+from harness.search.archive import Evaluation, SearchArchive, listed
 from harness.space.choices import Architecture, SearchSpace
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int16]
 Scale = Callable[[Floats], Floats]
 """From scores to what a model is fitted to, in the same order of good and bad."""
-
-ENUMERABLE = 20_000
-"""Canonical architectures up to which a space is listed rather than sampled."""
-PATIENCE = 2000
 
 
 def codes_of(space: SearchSpace, architectures: Sequence[Architecture]) -> Codes:
@@ -119,33 +114,26 @@ def closeness(values: Floats, softening: float) -> Floats:
 
 
 class RidgeSurrogate:
-    """Pairwise ridge regression on what was evaluated so far; cheap to extend by one evaluation and to refit.
+    """Pairwise ridge regression on an archive; cheap to extend by one evaluation and to refit.
 
     Attributes:
-        evaluations: what it is fitted to, in order.
+        archive: what it is fitted to.
         sharing: weight of the tallies' inner product beside the pairwise kernel; 0 for none.
     """
 
-    def __init__(self, space: SearchSpace, *, penalty: float, sharing: float = 0.0) -> None:
+    def __init__(self, archive: SearchArchive, *, penalty: float, sharing: float = 0.0) -> None:
+        self.archive = archive
         self.sharing = sharing
-        self.evaluations: list[Evaluation] = []
-        self._space = space
         self._penalty = penalty
-        self._codes = codes_of(space, ())
+        self._told = codes_of(archive.space, ())
         self._fixed: Codes | None = None
         self._cross = np.empty((0, 0), np.float32)
         self._filled = 0
 
-    def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        """Adds observations."""
-        self.evaluations += evaluations
-        codes = codes_of(self._space, [one.architecture for one in evaluations])
-        self._codes = np.concatenate([self._codes, codes])
-
     def predict(self, codes: Codes, scale: Scale) -> Floats:
         """Returns predictions on the given scale of the scores for architectures by their codes."""
         weights, mean = self._fit(scale)
-        return np.asarray(self._kernel(codes, self._codes) @ weights + mean)
+        return np.asarray(self._kernel(codes, self._observed()) @ weights + mean)
 
     def predict_again(self, codes: Codes, scale: Scale) -> NDArray[np.float32]:
         """Returns what `predict` does in single precision, computing only what is new since the last call.
@@ -154,12 +142,13 @@ class RidgeSurrogate:
         """
         if self._fixed is not codes:
             self._fixed, self._filled, self._cross = codes, 0, np.empty((len(codes), 0), np.float32, "F")
-        count = len(self._codes)
+        observed = self._observed()
+        count = len(observed)
         if self._cross.shape[1] < count:
             wider = np.empty((len(codes), 2 * count), np.float32, "F")
             wider[:, : self._filled] = self._cross[:, : self._filled]
             self._cross = wider
-        self._cross[:, self._filled : count] = self._kernel(codes, self._codes[self._filled :])
+        self._cross[:, self._filled : count] = self._kernel(codes, observed[self._filled :])
         self._filled = count
         weights, mean = self._fit(scale)
         return self._cross[:, :count] @ weights.astype(np.float32) + mean
@@ -167,86 +156,51 @@ class RidgeSurrogate:
     def _kernel(self, first: Codes, second: Codes) -> Floats:
         kernel = pairwise_kernel(matches(first, second))
         if self.sharing:
-            kernel += self.sharing * (tallies(self._space, first) @ tallies(self._space, second).T)
+            kernel += self.sharing * (
+                tallies(self.archive.space, first) @ tallies(self.archive.space, second).T
+            )
         return kernel
 
+    def _observed(self) -> Codes:
+        """Returns the codes of what was evaluated so far."""
+        new = [one.architecture for one in self.archive.evaluations[len(self._told) :]]
+        if new:
+            self._told = np.concatenate([self._told, codes_of(self.archive.space, new)])
+        return self._told
+
     def _fit(self, scale: Scale) -> tuple[Floats, float]:
-        return ridge(self._kernel(self._codes, self._codes), scale(filled(self.evaluations)), self._penalty)
+        observed = self._observed()
+        kernel = self._kernel(observed, observed)
+        return ridge(kernel, scale(filled(self.archive.evaluations)), self._penalty)
+
+
+class Candidates(NamedTuple):
+    """Architectures to predict.
+
+    Attributes:
+        architectures: legal; some of them are evaluated already.
+        codes: theirs, as `codes_of` gives them.
+        is_whole: whether they are the whole space.
+    """
+
+    architectures: tuple[Architecture, ...]
+    codes: Codes
+    is_whole: bool
+
+
+def candidates(space: SearchSpace, draw: random.Random, count: int) -> Candidates:
+    """Returns the whole of a small space, or `count` draws of a large one."""
+    whole = _whole(space)
+    if whole is not None:
+        return whole
+    drawn = tuple(dict.fromkeys(space.sample(draw) for _ in range(count)))
+    return Candidates(drawn, codes_of(space, drawn), False)
 
 
 @lru_cache(maxsize=4)
-def all_legal(space: SearchSpace) -> tuple[tuple[Architecture, ...], Codes] | None:
-    """Returns every legal architecture with its codes, or None where a space is too large to be listed.
-
-    Listed once per space, as a study runs hundreds of searches in the same one.
-    """
-    # A space far too large is not even begun; inactive choices make the product an upper bound only.
-    if math.prod(len(choice.options) for choice in space.choices) > ENUMERABLE**2:
-        return None
-    listed = tuple(islice(space.enumerate(), ENUMERABLE + 1))
-    if len(listed) > ENUMERABLE:
-        return None
-    legal = tuple(one for one in listed if space.in_window(one))
-    return legal, codes_of(space, legal)
-
-
-class Pool:
-    """The legal architectures that a searcher may still propose: all of a small space, draws of a large one.
-
-    Attributes:
-        space: where they come from.
-        draw: the searcher's random stream.
-        taken: what was proposed, in order.
-    """
-
-    def __init__(self, space: SearchSpace, draw: random.Random, *, draws: int) -> None:
-        self.space = space
-        self.draw = draw
-        self.taken: dict[Architecture, None] = {}
-        self._draws = draws
-        self._listed = all_legal(space)
-        self._drawn: tuple[tuple[Architecture, ...], Codes] | None = None
-
-    def take(self, architecture: Architecture) -> Architecture:
-        """Returns the architecture, which is a candidate no longer."""
-        self.taken[architecture] = None
-        return architecture
-
-    def fresh(self) -> Architecture | None:
-        """Returns a random architecture that was not taken; None where there is, or seems to be, none."""
-        if self._listed is not None and 2 * len(self.taken) >= len(self._listed[0]):
-            left = [one for one in self._listed[0] if one not in self.taken]
-            return self.draw.choice(left) if left else None
-        for _ in range(PATIENCE):
-            found = self._listed_or_sampled()
-            if found not in self.taken:
-                return found
-        return None
-
-    def candidates(self) -> tuple[tuple[Architecture, ...], Codes]:
-        """Returns the architectures to predict, some of them taken, and their codes.
-
-        They are the whole space, or draws made once in a search: drawing them anew for each fit would cost
-        more than the fit.
-        """
-        if self._listed is not None:
-            return self._listed
-        if self._drawn is None:
-            drawn = tuple(dict.fromkeys(self.space.sample(self.draw) for _ in range(self._draws)))
-            self._drawn = drawn, codes_of(self.space, drawn)
-        return self._drawn
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the candidates are the whole space."""
-        return self._listed is not None
-
-    def new(self, architectures: Iterable[Architecture]) -> list[Architecture]:
-        """Returns those that were not taken, in their order and without duplicates."""
-        return [one for one in dict.fromkeys(architectures) if one not in self.taken]
-
-    def _listed_or_sampled(self) -> Architecture:
-        return self.space.sample(self.draw) if self._listed is None else self.draw.choice(self._listed[0])
+def _whole(space: SearchSpace) -> Candidates | None:
+    everything = listed(space)
+    return None if everything is None else Candidates(everything, codes_of(space, everything), True)
 
 
 def highest(values: NDArray[np.floating[Any]], count: int) -> list[int]:

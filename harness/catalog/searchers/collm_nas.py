@@ -18,6 +18,7 @@ from harness import (
     Evaluation,
     HarnessError,
     SearchContext,
+    Searcher,
     SearcherEntry,
     canonical_json,
     seeds,
@@ -70,7 +71,7 @@ ALLOWED: dict[str, tuple[Any, ...]] = {
 }
 
 
-class Coordinator:
+class Coordinator(Searcher):
     """Drops what is illegal or visited, spends the budget, counts everything, and tells the results."""
 
     def __init__(self, context: SearchContext) -> None:
@@ -82,7 +83,7 @@ class Coordinator:
         self.batch = min(self.options["batch"], max(2, context.budget // 5))
         self.iterations = self.options["iterations"] or max(25, context.budget // 5)
         self.prompts = _prompts(self.options["prompts"])
-        self.visited: set[Architecture] = set()
+        self.archive = context.archive
         self.history: list[Evaluation] = []
         self.last: list[Evaluation] = []
         self.rounds: list[Tally] = []
@@ -97,8 +98,9 @@ class Coordinator:
 
     def ask(self, count: int) -> list[Architecture]:
         """Returns the next batch; an iteration without one new legal architecture is spent all the same."""
-        if len(self.visited) < self.warmup:
-            return self._random(min(count, self.warmup - len(self.visited)))
+        claimed = len(self.archive.claimed)
+        if claimed < self.warmup:
+            return self.archive.sample(self.draw, min(count, self.warmup - claimed))
         while len(self.rounds) < self.iterations:
             waited = self.client.seconds
             tally: Tally = Counter()
@@ -113,8 +115,7 @@ class Coordinator:
             tally["beyond budget or batch"] += len(batch[size:])
             tally["evaluated"] += len(batch[:size])
             if batch:
-                self.visited.update(batch[:size])
-                return batch[:size]
+                return self.archive.take(batch, size)
             if tally["exhausted"]:
                 self.stopped = "exhausted"
                 return []
@@ -192,7 +193,7 @@ class Coordinator:
                 raise HarnessError(
                     "generator = letters needs the embedded model, as an endpoint rates no letters."
                 )
-            return navigator, LetterGenerator(briefing, client, self.visited, context.seed)
+            return navigator, LetterGenerator(briefing, client, self.archive.claimed, context.seed)
         return navigator, ChattingGenerator(briefing, client)
 
     def _shown(self, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
@@ -203,17 +204,6 @@ class Coordinator:
         self.shuffle.shuffle(scores)
         return [replace(one, score=score) for one, score in zip(evaluations, scores, strict=True)]
 
-    def _random(self, count: int) -> list[Architecture]:
-        batch: list[Architecture] = []
-        for _ in range(2000):
-            if len(batch) == count:
-                break
-            architecture = self.space.sample(self.draw)
-            if architecture not in self.visited:
-                self.visited.add(architecture)
-                batch.append(architecture)
-        return batch
-
     def _new(self, proposed: Sequence[Architecture], tally: Tally) -> list[Architecture]:
         batch: dict[Architecture, None] = {}
         for architecture in proposed:
@@ -221,7 +211,7 @@ class Coordinator:
                 tally["dropped: outside the parameter window"] += 1
                 continue
             tally["legal"] += 1
-            if architecture in self.visited or architecture in batch:
+            if architecture in self.archive.claimed or architecture in batch:
                 tally["dropped: repeated"] += 1
             else:
                 tally["new"] += 1

@@ -2,17 +2,16 @@
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from harness import Architecture, Evaluation, SearchContext, SearcherEntry
+from harness import Architecture, Evaluation, SearchContext, Searcher, SearcherEntry
 from harness.errors import UnknownNameError
-from harness.search.evolution import Unseen
 
 STARTS = ("random", "default")
 
 
-class LocalSearch:
+class LocalSearch(Searcher):
     """Moves to the first better neighbour; restarts at random where no unvisited neighbour is left.
 
     Source: White et al. 2021 (arXiv 2005.02960), in its first-improvement form. Options: `start`, the first
@@ -25,10 +24,10 @@ class LocalSearch:
             raise UnknownNameError("start of local search", str(start), STARTS)
         self.space = context.space
         self.draw = random.Random(context.seed)
-        self.unseen = Unseen(context.space, self.draw)
-        default = context.space.default() if start == "default" else None
-        self.first = default if default is not None and context.space.legal(default) else None
-        self.neighbours: list[Architecture] = []
+        self.archive = context.archive
+        default = [context.space.default()] if start == "default" else []
+        self.first = filter(context.space.legal, default)
+        self.neighbours: Iterable[Architecture] = ()
         self.best = -math.inf
         self.is_restarting = True
         self.restarts = 0
@@ -36,20 +35,12 @@ class LocalSearch:
 
     def ask(self, count: int) -> list[Architecture]:
         """Returns one architecture, as each step depends on the one before."""
-        while self.neighbours:
-            neighbour = self.neighbours.pop()
-            if self.unseen.claim(neighbour):
-                return [neighbour]
-        architecture, self.first = self.first, None
-        if architecture is None:
-            architecture = self.unseen.sample()
-        else:
-            self.unseen.claim(architecture)
-        if architecture is None:
-            return []
+        if near := self.archive.take(self.neighbours):
+            return near
+        start = self.archive.take(self.first) or self.archive.fresh(self.draw)
         self.is_restarting = True
-        self.restarts += 1
-        return [architecture]
+        self.restarts += len(start)
+        return start
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         for evaluation in evaluations:
@@ -57,8 +48,9 @@ class LocalSearch:
                 self.moves += not self.is_restarting
                 self.is_restarting = False
                 self.best = evaluation.fitness
-                self.neighbours = self.space.neighbours(evaluation.architecture)
-                self.draw.shuffle(self.neighbours)
+                near = self.space.neighbours(evaluation.architecture)
+                self.draw.shuffle(near)
+                self.neighbours = reversed(near)
 
     def report(self) -> dict[str, Any]:
         return {"counters": {"restarts": self.restarts, "moves": self.moves}}

@@ -5,13 +5,13 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from harness import Architecture, Evaluation, SearchContext, SearcherEntry
-from harness.search.evolution import Unseen, step
+from harness import Architecture, Evaluation, SearchContext, Searcher, SearcherEntry
+from harness.search.evolution import step
 
 OPTIONS = {"population": 10, "sample": 5, "repeats": 10, "walk": 10}
 
 
-class RegularisedEvolution:
+class RegularisedEvolution(Searcher):
     """Mutates the best of a sample of the living in one choice; each child replaces the oldest.
 
     Source: Real et al. 2019 (arXiv 1802.01548), algorithm 1. Ours: a child that is already evaluated costs
@@ -24,24 +24,24 @@ class RegularisedEvolution:
         options = context.options
         self.space = context.space
         self.draw = random.Random(context.seed)
-        self.unseen = Unseen(context.space, self.draw)
+        self.archive = context.archive
         self.population: int = options["population"]
         self.sample: int = options["sample"]
         self.repeats: int = options["repeats"]
         self.walk: int = options["walk"]
-        self.known: dict[Architecture, float] = {}
         self.living: deque[Architecture] = deque(maxlen=self.population)
         self.counts = {"repeated": 0, "forced": 0, "random": 0}
 
     def ask(self, count: int) -> list[Architecture]:
         """Returns the rest of the first population, later one child, as it depends on all before."""
-        if len(self.unseen.seen) < self.population:
-            return self._random(min(count, self.population - len(self.unseen.seen)))
+        claimed = len(self.archive.claimed)
+        if claimed < self.population:
+            return self._random(min(count, self.population - claimed))
         for _ in range(self.repeats):
             child = step(self.space, self._parent(), self.draw)
             if child is None:
                 break
-            if self.unseen.claim(child):
+            if self.archive.claim(child):
                 return [child]
             self.counts["repeated"] += 1
             self.living.append(child)
@@ -49,27 +49,25 @@ class RegularisedEvolution:
         return self._forced() or self._random(1)
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        for evaluation in evaluations:
-            self.known[evaluation.architecture] = evaluation.fitness
-            self.living.append(evaluation.architecture)
+        self.living.extend(evaluation.architecture for evaluation in evaluations)
 
     def report(self) -> dict[str, Any]:
         return {"counters": dict(self.counts)}
 
     def _parent(self) -> Architecture:
         drawn = self.draw.sample(self.living, min(self.sample, len(self.living)))
-        return max(drawn, key=lambda one: self.known[one])
+        return max(drawn, key=lambda one: self.archive.of[one].fitness)
 
     def _forced(self) -> list[Architecture]:
         child: Architecture | None = self.living[-1]
         for _ in range(self.walk):
             child = step(self.space, child, self.draw) if child is not None else None
-            if child is not None and self.unseen.claim(child):
+            if child is not None and self.archive.claim(child):
                 return [child]
         return []
 
     def _random(self, count: int) -> list[Architecture]:
-        drawn = self.unseen.batch(count)
+        drawn = self.archive.fresh(self.draw, count)
         self.counts["random"] += len(drawn)
         return drawn
 

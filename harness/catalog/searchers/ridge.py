@@ -1,13 +1,14 @@
 """Pairwise ridge: random architectures first, then always the best predicted one that was not evaluated."""
 
 import random
-from collections.abc import Sequence
+from functools import cache, partial
+from itertools import islice
 from typing import Any
 
-from harness import Architecture, Evaluation, SearchContext, SearcherEntry
+from harness import Architecture, SearchContext, Searcher, SearcherEntry
 
 
-class PairwiseRidge:
+class PairwiseRidge(Searcher):
     """Fits ridge regression on one-hot choices and their pairwise products, and takes the best predicted.
 
     It predicts every architecture of a small space; of a large one the draws made at its start and the
@@ -17,36 +18,34 @@ class PairwiseRidge:
     """
 
     def __init__(self, context: SearchContext) -> None:
-        from harness.search.surrogates import Pool, RidgeSurrogate
+        from harness.search.surrogates import RidgeSurrogate, candidates
 
         options = context.options
         self.first = int(options["first"])
         self.per_fit = int(options["per_fit"])
-        self.surrogate = RidgeSurrogate(context.space, penalty=float(options["penalty"]))
+        self.archive = context.archive
+        self.surrogate = RidgeSurrogate(self.archive, penalty=float(options["penalty"]))
         self.ranked = bool(options["ranked"])
-        self.pool = Pool(context.space, random.Random(context.seed), draws=int(options["candidates"]))
+        self.draw = random.Random(context.seed)
+        # Made at the first fit, and once: drawing them anew for each would cost more than the fit.
+        self.candidates = cache(partial(candidates, context.space, self.draw, int(options["candidates"])))
         self.queue: list[Architecture] = []
         self.counters = {"fits": 0, "random": 0}
 
     def ask(self, count: int) -> list[Architecture]:
-        drawn = len(self.pool.taken)
-        if drawn < self.first or not self.surrogate.evaluations:
-            return self._random(min(count, max(self.first - drawn, 1)))
+        claimed = len(self.archive.claimed)
+        if claimed < self.first or not self.archive.evaluations:
+            return self._random(min(count, max(self.first - claimed, 1)))
         if not self.queue:
             self.queue = self._best_predicted()
         batch, self.queue = self.queue[:count], self.queue[count:]
-        return [self.pool.take(one) for one in batch] or self._random(1)
-
-    def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        self.surrogate.tell(evaluations)
+        return self.archive.take(batch, count) or self._random(1)
 
     def report(self) -> dict[str, Any]:
         return {"counters": self.counters}
 
     def _random(self, count: int) -> list[Architecture]:
-        batch: list[Architecture] = []
-        while len(batch) < count and (fresh := self.pool.fresh()) is not None:
-            batch.append(self.pool.take(fresh))
+        batch = self.archive.pick(self.draw, count)
         self.counters["random"] += len(batch)
         return batch
 
@@ -57,18 +56,17 @@ class PairwiseRidge:
 
         self.counters["fits"] += 1
         scale = ranks if self.ranked else np.asarray
-        architectures, codes = self.pool.candidates()
+        space = self.archive.space
+        architectures, codes, is_whole = self.candidates()
         predicted = self.surrogate.predict_again(codes, scale)
-        if not self.pool.is_whole:
-            best = max(self.surrogate.evaluations, key=lambda one: one.fitness)
-            near = tuple(self.pool.space.neighbours(best.architecture))
+        if not is_whole and self.archive.best is not None:
+            near = tuple(space.neighbours(self.archive.best.architecture))
             architectures = (*architectures, *near)
-            predicted = np.concatenate(
-                [predicted, self.surrogate.predict(codes_of(self.pool.space, near), scale)]
-            )
-        # As many as were taken may stand before the first new one, and a neighbour may have been drawn too.
-        order = highest(predicted, len(self.pool.taken) + 2 * self.per_fit)
-        return self.pool.new(architectures[index] for index in order)[: self.per_fit]
+            predicted = np.concatenate([predicted, self.surrogate.predict(codes_of(space, near), scale)])
+        # As many as were claimed may stand before the first new one, and a neighbour may have been drawn too.
+        order = highest(predicted, len(self.archive.claimed) + 2 * self.per_fit)
+        new = dict.fromkeys(self.archive.new(architectures[index] for index in order))
+        return list(islice(new, self.per_fit))
 
 
 SEARCHER = SearcherEntry(

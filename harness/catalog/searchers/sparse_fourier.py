@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
-from harness import Architecture, Evaluation, SearchContext, SearcherEntry
+from harness import Architecture, SearchContext, Searcher, SearcherEntry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +17,7 @@ ASSIGNMENTS = 4096
 """Joint options of the terms' choices up to which the polynomial's optimum is exact; then by coordinates."""
 
 
-class SparseFourier:
+class SparseFourier(Searcher):
     """Random architectures, a Lasso on parities of their bits, and the best options of its largest terms.
 
     Each option of a choice is a bit in {-1, 1}, 1 where it is taken; the basis is these bits and their
@@ -29,17 +29,14 @@ class SparseFourier:
     """
 
     def __init__(self, context: SearchContext) -> None:
-        from harness.search.surrogates import Pool
-
         options = context.options
         self.space = context.space
         self.draw = random.Random(context.seed)
-        self.pool = Pool(self.space, self.draw, draws=0)
+        self.archive = context.archive
         self.stage = int(options["stage"])
         self.terms = int(options["terms"])
         self.penalty = float(options["penalty"])
         self.left = int(options["first"])
-        self.evaluations: list[Evaluation] = []
         self.counters = {"stages": 1, "reopened": 0}
         self.bits = [(index, gene) for index, one in enumerate(self.sizes()) for gene in _bits(one)]
         self.pairs = [
@@ -53,13 +50,10 @@ class SparseFourier:
         if self.left == 0:
             self._restrict()
         batch: list[Architecture] = []
-        while len(batch) < min(count, self.left) and (found := self._draw()) is not None:
-            batch.append(self.pool.take(found))
+        while len(batch) < min(count, self.left) and (drawn := self._draw()):
+            batch += drawn
         self.left -= len(batch)
         return batch
-
-    def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        self.evaluations += evaluations
 
     def report(self) -> dict[str, Any]:
         return {"counters": self.counters}
@@ -68,15 +62,17 @@ class SparseFourier:
         """Returns the number of options of each choice."""
         return [len(choice.options) for choice in self.space.choices]
 
-    def _draw(self) -> Architecture | None:
-        for _ in range(PATIENCE):
-            found = self.space.canonical([self.draw.choice(genes) for genes in self.kept])
-            if found not in self.pool.taken and self.space.in_window(found):
-                return found
+    def _draw(self) -> list[Architecture]:
+        """Returns one new architecture, or none."""
+        drawn = (
+            self.space.canonical([self.draw.choice(genes) for genes in self.kept]) for _ in range(PATIENCE)
+        )
+        if found := self.archive.take(filter(self.space.in_window, drawn)):
+            return found
         if any(len(genes) < size for genes, size in zip(self.kept, self.sizes(), strict=True)):
             self.counters["reopened"] += 1
             self.kept = [list(range(size)) for size in self.sizes()]
-        return self.pool.fresh()
+        return self.archive.pick(self.draw)
 
     def _restrict(self) -> None:
         """Keeps, of every choice in the largest terms, the options at which these are at their maximum."""
@@ -100,10 +96,11 @@ class SparseFourier:
 
         from harness.search.surrogates import codes_of, filled, parities, ranks
 
-        codes = codes_of(self.space, [one.architecture for one in self.evaluations])
+        evaluations = self.archive.evaluations
+        codes = codes_of(self.space, [one.architecture for one in evaluations])
         columns, genes = np.asarray(self.bits).T
         signs = np.where(codes[:, columns] == genes, 1.0, -1.0)
-        coefficients = _lasso(parities(signs, self.pairs), ranks(filled(self.evaluations)), self.penalty)
+        coefficients = _lasso(parities(signs, self.pairs), ranks(filled(evaluations)), self.penalty)
         basis: list[tuple[int, ...]] = [*((bit,) for bit in range(len(self.bits))), *self.pairs]
         found: list[tuple[tuple[int, ...], float]] = []
         for place in np.argsort(-np.abs(coefficients), kind="stable"):

@@ -8,16 +8,16 @@ sixth proposal is the best predicted of the whole space, by ranks, as a way out 
 """
 
 import random
-from collections.abc import Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable
+from functools import cache, partial
 from typing import Any
 
-from harness import Architecture, Evaluation, SearchContext, SearcherEntry, generator
+from harness import Architecture, SearchContext, Searcher, SearcherEntry, generator
 
 CYCLE = ("one_choice", "one_choice", "two_choices", "one_choice", "one_choice", "anywhere")
 
 
-class SurrogateLocalSearch:
+class SurrogateLocalSearch(Searcher):
     """Descends by the best predicted one-choice changes, then adds two-choice changes and points anywhere.
 
     It starts with the space's default architecture and `neighbours` random neighbours of it, and keeps to
@@ -28,7 +28,7 @@ class SurrogateLocalSearch:
     """
 
     def __init__(self, context: SearchContext) -> None:
-        from harness.search.surrogates import Pool, RidgeSurrogate, closeness
+        from harness.search.surrogates import RidgeSurrogate, candidates, closeness
 
         options = context.options
         self.space = context.space
@@ -37,9 +37,10 @@ class SurrogateLocalSearch:
         self.widened = int(options["widened"])
         self.draw = random.Random(context.seed)
         self.ties = generator(context.seed, "ties")
-        self.pool = Pool(self.space, self.draw, draws=int(options["candidates"]))
+        self.candidates = cache(partial(candidates, self.space, self.draw, int(options["candidates"])))
+        self.archive = context.archive
         self.surrogate = RidgeSurrogate(
-            self.space, penalty=float(options["penalty"]), sharing=float(options["sharing"])
+            self.archive, penalty=float(options["penalty"]), sharing=float(options["sharing"])
         )
         self.near_best = partial(closeness, softening=float(options["softening"]))
         self.is_descending = True  # until the first local optimum, only one-choice changes
@@ -48,7 +49,7 @@ class SurrogateLocalSearch:
 
     def ask(self, count: int) -> list[Architecture]:
         """Returns one architecture, as each step depends on the one before."""
-        done = len(self.surrogate.evaluations)
+        done = len(self.archive.evaluations)
         kind, found = "one_choice", None
         if done <= self.neighbours:
             kind, found = "start", self._start()
@@ -58,26 +59,20 @@ class SurrogateLocalSearch:
         if found is None and not self.is_descending:
             kind = CYCLE[done % len(CYCLE)]
             found = {"one_choice": self._one, "two_choices": self._two, "anywhere": self._anywhere}[kind]()
-        if found is None and self.surrogate.evaluations:
+        if found is None and done:
             kind, found = "anywhere", self._anywhere()
-        if found is None:
-            kind, found = "random", self.pool.fresh()
-        if found is None:
-            return []
-        self.counters[kind] += 1
-        return [self.pool.take(found)]
-
-    def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        self.surrogate.tell(evaluations)
+        batch = self.archive.take([found]) if found is not None else self.archive.pick(self.draw)
+        self.counters["random" if found is None else kind] += len(batch)
+        return batch
 
     def report(self) -> dict[str, Any]:
         return {"counters": self.counters}
 
     def _start(self) -> Architecture | None:
         default = self.space.canonical(self.space.default())
-        if not self.pool.taken:
+        if not self.archive.claimed:
             return default if self.space.legal(default) else None
-        near = self.pool.new(self.space.neighbours(default))
+        near = list(self.archive.new(self.space.neighbours(default)))
         self.draw.shuffle(near)
         return next(iter(sorted(near, key=self._is_over)), None)
 
@@ -94,7 +89,7 @@ class SurrogateLocalSearch:
 
         from harness.search.surrogates import ranks
 
-        architectures, codes = self.pool.candidates()
+        architectures, codes, _ = self.candidates()
         predicted = self.surrogate.predict_again(codes, ranks)
         shuffled = self.ties.permutation(len(codes))
         order = shuffled[np.argsort(-predicted[shuffled], kind="stable")]
@@ -107,7 +102,8 @@ class SurrogateLocalSearch:
         return self.known[architecture]
 
     def _best(self) -> Architecture:
-        return max(self.surrogate.evaluations, key=lambda one: one.fitness).architecture
+        assert self.archive.best is not None
+        return self.archive.best.architecture
 
     def _predicted(self, architectures: Iterable[Architecture]) -> list[Architecture]:
         """Returns them without duplicates, the best predicted first."""
@@ -123,8 +119,7 @@ class SurrogateLocalSearch:
 
     def _first(self, architectures: Iterable[Architecture]) -> Architecture | None:
         """Returns the first that was not proposed and keeps to the limit."""
-        new = (one for one in architectures if one not in self.pool.taken)
-        return next((one for one in new if not self._is_over(one)), None)
+        return next((one for one in self.archive.new(architectures) if not self._is_over(one)), None)
 
     def _is_over(self, architecture: Architecture) -> bool:
         if self.limit is None:

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from harness import Architecture, Evaluation, SearchContext, SearcherEntry
+from harness import Architecture, Evaluation, SearchContext, Searcher, SearcherEntry
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
 
 
-class TreeParzen:
+class TreeParzen(Searcher):
     """The tree-structured Parzen estimator with one suggestion per choice, active or not.
 
     The sampler knows nothing of the parameter window, of inactive choices or of what was evaluated: proposals
@@ -26,12 +26,11 @@ class TreeParzen:
     def __init__(self, context: SearchContext) -> None:
         import optuna
 
-        from harness.search.surrogates import Pool
-
         options = context.options
         self.space = context.space
         self.reasks = int(options["reasks"])
-        self.pool = Pool(context.space, random.Random(context.seed), draws=0)
+        self.archive = context.archive
+        self.draw = random.Random(context.seed)
         with _quiet():
             sampler = optuna.samplers.TPESampler(
                 seed=context.seed % 2**32,
@@ -49,7 +48,6 @@ class TreeParzen:
             )
             for choice in context.space.choices
         }
-        self.fitness: dict[Architecture, float] = {}
         self.asked: dict[Architecture, Trial] = {}
         self.counters = {"repeated": 0, "illegal": 0, "random": 0}
 
@@ -60,26 +58,25 @@ class TreeParzen:
                 trial = self.study.ask(self.distributions)
             genes = tuple(int(trial.params[choice.name]) for choice in self.space.choices)
             architecture = self.space.canonical(genes)
-            if architecture in self.fitness:
+            if architecture in self.archive.of:
                 self.counters["repeated"] += 1
-                self._tell(trial, self.fitness[architecture])
+                self._tell(trial, self.archive.of[architecture].fitness)
             elif not self.space.in_window(architecture):
                 self.counters["illegal"] += 1
                 self._tell(trial, -math.inf)
             else:
                 self.asked = {architecture: trial}
-                return [self.pool.take(architecture)]
-        fresh = self.pool.fresh()
+                return self.archive.take([architecture])
+        picked = self.archive.pick(self.draw)
         self.asked = {}
-        self.counters["random"] += fresh is not None
-        return [] if fresh is None else [self.pool.take(fresh)]
+        self.counters["random"] += len(picked)
+        return picked
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         import optuna
 
         for evaluation in evaluations:
             genes = evaluation.architecture
-            self.fitness[genes] = evaluation.fitness
             if genes in self.asked:
                 self._tell(self.asked[genes], evaluation.fitness)
             elif math.isfinite(evaluation.fitness):

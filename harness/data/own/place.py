@@ -2,12 +2,10 @@
 
 import os
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.data.fetch import file_hash
-from harness.files import content_hash
+from harness.files import content_hash, known_hash
 from harness.learn.modality import modality_of
 from harness.task.signature import Signature
 
@@ -134,13 +132,7 @@ def _state(base: Path, files: list[Path]) -> list[tuple[str, int, str]]:
         (
             name,
             one.st_size,
-            _hash(base / name, one.st_size, one.st_mtime_ns) if is_small else str(one.st_mtime_ns),
+            known_hash(base / name) if is_small else str(one.st_mtime_ns),
         )
         for name, one in there.items()
     )
-
-
-@cache
-def _hash(path: Path, size: int, changed: int) -> str:
-    """Returns the sha256 of a file, read once in a process for all domains."""
-    return file_hash(path)

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import seeds
-from harness.data.fetch import file_hash
 from harness.data.foreign.arrays import read_arrays
 from harness.data.table.card import TableCard, read_card
 from harness.data.table.table import bound_space
 from harness.errors import DataUnavailableError
+from harness.files import file_hash
 from harness.space.choices import Architecture, SearchSpace
 
 SAMPLED = 20_000

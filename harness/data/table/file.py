@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.fetch import file_hash
 from harness.data.foreign.columns import read_columns
 from harness.data.foreign.pickles import read_members
 from harness.data.table.card import UNITS, TableCard
@@ -16,6 +15,7 @@ from harness.data.table.converted import Converted
 from harness.data.table.decode import columns_of, decoder
 from harness.data.table.index import RowIndex
 from harness.errors import DataUnavailableError, HarnessError
+from harness.files import file_hash
 from harness.guard.inert import visible
 from harness.space.choices import Architecture, SearchSpace
 from harness.space.listed import DeclaredSpace

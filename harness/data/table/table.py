@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import catalog
-from harness.data.fetch import fetch, file_hash
+from harness.data.fetch import fetch
 from harness.data.table.card import TableCard, read_card
 from harness.data.table.converted import Converted, converted, read_converted, write_converted
 from harness.data.table.file import read_table
 from harness.data.table.index import RowIndex
 from harness.errors import DataUnavailableError, HarnessError
+from harness.files import file_hash
 from harness.identity.content import code_of_module, toml_digest
 from harness.space.choices import Architecture, SearchSpace, SpaceFamily
 from harness.space.listed import DeclaredSpace

@@ -7,13 +7,13 @@ legal and new are sampled from. The prompt shows the best architectures so far, 
 import math
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
 from harness.errors import HarnessError
 from harness.llm.client import Client, Usage
+from harness.search.archive import Evaluation
 from harness.search.llm.letters import letter
-from harness.search.loop import Evaluation
 from harness.space.choices import Architecture, SearchSpace
 
 POOL = 2000
@@ -83,7 +83,7 @@ class ChoiceDecoder:
         prompt: str,
         *,
         count: int,
-        visited: set[Architecture],
+        visited: Container[Architecture],
         draw: random.Random,
         temperature: float,
         order: Sequence[int],
@@ -93,18 +93,20 @@ class ChoiceDecoder:
         Choices are decoded in `order`, which callers should change from batch to batch: a model that copies
         its last example to the end would else vary nothing but the last choices.
         """
-        seen = set(visited)
         found: list[Architecture] = []
+
+        def is_seen(architecture: Architecture) -> bool:
+            return architecture in visited or architecture in found
+
         tally: Counter[str] = Counter()
         rated = _Rated(client, tally)
         for _ in range(count):
-            architecture = self._one(rated, prompt, seen, draw, temperature, order)
+            architecture = self._one(rated, prompt, is_seen, draw, temperature, order)
             if architecture is None:
                 tally["fallback"] += 1
-                architecture = self._any(seen, draw)
+                architecture = self._any(is_seen, draw)
             if architecture is None:
                 break
-            seen.add(architecture)
             found.append(architecture)
         usage = Usage(**{name: tally[name] for name in Usage._fields})
         return Decoded(found, tally["letters"], tally["fallback"], usage)
@@ -113,16 +115,16 @@ class ChoiceDecoder:
         self,
         rated: "_Rated",
         prompt: str,
-        seen: set[Architecture],
+        is_seen: Callable[[Architecture], bool],
         draw: random.Random,
         temperature: float,
         order: Sequence[int],
     ) -> Architecture | None:
-        fitting = [one for one in self.pool if one not in seen]
+        fitting = [one for one in self.pool if not is_seen(one)]
         fixed: dict[int, int] = {}
         text = prompt
         for index in order:
-            open_genes = self._open(index, fixed, fitting, seen, draw)
+            open_genes = self._open(index, fixed, fitting, is_seen, draw)
             if not open_genes:
                 return None
             gene = open_genes[0]
@@ -134,14 +136,14 @@ class ChoiceDecoder:
             text += NOTHING if is_idle else f" {letter(gene)}"
             fitting = [one for one in fitting if one[index] == gene]
         found = tuple(fixed[index] for index in range(len(order)))
-        return found if self.space.legal(found) and found not in seen else None
+        return found if self.space.legal(found) and not is_seen(found) else None
 
     def _open(
         self,
         index: int,
         fixed: dict[int, int],
         fitting: list[Architecture],
-        seen: set[Architecture],
+        is_seen: Callable[[Architecture], bool],
         draw: random.Random,
     ) -> list[int]:
         """Returns the options that still lead to something new; adds what it finds to `fitting`."""
@@ -149,19 +151,19 @@ class ChoiceDecoder:
         for gene in range(len(self.space.choices[index].options)):
             if not any(one[index] == gene for one in fitting):
                 other = self.space.complete({**fixed, index: gene}, draw, tries=TRIES)
-                if other is None or other in seen:
+                if other is None or is_seen(other):
                     continue
                 fitting.append(other)
             found.append(gene)
         return found
 
-    def _any(self, seen: set[Architecture], draw: random.Random) -> Architecture | None:
-        left = [one for one in self.pool if one not in seen]
+    def _any(self, is_seen: Callable[[Architecture], bool], draw: random.Random) -> Architecture | None:
+        left = [one for one in self.pool if not is_seen(one)]
         if left:
             return draw.choice(left)
         for _ in range(POOL):
             architecture = self.space.sample(draw)
-            if architecture not in seen:
+            if not is_seen(architecture):
                 return architecture
         return None
 

@@ -6,7 +6,7 @@ the space and the current strategy alone. Either memory can be turned, and one m
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Template
 from typing import Any, Protocol
@@ -14,10 +14,10 @@ from typing import Any, Protocol
 from harness import seeds
 from harness.files import canonical_json
 from harness.llm import Client, Message, Usage
+from harness.search.archive import Evaluation
 from harness.search.llm.decoding import ChoiceDecoder, decoding_prompt
 from harness.search.llm.letters import letter
 from harness.search.llm.proposals import outside_reasoning, read_proposals
-from harness.search.loop import Evaluation
 from harness.space.choices import Architecture, SearchSpace
 
 Tally = Counter[str]
@@ -215,7 +215,9 @@ class SingleModel:
 class LetterGenerator:
     """A small model that decodes choice by choice and so writes nothing illegal."""
 
-    def __init__(self, briefing: Briefing, client: Client, visited: set[Architecture], seed: int) -> None:
+    def __init__(
+        self, briefing: Briefing, client: Client, visited: Container[Architecture], seed: int
+    ) -> None:
         self.briefing = briefing
         self.client = client
         self.visited = visited

@@ -6,10 +6,10 @@ from itertools import product
 from pathlib import Path
 
 from harness import catalog
-from harness.data.fetch import file_hash
 from harness.data.table.card import CostLimit, TableCard, read_card
 from harness.data.table.table import find_table
 from harness.errors import HarnessError, UnknownNameError
+from harness.files import file_hash
 from harness.identity.unit import AnyUnit
 from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.units import LOOKUP, TABLE, CostCut, LookupSpec, TableSpec

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import catalog, seeds
-from harness.data.fetch import file_hash
 from harness.data.table.card import TableCard
 from harness.errors import HarnessError
+from harness.files import file_hash
 from harness.identity.unit import Unit
 from harness.llm import Client
 from harness.run.place import Done, Needs
-from harness.search.loop import Evaluation, Limit, SearchContext, SearcherEntry, SearchResult, run_search
+from harness.search.archive import Evaluation
+from harness.search.loop import Limit, SearchContext, SearcherEntry, SearchResult, run_search
 from harness.stats.fronts import front
 from harness.stats.order import expected_best
 from harness.stats.transfer import Chosen, choose, transfer_matrix
@@ -196,7 +197,7 @@ def lookup(unit: Unit[LookupSpec, Searches], needs: Needs, folder: Path) -> Done
             client=client,
         )
         searcher = entry.build(context)
-        result = run_search(searcher, space, evaluate, budget=context.budget, **gates)
+        result = run_search(searcher, context, evaluate)
         total.update(result.report.get("counters", {}))
         searches.append(_search(seed, result, source, spec, client))
     seconds = perf_counter() - started

@@ -9,7 +9,8 @@ from harness.data.view import SourceView
 from harness.errors import HarnessError
 from harness.identity.unit import Unit
 from harness.run.place import Done, Needs
-from harness.search.loop import Evaluation, SearchContext, SearcherEntry, SearchResult, run_search
+from harness.search.archive import Evaluation
+from harness.search.loop import SearchContext, SearcherEntry, SearchResult, run_search
 from harness.space.choices import SearchSpace
 from harness.study.trained.slice_scores import SliceScores
 from harness.study.trained.units import Evaluated, Racing, Search, SearchSpec
@@ -38,7 +39,7 @@ def search(unit: Unit[SearchSpec, Search], needs: Needs, folder: Path) -> Done:
     )
     scores = SliceScores(unit, needs, view, space)
     searcher = entry.build(context)
-    result = run_search(searcher, space, scores, budget=context.budget, **gates_of(spec))
+    result = run_search(searcher, context, scores)
     seconds: dict[str, Any] = {"evaluation": scores.waited}
     if client is not None:
         seconds |= {"llm": client.seconds, "llm by iteration": getattr(searcher, "seconds", [])}

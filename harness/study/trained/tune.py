@@ -1,8 +1,6 @@
 """Trials that tune a fixed baseline: each trains its network alone and is scored on source validation."""
 
-import json
 import math
-import os
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,9 +10,9 @@ from typing import Any
 from harness import catalog, seeds
 from harness.catalog import metric_of
 from harness.data.view import SourceView
-from harness.errors import DamagedError, HarnessError
-from harness.files import canonical_json, content_hash, write_atomically
-from harness.identity.unit import AnyUnit, Unit
+from harness.errors import HarnessError
+from harness.files import Journal
+from harness.identity.unit import Unit
 from harness.learn.baseline import FixedBaseline
 from harness.learn.peers import agree_on, peers
 from harness.run.place import Done, Needs
@@ -31,15 +29,17 @@ def tune(unit: Unit[TuneSpec, Tuned], needs: Needs, folder: Path) -> Done:
     spec = unit.spec
     view = needs.view(spec)
     drawn = list(_drawn(spec))
-    path = folder / "trials.jsonl"
-    trials = _kept(path, unit)
+    journal = Journal(folder / "trials.jsonl", unit.own, ("trial",))
+    trials = [Trial.from_json(entry["trial"]) for entry in journal.entries]
     joined = peers()
     if joined.size > 1:
         agree_on(len(trials))
+    if not joined.rank:
+        journal.settle()
     for rate, architecture in drawn[len(trials) :]:
         tried = _tried(spec, needs, view, (rate, architecture), folder)
         if not joined.rank:
-            _append(path, unit, tried)
+            journal.append(trial=tried)
         trials.append(tried)
     delete_checkpoints(folder, [rate for rate, _ in drawn])
     sign = metric_of(view.metric).sign
@@ -94,43 +94,3 @@ def _tried(
     if not math.isfinite(value):
         return replace(failed, parameters=parameters, reason="The score is not finite.")
     return replace(failed, parameters=parameters, validation=value)
-
-
-def _kept(path: Path, unit: AnyUnit) -> list[Trial]:
-    """Returns the trials of a run that was killed, before the first line that is not as it was written."""
-    text = path.read_bytes() if path.exists() else b""
-    kept: list[Trial] = []
-    for line in text.split(b"\n"):
-        trial = _trial(line)
-        if trial is None or line != _line(unit, trial).encode():
-            break
-        kept.append(trial)
-    whole = "".join(f"{_line(unit, trial)}\n" for trial in kept).encode()
-    if whole != text:
-        write_atomically(path, whole)
-    return kept
-
-
-def _trial(line: bytes) -> Trial | None:
-    try:
-        return Trial.from_json(json.loads(line)[0])
-    except (ValueError, TypeError, LookupError, RecursionError, DamagedError):
-        return None
-
-
-def _line(unit: AnyUnit, trial: Trial) -> str:
-    """Returns a trial as it is kept, with a checksum that covers whose it is."""
-    told = trial.to_json()
-    return canonical_json([told, content_hash([unit.own, told])])
-
-
-def _append(path: Path, unit: AnyUnit, tried: Trial) -> None:
-    try:
-        with path.open("ab") as file:
-            file.write(f"{_line(unit, tried)}\n".encode())
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise HarnessError(
-            f"Cannot write {path}: {error.strerror}; free space or choose another --out."
-        ) from error

@@ -4,8 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.data.fetch import file_hash
 from harness.errors import HarnessError
+from harness.files import file_hash
 from harness.study.settings import TaskSettings
 
 

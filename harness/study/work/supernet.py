@@ -7,9 +7,9 @@ import numpy as np
 from torch import nn
 
 from harness import seeds
-from harness.data.fetch import file_hash
 from harness.data.view import SourceView
 from harness.errors import HarnessError
+from harness.files import file_hash
 from harness.identity.unit import Unit
 from harness.learn.batches import batches
 from harness.learn.checkpoint import Checkpoint
