@@ -20,7 +20,7 @@ from harness.data.table.table import bound_space, load_table
 from harness.errors import DataUnavailableError, HarnessError
 from harness.run.loaded import load_run
 from harness.search.loop import Limit, SearchContext, run_search
-from harness.space.choices import Architecture
+from harness.space.form import Architecture
 from harness.stats.order import expected_best
 from harness.stats.pairs import welch
 from harness.study.boards import build_board, make_plan
@@ -143,7 +143,7 @@ def set_cell(row: int, column: int, value: str) -> Any:
         (set_cell(3, 1, "inf"), {}, "row 2, column 'near_val'"),
         (set_cell(3, 1, "many"), {}, "row 2, column 'near_val': 'many' is not a finite number"),
         (set_cell(3, 0, '{"digits":[0,0,0]}'), {}, "row 2, column 'cell': .* is in row 0 too"),
-        (set_cell(3, 0, '{"digits":[0,0,9]}'), {}, "row 2, column 'cell': .*not 0 to 3"),
+        (set_cell(3, 0, '{"digits":[0,0,9]}'), {}, "row 2, column 'cell': .*give one of .0, 1, 2, 3"),
         (set_cell(3, 0, "nonsense"), {}, "row 2, column 'cell'"),
         (None, {"sha256": "0" * 64}, "has sha256 .* and its card says 0000"),
     ],

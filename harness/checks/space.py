@@ -2,22 +2,17 @@
 
 import random
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness import catalog
-from harness.space.choices import Architecture, SearchSpace, SpaceFamily
+from harness.space.choices import SearchSpace, SpaceFamily
+from harness.space.form import Architecture
 from harness.task.signature import Signature
-
-if TYPE_CHECKING:
-    pass
-
 
 SIGNATURES = (
     Signature(kind="image", classes=10),
     Signature(kind="bytes", classes=256),
 )
-
-
 TEXT = Signature(kind="text", classes=4)
 
 
@@ -27,7 +22,8 @@ def space_claims(name: str) -> Iterator[tuple[str, bool, str]]:
     from harness.learn.fit import seeded
 
     family: SpaceFamily = catalog.load("space", name)
-    for preset in (one for one in family.presets if one.startswith("micro")):
+    small = [preset for preset in family.presets if preset.startswith("micro")]
+    for preset in small or family.presets:
         for signature in (one for one in (*SIGNATURES, TEXT) if one.kind in family.kinds):
             space = family.space(preset, signature)
             where = f"{space.name} on {signature.kind}"
@@ -44,7 +40,7 @@ def space_claims(name: str) -> Iterator[tuple[str, bool, str]]:
             fine = bool(near) and all(space.legal(one) for one in near)
             yield f"{where} has legal neighbours", fine, f"{len(near)} of the default"
             with seeded(0), torch.inference_mode():
-                supernet = space.supernet()
+                supernet = space.networks.supernet()
                 inputs = example_inputs(signature)
                 worst = max(_slice_error(space, supernet, one, inputs) for one in chosen)
                 exact = all(_built(space, one) == space.parameters(one) for one in chosen)
@@ -65,9 +61,9 @@ def example_inputs(signature: Signature) -> Any:
 
 
 def _slice_error(space: SearchSpace, supernet: Any, one: Architecture, inputs: Any) -> float:
-    alone = space.slice(supernet, one)
-    return float((alone(inputs) - supernet(inputs, space.route(one))).abs().max())
+    alone = space.networks.slice(supernet, one)
+    return float((alone(inputs) - supernet(inputs, space.networks.route(one))).abs().max())
 
 
 def _built(space: SearchSpace, one: Architecture) -> int:
-    return sum(weight.numel() for weight in space.build(one).parameters())
+    return sum(weight.numel() for weight in space.networks.build(one).parameters())

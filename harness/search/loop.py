@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from harness.errors import HarnessError
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 
 if TYPE_CHECKING:
     from harness.llm import Client

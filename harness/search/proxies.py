@@ -10,7 +10,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UnknownNameError
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 from harness.task.signature import Signature
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def proxy_score(name: str, space: SearchSpace, architecture: Architecture, seed:
 
     with torch.random.fork_rng(devices=[]):
         torch.random.manual_seed(seed)
-        module = space.build(architecture)
+        module = space.networks.build(architecture)
         inputs = _random_inputs(space.signature)
     score = synflow(module, space.signature) if name == "synflow" else naswot(module, inputs)
     return score if math.isfinite(score) else -math.inf

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.search.loop import Evaluation
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int16]

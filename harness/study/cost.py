@@ -126,7 +126,7 @@ class Costs:
             from harness.learn.supernet import has_batch_norm
 
             with torch.device("meta"):
-                return has_batch_norm(self._space(spec).supernet())
+                return has_batch_norm(self._space(spec).networks.supernet())
 
         return bool(self._once(("norms", spec["space"]), look))
 

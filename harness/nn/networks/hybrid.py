@@ -122,18 +122,3 @@ class HybridNet(nn.Module):
 
 def _norm(tokens: Tensor, scale: Tensor, width: int) -> Tensor:
     return F.layer_norm(tokens, (width,), scale[:width])
-
-
-def slice_of(supernet: HybridNet, shape: Shape) -> HybridNet:
-    """Returns a stand-alone network with the weights that `shape` uses in `supernet`, copied."""
-    alone = HybridNet(supernet.signature, [[family] for family in shape.mixers], shape)
-    weights = dict(supernet.named_parameters())
-    with torch.no_grad():
-        for name, target in alone.named_parameters():
-            source: Tensor = weights[name]
-            if name == "head" and supernet.signature.kind == "image":
-                source = source[:, : shape.width]
-            else:
-                source = source[tuple(slice(0, length) for length in target.shape)]
-            target.copy_(source)
-    return alone

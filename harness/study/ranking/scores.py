@@ -13,7 +13,8 @@ from harness.identity.unit import Unit
 from harness.learn.fit import seeded
 from harness.learn.predictors import predictor
 from harness.run.place import Done, Needs
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 from harness.study.work.alone import delete_checkpoints, mean_score, recipe_of, train_alone
 from harness.study.work.matched import matched_space
 from harness.study.work.slices import load_supernet, slices
@@ -42,7 +43,7 @@ def scratch(unit: Unit, needs: Needs, folder: Path) -> Done:
     view, space, architectures = _drawn(unit, needs)
     architecture = architectures[spec["index"]]
     rates = {
-        rate: _trained(unit, needs, view, partial(space.build, architecture), rate, folder)
+        rate: _trained(unit, needs, view, partial(space.networks.build, architecture), rate, folder)
         for rate in spec["learning_rates"]
     }
     delete_checkpoints(folder, spec["learning_rates"])

@@ -39,7 +39,7 @@ def module_of(unit: Unit, view: SourceView, architecture: Mapping[str, Any] | No
     if spec["space"]:
         assert architecture is not None
         space = matched_space(spec, view.signature)
-        return space.build(space.from_json(architecture))
+        return space.networks.build(space.from_json(architecture))
     baseline = catalog.load("baseline", spec["method"])
     if not isinstance(baseline, FixedBaseline):
         raise HarnessError(f"Baseline {spec['method']!r} needs a search and has none.")

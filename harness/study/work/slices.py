@@ -19,7 +19,8 @@ from harness.learn.supernet import CALIBRATION_BATCHES, calibrated, has_batch_no
 from harness.run.place import Needs
 from harness.run.score_cache import ScoreCache
 from harness.search.race import Block, Floats, Race, blocks_of
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 from harness.study.work.alone import mean_score
 from harness.task.signature import Signature
 from harness.task.task import higher_is_better
@@ -29,7 +30,7 @@ CALIBRATION_BATCH = 64
 
 def load_supernet(needs: Needs, space: SearchSpace) -> nn.Module:
     """Returns the needed supernet on its device."""
-    supernet = space.supernet()
+    supernet = space.networks.supernet()
     supernet.load_state_dict(load(needs.read("supernet", "weights.safetensors")))
     return supernet.to(needs.place.device)
 
@@ -43,14 +44,14 @@ def slices(
     data for every candidate.
     """
     if not has_batch_norm(supernet):
-        return lambda architecture: (supernet, view.signature, space.route(architecture))
+        return lambda architecture: (supernet, view.signature, space.networks.route(architecture))
     device = next(supernet.parameters()).device
     order = seeds.generator(spec["seed"], "search", "calibration")
     drawn = batches(view.signature, view.splits("train"), CALIBRATION_BATCH, order)
     count = spec.get("calibration_batches", CALIBRATION_BATCHES)
     inputs = [next(drawn)[0].to(device) for _ in range(count)]
     return lambda architecture: (
-        calibrated(space.slice(supernet, architecture), inputs),
+        calibrated(space.networks.slice(supernet, architecture), inputs),
         view.signature,
         None,
     )

@@ -29,7 +29,7 @@ def supernet(unit: Unit, needs: Needs, folder: Path) -> Done:
     view = needs.view(unit)
     space = matched_space(spec, view.signature)
     with seeded(seeds.stream(spec["seed"], "supernet", "weights")):
-        module = space.supernet().to(needs.place.device)
+        module = space.networks.supernet().to(needs.place.device)
         if "checkpoint" in spec:
             made = _released(spec, space, module)
         else:
@@ -69,5 +69,5 @@ def _released(spec: Mapping[str, Any], space: SearchSpace, module: nn.Module) ->
         raise HarnessError(
             f"{path} has sha256 {found}, and the plan was made for {spec['checkpoint_sha256']}."
         )
-    origin = space.load_released(module, read_released(path))
+    origin = space.networks.load_released(module, read_released(path))
     return {"steps": 0, "checkpoint": {"format": origin, "sha256": found}}
