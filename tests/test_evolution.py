@@ -12,8 +12,7 @@ from harness import catalog
 from harness.catalog.searchers.autoformer_evolution import is_global
 from harness.search.evolution import Unseen, step
 from harness.search.loop import Evaluation, SearchContext, Searcher, SearcherEntry, SearchResult, run_search
-from harness.space.choices import SearchSpace
-from harness.space.form import Architecture
+from harness.space.choices import Architecture, SearchSpace
 
 GENERATIONS = ("spos_evolution", "autoformer_evolution")
 

@@ -15,8 +15,7 @@ import torch
 from harness import catalog
 from harness.learn.fit import seeded
 from harness.nn.networks.mobilenet import Block, ElasticDepthwise, MobileNet, sort_channels
-from harness.space.choices import SearchSpace, SpaceFamily
-from harness.space.form import Architecture
+from harness.space.choices import Architecture, SearchSpace, SpaceFamily
 from harness.task.signature import Signature
 
 TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")

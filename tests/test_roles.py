@@ -17,8 +17,7 @@ from harness.search.llm.anonymous import AnonymousSpace
 from harness.search.llm.decoding import decoding_prompt
 from harness.search.llm.letters import letter
 from harness.search.loop import Evaluation, Limit, SearchContext, SearcherEntry, SearchResult, run_search
-from harness.space.choices import SearchSpace
-from harness.space.form import Architecture
+from harness.space.choices import Architecture, SearchSpace
 
 COLLM: SearcherEntry = catalog.load("searcher", "collm_nas")
 SPACE: SearchSpace = catalog.load("space", "nasbench201").space("cifar10")

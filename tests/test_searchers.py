@@ -20,8 +20,7 @@ from harness import catalog
 from harness.checks.searcher import scripted_client, searcher_claims
 from harness.errors import UnknownNameError
 from harness.search.loop import SearchContext, Searcher, SearcherEntry, SearchResult, run_search
-from harness.space.choices import SearchSpace
-from harness.space.form import Architecture
+from harness.space.choices import Architecture, SearchSpace
 
 SEARCHERS = catalog.names("searcher")
 SEEDS = 100

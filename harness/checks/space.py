@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness import catalog
-from harness.space.choices import SearchSpace, SpaceFamily
-from harness.space.form import Architecture
+from harness.space.choices import Architecture, SearchSpace, SpaceFamily
 from harness.task.signature import Signature
 
 SIGNATURES = (

@@ -11,8 +11,7 @@ from harness import catalog
 from harness.data.overview import prepared_card
 from harness.errors import HarnessError, UnknownNameError
 from harness.guard.text import parse_json, shown
-from harness.space.choices import SearchSpace, SpaceFamily
-from harness.space.form import Architecture
+from harness.space.choices import Architecture, SearchSpace, SpaceFamily
 from harness.task.signature import Signature
 from harness.task.task import Task
 

@@ -8,8 +8,7 @@ from itertools import islice
 from typing import Any
 
 from harness.search.loop import Evaluation, SearchContext
-from harness.space.choices import SearchSpace
-from harness.space.form import Architecture
+from harness.space.choices import Architecture, SearchSpace
 
 ENUMERABLE = 20_000
 """Spaces up to this size are known to be exhausted; larger ones are given up after `MISSES` draws."""

@@ -10,8 +10,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UnknownNameError
-from harness.space.choices import SearchSpace
-from harness.space.form import Architecture
+from harness.space.choices import Architecture, SearchSpace
 from harness.task.signature import Signature
 
 if TYPE_CHECKING:

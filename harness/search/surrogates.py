@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.search.loop import Evaluation
-from harness.space.choices import SearchSpace
-from harness.space.form import Architecture
+from harness.space.choices import Architecture, SearchSpace
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int16]

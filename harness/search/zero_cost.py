@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.search.evolution import Unseen
 from harness.search.loop import Evaluation, SearchContext
-from harness.space.form import Architecture
+from harness.space.choices import Architecture
 
 
 class ZeroCostRanking:

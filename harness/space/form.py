@@ -68,30 +68,28 @@ class _Slot:
     Attributes:
         part: the choice or list.
         key: in the JSON form.
-        length: the slot that says how many items of a list there are; None where their number is fixed.
-        is_cut: whether the JSON list is shorter where fewer items have an effect.
-        group: items that one gene of `length` speaks of.
+        by: what says how many items of a list there are; None where their number is fixed.
+        cut_by: the same where the JSON list is as long as that says.
+        lengths: options of `by`.
+        group: the longest of them.
         count: items of a list, the longest; None for a choice.
         genes: its genes, by index.
-        lengths: options of `length`.
     """
 
-    def __init__(self, part: Choice | ChoiceList, start: int, length: "_Slot | None") -> None:
+    def __init__(self, part: Choice | ChoiceList, start: int, by: "_Slot | None") -> None:
         self.part = part
-        self.length = length
-        self.count: int | None = None
-        self.lengths = [int(option) for option in length.part.options] if length else []
-        self.is_cut = length is not None and length.count is None
+        self.key = part.name
+        self.by = by
+        self.cut_by = by if by is not None and by.count is None else None
+        self.lengths = [int(option) for option in by.part.options] if by else []
         self.group = max(self.lengths, default=0)
-        if isinstance(part, Choice):
-            self.key = part.name
-            self.genes = range(start, start + 1)
-            return
-        self.key = part.key or part.name
-        groups = length.count or 1 if length else 1
-        self.count = part.length if isinstance(part.length, int) else self.group * groups
-        self.genes = range(start, start + self.count * (len(part.options) > 1))
-        self.places = {option: gene for gene, option in enumerate(part.options)}
+        self.count: int | None = None
+        self.genes = range(start, start + 1)
+        if isinstance(part, ChoiceList):
+            self.key = part.key or part.name
+            self.count = self.group * ((by and by.count) or 1) if by else int(part.length)
+            self.genes = range(start, start + self.count * (len(part.options) > 1))
+            self.places = {option: gene for gene, option in enumerate(part.options)}
 
     def choices(self) -> list[Choice]:
         """Returns one choice for each gene."""
@@ -110,9 +108,9 @@ class _Slot:
 
     def used(self, genes: Sequence[int]) -> list[bool]:
         """Returns, per item, whether it has an effect."""
-        if self.length is None:
+        if self.by is None:
             return [True] * (1 if self.count is None else self.count)
-        lengths = [self.lengths[genes[index]] for index in self.length.genes]
+        lengths = [self.lengths[genes[index]] for index in self.by.genes]
         return [position < length for length in lengths for position in range(self.group)]
 
     def reader(self) -> Callable[[Sequence[int]], Any]:
@@ -120,33 +118,29 @@ class _Slot:
         options, start, count, lengths = self.part.options, self.genes.start, self.count, self.lengths
         if count is None:
             return lambda genes: options[genes[start]]
-        if self.length is None or not self.is_cut:
-            end = start + count
+        if self.cut_by is None:
             if not self.genes:
                 return lambda _: [options[0]] * count
+            end = start + count
             return lambda genes: [options[gene] for gene in genes[start:end]]
-        by = self.length.genes.start
+        by = self.cut_by.genes.start
         if not self.genes:
             return lambda genes: [options[0]] * lengths[genes[by]]
         return lambda genes: [options[gene] for gene in genes[start : start + lengths[genes[by]]]]
 
     def told(self) -> str:
         """Returns one line for people and language models."""
-        part = self.part
-        if isinstance(part, Choice):
-            return f"{self.key} ({part.meaning}): {_shown(part.options)}"
-        meaning = (
-            part.meaning.format("0, 1, ...") if isinstance(part.meaning, str) else ", ".join(part.meaning)
-        )
-        items = f"{self.count}"
-        if self.is_cut and self.length:
-            items = f"exactly {self.length.key} items"
-        elif self.length:
-            items += (
-                f", {self.group} for each item of {self.length.key}, which says how many of them have an "
-            )
-            items += f"effect; write {part.options[0]} for the others"
-        return f"{self.key} ({meaning}; a list of {items}): {_shown(part.options)}"
+        meaning = self.part.meaning
+        if self.count is not None:
+            each = meaning.format("0, 1, ...") if isinstance(meaning, str) else ", ".join(meaning)
+            count = f"exactly {self.cut_by.key} items" if self.cut_by else f"{self.count}"
+            if self.by and not self.cut_by:
+                count += (
+                    f", {self.group} for each item of {self.by.key}, of which as many as it says have an "
+                )
+                count += f"effect; write {self.part.options[0]} for the others"
+            meaning = f"{each}; a list of {count}"
+        return f"{self.key} ({meaning}): {_shown(self.part.options)}"
 
 
 class Form:
@@ -168,20 +162,20 @@ class Form:
         self._slots: dict[str, _Slot] = {}
         choices: list[Choice] = []
         for part in parts:
-            length = None
+            by = None
             if isinstance(part, ChoiceList) and isinstance(part.length, str):
-                length = self._slots.get(part.length)
-                if length is None or length.length or not length.genes:
+                by = self._slots.get(part.length)
+                if by is None or by.by or not by.genes:
                     raise ValueError(f"the length of {part.name!r} is no earlier part of space {name}")
-            slot = _Slot(part, len(choices), length)
+            slot = _Slot(part, len(choices), by)
             if slot.key in self._slots:
                 raise ValueError(f"{slot.key!r} is declared twice in space {name}")
             self._slots[slot.key] = slot
             choices += slot.choices()
         self.choices = tuple(choices)
         self.everything = (True,) * len(choices)
-        lengths = dict.fromkeys(slot.length for slot in self._slots.values() if slot.length)
-        indices = [index for slot in lengths if slot for index in slot.genes]
+        lengths = {slot.by.key: slot.by.genes for slot in self._slots.values() if slot.by}
+        indices = [index for genes in lengths.values() for index in genes]
         self._lengths = itemgetter(*indices) if indices else None
         self._used: dict[Any, tuple[bool, ...]] = {}
         self._readers = [(key, slot.reader()) for key, slot in self._slots.items()]
@@ -217,12 +211,10 @@ class Form:
             if slot.count is None:
                 genes.append(self._gene(slot, given))
                 continue
-            count = slot.count
-            if slot.is_cut and slot.length:
-                count = slot.lengths[genes[slot.length.genes.start]]
+            count = slot.lengths[genes[slot.cut_by.genes.start]] if slot.cut_by else slot.count
             if not isinstance(given, list | tuple) or len(given) != count:
                 self._reject_list(slot, given, count)
-            if slot.length and not slot.is_cut:
+            if slot.by and not slot.cut_by:
                 first = slot.part.options[0]
                 given = [item if used else first for item, used in zip(given, slot.used(genes), strict=True)]
             try:
@@ -241,7 +233,7 @@ class Form:
         whole = dict(value)
         for key, slot in self._slots.items():
             if slot.count is not None and not isinstance(whole.get(key, 0), list):
-                count = int(whole[slot.length.key]) if slot.is_cut and slot.length else slot.count
+                count = int(whole[slot.cut_by.key]) if slot.cut_by else slot.count
                 whole[key] = [whole[key] if key in whole else slot.part.options[0]] * count
         return whole
 
@@ -254,7 +246,7 @@ class Form:
             if slot.count is None:
                 properties[key] = one
                 continue
-            least = min(slot.lengths) if slot.is_cut else slot.count
+            least = min(slot.lengths) if slot.cut_by else slot.count
             properties[key] = {"type": "array", "items": one, "minItems": least, "maxItems": slot.count}
         return {
             "type": "object",
@@ -267,8 +259,8 @@ class Form:
         """Returns how many canonical architectures there are."""
         total = 1
         for slot in self._slots.values():
-            if slot.length is None:
-                lists = [other for other in self._slots.values() if other.length is slot]
+            if slot.by is None:
+                lists = [other for other in self._slots.values() if other.by is slot]
                 ways = len(slot.part.options)
                 if lists:
                     per_item = math.prod(len(other.part.options) for other in lists)
@@ -300,7 +292,7 @@ class Form:
     def _gene(self, slot: _Slot, value: Any, index: str = "") -> int:
         options = slot.part.options
         if value not in options or isinstance(value, bool) != isinstance(options[0], bool):
-            names = [option for option in options if isinstance(option, str)]
+            names = [option for option in options[:SHOWN] if isinstance(option, str)]
             near = get_close_matches(value, names, n=1) if isinstance(value, str) else []
             hint = f" (did you mean {near[0]}?)" if near else ""
             wanted = "true or false" if _is_boolean(options) else _shown(options)
@@ -312,7 +304,7 @@ class Form:
         is_list = isinstance(given, list | tuple)
         has = f"{len(given)} items in {slot.key}" if is_list else f"{slot.key} {given!r}"
         kind = "names" if isinstance(slot.part.options[0], str) else "numbers"
-        reason = f", as {slot.length.key} is {count}" if slot.is_cut and slot.length else ""
+        reason = f", as {slot.cut_by.key} is {count}" if slot.cut_by else ""
         self._reject(f"has {has}", f"a list of {count} {kind}{reason}")
 
     def _reject(self, has: str, wanted: str) -> NoReturn:

@@ -15,8 +15,7 @@ from harness.data.foreign.arrays import read_arrays
 from harness.data.table.card import TableCard, read_card
 from harness.data.table.table import bound_space
 from harness.errors import DataUnavailableError
-from harness.space.choices import SearchSpace
-from harness.space.form import Architecture
+from harness.space.choices import Architecture, SearchSpace
 
 SAMPLED = 20_000
 """Architectures drawn where a whole table would be read: 1 in 20,000 is better than the best of them."""

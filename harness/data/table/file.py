@@ -17,8 +17,7 @@ from harness.data.table.decode import columns_of, decoder
 from harness.data.table.index import RowIndex
 from harness.errors import DataUnavailableError, HarnessError
 from harness.guard.inert import visible
-from harness.space.choices import SearchSpace
-from harness.space.form import Architecture
+from harness.space.choices import Architecture, SearchSpace
 from harness.space.listed import DeclaredSpace
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.search.llm.letters import letter
-from harness.space.choices import SearchSpace, WrappedSpace
-from harness.space.form import Architecture, Choice
+from harness.space.choices import Architecture, Choice, SearchSpace, WrappedSpace
 
 
 class AnonymousSpace(WrappedSpace):

@@ -14,8 +14,7 @@ from harness.errors import HarnessError
 from harness.llm.client import Client, Usage
 from harness.search.llm.letters import letter
 from harness.search.loop import Evaluation
-from harness.space.choices import SearchSpace
-from harness.space.form import Architecture
+from harness.space.choices import Architecture, SearchSpace
 
 POOL = 2000
 TRIES = 64

@@ -18,8 +18,7 @@ from harness.search.llm.decoding import ChoiceDecoder, decoding_prompt
 from harness.search.llm.letters import letter
 from harness.search.llm.proposals import outside_reasoning, read_proposals
 from harness.search.loop import Evaluation
-from harness.space.choices import SearchSpace
-from harness.space.form import Architecture
+from harness.space.choices import Architecture, SearchSpace
 
 Tally = Counter[str]
 FEW_LETTERS = 3_000

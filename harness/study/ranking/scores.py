@@ -13,8 +13,7 @@ from harness.identity.unit import Unit
 from harness.learn.fit import seeded
 from harness.learn.predictors import predictor
 from harness.run.place import Done, Needs
-from harness.space.choices import SearchSpace
-from harness.space.form import Architecture
+from harness.space.choices import Architecture, SearchSpace
 from harness.study.work.alone import delete_checkpoints, mean_score, recipe_of, train_alone
 from harness.study.work.matched import matched_space
 from harness.study.work.slices import load_supernet, slices

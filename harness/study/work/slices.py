@@ -19,8 +19,7 @@ from harness.learn.supernet import CALIBRATION_BATCHES, calibrated, has_batch_no
 from harness.run.place import Needs
 from harness.run.score_cache import ScoreCache
 from harness.search.race import Block, Floats, Race, blocks_of
-from harness.space.choices import SearchSpace
-from harness.space.form import Architecture
+from harness.space.choices import Architecture, SearchSpace
 from harness.study.work.alone import mean_score
 from harness.task.signature import Signature
 from harness.task.task import higher_is_better
