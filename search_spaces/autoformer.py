@@ -9,7 +9,7 @@ MACs are those of the patch embedding, the linear layers and the attention produ
 relative positions; norms, biases, softmax and pooling are not counted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness import Architecture, Choice, ChoiceList, Networks, SearchSpace, Signature, SpaceFamily
 
@@ -41,28 +41,14 @@ class Size:
     reach: int = 14
 
 
-def _tiny(ratios: tuple[float, ...]) -> Size:
-    return Size(
-        widths=(192, 216, 240),
-        depths=(12, 13, 14),
-        ratios=ratios,
-        heads=(3, 4),
-        default=(192, 12, 4.0, 3),
-        largest=256,
-    )
-
-
-def _base(heads: tuple[int, ...]) -> Size:
-    return Size(
-        widths=(528, 576, 624),
-        depths=(14, 15, 16),
-        ratios=(3.0, 3.5, 4.0),
-        heads=heads,
-        default=(576, 14, 4.0, 9),
-        largest=640,
-    )
-
-
+_TINY = Size(
+    widths=(192, 216, 240),
+    depths=(12, 13, 14),
+    ratios=(3.5, 4.0),
+    heads=(3, 4),
+    default=(192, 12, 4.0, 3),
+    largest=256,
+)
 _SMALL = Size(
     widths=(320, 384, 448),
     depths=(12, 13, 14),
@@ -71,13 +57,21 @@ _SMALL = Size(
     default=(384, 12, 4.0, 6),
     largest=448,
 )
+_BASE = Size(
+    widths=(528, 576, 624),
+    depths=(14, 15, 16),
+    ratios=(3.0, 3.5, 4.0),
+    heads=(9, 10),
+    default=(576, 14, 4.0, 9),
+    largest=640,
+)
 SIZES = {
-    "tiny": _tiny((3.5, 4.0)),
-    "tiny-paper": _tiny((3.0, 3.5, 4.0)),
+    "tiny": _TINY,
+    "tiny-paper": replace(_TINY, ratios=(3.0, 3.5, 4.0)),
     "small": _SMALL,
     "small-paper": _SMALL,
-    "base": _base((9, 10)),
-    "base-paper": _base((8, 9, 10)),
+    "base": _BASE,
+    "base-paper": replace(_BASE, heads=(8, 9, 10)),
     "micro": Size(
         widths=(32, 48, 64),
         depths=(2, 3, 4),

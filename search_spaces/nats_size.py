@@ -79,7 +79,7 @@ class SizeSpace(SearchSpace):
         )
 
     def _widths(self, architecture: Architecture) -> tuple[int, ...]:
-        return tuple(self.to_json(architecture)["channels"])
+        return tuple(self.widths[gene] for gene in architecture)
 
 
 def _cell(inputs: int, outputs: int) -> int:

@@ -24,6 +24,7 @@ from harness.nn.counts import KERNEL, inner_width
 from harness.nn.measure import measured_macs
 from harness.space.choices import SearchSpace, SpaceFamily
 from harness.space.form import Choice, ChoiceList, Form
+from harness.space.networks import Networks
 from harness.task.signature import Signature
 
 NAMES = (
@@ -190,10 +191,9 @@ def test_moves_stay_legal_and_json_reads_back(seed: int, name: str, is_matched: 
         catalog_name, _, preset = space.name.partition(":")
         space = family(catalog_name).matched(preset, space.signature, 0.1)
     draw = random.Random(seed)
-    first, second = space.sample(draw), space.sample(draw)
-    moved = [space.mutate(first, draw, 0.2), space.crossover(first, second, draw)]
-    moved += [] if space.window else space.neighbours(first)[:3]
-    for architecture in [first, second, *moved]:
+    drawn = space.sample(draw)
+    moved = [] if space.window else space.neighbours(drawn)[:3]
+    for architecture in [drawn, space.mutate(drawn, draw, 0.2), *moved]:
         assert space.legal(architecture)
         assert space.from_json(space.to_json(architecture)) == architecture
 
@@ -247,6 +247,30 @@ def test_the_card_names_every_part_its_options_and_an_example(name: str) -> None
         assert f"\n{key} (" in card
     for choice in space.choices:
         assert len(choice.options) > 10 or str(list(choice.options)) in card
+
+
+def test_a_supernet_by_name_trains_the_slice_and_its_statistics_alone() -> None:
+    def build(architecture: tuple[int, ...]) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(1, architecture[0], 3), nn.BatchNorm2d(architecture[0]))
+
+    networks = Networks.by_name("made", build, (4,))
+    with seeded(0):
+        supernet = networks.supernet().train()
+        inputs = torch.randn(8, 1, 5, 5)
+    alone = networks.slice(supernet, (2,)).train()
+    output = supernet(inputs, networks.route((2,)))
+    torch.testing.assert_close(output, alone(inputs), atol=0, rtol=0)
+    output.square().sum().backward()
+    gradient, mean = (
+        supernet.get_parameter("whole.0.weight").grad,
+        supernet.get_buffer("whole.1.running_mean"),
+    )
+    assert gradient is not None
+    assert gradient[:2].all()
+    assert not gradient[2:].any()
+    assert torch.equal(mean[:2], alone.get_buffer("1.running_mean"))
+    assert not mean[2:].any()
+    assert supernet(inputs).shape == (8, 4, 3, 3)
 
 
 class Ladder(SearchSpace):

@@ -158,20 +158,17 @@ class SearchSpace(ABC):
 
     def enumerate(self) -> Iterator[Architecture]:
         """Yields every canonical architecture, the window ignored, in gene order."""
-        seen: set[Architecture] = set()
 
         def extend(prefix: Architecture) -> Iterator[Architecture]:
             if len(prefix) == len(self.choices):
-                if self.canonical(prefix) == prefix and prefix not in seen:
-                    seen.add(prefix)
-                    yield prefix
+                yield prefix
                 return
             padded = prefix + (0,) * (len(self.choices) - len(prefix))
             options = len(self.choices[len(prefix)].options) if self.active(padded)[len(prefix)] else 1
             for gene in range(options):
                 yield from extend((*prefix, gene))
 
-        yield from extend(())
+        yield from (genes for genes in extend(()) if self.canonical(genes) == genes)
 
     def complete(
         self, fixed: Mapping[int, int], draw: random.Random, *, tries: int = 2000
@@ -209,9 +206,7 @@ class SearchSpace(ABC):
         singles = self._changes(architecture)
         found = {genes: None for genes in singles if self.in_window(genes)}
         if self.window is not None:
-            for genes in singles:
-                if self.in_window(genes):
-                    continue
+            for genes in (one for one in singles if one not in found):
                 found.update((pair, None) for pair in self._changes(genes) if self.in_window(pair))
         found.pop(architecture, None)
         return list(found)
@@ -225,7 +220,7 @@ class SearchSpace(ABC):
             for gene in range(len(choice.options)):
                 if gene != architecture[index]:
                     genes = (*architecture[:index], gene, *architecture[index + 1 :])
-                    changed.append(self.canonical(genes))
+                    changed.append(genes if used is self.form.everything else self.canonical(genes))
         return changed
 
     def costs(self, architecture: Architecture) -> tuple[int | None, int | None]:
@@ -248,24 +243,13 @@ class SearchSpace(ABC):
 
     def mutate(self, architecture: Architecture, draw: random.Random, rate: float) -> Architecture:
         """Returns a legal mutant: each gene redrawn with probability `rate`, tried until legal."""
+        pairs = [(gene, len(choice.options)) for gene, choice in zip(architecture, self.choices, strict=True)]
         for _ in range(2000):
-            genes = self.canonical(
-                [
-                    draw.randrange(len(choice.options)) if draw.random() < rate else gene
-                    for gene, choice in zip(architecture, self.choices, strict=True)
-                ]
-            )
+            drawn = [draw.randrange(size) if draw.random() < rate else gene for gene, size in pairs]
+            genes = self.canonical(drawn)
             if self.in_window(genes):
                 return genes
         return architecture
-
-    def crossover(self, first: Architecture, second: Architecture, draw: random.Random) -> Architecture:
-        """Returns a legal child with each gene from one parent, or `first` when none was found."""
-        for _ in range(2000):
-            genes = self.canonical([draw.choice(pair) for pair in zip(first, second, strict=True)])
-            if self.in_window(genes):
-                return genes
-        return first
 
     def describe(self, architecture: Architecture) -> dict[str, Option]:
         """Returns choice name -> chosen option, active choices only."""
@@ -309,8 +293,14 @@ class WrappedSpace(SearchSpace):
     def size(self) -> int:
         return self.space.size()
 
+    def to_json(self, architecture: Architecture) -> dict[str, Any]:
+        return self.space.to_json(architecture)
+
     def from_json(self, value: Mapping[str, Any] | str) -> Architecture:
         return self.space.from_json(value)
+
+    def json_schema(self) -> dict[str, Any]:
+        return self.space.json_schema()
 
     def parameters(self, architecture: Architecture) -> int:
         return self.space.parameters(architecture)

@@ -149,7 +149,7 @@ class Form:
     Attributes:
         name: of the space, for messages.
         choices: all decisions, in gene order, which is the order of declaration.
-        everything: what `active` returns where all choices have an effect.
+        everything: what `active` returns where all choices always have an effect.
     """
 
     def __init__(self, name: str, parts: Sequence[Choice | ChoiceList]) -> None:
@@ -215,8 +215,8 @@ class Form:
             if not isinstance(given, list | tuple) or len(given) != count:
                 self._reject_list(slot, given, count)
             if slot.by and not slot.cut_by:
-                first = slot.part.options[0]
-                given = [item if used else first for item, used in zip(given, slot.used(genes), strict=True)]
+                first, used = slot.part.options[0], slot.used(genes)
+                given = [item if is_used else first for item, is_used in zip(given, used, strict=True)]
             try:
                 found = [slot.places[item] for item in given]
                 is_read = (bool in map(type, given)) == (bool in map(type, slot.places))
@@ -278,6 +278,8 @@ class Form:
         return "\n".join([*(slot.told() for slot in self._slots.values()), *idle])
 
     def _check_keys(self, value: Any) -> None:
+        if isinstance(value, dict) and value.keys() == self._slots.keys():
+            return
         keys = list(self._slots)
         if not isinstance(value, Mapping):
             self._reject(f"is no {type(value).__name__}", f"an object with {', '.join(keys)}")
