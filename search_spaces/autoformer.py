@@ -130,24 +130,26 @@ class AutoFormerSpace(SearchSpace):
         )
 
     def parameters(self, architecture: Architecture) -> int:
-        value, size = self.to_json(architecture), self.dimensions
-        width = int(value["embed_dim"])
+        width, depth, inner, hidden = self._sums(architecture)
+        size = self.dimensions
         tables = 4 * (2 * size.reach + 2) * size.head_width if self.relative else 0
         total = (self.signature.channels * self.patch**2 + 1) * width + width * (self.tokens + 1)
-        for heads, ratio in zip(value["num_heads"], value["mlp_ratio"], strict=True):
-            inner, hidden = heads * size.head_width, int(width * ratio)
-            total += 6 * width + (4 * width + 3) * inner + (2 * width + 1) * hidden + tables
+        total += depth * (6 * width + tables) + (4 * width + 3) * inner + (2 * width + 1) * hidden
         return total + 2 * width + (width + 1) * self.signature.classes
 
     def macs(self, architecture: Architecture) -> int:
-        value, tokens = self.to_json(architecture), self.tokens
-        width, one = int(value["embed_dim"]), self.dimensions.head_width
+        width, _, inner, hidden = self._sums(architecture)
+        tokens, products = self.tokens, 4 if self.relative else 2
         total = (tokens - 1) * self.signature.channels * self.patch**2 * width
-        products = (4 if self.relative else 2) * tokens
-        for heads, ratio in zip(value["num_heads"], value["mlp_ratio"], strict=True):
-            inner, hidden = heads * one, int(width * ratio)
-            total += tokens * ((4 * width + products) * inner + 2 * width * hidden)
+        total += tokens * ((4 * width + products * tokens) * inner + 2 * width * hidden)
         return total + width * self.signature.classes
+
+    def _sums(self, architecture: Architecture) -> tuple[int, int, int, int]:
+        """Returns width, depth, and the sums of the widths of attentions and of MLPs."""
+        value = self.to_json(architecture)
+        width, inner = value["embed_dim"], sum(value["num_heads"]) * self.dimensions.head_width
+        hidden = sum([int(width * ratio) for ratio in value["mlp_ratio"]])
+        return width, value["depth"], inner, hidden
 
     @property
     def networks(self) -> Networks:

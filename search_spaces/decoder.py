@@ -114,22 +114,23 @@ class DecoderSpace(SearchSpace):
         return super().from_json(value)
 
     def parameters(self, architecture: Architecture) -> int:
-        value = self.to_json(architecture)
-        width, one = int(value["embed_dim"]), self.dimensions.head_width
+        width, depth, inner, hidden, bias = self._sums(architecture)
         total = (self.vocabulary + (0 if self.tied else self.signature.classes) + 2) * width
-        biases = (3, 1, 2 * width) if value["bias"] else (0, 0, 0)
-        for heads, ratio in zip(value["num_heads"], value["mlp_ratio"], strict=True):
-            total += (4 * width + biases[0]) * heads * one + (2 * width + biases[1]) * width * ratio
-            total += 4 * width + biases[2]
-        return total
+        total += width * (4 * depth + 4 * inner + 2 * hidden)
+        return total + (3 * inner + 2 * width * depth + hidden if bias else 0)
 
     def macs(self, architecture: Architecture) -> int:
-        value, context = self.to_json(architecture), self.signature.context
-        width, one = int(value["embed_dim"]), self.dimensions.head_width
-        total = width * self.signature.classes
-        for heads, ratio in zip(value["num_heads"], value["mlp_ratio"], strict=True):
-            total += (4 * width + 2 * context) * heads * one + 2 * width * width * ratio
+        width, _, inner, hidden, _ = self._sums(architecture)
+        context = self.signature.context
+        total = width * self.signature.classes + width * (4 * inner + 2 * hidden) + 2 * context * inner
         return context * total
+
+    def _sums(self, architecture: Architecture) -> tuple[int, int, int, int, bool]:
+        """Returns width, depth, the sums of the widths of attentions and of MLPs; with biases or not."""
+        value = self.to_json(architecture)
+        width, depth = value["embed_dim"], value["num_layers"]
+        inner = sum(value["num_heads"]) * self.dimensions.head_width
+        return width, depth, inner, sum(value["mlp_ratio"]) * width, value["bias"]
 
     @property
     def networks(self) -> Networks:

@@ -85,24 +85,24 @@ class HybridSpace(SearchSpace):
 
     def parameters(self, architecture: Architecture) -> int:
         value = self.to_json(architecture)
-        width, classes = int(value["width"]), self.signature.classes
-        total = width
-        for family, ratio in zip(value["mixers"], value["mlp_ratio"], strict=True):
-            total += 2 * width + mixer_parameters(family, width) + 2 * width * int(width * ratio)
+        width, classes = value["width"], self.signature.classes
+        hidden = sum([int(width * ratio) for ratio in value["mlp_ratio"]])
+        total = width * (2 * value["depth"] + 1) + 2 * width * hidden
+        total += sum([mixer_parameters(family, width) for family in value["mixers"]])
         if self.signature.kind != "image":
-            return total + 256 * width + classes * width + classes
+            return int(total + 256 * width + classes * width + classes)
         embed = self.signature.channels * PATCH**2 * width + width
-        return total + embed + self.tokens * width * classes + classes
+        return int(total + embed + self.tokens * width * classes + classes)
 
     def macs(self, architecture: Architecture) -> int:
         value = self.to_json(architecture)
-        width = int(value["width"])
-        total = self.tokens * width * self.signature.classes
-        for family, ratio in zip(value["mixers"], value["mlp_ratio"], strict=True):
-            total += mixer_macs(family, width, self.tokens) + 2 * width * int(width * ratio) * self.tokens
+        width, tokens = value["width"], self.tokens
+        hidden = sum([int(width * ratio) for ratio in value["mlp_ratio"]])
+        total = tokens * width * (self.signature.classes + 2 * hidden)
+        total += sum([mixer_macs(family, width, tokens) for family in value["mixers"]])
         if self.signature.kind != "image":
-            return total
-        return total + self.tokens * self.signature.channels * PATCH**2 * width
+            return int(total)
+        return int(total + tokens * self.signature.channels * PATCH**2 * width)
 
     @property
     def networks(self) -> Networks:
