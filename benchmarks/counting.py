@@ -60,7 +60,7 @@ def seconds_of_building(space: SearchSpace, count: int) -> float:
         architecture = space.sample(draw)
         started = time.perf_counter()
         with torch.device("meta"):
-            module = space.build(architecture).eval()
+            module = space.networks.build(architecture).eval()
             parameters = sum(weight.numel() for weight in module.parameters())
             macs = measured_macs(module, space.signature)
         taken.append(time.perf_counter() - started)

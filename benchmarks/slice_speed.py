@@ -53,7 +53,7 @@ def seconds(run: Callable[[], object]) -> float:
 def compared(space: SearchSpace, supernet: torch.nn.Module, seed: int, least: float, rounds: int) -> float:
     """Returns the median ratio of slice by stand-alone, after printing it."""
     architecture = space.sample(random.Random(seed))
-    alone, route = space.slice(supernet, architecture).eval(), space.route(architecture)
+    alone, route = space.networks.slice(supernet, architecture).eval(), space.networks.route(architecture)
     batch, inputs = 1, inputs_of(space.signature, 1)
 
     def run_alone() -> object:
@@ -84,7 +84,7 @@ def main() -> int:
         family, _, preset = name.partition(":")
         space = catalog.load("space", family).space(preset, signature)
         with seeded(0), torch.inference_mode():
-            supernet = space.supernet().eval()
+            supernet = space.networks.supernet().eval()
             for seed in range(chosen.architectures):
                 least = chosen.milliseconds / 1e3
                 worst = max(worst, compared(space, supernet, seed, least, chosen.rounds))

@@ -39,10 +39,12 @@ from .search.loop import SearchResult as SearchResult
 from .search.loop import run_search as run_search
 from .seeds import generator as generator
 from .seeds import stream as stream
-from .space.choices import Architecture as Architecture
-from .space.choices import Choice as Choice
 from .space.choices import SearchSpace as SearchSpace
 from .space.choices import SpaceFamily as SpaceFamily
+from .space.form import Architecture as Architecture
+from .space.form import Choice as Choice
+from .space.form import ChoiceList as ChoiceList
+from .space.networks import Networks as Networks
 from .study.formats import render as render
 from .study.lookup.board import LookupBoard as LookupBoard
 from .study.ranking.board import QualityBoard as QualityBoard

@@ -12,8 +12,14 @@ CELLS = {"cifar10": 5, "cifar100": 5, "imagenet16-120": 5, "micro": 1}
 
 
 def _bind(preset: str, signature: Signature, window: tuple[int, int] | None) -> CellSpace:
-    name = f"nasbench201:{preset}"
-    return CellSpace(name, list(MEANINGS), CELLS[preset], _names, signature=signature, window=window)
+    return CellSpace(
+        f"nasbench201:{preset}",
+        signature,
+        window,
+        operations=list(MEANINGS),
+        cells=CELLS[preset],
+        read=_names,
+    )
 
 
 def _names(text: str) -> list[str]:

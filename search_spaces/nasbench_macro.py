@@ -6,16 +6,9 @@ the parameters and MACs of the preset `cifar10` equal those of the published tab
 and deepest network.
 """
 
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from harness import Architecture, Choice, HarnessError, SearchSpace, Signature, SpaceFamily, canonical_json
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from harness.nn.networks.macro import Bottleneck, Chain
+from harness import Architecture, ChoiceList, HarnessError, Networks, SearchSpace, Signature, SpaceFamily
 
 OPTIONS = ("identity", "mb3_k3", "mb6_k5")
 MEANINGS = (
@@ -36,59 +29,29 @@ class MacroSpace(SearchSpace):
     """One of three options in each of eight layers."""
 
     def __init__(self, preset: str, signature: Signature, window: tuple[int, int] | None) -> None:
-        self.name = f"nasbench_macro:{preset}"
-        self.signature = signature
-        self.window = window
         self.stem, *stages, self.last = WIDTHS[preset]
         outputs = [stages[sum(layer >= at for at in REDUCING) - 1] for layer in range(LAYERS)]
         strides = [2 if layer in REDUCING else 1 for layer in range(LAYERS)]
         self.layers = tuple(zip([self.stem, *outputs], outputs, strides, strict=False))
-        self.choices = tuple(
-            Choice(name=f"layer[{layer}]", options=OPTIONS, meaning=f"what layer {layer} is")
-            for layer in range(LAYERS)
+        told = "; ".join(f"{name} is {meaning}" for name, meaning in zip(OPTIONS, MEANINGS, strict=True))
+        layers = ChoiceList(
+            name="layer", key="layers", options=OPTIONS, meaning="what layer {} is", length=LAYERS
+        )
+        super().__init__(
+            f"nasbench_macro:{preset}",
+            signature,
+            window,
+            parts=(layers,),
+            default={"layers": OPTIONS[-1]},
+            about=f"A chain of {LAYERS} layers between a stem and a classifier of images; layers "
+            f"{', '.join(map(str, REDUCING))} halve the resolution and widen. {told}.",
         )
 
-    def default(self) -> Architecture:
-        return (len(OPTIONS) - 1,) * LAYERS
-
-    def active(self, architecture: Architecture) -> tuple[bool, ...]:
-        return (True,) * LAYERS
-
-    def canonical(self, architecture: Sequence[int]) -> Architecture:
-        return tuple(architecture)
-
-    def size(self) -> int:
-        return int(len(OPTIONS) ** LAYERS)
-
-    def to_json(self, architecture: Architecture) -> dict[str, Any]:
-        return {"layers": self.route(architecture)}
-
-    def from_json(self, value: Mapping[str, Any] | str) -> Architecture:
-        """Returns the architecture of `{"layers": [...]}`, or of eight published digits, `01222000`."""
-        if isinstance(value, str):
-            if len(value) != LAYERS or not set(value) <= set("012"):
-                raise HarnessError(f"{value!r} is not {LAYERS} digits from 0 to 2.")
-            return tuple(map(int, value))
-        names = value.get("layers") if set(value) == {"layers"} else None
-        if not isinstance(names, list) or len(names) != LAYERS:
-            raise HarnessError(
-                f'Space {self.name} wants {{"layers": [{LAYERS} option names]}}, not {dict(value)!r}.'
-            )
-        for name in names:
-            if name not in OPTIONS:
-                near = get_close_matches(str(name), OPTIONS, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(OPTIONS)}."
-                raise HarnessError(f"Space {self.name} has no layer {name!r}; {hint}")
-        return tuple(OPTIONS.index(name) for name in names)
-
-    def json_schema(self) -> dict[str, Any]:
-        names = {"type": "array", "items": {"enum": list(OPTIONS)}, "minItems": LAYERS, "maxItems": LAYERS}
-        return {
-            "type": "object",
-            "properties": {"layers": names},
-            "required": ["layers"],
-            "additionalProperties": False,
-        }
+    def from_text(self, text: str) -> dict[str, Any]:
+        """Returns the form of eight published digits, `01222000`."""
+        if len(text) != LAYERS or not set(text) <= set("012"):
+            raise HarnessError(f"{text!r} is not {LAYERS} digits from 0 to 2.")
+        return {"layers": [OPTIONS[int(digit)] for digit in text]}
 
     def parameters(self, architecture: Architecture) -> int:
         total = 9 * self.signature.channels * self.stem + 2 * self.stem
@@ -120,49 +83,20 @@ class MacroSpace(SearchSpace):
         widest = self.layers[-1][1]
         return total + widest * self.last * pixels + self.last * self.signature.classes
 
-    def build(self, architecture: Architecture) -> "nn.Module":
-        from harness.nn.networks.macro import ChainNetwork
-
-        options = self._options()
-        return ChainNetwork(
-            self._chain(), [[options[gene]] for gene in architecture], self.route(architecture)
-        )
-
-    def supernet(self) -> "nn.Module":
-        from harness.nn.networks.macro import ChainNetwork
-
-        return ChainNetwork(self._chain(), [self._options()] * LAYERS)
-
-    def route(self, architecture: Architecture) -> list[str]:
-        return [OPTIONS[gene] for gene in architecture]
-
-    def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
-        from harness.nn.slices import copy_leading
-
-        return copy_leading(self.build(architecture), supernet)
-
-    def card(self) -> str:
-        options = "\n".join(f"- {name}: {meaning}" for name, meaning in zip(OPTIONS, MEANINGS, strict=True))
-        reducing = ", ".join(map(str, REDUCING))
-        window = f"Only {self.window[0]} to {self.window[1]} parameters are allowed.\n" if self.window else ""
-        return (
-            f"A chain of {LAYERS} layers between a stem and a classifier of images; layers {reducing} halve "
-            f"the resolution and widen.\nOne choice per layer, in order, each one of:\n{options}\n{window}"
-            f"JSON form, one name per layer: {canonical_json(self.to_json((0, 1, 2, 1, 0, 2, 2, 1)))}\n"
-            "Every choice is always active."
-        )
-
-    def _chain(self) -> "Chain":
-        from harness.nn.networks.macro import Chain, Layer
+    @property
+    def networks(self) -> Networks:
+        from harness.nn.networks.macro import Bottleneck, Chain, ChainNetwork, Layer
 
         layers = tuple(Layer(*layer) for layer in self.layers)
-        return Chain(self.signature.channels, layers, self.last, self.signature.classes)
-
-    def _options(self) -> "list[tuple[str, Bottleneck | None]]":
-        from harness.nn.networks.macro import Bottleneck
-
+        chain = Chain(self.signature.channels, layers, self.last, self.signature.classes)
         shapes = [None if shape is None else Bottleneck(*shape) for shape in SHAPES]
-        return list(zip(OPTIONS, shapes, strict=True))
+        options = dict(zip(OPTIONS, shapes, strict=True))
+        return Networks(
+            name=self.name,
+            route=lambda architecture: self.to_json(architecture)["layers"],
+            alone=lambda route: ChainNetwork(chain, [[(name, options[name])] for name in route], route),
+            supernet=lambda: ChainNetwork(chain, [list(options.items())] * LAYERS),
+        )
 
 
 SPACE = SpaceFamily(

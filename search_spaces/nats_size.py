@@ -6,13 +6,9 @@ convolution with BatchNorm. MACs are those of convolutions and of the classifier
 has the widths of NAS-Bench-201, 16:32:32:64:64, and half of each in `micro`.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
-from harness import Architecture, Choice, HarnessError, SearchSpace, Signature, SpaceFamily, canonical_json
-
-if TYPE_CHECKING:
-    from torch import nn
+from harness import Architecture, ChoiceList, Networks, SearchSpace, Signature, SpaceFamily
 
 SLOTS = ("stem and first cell", "first reduction", "second cell", "second reduction", "third cell")
 PLAIN = (16, 32, 32, 64, 64)
@@ -27,63 +23,30 @@ class SizeSpace(SearchSpace):
     """One width in each of five slots."""
 
     def __init__(self, preset: str, signature: Signature, window: tuple[int, int] | None) -> None:
-        self.name = f"nats_size:{preset}"
-        self.signature = signature
-        self.window = window
         step = STEPS[preset]
         self.widths = tuple(range(step, (OPTIONS + 1) * step, step))
-        self.choices = tuple(
-            Choice(name=f"channels[{slot}]", options=self.widths, meaning=f"width of the {meaning}")
-            for slot, meaning in enumerate(SLOTS)
+        channels = ChoiceList(
+            name="channels",
+            options=self.widths,
+            meaning=tuple(f"width of the {slot}" for slot in SLOTS),
+            length=len(SLOTS),
         )
-        self._plain = tuple(width * step // 8 for width in PLAIN)
+        super().__init__(
+            f"nats_size:{preset}",
+            signature,
+            window,
+            parts=(channels,),
+            default={"channels": [width * step // 8 for width in PLAIN]},
+            about="A small residual network for images: stem, cell, reduction, cell, reduction, cell and "
+            "classifier. Each cell has five 3x3 convolutions and a skip; each reduction halves the image.",
+        )
 
-    def default(self) -> Architecture:
-        return tuple(self.widths.index(width) for width in self._plain)
-
-    def active(self, architecture: Architecture) -> tuple[bool, ...]:
-        return (True,) * len(SLOTS)
-
-    def canonical(self, architecture: Sequence[int]) -> Architecture:
-        return tuple(architecture)
-
-    def size(self) -> int:
-        return int(len(self.widths) ** len(SLOTS))
-
-    def to_json(self, architecture: Architecture) -> dict[str, Any]:
-        return {"channels": list(self.route(architecture))}
-
-    def from_json(self, value: Mapping[str, Any] | str) -> Architecture:
-        """Returns the architecture of `{"channels": [...]}`, or of a published `8:8:8:16:32`."""
-        if isinstance(value, str):
-            channels: Any = [int(part) if part.isdecimal() else part for part in value.split(":")]
-        elif set(value) == {"channels"}:
-            channels = value["channels"]
-        else:
-            self._reject(f"has the keys {sorted(map(str, value))}", "channels alone")
-        if not isinstance(channels, list | tuple) or len(channels) != len(SLOTS):
-            self._reject(f"has channels {channels!r}", f"a list of {len(SLOTS)} widths")
-        for slot, width in enumerate(channels):
-            if isinstance(width, bool) or width not in self.widths:
-                self._reject(f"has channels[{slot}] {width!r}", f"one of {list(self.widths)}")
-        return tuple(self.widths.index(width) for width in channels)
-
-    def json_schema(self) -> dict[str, Any]:
-        channels = {
-            "type": "array",
-            "items": {"enum": list(self.widths)},
-            "minItems": len(SLOTS),
-            "maxItems": len(SLOTS),
-        }
-        return {
-            "type": "object",
-            "properties": {"channels": channels},
-            "required": ["channels"],
-            "additionalProperties": False,
-        }
+    def from_text(self, text: str) -> dict[str, Any]:
+        """Returns the form of a published text, `8:8:8:16:32`."""
+        return {"channels": [int(part) if part.isdecimal() else part for part in text.split(":")]}
 
     def parameters(self, architecture: Architecture) -> int:
-        first, *_, last = widths = self.route(architecture)
+        first, *_, last = widths = self._widths(architecture)
         total = CONV * self.signature.channels * first + 2 * first + _cell(first, first)
         total += _norms(first, first)
         for slot in (1, 3):
@@ -93,7 +56,7 @@ class SizeSpace(SearchSpace):
         return total + 2 * last + (last + 1) * self.signature.classes
 
     def macs(self, architecture: Architecture) -> int:
-        first, *_, last = widths = self.route(architecture)
+        first, *_, last = widths = self._widths(architecture)
         height, length = self.signature.height, self.signature.width
         total = (CONV * self.signature.channels * first + _cell(first, first)) * height * length
         for slot in (1, 3):
@@ -102,38 +65,21 @@ class SizeSpace(SearchSpace):
             total += (_reduction(before, reduced) + _cell(reduced, after)) * height * length
         return total + (last + 1) * self.signature.classes
 
-    def build(self, architecture: Architecture) -> "nn.Module":
+    @property
+    def networks(self) -> Networks:
         from harness.nn.networks.cells import WidthNetwork
 
-        return WidthNetwork(self.signature.channels, self.route(architecture), self.signature.classes)
-
-    def supernet(self) -> "nn.Module":
-        from harness.nn.networks.cells import WidthNetwork
-
+        channels, classes = self.signature.channels, self.signature.classes
         widest = (self.widths[-1],) * len(SLOTS)
-        return WidthNetwork(self.signature.channels, widest, self.signature.classes, elastic=True)
-
-    def route(self, architecture: Architecture) -> tuple[int, ...]:
-        return tuple(self.widths[gene] for gene in architecture)
-
-    def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
-        from harness.nn.slices import copy_leading
-
-        return copy_leading(self.build(architecture), supernet)
-
-    def card(self) -> str:
-        slots = "\n".join(f"- channels[{slot}]: width of the {name}" for slot, name in enumerate(SLOTS))
-        window = f"Only {self.window[0]} to {self.window[1]} parameters are allowed.\n" if self.window else ""
-        return (
-            "A small residual network for images: stem, cell, reduction, cell, reduction, cell, classifier. "
-            "Each cell has five 3x3 convolutions and a skip; each reduction halves the resolution.\n"
-            f"channels (five widths, in order, each one of {list(self.widths)}):\n{slots}\n"
-            f"Every choice is always active.\n{window}"
-            f"Example: {canonical_json(self.to_json(self.default()))}"
+        return Networks(
+            name=self.name,
+            route=self._widths,
+            alone=lambda route: WidthNetwork(channels, route, classes),
+            supernet=lambda: WidthNetwork(channels, widest, classes, elastic=True),
         )
 
-    def _reject(self, has: str, wanted: str) -> NoReturn:
-        raise HarnessError(f"An architecture of {self.name} {has}; give {wanted}.")
+    def _widths(self, architecture: Architecture) -> tuple[int, ...]:
+        return tuple(self.widths[gene] for gene in architecture)
 
 
 def _cell(inputs: int, outputs: int) -> int:

@@ -3,20 +3,14 @@
 Source: Guo et al. 2020 (arXiv 1904.00420). MACs are those of convolutions and of the classifier, which has no
 bias. `paper` and `micro` keep every inner width at half the outputs; `paper-scales` and `micro-scales` choose
 a scale of it per block too. The default is the plain ShuffleNetV2: every block 3x3, every scale 1. BatchNorms
-of a supernet have no scale and shift unless asked for, as in the paper; those of a stand-alone network do.
+of a supernet have no scale and shift, as in the paper; those of a stand-alone network do.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
-from harness import Architecture, Choice, HarnessError, SearchSpace, Signature, SpaceFamily, canonical_json
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from harness.nn.networks.shufflenet import Frame, Inner
+from harness import Architecture, ChoiceList, HarnessError, Networks, SearchSpace, Signature, SpaceFamily
 
 BLOCKS = (0, 1, 2, 3)
 MEANINGS = (
@@ -62,71 +56,39 @@ class ShuffleSpace(SearchSpace):
     """Genes in order: the block of each place, then (where it is chosen) the scale of each place."""
 
     def __init__(self, preset: str, signature: Signature, window: tuple[int, int] | None) -> None:
-        self.name = f"shufflenet:{preset}"
-        self.signature = signature
-        self.window = window
         size, _, scaled = preset.partition("-")
-        self.design = DESIGNS[size]
+        design = self.design = DESIGNS[size]
         self.is_scaled = bool(scaled)
-        self.places = sum(self.design.repeats)
-        choices = [
-            Choice(name=f"blocks[{place}]", options=BLOCKS, meaning=f"block at place {place}")
-            for place in range(self.places)
-        ]
-        if self.is_scaled:
-            choices += [
-                Choice(name=f"scales[{place}]", options=SCALES, meaning=f"scale of inner width {place}")
-                for place in range(self.places)
-            ]
-        self.choices = tuple(choices)
+        self.places = sum(design.repeats)
+        scale = "scale of inner width {}"
+        scales = ChoiceList(name="scales", options=SCALES, meaning=scale, length=self.places)
+        blocks = "; ".join(f"{choice} is a {meaning}" for choice, meaning in enumerate(MEANINGS))
+        super().__init__(
+            f"shufflenet:{preset}",
+            signature,
+            window,
+            parts=(
+                ChoiceList(name="blocks", options=BLOCKS, meaning="block at place {}", length=self.places),
+                *([scales] if scaled else []),
+            ),
+            default={"blocks": 0, "scales": 1.0} if scaled else {"blocks": 0},
+            about=f"A ShuffleNetV2: a stem, then stages of {list(design.repeats)} blocks of output widths "
+            f"{list(design.widths)}, the first of a stage with stride 2. Block {blocks}. The inner width of "
+            "a block is half its outputs, times its scale where there is one.",
+        )
 
-    def default(self) -> Architecture:
-        return (0,) * self.places + ((SCALES.index(1.0),) * self.places if self.is_scaled else ())
-
-    def active(self, architecture: Architecture) -> tuple[bool, ...]:
-        return (True,) * len(self.choices)
-
-    def size(self) -> int:
-        return int((len(BLOCKS) * (len(SCALES) if self.is_scaled else 1)) ** self.places)
-
-    def to_json(self, architecture: Architecture) -> dict[str, Any]:
-        value: dict[str, Any] = {"blocks": [BLOCKS[gene] for gene in architecture[: self.places]]}
-        if self.is_scaled:
-            value["scales"] = [SCALES[gene] for gene in architecture[self.places :]]
-        return value
-
-    def from_json(self, value: Mapping[str, Any]) -> Architecture:
-        """Returns the architecture of `{"blocks": [...], "scales": [...]}`; absent scales are 1."""
-        known = ("blocks", "scales")
-        wrong = [str(key) for key in value if key not in known]
-        if wrong or "blocks" not in value:
-            near = get_close_matches(wrong[0], known, n=1) if wrong else []
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            self._reject(f"has the keys {sorted(map(str, value))}{hint}", "blocks and, if chosen, scales")
-        genes = self._listed("blocks", value["blocks"], BLOCKS)
-        scales = self._listed("scales", value.get("scales", [1.0] * self.places), SCALES)
-        if self.is_scaled:
-            return (*genes, *scales)
-        if any(SCALES[gene] != 1.0 for gene in scales):
-            self._reject("has scales other than 1", f"blocks alone, or use {self.name}-scales")
-        return genes
-
-    def json_schema(self) -> dict[str, Any]:
-        def listed(options: tuple[Any, ...]) -> dict[str, Any]:
-            return {
-                "type": "array",
-                "items": {"enum": list(options)},
-                "minItems": self.places,
-                "maxItems": self.places,
-            }
-
-        properties = {"blocks": listed(BLOCKS)} | ({"scales": listed(SCALES)} if self.is_scaled else {})
-        return {
-            "type": "object",
-            "properties": properties,
-            "required": list(properties),
-            "additionalProperties": False,
-        }
+    def from_json(self, value: Mapping[str, Any] | str) -> Architecture:
+        """Returns the architecture of a JSON form, where absent scales are 1 and chosen by no other."""
+        if isinstance(value, Mapping) and self.is_scaled:
+            value = {"scales": [1.0] * self.places, **value}
+        elif isinstance(value, Mapping) and "scales" in value:
+            if value["scales"] != [1.0] * self.places:
+                raise HarnessError(
+                    f"An architecture of {self.name} has scales other than 1 at {self.places} places; give "
+                    f"blocks alone, or use {self.name}-scales."
+                )
+            value = {key: item for key, item in value.items() if key != "scales"}
+        return super().from_json(value)
 
     def parameters(self, architecture: Architecture) -> int:
         design = self.design
@@ -148,47 +110,37 @@ class ShuffleSpace(SearchSpace):
         total += design.widths[-1] * design.head * height * length
         return total + design.head * self.signature.classes
 
-    def build(self, architecture: Architecture) -> "nn.Module":
-        from harness.nn.networks.shufflenet import ShuffleNet
+    @property
+    def networks(self) -> Networks:
+        from harness.nn.networks.shufflenet import Frame, Inner, ShuffleNet, plain_norms
 
-        route = self.route(architecture)
-        return ShuffleNet(self._frame(), [[inner] for inner in route], route)
-
-    def supernet(self, *, affine: bool = False) -> "nn.Module":
-        """Returns the module of all choices; `affine` gives its BatchNorms a learned scale and shift."""
-        from harness.nn.networks.shufflenet import Inner, ShuffleNet
-
-        scale = SCALES[-1] if self.is_scaled else 1.0
-        blocks = [
-            [Inner(choice, int(outputs // 2 * scale)) for choice in BLOCKS]
-            for repeats, outputs in zip(self.design.repeats, self.design.widths, strict=True)
+        design = self.design
+        frame = Frame(
+            channels=self.signature.channels,
+            stem=design.stem,
+            stem_stride=design.stem_stride,
+            repeats=design.repeats,
+            widths=design.widths,
+            head=design.head,
+            dropout=design.dropout,
+            classes=self.signature.classes,
+        )
+        largest = SCALES[-1] if self.is_scaled else 1.0
+        choices = [
+            [Inner(choice, int(outputs // 2 * largest)) for choice in BLOCKS]
+            for repeats, outputs in zip(design.repeats, design.widths, strict=True)
             for _ in range(repeats)
         ]
-        return ShuffleNet(self._frame(), blocks, affine=affine)
 
-    def route(self, architecture: Architecture) -> list["Inner"]:
-        from harness.nn.networks.shufflenet import Inner
+        def route(architecture: Architecture) -> list[Inner]:
+            return [Inner(choice, middle) for *_, choice, middle in self._blocks(architecture)]
 
-        return [Inner(choice, middle) for *_, choice, middle in self._blocks(architecture)]
-
-    def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
-        from harness.nn.networks.shufflenet import ShuffleNet, slice_of
-
-        if not isinstance(supernet, ShuffleNet):
-            raise TypeError(f"{type(supernet).__name__} is not a supernet of {self.name}")
-        return slice_of(supernet, self.route(architecture))
-
-    def card(self) -> str:
-        design = self.design
-        blocks = "\n".join(f"- {choice}: {meaning}" for choice, meaning in zip(BLOCKS, MEANINGS, strict=True))
-        scales = f"scales (inner width over half the outputs, {self.places} numbers): {list(SCALES)}\n"
-        window = f"Only {self.window[0]} to {self.window[1]} parameters are allowed.\n" if self.window else ""
-        return (
-            f"A ShuffleNetV2 for images: a stem, then stages of {list(design.repeats)} blocks of output "
-            f"widths {list(design.widths)}; the first block of a stage halves the resolution.\n"
-            f"blocks (the block at each place, first to last, {self.places} numbers), each one of:\n"
-            f"{blocks}\n{scales if self.is_scaled else ''}Every choice is always active.\n{window}"
-            f"Example: {canonical_json(self.to_json(self.default()))}"
+        return Networks(
+            name=self.name,
+            route=route,
+            alone=lambda route: ShuffleNet(frame, [[inner] for inner in route], route),
+            supernet=lambda: ShuffleNet(frame, choices, affine=False),
+            given=plain_norms,
         )
 
     def _blocks(self, architecture: Architecture) -> Iterator[tuple[int, int, int, int, int]]:
@@ -200,32 +152,6 @@ class ShuffleSpace(SearchSpace):
                 middle = int(outputs // 2 * scale)
                 yield inputs, outputs, 1 if position else 2, BLOCKS[architecture[place]], middle
                 inputs, place = outputs, place + 1
-
-    def _frame(self) -> "Frame":
-        from harness.nn.networks.shufflenet import Frame
-
-        design = self.design
-        return Frame(
-            channels=self.signature.channels,
-            stem=design.stem,
-            stem_stride=design.stem_stride,
-            repeats=design.repeats,
-            widths=design.widths,
-            head=design.head,
-            dropout=design.dropout,
-            classes=self.signature.classes,
-        )
-
-    def _listed(self, name: str, items: Any, options: tuple[Any, ...]) -> Architecture:
-        if not isinstance(items, list | tuple) or len(items) != self.places:
-            self._reject(f"has {name} {items!r}", f"a list of {self.places} numbers")
-        for place, item in enumerate(items):
-            if isinstance(item, bool) or item not in options:
-                self._reject(f"has {name}[{place}] {item!r}", f"one of {list(options)}")
-        return tuple(options.index(item) for item in items)
-
-    def _reject(self, has: str, wanted: str) -> NoReturn:
-        raise HarnessError(f"An architecture of {self.name} {has}; give {wanted}.")
 
 
 def _block(inputs: int, outputs: int, stride: int, choice: int, middle: int) -> tuple[int, int, int]:

@@ -16,8 +16,9 @@ CELLS = {"cifar10": 5, "micro": 1}
 
 
 def _bind(preset: str, signature: Signature, window: tuple[int, int] | None) -> CellSpace:
-    name = f"transnas_micro:{preset}"
-    return CellSpace(name, OPERATIONS, CELLS[preset], _names, signature=signature, window=window)
+    return CellSpace(
+        f"transnas_micro:{preset}", signature, window, operations=OPERATIONS, cells=CELLS[preset], read=_names
+    )
 
 
 def _names(text: str) -> list[str]:

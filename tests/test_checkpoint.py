@@ -75,7 +75,7 @@ def shared(path: Path, space: SearchSpace, strategy: str, until: int | None = No
     order = np.random.default_rng(0)
     checkpoint = Checkpoint(path=path, streams={"batches": order}, steps=5)
     with seeded(3):
-        module = space.supernet()
+        module = space.networks.supernet()
         draw = random.Random(1)
         train_supernet(module, space, strategy, RECIPE, drawn(order, until), draw, checkpoint)
     return module
@@ -274,7 +274,7 @@ VICTIM = """
 
     torch.set_num_threads(1)
     with seeded(0):
-        supernet = space.supernet()
+        supernet = space.networks.supernet()
         checkpoint = Mortal(path=folder / "checkpoint.safetensors", streams={"batches": order}, steps=4)
         recipe = Recipe(steps=15, batch_size=4, learning_rate=1e-2)
         train_supernet(supernet, space, "progressive_shrinking", recipe, data(), random.Random(0), checkpoint)

@@ -63,7 +63,7 @@ def test_empty_and_infinite_scores_are_errors_not_numbers(numerator: list[float]
 def test_bits_of_a_document_equal_a_byte_by_byte_loop() -> None:
     space: SearchSpace = catalog.load("space", "hybrid").space("micro-attention", BYTES)
     with seeded(0):
-        module = space.build(space.default())
+        module = space.networks.build(space.default())
         torch.nn.init.normal_(module.get_parameter("head"), std=0.2)
     documents = [b"a", b"seven b", b"exactly8", b"a document of many windows"]
     expected = []
@@ -86,7 +86,7 @@ def test_training_learns_and_the_same_seed_gives_the_same_bytes() -> None:
 
     def trained() -> torch.nn.Module:
         with seeded(1):
-            module = space.build(space.default())
+            module = space.networks.build(space.default())
         data = batches(IMAGE, [split], 16, seeds.generator(1, "batches"))
         recipe = Recipe(steps=60, batch_size=16, learning_rate=5e-3)
         fit(module, recipe, data, lambda batch, step: cross_entropy(module(batch[0]), batch[1]))
@@ -103,7 +103,7 @@ def test_training_learns_and_the_same_seed_gives_the_same_bytes() -> None:
 def test_a_supernet_step_leaves_what_its_path_does_not_use() -> None:
     space: SearchSpace = catalog.load("space", "hybrid").space("micro", IMAGE)
     with seeded(0):
-        supernet = space.supernet()
+        supernet = space.networks.supernet()
     before = {name: weight.clone() for name, weight in supernet.named_parameters()}
     data = batches(IMAGE, [image_split()], 8, seeds.generator(0, "b"))
     recipe = Recipe(steps=1, batch_size=8, learning_rate=1e-2)
@@ -118,7 +118,7 @@ def test_a_supernet_step_leaves_what_its_path_does_not_use() -> None:
 
 def test_a_loss_that_is_not_finite_ends_the_training() -> None:
     space: SearchSpace = catalog.load("space", "hybrid").space("micro", IMAGE)
-    module = space.build(space.default())
+    module = space.networks.build(space.default())
     data = batches(IMAGE, [image_split()], 8, seeds.generator(0, "b"))
     words = (
         r"not finite at step 0 of 3, where the loss is inf and the learning rate 0\.0005 \(at most 0\.001\)"
@@ -140,4 +140,4 @@ def test_a_supernet_that_diverges_tells_step_and_rate() -> None:
         r"not finite at step [1-8] of 9, where the loss is (nan|inf) .* \(at most 1e\+30\); lower the rate"
     )
     with pytest.raises(DivergedError, match=words):
-        train_supernet(space.supernet(), space, "sandwich", recipe, data, random.Random(3))
+        train_supernet(space.networks.supernet(), space, "sandwich", recipe, data, random.Random(3))

@@ -3,20 +3,19 @@
 import json
 import random
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from torch import nn
 
 from harness import catalog
 from harness.errors import HarnessError
 from harness.search.llm.mending import MOST_SPELLINGS, Words
 from harness.search.llm.proposals import read_proposals
-from harness.space.choices import Architecture, Choice, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture, Choice, ChoiceList
 from harness.task.signature import Signature
 
 REPLIES = Path(__file__).parent / "cases" / "replies"
@@ -29,15 +28,16 @@ class NestedSpace(SearchSpace):
     """A stem and a body, each an object of its own; from_json is careless, as a user's may be."""
 
     def __init__(self) -> None:
-        self.name = "nested"
-        self.signature = Signature(kind="image", classes=2)
-        self.choices = (
-            Choice(name="stem", options=(8, 16, 1.5), meaning="width"),
-            *(Choice(name=f"x[{index}]", options=("red", "green"), meaning="x") for index in range(3)),
+        stem = Choice(name="stem", options=(8, 16, 1.5), meaning="width")
+        body = ChoiceList(name="x", options=("red", "green"), meaning="x", length=3)
+        super().__init__(
+            "nested",
+            Signature(kind="image", classes=2),
+            None,
+            parts=(stem, body),
+            default={"stem": 8, "x": "red"},
+            about="",
         )
-
-    def default(self) -> Architecture:
-        return (0, 0, 0, 0)
 
     def active(self, architecture: Architecture) -> tuple[bool, ...]:
         return (True, True, True, architecture[0] > 0)
@@ -46,7 +46,7 @@ class NestedSpace(SearchSpace):
         names = [self.choices[1].options[gene] for gene in architecture[1:]]
         return {"stem": {"width": self.choices[0].options[architecture[0]]}, "body": {"x": names}}
 
-    def from_json(self, value: Mapping[str, Any]) -> Architecture:
+    def from_json(self, value: Any) -> Architecture:
         colours = [self.choices[1].options.index(one) for one in value["body"]["x"]]
         return self.canonical([self.choices[0].options.index(value["stem"]["width"]), *colours])
 
@@ -59,34 +59,14 @@ class NestedSpace(SearchSpace):
     def macs(self, architecture: Architecture) -> int:
         return sum(architecture)
 
-    def build(self, architecture: Architecture) -> nn.Module:
-        return nn.Identity()
-
-    def supernet(self) -> nn.Module:
-        return nn.Identity()
-
-    def route(self, architecture: Architecture) -> Any:
-        return architecture
-
-    def slice(self, supernet: nn.Module, architecture: Architecture) -> nn.Module:
-        return nn.Identity()
-
-    def card(self) -> str:
-        return ""
-
 
 class NumberSpace(NestedSpace):
     """Five numbers in one list, without a schema; from_json takes what compares equal, 1.0 and True too."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.name = "numbers"
-        self.choices = tuple(
-            Choice(name=f"x[{index}]", options=(0, 1, 2, 3), meaning="a number") for index in range(5)
-        )
-
-    def default(self) -> Architecture:
-        return (1, 1, 1, 1, 1)
+        numbers = ChoiceList(name="x", options=(0, 1, 2, 3), meaning="a number", length=5)
+        signature = Signature(kind="image", classes=2)
+        SearchSpace.__init__(self, "numbers", signature, None, parts=[numbers], default={"x": 1}, about="")
 
     def active(self, architecture: Architecture) -> tuple[bool, ...]:
         return (True, True, True, True, architecture[0] > 0)
@@ -94,7 +74,7 @@ class NumberSpace(NestedSpace):
     def to_json(self, architecture: Architecture) -> dict[str, Any]:
         return {"x": list(architecture)}
 
-    def from_json(self, value: Mapping[str, Any]) -> Architecture:
+    def from_json(self, value: Any) -> Architecture:
         if set(value) != {"x"} or len(value["x"]) != 5 or not set(value["x"]) <= {0, 1, 2, 3}:
             raise HarnessError("not in the space")
         return self.canonical(value["x"])

@@ -82,7 +82,7 @@ def test_synflow_does_not_overflow_where_a_float32_would() -> None:
 
 def test_synflow_of_a_network_whose_head_starts_at_zero_is_finite() -> None:
     with seeded(0):
-        module = spaces()[0].build(spaces()[0].default())
+        module = spaces()[0].networks.build(spaces()[0].default())
     assert math.isfinite(synflow(module, Signature(kind="image", classes=10)))
 
 

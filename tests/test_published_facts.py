@@ -47,7 +47,7 @@ def test_cells_sit_in_three_stages_of_five() -> None:
     with torch.device("meta"):
         convolutions = [
             (module.in_channels, module.out_channels, module.stride[0])
-            for module in space.build((3, 0, 0, 0, 0, 0)).modules()
+            for module in space.networks.build((3, 0, 0, 0, 0, 0)).modules()
             if isinstance(module, torch.nn.Conv2d) and module.kernel_size == (3, 3)
         ]
     stages = [(16, 16, 1)] * 5 + [(32, 32, 1)] * 5 + [(64, 64, 1)] * 5
@@ -77,7 +77,7 @@ def test_channels_of_the_size_space_are_multiples_of_eight() -> None:
 def test_the_once_for_all_network_has_its_published_frame(preset: str, widths: list[int]) -> None:
     space = bound(f"mobilenet:{preset}")
     with torch.device("meta"):
-        network = space.supernet()
+        network = space.networks.supernet()
     assert isinstance(network, MobileNet)
     frame = network.frame
     found = [frame.stem, frame.first, *(stage.width for stage in frame.stages), frame.final, frame.last]
@@ -102,7 +102,7 @@ def test_gates_read_a_quarter_of_the_channels_rounded_to_eight() -> None:
     space = bound("mobilenet:w1.0")
     form = {"r": 224, "d": [4] * 5, "ks": [3] * 20, "e": [3] * 20}
     with torch.device("meta"):
-        network = space.build(space.from_json(form))
+        network = space.networks.build(space.from_json(form))
     assert isinstance(network, MobileNet)
     blocks = [block for stage in network.largest.stages for block in stage]
     squeezed = {block.middle: block.squeeze for block in blocks if block.squeeze}
@@ -113,7 +113,7 @@ def test_gates_read_a_quarter_of_the_channels_rounded_to_eight() -> None:
 def test_the_shuffle_network_has_its_published_frame() -> None:
     space = bound("shufflenet:paper")
     with torch.device("meta"):
-        network = space.supernet()
+        network = space.networks.supernet()
     assert isinstance(network, ShuffleNet)
     frame = network.frame
     assert (frame.stem, frame.repeats, frame.widths, frame.head) == (

@@ -13,14 +13,15 @@ README = Path(__file__).parents[1] / "README.md"
 
 @pytest.mark.slow
 @pytest.mark.ci
-def test_the_task_and_the_searcher_of_the_readme_run_in_a_suite(tmp_path: Path) -> None:
+def test_the_entries_of_the_readme_hold_and_run_in_a_suite(tmp_path: Path) -> None:
     text = README.read_text()
     blocks = re.findall(r"`mine/(\S+?)`:\n\n```\w+\n(.*?)```", text, flags=re.DOTALL)
     assert [name for name, _ in blocks if "cells" in name] == ["tasks/cells.toml"]
     blocks = [block for block in blocks if "cells" not in block[0]]
-    assert [name.partition("/")[0] for name, _ in blocks] == ["tasks", "metrics", "searchers", "leaderboards"]
+    kinds = [name.partition("/")[0] for name, _ in blocks]
+    assert kinds == ["tasks", "search_spaces", "metrics", "searchers", "leaderboards"]
     for name, code in blocks:
-        assert code.count("\n") < 40
+        assert code.count("\n") < (60 if name.startswith("search_spaces") else 40)
         (tmp_path / "mine" / name).parent.mkdir(parents=True)
         (tmp_path / "mine" / name).write_text(code)
 
@@ -32,11 +33,10 @@ def test_the_task_and_the_searcher_of_the_readme_run_in_a_suite(tmp_path: Path) 
         )
 
     listed = harness("list").stdout
-    assert "stripes" in listed
-    assert "smallest_first" in listed
-    entries = (("task", "stripes"), ("metric", "error"), ("searcher", "smallest_first"))
-    again = ["rescore", "runs/mine", "--metric", "error"]
-    for words in (*(["check", *entry] for entry in entries), ["eval", "mine"], again):
+    assert {"stripes", "tower", "smallest_first"} <= set(listed.split())
+    checks = [("task", "stripes"), ("space", "tower"), ("metric", "error"), ("searcher", "smallest_first")]
+    again = ("rescore", "runs/mine", "--metric", "error")
+    for words in (*(("check", *check) for check in checks), ("count", "tower"), ("eval", "mine"), again):
         done = harness(*words)
         assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "runs" / "mine" / "report.html").is_file()

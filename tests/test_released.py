@@ -165,8 +165,8 @@ def mobile_by_hand(
 
 def test_a_slice_of_a_released_mobilenet_equals_the_released_code() -> None:
     space, weights = bound("mobilenet:micro", SMALL), micro_ofa()
-    supernet = space.supernet().eval()
-    assert space.load_released(supernet, weights) == "once-for-all"
+    supernet = space.networks.supernet().eval()
+    assert space.networks.load_released(supernet, weights) == "once-for-all"
     images = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     draw = random.Random(0)
     for _ in range(8):
@@ -174,8 +174,8 @@ def test_a_slice_of_a_released_mobilenet_equals_the_released_code() -> None:
         form = space.to_json(architecture)
         expected = mobile_by_hand(weights, images, form["d"], form["ks"], form["e"])
         with torch.inference_mode():
-            found = supernet(images, space.route(architecture))
-            alone = space.slice(supernet, architecture)(images)
+            found = supernet(images, space.networks.route(architecture))
+            alone = space.networks.slice(supernet, architecture)(images)
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
         torch.testing.assert_close(alone, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
 
@@ -190,8 +190,8 @@ def test_a_slice_of_a_released_mobilenet_equals_the_released_code() -> None:
 def test_the_published_widths_load_whole(preset: str, frame: tuple[Any, ...]) -> None:
     weights = once_for_all(*frame, 1000)
     space = bound(f"mobilenet:{preset}")
-    supernet = space.supernet()
-    space.load_released(supernet, weights)
+    supernet = space.networks.supernet()
+    space.networks.load_released(supernet, weights)
     counted = sum(value.numel() for name, value in weights.items() if name.rpartition(".")[2] not in BUFFERS)
     assert counted == sum(weight.numel() for weight in supernet.parameters())
     last = "blocks.20.mobile_inverted_conv.point_linear.conv.conv.weight"
@@ -203,11 +203,11 @@ BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 def test_the_later_names_of_the_repository_are_read_too() -> None:
     space, weights = bound("mobilenet:micro", SMALL), micro_ofa()
-    older, newer = space.supernet(), space.supernet()
-    space.load_released(older, weights)
+    older, newer = space.networks.supernet(), space.networks.supernet()
+    space.networks.load_released(older, weights)
     renamed = {name.replace(".mobile_inverted_conv.", ".conv."): value for name, value in weights.items()}
     linear = {name: name.replace("classifier.linear.", "classifier.linear.linear.") for name in renamed}
-    space.load_released(newer, {linear[name]: value for name, value in renamed.items()})
+    space.networks.load_released(newer, {linear[name]: value for name, value in renamed.items()})
     for one, other in zip(older.state_dict().values(), newer.state_dict().values(), strict=True):
         assert torch.equal(one, other)
 
@@ -298,8 +298,8 @@ def transformer_by_hand(
 
 def test_a_slice_of_a_released_autoformer_equals_the_released_code() -> None:
     space, weights = bound("autoformer:micro", SMALL), micro_autoformer()
-    supernet = space.supernet().eval()
-    assert space.load_released(supernet, weights) == "AutoFormer"
+    supernet = space.networks.supernet().eval()
+    assert space.networks.load_released(supernet, weights) == "AutoFormer"
     images = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     draw = random.Random(0)
     for _ in range(8):
@@ -309,8 +309,8 @@ def test_a_slice_of_a_released_autoformer_equals_the_released_code() -> None:
             weights, images, form["embed_dim"], form["num_heads"], form["mlp_ratio"]
         )
         with torch.inference_mode():
-            found = supernet(images, space.route(architecture))
-            alone = space.slice(supernet, architecture)(images)
+            found = supernet(images, space.networks.route(architecture))
+            alone = space.networks.slice(supernet, architecture)(images)
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
         torch.testing.assert_close(alone, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
 
@@ -321,11 +321,11 @@ def test_a_slice_of_a_released_autoformer_equals_the_released_code() -> None:
 def test_the_published_supernets_have_the_released_shapes(preset: str, shape: tuple[int, int, int]) -> None:
     with torch.device("meta"):
         space = bound(f"autoformer:{preset}")
-        supernet = space.supernet()
+        supernet = space.networks.supernet()
         weights = {
             name: value.to("meta") for name, value in autoformer(*shape, 64, 16, 196, 14, 1000).items()
         }
-    space.load_released(supernet, weights)
+    space.networks.load_released(supernet, weights)
     counted = sum(value.numel() for value in weights.values())
     assert counted == sum(weight.numel() for weight in supernet.parameters())
 
@@ -354,24 +354,24 @@ def test_what_does_not_fit_is_named(change: Any, message: str) -> None:
     change(weights)
     space = bound("autoformer:micro", SMALL)
     with seeded(0):
-        supernet = space.supernet()
+        supernet = space.networks.supernet()
     before = {name: value.clone() for name, value in supernet.state_dict().items()}
     with pytest.raises(HarnessError, match=f"This is no AutoFormer checkpoint of this supernet: .*{message}"):
-        space.load_released(supernet, weights)
+        space.networks.load_released(supernet, weights)
     assert all(torch.equal(before[name], value) for name, value in supernet.state_dict().items())
 
 
 def test_checkpoints_of_the_other_space_are_refused() -> None:
     space = bound("mobilenet:micro", SMALL)
-    supernet = space.supernet()
+    supernet = space.networks.supernet()
     with pytest.raises(HarnessError, match=r"it lacks first_conv\.conv\.weight, .* and \d+ more"):
-        space.load_released(supernet, micro_autoformer())
+        space.networks.load_released(supernet, micro_autoformer())
 
 
 def test_a_space_without_released_weights_says_so() -> None:
     space = bound("shufflenet:micro")
     with pytest.raises(HarnessError, match="No released checkpoint of shufflenet:micro is known"):
-        space.load_released(space.supernet(), {})
+        space.networks.load_released(space.networks.supernet(), {})
 
 
 @pytest.mark.parametrize("key", [None, "state_dict", "model"])

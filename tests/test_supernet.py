@@ -64,7 +64,7 @@ def test_extremes_are_the_largest_and_the_smallest_of_all() -> None:
 
 def test_shrinking_opens_one_group_of_choices_after_another() -> None:
     with seeded(0):
-        supernet = HYBRID.supernet()
+        supernet = HYBRID.networks.supernet()
     groups = HYBRID.stages()
     strategy = ProgressiveShrinking(HYBRID, 100, random.Random(0))
     moved: list[set[int]] = []
@@ -94,7 +94,7 @@ def test_what_the_optimizer_remembers_is_reordered_with_the_channels(
 
     def trained(*, sorts: bool) -> dict[str, torch.Tensor]:
         with seeded(0):
-            module = MOBILE.supernet()
+            module = MOBILE.networks.supernet()
         draw = torch.Generator().manual_seed(0)
 
         def data():  # type: ignore[no-untyped-def]
@@ -103,7 +103,7 @@ def test_what_the_optimizer_remembers_is_reordered_with_the_channels(
 
         recipe = Recipe(steps=8, batch_size=8, learning_rate=1e-4)
         order = sort_channels if sorts else lambda supernet: []
-        monkeypatch.setattr(type(MOBILE), "rearrange", lambda self, supernet: order(supernet))
+        monkeypatch.setattr("harness.nn.networks.mobilenet.sort_channels", order)
         monkeypatch.setattr(MOBILE, "stages", lambda: [()], raising=False)  # the largest, sorted half-way
         with seeded(1):
             train_supernet(module, MOBILE, "progressive_shrinking", recipe, data(), random.Random(0))
@@ -113,7 +113,7 @@ def test_what_the_optimizer_remembers_is_reordered_with_the_channels(
     followed = trained(sorts=True)
     differs = [name for name, value in followed.items() if not torch.allclose(value, plain[name], atol=1e-6)]
     assert differs  # the channels did move
-    left, right = MOBILE.supernet(), MOBILE.supernet()
+    left, right = MOBILE.networks.supernet(), MOBILE.networks.supernet()
     for module, state in ((left, plain), (right, followed)):
         module.load_state_dict(state)
         assert isinstance(module, MobileNet)
@@ -124,7 +124,7 @@ def test_what_the_optimizer_remembers_is_reordered_with_the_channels(
 
 def test_the_teacher_is_the_largest_as_the_first_stage_left_it() -> None:
     with seeded(0):
-        supernet = HYBRID.supernet()
+        supernet = HYBRID.networks.supernet()
     strategy = ProgressiveShrinking(HYBRID, 10, random.Random(0))
     assert strategy.teacher() is None
     strategy.parts(9, supernet)
@@ -133,7 +133,7 @@ def test_the_teacher_is_the_largest_as_the_first_stage_left_it() -> None:
     inputs = torch.randn(3, 1, 16, 16)
     largest = HYBRID.extreme(largest=True)
     before = teacher(inputs)
-    assert torch.allclose(before, supernet(inputs, HYBRID.route(largest)), atol=1e-5)
+    assert torch.allclose(before, supernet(inputs, HYBRID.networks.route(largest)), atol=1e-5)
     with torch.no_grad():
         for weight in supernet.parameters():
             weight.add_(1.0)
@@ -144,7 +144,7 @@ def test_the_teacher_is_the_largest_as_the_first_stage_left_it() -> None:
 @pytest.mark.parametrize("space", [CELLS, HYBRID], ids=["cells", "hybrid"])
 def test_every_strategy_learns_to_tell_dark_from_bright(space: SearchSpace, strategy: str) -> None:
     with seeded(1):
-        supernet = space.supernet()
+        supernet = space.networks.supernet()
     draw = torch.Generator().manual_seed(0)
 
     def data(size: int = 16):  # type: ignore[no-untyped-def]
@@ -157,7 +157,7 @@ def test_every_strategy_learns_to_tell_dark_from_bright(space: SearchSpace, stra
     with seeded(2):
         train_supernet(supernet, space, strategy, recipe, data(), random.Random(0))
     inputs, labels = next(data(256))
-    module = space.slice(supernet, space.extreme(largest=True))
+    module = space.networks.slice(supernet, space.extreme(largest=True))
     calibrated(module, [next(data())[0] for _ in range(4)])
     with torch.no_grad():
         assert (module(inputs).argmax(1) == labels).float().mean() > 0.45  # by chance 0.25
@@ -204,15 +204,15 @@ def test_calibration_gives_the_statistics_of_the_batches_and_leaves_weights() ->
 @pytest.mark.parametrize(("space", "holds"), [(CELLS, True), (HYBRID, False)])
 def test_only_spaces_with_batch_norm_are_calibrated(space: SearchSpace, holds: bool) -> None:
     with seeded(0):
-        assert has_batch_norm(space.supernet()) is holds
+        assert has_batch_norm(space.networks.supernet()) is holds
 
 
 def test_a_step_leaves_gradients_inside_its_slice_alone() -> None:
     with seeded(0):
-        supernet = CELLS.supernet()
+        supernet = CELLS.networks.supernet()
     architecture: Architecture = (3, 0, 2, 1, 4, 3)
     loss = cross_entropy(
-        supernet(torch.randn(4, 1, 16, 16), CELLS.route(architecture)), torch.tensor([0, 1, 2, 3])
+        supernet(torch.randn(4, 1, 16, 16), CELLS.networks.route(architecture)), torch.tensor([0, 1, 2, 3])
     )
     loss.backward()
     for name, weight in supernet.named_parameters():

@@ -175,7 +175,7 @@ def test_a_space_of_a_table_alone_knows_costs_and_has_no_networks(tmp_path: Path
     with pytest.raises(HarnessError, match="Nobody published the macs"):
         space.macs((1, 1))
     with pytest.raises(HarnessError, match="has no networks to build"):
-        space.build((1, 1))
+        space.networks.build((1, 1))
 
 
 def test_a_checked_table_is_kept_and_mapped_into_memory(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def drawn(size: int = 12) -> Iterator[Batch]:
 
 def trained(recipe: Recipe) -> tuple[nn.Module, list[float]]:
     with seeded(0):
-        module = SPACE.build(SPACE.default())
+        module = SPACE.networks.build(SPACE.default())
     losses = []
 
     def loss(batch: Batch, step: int) -> Tensor:
@@ -55,7 +55,7 @@ def supernet(strategy: str, recipe: Recipe) -> nn.Module:
     import random
 
     with seeded(0):
-        module = SPACE.supernet()
+        module = SPACE.networks.supernet()
     train_supernet(module, SPACE, strategy, recipe, drawn(recipe.batch_size), random.Random(0))
     return module
 
@@ -198,7 +198,7 @@ PEER = """
             yield noise * 0.3 + labels.view(-1, 1, 1, 1) - 1.5, labels
 
     with seeded(0):
-        module = space.supernet()
+        module = space.networks.supernet()
     recipe = Recipe(steps=6, batch_size=12, learning_rate=1e-3, accumulate=2)
     kept = Checkpoint(path=folder / f"kept{rank}", steps=5)
     with data_parallel("cpu") as peers:

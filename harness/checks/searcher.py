@@ -3,7 +3,7 @@
 import math
 import random
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness import catalog
 from harness.files import canonical_json
@@ -161,38 +161,25 @@ class _Toy(SearchSpace):
     """Two choices of three, the second idle where the first is 0: seven architectures."""
 
     def __init__(self, window: tuple[int, int] | None = None) -> None:
-        self.name = "toy"
-        self.signature = SIGNATURES[0]
-        self.window = window
-        self.choices = tuple(Choice(name=name, options=(0, 1, 2), meaning="a number") for name in "ab")
-
-    def default(self) -> Architecture:
-        return (1, 1)
+        super().__init__(
+            "toy",
+            SIGNATURES[0],
+            window,
+            parts=[Choice(name=name, options=(0, 1, 2), meaning="a number") for name in "ab"],
+            default={"a": 1, "b": 1},
+            about="Two numbers.",
+        )
 
     def active(self, architecture: Architecture) -> tuple[bool, ...]:
         return (True, architecture[0] > 0)
 
-    def to_json(self, architecture: Architecture) -> dict[str, Any]:
-        return {"x": list(architecture)}
-
-    def from_json(self, value: Mapping[str, Any]) -> Architecture:
-        return self.canonical(value["x"])
-
-    def json_schema(self) -> dict[str, Any]:
-        return {"type": "object"}
+    def size(self) -> int:
+        return 7
 
     def parameters(self, architecture: Architecture) -> int:
         return sum(architecture)
 
     macs = parameters
-
-    def card(self) -> str:
-        return 'Two numbers, {"x": [1, 2]}'
-
-    def build(self, architecture: Architecture) -> Any:
-        raise NotImplementedError
-
-    supernet = route = slice = build  # type: ignore[assignment]
 
 
 def scripted_client() -> "Client":

@@ -26,7 +26,8 @@ def space_claims(name: str) -> Iterator[tuple[str, bool, str]]:
     from harness.learn.fit import seeded
 
     family: SpaceFamily = catalog.load("space", name)
-    for preset in (one for one in family.presets if one.startswith("micro")):
+    small = [preset for preset in family.presets if preset.startswith("micro")]
+    for preset in small or family.presets:
         for signature in signatures(family.kinds):
             space = family.space(preset, signature)
             where = f"{space.name} on {signature.kind}"
@@ -43,7 +44,7 @@ def space_claims(name: str) -> Iterator[tuple[str, bool, str]]:
             fine = bool(near) and all(space.legal(one) for one in near)
             yield f"{where} has legal neighbours", fine, f"{len(near)} of the default"
             with seeded(0), torch.inference_mode():
-                supernet = space.supernet()
+                supernet = space.networks.supernet()
                 inputs = random_inputs(signature, 2)
                 worst = max(_slice_error(space, supernet, one, inputs) for one in chosen)
                 exact = all(_built(space, one) == space.parameters(one) for one in chosen)
@@ -56,9 +57,9 @@ def space_claims(name: str) -> Iterator[tuple[str, bool, str]]:
 
 
 def _slice_error(space: SearchSpace, supernet: Any, one: Architecture, inputs: Any) -> float:
-    alone = space.slice(supernet, one)
-    return float((alone(inputs) - supernet(inputs, space.route(one))).abs().max())
+    alone = space.networks.slice(supernet, one)
+    return float((alone(inputs) - supernet(inputs, space.networks.route(one))).abs().max())
 
 
 def _built(space: SearchSpace, one: Architecture) -> int:
-    return sum(weight.numel() for weight in space.build(one).parameters())
+    return sum(weight.numel() for weight in space.networks.build(one).parameters())

@@ -139,9 +139,9 @@ class ProgressiveShrinking(Strategy):
         stage = min(step // self.length, len(self.groups))
         while self.stage < stage:
             if self._teacher is None:
-                self._teacher = copy.deepcopy(self.space.slice(supernet, self.largest)).eval()
+                self._teacher = copy.deepcopy(self.space.networks.slice(supernet, self.largest)).eval()
             self.stage += 1
-            self._moves += self.space.rearrange(supernet)
+            self._moves += self.space.networks.rearrange(supernet)
         if self.stage == 0:
             return [Part(self.largest)]
         return [Part(self._sample(), "teacher")]
@@ -161,7 +161,7 @@ class ProgressiveShrinking(Strategy):
         self.stage = int(state["stage"])
         kept = {name.removeprefix("teacher/"): value for name, value in state.items() if name != "stage"}
         if self.stage:
-            self._teacher = copy.deepcopy(self.space.slice(module, self.largest)).eval()
+            self._teacher = copy.deepcopy(self.space.networks.slice(module, self.largest)).eval()
             self._teacher.load_state_dict(kept)
 
     def _sample(self) -> Architecture:
@@ -226,7 +226,7 @@ def train_supernet(
         total = inputs.new_zeros((), dtype=torch.float32)
         first: Tensor | None = None
         for part in parts:
-            logits = module(inputs, space.route(part.architecture))
+            logits = module(inputs, space.networks.route(part.architecture))
             if part.target == "first" and first is not None:
                 total = total + divergence(logits, first)
                 continue

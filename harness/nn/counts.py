@@ -4,6 +4,8 @@ MACs are multiply-accumulates of linear layers, attention products as computed (
 depth-wise kernels; norms, gates, biases and scans are not counted.
 """
 
+from functools import cache
+
 HEAD_WIDTH = 16
 KERNEL = 7
 FAMILIES = ("attention", "local", "linear", "convolution", "recurrence", "pooling")
@@ -24,6 +26,7 @@ def inner_width(family: str, width: int) -> int:
     return width
 
 
+@cache
 def mixer_parameters(family: str, width: int) -> int:
     """Returns the parameters of a mixer."""
     inner = inner_width(family, width)
@@ -31,6 +34,7 @@ def mixer_parameters(family: str, width: int) -> int:
     return (parts(family) + 1) * inner * width + extra
 
 
+@cache
 def mixer_macs(family: str, width: int, tokens: int) -> int:
     """Returns the multiply-accumulates of a mixer over `tokens` tokens."""
     inner = inner_width(family, width)

@@ -1,11 +1,12 @@
 """Leading-channel slices of convolutions and BatchNorms, which the width-elastic supernets share."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.func import functional_call
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "hswish": F.hardswish}
 
@@ -103,6 +104,32 @@ class ConvNorm(nn.Module):
         return hidden if self.activation is None else ACTIVATIONS[self.activation](hidden)
 
 
+class SharedByName(nn.Module):
+    """The weight-sharing network of any modules whose tensors are leading parts of the largest's.
+
+    Tensors belong together by their names. A slice runs as the module that it is alone, on views of the
+    largest's tensors; so do gradients and statistics reach the slice only.
+    """
+
+    def __init__(self, build: Callable[[Any], nn.Module], largest: Any) -> None:
+        """Makes the largest module; `build` makes that of any architecture."""
+        super().__init__()
+        self.whole = build(largest)
+        self._build = build
+
+    def forward(self, inputs: Tensor, architecture: Any = None) -> Tensor:
+        """Returns what the slice of an architecture gives; that of the largest where there is none."""
+        if architecture is None:
+            whole: Tensor = self.whole(inputs)
+            return whole
+        with torch.device("meta"):
+            alone = self._build(architecture).train(self.training)
+        held = self.whole.state_dict(keep_vars=True)
+        views = {name: held[name][_corner(tensor)] for name, tensor in alone.state_dict().items()}
+        output: Tensor = functional_call(alone, views, (inputs,))
+        return output
+
+
 def copy_leading(
     alone: nn.Module, supernet: nn.Module, given: Mapping[str, Tensor] | None = None
 ) -> nn.Module:
@@ -117,5 +144,9 @@ def copy_leading(
     alone.to(next(supernet.parameters()).device).train(supernet.training)
     with torch.no_grad():
         for name, target in alone.state_dict().items():
-            target.copy_(weights[name][tuple(slice(0, length) for length in target.shape)])
+            target.copy_(weights[name][_corner(target)])
     return alone
+
+
+def _corner(tensor: Tensor) -> tuple[slice, ...]:
+    return tuple(slice(0, length) for length in tensor.shape)

@@ -43,7 +43,7 @@ def proxy_score(name: str, space: SearchSpace, architecture: Architecture, seed:
 
     with torch.random.fork_rng(devices=[]):
         torch.random.manual_seed(seed)
-        module = space.build(architecture)
+        module = space.networks.build(architecture)
         inputs = random_inputs(space.signature, BATCH)
     score = synflow(module, space.signature) if name == "synflow" else naswot(module, inputs)
     return score if math.isfinite(score) else -math.inf

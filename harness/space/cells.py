@@ -5,19 +5,13 @@ published string: (0,1), (0,2), (1,2), (0,3), (1,3), (2,3). MACs are those of co
 and of the classifier with its bias. The default has 3x3 convolutions on all edges.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from harness.errors import HarnessError
-from harness.files import canonical_json
-from harness.space.choices import Architecture, Choice, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture, ChoiceList
+from harness.space.networks import Networks
 from harness.task.signature import Signature
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from harness.nn.networks.cells import Stack
 
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 MEANINGS = {
@@ -33,84 +27,52 @@ WIDTH = 16
 
 
 class CellSpace(SearchSpace):
-    """One operation on each of six edges.
-
-    Attributes:
-        operations: what an edge may be, names of `MEANINGS`.
-        cells: how often each of the three stages repeats the cell.
-        read: turns a benchmark's own text into operation names, and raises a HarnessError for other text.
-    """
+    """One operation on each of six edges."""
 
     def __init__(
         self,
         name: str,
+        signature: Signature,
+        window: tuple[int, int] | None,
+        *,
         operations: Sequence[str],
         cells: int,
         read: Callable[[str], list[str]],
-        *,
-        signature: Signature,
-        window: tuple[int, int] | None,
     ) -> None:
-        self.name = name
+        """Declares the edges.
+
+        Args:
+            operations: what an edge may be, names of `MEANINGS`.
+            cells: how often each of the three stages repeats the cell.
+            read: turns a benchmark's own text into operation names, and raises a HarnessError for other text.
+        """
+        told = "; ".join(f"{operation} is {MEANINGS[operation]}" for operation in operations)
+        edges = ChoiceList(
+            name="edge",
+            key="ops",
+            options=tuple(operations),
+            meaning=tuple(f"node {start} to {end}" for start, end in EDGES),
+            length=len(EDGES),
+            labels=tuple(f"{start},{end}" for start, end in EDGES),
+        )
+        super().__init__(
+            name,
+            signature,
+            window,
+            parts=(edges,),
+            default={"ops": "nor_conv_3x3"},
+            about="A cell is a graph of nodes 0 to 3: node 0 is its input, every later node the sum of its "
+            "incoming edges, node 3 its output. The network stacks it in three stages. Each edge has one "
+            f"operation: {told}.",
+        )
         self.operations = tuple(operations)
         self.cells = cells
         self.read = read
-        self.signature = signature
-        self.window = window
-        self.choices = tuple(
-            Choice(name=f"edge[{start},{end}]", options=self.operations, meaning=f"node {start} to {end}")
-            for start, end in EDGES
-        )
-        areas = [AREAS.get(one, 0) for one in self.operations]
+        areas = [AREAS.get(one, 0) for one in operations]
         self._fixed, self._by_operation = _costs(signature, cells, areas)
 
-    def default(self) -> Architecture:
-        return (self.operations.index("nor_conv_3x3"),) * len(EDGES)
-
-    def active(self, architecture: Architecture) -> tuple[bool, ...]:
-        return (True,) * len(EDGES)
-
-    def canonical(self, architecture: Sequence[int]) -> Architecture:
-        return tuple(architecture)
-
-    def size(self) -> int:
-        return int(len(self.operations) ** len(EDGES))
-
-    def to_json(self, architecture: Architecture) -> dict[str, Any]:
-        return {"ops": self.route(architecture)}
-
-    def from_json(self, value: Mapping[str, Any] | str) -> Architecture:
-        """Returns the architecture of `{"ops": [...]}`, or of the benchmark's own text."""
-        names = self.read(value) if isinstance(value, str) else self._names(value)
-        for name in names:
-            if name not in self.operations:
-                near = get_close_matches(str(name), self.operations, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(self.operations)}."
-                raise HarnessError(f"Space {self.name} has no operation {name!r}; {hint}")
-        return tuple(self.operations.index(name) for name in names)
-
-    def _names(self, value: Mapping[str, Any]) -> list[Any]:
-        names = value.get("ops") if set(value) == {"ops"} else None
-        if not isinstance(names, list) or len(names) != len(EDGES):
-            raise HarnessError(
-                f'Space {self.name} wants {{"ops": [{len(EDGES)} operation names]}}, not {dict(value)!r}.'
-            )
-        return names
-
-    def json_schema(self) -> dict[str, Any]:
-        size = len(EDGES)
-        names = {
-            "type": "array",
-            "items": {"enum": list(self.operations)},
-            "minItems": size,
-            "maxItems": size,
-        }
-        return {
-            "type": "object",
-            "properties": {"ops": names},
-            "required": ["ops"],
-            "additionalProperties": False,
-        }
+    def from_text(self, text: str) -> dict[str, Any]:
+        return {"ops": self.read(text)}
 
     def parameters(self, architecture: Architecture) -> int:
         return self._fixed[0] + sum(self._by_operation[gene][0] for gene in architecture)
@@ -118,43 +80,17 @@ class CellSpace(SearchSpace):
     def macs(self, architecture: Architecture) -> int:
         return self._fixed[1] + sum(self._by_operation[gene][1] for gene in architecture)
 
-    def build(self, architecture: Architecture) -> "nn.Module":
-        from harness.nn.networks.cells import CellNetwork
+    @property
+    def networks(self) -> Networks:
+        from harness.nn.networks.cells import CellNetwork, Stack
 
-        route = self.route(architecture)
-        return CellNetwork(self._stack(), [[name] for name in route], route)
-
-    def supernet(self) -> "nn.Module":
-        from harness.nn.networks.cells import CellNetwork
-
-        return CellNetwork(self._stack(), [self.operations] * len(EDGES))
-
-    def route(self, architecture: Architecture) -> list[str]:
-        return [self.operations[gene] for gene in architecture]
-
-    def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
-        from harness.nn.slices import copy_leading
-
-        return copy_leading(self.build(architecture), supernet)
-
-    def card(self) -> str:
-        edges = ", ".join(f"{index}: node {start} to {end}" for index, (start, end) in enumerate(EDGES))
-        told = "\n".join(f"- {name}: {MEANINGS[name]}" for name in self.operations)
-        window = f"Only {self.window[0]} to {self.window[1]} parameters are allowed.\n" if self.window else ""
-        example = {"ops": ["nor_conv_3x3", "skip_connect", "nor_conv_1x1", "none", "none", "nor_conv_3x3"]}
-        return (
-            "A cell is a graph of nodes 0 to 3: node 0 is its input, every later node the sum of its "
-            "incoming edges, node 3 its output. The network stacks it in three stages.\n"
-            f"One choice per edge, in this order: {edges}.\n"
-            f"The operation of an edge is one of:\n{told}\n{window}"
-            f"JSON form, six names in the order of the edges: {canonical_json(example)}\n"
-            "Every choice is always active."
+        stack = Stack(self.signature.channels, WIDTH, self.cells, self.signature.classes)
+        return Networks(
+            name=self.name,
+            route=lambda architecture: self.to_json(architecture)["ops"],
+            alone=lambda route: CellNetwork(stack, [[operation] for operation in route], route),
+            supernet=lambda: CellNetwork(stack, [self.operations] * len(EDGES)),
         )
-
-    def _stack(self) -> "Stack":
-        from harness.nn.networks.cells import Stack
-
-        return Stack(self.signature.channels, WIDTH, self.cells, self.signature.classes)
 
 
 def _costs(

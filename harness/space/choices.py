@@ -1,83 +1,61 @@
-"""Search spaces: declared choices, and the canonical, frozen architectures they span."""
+"""Search spaces: what a searcher asks of a declaration, and the catalog entry that binds one to a task."""
 
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from operator import mul
+from typing import Any
 
 from harness.errors import HarnessError, UnknownNameError
+from harness.files import canonical_json
+from harness.space.form import Architecture as Architecture
+from harness.space.form import Choice as Choice
+from harness.space.form import ChoiceList, Form, Option
+from harness.space.networks import Networks
 from harness.task.signature import Signature
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from harness.nn.slices import Reordering
-
-Architecture = tuple[int, ...]
-"""One option index per choice; inactive choices are 0 in the canonical form."""
-
-Option = int | float | str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """One decision.
-
-    Attributes:
-        name: unique within the space, e.g. `mixers[2]`.
-        options: what may be chosen, in order.
-        meaning: one line for people and language models.
-    """
-
-    name: str
-    options: tuple[Option, ...]
-    meaning: str
 
 
 class SearchSpace(ABC):
-    """A declared set of decisions, bound to one task signature and one parameter window.
+    """Declared choices, bound to one task signature and one parameter window.
 
-    Subclasses say which choices are active, how an architecture reads as JSON, what it costs and how to
-    build it; everything a searcher needs is derived here.
+    A subclass declares its parts, counts parameters and MACs, and may have networks; all that a searcher
+    needs follows from the declaration.
 
     Attributes:
         name: catalog name and preset, `hybrid:micro`.
         signature: what its models take and give.
         choices: all decisions, in gene order.
         window: inclusive range of allowed parameter counts; None allows all.
+        about: what the networks are, for people and language models.
     """
 
     name: str
     signature: Signature
     choices: tuple[Choice, ...]
-    window: tuple[int, int] | None = None
+    window: tuple[int, int] | None
+    about: str
+
+    def __init__(
+        self,
+        name: str,
+        signature: Signature,
+        window: tuple[int, int] | None,
+        *,
+        parts: Sequence[Choice | ChoiceList],
+        default: Mapping[str, Any],
+        about: str,
+    ) -> None:
+        """Declares the space; in `default`, a JSON form, one value may stand for all items of a list."""
+        self.name = name
+        self.signature = signature
+        self.window = window
+        self.about = about
+        self.form = Form(name, parts)
+        self.choices = self.form.choices
+        self._default = self.form.genes(self.form.spread(default))
 
     # What a space defines.
-
-    @abstractmethod
-    def default(self) -> Architecture:
-        """Returns the space's plain reference architecture."""
-
-    @abstractmethod
-    def active(self, architecture: Architecture) -> tuple[bool, ...]:
-        """Returns, per choice, whether it has any effect in this architecture."""
-
-    @abstractmethod
-    def to_json(self, architecture: Architecture) -> dict[str, Any]:
-        """Returns the architecture's canonical JSON form."""
-
-    @abstractmethod
-    def from_json(self, value: Mapping[str, Any]) -> Architecture:
-        """Returns the canonical architecture that `value` describes, legal or not under the window.
-
-        Raises:
-            HarnessError: a key, length or option does not belong to the space.
-        """
-
-    @abstractmethod
-    def json_schema(self) -> dict[str, Any]:
-        """Returns the JSON schema of one architecture."""
 
     @abstractmethod
     def parameters(self, architecture: Architecture) -> int:
@@ -87,32 +65,80 @@ class SearchSpace(ABC):
     def macs(self, architecture: Architecture) -> int:
         """Returns multiply-accumulates of one sample (one image, or one window of bytes), in closed form."""
 
-    @abstractmethod
-    def build(self, architecture: Architecture) -> "nn.Module":
-        """Returns the stand-alone module; initial values come from torch's current generator."""
+    @property
+    def networks(self) -> Networks:
+        """The torch modules of the space.
 
-    @abstractmethod
-    def supernet(self) -> "nn.Module":
-        """Returns the weight-sharing module whose `forward(inputs, route)` runs one slice."""
+        Raises:
+            HarnessError: there are none.
+        """
+        raise HarnessError(f"Space {self.name} is known by its table alone; it has no networks to build.")
 
-    @abstractmethod
-    def route(self, architecture: Architecture) -> Any:
-        """Returns the argument that makes the supernet's `forward` run this architecture's slice."""
+    def from_text(self, text: str) -> Mapping[str, Any]:
+        """Returns the JSON form that a text of the literature means.
 
-    @abstractmethod
-    def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
-        """Returns `build(architecture)` with the slice's weights copied from `supernet`."""
+        Raises:
+            HarnessError: it means none.
+        """
+        raise HarnessError(f"Space {self.name} has no texts of its own; give another encoding.")
 
-    @abstractmethod
+    # What follows from the declaration.
+
+    def default(self) -> Architecture:
+        """Returns the space's plain reference architecture."""
+        return self._default
+
+    def last_options(self) -> Architecture:
+        """Returns the architecture of the last option of every choice, the largest where options ascend."""
+        return self.canonical([len(choice.options) - 1 for choice in self.choices])
+
+    def active(self, architecture: Architecture) -> tuple[bool, ...]:
+        """Returns, per choice, whether it has any effect in this architecture.
+
+        A space where more than lengths leaves choices idle overrides this, and `size` with it.
+        """
+        return self.form.active(architecture)
+
+    def to_json(self, architecture: Architecture) -> dict[str, Any]:
+        """Returns the architecture's canonical JSON form."""
+        return self.form.values(architecture)
+
+    def from_json(self, value: Mapping[str, Any] | str) -> Architecture:
+        """Returns the canonical architecture that a form or a text means, legal or not under the window.
+
+        Raises:
+            HarnessError: a key, length or option does not belong to the space.
+        """
+        form = self.from_text(value) if isinstance(value, str) else value
+        return self.canonical(self.form.genes(form))
+
+    def json_schema(self) -> dict[str, Any]:
+        """Returns the JSON schema of one architecture."""
+        return self.form.schema()
+
+    def size(self) -> int:
+        """Returns how many canonical architectures there are, the window ignored."""
+        return self.form.size()
+
     def card(self) -> str:
         """Returns the text that explains the space, its JSON form and one example to a language model."""
+        window = f"Only {self.window[0]} to {self.window[1]} parameters are allowed.\n" if self.window else ""
+        example = canonical_json(self.to_json(self.default()))
+        return (
+            f"{self.about}\n{self.form.text()}\n{window}JSON form, by the example of the default: {example}"
+        )
 
-    # What every space then has.
+    def stages(self) -> list[tuple[int, ...]]:
+        """Returns the choices, by index, that progressive shrinking makes elastic one group after another."""
+        return self.form.groups()
+
+    # What a searcher does with it.
 
     def canonical(self, architecture: Sequence[int]) -> Architecture:
         """Returns the one representative of all gene vectors that mean the same network."""
         genes = tuple(architecture)
-        return tuple(gene if used else 0 for gene, used in zip(genes, self.active(genes), strict=True))
+        used = self.active(genes)
+        return genes if used is self.form.everything else tuple(map(mul, genes, used))
 
     def legal(self, architecture: Architecture) -> bool:
         """Returns whether every gene is in range, the form canonical and the parameters in the window."""
@@ -130,29 +156,19 @@ class SearchSpace(ABC):
             return True
         return self.window[0] <= self.parameters(architecture) <= self.window[1]
 
-    def size(self) -> int:
-        """Returns how many canonical architectures there are, the window ignored.
-
-        The base method enumerates; a space with a closed form overrides it.
-        """
-        return sum(1 for _ in self.enumerate())
-
     def enumerate(self) -> Iterator[Architecture]:
         """Yields every canonical architecture, the window ignored, in gene order."""
-        seen: set[Architecture] = set()
 
         def extend(prefix: Architecture) -> Iterator[Architecture]:
             if len(prefix) == len(self.choices):
-                if self.canonical(prefix) == prefix and prefix not in seen:
-                    seen.add(prefix)
-                    yield prefix
+                yield prefix
                 return
             padded = prefix + (0,) * (len(self.choices) - len(prefix))
             options = len(self.choices[len(prefix)].options) if self.active(padded)[len(prefix)] else 1
             for gene in range(options):
                 yield from extend((*prefix, gene))
 
-        yield from extend(())
+        yield from (genes for genes in extend(()) if self.canonical(genes) == genes)
 
     def complete(
         self, fixed: Mapping[int, int], draw: random.Random, *, tries: int = 2000
@@ -160,7 +176,9 @@ class SearchSpace(ABC):
         """Returns a random legal architecture with the genes `fixed`, index -> gene; None after `tries`."""
         sizes = [len(choice.options) for choice in self.choices]
         for _ in range(tries):
-            drawn = [fixed.get(index, draw.randrange(size)) for index, size in enumerate(sizes)]
+            drawn = [draw.randrange(size) for size in sizes]
+            for index, gene in fixed.items():
+                drawn[index] = gene
             genes = self.canonical(drawn)
             if all(genes[index] == gene for index, gene in fixed.items()) and self.in_window(genes):
                 return genes
@@ -188,9 +206,7 @@ class SearchSpace(ABC):
         singles = self._changes(architecture)
         found = {genes: None for genes in singles if self.in_window(genes)}
         if self.window is not None:
-            for genes in singles:
-                if self.in_window(genes):
-                    continue
+            for genes in (one for one in singles if one not in found):
                 found.update((pair, None) for pair in self._changes(genes) if self.in_window(pair))
         found.pop(architecture, None)
         return list(found)
@@ -204,7 +220,7 @@ class SearchSpace(ABC):
             for gene in range(len(choice.options)):
                 if gene != architecture[index]:
                     genes = (*architecture[:index], gene, *architecture[index + 1 :])
-                    changed.append(self.canonical(genes))
+                    changed.append(genes if used is self.form.everything else self.canonical(genes))
         return changed
 
     def costs(self, architecture: Architecture) -> tuple[int | None, int | None]:
@@ -225,51 +241,15 @@ class SearchSpace(ABC):
                 return best
             best = better
 
-    def stages(self) -> list[tuple[int, ...]]:
-        """Returns the choices, by index, that progressive shrinking makes elastic one group after another.
-
-        The base method groups choices by the name before the index, in gene order.
-        """
-        groups: dict[str, list[int]] = {}
-        for index, choice in enumerate(self.choices):
-            groups.setdefault(choice.name.partition("[")[0], []).append(index)
-        return [tuple(group) for group in groups.values()]
-
-    def rearrange(self, supernet: "nn.Module") -> "list[Reordering]":
-        """Orders shared weights by importance before widths shrink, and returns what it did.
-
-        The function of the largest network must not change.
-        """
-        return []
-
-    def load_released(self, supernet: "nn.Module", weights: "Mapping[str, Tensor]") -> str:
-        """Copies weights that its authors released into a supernet, and returns their format's name.
-
-        Raises:
-            HarnessError: they are not those of this supernet, or no released ones of this space are known.
-        """
-        raise HarnessError(f"No released checkpoint of {self.name} is known; see mobilenet or autoformer.")
-
     def mutate(self, architecture: Architecture, draw: random.Random, rate: float) -> Architecture:
         """Returns a legal mutant: each gene redrawn with probability `rate`, tried until legal."""
+        pairs = [(gene, len(choice.options)) for gene, choice in zip(architecture, self.choices, strict=True)]
         for _ in range(2000):
-            genes = self.canonical(
-                [
-                    draw.randrange(len(choice.options)) if draw.random() < rate else gene
-                    for gene, choice in zip(architecture, self.choices, strict=True)
-                ]
-            )
+            drawn = [draw.randrange(size) if draw.random() < rate else gene for gene, size in pairs]
+            genes = self.canonical(drawn)
             if self.in_window(genes):
                 return genes
         return architecture
-
-    def crossover(self, first: Architecture, second: Architecture, draw: random.Random) -> Architecture:
-        """Returns a legal child with each gene from one parent, or `first` when none was found."""
-        for _ in range(2000):
-            genes = self.canonical([draw.choice(pair) for pair in zip(first, second, strict=True)])
-            if self.in_window(genes):
-                return genes
-        return first
 
     def describe(self, architecture: Architecture) -> dict[str, Option]:
         """Returns choice name -> chosen option, active choices only."""
@@ -294,15 +274,18 @@ class WrappedSpace(SearchSpace):
         self.signature = space.signature
         self.choices = space.choices
         self.window = space.window
+        self.about = space.about
+        self.form = space.form
+
+    @property
+    def networks(self) -> Networks:
+        return self.space.networks
 
     def default(self) -> Architecture:
         return self.space.default()
 
     def active(self, architecture: Architecture) -> tuple[bool, ...]:
         return self.space.active(architecture)
-
-    def canonical(self, architecture: Sequence[int]) -> Architecture:
-        return self.space.canonical(architecture)
 
     def in_window(self, architecture: Architecture) -> bool:
         return self.space.in_window(architecture)
@@ -313,7 +296,7 @@ class WrappedSpace(SearchSpace):
     def to_json(self, architecture: Architecture) -> dict[str, Any]:
         return self.space.to_json(architecture)
 
-    def from_json(self, value: Mapping[str, Any]) -> Architecture:
+    def from_json(self, value: Mapping[str, Any] | str) -> Architecture:
         return self.space.from_json(value)
 
     def json_schema(self) -> dict[str, Any]:
@@ -327,21 +310,6 @@ class WrappedSpace(SearchSpace):
 
     def costs(self, architecture: Architecture) -> tuple[int | None, int | None]:
         return self.space.costs(architecture)
-
-    def build(self, architecture: Architecture) -> "nn.Module":
-        return self.space.build(architecture)
-
-    def supernet(self) -> "nn.Module":
-        return self.space.supernet()
-
-    def route(self, architecture: Architecture) -> Any:
-        return self.space.route(architecture)
-
-    def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
-        return self.space.slice(supernet, architecture)
-
-    def card(self) -> str:
-        return self.space.card()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,5 @@
 """Spaces of tables: one that a card declares, and one that holds some rows of a larger space alone."""
 
-import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -10,12 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.files import canonical_json
 from harness.space.choices import Architecture, Choice, SearchSpace, WrappedSpace
 from harness.task.signature import Signature
-
-SHOWN = 40
-"""Options of a choice that are listed for a language model."""
 
 
 class ListedSpace(WrappedSpace):
@@ -77,7 +72,7 @@ class ListedSpace(WrappedSpace):
 
 
 class DeclaredSpace(SearchSpace):
-    """Choices that a table's card declares, all active always; the default has the first option of each.
+    """Choices that a table's card declares; the default has the first option of each.
 
     There are no networks: what an architecture scores, and what it costs, is known by the table alone.
     """
@@ -86,46 +81,15 @@ class DeclaredSpace(SearchSpace):
         self, name: str, choices: Mapping[str, Sequence[Any]], costs: Mapping[str, Mapping[Architecture, int]]
     ) -> None:
         """Makes the space; `costs` may hold `parameters` and `macs` of architectures."""
-        self.name = name
-        self.signature = Signature(kind="image", classes=2)
-        self.choices = tuple(
-            Choice(name=key, options=tuple(options), meaning=key) for key, options in choices.items()
+        super().__init__(
+            name,
+            Signature(kind="image", classes=2),
+            None,
+            parts=[Choice(name=key, options=tuple(options), meaning=key) for key, options in choices.items()],
+            default={key: options[0] for key, options in choices.items()},
+            about="Architectures of one option for each choice.",
         )
         self._costs = costs
-
-    def default(self) -> Architecture:
-        return (0,) * len(self.choices)
-
-    def active(self, architecture: Architecture) -> tuple[bool, ...]:
-        return (True,) * len(self.choices)
-
-    def size(self) -> int:
-        return math.prod(len(choice.options) for choice in self.choices)
-
-    def to_json(self, architecture: Architecture) -> dict[str, Any]:
-        return {
-            choice.name: choice.options[gene] for choice, gene in zip(self.choices, architecture, strict=True)
-        }
-
-    def from_json(self, value: Mapping[str, Any]) -> Architecture:
-        names = [choice.name for choice in self.choices]
-        if not isinstance(value, Mapping) or set(value) != set(names):
-            raise HarnessError(f"Space {self.name} wants exactly {', '.join(names)}, not {value!r}.")
-        genes = []
-        for choice in self.choices:
-            if value[choice.name] not in choice.options:
-                raise HarnessError(f"{choice.name} of {self.name} has no option {value[choice.name]!r}.")
-            genes.append(choice.options.index(value[choice.name]))
-        return tuple(genes)
-
-    def json_schema(self) -> dict[str, Any]:
-        properties = {choice.name: {"enum": list(choice.options)} for choice in self.choices}
-        return {
-            "type": "object",
-            "properties": properties,
-            "required": sorted(properties),
-            "additionalProperties": False,
-        }
 
     def costs(self, architecture: Architecture) -> tuple[int | None, int | None]:
         parameters, macs = (self._costs.get(name, {}).get(architecture) for name in ("parameters", "macs"))
@@ -143,18 +107,3 @@ class DeclaredSpace(SearchSpace):
                 f"Nobody published the {what} of this architecture of {self.name}; the card's `costs` may."
             )
         return value
-
-    def build(self, *_: Any) -> Any:
-        raise HarnessError(f"Space {self.name} is known by its table alone; it has no networks to build.")
-
-    supernet = route = slice = build  # type: ignore[assignment]
-
-    def card(self) -> str:
-        lines = []
-        for choice in self.choices:
-            shown = ", ".join(map(repr, choice.options[:SHOWN]))
-            more = f" and {len(choice.options) - SHOWN} more" if len(choice.options) > SHOWN else ""
-            lines.append(f"{choice.name}: {shown}{more}")
-        example = canonical_json(self.to_json(self.default()))
-        listed = "\n".join(lines)
-        return f"Architectures of one option for each choice:\n{listed}\nJSON form, by an example: {example}"

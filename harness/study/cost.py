@@ -112,7 +112,7 @@ class Costs:
             from harness.learn.supernet import has_batch_norm
 
             with torch.device("meta"):
-                return has_batch_norm(self.space(spec).supernet())
+                return has_batch_norm(self.space(spec).networks.supernet())
 
         return bool(self._once(("norms", str(spec.space)), look))
 

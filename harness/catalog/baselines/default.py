@@ -50,7 +50,7 @@ def _default_of(
     family: SpaceFamily, preset: str | None, signature: Signature, parameters: int
 ) -> "nn.Module":
     space = family.space(preset, signature)
-    return space.build(space.default())
+    return space.networks.build(space.default())
 
 
 def _build(signature: Signature, parameters: int, *, depth: int | None = None) -> "nn.Module":

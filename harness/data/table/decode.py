@@ -51,15 +51,8 @@ def decoder(card: TableCard, space: SearchSpace) -> Decoder:
         read = CELL_ENCODINGS[card.encoding]
         return lambda texts: space.canonical(read(parse_json(texts[0])))
     if card.encoding == "text":
-        return lambda texts: _of_text(space, texts[0])
+        return lambda texts: space.from_json(texts[0])
     return lambda texts: space.from_json(_object(texts[0]))
-
-
-def _of_text(space: SearchSpace, text: str) -> Architecture:
-    try:
-        return space.from_json(text)  # type: ignore[arg-type]
-    except (AttributeError, TypeError) as error:
-        raise HarnessError(f"Space {space.name} has no texts of its own; give another encoding.") from error
 
 
 def _object(text: str) -> dict[str, Any]:

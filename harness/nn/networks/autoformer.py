@@ -168,16 +168,6 @@ class VisionTransformer(nn.Module):
         return torch.cat([first, patches.flatten(2).transpose(1, 2)], dim=1) + self.positions[..., :width]
 
 
-def slice_of(supernet: VisionTransformer, shape: Shape) -> VisionTransformer:
-    """Returns a stand-alone network with the weights that `shape` uses in `supernet`, copied."""
-    alone = VisionTransformer(supernet.frame, shape)
-    weights = dict(supernet.named_parameters())
-    with torch.no_grad():
-        for name, target in alone.named_parameters():
-            target.copy_(weights[name][tuple(slice(0, length) for length in target.shape)])
-    return alone
-
-
 def _norm(tokens: Tensor, affine: nn.ParameterList) -> Tensor:
     width = tokens.shape[-1]
     return F.layer_norm(tokens, (width,), affine[0][:width], affine[1][:width])

@@ -120,16 +120,6 @@ class GptDecoder(nn.Module):
         return logits if self.frame.classes is None else pooled(logits, inputs)
 
 
-def slice_of(supernet: GptDecoder, shape: Shape) -> GptDecoder:
-    """Returns a stand-alone network with the weights that `shape` uses in `supernet`, copied."""
-    alone = GptDecoder(supernet.frame, shape)
-    weights = dict(supernet.named_parameters())
-    with torch.no_grad():
-        for name, target in alone.named_parameters():
-            target.copy_(weights[name][tuple(slice(0, length) for length in target.shape)])
-    return alone
-
-
 def _norm(tokens: Tensor, affine: nn.ParameterList) -> Tensor:
     width = tokens.shape[-1]
     return F.layer_norm(tokens, (width,), affine[0][:width], affine[1][:width])

@@ -128,20 +128,3 @@ class HybridNet(nn.Module):
 
 def _norm(tokens: Tensor, scale: Tensor, width: int) -> Tensor:
     return F.layer_norm(tokens, (width,), scale[:width])
-
-
-def slice_of(supernet: HybridNet, shape: Shape) -> HybridNet:
-    """Returns a stand-alone network with the weights that `shape` uses in `supernet`, copied."""
-    is_grid = supernet.layout.grid is not None
-    families = [[family] for family in shape.mixers]
-    alone = HybridNet(supernet.signature, families, shape, is_grid=is_grid, is_pooled=supernet.is_pooled)
-    weights = dict(supernet.named_parameters())
-    with torch.no_grad():
-        for name, target in alone.named_parameters():
-            source: Tensor = weights[name]
-            if name == "head" and is_grid:
-                source = source[:, : shape.width]
-            else:
-                source = source[tuple(slice(0, length) for length in target.shape)]
-            target.copy_(source)
-    return alone

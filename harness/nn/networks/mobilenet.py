@@ -12,7 +12,6 @@ from harness.nn.slices import (
     ConvNorm,
     Reordering,
     channels_last,
-    copy_leading,
     sliced_conv,
     sliced_norm,
 )
@@ -189,18 +188,15 @@ def _resized(images: Tensor, side: int | None) -> Tensor:
     return F.interpolate(images, (side, side), mode="bilinear", antialias=True)
 
 
-def slice_of(supernet: MobileNet, route: Route) -> MobileNet:
-    """Returns the stand-alone network of `route`, with the supernet's weights and transformed kernels."""
-    alone = MobileNet(supernet.frame, route)
-    kernels = {
+def transformed_kernels(supernet: MobileNet, _: nn.Module, route: Route) -> dict[str, Tensor]:
+    """Returns the depth-wise kernels of a route, by their names in its stand-alone network."""
+    return {
         f"stages.{stage}.{position}.depth.conv.weight": _block(supernet, stage, position)
         .depth.weight(inner.kernel, inner.middle)
         .detach()
         for stage, inners in enumerate(route.stages)
         for position, inner in enumerate(inners)
     }
-    copy_leading(alone, supernet, kernels)
-    return alone
 
 
 def _block(network: MobileNet, stage: int, position: int) -> Block:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from harness.nn.slices import ConvNorm, channels_last, copy_leading
+from harness.nn.slices import ConvNorm, channels_last
 
 XCEPTION = 3
 """The choice that is an Xception block; 0, 1 and 2 are shuffle blocks of kernel 3, 5 and 7."""
@@ -140,21 +140,8 @@ class ShuffleNet(nn.Module):
         return logits
 
 
-def slice_of(supernet: ShuffleNet, route: Sequence[Inner]) -> ShuffleNet:
-    """Returns the stand-alone network of `route` with the supernet's weights.
-
-    Its BatchNorms always have a scale and a shift: one and zero where the supernet's have none.
-    """
-    alone = ShuffleNet(supernet.frame, [[inner] for inner in route], route)
+def plain_norms(supernet: ShuffleNet, alone: nn.Module, _: Sequence[Inner]) -> dict[str, Tensor]:
+    """Returns the scale and shift of every BatchNorm, one and zero, where the supernet's have none."""
     held = supernet.state_dict()
-    plain = (
-        {}
-        if supernet.affine
-        else {
-            name: weight.clone()
-            for name, weight in alone.state_dict().items()
-            if ".norm." in name and name not in held
-        }
-    )
-    copy_leading(alone, supernet, plain)
-    return alone
+    own = alone.state_dict().items()
+    return {name: weight.clone() for name, weight in own if ".norm." in name and name not in held}

@@ -30,12 +30,10 @@ class AnonymousSpace(WrappedSpace):
     def to_json(self, architecture: Architecture) -> dict[str, Any]:
         return {"x": [letter(gene) for gene in architecture]}
 
-    def from_json(self, value: Mapping[str, Any]) -> Architecture:
-        names = value.get("x") if set(value) == {"x"} else None
+    def from_json(self, value: Mapping[str, Any] | str) -> Architecture:
+        names = value.get("x") if isinstance(value, Mapping) and set(value) == {"x"} else None
         if not isinstance(names, list) or len(names) != len(self.choices):
-            raise HarnessError(
-                f'The space wants {{"x": [{len(self.choices)} letters]}}, not {dict(value)!r}.'
-            )
+            raise HarnessError(f'The space wants {{"x": [{len(self.choices)} letters]}}, not {value!r}.')
         genes = []
         for choice, name in zip(self.choices, names, strict=True):
             if name not in choice.options:

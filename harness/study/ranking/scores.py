@@ -42,7 +42,7 @@ def scratch(unit: Unit[ScratchSpec, Scratch], needs: Needs, folder: Path) -> Don
     view, space, architectures = _drawn(spec, needs)
     architecture = architectures[spec.index]
     rates = {
-        rate: _trained(spec, needs, view, partial(space.build, architecture), rate, folder)
+        rate: _trained(spec, needs, view, partial(space.networks.build, architecture), rate, folder)
         for rate in spec.learning_rates
     }
     delete_checkpoints(folder, spec.learning_rates)

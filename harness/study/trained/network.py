@@ -46,7 +46,7 @@ def module_of(
     if spec.space:
         assert architecture is not None
         space = matched_space(spec, view.signature)
-        return space.build(space.from_json(architecture))
+        return space.networks.build(space.from_json(architecture))
     baseline = catalog.load("baseline", spec.method)
     if not isinstance(baseline, FixedBaseline):
         raise HarnessError(f"Baseline {spec.method!r} needs a search and has none.")

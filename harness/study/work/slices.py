@@ -21,7 +21,7 @@ CALIBRATION_BATCH = 64
 
 def load_supernet(needs: Needs, space: SearchSpace) -> nn.Module:
     """Returns the needed supernet on its device."""
-    supernet = space.supernet()
+    supernet = space.networks.supernet()
     supernet.load_state_dict(load(needs.read(SUPERNET, WEIGHTS)))
     return supernet.to(needs.place.device)
 
@@ -40,13 +40,13 @@ def slices(
     data for every candidate.
     """
     if not has_batch_norm(supernet):
-        return lambda architecture: (supernet, view.signature, space.route(architecture))
+        return lambda architecture: (supernet, view.signature, space.networks.route(architecture))
     device = next(supernet.parameters()).device
     order = seeds.generator(seed, "search", "calibration")
     drawn = batches(view.signature, view.splits("train"), CALIBRATION_BATCH, order)
     inputs = [next(drawn)[0].to(device) for _ in range(calibration_batches)]
     return lambda architecture: (
-        calibrated(space.slice(supernet, architecture), inputs),
+        calibrated(space.networks.slice(supernet, architecture), inputs),
         view.signature,
         None,
     )

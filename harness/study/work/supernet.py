@@ -29,7 +29,7 @@ def supernet(unit: Unit[SupernetSpec, Supernet], needs: Needs, folder: Path) -> 
     view = needs.view(spec)
     space = matched_space(spec, view.signature)
     with seeded(seeds.stream(spec.seed, "supernet", "weights")):
-        module = space.supernet().to(needs.place.device)
+        module = space.networks.supernet().to(needs.place.device)
         released = _released(spec, space, module) if spec.checkpoint else None
         steps = 0 if released else _trained_supernet(spec, view, space, module, folder)
     save_weights(module, folder / WEIGHTS)
@@ -69,4 +69,4 @@ def _released(spec: SupernetSpec, space: SearchSpace, module: nn.Module) -> Rele
     found = file_hash(path)
     if found != spec.checkpoint_sha256:
         raise HarnessError(f"{path} has sha256 {found}, and the plan was made for {spec.checkpoint_sha256}.")
-    return Released(format=space.load_released(module, read_released(path)), sha256=found)
+    return Released(format=space.networks.load_released(module, read_released(path)), sha256=found)
