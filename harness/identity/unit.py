@@ -96,8 +96,8 @@ class UnitKind(Generic[S, R]):
         trains: whether it trains networks, so that processes may share its batches.
         cost: MODULE:FUNCTION, called with `harness.study.cost.Costs` and a unit, that estimates its
             multiply-accumulates; empty where they are not counted.
-        intact: MODULE:FUNCTION, called with unit, record and place, that says whether what a unit left outside
-            of the run's folder is there; empty where it leaves nothing there.
+        intact: MODULE:FUNCTION, called with unit, record and place, that says whether what a unit left
+            outside of the run's folder is there; empty where it leaves nothing there.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What a searcher's report tells that others read: counters, settings, and what was asked of a language model."""
+"""What is read of a searcher's report: counters, settings, and what was asked of a language model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields

@@ -216,7 +216,7 @@ def check_task(task: TaskSettings, need: Need, *, searches: bool = True) -> None
 
 
 def check_limits(limits: Limits, kinds: Sequence[str], need: Need) -> None:
-    """Raises the first thing that is wrong with the limits of a suite whose study has units of these kinds."""
+    """Raises the first thing that is wrong with the limits of units of these kinds."""
     for kind, limit in {"": limits, **limits.kinds}.items():
         if kind and kind not in kinds:
             raise UnknownNameError("kind of unit", kind, kinds)

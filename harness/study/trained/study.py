@@ -1,4 +1,4 @@
-"""The study that trains: searched networks and fixed baselines at equal budgets, scored on held-out domains."""
+"""The study that trains searched networks and fixed baselines, and scores them on held-out domains."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
