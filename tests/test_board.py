@@ -92,6 +92,8 @@ class Folder:
         final: dict[str, Any] = {"architecture": {"mixers": ["<script>alert(1)</script>"]} if space else None}
         final |= {"parameters": 400_000 + 100 * select, "macs": 2_000_000, "learning_rate": 0.003}
         final |= {"validation": 0.8, "steps": 300, "rates": {"0.003": 0.8}}
+        if method == "floor":
+            final |= {"parameters": 0, "macs": 0, "learning_rate": None, "steps": 0, "rates": {}}
         needs = [self.unit("final", spec, needs, final)]
         for role, domain in domains:
             samples = self.samples(task["metric"], method, role, (domain, report))

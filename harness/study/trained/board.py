@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.board.language_model import language_model_use
 from harness.board.marks import OUTSIDE, Marked, Marks, mark_notes, marks_of
+from harness.board.paired import paired, paired_mean
 from harness.board.values import FEW_GROUPS, Cell, Difference, Estimate, Role
 from harness.catalog import metric_of
 from harness.identity.unit import Unit
@@ -301,11 +302,24 @@ class _TaskBuilder:
             by_seed = tuple(
                 map(float, np.mean([mine.by_seed - other.by_seed for mine, other in pairs], axis=0))
             )
+        values = [mine.value - other.value for mine, other in pairs]
+        parts = [
+            paired(
+                Estimate(mine.value, *mine.interval(self.metric)),
+                Estimate(other.value, *other.interval(self.metric)),
+                mine.replicates - other.replicates,
+                mine.shares - other.shares,
+                groups=mine.groups,
+                is_proportion=self.metric.is_proportion,
+            )
+            for mine, other in pairs
+        ]
+        found = paired_mean(values, parts, replicates)
         return Difference(
-            float(np.mean([mine.value - other.value for mine, other in pairs])),
-            *percentile_interval(replicates),
+            float(np.mean(values)),
+            *found.interval,
             self._p_values(tuple(domains))[key],
-            float(np.nanstd(replicates, ddof=1)),
+            found.error,
             by_seed,
         )
 

@@ -15,6 +15,7 @@ from harness.board.comparison import (
     find_row,
     sentence,
 )
+from harness.board.paired import Paired, paired, paired_mean
 from harness.board.scale import Scale
 from harness.board.values import FEW_GROUPS, Cell, Estimate
 from harness.board.wording import metric_name
@@ -23,8 +24,7 @@ from harness.errors import HarnessError
 from harness.run.loaded import Run
 from harness.run.samples import read_samples, sums_of
 from harness.seeds import generator
-from harness.stats.bootstrap import Array, aligned, bootstrap_ratios, group_shares, percentile_interval
-from harness.stats.intervals import Interval, difference_interval, square_and_add, wilson
+from harness.stats.bootstrap import Array, aligned, bootstrap_ratios, group_shares
 from harness.stats.pairs import flip_groups, minimum_detectable_effect, sign_flip
 from harness.study.trained.board import REPLICATES, build_trained_board
 from harness.study.trained.values import Row, TaskBoard
@@ -69,6 +69,7 @@ class _Found(NamedTuple):
     """
 
     compared: Compared
+    paired: Paired | None
     replicates: Array
     shares: Array
     wins: Array | None
@@ -109,7 +110,7 @@ def _on_domain(run: Run, task: TaskBoard, rows: tuple[Row, Row], domain: str, sc
         if cell.state != "ok":
             reason = f"{row.name} has no score on {domain} ({cell.state}: {cell.reason})"
             lacking = Compared(where=domain, scale=scale, state=cell.state, reason=reason)
-            return _Found(lacking, np.zeros(0), np.zeros(0), None)
+            return _Found(lacking, None, np.zeros(0), np.zeros(0), None)
     sides = [
         [
             read_samples(run, unit)
@@ -123,9 +124,13 @@ def _on_domain(run: Run, task: TaskBoard, rows: tuple[Row, Row], domain: str, sc
     _check_paired(sides, task.task, domain)
     replicates, shares = _resampled(sides, task, domain)
     first, second = (_estimate(cell) for cell in cells)
-    interval, is_special = _interval(sides, cells, replicates, metric_of(task.metric))
-    error = (
-        (interval.high - interval.low) / (2 * 1.96) if is_special else float(np.nanstd(replicates, ddof=1))
+    found = paired(
+        first,
+        second,
+        replicates,
+        shares,
+        groups=cells[0].groups or 0,
+        is_proportion=metric_of(task.metric).is_proportion,
     )
     p, test = _flipped(shares, task, [domain]), FLIPPED
     wins = _wins(sides) if _is_exact(sides, metric_of(task.metric)) else None
@@ -137,15 +142,15 @@ def _on_domain(run: Run, task: TaskBoard, rows: tuple[Row, Row], domain: str, sc
         scale=scale,
         first=first.value,
         second=second.value,
-        difference=Estimate(first.value - second.value, *interval),
+        difference=Estimate(first.value - second.value, *found.interval),
         p=p,
-        detectable=minimum_detectable_effect(error),
+        detectable=minimum_detectable_effect(found.error),
         test=test,
         by_seed=tuple((np.array(cells[0].by_seed) - np.array(cells[1].by_seed)).tolist()),
         samples=cells[0].samples,
         groups=cells[0].groups,
     )
-    return _Found(compared, replicates, shares, wins)
+    return _Found(compared, found, replicates, shares, wins)
 
 
 def _estimate(cell: Cell) -> Estimate:
@@ -183,31 +188,6 @@ def _resampled(sides: Sequence[Sequence[SampleScores]], task: TaskBoard, domain:
     return first, second
 
 
-def _interval(
-    sides: Sequence[Sequence[SampleScores]], cells: Sequence[Cell], replicates: Array, metric: Metric
-) -> tuple[Interval, bool]:
-    """Returns the interval of the difference, and whether resampling could not give it.
-
-    No resample shows what a perfect or an empty score could have missed, nor that two rows which nothing
-    here tells apart may still differ.
-    """
-    groups = cells[0].groups or 0
-    if not metric.is_proportion:
-        return percentile_interval(replicates), False
-    if not _wins(sides).any():
-        reach = wilson(0, groups).high
-        return Interval(-reach, reach), True
-    first, second = (_estimate(cell) for cell in cells)
-    if {0.0, 1.0} & {first.value, second.value}:
-        own = [Interval(one.low, one.high) for one in (first, second)]
-        return difference_interval(first.value, own[0], second.value, own[1]), True
-    return percentile_interval(replicates), False
-
-
-def _half(interval: Interval) -> float:
-    return (interval.high - interval.low) / 2
-
-
 def _wins(sides: Sequence[Sequence[SampleScores]]) -> Array:
     """Returns for each sample how many more seeds of the first row were right, shape (samples,)."""
     first, second = (np.sum([one.numerator for one in side], axis=0) for side in sides)
@@ -230,12 +210,8 @@ def _overall(task: TaskBoard, domains: Sequence[Compared], found: Sequence[_Foun
         return replace(domains[0], where=OVERALL, p_holm=None)
     differences = list(_differences(domains))
     means = np.mean([one.replicates for one in found], axis=0)
-    interval, error = percentile_interval(means), float(np.nanstd(means, ddof=1))
-    resampled = [percentile_interval(one.replicates) for one in found]
-    own = [Interval(one.low, one.high) for one in differences]
-    if own != resampled:
-        interval = square_and_add([one.value for one in differences], own)
-        error = _half(interval) / 1.96
+    parts = [one.paired for one in found if one.paired is not None]
+    interval, error, _ = paired_mean([one.value for one in differences], parts, means)
     shares = np.concatenate([one.shares for one in found]) / len(found)
     p, test = _flipped(shares, task, [one.where for one in domains]), FLIPPED
     wins = [one.wins for one in found if one.wins is not None]

@@ -80,8 +80,8 @@ class Row:
 
     @property
     def is_floor(self) -> bool:
-        """Whether this is the floor, which is no network and is shown unranked."""
-        return self.method == "floor"
+        """Whether no step trained it and nothing came from outside: it is no network and is shown unranked."""
+        return bool(self.parameters) and not any(self.parameters) and self.outside is None
 
     @property
     def is_complete(self) -> bool:

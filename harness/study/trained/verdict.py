@@ -168,12 +168,10 @@ def _floor(task: TaskBoard) -> str:
         return ""
     sign = metric_of(task.metric).sign
     at = sign * floor.held_out.value
-    above = [row for row in ranked if row.held_out and sign * row.held_out.value > at]
+    below = [row for row in ranked if row.held_out and sign * row.held_out.value < at]
     value = show(task.metric, floor.held_out.value, unit=True)
-    if not above:
+    if len(below) == len(ranked):
         return f" The floor ({value}) does better than every ranked row, so none has shown itself of use."
-    if len(above) < len(ranked):
-        return (
-            f" The floor ({value}) does better than {len(ranked) - len(above)} of {len(ranked)} ranked rows."
-        )
+    if below:
+        return f" The floor ({value}) does better than {len(below)} of {len(ranked)} ranked rows."
     return ""
