@@ -161,6 +161,20 @@ def _baseline(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
     return {f"baseline {name}": _entry("baseline", name) for name in names}
 
 
+def _floor(kind: str, spec: Mapping[str, Any]) -> dict[str, Parts]:
+    """The floor that a kind of input names, of the rows of floors."""
+    entries = [
+        catalog.load("baseline", name) for name in _words(kind, spec) if name in catalog.files("baseline")
+    ]
+    if not any(hasattr(entry, "restore") for entry in entries):
+        return {}
+    found: dict[str, Parts] = {}
+    for signature in (task.signature for task in _tasks(spec)):
+        file = module_file(catalog.load("modality", signature.kind).floor.partition(":")[0])
+        found |= {f"floor of {signature.kind}": closure(file)} if file is not None else {}
+    return found
+
+
 def _words(kind: str, spec: Mapping[str, Any]) -> list[str]:
     """Returns the parts of a baseline's name; nothing for what a search in a space chose."""
     if "method" not in spec or spec.get("space") or "searcher" in spec:
@@ -201,6 +215,7 @@ INPUTS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Parts]]]
     "searcher": _searcher,
     "prompts": _prompts,
     "baseline": _baseline,
+    "floor": _floor,
     "model": _model,
     "table": _table,
     "model_file": _model_file,
