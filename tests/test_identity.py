@@ -430,6 +430,12 @@ MUTATIONS: Mapping[str, Mutation] = {
         swapped("space.parameters(one), one", "-space.parameters(one), one"),
         lambda unit: unit["spec"].get("searcher", unit["spec"].get("method")) == "listed",
     ),
+    "floor": Mutation(
+        "trained",
+        "code/harness/data/text/linear.py",
+        added,
+        lambda unit: of_task("reviews")(unit) and unit["spec"].get("method") == "floor",
+    ),
     "baseline": Mutation(
         "trained", "mine/baselines/layer.py", added, lambda unit: unit["spec"].get("method") == "layer"
     ),

@@ -106,6 +106,7 @@ class Nearest(Scored):
 
 class Audio(Modality):
     summary = "Signals (batch, samples), of which the class is predicted."
+    floor = "harness.catalog.modalities.audio:Nearest"
     corruptions = {"hiss": hiss}
     checks = ("harness.checks.task:balance", "harness.catalog.modalities.audio:loud")
 
@@ -123,9 +124,6 @@ class Audio(Modality):
 
     def predictor(self, module, signature, route=None):
         return Network(module, route)
-
-    def floor(self):
-        return Nearest
 
 
 MODALITY = Audio()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from importlib import import_module
 
 from harness.catalog import metric_of
-from harness.learn.modality import modality_of, random_inputs
+from harness.learn.modality import floor_of, modality_of, random_inputs
 from harness.task.signature import Signature
 
 
@@ -21,12 +21,9 @@ def modality_claims(name: str) -> Iterator[tuple[str, bool, str]]:
         return
     shape = tuple(random_inputs(signature, 2).shape)
     yield "makes inputs of its shape", shape == (2, *modality.shape(signature)), f"shape {shape}"
-    floor = modality.floor()
-    yield (
-        "has a floor with fit and from_state",
-        callable(floor.fit) and callable(floor.from_state),
-        str(floor),
-    )
+    floor = floor_of(name)
+    whole = callable(floor.fit) and callable(floor.from_state)
+    yield "has a floor with fit and from_state", whole, modality.floor
 
 
 def _is_there(check: str) -> bool:

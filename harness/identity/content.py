@@ -112,6 +112,12 @@ def _prompts(read: Read) -> dict[str, Parts]:
     return {f"files of searcher {read.name}": found} if found else {}
 
 
+def _floor(read: Read) -> dict[str, Parts]:
+    """The floor that a kind of input names."""
+    file = module_file(catalog.load("modality", read.name).floor.partition(":")[0])
+    return {f"floor of {read.name}": closure(file)} if file is not None else {}
+
+
 def _model(read: Read) -> dict[str, Parts]:
     """The files that a model of the user's own is made of; Python as parsed code with what it imports."""
     return {
@@ -138,6 +144,7 @@ INPUTS: Final[Mapping[str, Callable[[Read], dict[str, Parts]]]] = {
     "searcher": _of_catalog("searcher"),
     "prompts": _prompts,
     "baseline": _of_catalog("baseline"),
+    "floor": _floor,
     "model": _model,
     "table": _table,
     "model_file": _model_file,

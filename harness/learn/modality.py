@@ -1,6 +1,7 @@
 """What a kind of input is: how its samples are kept, trained on, scored, corrupted and checked."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from harness import catalog
@@ -55,8 +56,9 @@ class Modality(Protocol):
         is_trained: whether networks are trained on it.
         vocabulary: how many tokens an input is made of; 0 where inputs are real numbers.
         corruptions: name -> what makes a sample harder.
+        floor: MODULE:CLASS of its floor; named, as only rows of floors depend on it.
         checks: MODULE:FUNCTION of each check of a domain's quality, called with the task, which returns the
-            check of its splits. They are named, as what a unit runs does not depend on them.
+            check of its splits; named, as no unit depends on them.
         export: what lm-eval does with it; None where it cannot read it.
     """
 
@@ -71,6 +73,7 @@ class Modality(Protocol):
     is_trained: bool = True
     vocabulary: int = 0
     corruptions: Mapping[str, Corruption] = {}
+    floor: str = ""
     checks: tuple[str, ...] = ()
     export: Export | None = None
 
@@ -110,10 +113,6 @@ class Modality(Protocol):
         """Returns the forward passes of one scored sample."""
         return 1
 
-    def floor(self) -> FloorType:
-        """Returns the class of its floor."""
-        ...
-
 
 def modality_of(kind: str) -> Modality:
     """Returns the kind of input that a signature names.
@@ -123,6 +122,13 @@ def modality_of(kind: str) -> Modality:
     """
     modality: Modality = catalog.load("modality", kind)
     return modality
+
+
+def floor_of(kind: str) -> FloorType:
+    """Returns the class of a kind's floor."""
+    module, _, name = modality_of(kind).floor.partition(":")
+    floor: FloorType = getattr(import_module(module), name)
+    return floor
 
 
 def random_inputs(signature: Signature, count: int) -> "Tensor":

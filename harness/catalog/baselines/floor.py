@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness import Floor, FloorBaseline, Predictor, Signature
-from harness.learn.modality import modality_of
+from harness.learn.modality import floor_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def _fit(signature: Signature, splits: "Sequence[Split]") -> Floor:
-    return modality_of(signature.kind).floor().fit(splits)
+    return floor_of(signature.kind).fit(splits)
 
 
 def _restore(signature: Signature, state: "Mapping[str, NDArray[Any]]") -> Predictor:
-    return modality_of(signature.kind).floor().from_state(state)
+    return floor_of(signature.kind).from_state(state)
 
 
 BASELINE = FloorBaseline(

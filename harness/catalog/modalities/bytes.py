@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
-    from harness.learn.modality import FloorType
     from harness.task.split import Split
 
 ASKED = """\
@@ -32,6 +31,7 @@ class Bytes(Modality):
     classes = 256
     names_classes = False
     vocabulary = 256
+    floor = "harness.nn.floors:NGram"
     corruptions = OF_TEXTS
     checks = tuple(f"harness.checks.task:{one}" for one in ("near_texts", "unigram"))
     export = Export(ASKED, "bits_per_byte")
@@ -62,11 +62,6 @@ class Bytes(Modality):
 
     def passes(self, signature: Signature, document_bytes: int) -> int:
         return -(-document_bytes // signature.context)
-
-    def floor(self) -> "FloorType":
-        from harness.nn.floors import NGram
-
-        return NGram
 
 
 MODALITY = Bytes()

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
-    from harness.learn.modality import FloorType
     from harness.task.split import Split
 
 ASKED = """\
@@ -53,9 +52,6 @@ class Choice(Modality):
         raise HarnessError(UNTRAINED)
 
     def predictor(self, module: "nn.Module", signature: Signature, route: Any = None) -> Predictor:
-        raise HarnessError(UNTRAINED)
-
-    def floor(self) -> "FloorType":
         raise HarnessError(UNTRAINED)
 
 

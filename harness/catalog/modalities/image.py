@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
-    from harness.learn.modality import FloorType
     from harness.task.split import Split
 
 SHADES = " .:-=+*#%@"
@@ -22,6 +21,7 @@ class Image(Modality):
     metric = "balanced_accuracy"
     sources = ("folder", "file", "dataset", "images")
     keys = ("classes", "size", "channels")
+    floor = "harness.nn.floors:LinearImage"
     corruptions = OF_IMAGES
     checks = tuple(f"harness.checks.task:{one}" for one in ("near_images", "balance", "pixel_probe"))
 
@@ -63,11 +63,6 @@ class Image(Modality):
         from harness.learn.predictors import TorchClassifier
 
         return TorchClassifier(module, route)
-
-    def floor(self) -> "FloorType":
-        from harness.nn.floors import LinearImage
-
-        return LinearImage
 
 
 MODALITY = Image()

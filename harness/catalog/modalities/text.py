@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
-    from harness.learn.modality import FloorType
     from harness.task.split import Split
 
 
@@ -19,6 +18,7 @@ class Text(Modality):
     metric = "balanced_accuracy"
     keys = ("classes", "context")
     vocabulary = 256
+    floor = "harness.data.text.linear:LinearText"
     corruptions = OF_TEXTS
     checks = tuple(f"harness.checks.task:{one}" for one in ("near_texts", "balance", "text_probe"))
 
@@ -44,11 +44,6 @@ class Text(Modality):
         from harness.learn.predictors import TorchTextClassifier
 
         return TorchTextClassifier(module, signature.context, route)
-
-    def floor(self) -> "FloorType":
-        from harness.data.text.linear import LinearText
-
-        return LinearText
 
 
 MODALITY = Text()

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from harness import catalog
 from harness.identity.schema import Schema
 from harness.identity.unit import Read, Spec, UnitKind
+from harness.learn.baseline import FloorBaseline
 from harness.study.work.units import (
     PREPARE,
     PROXIES,
@@ -103,7 +104,7 @@ class Search(Evaluated):
     racing: Racing | None = None
 
 
-def method_reads(method: str, space: str | None) -> Iterator[Read]:
+def method_reads(method: str, space: str | None, task: str) -> Iterator[Read]:
     """Yields what a row's method is made of, where it is a baseline and no search in a space chose it.
 
     The name of a baseline may name another that it tunes, as in tuned:FAMILY:MEMBER, or a space, as in
@@ -114,8 +115,10 @@ def method_reads(method: str, space: str | None) -> Iterator[Read]:
     yield from (Read("space", word) for word in words if word in catalog.files("space"))
     yield from (Read("baseline", word) for word in families)
     if families:
-        files = getattr(catalog.load("baseline", method), "files", ())
-        yield Read("model", method, tuple(files))
+        baseline = catalog.load("baseline", method)
+        yield Read("model", method, tuple(getattr(baseline, "files", ())))
+        if isinstance(baseline, FloorBaseline):
+            yield Read("floor", catalog.load("task", task).signature.kind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +157,7 @@ class TuneSpec(TrainingSpec):
     def reads(self) -> Iterator[Read]:
         yield from scored_reads(self.task)
         yield from space_reads(self.tuned_space)
-        yield from method_reads(self.method, self.space)
+        yield from method_reads(self.method, self.space, self.task)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,7 +229,7 @@ class FinalSpec(TrainingSpec):
     def reads(self) -> Iterator[Read]:
         yield from scored_reads(self.task)
         yield from space_reads(self.space, self.tuned_space)
-        yield from method_reads(self.method, self.space)
+        yield from method_reads(self.method, self.space, self.task)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,9 +295,14 @@ class RowScoreSpec(Spec):
         """The row: method and space."""
         return self.method, self.space
 
+    @property
+    def trained_task(self) -> str:
+        """The task that the network was trained on."""
+        return self.task
+
     def reads(self) -> Iterator[Read]:
         yield from space_reads(self.space, self.tuned_space)
-        yield from method_reads(self.method, self.space)
+        yield from method_reads(self.method, self.space, self.trained_task)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -348,6 +356,10 @@ class ZeroShotSpec(RowScoreSpec):
     metric: str
     folder: str = ""
     sha256: str = ""
+
+    @property
+    def trained_task(self) -> str:
+        return self.trained_on
 
     def reads(self) -> Iterator[Read]:
         yield from task_reads(self.trained_on, self.metric)
