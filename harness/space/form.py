@@ -156,7 +156,7 @@ class Form:
         """Lays out the genes.
 
         Raises:
-            ValueError: two parts have one key, or a list's length is no earlier part with a choice.
+            ValueError: a part has no options or another's key, or its length is no earlier part's to say.
         """
         self.name = name
         self._slots: dict[str, _Slot] = {}
@@ -167,6 +167,8 @@ class Form:
                 by = self._slots.get(part.length)
                 if by is None or by.by or not by.genes:
                     raise ValueError(f"the length of {part.name!r} is no earlier part of space {name}")
+            if not part.options:
+                raise ValueError(f"{part.name!r} has no options in space {name}")
             slot = _Slot(part, len(choices), by)
             if slot.key in self._slots:
                 raise ValueError(f"{slot.key!r} is declared twice in space {name}")
