@@ -108,9 +108,10 @@ class DecoderSpace(SearchSpace):
         """Returns the architecture of a JSON form; items beyond `num_layers` are ignored, as published."""
         if isinstance(value, Mapping) and value.get("num_layers") in self.dimensions.depths:
             depth, deepest = int(value["num_layers"]), self.dimensions.depths[-1]
-            items = {key: value[key] for key in ("mlp_ratio", "num_heads") if key in value}
-            lists = {key: one for key, one in items.items() if isinstance(one, list) and len(one) <= deepest}
-            value = {**value, **{key: one[:depth] for key, one in lists.items()}}
+            value = {
+                key: item[:depth] if isinstance(item, list) and len(item) <= deepest else item
+                for key, item in value.items()
+            }
         return super().from_json(value)
 
     def parameters(self, architecture: Architecture) -> int:

@@ -122,9 +122,8 @@ class MobileSpace(SearchSpace):
 
     def from_json(self, value: Mapping[str, Any] | str) -> Architecture:
         """Returns the architecture of a JSON form, where `r` may also be a list of one, as published."""
-        side = value.get("r") if isinstance(value, Mapping) else None
-        if isinstance(value, Mapping) and isinstance(side, list | tuple) and len(side) == 1:
-            value = {**value, "r": side[0]}
+        if isinstance(value, Mapping) and isinstance(value.get("r"), list | tuple) and len(value["r"]) == 1:
+            value = {**value, "r": value["r"][0]}
         return super().from_json(value)
 
     def parameters(self, architecture: Architecture) -> int:

@@ -43,6 +43,7 @@ class MacroSpace(SearchSpace):
             window,
             parts=(layers,),
             default={"layers": OPTIONS[-1]},
+            example={"layers": [OPTIONS[gene] for gene in (0, 1, 2, 1, 0, 2, 2, 1)]},
             about=f"A chain of {LAYERS} layers between a stem and a classifier of images; layers "
             f"{', '.join(map(str, REDUCING))} halve the resolution and widen. {told}.",
         )

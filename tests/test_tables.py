@@ -16,6 +16,7 @@ from harness.data.table.converted import read_converted
 from harness.data.table.index import RowIndex
 from harness.data.table.table import LookupTable, load_table
 from harness.errors import DataUnavailableError, HarnessError
+from harness.space.listed import DeclaredSpace
 
 OWN = """
 summary = "made up"
@@ -176,6 +177,11 @@ def test_a_space_of_a_table_alone_knows_costs_and_has_no_networks(tmp_path: Path
         space.macs((1, 1))
     with pytest.raises(HarnessError, match="has no networks to build"):
         space.networks.build((1, 1))
+
+
+def test_a_choice_without_options_is_told() -> None:
+    with pytest.raises(HarnessError, match="Choice 'row' of table own has no options"):
+        DeclaredSpace("own", {"row": []}, {})
 
 
 def test_a_checked_table_is_kept_and_mapped_into_memory(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ class CellSpace(SearchSpace):
             window,
             parts=(edges,),
             default={"ops": "nor_conv_3x3"},
+            example={"ops": ["nor_conv_3x3", "skip_connect", "nor_conv_1x1", "none", "none", "nor_conv_3x3"]},
             about="A cell is a graph of nodes 0 to 3: node 0 is its input, every later node the sum of its "
             "incoming edges, node 3 its output. The network stacks it in three stages. Each edge has one "
             f"operation: {told}.",

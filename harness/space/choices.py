@@ -45,8 +45,12 @@ class SearchSpace(ABC):
         parts: Sequence[Choice | ChoiceList],
         default: Mapping[str, Any],
         about: str,
+        example: Mapping[str, Any] | None = None,
     ) -> None:
-        """Declares the space; in `default`, a JSON form, one value may stand for all items of a list."""
+        """Declares the space; `example` is what the card shows where the default would give too much away.
+
+        Both are JSON forms, in which one value may stand for all items of a list.
+        """
         self.name = name
         self.signature = signature
         self.window = window
@@ -54,6 +58,7 @@ class SearchSpace(ABC):
         self.form = Form(name, parts)
         self.choices = self.form.choices
         self._default = self.form.genes(self.form.spread(default))
+        self._example = self.form.genes(self.form.spread(example or default))
 
     # What a space defines.
 
@@ -123,10 +128,8 @@ class SearchSpace(ABC):
     def card(self) -> str:
         """Returns the text that explains the space, its JSON form and one example to a language model."""
         window = f"Only {self.window[0]} to {self.window[1]} parameters are allowed.\n" if self.window else ""
-        example = canonical_json(self.to_json(self.default()))
-        return (
-            f"{self.about}\n{self.form.text()}\n{window}JSON form, by the example of the default: {example}"
-        )
+        example = canonical_json(self.to_json(self._example))
+        return f"{self.about}\n{self.form.text()}\n{window}JSON form, by an example: {example}"
 
     def stages(self) -> list[tuple[int, ...]]:
         """Returns the choices, by index, that progressive shrinking makes elastic one group after another."""

@@ -156,7 +156,7 @@ class Form:
         """Lays out the genes.
 
         Raises:
-            ValueError: two parts have one key, or a list's length is no earlier part with a choice.
+            ValueError: a part has no options or another's key, or its length is no earlier part's to say.
         """
         self.name = name
         self._slots: dict[str, _Slot] = {}
@@ -167,6 +167,8 @@ class Form:
                 by = self._slots.get(part.length)
                 if by is None or by.by or not by.genes:
                     raise ValueError(f"the length of {part.name!r} is no earlier part of space {name}")
+            if not part.options:
+                raise ValueError(f"{part.name!r} has no options in space {name}")
             slot = _Slot(part, len(choices), by)
             if slot.key in self._slots:
                 raise ValueError(f"{slot.key!r} is declared twice in space {name}")
@@ -297,7 +299,7 @@ class Form:
             names = [option for option in options[:SHOWN] if isinstance(option, str)]
             near = get_close_matches(value, names, n=1) if isinstance(value, str) else []
             hint = f" (did you mean {near[0]}?)" if near else ""
-            wanted = "true or false" if _is_boolean(options) else _shown(options)
+            wanted = _shown(options)
             one_of = "one of " if wanted.startswith("[") else ""
             self._reject(f"has {slot.key}{index} {value!r}", f"{one_of}{wanted}{hint}")
         return options.index(value)
@@ -319,6 +321,8 @@ def _is_boolean(options: Sequence[Option]) -> bool:
 
 def _shown(options: Sequence[Option]) -> str:
     """Returns the options as text: all, or the range where many numbers stand in equal steps."""
+    if _is_boolean(options):
+        return "true or false"
     first, last = options[0], options[-1]
     if len(options) >= 10 and isinstance(first, int) and isinstance(last, int):
         step = (last - first) // (len(options) - 1)
