@@ -1,4 +1,4 @@
-"""The interval of a row less another one on the same samples: one code for boards, verdicts and comparisons."""
+"""The interval of a row less another on the same samples, for boards, verdicts and comparisons alike."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,8 +1,8 @@
 """What a study is: all between a suite and what is said of its run.
 
-A study is a folder with `study.py`, whose constant STUDY is the one object that the command line, runs, boards
-and reports ask: for settings, units, boards, verdicts and comparisons. None of them knows a study by name. Ours
-lie beside this file, others in `studies/` of a catalog folder.
+A study is a folder with `study.py`, whose constant STUDY is the one object that the command line, runs,
+boards and reports ask: for settings, units, boards, verdicts and comparisons. None of them knows a study by
+name. Ours lie beside this file, others in `studies/` of a catalog folder.
 """
 
 from abc import ABC, abstractmethod

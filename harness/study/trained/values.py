@@ -80,7 +80,7 @@ class Row:
 
     @property
     def is_floor(self) -> bool:
-        """Whether no step trained it and nothing came from outside: it is no network and is shown unranked."""
+        """Whether no step trained it and nothing came from outside; no network, it is shown unranked."""
         return bool(self.parameters) and not any(self.parameters) and self.outside is None
 
     @property
