@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.search.race import Block, Race, blocks_of
+from harness.search.race import Race, SampleBlock, blocks_of
 from harness.task.split import Split
 
 Answers = list[NDArray[np.float64]]
 """Per block, numerators of shape (candidates, samples of the block)."""
 
 
-def drawn(candidates: int, samples: int, draw: np.random.Generator) -> tuple[list[Block], Answers]:
+def drawn(candidates: int, samples: int, draw: np.random.Generator) -> tuple[list[SampleBlock], Answers]:
     """Returns blocks and answers of networks whose accuracies and disagreements are those of ImageNet."""
     # Right where ability exceeds difficulty; the noise of each pair is what networks disagree by.
     ability = draw.normal(0.73, 0.033, (candidates, 1)) + draw.normal(0, 0.28, (candidates, samples))
@@ -51,7 +51,9 @@ def drawn(candidates: int, samples: int, draw: np.random.Generator) -> tuple[lis
     return blocks, np.split(right, ends[:-1], axis=1)
 
 
-def scored(suite: str, task: str, candidates: int, folder: Path) -> list[tuple[str, list[Block], Answers]]:
+def scored(
+    suite: str, task: str, candidates: int, folder: Path
+) -> list[tuple[str, list[SampleBlock], Answers]]:
     """Returns name, blocks and answers of random architectures of each space of a suite's task."""
     from harness.data.view import DataPlace
     from harness.run.place import Needs, Place
@@ -65,7 +67,7 @@ def scored(suite: str, task: str, candidates: int, folder: Path) -> list[tuple[s
     data = os.environ.get("HARNESS_DATA", Path.home() / ".cache" / "crossdomain-harness")
     place = Place(run=folder, data=DataPlace(folder=Path(data)))
     units = {unit.hash: unit for unit in make_plan(*load_suite(suite)).units}
-    found: dict[str, tuple[str, list[Block], Answers]] = {}
+    found: dict[str, tuple[str, list[SampleBlock], Answers]] = {}
     for search in units.values():
         if search.kind != "search" or search.spec.task != task or search.spec.seed != 0:
             continue
@@ -96,7 +98,9 @@ def scored(suite: str, task: str, candidates: int, folder: Path) -> list[tuple[s
     return list(found.values())
 
 
-def replay(name: str, blocks: list[Block], answers: Answers, budget: int, draw: np.random.Generator) -> None:
+def replay(
+    name: str, blocks: list[SampleBlock], answers: Answers, budget: int, draw: np.random.Generator
+) -> None:
     """Prints share and regret over searches of `budget` candidates in random orders."""
     candidates = len(answers[0])
     weights = [block.weights for block in blocks]

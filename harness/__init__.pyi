@@ -52,8 +52,8 @@ from .study.study import AnyBoard as AnyBoard
 from .study.study import build_board as build_board
 from .study.study import verdict as verdict
 from .study.suite import load_suite as load_suite
-from .study.trained.values import Board as Board
-from .study.trained.values import TaskBoard as TaskBoard
+from .study.trained.boards.values import Board as Board
+from .study.trained.boards.values import TaskBoard as TaskBoard
 from .task.metric import Metric as Metric
 from .task.metric import SampleScores as SampleScores
 from .task.signature import Signature as Signature

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from harness import MARKERS, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
 from harness.board.wording import metric_name
 from harness.catalog import metric_of
-from harness.study.trained.tables import cost_table, timing_table
+from harness.study.trained.boards.tables import cost_table, timing_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,7 +3,7 @@
 from harness import AnyBoard, Block, Board, LookupBoard, QualityBoard, Record, Run, Section, Table
 from harness.study.lookup.units import TABLE
 from harness.study.ranking.settings import PlannedRanking
-from harness.study.work.units import PREPARE, Prepared
+from harness.study.work.units import PREPARE, Preparation
 
 
 def render(run: Run, board: AnyBoard) -> Block:
@@ -51,7 +51,7 @@ def _prepared(record: Record | None) -> tuple[str, ...]:
     """Returns what a prepared domain is, and dashes where it is not there."""
     if record is None or record.status != "ok":
         return ("—",) * 5
-    result, about = Prepared.from_json(record.result), record.about
+    result, about = Preparation.from_json(record.result), record.about
     counts = [f"{split} {count:,}" for split, count in sorted(result.counts.items())]
     groups = sum(result.groups.values())
     told = (str(about["origin"]), str(about["licence"]), ", ".join(counts))

@@ -1,7 +1,7 @@
 """Scores on each held-out domain and on each source."""
 
 from harness import Block, Board, Run, Section
-from harness.study.trained.tables import domain_table, worst_group_table
+from harness.study.trained.boards.tables import domain_table, worst_group_table
 
 
 def render(run: Run, board: Board) -> Block:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from harness import INK, MARKERS, SOFT, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
 from harness.board.wording import metric_name, show
 from harness.catalog import metric_of
-from harness.study.trained.tables import main_table
+from harness.study.trained.boards.tables import main_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,18 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness import (
-    MARKERS,
-    AnyBoard,
-    Block,
-    Figure,
-    Run,
-    Section,
-    Table,
-    Unit,
-    draw,
-    palette,
-)
+from harness import MARKERS, AnyBoard, Block, Figure, Run, Section, Table, Unit, draw, palette
 from harness.board.wording import MISSING, show_seconds
 from harness.search.report import ModelUse, SearchReport
 from harness.study.lookup.units import LOOKUP

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from harness import MARKERS, SOFT, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
 from harness.board.wording import unit_of_difference
 from harness.catalog import metric_of
-from harness.study.trained.tables import difference_table
+from harness.study.trained.boards.tables import difference_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

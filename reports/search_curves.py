@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harness import MARKERS, Block, Board, Figure, Run, Section, Table, TaskBoard, Unit, draw, palette
 from harness.board.wording import MISSING, show_counts
-from harness.study.trained.units import SEARCH, TUNE, Final, FinalSpec, Search, Tuned
-from harness.study.trained.values import Row
+from harness.study.trained.boards.values import Row
+from harness.study.trained.results import Final, Search, Tuned
+from harness.study.trained.units import SEARCH, TUNE, FinalSpec
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

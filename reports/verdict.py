@@ -3,7 +3,7 @@
 from harness import AnyBoard, Block, Board, LookupBoard, Run, Section, verdict
 from harness.study.lookup.tables import lookup_sentences
 from harness.study.settings import STEPS_PER_SAMPLE
-from harness.study.trained.verdict import overall, task_verdict
+from harness.study.trained.boards.verdict import overall, task_verdict
 
 
 def render(run: Run, board: AnyBoard) -> Block:

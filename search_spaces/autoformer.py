@@ -153,12 +153,12 @@ class AutoFormerSpace(SearchSpace):
 
     @property
     def networks(self) -> Networks:
-        from harness.nn.networks.autoformer import Frame, Shape, VisionTransformer
+        from harness.nn.networks.autoformer import VisionFrame, VisionShape, VisionTransformer
         from harness.nn.released import load_autoformer
 
         size = self.dimensions
         deepest = size.depths[-1]
-        frame = Frame(
+        frame = VisionFrame(
             channels=self.signature.channels,
             classes=self.signature.classes,
             patch=self.patch,
@@ -166,17 +166,17 @@ class AutoFormerSpace(SearchSpace):
             head_width=size.head_width,
             reach=size.reach if self.relative else None,
         )
-        largest = Shape(
+        largest = VisionShape(
             width=size.largest,
             heads=(size.heads[-1],) * deepest,
             hidden=(int(size.largest * size.ratios[-1]),) * deepest,
         )
 
-        def route(architecture: Architecture) -> Shape:
+        def route(architecture: Architecture) -> VisionShape:
             value = self.to_json(architecture)
             width = value["embed_dim"]
             hidden = tuple(int(width * ratio) for ratio in value["mlp_ratio"])
-            return Shape(width=width, heads=tuple(value["num_heads"]), hidden=hidden)
+            return VisionShape(width=width, heads=tuple(value["num_heads"]), hidden=hidden)
 
         return Networks(
             name=self.name,

@@ -135,24 +135,24 @@ class DecoderSpace(SearchSpace):
 
     @property
     def networks(self) -> Networks:
-        from harness.nn.networks.gpt import Frame, GptDecoder, Shape
+        from harness.nn.networks.gpt import GptDecoder, GptFrame, GptShape
 
         size = self.dimensions
         width, deepest = size.widths[-1], size.depths[-1]
-        frame = Frame(
+        frame = GptFrame(
             vocabulary=self.vocabulary,
             head_width=size.head_width,
             tied=self.tied,
             classes=self.signature.classes if self.signature.kind == "text" else None,
         )
         hidden = (width * size.ratios[-1],) * deepest
-        largest = Shape(width=width, heads=(size.heads[-1],) * deepest, hidden=hidden, bias=True)
+        largest = GptShape(width=width, heads=(size.heads[-1],) * deepest, hidden=hidden, bias=True)
 
-        def route(architecture: Architecture) -> Shape:
+        def route(architecture: Architecture) -> GptShape:
             value = self.to_json(architecture)
             width, heads = value["embed_dim"], tuple(value["num_heads"])
             hidden = tuple(width * ratio for ratio in value["mlp_ratio"])
-            return Shape(width=width, heads=heads, hidden=hidden, bias=value["bias"])
+            return GptShape(width=width, heads=heads, hidden=hidden, bias=value["bias"])
 
         return Networks(
             name=self.name,

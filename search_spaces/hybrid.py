@@ -106,16 +106,16 @@ class HybridSpace(SearchSpace):
 
     @property
     def networks(self) -> Networks:
-        from harness.nn.networks.hybrid import HybridNet, Shape
+        from harness.nn.networks.hybrid import HybridNet, HybridShape
 
         width, deepest = max(self.dimensions.widths), self.dimensions.depths[-1]
         hidden = (int(width * max(self.dimensions.ratios)),) * deepest
-        largest = Shape(width=width, mixers=(self.families[0],) * deepest, hidden=hidden)
+        largest = HybridShape(width=width, mixers=(self.families[0],) * deepest, hidden=hidden)
 
-        def route(architecture: Architecture) -> Shape:
+        def route(architecture: Architecture) -> HybridShape:
             value = self.to_json(architecture)
             hidden = tuple(int(value["width"] * ratio) for ratio in value["mlp_ratio"])
-            return Shape(width=value["width"], mixers=tuple(value["mixers"]), hidden=hidden)
+            return HybridShape(width=value["width"], mixers=tuple(value["mixers"]), hidden=hidden)
 
         return Networks(
             name=self.name,

@@ -163,8 +163,8 @@ class MobileSpace(SearchSpace):
     @property
     def networks(self) -> Networks:
         from harness.nn.networks.mobilenet import (
-            Frame,
-            Inner,
+            MobileFrame,
+            MobileInner,
             MobileNet,
             Route,
             Stage,
@@ -174,7 +174,7 @@ class MobileSpace(SearchSpace):
         from harness.nn.released import load_once_for_all
 
         design = self.design
-        frame = Frame(
+        frame = MobileFrame(
             channels=self.signature.channels,
             stem=design.stem,
             stem_stride=design.stem_stride,
@@ -188,7 +188,7 @@ class MobileSpace(SearchSpace):
         def route(architecture: Architecture) -> Route:
             stages = self._stages(architecture)
             side = design.resolutions[architecture[0]] if design.resolutions else None
-            return Route(side, tuple(tuple(Inner(*block) for block in blocks) for blocks in stages))
+            return Route(side, tuple(tuple(MobileInner(*block) for block in blocks) for blocks in stages))
 
         return Networks(
             name=self.name,

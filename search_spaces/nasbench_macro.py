@@ -86,9 +86,9 @@ class MacroSpace(SearchSpace):
 
     @property
     def networks(self) -> Networks:
-        from harness.nn.networks.macro import Bottleneck, Chain, ChainNetwork, Layer
+        from harness.nn.networks.macro import Bottleneck, Chain, ChainLayer, ChainNetwork
 
-        layers = tuple(Layer(*layer) for layer in self.layers)
+        layers = tuple(ChainLayer(*layer) for layer in self.layers)
         chain = Chain(self.signature.channels, layers, self.last, self.signature.classes)
         shapes = [None if shape is None else Bottleneck(*shape) for shape in SHAPES]
         options = dict(zip(OPTIONS, shapes, strict=True))

@@ -112,10 +112,10 @@ class ShuffleSpace(SearchSpace):
 
     @property
     def networks(self) -> Networks:
-        from harness.nn.networks.shufflenet import Frame, Inner, ShuffleNet, plain_norms
+        from harness.nn.networks.shufflenet import ShuffleFrame, ShuffleInner, ShuffleNet, plain_norms
 
         design = self.design
-        frame = Frame(
+        frame = ShuffleFrame(
             channels=self.signature.channels,
             stem=design.stem,
             stem_stride=design.stem_stride,
@@ -127,13 +127,13 @@ class ShuffleSpace(SearchSpace):
         )
         largest = SCALES[-1] if self.is_scaled else 1.0
         choices = [
-            [Inner(choice, int(outputs // 2 * largest)) for choice in BLOCKS]
+            [ShuffleInner(choice, int(outputs // 2 * largest)) for choice in BLOCKS]
             for repeats, outputs in zip(design.repeats, design.widths, strict=True)
             for _ in range(repeats)
         ]
 
-        def route(architecture: Architecture) -> list[Inner]:
-            return [Inner(choice, middle) for *_, choice, middle in self._blocks(architecture)]
+        def route(architecture: Architecture) -> list[ShuffleInner]:
+            return [ShuffleInner(choice, middle) for *_, choice, middle in self._blocks(architecture)]
 
         return Networks(
             name=self.name,

@@ -17,7 +17,8 @@ from harness import catalog
 from harness.guard.keys import Key
 from harness.llm import Client, open_client
 from harness.search.loop import SearchContext, SearcherEntry, SearchResult, run_search
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 from harness.task.signature import Signature
 
 KEY = "sk-planted-key-0123456789"

@@ -10,7 +10,7 @@ from torch import nn
 from harness import catalog
 from harness.errors import HarnessError
 from harness.learn.fit import seeded
-from harness.nn.networks.autoformer import Block, VisionTransformer
+from harness.nn.networks.autoformer import VisionBlock, VisionTransformer
 from harness.space.choices import SearchSpace, SpaceFamily
 from harness.task.signature import Signature
 
@@ -107,7 +107,7 @@ def test_attention_with_relative_positions_equals_a_loop_over_pairs() -> None:
         network = shaken(space)
         assert isinstance(network, VisionTransformer)
         block = network.blocks[0]
-        assert isinstance(block, Block)
+        assert isinstance(block, VisionBlock)
         projected = torch.randn(1, 7, 3, 2, 16)
         apart = (network.get_buffer("rows"), network.get_buffer("columns"))
         mixed = block._attend(projected, apart)[0].unflatten(-1, (2, 16))

@@ -18,8 +18,8 @@ from harness.run.record import Record
 from harness.run.stored import write_beside, write_record
 from harness.study.formats import board_json, render
 from harness.study.study import build_board, verdict
-from harness.study.trained.values import Board
-from harness.study.trained.verdict import task_verdict
+from harness.study.trained.boards.values import Board
+from harness.study.trained.boards.verdict import task_verdict
 from harness.task.selection import DEFAULT_SELECTION
 
 DIVERSE, PLAIN = "hybrid:micro", "hybrid:micro-attention"

@@ -24,10 +24,10 @@ from harness.study.lookup.compare import compare_lookup
 from harness.study.plan import make_plan
 from harness.study.study import build_board
 from harness.study.suite import load_suite
-from harness.study.trained.compare import compare_trained
-from harness.study.trained.rescore import rescore, with_metric
-from harness.study.trained.values import Board
-from harness.study.trained.verdict import task_verdict
+from harness.study.trained.boards.compare import compare_trained
+from harness.study.trained.boards.rescore import rescore, with_metric
+from harness.study.trained.boards.values import Board
+from harness.study.trained.boards.verdict import task_verdict
 
 _spec = importlib.util.spec_from_file_location("made_run", Path(__file__).parent / "made_run.py")
 assert _spec is not None

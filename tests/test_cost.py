@@ -1,11 +1,11 @@
 """Estimates of --dry-run. Truth: products of counts that are known exactly."""
 
 from harness import catalog
+from harness.cli.progress import planned
 from harness.identity.unit import Unit
 from harness.study.cost import MACS_PER_SECOND, Costs
 from harness.study.plan import Plan, make_plan
 from harness.study.suite import load_suite
-from harness.workers.progress import planned
 
 
 def plan_of(name: str) -> Plan:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from harness.data.load import load_split
 from harness.data.own.domain import user_domain
-from harness.data.own.place import Columns, Place
+from harness.data.own.place import Columns, OwnPlace
 from harness.data.prepare import prepare_domain, prepared_folder
 from harness.errors import DataUnavailableError, WrongDataError
 from harness.task.signature import Signature
@@ -25,11 +25,11 @@ CHOICE = Signature(kind="choice", classes=3)
 CLASSES = ("cat", "dog")
 
 
-def made(place: Place, signature: Signature, name: str = "mine") -> Domain:
+def made(place: OwnPlace, signature: Signature, name: str = "mine") -> Domain:
     return user_domain(place, name, signature, CLASSES if signature.kind in ("image", "text") else ())
 
 
-def samples(place: Place, signature: Signature, name: str = "mine") -> list[Sample]:
+def samples(place: OwnPlace, signature: Signature, name: str = "mine") -> list[Sample]:
     return list(made(place, signature, name).read({}))
 
 
@@ -45,14 +45,14 @@ def draw_images(root: Path, *, count: int = 4, mode: str = "L", first: int = 0) 
             Image.new("L", (4, 4), value).convert(mode).save(root / name / f"{number}.png")
 
 
-def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> Place:
+def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> OwnPlace:
     path.write_text("\n".join(map(json.dumps, rows)) + "\n\n")
-    return Place(file=str(path))
+    return OwnPlace(file=str(path))
 
 
 def test_a_folder_of_images_is_split_by_image(tmp_path: Path) -> None:
     draw_images(tmp_path / "images", count=10)
-    domain = made(Place(folder=str(tmp_path / "images")), GREY)
+    domain = made(OwnPlace(folder=str(tmp_path / "images")), GREY)
     card = prepare_domain("task", domain, tmp_path, offline=True)
     assert card.classes == {"0": 10, "1": 10}
     assert sum(card.groups.values()) == 20
@@ -84,12 +84,12 @@ def test_folders_of_splits_are_kept_and_lacking_ones_made(
 ) -> None:
     for place, split in enumerate(folders):
         draw_images(tmp_path / split, count=6, first=60 * place)
-    assert counts(samples(Place(folder=str(tmp_path)), GREY)) == expected
+    assert counts(samples(OwnPlace(folder=str(tmp_path)), GREY)) == expected
 
 
 def test_a_set_that_only_evaluates_is_test_but_for_two_groups_of_a_class(tmp_path: Path) -> None:
     draw_images(tmp_path, count=5)
-    found = samples(Place(folder=str(tmp_path), is_test=True), GREY)
+    found = samples(OwnPlace(folder=str(tmp_path), is_test=True), GREY)
     assert counts(found) == {"train": 2, "validation": 2, "test": 6}
     assert [one.label for one in found if one.group.startswith("train/")] == [0, 1]
 
@@ -97,7 +97,7 @@ def test_a_set_that_only_evaluates_is_test_but_for_two_groups_of_a_class(tmp_pat
 def test_images_are_turned_to_the_channels_and_size_of_the_task(tmp_path: Path) -> None:
     draw_images(tmp_path, count=1, mode="RGBA")
     colour = Signature(kind="image", classes=2, channels=3, height=6, width=5)
-    first = samples(Place(folder=str(tmp_path)), colour)[1]
+    first = samples(OwnPlace(folder=str(tmp_path)), colour)[1]
     pixels = np.frombuffer(first.data, np.uint8)
     assert pixels.shape == (3 * 6 * 5,)
     assert set(pixels.tolist()) == {1}
@@ -107,13 +107,13 @@ def test_folders_may_be_numbers_of_classes(tmp_path: Path) -> None:
     draw_images(tmp_path)
     (tmp_path / "cat").rename(tmp_path / "1")
     (tmp_path / "dog").rename(tmp_path / "0")
-    pairs = {(one.data[0] % 10, one.label) for one in samples(Place(folder=str(tmp_path)), GREY)}
+    pairs = {(one.data[0] % 10, one.label) for one in samples(OwnPlace(folder=str(tmp_path)), GREY)}
     assert pairs == {(0, 1), (1, 0)}
 
 
 def test_an_unknown_class_and_a_broken_picture_are_named(tmp_path: Path) -> None:
     draw_images(tmp_path)
-    place = Place(folder=str(tmp_path))
+    place = OwnPlace(folder=str(tmp_path))
     (tmp_path / "dog").rename(tmp_path / "cow")
     with pytest.raises(WrongDataError, match="cow: 'cow' is not a class of the task; there are cat, dog"):
         samples(place, GREY)
@@ -125,11 +125,11 @@ def test_an_unknown_class_and_a_broken_picture_are_named(tmp_path: Path) -> None
 def test_a_missing_folder_or_file_fails_only_when_read(tmp_path: Path) -> None:
     gone = str(tmp_path / "gone")
     for place, signature in (
-        (Place(folder=gone), GREY),
-        (Place(folder=gone), BYTES),
-        (Place(file=f"{gone}.jsonl"), BYTES),
-        (Place(file=f"{gone}.csv"), TEXT),
-        (Place(images=f"{gone}.npy", labels=gone), GREY),
+        (OwnPlace(folder=gone), GREY),
+        (OwnPlace(folder=gone), BYTES),
+        (OwnPlace(file=f"{gone}.jsonl"), BYTES),
+        (OwnPlace(file=f"{gone}.csv"), TEXT),
+        (OwnPlace(images=f"{gone}.npy", labels=gone), GREY),
     ):
         with pytest.raises(DataUnavailableError, match=f"There is no (folder|file) {gone}"):
             samples(place, signature)
@@ -141,7 +141,7 @@ def test_text_files_are_documents(tmp_path: Path) -> None:
     (tmp_path / "two.txt").write_text("zweitens: ä")
     (tmp_path / "three.txt").write_text("third")
     (tmp_path / "empty.txt").write_text("")
-    found = samples(Place(folder=str(tmp_path)), BYTES)
+    found = samples(OwnPlace(folder=str(tmp_path)), BYTES)
     assert [(one.data, one.group.partition("/")[2]) for one in found] == [
         (b"first", "a/one.txt"),
         (b"third", "three.txt"),
@@ -175,7 +175,7 @@ def test_a_column_of_domains_chooses_the_rows(tmp_path: Path) -> None:
 def test_csv_may_name_the_split_and_the_class_by_its_number(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("text,split,label\n" + "".join(f"row {split},{split},1\n" for split in SPLITS))
-    card = prepare_domain("task", made(Place(file=str(path)), TEXT), tmp_path, offline=True)
+    card = prepare_domain("task", made(OwnPlace(file=str(path)), TEXT), tmp_path, offline=True)
     assert card.samples == {"train": 1, "validation": 1, "test": 1}
     assert card.classes == {"1": 3}
 
@@ -184,7 +184,7 @@ def test_a_table_may_name_files_of_pictures(tmp_path: Path) -> None:
     draw_images(tmp_path / "pictures")
     lines = [f"pictures/{name}/{number}.png,{name}" for name in CLASSES for number in range(4)]
     (tmp_path / "rows.csv").write_text("\n".join(["file_name,label", *lines]))
-    place = Place(file=str(tmp_path / "rows.csv"), columns=Columns(image="file_name"))
+    place = OwnPlace(file=str(tmp_path / "rows.csv"), columns=Columns(image="file_name"))
     assert {(one.data[0] % 10, one.label) for one in samples(place, GREY)} == {(0, 0), (1, 1)}
     before = made(place, GREY).version
     (tmp_path / "pictures" / "other.png").write_bytes(b"named by no row")
@@ -216,7 +216,7 @@ def test_wrong_rows_are_named(tmp_path: Path, text: str, columns: Columns, words
     path = tmp_path / "rows.csv"
     path.write_text(text)
     with pytest.raises(WrongDataError, match=words):
-        samples(Place(file=str(path), columns=columns), TEXT)
+        samples(OwnPlace(file=str(path), columns=columns), TEXT)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_line_that_is_not_json_is_named(tmp_path: Path, text: bytes, words: st
     path = tmp_path / "rows.jsonl"
     path.write_bytes(text)
     with pytest.raises(WrongDataError, match=words):
-        samples(Place(file=str(path)), BYTES)
+        samples(OwnPlace(file=str(path)), BYTES)
 
 
 def test_questions_say_the_right_answer_in_three_ways(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_questions_say_the_right_answer_in_three_ways(tmp_path: Path) -> None:
 def test_answers_may_stand_in_columns_of_their_own(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("question,a,b,c,answer\nOne?,x,y,z,z\nTwo?,x,y,,B\nThree?,p,q,r,0\n")
-    place = Place(file=str(path), columns=Columns(choices=["a", "b", "c"]))
+    place = OwnPlace(file=str(path), columns=Columns(choices=["a", "b", "c"]))
     assert [(one.label, len(json.loads(one.data)["choices"])) for one in samples(place, CHOICE)] == [
         (2, 3),
         (1, 2),
@@ -281,7 +281,7 @@ def test_the_same_pictures_in_an_array_several_times_are_one_group(tmp_path: Pat
     pictures = np.arange(12 * 4 * 4, dtype=np.uint8).reshape(12, 4, 4, 1)
     np.save(tmp_path / "fog.npy", pictures)
     np.save(tmp_path / "labels.npy", np.arange(12) % 2)
-    place = Place(
+    place = OwnPlace(
         images=str(tmp_path / "fog.npy"), labels=str(tmp_path / "labels.npy"), period=6, is_test=True
     )
     found = samples(place, GREY)
@@ -298,7 +298,7 @@ def test_the_same_pictures_in_an_array_several_times_are_one_group(tmp_path: Pat
 def test_a_changed_file_is_prepared_anew(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("text\none\n")
-    place = Place(file=str(path))
+    place = OwnPlace(file=str(path))
     before = prepared_folder("task", made(place, BYTES), tmp_path)
     assert prepared_folder("task", made(place, BYTES), tmp_path) == before
     path.write_text("text\ntwo\n")
@@ -307,7 +307,7 @@ def test_a_changed_file_is_prepared_anew(tmp_path: Path) -> None:
 
 def test_another_size_or_other_classes_are_prepared_anew(tmp_path: Path) -> None:
     draw_images(tmp_path)
-    place = Place(folder=str(tmp_path))
+    place = OwnPlace(folder=str(tmp_path))
     domains = [
         user_domain(place, "mine", GREY, CLASSES),
         user_domain(place, "mine", replace(GREY, width=5), CLASSES),
@@ -322,19 +322,19 @@ def test_an_origin_holds_no_path_and_is_the_same_in_another_place(tmp_path: Path
     for root in ("here", "there"):
         folder = tmp_path / root / "photos"
         draw_images(folder)
-        origins.append(made(Place(folder=str(folder), origin="Ann 2024"), GREY).origin)
+        origins.append(made(OwnPlace(folder=str(folder), origin="Ann 2024"), GREY).origin)
         assert "/" not in origins[-1]
         assert origins[-1].startswith("Ann 2024: pictures in photos, version ")
     assert origins[0] == origins[1]
 
 
-def saved(folder: Path, splits: Sequence[str] = SPLITS) -> Place:
+def saved(folder: Path, splits: Sequence[str] = SPLITS) -> OwnPlace:
     columns = {
         split: {"text": [f"{split} {row}" for row in range(3)], "label": [0, 1, 1]} for split in splits
     }
     tables = {split: datasets.Dataset.from_dict(rows) for split, rows in columns.items()}
     datasets.DatasetDict(tables).save_to_disk(str(folder))
-    return Place(dataset=str(folder))
+    return OwnPlace(dataset=str(folder))
 
 
 def test_a_saved_dataset_keeps_its_splits(tmp_path: Path) -> None:
@@ -354,7 +354,7 @@ def test_a_folder_of_data_files_is_loaded_as_datasets_loads_it(
     for split in ("train", "test"):
         rows = [{"text": f"{split} {row}", "label": "dog", "who": row} for row in range(4)]
         write_rows(tmp_path / "rows" / f"{split}.jsonl", rows)
-    found = samples(Place(dataset=str(tmp_path / "rows"), columns=Columns(group="who")), TEXT)
+    found = samples(OwnPlace(dataset=str(tmp_path / "rows"), columns=Columns(group="who")), TEXT)
     assert counts(found) == {"train": 3, "validation": 1, "test": 4}
     assert {one.label for one in found} == {1}
 
@@ -365,7 +365,7 @@ def test_images_of_a_saved_dataset_are_decoded_and_its_classes_known_by_name(tmp
     features = datasets.Features({"image": datasets.Image(), "label": labels})
     rows = {"image": pictures, "label": [0, 1, 1]}
     datasets.Dataset.from_dict(rows, features=features).save_to_disk(str(tmp_path / "rows"))
-    found = samples(Place(dataset=str(tmp_path / "rows")), GREY)
+    found = samples(OwnPlace(dataset=str(tmp_path / "rows")), GREY)
     assert [(one.data, one.label) for one in found] == [
         (bytes([value] * 16), label) for value, label in ((0, 1), (100, 0), (200, 0))
     ]
@@ -381,16 +381,16 @@ def test_a_picture_of_a_saved_dataset_is_opened_as_any_other(tmp_path: Path) -> 
         rows = datasets.Dataset.from_dict({"image": stored, "label": [0] * 3}, features=features)
         rows.save_to_disk(str(place))
         if found:
-            assert [one.data[0] for one in samples(Place(dataset=str(place)), GREY)] == found
+            assert [one.data[0] for one in samples(OwnPlace(dataset=str(place)), GREY)] == found
         else:
             with pytest.raises(
                 WrongDataError, match="row 1, column image, is not a picture that can be read"
             ):
-                samples(Place(dataset=str(place)), GREY)
+                samples(OwnPlace(dataset=str(place)), GREY)
 
 
 def test_offline_forbids_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = Place(dataset="owner/name", revision="0" * 40)
+    place = OwnPlace(dataset="owner/name", revision="0" * 40)
     domain = made(place, BYTES)
     assert domain.origin.startswith(f"repository owner/name at {'0' * 40}, version ")
     calls = []

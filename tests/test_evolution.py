@@ -13,7 +13,8 @@ from harness.catalog.searchers.autoformer_evolution import is_global
 from harness.search.archive import Evaluation
 from harness.search.evolution import step
 from harness.search.loop import SearchContext, SearcherEntry, run_search
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 
 GENERATIONS = ("spos_evolution", "autoformer_evolution")
 

@@ -23,7 +23,7 @@ import pytest
 from PIL import Image
 
 from harness.data.own.domain import user_domain
-from harness.data.own.place import Place
+from harness.data.own.place import OwnPlace
 from harness.errors import WrongDataError
 from harness.task.signature import Signature
 
@@ -239,7 +239,7 @@ def test_a_hostile_picture_is_one_sentence(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "a.png").write_bytes(data)
     signature = Signature(kind="image", classes=1, channels=3, height=8, width=8)
-    domain = user_domain(Place(folder=str(tmp_path)), "mine", signature, ("x",))
+    domain = user_domain(OwnPlace(folder=str(tmp_path)), "mine", signature, ("x",))
     with pytest.raises(WrongDataError, match=r"a.png is not a picture that can be read"):
         list(domain.read({}))
 
@@ -278,5 +278,5 @@ def test_a_plain_picture_is_read(tmp_path: Path) -> None:
     for number in range(3):
         Image.fromarray(np.full((9, 9, 3), number, np.uint8)).save(tmp_path / "x" / f"{number}.png")
     signature = Signature(kind="image", classes=1, channels=3, height=8, width=8)
-    domain = user_domain(Place(folder=str(tmp_path)), "mine", signature, ("x",))
+    domain = user_domain(OwnPlace(folder=str(tmp_path)), "mine", signature, ("x",))
     assert json.dumps(sorted({sample.data[0] for sample in domain.read({})})) == "[0, 1, 2]"

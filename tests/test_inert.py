@@ -25,7 +25,7 @@ from harness.report.page import Block, _markdown, _Part, write_report
 from harness.run.loaded import load_run
 from harness.study.formats import board_json, render
 from harness.study.study import build_board
-from harness.study.trained.values import Board
+from harness.study.trained.boards.values import Board
 
 markdown_it: Any = pytest.importorskip("markdown_it")
 Folder = runpy.run_path(str(Path(__file__).with_name("test_board.py")))["Folder"]

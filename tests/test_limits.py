@@ -13,7 +13,7 @@ from harness.errors import HarnessError, UnknownNameError
 from harness.files import write_atomically
 from harness.run.loaded import load_run
 from harness.study.plan import make_plan
-from harness.study.settings import Limit, Limits
+from harness.study.settings import Limits, UnitLimit
 from harness.study.study import load_study
 from harness.study.suite import load_suite
 from harness.workers import watch as module
@@ -31,8 +31,8 @@ def suite(tmp_path: Path, text: str) -> str:
 def test_a_kind_without_limits_of_its_own_has_those_of_all(tmp_path: Path) -> None:
     text = "[limits]\nseconds = 60\nmemory_gib = 2\n[limits.kinds.score]\nseconds = 5\n"
     limits = load_suite(suite(tmp_path, text))[1].limits
-    assert limits.of("score") == Limit(seconds=5, memory_gib=2)
-    assert limits.of("final") == Limit(seconds=60, memory_gib=2)
+    assert limits.of("score") == UnitLimit(seconds=5, memory_gib=2)
+    assert limits.of("final") == UnitLimit(seconds=60, memory_gib=2)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_an_unknown_kind_is_an_unknown_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["toy", "toy_lookup", "toy_quality"])
 def test_limits_are_no_part_of_a_unit_and_no_protocol(tmp_path: Path, name: str) -> None:
     _, plain = load_suite(name)
-    limited = replace(plain, limits=Limits(seconds=3, kinds={"score": Limit(memory_gib=1)}))
+    limited = replace(plain, limits=Limits(seconds=3, kinds={"score": UnitLimit(memory_gib=1)}))
     plans = [make_plan(name, one) for one in (plain, limited)]
     assert [unit.hash for unit in plans[0].units] == [unit.hash for unit in plans[1].units]
     protocols = []
@@ -73,7 +73,7 @@ def test_without_limits_a_unit_that_trains_has_a_week_and_others_a_day() -> None
     training = {name for name, seconds in most.items() if seconds == TRAINING_SECONDS}
     assert training == {"supernet", "tune", "final", "scratch"}
     assert {most[name] for name in most.keys() - training} == {USUAL_SECONDS}
-    assert Watch(1, filled.KINDS["score"], Limit()).gib < psutil.virtual_memory().total / GIB
+    assert Watch(1, filled.KINDS["score"], UnitLimit()).gib < psutil.virtual_memory().total / GIB
 
 
 def test_memory_is_that_of_the_whole_tree(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,8 +85,8 @@ def test_memory_is_that_of_the_whole_tree(monkeypatch: pytest.MonkeyPatch) -> No
     assert process.stdout is not None
     try:
         assert process.stdout.readline() == "held\n"
-        assert Watch(process.pid, filled.KINDS["score"], Limit(memory_gib=1)).exceeded() is None
-        reason = Watch(process.pid, filled.KINDS["score"], Limit(memory_gib=0.1)).exceeded()
+        assert Watch(process.pid, filled.KINDS["score"], UnitLimit(memory_gib=1)).exceeded() is None
+        reason = Watch(process.pid, filled.KINDS["score"], UnitLimit(memory_gib=0.1)).exceeded()
         assert reason is not None
         assert reason.startswith("It held 0.2")
         assert reason.endswith(
@@ -106,7 +106,7 @@ def test_time_counts_from_the_unit_s_beginning_and_not_while_the_run_is_suspende
     now = 0.0
     monkeypatch.setattr(module, "perf_counter", lambda: now)
     monkeypatch.setattr(module, "tree", lambda process: [])
-    watched = Watch(1, filled.KINDS["score"], Limit(seconds=20))
+    watched = Watch(1, filled.KINDS["score"], UnitLimit(seconds=20))
     for _ in range(100):
         now += 1
         assert watched.exceeded() is None, "the process starts"
@@ -126,7 +126,7 @@ def test_a_process_that_never_starts_its_unit_is_over_its_time_too(monkeypatch: 
     now = 0.0
     monkeypatch.setattr(module, "perf_counter", lambda: now)
     monkeypatch.setattr(module, "tree", lambda process: [])
-    watched = Watch(1, filled.KINDS["score"], Limit(seconds=20))
+    watched = Watch(1, filled.KINDS["score"], UnitLimit(seconds=20))
     for _ in range(601):
         now += 1
         reason = watched.exceeded()
@@ -138,7 +138,7 @@ def test_what_a_dead_process_left_is_ended(monkeypatch: pytest.MonkeyPatch) -> N
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
-    watched = Watch(process.pid, filled.KINDS["score"], Limit())
+    watched = Watch(process.pid, filled.KINDS["score"], UnitLimit())
     assert watched.exceeded() is None
     left = psutil.Process(process.pid).children()
     process.kill()
@@ -160,7 +160,7 @@ def test_looking_takes_a_small_share_of_the_time(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(module, "perf_counter", lambda: now)
     monkeypatch.setattr(module, "tree", slow)
-    watched = Watch(1, filled.KINDS["score"], Limit())
+    watched = Watch(1, filled.KINDS["score"], UnitLimit())
     while now < 1000:
         now += 0.2
         watched.exceeded()

@@ -14,7 +14,8 @@ import pytest
 from harness import catalog
 from harness.errors import EndpointError
 from harness.search.loop import SearchResult
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 
 BUDGET = 30
 CONVOLUTION = 3

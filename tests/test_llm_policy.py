@@ -10,7 +10,7 @@ import pytest
 
 from harness import catalog
 from harness.search.loop import SearchContext, SearchResult, run_search
-from harness.space.choices import Architecture
+from harness.space.form import Architecture
 
 SEEDS = range(10)
 BUDGET = 100

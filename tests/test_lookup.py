@@ -21,7 +21,7 @@ from harness.data.table.table import bound_space, load_table
 from harness.errors import DataUnavailableError, HarnessError
 from harness.run.loaded import load_run
 from harness.search.loop import Limit, SearchContext, run_search
-from harness.space.choices import Architecture
+from harness.space.form import Architecture
 from harness.stats.order import expected_best
 from harness.stats.pairs import welch
 from harness.study.formats import board_json, render

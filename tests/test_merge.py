@@ -25,7 +25,7 @@ from harness.stats.bootstrap import grouped_ratio
 from harness.study.formats import board_json
 from harness.study.merge import MergedBoards, merge
 from harness.study.study import AnyBoard, build_board
-from harness.study.trained.values import Board
+from harness.study.trained.boards.values import Board
 from harness.task.metric import SampleScores
 
 _spec = importlib.util.spec_from_file_location("made_run", Path(__file__).parent / "made_run.py")

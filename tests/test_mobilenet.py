@@ -14,8 +14,9 @@ import torch
 
 from harness import catalog
 from harness.learn.fit import seeded
-from harness.nn.networks.mobilenet import Block, ElasticDepthwise, MobileNet, sort_channels
-from harness.space.choices import Architecture, SearchSpace, SpaceFamily
+from harness.nn.networks.mobilenet import ElasticDepthwise, MobileBlock, MobileNet, sort_channels
+from harness.space.choices import SearchSpace, SpaceFamily
+from harness.space.form import Architecture
 from harness.task.signature import Signature
 
 TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")
@@ -204,7 +205,7 @@ def test_sorting_channels_puts_the_important_ones_into_every_slice() -> None:
         sort_channels(supernet)
         assert not torch.allclose(supernet(images(), small), before, atol=1e-3)
     for block in supernet.modules():
-        if isinstance(block, Block):
+        if isinstance(block, MobileBlock):
             norms = block.project.conv.weight.detach().abs().sum(dim=(0, 2, 3))
             assert bool((norms.diff() <= 0).all())
 

@@ -17,9 +17,9 @@ from harness.run.loaded import load_run
 from harness.study.formats import render
 from harness.study.study import build_board
 from harness.study.suite import load_suite
-from harness.study.trained.compare import compare_trained
+from harness.study.trained.boards.compare import compare_trained
+from harness.study.trained.boards.values import Board
 from harness.study.trained.settings import Suite, with_models
-from harness.study.trained.values import Board
 from harness.task.signature import Signature
 
 COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]

@@ -26,7 +26,7 @@ from harness.learn.predictors import TorchClassifier
 from harness.nn.pretrained import Pretrained, View, copy_weights, enlarged, fit_head
 from harness.run.loaded import load_run
 from harness.study.study import build_board
-from harness.study.trained.values import Board
+from harness.study.trained.boards.values import Board
 from harness.task.signature import Signature
 from harness.task.split import Split
 from harness.task.task import Archive

@@ -10,7 +10,7 @@ import pytest
 BAR = """
 from harness.guard.inert import shield_streams
 from harness.study.plan import Plan
-from harness.workers.progress import progress
+from harness.cli.progress import progress
 from harness.identity.unit import Unit, UnitKind
 from harness.study.work.units import Prepared, PrepareSpec
 shield_streams()

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from harness.catalog import metric_of
 from harness.search import race
-from harness.search.race import Block, Race, blocks_of
+from harness.search.race import Race, SampleBlock, blocks_of
 from harness.task.metric import SampleScores
 from harness.task.split import Split
 
@@ -45,7 +45,7 @@ def documents(name: str, samples: int, seed: int) -> Split:
     )
 
 
-def blocks(splits: list[Split], metric: str) -> list[Block]:
+def blocks(splits: list[Split], metric: str) -> list[SampleBlock]:
     return blocks_of(splits, metric, 64, np.random.default_rng(0))
 
 
@@ -106,7 +106,7 @@ def test_the_whole_score_is_that_of_the_metric(metric: str) -> None:
     assert (lap.samples, lap.is_dropped) == (290, False)
 
 
-def field(candidates: int, samples: int, seed: int) -> tuple[list[Block], list[Answers]]:
+def field(candidates: int, samples: int, seed: int) -> tuple[list[SampleBlock], list[Answers]]:
     """Returns blocks, and per block right and wrong answers of networks that differ by a few points."""
     draw = np.random.default_rng(seed)
     found = blocks_of([images("a", samples, 4, seed)], "accuracy", 64, draw)
@@ -116,7 +116,7 @@ def field(candidates: int, samples: int, seed: int) -> tuple[list[Block], list[A
     return found, np.split(right, ends[:-1], axis=1)
 
 
-def run(found: list[Block], answers: list[Answers]) -> tuple[list[race.Lap], Answers]:
+def run(found: list[SampleBlock], answers: list[Answers]) -> tuple[list[race.Lap], Answers]:
     """Returns the laps of all candidates in order, and their whole scores."""
     rally = Race(found)
     laps = [rally.enter(lambda index, one=one: answers[index][one]) for one in range(len(answers[0]))]  # type: ignore[misc]

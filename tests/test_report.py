@@ -15,8 +15,8 @@ from harness.errors import UnknownNameError
 from harness.report.page import write_report
 from harness.run.loaded import load_run
 from harness.study.study import build_board
-from harness.study.trained.tables import main_table
-from harness.study.trained.values import Board
+from harness.study.trained.boards.tables import main_table
+from harness.study.trained.boards.values import Board
 
 # The synthetic run stands in the board's tests; test files are not importable as modules.
 Folder = runpy.run_path(str(Path(__file__).with_name("test_board.py")))["Folder"]

@@ -18,7 +18,8 @@ from harness.search.llm.anonymous import AnonymousSpace
 from harness.search.llm.decoding import decoding_prompt
 from harness.search.llm.letters import letter
 from harness.search.loop import Limit, SearchContext, SearcherEntry, SearchResult, run_search
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 
 COLLM: SearcherEntry = catalog.load("searcher", "collm_nas")
 SPACE: SearchSpace = catalog.load("space", "nasbench201").space("cifar10")

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from harness import catalog
 from harness.search.archive import Evaluation, SearchArchive, listed
 from harness.search.loop import SearchContext, Searcher, run_search
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 
 Draw = Callable[[SearchArchive, random.Random], list[Architecture]]
 DRAWS: dict[str, Draw] = {

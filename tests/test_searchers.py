@@ -20,7 +20,8 @@ from harness import catalog
 from harness.checks.searcher import scripted_client, searcher_claims
 from harness.errors import UnknownNameError
 from harness.search.loop import SearchContext, Searcher, SearcherEntry, SearchResult, run_search
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 
 SEARCHERS = catalog.names("searcher")
 SEEDS = 100

@@ -14,7 +14,7 @@ from harness.study.formats import render
 from harness.study.plan import make_plan
 from harness.study.study import build_board, verdict
 from harness.study.suite import load_suite
-from harness.study.trained.values import Board
+from harness.study.trained.boards.values import Board
 from harness.task.selection import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE, SELECTIONS
 
 COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]

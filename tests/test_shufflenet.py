@@ -9,7 +9,7 @@ import torch
 from harness import catalog
 from harness.errors import HarnessError
 from harness.learn.fit import seeded
-from harness.nn.networks.shufflenet import Choice, Inner, ShuffleNet
+from harness.nn.networks.shufflenet import BlockChoice, ShuffleInner, ShuffleNet
 from harness.space.choices import SearchSpace, SpaceFamily
 from harness.task.signature import Signature
 
@@ -112,7 +112,7 @@ def test_gradients_reach_only_the_slice() -> None:
 
 def test_half_of_the_channels_pass_a_block_of_stride_one_unchanged() -> None:
     with seeded(0):
-        block = Choice(8, 8, 1, Inner(3, 4), affine=True)
+        block = BlockChoice(8, 8, 1, ShuffleInner(3, 4), affine=True)
     inputs = torch.arange(2 * 8 * 9.0).reshape(2, 8, 3, 3)
     assert torch.equal(block(inputs, 4)[:, :4], inputs[:, ::2])
 

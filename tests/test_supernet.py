@@ -21,7 +21,8 @@ from harness.learn.supernet import (
     train_supernet,
 )
 from harness.nn.networks.mobilenet import MobileNet, sort_channels
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 from harness.study import settings
 from harness.task.signature import Signature
 

@@ -33,7 +33,8 @@ from harness.search.surrogates import (
     ridge,
     tallies,
 )
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 from harness.task.signature import Signature
 
 IMAGES = Signature(kind="image", classes=10)

@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from harness import catalog
+from harness.cli.progress import label, planned
 from harness.data import load
 from harness.data.view import DataPlace
 from harness.errors import HarnessError, UnknownNameError
@@ -33,11 +34,10 @@ from harness.study.cost import Costs
 from harness.study.plan import Plan, make_plan
 from harness.study.study import build_board
 from harness.study.suite import load_suite
-from harness.study.trained.values import Board
+from harness.study.trained.boards.values import Board
 from harness.task.selection import ORACLE, SELECTIONS
 from harness.task.signature import Signature
 from harness.workers.perform import perform
-from harness.workers.progress import label, planned
 
 TRIALS = 4
 ROWS = ("default", "tuned:default", "default:mobilenet:micro", "tuned:default:mobilenet:micro")
@@ -202,7 +202,7 @@ def test_a_killed_tuning_goes_on_with_its_next_trial_to_the_same_bytes(
 ) -> None:
     plan, unit = prepared
     code = (
-        "import os, sys, runpy; from pathlib import Path; from harness.study.trained import tune as module\n"
+        "import os, sys, runpy; from pathlib import Path; from harness.study.trained.work import tune as module\n"
         "real, calls = module.trial, []\n"
         "def dying(*given):\n"
         "    calls.append(1)\n"
@@ -229,7 +229,7 @@ def test_a_killed_tuning_goes_on_with_its_next_trial_to_the_same_bytes(
 def test_a_trial_that_fails_counts_and_has_a_reason(
     prepared: tuple[Plan, AnyUnit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from harness.study.trained import tune as module
+    from harness.study.trained.work import tune as module
 
     values = iter([None, 0.25, float("nan"), 0.75])
 

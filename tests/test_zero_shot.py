@@ -30,8 +30,8 @@ from harness.study.cost import Costs
 from harness.study.plan import make_plan
 from harness.study.study import build_board
 from harness.study.suite import load_suite
-from harness.study.trained.plan import with_domains
-from harness.study.trained.values import Board, TaskBoard
+from harness.study.trained.boards.values import Board, TaskBoard
+from harness.study.work.specs import with_domains
 from harness.task.split import Split
 
 _spec = importlib.util.spec_from_file_location(

@@ -16,7 +16,7 @@ from harness.identity.unit import AnyUnit, unit_folder
 from harness.run.record import Record
 from harness.run.score_cache import FOLDER, damaged_lines
 from harness.run.stored import PROVENANCE, TIMING, check_files, planned_units, read_beside, unit_record
-from harness.study.work.units import Prepared, PrepareSpec
+from harness.study.work.units import Preparation, PrepareSpec
 from harness.task.task import Task
 
 REMEDY = "run the same `harness eval` again"
@@ -135,7 +135,7 @@ def _products(units: list[AnyUnit], records: dict[str, Record], data: Path) -> I
         if card is None:
             yield Finding(spec.data, True, f"not whole in {data}; it is prepared again where a unit needs it")
         else:
-            same = card.sha256 == Prepared.from_json(records[unit.hash].result).sha256
+            same = card.sha256 == Preparation.from_json(records[unit.hash].result).sha256
             yield Finding(spec.data, same, card.sha256[:16] if same else "not what the run read")
 
 

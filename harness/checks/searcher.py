@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from harness import catalog
 from harness.files import canonical_json
 from harness.search.loop import Limit, SearchContext, Searcher, SearcherEntry, SearchResult, run_search
-from harness.space.choices import Architecture, Choice, SearchSpace, SpaceFamily
+from harness.space.choices import SearchSpace, SpaceFamily
+from harness.space.form import Architecture, Choice
 
 if TYPE_CHECKING:
     from harness.llm import Client

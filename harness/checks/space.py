@@ -6,7 +6,8 @@ from typing import Any
 
 from harness import catalog
 from harness.learn.modality import modality_of, random_inputs
-from harness.space.choices import Architecture, SearchSpace, SpaceFamily
+from harness.space.choices import SearchSpace, SpaceFamily
+from harness.space.form import Architecture
 from harness.task.signature import Signature
 
 SIGNATURES = (

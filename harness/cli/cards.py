@@ -13,7 +13,8 @@ from harness.data.overview import prepared_card
 from harness.errors import HarnessError, UnknownNameError
 from harness.guard.text import parse_json, shown
 from harness.learn.modality import modality_of
-from harness.space.choices import Architecture, SearchSpace, SpaceFamily
+from harness.space.choices import SearchSpace, SpaceFamily
+from harness.space.form import Architecture
 from harness.task.task import Task
 
 if TYPE_CHECKING:

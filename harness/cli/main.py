@@ -120,7 +120,7 @@ def evaluate(
         models=model or (),
     )
     if dry_run:
-        from harness.workers.progress import planned
+        from harness.cli.progress import planned
 
         print(plan.to_json() if as_json else planned(plan), end="")
         return
@@ -172,6 +172,7 @@ def _run(
 ) -> int:
     import shutil
 
+    from harness.cli.progress import progress
     from harness.files import sealed, write_atomically
     from harness.report.page import write_report
     from harness.run.folder import claim
@@ -181,7 +182,6 @@ def _run(
     from harness.study.formats import board_json, render
     from harness.study.study import build_board
     from harness.workers.execute import execute, lock
-    from harness.workers.progress import progress
 
     folder = place.run
     claim(folder, plan.name)

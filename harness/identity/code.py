@@ -22,7 +22,7 @@ PRINTING = frozenset(
         "catalog",
         "errors",
         *(f"guard.{name}" for name in ("inert", "keys", "network", "tied", "walls")),
-        *("identity.code", "identity.content", "workers.progress", "cli.cards"),
+        *("identity.code", "identity.content", "cli.progress", "cli.cards"),
     )
 )
 """Modules that units import and that change no result: they print, find files, name what is there, or send a

@@ -17,7 +17,8 @@ from harness.errors import UnknownNameError
 from harness.learn.checkpoint import Checkpoint
 from harness.learn.fit import Batch, Recipe, cross_entropy, fit
 from harness.nn.slices import Reordering
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 
 CALIBRATION_BATCHES = 16
 """Batches of source training data that re-estimate a candidate's BatchNorm statistics."""

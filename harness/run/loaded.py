@@ -20,7 +20,7 @@ READ = "the"
 """How the label of a result starts that is not the one that was read."""
 
 
-class Suite(Protocol):
+class AnySuite(Protocol):
     """A suite, as every study keeps it."""
 
     @property
@@ -49,7 +49,7 @@ class Run:
     folder: Path
     name: str
     title: str
-    suite: Suite
+    suite: AnySuite
     limit: int | None
     command: str
     units: tuple[AnyUnit, ...]

@@ -9,7 +9,8 @@ from functools import lru_cache, partial
 from itertools import islice
 from typing import Final
 
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 
 LISTED: Final = 20_000
 """Spaces up to this size are listed, and so known to be exhausted; of larger ones draws are given up."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from harness.search.archive import Evaluation
 from harness.search.loop import SearchContext, Searcher
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 
 STEP_TRIES = 200
 

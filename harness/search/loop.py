@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from harness.errors import HarnessError
 from harness.search.archive import Evaluation, SearchArchive
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 
 if TYPE_CHECKING:
     from harness.llm import Client

@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
+class SampleBlock:
     """Samples that are scored together.
 
     Attributes:
@@ -67,7 +67,7 @@ class Lap(NamedTuple):
 class Race:
     """Candidates one after another, each against the best so far on the same samples."""
 
-    def __init__(self, blocks: Sequence[Block]) -> None:
+    def __init__(self, blocks: Sequence[SampleBlock]) -> None:
         self.blocks = blocks
         self.samples = sum(len(block.weights) for block in blocks)
         self._incumbent: tuple[float, list[Floats]] | None = None
@@ -112,7 +112,7 @@ class Race:
 
 def blocks_of(
     splits: Sequence[Split], metric: str, document_bytes: int, draw: np.random.Generator
-) -> list[Block]:
+) -> list[SampleBlock]:
     """Returns the samples of `splits` in growing blocks that hold domains and classes in equal parts.
 
     Args:
@@ -141,7 +141,9 @@ def blocks_of(
         part = part[np.lexsort((places[part], owners[part]))]
         parts = [_part(split, places[part][owners[part] == at]) for at, split in enumerate(splits)]
         weights = counted.sign * factors[part]
-        blocks.append(Block(splits=tuple(parts), weights=weights, shares=factors[part] * denominators[part]))
+        blocks.append(
+            SampleBlock(splits=tuple(parts), weights=weights, shares=factors[part] * denominators[part])
+        )
     return blocks
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.search.archive import Evaluation, SearchArchive, listed
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int16]

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from harness.search.loop import SearchContext, Searcher
-from harness.space.choices import Architecture
+from harness.space.form import Architecture
 
 
 class ZeroCostRanking(Searcher):

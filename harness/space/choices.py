@@ -9,9 +9,7 @@ from typing import Any
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.files import canonical_json
-from harness.space.form import Architecture as Architecture
-from harness.space.form import Choice as Choice
-from harness.space.form import ChoiceList, Form, Option
+from harness.space.form import Architecture, Choice, ChoiceList, Form, Option
 from harness.space.networks import Networks
 from harness.task.signature import Signature
 

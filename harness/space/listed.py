@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.space.choices import Architecture, Choice, SearchSpace, WrappedSpace
+from harness.space.choices import SearchSpace, WrappedSpace
+from harness.space.form import Architecture, Choice
 from harness.task.signature import Signature
 
 

@@ -164,3 +164,7 @@ def passes(task: str, document_bytes: int) -> int:
     """Returns the forward passes of a sample: one, or one a window of a document."""
     signature = _signature(task)
     return modality_of(signature.kind).passes(signature, document_bytes)
+
+
+CALIBRATION_IMAGES = 64
+"""Of a batch that re-estimates BatchNorm statistics."""

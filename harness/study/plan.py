@@ -15,7 +15,7 @@ from harness.identity.unit import AnyUnit, R, S, Spec, Unit, UnitKind
 from harness.search.loop import SearcherEntry
 from harness.study.settings import SearcherSettings
 from harness.study.study import Settings, load_study
-from harness.study.work.units import PREPARE, Prepared, PrepareSpec
+from harness.study.work.units import PREPARE, Preparation, PrepareSpec
 from harness.task.task import Task
 
 
@@ -66,7 +66,7 @@ def planned(kind: UnitKind[S, R], spec: Spec, needs: Sequence[str] = ()) -> Unit
     return Unit(kind=kind, spec=spec, needs=tuple(needs), code=code_of(kind, spec))
 
 
-def prepare_unit(task_name: str, name: str) -> Unit[PrepareSpec, Prepared]:
+def prepare_unit(task_name: str, name: str) -> Unit[PrepareSpec, Preparation]:
     """Returns the unit that fetches, checks, splits and caches one domain."""
     task: Task = catalog.load("task", task_name)
     domain = domain_of(task, name)

@@ -23,7 +23,7 @@ AUGMENTATIONS = ("crop", "colour", "randaugment", "erase", "mixup")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limit:
+class UnitLimit:
     """What a unit may take before it is ended and fails; 0 for what there is by default.
 
     Attributes:
@@ -36,19 +36,19 @@ class Limit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits(Limit):
+class Limits(UnitLimit):
     """What every unit of a suite may take; no part of what it computes.
 
     Attributes:
         kinds: kind of unit -> what units of that kind may take.
     """
 
-    kinds: dict[str, Limit] = field(default_factory=dict)
+    kinds: dict[str, UnitLimit] = field(default_factory=dict)
 
-    def of(self, kind: str) -> Limit:
+    def of(self, kind: str) -> UnitLimit:
         """Returns what a unit of `kind` may take."""
-        own = self.kinds.get(kind, Limit())
-        return Limit(seconds=own.seconds or self.seconds, memory_gib=own.memory_gib or self.memory_gib)
+        own = self.kinds.get(kind, UnitLimit())
+        return UnitLimit(seconds=own.seconds or self.seconds, memory_gib=own.memory_gib or self.memory_gib)
 
 
 @dataclass(frozen=True, kw_only=True)

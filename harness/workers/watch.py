@@ -8,7 +8,7 @@ from time import perf_counter
 import psutil
 
 from harness.identity.unit import AnyKind
-from harness.study.settings import Limit
+from harness.study.settings import UnitLimit
 
 GIB = 2.0**30
 USUAL_SECONDS = 86_400.0
@@ -28,7 +28,7 @@ STEP_SECONDS = 5.0
 class Watch:
     """Time and resident memory of one unit; address-space limits would break torch."""
 
-    def __init__(self, process: int, kind: AnyKind, limit: Limit) -> None:
+    def __init__(self, process: int, kind: AnyKind, limit: UnitLimit) -> None:
         self.process = process
         self.kind = kind
         self.seconds = 0.0

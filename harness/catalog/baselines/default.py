@@ -26,7 +26,7 @@ HEAD_WIDTH = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Family(FixedBaseline):
+class DefaultFamily(FixedBaseline):
     """The plain transformer, and the default architecture of any search space."""
 
     def named(self, name: str) -> FixedBaseline:
@@ -118,7 +118,7 @@ def _language(signature: Signature, width: int, depth: int, heads: int) -> "nn.M
     return Decoder(width=width, depth=depth, heads=heads, ratio=RATIO, classes=classes)
 
 
-BASELINE = Family(
+BASELINE = DefaultFamily(
     summary="Plain transformer: timm VisionTransformer for images, GPT decoder for bytes and texts.",
     build=_build,
     kinds=("image", "bytes", "text"),

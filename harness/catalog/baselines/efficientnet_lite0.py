@@ -28,7 +28,7 @@ CLASSIFIER: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Family(FixedBaseline):
+class EfficientNetFamily(FixedBaseline):
     """The fine-tuned network, and its member `head`."""
 
     def named(self, name: str) -> FixedBaseline:
@@ -66,7 +66,7 @@ def _load(module: "nn.Module", opening: Opening) -> None:
     copy_weights(backbone, dict(named), PACKAGE.filename)
 
 
-BASELINE = Family(
+BASELINE = EfficientNetFamily(
     summary="EfficientNet-Lite0 with weights of ImageNet, fine-tuned, or with :head a linear head alone.",
     build=_build,
     kinds=("image",),

@@ -26,7 +26,7 @@ OUTSIDE = "whatever its file brings"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Family(ReadyBaseline):
+class FileFamily(ReadyBaseline):
     """Baselines that are told apart by a file and a function in it."""
 
     def named(self, name: str) -> FixedBaseline | ReadyBaseline:
@@ -140,6 +140,6 @@ def _unnamed(signature: Signature, opening: Opening) -> "Predictor":
     raise HarnessError("The baseline 'file' needs a file and a function, as in 'file:mine.py:build'.")
 
 
-BASELINE = Family(
+BASELINE = FileFamily(
     summary="A model of your own in one Python file, file:PATH:FUNCTION.", open=_unnamed, outside=OUTSIDE
 )

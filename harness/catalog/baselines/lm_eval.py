@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Family(ReadyBaseline):
+class LmEvalFamily(ReadyBaseline):
     """Baselines that are told apart by a model of lm-eval and its arguments."""
 
     def named(self, name: str) -> ReadyBaseline:
@@ -57,7 +57,7 @@ def _unnamed(signature: Signature, opening: Opening) -> "Predictor":
     raise HarnessError("The baseline 'lm_eval' needs a model, as in 'lm_eval:hf?pretrained=FOLDER'.")
 
 
-BASELINE = Family(
+BASELINE = LmEvalFamily(
     summary="A language model of lm-eval by its name and arguments, lm_eval:hf?pretrained=PATH, as it is.",
     open=_unnamed,
     kinds=("bytes",),

@@ -29,7 +29,7 @@ LEAST_SIDE = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Family(FixedBaseline):
+class TimmFamily(FixedBaseline):
     """Baselines that are told apart by a name after a colon.
 
     Attributes:
@@ -174,7 +174,7 @@ def _create(name: str, signature: Signature, **resized: Any) -> "nn.Module":
     return module
 
 
-BASELINE = Family(
+BASELINE = TimmFamily(
     summary="An image network of timm, timm:NAME; random weights or those of ?weights=FILE, any input size.",
     build=_unnamed,
     kinds=("image",),

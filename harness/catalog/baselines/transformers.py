@@ -23,7 +23,7 @@ DEFAULT_SIDE = 224
 
 
 @dataclass(frozen=True, kw_only=True)
-class Family(ReadyBaseline):
+class TransformersFamily(ReadyBaseline):
     """Baselines that are told apart by a folder."""
 
     def named(self, name: str) -> FixedBaseline | ReadyBaseline:
@@ -164,7 +164,7 @@ def _unnamed(signature: Signature, opening: Opening) -> "Predictor":
     raise HarnessError("The baseline 'transformers' needs a folder, as in 'transformers:models/mine'.")
 
 
-BASELINE = Family(
+BASELINE = TransformersFamily(
     summary="An image network in a folder of transformers, transformers:FOLDER, fine-tuned, or ?train=head.",
     open=_unnamed,
     outside=OUTSIDE,

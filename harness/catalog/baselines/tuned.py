@@ -13,7 +13,7 @@ from harness.learn.baseline import is_trained
 
 
 @dataclass(frozen=True, kw_only=True)
-class Family(TunedBaseline):
+class TunedFamily(TunedBaseline):
     """The elastic transformer, and every fixed baseline under its own name."""
 
     def named(self, name: str) -> FixedBaseline:
@@ -34,7 +34,7 @@ class Family(TunedBaseline):
         return replace(baseline, summary=f"{baseline.summary} {budget}", is_tuned=True)
 
 
-BASELINE = Family(
+BASELINE = TunedFamily(
     summary="Random search over the `attention` rung, with the evaluator and the budget of a searcher.",
     searcher="random_search",
 )

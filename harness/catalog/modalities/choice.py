@@ -24,7 +24,7 @@ metric_list:
 UNTRAINED = "Nothing is trained on multiple-choice questions; score a language model on them."
 
 
-class Choice(Modality):
+class Questions(Modality):
     summary = "Questions with possible answers, which language models score."
     form = "question"
     keys = ("classes",)
@@ -55,4 +55,4 @@ class Choice(Modality):
         raise HarnessError(UNTRAINED)
 
 
-MODALITY = Choice()
+MODALITY = Questions()

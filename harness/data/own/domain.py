@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.data.foreign.arrays import mapped_array
-from harness.data.own.place import PICTURES, Place, version_of
+from harness.data.own.place import PICTURES, OwnPlace, version_of
 from harness.data.own.rows import (
     SPLIT_NAMES,
     Label,
-    Row,
+    OwnRow,
     cell,
     dataset_rows,
     file_rows,
@@ -51,7 +51,7 @@ SHOWN = 8
 """Classes that an error names before it only counts them."""
 
 
-def user_domain(place: Place, name: str, signature: Signature, classes: tuple[str, ...] = ()) -> Domain:
+def user_domain(place: OwnPlace, name: str, signature: Signature, classes: tuple[str, ...] = ()) -> Domain:
     """Returns the domain of a place whose folders and files are absolute paths.
 
     Args:
@@ -85,7 +85,7 @@ def class_folders(path: Path) -> list[str]:
     return sorted({child.name for _, root in _roots(path) for child in _folders(root)})
 
 
-def domain_rows(place: Place, name: str) -> Iterator[Row]:
+def domain_rows(place: OwnPlace, name: str) -> Iterator[OwnRow]:
     """Yields the rows of a domain."""
     if place.file:
         rows = file_rows(Path(place.file))
@@ -130,7 +130,7 @@ class _Item(NamedTuple):
 
 
 def _read(
-    place: Place, name: str, signature: Signature, classes: tuple[str, ...], archives: Archives
+    place: OwnPlace, name: str, signature: Signature, classes: tuple[str, ...], archives: Archives
 ) -> Iterator[Sample]:
     form = modality_of(signature.kind).form
     if place.folder:
@@ -202,7 +202,7 @@ def _texts(path: Path) -> Iterator[_Item]:
                 yield _Item(split, Sample(data, 0, file.relative_to(root).as_posix()))
 
 
-def _arrays(place: Place, signature: Signature, classes: tuple[str, ...]) -> Iterator[_Item]:
+def _arrays(place: OwnPlace, signature: Signature, classes: tuple[str, ...]) -> Iterator[_Item]:
     import numpy as np
     from PIL import Image
 
@@ -224,7 +224,7 @@ def _arrays(place: Place, signature: Signature, classes: tuple[str, ...]) -> Ite
         yield _Item("", Sample(data, number, f"{row % place.period if place.period else row:08}"))
 
 
-def _documents(place: Place, name: str, signature: Signature, classes: tuple[str, ...]) -> Iterator[_Item]:
+def _documents(place: OwnPlace, name: str, signature: Signature, classes: tuple[str, ...]) -> Iterator[_Item]:
     numbers = {name: number for number, name in enumerate(classes)}
     columns = place.columns
     modality = modality_of(signature.kind)
@@ -242,7 +242,7 @@ def _documents(place: Place, name: str, signature: Signature, classes: tuple[str
         yield _Item(split_cell(row, columns.split), Sample(data, label, group))
 
 
-def _questions(place: Place, name: str, signature: Signature) -> list[_Item]:
+def _questions(place: OwnPlace, name: str, signature: Signature) -> list[_Item]:
     """Returns the questions; variants of one are a group where the rows name none."""
     columns = place.columns
     asked = []
@@ -260,7 +260,7 @@ def _questions(place: Place, name: str, signature: Signature) -> list[_Item]:
     ]
 
 
-def _picture(value: Any, row: Row, place: Place, signature: Signature) -> bytes:
+def _picture(value: Any, row: OwnRow, place: OwnPlace, signature: Signature) -> bytes:
     if isinstance(value, str):
         return _opened(Path(place.file).parent / value, signature)
     stored = value if isinstance(value, Mapping) else {}
@@ -274,7 +274,7 @@ def _picture(value: Any, row: Row, place: Place, signature: Signature) -> bytes:
     )
 
 
-def _named_pictures(place: Place, signature: Signature) -> list[Path]:
+def _named_pictures(place: OwnPlace, signature: Signature) -> list[Path]:
     """Returns the pictures that the rows of a file name; what is wrong is told when they are read."""
     if not place.file or modality_of(signature.kind).form != "image":
         return []

@@ -42,7 +42,7 @@ class Columns:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class OwnPlace:
     """Where the data of a domain lies: one of folder, file, dataset and images.
 
     Attributes:
@@ -84,7 +84,7 @@ class Version(NamedTuple):
     digits: str
 
 
-def version_of(place: Place, signature: Signature, classes: tuple[str, ...], named: list[Path]) -> Version:
+def version_of(place: OwnPlace, signature: Signature, classes: tuple[str, ...], named: list[Path]) -> Version:
     """Returns the version of what is read at a place whose folders and files are absolute paths.
 
     Args:

@@ -23,7 +23,7 @@ SPLIT_NAMES = {
 """What folders, columns and repositories call the splits -> what they are called here."""
 
 
-class Row(NamedTuple):
+class OwnRow(NamedTuple):
     """One row: its values by column, where it stands, and its split where the whole table is one."""
 
     values: Mapping[str, Any]
@@ -31,14 +31,14 @@ class Row(NamedTuple):
     split: str = ""
 
 
-def file_rows(path: Path) -> Iterator[Row]:
+def file_rows(path: Path) -> Iterator[OwnRow]:
     """Yields the rows of a JSONL or CSV file, whose suffix says which it is.
 
     Raises:
         DataUnavailableError: there is no such file.
         WrongDataError: it is of another kind, or a line cannot be read.
     """
-    readers: dict[str, Callable[[Path], Iterator[Row]]] = {".jsonl": _json_lines, ".csv": _csv_lines}
+    readers: dict[str, Callable[[Path], Iterator[OwnRow]]] = {".jsonl": _json_lines, ".csv": _csv_lines}
     if path.suffix not in readers:
         raise WrongDataError(f"{path} is neither .jsonl nor .csv; rows are read from these.")
     if not path.is_file():
@@ -49,7 +49,7 @@ def file_rows(path: Path) -> Iterator[Row]:
         raise WrongDataError(f"{path} is not UTF-8 text: {error.reason}.") from error
 
 
-def _json_lines(path: Path) -> Iterator[Row]:
+def _json_lines(path: Path) -> Iterator[OwnRow]:
     with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
@@ -61,10 +61,10 @@ def _json_lines(path: Path) -> Iterator[Row]:
                 raise WrongDataError(f"{place} is not JSON: {error}.") from error
             if not isinstance(values, dict):
                 raise WrongDataError(f"{place} is not a JSON object.")
-            yield Row(values, place)
+            yield OwnRow(values, place)
 
 
-def _csv_lines(path: Path) -> Iterator[Row]:
+def _csv_lines(path: Path) -> Iterator[OwnRow]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         try:
@@ -72,12 +72,12 @@ def _csv_lines(path: Path) -> Iterator[Row]:
                 place = f"{path}, row {number}"
                 if None in values:
                     raise WrongDataError(f"{place} has more cells than the first line names columns.")
-                yield Row(values, place)
+                yield OwnRow(values, place)
         except csv.Error as error:
             raise WrongDataError(f"{path}, line {reader.line_num} is not CSV: {error}.") from error
 
 
-def dataset_rows(repository: str, configuration: str | None, revision: str | None) -> Iterator[Row]:
+def dataset_rows(repository: str, configuration: str | None, revision: str | None) -> Iterator[OwnRow]:
     """Yields the rows of a `datasets` repository or local folder, labels as names where it has names.
 
     Where some of its splits are train, validation or test by any of their names, the others are left out.
@@ -95,7 +95,7 @@ def dataset_rows(repository: str, configuration: str | None, revision: str | Non
             for column, names in named.items():
                 if isinstance(values[column], int) and 0 <= values[column] < len(names):
                     values[column] = Label(values[column], names[values[column]])
-            yield Row(values, f"{Path(repository).name} {name}, row {number}", known.get(name, ""))
+            yield OwnRow(values, f"{Path(repository).name} {name}, row {number}", known.get(name, ""))
 
 
 def _with_files(table: Any) -> Any:
@@ -138,7 +138,7 @@ def load_tables(repository: str, configuration: str | None, revision: str | None
     return loaded if isinstance(loaded, Mapping) else {"all": loaded}
 
 
-def cell(row: Row, column: str) -> Any:
+def cell(row: OwnRow, column: str) -> Any:
     """Returns the value of a column; `a.b` is the value of b in the value of a.
 
     Raises:
@@ -152,7 +152,7 @@ def cell(row: Row, column: str) -> Any:
     return found
 
 
-def optional_cell(row: Row, column: str | None, standard: str) -> str:
+def optional_cell(row: OwnRow, column: str | None, standard: str) -> str:
     """Returns the text of a column that may lack; empty where it does.
 
     Args:
@@ -165,7 +165,7 @@ def optional_cell(row: Row, column: str | None, standard: str) -> str:
     return str(cell(row, standard if column is None else column))
 
 
-def split_cell(row: Row, column: str | None) -> str:
+def split_cell(row: OwnRow, column: str | None) -> str:
     """Returns the split that a row names, or that its table is; empty for none.
 
     Raises:
@@ -182,7 +182,7 @@ def split_cell(row: Row, column: str | None) -> str:
     return SPLIT_NAMES.get(text, "")
 
 
-def question_of(row: Row, columns: Columns) -> Question:
+def question_of(row: OwnRow, columns: Columns) -> Question:
     """Returns the question of a row.
 
     Raises:
@@ -216,7 +216,7 @@ def _look_up(values: Mapping[str, Any], column: str) -> Any:
     return _look_up(inner, rest) if isinstance(inner, Mapping) else None
 
 
-def _gold(value: Any, choices: list[str], row: Row, columns: Columns) -> int:
+def _gold(value: Any, choices: list[str], row: OwnRow, columns: Columns) -> int:
     text = str(value)
     if isinstance(value, str) and text in choices:
         return choices.index(text)

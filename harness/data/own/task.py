@@ -9,7 +9,7 @@ from typing import Any
 from harness import catalog
 from harness.catalog import metric_of
 from harness.data.own.domain import class_folders, domain_rows, user_domain
-from harness.data.own.place import Place
+from harness.data.own.place import OwnPlace
 from harness.data.own.rows import cell, question_of
 from harness.errors import DataUnavailableError, HarnessError
 from harness.guard.paths import path_part
@@ -55,7 +55,7 @@ class TaskFile:
     summary: str
     sources: list[str]
     held_out: list[str]
-    data: Place = field(default_factory=Place)
+    data: OwnPlace = field(default_factory=OwnPlace)
     domains: dict[str, dict[str, Any]] = field(default_factory=dict)
     classes: int | list[str] = 0
     size: int | list[int] = 32
@@ -161,7 +161,7 @@ def _wrong_numbers(file: TaskFile) -> str:
     return f"classes must be {what}, not {file.classes!r}, and at most {MOST_CLASSES}"
 
 
-def _place(file: TaskFile, raw: dict[str, Any], name: str, path: Path) -> Place:
+def _place(file: TaskFile, raw: dict[str, Any], name: str, path: Path) -> OwnPlace:
     """Returns where a domain lies, `{domain}` filled in.
 
     Raises:
@@ -171,7 +171,7 @@ def _place(file: TaskFile, raw: dict[str, Any], name: str, path: Path) -> Place:
     base, own = dict(raw.get("data", {})), file.domains.get(name, {})
     if any(key in own for key in SOURCES):
         base = {key: value for key, value in base.items() if key not in (*SOURCES, *OF_ONE_SOURCE)}
-    place = parse(Place, merged(base, own), path, f"domains.{name}")
+    place = parse(OwnPlace, merged(base, own), path, f"domains.{name}")
     given = [key for key in SOURCES if getattr(place, key)]
     allowed = modality_of(file.kind).sources
     if len(given) != 1 or given[0] not in allowed or bool(place.images) != bool(place.labels):
@@ -196,7 +196,7 @@ def _place(file: TaskFile, raw: dict[str, Any], name: str, path: Path) -> Place:
     return replace(place, **{key: getattr(place, key).replace("{domain}", name) for key in texts})
 
 
-def _missing(place: Place, path: Path, datasets: Path | None) -> str:
+def _missing(place: OwnPlace, path: Path, datasets: Path | None) -> str:
     """Returns what the user must give before the domain can be read; empty for nothing."""
     for text in (place.folder, place.file, place.dataset, place.images, place.labels):
         if not text.startswith(VARIABLE):
@@ -214,14 +214,14 @@ def _missing(place: Place, path: Path, datasets: Path | None) -> str:
     return ""
 
 
-def _located(place: Place, base: Path, datasets: Path | None) -> Place:
+def _located(place: OwnPlace, base: Path, datasets: Path | None) -> OwnPlace:
     """Returns the place with absolute paths; the id of a repository stays where no such folder is."""
     texts = {key: getattr(place, key) for key in ("folder", "file", "images", "labels")}
     paths: dict[str, Any] = {key: str(_path(text, base, datasets)) for key, text in texts.items() if text}
     return replace(place, **paths, dataset=_dataset(place, base, datasets))
 
 
-def _dataset(place: Place, base: Path, datasets: Path | None) -> str:
+def _dataset(place: OwnPlace, base: Path, datasets: Path | None) -> str:
     text = place.dataset
     beside = _path(text, base, datasets)
     saved = datasets / text if datasets is not None else beside
@@ -235,7 +235,7 @@ def _path(text: str, base: Path, datasets: Path | None) -> Path:
     return (base / Path(text).expanduser()).resolve()
 
 
-def _absent(place: Place, name: str, reason: str) -> Domain:
+def _absent(place: OwnPlace, name: str, reason: str) -> Domain:
     """Returns a domain that can be described and not be read."""
 
     def read(archives: Archives) -> Iterator[Sample]:
@@ -252,7 +252,7 @@ def _absent(place: Place, name: str, reason: str) -> Domain:
     )
 
 
-def _classes(file: TaskFile, places: dict[str, Place], path: Path) -> tuple[tuple[str, ...], float]:
+def _classes(file: TaskFile, places: dict[str, OwnPlace], path: Path) -> tuple[tuple[str, ...], float]:
     """Returns the names of the classes, or as many as a question has answers at most, and chance."""
     modality = modality_of(file.kind)
     guess = metric_of(file.metric or modality.metric).chance or uniform_guess
@@ -281,7 +281,7 @@ def _classes(file: TaskFile, places: dict[str, Place], path: Path) -> tuple[tupl
     return names, guess(len(names))
 
 
-def _labels(place: Place, domain: str) -> Iterable[str]:
+def _labels(place: OwnPlace, domain: str) -> Iterable[str]:
     if place.folder:
         return class_folders(Path(place.folder))
     return (str(cell(row, place.columns.label)) for row in domain_rows(place, domain))
@@ -293,7 +293,7 @@ def _ordered(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(distinct, key=key))
 
 
-def _answers(places: dict[str, Place], path: Path) -> tuple[tuple[str, ...], float]:
+def _answers(places: dict[str, OwnPlace], path: Path) -> tuple[tuple[str, ...], float]:
     counts = []
     for name, place in places.items():
         if place.file and Path(place.file).is_file():

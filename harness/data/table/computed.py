@@ -15,7 +15,8 @@ from harness.data.table.card import TableCard, read_card
 from harness.data.table.table import bound_space
 from harness.errors import DataUnavailableError
 from harness.files import file_hash
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 
 SAMPLED = 20_000
 """Architectures drawn where a whole table would be read: 1 in 20,000 is better than the best of them."""

@@ -8,7 +8,8 @@ from harness.data.table.card import TableCard
 from harness.data.table.encodings import CELL_ENCODINGS
 from harness.errors import HarnessError
 from harness.guard.text import parse_json, shown
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 
 Decoder = Callable[[Sequence[str]], Architecture]
 """Texts of the columns of `columns_of`, in their order -> architecture."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from harness.errors import HarnessError
-from harness.space.choices import Architecture
+from harness.space.form import Architecture
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 SOURCES = (0, 0, 1, 0, 1, 2)

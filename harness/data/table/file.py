@@ -17,7 +17,8 @@ from harness.data.table.index import RowIndex
 from harness.errors import DataUnavailableError, HarnessError
 from harness.files import file_hash
 from harness.guard.inert import visible
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 from harness.space.listed import DeclaredSpace
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.space.choices import Architecture
+from harness.space.form import Architecture
 
 
 class RowIndex:

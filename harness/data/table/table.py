@@ -18,7 +18,8 @@ from harness.data.table.index import RowIndex
 from harness.errors import DataUnavailableError, HarnessError
 from harness.files import file_hash
 from harness.identity.content import code_of_module, toml_digest
-from harness.space.choices import Architecture, SearchSpace, SpaceFamily
+from harness.space.choices import SearchSpace, SpaceFamily
+from harness.space.form import Architecture
 from harness.space.listed import DeclaredSpace
 
 Floats = NDArray[np.float64]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True, kw_only=True)
-class Frame:
+class VisionFrame:
     """What all sub-networks of a space share.
 
     Attributes:
@@ -29,7 +29,7 @@ class Frame:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class VisionShape:
     """One sub-network: what `forward` takes as its architecture.
 
     Attributes:
@@ -59,10 +59,10 @@ class RelativePosition(nn.Module):
         return self.vertical[rows] + self.horizontal[columns]
 
 
-class Block(nn.Module):
+class VisionBlock(nn.Module):
     """Attention and an MLP, each after a LayerNorm and added to its input, all at the largest width."""
 
-    def __init__(self, frame: Frame, width: int, heads: int, hidden: int, *, layers: int) -> None:
+    def __init__(self, frame: VisionFrame, width: int, heads: int, hidden: int, *, layers: int) -> None:
         super().__init__()
         inner = heads * frame.head_width
         deep = 2 * layers
@@ -122,7 +122,7 @@ class VisionTransformer(nn.Module):
     are scaled by fan-in and positions are half as large as patches, so that few steps train small presets.
     """
 
-    def __init__(self, frame: Frame, shape: Shape) -> None:
+    def __init__(self, frame: VisionFrame, shape: VisionShape) -> None:
         """Makes the largest network; `shape` is what runs when `forward` gets none."""
         super().__init__()
         self.frame = frame
@@ -135,7 +135,7 @@ class VisionTransformer(nn.Module):
         self.class_token = nn.Parameter(torch.randn(1, 1, width) * 0.02)
         self.positions = nn.Parameter(torch.randn(1, patches + 1, width) * 0.5)
         self.blocks = nn.ModuleList(
-            Block(frame, width, heads, hidden, layers=layers)
+            VisionBlock(frame, width, heads, hidden, layers=layers)
             for heads, hidden in zip(shape.heads, shape.hidden, strict=True)
         )
         self.norm = nn.ParameterList([torch.ones(width), torch.zeros(width)])
@@ -146,7 +146,7 @@ class VisionTransformer(nn.Module):
             self.register_buffer("rows", rows, persistent=False)
             self.register_buffer("columns", columns, persistent=False)
 
-    def forward(self, inputs: Tensor, shape: Shape | None = None) -> Tensor:
+    def forward(self, inputs: Tensor, shape: VisionShape | None = None) -> Tensor:
         """Returns the logits of the sub-network `shape`, at a cost proportional to it."""
         shape = shape or self.largest
         tokens = self._embed(inputs, shape.width)

@@ -56,7 +56,7 @@ class Edge(nn.Module):
         return output
 
 
-class Cell(nn.Module):
+class CellModule(nn.Module):
     """Four nodes, each the sum of its incoming edges."""
 
     def __init__(self, width: int, operations: Sequence[Sequence[str]]) -> None:
@@ -126,7 +126,7 @@ class CellNetwork(nn.Module):
             if stage:
                 self.reductions.append(Reduction(width, 2 * width))
                 width *= 2
-            self.stages.append(nn.ModuleList(Cell(width, operations) for _ in range(stack.cells)))
+            self.stages.append(nn.ModuleList(CellModule(width, operations) for _ in range(stack.cells)))
         self.last = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU())
         self.head = nn.Linear(width, stack.classes)
 

@@ -11,7 +11,7 @@ from harness.nn.positions import rotary
 
 
 @dataclass(frozen=True, kw_only=True)
-class Frame:
+class GptFrame:
     """What all sub-networks of a space share.
 
     Attributes:
@@ -28,7 +28,7 @@ class Frame:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class GptShape:
     """One sub-network: what `forward` takes as its architecture.
 
     Attributes:
@@ -44,10 +44,10 @@ class Shape:
     bias: bool
 
 
-class Block(nn.Module):
+class GptBlock(nn.Module):
     """Causal attention and an MLP side by side, each after its own LayerNorm, all at the largest width."""
 
-    def __init__(self, frame: Frame, shape: Shape, layer: int) -> None:
+    def __init__(self, frame: GptFrame, shape: GptShape, layer: int) -> None:
         super().__init__()
         width, hidden = shape.width, shape.hidden[layer]
         inner = shape.heads[layer] * frame.head_width
@@ -96,7 +96,7 @@ class GptDecoder(nn.Module):
     that of `harness.nn.positions`, and initial values are scaled by fan-in.
     """
 
-    def __init__(self, frame: Frame, shape: Shape) -> None:
+    def __init__(self, frame: GptFrame, shape: GptShape) -> None:
         """Makes the largest network; `shape` is what runs when `forward` gets none."""
         super().__init__()
         self.frame = frame
@@ -104,12 +104,12 @@ class GptDecoder(nn.Module):
         width = shape.width
         # A tied embedding is small enough to give logits of size one; a free one starts at the tokens' scale.
         self.embed = nn.Parameter(torch.randn(frame.vocabulary, width) * (width**-0.5 if frame.tied else 1))
-        self.blocks = nn.ModuleList(Block(frame, shape, layer) for layer in range(len(shape.heads)))
+        self.blocks = nn.ModuleList(GptBlock(frame, shape, layer) for layer in range(len(shape.heads)))
         self.norm = nn.ParameterList([torch.ones(width), torch.zeros(width)])
         if not frame.tied:
             self.head = nn.Parameter(torch.randn(frame.classes or frame.vocabulary, width) * 0.02)
 
-    def forward(self, inputs: Tensor, shape: Shape | None = None) -> Tensor:
+    def forward(self, inputs: Tensor, shape: GptShape | None = None) -> Tensor:
         """Returns the logits of the sub-network `shape`, at a cost proportional to it."""
         shape = shape or self.largest
         tokens = F.embedding(inputs, self.embed[:, : shape.width])

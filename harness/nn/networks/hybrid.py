@@ -17,7 +17,7 @@ PATCH = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class HybridShape:
     """One sub-network: what `forward` takes as its architecture.
 
     Attributes:
@@ -31,7 +31,7 @@ class Shape:
     hidden: tuple[int, ...]
 
 
-class Layer(nn.Module):
+class HybridLayer(nn.Module):
     """One block: mixers of several families and one MLP, all at the largest width."""
 
     def __init__(
@@ -65,7 +65,7 @@ class HybridNet(nn.Module):
         self,
         signature: Signature,
         families: Sequence[Sequence[str]],
-        shape: Shape,
+        shape: HybridShape,
         *,
         is_grid: bool,
         is_pooled: bool,
@@ -96,14 +96,14 @@ class HybridNet(nn.Module):
             self.embed_bias = nn.Parameter(torch.zeros(width))
             outputs = signature.classes * self.layout.tokens
         self.layers = nn.ModuleList(
-            Layer(held, width, hidden, self.layout, layers=layers)
+            HybridLayer(held, width, hidden, self.layout, layers=layers)
             for held, hidden in zip(families, shape.hidden, strict=True)
         )
         self.scale = nn.Parameter(torch.ones(width))
         self.head = nn.Parameter(torch.zeros(outputs, width))
         self.head_bias = nn.Parameter(torch.zeros(signature.classes))
 
-    def forward(self, inputs: Tensor, shape: Shape | None = None) -> Tensor:
+    def forward(self, inputs: Tensor, shape: HybridShape | None = None) -> Tensor:
         """Returns the logits of the sub-network `shape`, at a cost proportional to it."""
         shape = shape or self.largest
         width = shape.width

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class Layer(NamedTuple):
+class ChainLayer(NamedTuple):
     """One place of the chain: channels that come and go, and the stride between."""
 
     inputs: int
@@ -26,12 +26,12 @@ class Chain(NamedTuple):
     """The network around the layers: input channels, channels after the last layer, and classes."""
 
     channels: int
-    layers: tuple[Layer, ...]
+    layers: tuple[ChainLayer, ...]
     last: int
     classes: int
 
 
-def option_modules(layer: Layer, option: Bottleneck | None) -> nn.Module:
+def option_modules(layer: ChainLayer, option: Bottleneck | None) -> nn.Module:
     """Returns the modules of an option in its place; None means the identity, projected where it must be."""
     inputs, outputs, stride = layer
     if option is None:

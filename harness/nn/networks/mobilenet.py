@@ -7,17 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.nn.slices import (
-    ACTIVATIONS,
-    ConvNorm,
-    Reordering,
-    channels_last,
-    sliced_conv,
-    sliced_norm,
-)
+from harness.nn.slices import ACTIVATIONS, ConvNorm, Reordering, channels_last, sliced_conv, sliced_norm
 
 
-class Inner(NamedTuple):
+class MobileInner(NamedTuple):
     """The inside of one block: depth-wise kernel, expanded channels, squeezed channels (0: no squeeze)."""
 
     kernel: int
@@ -34,7 +27,7 @@ class Route(NamedTuple):
     """
 
     side: int | None
-    stages: tuple[tuple[Inner, ...], ...]
+    stages: tuple[tuple[MobileInner, ...], ...]
 
 
 class Stage(NamedTuple):
@@ -45,7 +38,7 @@ class Stage(NamedTuple):
     activation: str
 
 
-class Frame(NamedTuple):
+class MobileFrame(NamedTuple):
     """The network around the blocks: channels of images, of each fixed layer, and classes."""
 
     channels: int
@@ -110,11 +103,11 @@ class SqueezeExcite(nn.Module):
         return inputs * F.hardsigmoid(sliced_conv(self.expand, inner, inputs.shape[1]))
 
 
-class Block(nn.Module):
+class MobileBlock(nn.Module):
     """Inverted bottleneck: expand, depth-wise, perhaps squeeze and excite, project, perhaps add the input."""
 
     def __init__(
-        self, inputs: int, stage: Stage, stride: int, inner: Inner, kernels: tuple[int, ...]
+        self, inputs: int, stage: Stage, stride: int, inner: MobileInner, kernels: tuple[int, ...]
     ) -> None:
         super().__init__()
         self.expand = ConvNorm(inputs, inner.middle, activation=stage.activation)
@@ -123,7 +116,7 @@ class Block(nn.Module):
         self.project = ConvNorm(inner.middle, stage.width)
         self.is_residual = stride == 1 and inputs == stage.width
 
-    def forward(self, inputs: Tensor, inner: Inner) -> Tensor:
+    def forward(self, inputs: Tensor, inner: MobileInner) -> Tensor:
         """Returns (batch, width of the stage, height / stride, width / stride), rounded up."""
         hidden = self.depth(self.expand(inputs, inner.middle), inner.kernel)
         if self.squeeze is not None:
@@ -138,7 +131,7 @@ class MobileNet(nn.Module):
     Shapes: images (batch, channels, height, width) -> logits (batch, classes).
     """
 
-    def __init__(self, frame: Frame, largest: Route, kernels: tuple[int, ...] | None = None) -> None:
+    def __init__(self, frame: MobileFrame, largest: Route, kernels: tuple[int, ...] | None = None) -> None:
         """Makes the network of `largest`, which also runs when `forward` gets no route.
 
         Args:
@@ -160,7 +153,7 @@ class MobileNet(nn.Module):
             blocks = nn.ModuleList()
             for position, inner in enumerate(inners):
                 stride = 1 if position else stage.stride
-                blocks.append(Block(width, stage, stride, inner, kernels or (inner.kernel,)))
+                blocks.append(MobileBlock(width, stage, stride, inner, kernels or (inner.kernel,)))
                 width = stage.width
             self.stages.append(blocks)
         self.final = ConvNorm(width, frame.final, activation="hswish")
@@ -199,11 +192,11 @@ def transformed_kernels(supernet: MobileNet, _: nn.Module, route: Route) -> dict
     }
 
 
-def _block(network: MobileNet, stage: int, position: int) -> Block:
+def _block(network: MobileNet, stage: int, position: int) -> MobileBlock:
     blocks = network.stages[stage]
     assert isinstance(blocks, nn.ModuleList)
     block = blocks[position]
-    assert isinstance(block, Block)
+    assert isinstance(block, MobileBlock)
     return block
 
 

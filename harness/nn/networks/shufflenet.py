@@ -12,14 +12,14 @@ XCEPTION = 3
 """The choice that is an Xception block; 0, 1 and 2 are shuffle blocks of kernel 3, 5 and 7."""
 
 
-class Inner(NamedTuple):
+class ShuffleInner(NamedTuple):
     """One block of a sub-network: its choice, 0 to 3, and its inner channels."""
 
     choice: int
     middle: int
 
 
-class Frame(NamedTuple):
+class ShuffleFrame(NamedTuple):
     """The network around the choices.
 
     Attributes:
@@ -43,10 +43,10 @@ class Frame(NamedTuple):
     classes: int
 
 
-class Choice(nn.Module):
+class BlockChoice(nn.Module):
     """One shuffle or Xception block, of stride 1 on half the channels or of stride 2 on all."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, inner: Inner, *, affine: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, inner: ShuffleInner, *, affine: bool) -> None:
         super().__init__()
         choice, middle = inner
         kernel = 3 if choice == XCEPTION else 3 + 2 * choice
@@ -90,9 +90,9 @@ class ShuffleNet(nn.Module):
 
     def __init__(
         self,
-        frame: Frame,
-        blocks: Sequence[Sequence[Inner]],
-        route: Sequence[Inner] | None = None,
+        frame: ShuffleFrame,
+        blocks: Sequence[Sequence[ShuffleInner]],
+        route: Sequence[ShuffleInner] | None = None,
         *,
         affine: bool = True,
     ) -> None:
@@ -117,7 +117,7 @@ class ShuffleNet(nn.Module):
             for position in range(repeats):
                 stride = 1 if position else 2
                 choices = {
-                    str(inner.choice): Choice(width, outputs, stride, inner, affine=affine)
+                    str(inner.choice): BlockChoice(width, outputs, stride, inner, affine=affine)
                     for inner in next(held)
                 }
                 self.blocks.append(nn.ModuleDict(choices))
@@ -126,7 +126,7 @@ class ShuffleNet(nn.Module):
         self.dropout = nn.Dropout(frame.dropout)
         self.head = nn.Linear(frame.head, frame.classes, bias=False)
 
-    def forward(self, inputs: Tensor, route: Sequence[Inner] | None = None) -> Tensor:
+    def forward(self, inputs: Tensor, route: Sequence[ShuffleInner] | None = None) -> Tensor:
         """Returns logits, (batch, classes), of the sub-network `route`: choice and inner width per block."""
         chosen = route or self.route
         if chosen is None:
@@ -140,7 +140,7 @@ class ShuffleNet(nn.Module):
         return logits
 
 
-def plain_norms(supernet: ShuffleNet, alone: nn.Module, _: Sequence[Inner]) -> dict[str, Tensor]:
+def plain_norms(supernet: ShuffleNet, alone: nn.Module, _: Sequence[ShuffleInner]) -> dict[str, Tensor]:
     """Returns the scale and shift of every BatchNorm, one and zero, where the supernet's have none."""
     held = supernet.state_dict()
     own = alone.state_dict().items()

@@ -5,7 +5,8 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.search.llm.letters import letter
-from harness.space.choices import Architecture, Choice, SearchSpace, WrappedSpace
+from harness.space.choices import SearchSpace, WrappedSpace
+from harness.space.form import Architecture, Choice
 
 
 class AnonymousSpace(WrappedSpace):

@@ -14,7 +14,8 @@ from harness.errors import HarnessError
 from harness.llm.client import Client, Usage
 from harness.search.archive import Evaluation
 from harness.search.llm.letters import letter
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 
 POOL = 2000
 TRIES = 64

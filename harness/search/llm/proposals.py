@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from harness.errors import HarnessError
 from harness.search.llm.mending import Repeated, Words, json_values, mended
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 
 LONGEST_TEXT = 200_000
 MOST_PROPOSALS = 200

@@ -18,7 +18,8 @@ from harness.search.archive import Evaluation
 from harness.search.llm.decoding import ChoiceDecoder, decoding_prompt
 from harness.search.llm.letters import letter
 from harness.search.llm.proposals import outside_reasoning, read_proposals
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 
 Tally = Counter[str]
 FEW_LETTERS = 3_000

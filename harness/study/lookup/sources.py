@@ -13,7 +13,8 @@ from harness.data.table.computed import SAMPLED, ComputedTable, load_computed
 from harness.data.table.table import LookupTable, bound_space, load_table, table_path
 from harness.errors import HarnessError
 from harness.run.place import Place
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 from harness.space.listed import ListedSpace
 from harness.stats.transfer import standardised_mean
 

@@ -1,9 +1,8 @@
 """What the units of a study of rank quality are estimated to cost."""
 
 from harness.identity.unit import Unit
-from harness.study.cost import Costs
+from harness.study.cost import CALIBRATION_IMAGES, Costs
 from harness.study.ranking.units import Inherited, InheritedSpec, Scratch, ScratchSpec
-from harness.study.trained.cost import CALIBRATION_IMAGES
 
 CALIBRATION_BATCHES = 16
 

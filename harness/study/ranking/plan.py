@@ -9,9 +9,8 @@ from harness.identity.unit import AnyUnit
 from harness.study.plan import Plan, planned, prepare_unit
 from harness.study.ranking.settings import QualitySuite
 from harness.study.ranking.units import INHERITED, SCRATCH, InheritedSpec, ScratchSpec
-from harness.study.trained.plan import shortened, with_domains
 from harness.study.work.matched import load_family
-from harness.study.work.specs import supernet_spec, training_spec
+from harness.study.work.specs import shortened, supernet_spec, training_spec, with_domains
 from harness.study.work.units import SUPERNET, SupernetSpec
 from harness.task.task import Task
 

@@ -15,7 +15,8 @@ from harness.learn.baseline import Predictor
 from harness.learn.fit import seeded
 from harness.learn.predictors import predictor
 from harness.run.place import Done, Needs
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 from harness.study.ranking.units import DrawnSpec, Inherited, InheritedSpec, Scratch, ScratchSpec
 from harness.study.work.alone import delete_checkpoints, mean_score, recipe_of, train_alone
 from harness.study.work.matched import matched_space

@@ -4,14 +4,7 @@ from dataclasses import dataclass, field
 
 from harness.errors import UnknownNameError
 from harness.run.loaded import Run
-from harness.study.settings import (
-    STRATEGIES,
-    Limits,
-    Need,
-    PlannedTask,
-    TaskSettings,
-    check_task,
-)
+from harness.study.settings import STRATEGIES, Limits, Need, PlannedTask, TaskSettings, check_task
 
 
 @dataclass(frozen=True, kw_only=True)

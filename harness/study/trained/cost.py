@@ -2,27 +2,21 @@
 
 from harness import catalog
 from harness.identity.unit import Unit
-from harness.study.cost import Costs, passes
+from harness.study.cost import CALIBRATION_IMAGES, Costs, passes
+from harness.study.trained.results import Final, Score, Search, Tuned, ZeroShotScore
 from harness.study.trained.units import (
     FINAL,
-    Final,
     FinalSpec,
     RowScoreSpec,
-    Score,
     ScoreSpec,
-    Search,
     SearchSpec,
-    Tuned,
     TuneSpec,
-    ZeroShotScore,
     ZeroShotSpec,
 )
 from harness.task.selection import CROSS_VALIDATION, ORACLE
 
 ANSWERS = 4
 """Possible answers that a question of an lm-eval task is taken to have."""
-CALIBRATION_IMAGES = 64
-"""Of a batch that re-estimates BatchNorm statistics."""
 
 
 def search(costs: Costs, unit: Unit[SearchSpec, Search]) -> float:

@@ -4,31 +4,27 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 
 from harness import catalog
-from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit, Unit
 from harness.learn.baseline import FixedBaseline, ReadyBaseline, TunedBaseline, is_seedless, is_trained
-from harness.learn.modality import modality_of
 from harness.study.plan import Plan, planned, prepare_unit, resolve_searcher
-from harness.study.settings import STEPS_PER_SAMPLE, TaskSettings
+from harness.study.settings import TaskSettings
 from harness.study.trained.plan_zero_shot import ZeroShotPlan, entries, with_tasks
+from harness.study.trained.results import Final, Search, Tuned
 from harness.study.trained.settings import Suite
 from harness.study.trained.units import (
     FINAL,
     SCORE,
     SEARCH,
     TUNE,
-    Final,
     FinalSpec,
     Role,
     ScoreSpec,
-    Search,
     SearchSpec,
-    Tuned,
     TuneSpec,
 )
 from harness.study.work.matched import load_family, split_space
-from harness.study.work.specs import supernet_spec, training_spec
+from harness.study.work.specs import shortened, supernet_spec, training_spec, with_domains
 from harness.study.work.units import PROXIES, SUPERNET, ProxiesSpec, Supernet, SupernetSpec
 from harness.task.selection import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE
 from harness.task.task import Task
@@ -64,52 +60,6 @@ def plan_trained(name: str, suite: Suite, *, limit: int | None = None) -> Plan:
     table["tasks"] += entries(filled)
     del table["zero_shot"]
     return Plan(name=name, suite=filled, table=table, limit=limit, units=tuple(units.values()))
-
-
-def with_domains(settings: TaskSettings) -> TaskSettings:
-    """Returns the settings with the task's own domains where they name none.
-
-    Raises:
-        UnknownNameError: a task, domain or corruption does not exist.
-        HarnessError: a domain is source and held out at once, the task is of questions, or its samples cannot
-            give its metric.
-    """
-    task: Task = catalog.load("task", settings.name)
-    if not modality_of(task.signature.kind).is_trained:
-        raise HarnessError(
-            f"Task {settings.name!r} asks multiple-choice questions, on which nothing is trained; name its "
-            "domains in a zero_shot board of a suite that trains a byte task."
-        )
-    metric, gives = catalog.metric_of(task.metric), modality_of(task.signature.kind).gives
-    if metric.needs != gives:
-        raise HarnessError(
-            f"Task {settings.name!r} has the metric {task.metric}, which needs {metric.needs}, and samples "
-            f"of kind {task.signature.kind} give {gives}; choose another metric."
-        )
-    filled = replace(
-        settings,
-        sources=settings.sources or list(task.sources),
-        held_out=settings.held_out or list(task.held_out),
-    )
-    for domain in (*filled.sources, *filled.held_out):
-        domain_of(task, domain)
-    both = sorted(set(filled.sources) & set(filled.held_out))
-    if both:
-        raise HarnessError(f"Task {settings.name!r} has {', '.join(both)} both as source and as held out.")
-    return filled
-
-
-def shortened(settings: TaskSettings, limit: int | None) -> TaskSettings:
-    """Returns the settings of a limited run, which trains no longer than its few samples are worth."""
-    if limit is None:
-        return settings
-    most = STEPS_PER_SAMPLE * limit
-    supernet, training = settings.supernet, settings.training
-    return replace(
-        settings,
-        supernet=replace(supernet, steps=min(supernet.steps, most)),
-        training=replace(training, steps=min(training.steps, most)),
-    )
 
 
 class _TaskPlan:

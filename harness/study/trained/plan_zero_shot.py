@@ -13,8 +13,9 @@ from harness.identity.unit import AnyUnit, Unit
 from harness.learn.modality import modality_of
 from harness.study.plan import Plan, planned, prepare_unit
 from harness.study.settings import LM_EVAL, ZeroShotSettings
+from harness.study.trained.results import Final
 from harness.study.trained.settings import Suite
-from harness.study.trained.units import ZERO_SHOT, Final, FinalSpec, ZeroShotSpec
+from harness.study.trained.units import ZERO_SHOT, FinalSpec, ZeroShotSpec
 from harness.task.task import Task
 
 

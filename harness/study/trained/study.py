@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.board.comparison import RowComparison
     from harness.board.table import Table
     from harness.study.plan import Plan
-    from harness.study.trained.values import Board
+    from harness.study.trained.boards.values import Board
 
 
 class TrainedStudy(Study[Suite, "Board"]):
@@ -39,33 +39,33 @@ class TrainedStudy(Study[Suite, "Board"]):
         return plan_trained(name, settings, limit=limit)
 
     def board(self, run: Run) -> "Board":
-        from harness.study.trained.board import build_trained_board
+        from harness.study.trained.boards.board import build_trained_board
 
         return build_trained_board(run)
 
     def verdict(self, board: "Board") -> str:
-        from harness.study.trained.verdict import trained_verdict
+        from harness.study.trained.boards.verdict import trained_verdict
 
         return trained_verdict(board)
 
     def tables(self, board: "Board") -> "list[Table]":
-        from harness.study.trained.tables import leaderboard_tables
+        from harness.study.trained.boards.tables import leaderboard_tables
 
         return leaderboard_tables(board)
 
     def lines(self, board: "Board") -> list[dict[str, Any]]:
-        from harness.study.trained.tables import csv_lines
+        from harness.study.trained.boards.tables import csv_lines
 
         return csv_lines(board)
 
     def compare(self, run: Run, first: str, second: str, metric: str | None) -> "RowComparison":
-        from harness.study.trained.compare import compare_trained
-        from harness.study.trained.rescore import with_metric
+        from harness.study.trained.boards.compare import compare_trained
+        from harness.study.trained.boards.rescore import with_metric
 
         return compare_trained(run if metric is None else with_metric(run, metric), first, second)
 
     def rescore(self, run: Run, metric: str) -> "Board":
-        from harness.study.trained.rescore import rescore
+        from harness.study.trained.boards.rescore import rescore
 
         return rescore(run, metric)
 

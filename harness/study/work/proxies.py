@@ -12,7 +12,7 @@ from harness.files import write_atomically
 from harness.identity.unit import Unit
 from harness.run.place import Done, Needs
 from harness.search.proxies import proxy_score
-from harness.space.choices import Architecture
+from harness.space.form import Architecture
 from harness.study.work.matched import matched_space
 from harness.study.work.units import PROXIES, Proxies, ProxiesSpec
 

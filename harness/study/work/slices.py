@@ -11,7 +11,8 @@ from harness.data.view import SourceView
 from harness.learn.batches import batches
 from harness.learn.supernet import CALIBRATION_BATCHES, calibrated, has_batch_norm
 from harness.run.place import Needs
-from harness.space.choices import Architecture, SearchSpace
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
 from harness.study.work.alone import WEIGHTS
 from harness.study.work.units import SUPERNET
 from harness.task.signature import Signature

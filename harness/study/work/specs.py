@@ -1,12 +1,16 @@
 """Parameters of units that several studies plan."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from harness import catalog
+from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
 from harness.files import file_hash
-from harness.study.settings import TaskSettings
+from harness.learn.modality import modality_of
+from harness.study.settings import STEPS_PER_SAMPLE, TaskSettings
+from harness.task.task import Task
 
 
 def training_spec(settings: TaskSettings) -> dict[str, Any]:
@@ -32,3 +36,49 @@ def supernet_spec(settings: TaskSettings, space: str) -> dict[str, Any]:
             f"{settings.name!r}, or leave it out to train the supernet."
         )
     return {"checkpoint": str(path), "checkpoint_sha256": file_hash(path)}
+
+
+def with_domains(settings: TaskSettings) -> TaskSettings:
+    """Returns the settings with the task's own domains where they name none.
+
+    Raises:
+        UnknownNameError: a task, domain or corruption does not exist.
+        HarnessError: a domain is source and held out at once, the task is of questions, or its samples cannot
+            give its metric.
+    """
+    task: Task = catalog.load("task", settings.name)
+    if not modality_of(task.signature.kind).is_trained:
+        raise HarnessError(
+            f"Task {settings.name!r} asks multiple-choice questions, on which nothing is trained; name its "
+            "domains in a zero_shot board of a suite that trains a byte task."
+        )
+    metric, gives = catalog.metric_of(task.metric), modality_of(task.signature.kind).gives
+    if metric.needs != gives:
+        raise HarnessError(
+            f"Task {settings.name!r} has the metric {task.metric}, which needs {metric.needs}, and samples "
+            f"of kind {task.signature.kind} give {gives}; choose another metric."
+        )
+    filled = replace(
+        settings,
+        sources=settings.sources or list(task.sources),
+        held_out=settings.held_out or list(task.held_out),
+    )
+    for domain in (*filled.sources, *filled.held_out):
+        domain_of(task, domain)
+    both = sorted(set(filled.sources) & set(filled.held_out))
+    if both:
+        raise HarnessError(f"Task {settings.name!r} has {', '.join(both)} both as source and as held out.")
+    return filled
+
+
+def shortened(settings: TaskSettings, limit: int | None) -> TaskSettings:
+    """Returns the settings of a limited run, which trains no longer than its few samples are worth."""
+    if limit is None:
+        return settings
+    most = STEPS_PER_SAMPLE * limit
+    supernet, training = settings.supernet, settings.training
+    return replace(
+        settings,
+        supernet=replace(supernet, steps=min(supernet.steps, most)),
+        training=replace(training, steps=min(training.steps, most)),
+    )

@@ -125,7 +125,7 @@ class PrepareSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prepared(Schema):
+class Preparation(Schema):
     """What a domain's preparation gave.
 
     Attributes:
@@ -237,7 +237,7 @@ class Proxies(Schema):
 PREPARE = UnitKind(
     name="prepare",
     spec=PrepareSpec,
-    result=Prepared,
+    result=Preparation,
     work="harness.study.work.prepare:prepare",
     intact="harness.study.work.prepare:is_prepared",
     seconds=8.0,

@@ -8,19 +8,16 @@ from harness.board.values import Cell, Difference, Estimate, LanguageModelUse, R
 from harness.board.wording import with_model
 from harness.identity.unit import Unit
 from harness.run.loaded import Run
+from harness.study.trained.results import Final, Score, Search, Tuned
 from harness.study.trained.units import (
     FINAL,
     SCORE,
     SEARCH,
     TUNE,
     ZERO_SHOT,
-    Final,
     FinalSpec,
     RowScoreSpec,
-    Score,
-    Search,
     SearchSpec,
-    Tuned,
     TuneSpec,
 )
 from harness.task.selection import DEFAULT_SELECTION

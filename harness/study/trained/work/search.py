@@ -12,8 +12,9 @@ from harness.run.place import Done, Needs
 from harness.search.archive import Evaluation
 from harness.search.loop import SearchContext, SearcherEntry, SearchResult, run_search
 from harness.space.choices import SearchSpace
-from harness.study.trained.slice_scores import SliceScores
-from harness.study.trained.units import Evaluated, Racing, Search, SearchSpec
+from harness.study.trained.results import Evaluated, Racing, Search
+from harness.study.trained.units import SearchSpec
+from harness.study.trained.work.slice_scores import SliceScores
 from harness.study.work.gates import gates_of
 from harness.study.work.language_model import language_model, priced
 from harness.study.work.matched import matched_space

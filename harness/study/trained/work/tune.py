@@ -16,8 +16,9 @@ from harness.identity.unit import Unit
 from harness.learn.baseline import FixedBaseline
 from harness.learn.peers import agree_on, peers
 from harness.run.place import Done, Needs
-from harness.study.trained.final import trial
-from harness.study.trained.units import Trial, Tuned, TuneSpec
+from harness.study.trained.results import Trial, Tuned
+from harness.study.trained.units import TuneSpec
+from harness.study.trained.work.final import trial
 from harness.study.work.alone import delete_checkpoints
 
 OCTAVES = 2.0

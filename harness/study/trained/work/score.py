@@ -15,8 +15,9 @@ from harness.learn.fit import seeded
 from harness.learn.predictors import predictor, score
 from harness.run.place import Done, Needs
 from harness.run.samples import SAMPLES
-from harness.study.trained.network import baseline_of, module_of, opened, opening_of
-from harness.study.trained.units import FINAL, RowScoreSpec, Score, ScoreSpec
+from harness.study.trained.results import Score
+from harness.study.trained.units import FINAL, RowScoreSpec, ScoreSpec
+from harness.study.trained.work.network import baseline_of, module_of, opened, opening_of
 from harness.study.work.alone import WEIGHTS, weights_at
 from harness.task.selection import ORACLE
 from harness.task.task import Task

@@ -6,9 +6,9 @@ from harness import catalog
 from harness.catalog import metric_of
 from harness.errors import HarnessError
 from harness.run.loaded import Run
-from harness.study.trained.board import build_trained_board
+from harness.study.trained.boards.board import build_trained_board
+from harness.study.trained.boards.values import Board
 from harness.study.trained.settings import PlannedSuite
-from harness.study.trained.values import Board
 
 
 def with_metric(run: Run, metric: str) -> Run:

@@ -6,7 +6,7 @@ from harness.board.marks import STALE
 from harness.board.values import FEW_GROUPS
 from harness.board.wording import show, show_difference
 from harness.catalog import metric_of
-from harness.study.trained.values import Board, Row, TaskBoard
+from harness.study.trained.boards.values import Board, Row, TaskBoard
 
 Outcome = Literal["better", "worse", "cannot tell"]
 

@@ -12,8 +12,9 @@ from harness.identity.unit import Unit
 from harness.run.place import Done, Needs
 from harness.run.samples import SAMPLES
 from harness.study.settings import LM_EVAL
-from harness.study.trained.score import restored
-from harness.study.trained.units import ZeroShotScore, ZeroShotSpec
+from harness.study.trained.results import ZeroShotScore
+from harness.study.trained.units import ZeroShotSpec
+from harness.study.trained.work.score import restored
 from harness.study.work.units import PREPARE
 from harness.task.task import Task
 

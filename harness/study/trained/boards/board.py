@@ -1,7 +1,7 @@
 """From records to rows: means, intervals, paired differences and ranks of one run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -26,20 +26,22 @@ from harness.stats.bootstrap import (
     grouped_ratio,
     percentile_interval,
 )
-from harness.stats.intervals import Interval, square_and_add, wilson
+from harness.stats.intervals import Interval, square_and_add
 from harness.stats.pairs import flip_groups, holm
 from harness.stats.ranks import rank_intervals, ranks, stability
 from harness.study.settings import PlannedTask
-from harness.study.trained.notes import (
+from harness.study.trained.boards.notes import (
     SELECTION_NOTES,
     stability_note,
     tuning_note,
     zero_shot_chance,
     zero_shot_note,
 )
+from harness.study.trained.boards.scored import Scored
+from harness.study.trained.boards.values import Board, Key, Row, TaskBoard, chosen_by, finals_of, scores_of
+from harness.study.trained.results import Score, Search, ZeroShotScore
 from harness.study.trained.settings import PlannedBoard, PlannedSuite
-from harness.study.trained.units import RowScoreSpec, Score, Search, ZeroShotScore
-from harness.study.trained.values import Board, Key, Row, TaskBoard, chosen_by, finals_of, scores_of
+from harness.study.trained.units import RowScoreSpec
 from harness.task.metric import Metric
 from harness.task.selection import ORACLE
 
@@ -68,39 +70,6 @@ def build_trained_board(run: Run) -> Board:
             if rule != ORACLE or task.trained_on is None
         ),
     )
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """One row on one domain.
-
-    Attributes:
-        by_seed: its value in each pair of seed roles, shape (roles,).
-        by_seed_replicates: the same under resampling, shape (roles, replicates).
-        shares: what each group adds to the mean over roles, shape (groups,).
-        worst: accuracy of the worst group, all roles together; None for bits and where groups are small.
-        groups: how many have a sample that counts.
-    """
-
-    by_seed: Array
-    by_seed_replicates: Array
-    shares: Array
-    worst: WorstGroup | None
-    groups: int
-
-    @property
-    def value(self) -> float:
-        return float(self.by_seed.mean())
-
-    @property
-    def replicates(self) -> Array:
-        return np.asarray(self.by_seed_replicates.mean(axis=0))
-
-    def interval(self, metric: Metric) -> Interval:
-        """Returns the percentile interval; a perfect or an empty score gets Wilson's over the groups."""
-        if metric.is_proportion and self.value in (0.0, 1.0):
-            return wilson(round(self.value * self.groups), self.groups)
-        return percentile_interval(self.replicates)
 
 
 class _TaskBuilder:
@@ -133,7 +102,7 @@ class _TaskBuilder:
             self.units.setdefault((unit.spec.key, unit.spec.domain), []).append(unit)
         self.keys = sorted({key for key, _ in self.units}, key=lambda key: (key[0], key[1] or ""))
         self.marks = {key: self._marks(key) for key in self.keys}
-        self.scored: dict[tuple[Key, str], _Scored] = {}
+        self.scored: dict[tuple[Key, str], Scored] = {}
         self.p_values: dict[tuple[str, ...], Mapping[Key, float]] = {}
         for _, domain in self.domains:
             self._score(domain)
@@ -186,7 +155,7 @@ class _TaskBuilder:
         )
         for key in {key for key, _ in found}:
             mine = [index for index, (owner, _) in enumerate(found) if owner == key]
-            self.scored[key, domain] = _Scored(
+            self.scored[key, domain] = Scored(
                 values[mine],
                 replicates[mine],
                 shares[mine].mean(axis=0),
@@ -262,7 +231,7 @@ class _TaskBuilder:
             difference=self._difference(key, [domain]),
         )
 
-    def _parts(self, key: Key, role: Role) -> list[_Scored] | None:
+    def _parts(self, key: Key, role: Role) -> list[Scored] | None:
         """Returns the row's scores on every domain of `role`, or None when one is missing."""
         wanted = [domain for other, domain in self.domains if other == role]
         parts = [self.scored[key, domain] for domain in wanted if (key, domain) in self.scored]

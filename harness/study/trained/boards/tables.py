@@ -18,7 +18,7 @@ from harness.board.wording import (
 from harness.catalog import metric_of
 from harness.run.loaded import Run
 from harness.stats.aggregates import LEAST_IN_GROUP
-from harness.study.trained.values import Board, Row, TaskBoard, chosen_by, show_method
+from harness.study.trained.boards.values import Board, Row, TaskBoard, chosen_by, show_method
 from harness.study.work.units import SUPERNET
 
 

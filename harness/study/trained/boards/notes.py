@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from harness.run.loaded import Run
-from harness.study.trained.units import TUNE, ZeroShotScore
+from harness.study.trained.results import ZeroShotScore
+from harness.study.trained.units import TUNE
 from harness.task.selection import CROSS_VALIDATION, ORACLE
 
 SELECTION_NOTES = {

@@ -26,8 +26,8 @@ from harness.run.samples import read_samples, sums_of
 from harness.seeds import generator
 from harness.stats.bootstrap import Array, aligned, bootstrap_ratios, group_shares
 from harness.stats.pairs import flip_groups, minimum_detectable_effect, sign_flip
-from harness.study.trained.board import REPLICATES, build_trained_board
-from harness.study.trained.values import Row, TaskBoard
+from harness.study.trained.boards.board import REPLICATES, build_trained_board
+from harness.study.trained.boards.values import Row, TaskBoard
 from harness.task.metric import Metric, SampleScores
 
 FLIPPED = "flips of whole groups"

@@ -15,9 +15,11 @@ from harness.learn.baseline import Predictor
 from harness.learn.predictors import predictor, score
 from harness.run.place import Needs
 from harness.run.score_cache import ScoreCache
-from harness.search.race import Block, Floats, Race, blocks_of
-from harness.space.choices import Architecture, SearchSpace
-from harness.study.trained.units import Search, SearchSpec
+from harness.search.race import Floats, Race, SampleBlock, blocks_of
+from harness.space.choices import SearchSpace
+from harness.space.form import Architecture
+from harness.study.trained.results import Search
+from harness.study.trained.units import SearchSpec
 from harness.study.work.alone import WEIGHTS, mean_score
 from harness.study.work.slices import load_supernet, slices
 from harness.study.work.units import SUPERNET
@@ -76,7 +78,7 @@ class SliceScores:
         """Returns the slice, ready to be scored."""
         return predictor(*self.slice_of(architecture))
 
-    def numerators(self, model: Predictor, block: Block) -> list[float]:
+    def numerators(self, model: Predictor, block: SampleBlock) -> list[float]:
         """Returns what each sample of a block gives: 1 for a correct image, or bits."""
         length = self.unit.spec.document_bytes
         parts = [score(model, split, document_bytes=length) for split in block.splits if len(split)]

@@ -1,0 +1,1 @@
+"""Boards, verdicts and comparisons of a study that trains."""

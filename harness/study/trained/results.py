@@ -1,0 +1,154 @@
+"""What the units of a study that trains leave."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.identity.schema import Schema
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated(Schema):
+    """An architecture that a search evaluated.
+
+    Attributes:
+        architecture: its JSON form.
+        score: higher being better; None where it could not be scored.
+        parameters: of its network.
+        macs: of one sample.
+        iteration: of the searcher.
+        samples: that it was scored on, where it lost a race.
+    """
+
+    architecture: Mapping[str, Any]
+    score: float | None
+    parameters: int | None
+    macs: int | None
+    iteration: int
+    samples: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Racing(Schema):
+    """Validation samples that a race spent, of those without it."""
+
+    samples: int
+    of: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search(Evaluated):
+    """What a search found: its best architecture, and how.
+
+    Attributes:
+        evaluations: spent.
+        stopped: why it ended before its budget was spent; None where it was.
+        history: every evaluation.
+        rank_by_parameters: Spearman's correlation of score and parameters, in [-1, 1].
+        report: the searcher's own counters and settings.
+        racing: samples spent; None without races.
+    """
+
+    evaluations: int
+    stopped: str | None
+    history: tuple[Evaluated, ...]
+    rank_by_parameters: float | None
+    report: Mapping[str, Any]
+    racing: Racing | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial(Schema):
+    """One trial: what was tried, and its score on source validation, or the reason why it has none."""
+
+    learning_rate: float
+    architecture: Mapping[str, Any] | None
+    parameters: int | None
+    validation: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuned(Schema):
+    """The best trial, and all of them.
+
+    Attributes:
+        learning_rate: of the best.
+        architecture: of the best; None for the plain one.
+        parameters: of the best.
+        validation: of the best.
+        evaluations: trials.
+        trials: all of them.
+    """
+
+    learning_rate: float
+    architecture: Mapping[str, Any] | None
+    parameters: int | None
+    validation: float | None
+    evaluations: int
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Final(Schema):
+    """What a final is and costs.
+
+    Attributes:
+        architecture: its JSON form; None for a baseline's own.
+        parameters: of the network.
+        macs: of one sample.
+        learning_rate: that was chosen; None where an oracle chooses, or nothing was trained.
+        steps: of training.
+        validation: on source validation; None where none was made.
+        rates: learning rate, as Python writes it -> source validation.
+        outside: what else than the sources it was trained on; None where nothing was.
+        strengths: penalty of a head on frozen features -> source validation.
+    """
+
+    architecture: Mapping[str, Any] | None
+    parameters: int
+    macs: int
+    learning_rate: float | None
+    steps: int
+    validation: float | None
+    rates: Mapping[str, float]
+    outside: str | None = None
+    strengths: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score(Schema):
+    """A score on one domain; its samples lie beside it.
+
+    Attributes:
+        metric: name.
+        value: in the metric's unit.
+        samples: test samples.
+        groups: groups of them.
+        limited: whether `--limit` touched it.
+        learning_rate: of the network; None where nothing was trained.
+    """
+
+    metric: str
+    value: float
+    samples: int
+    groups: int
+    limited: bool
+    learning_rate: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZeroShotScore(Score):
+    """A score by lm-eval's own code.
+
+    Attributes:
+        measure: lm-eval's name of the metric.
+        chance: of a blind guess; None where it is not known.
+        aggregates: lm-eval's own figures.
+        version: of lm-eval's task.
+    """
+
+    measure: str | None
+    chance: float | None
+    aggregates: Mapping[str, Any]
+    version: Any

@@ -1,0 +1,1 @@
+"""The work of the units of a study that trains."""
