@@ -6,7 +6,10 @@ from .board.values import Difference as Difference
 from .board.values import Estimate as Estimate
 from .errors import HarnessError as HarnessError
 from .files import canonical_json as canonical_json
+from .identity.schema import Schema as Schema
+from .identity.unit import Spec as Spec
 from .identity.unit import Unit as Unit
+from .identity.unit import UnitKind as UnitKind
 from .learn.baseline import Classifier as Classifier
 from .learn.baseline import FixedBaseline as FixedBaseline
 from .learn.baseline import Floor as Floor
@@ -30,6 +33,8 @@ from .report.page import Section as Section
 from .report.page import write_report as write_report
 from .run.loaded import Run as Run
 from .run.loaded import load_run as load_run
+from .run.place import Done as Done
+from .run.place import Needs as Needs
 from .run.record import Record as Record
 from .search.archive import Evaluation as Evaluation
 from .search.loop import SearchContext as SearchContext
@@ -47,8 +52,12 @@ from .space.form import ChoiceList as ChoiceList
 from .space.networks import Networks as Networks
 from .study.formats import render as render
 from .study.lookup.board import LookupBoard as LookupBoard
+from .study.plan import Plan as Plan
+from .study.plan import planned as planned
 from .study.ranking.board import QualityBoard as QualityBoard
+from .study.settings import Limits as Limits
 from .study.study import AnyBoard as AnyBoard
+from .study.study import Study as Study
 from .study.study import build_board as build_board
 from .study.study import verdict as verdict
 from .study.suite import load_suite as load_suite

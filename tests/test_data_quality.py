@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from harness import catalog
-from harness.checks.task import Finding, check_task
+from harness.checks.finding import Finding
+from harness.checks.task import check_task
 from harness.errors import DataUnavailableError
 from harness.task.signature import Signature
 from harness.task.task import SPLITS, Archives, Domain, Sample, Task

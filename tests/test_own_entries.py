@@ -54,7 +54,7 @@ def hiss(data, signature, severity):
 
 
 def loud(task):
-    from harness.checks.task import Finding
+    from harness.checks.finding import Finding
 
     def check(splits):
         loudest = max(float(np.abs(signals(split)).max()) for split in splits.values())

@@ -202,7 +202,8 @@ def test_a_killed_tuning_goes_on_with_its_next_trial_to_the_same_bytes(
 ) -> None:
     plan, unit = prepared
     code = (
-        "import os, sys, runpy; from pathlib import Path; from harness.study.trained.work import tune as module\n"
+        "import os, sys, runpy; from pathlib import Path\n"
+        "from harness.study.trained.work import tune as module\n"
         "real, calls = module.trial, []\n"
         "def dying(*given):\n"
         "    calls.append(1)\n"

@@ -3,25 +3,16 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from harness import catalog
 from harness.checks.baseline import baseline_claims
+from harness.checks.finding import Finding
 from harness.checks.metric import metric_claims
 from harness.checks.modality import modality_claims
 from harness.checks.searcher import claims_of
 from harness.checks.space import space_claims
 from harness.checks.table import table_claims
 from harness.errors import HarnessError
-
-
-class Finding(NamedTuple):
-    """One claim about a catalog entry and whether it holds."""
-
-    entry: str
-    claim: str
-    holds: bool
-    detail: str
 
 
 def check_entry(
@@ -44,7 +35,7 @@ def check_entry(
         from harness.checks.task import check_task
 
         findings = check_task(name, catalog.load("task", name), data, offline=offline)
-        return [Finding(f"task {name}", one.claim, one.holds, one.detail) for one in findings]
+        return [one._replace(entry=f"task {name}") for one in findings]
     check = (
         partial(table_claims, folders=tables, data=data, offline=offline)
         if kind == "table"
@@ -58,9 +49,9 @@ def _run(entry: str, check: Callable[[str], Iterator[tuple[str, bool, str]]], na
         catalog.load(entry.split()[0], name)  # raises with near names
     try:
         for claim, holds, detail in check(name):
-            yield Finding(entry, claim, holds, detail)
+            yield Finding(claim, holds, detail, entry)
     except HarnessError as error:
-        yield Finding(entry, "loads and runs", False, str(error))
+        yield Finding("loads and runs", False, str(error), entry)
 
 
 def _suite(name: str) -> Iterator[tuple[str, bool, str]]:

@@ -3,19 +3,12 @@
 import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     pass
+from harness.checks.finding import Finding
 from harness.data.overview import domains
-
-
-class Finding(NamedTuple):
-    """One claim of `doctor` and whether it holds."""
-
-    claim: str
-    holds: bool
-    detail: str
 
 
 def doctor(data: Path, base_url: str | None) -> list[Finding]:

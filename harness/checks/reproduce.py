@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from harness.checks.machine import Finding
+from harness.checks.finding import Finding
 from harness.errors import HarnessError
 from harness.files import canonical_json, read_sealed
 from harness.identity.content import code_of

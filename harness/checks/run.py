@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from harness import catalog
-from harness.checks.machine import Finding
+from harness.checks.finding import Finding
 from harness.data.corruptions import domain_of
 from harness.data.prepare import intact_card
 from harness.errors import DamagedError, HarnessError, UnknownNameError

@@ -3,12 +3,13 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.catalog import metric_of
+from harness.checks.finding import Finding
 from harness.data.load import load_split
 from harness.data.near import SHARED, coarse, shingles
 from harness.data.prepare import Prepared, blamed, prepare_domain, verify_domain, waits_for
@@ -31,22 +32,7 @@ if TYPE_CHECKING:
 
 
 Splits = dict[str, Split]
-Check = Callable[[Splits], "Finding"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One claim about a task and whether it holds.
-
-    Attributes:
-        claim: what should be so, with the domain's name in front where it is about one.
-        holds: whether it is.
-        detail: the numbers, or what is wrong.
-    """
-
-    claim: str
-    holds: bool
-    detail: str
+Check = Callable[[Splits], Finding]
 
 
 def check_task(task_name: str, task: Task, folder: Path, *, offline: bool) -> list[Finding]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.checks.machine import Finding
+from harness.checks.finding import Finding
 from harness.cli.options import Offline
 from harness.cli.places import data_folder, place_of
 from harness.errors import HarnessError

@@ -255,7 +255,8 @@ def check(
 ) -> None:
     """Run the conformance checks of an entry, a kind, or the whole catalog."""
     from harness import catalog
-    from harness.checks.entries import Finding, check_entry
+    from harness.checks.entries import check_entry
+    from harness.checks.finding import Finding
 
     findings = []
     for one in [PLURALS.get(kind, kind)] if kind else catalog.KINDS:
@@ -265,7 +266,7 @@ def check(
             except HarnessError as error:
                 if name:
                     raise
-                findings.append(Finding(f"{one} {entry}", "loads and runs", False, str(error)))
+                findings.append(Finding("loads and runs", False, str(error), f"{one} {entry}"))
     if as_json:
         print(json.dumps([finding._asdict() for finding in findings], indent=1, ensure_ascii=False))
     else:

@@ -123,7 +123,7 @@ class Run:
     def _ordered(self) -> dict[str, list[AnyUnit]]:
         """Kind -> its units in the order that their specs fix."""
         kinds: dict[str, list[AnyUnit]] = {}
-        for unit in sorted(self.units, key=lambda unit: (unit.spec.order, unit.hash)):
+        for unit in sorted(self.units, key=_place_of):
             kinds.setdefault(unit.kind.name, []).append(unit)
         return kinds
 
@@ -164,6 +164,11 @@ class Run:
     def study(self) -> str:
         """Catalog name of the study."""
         return str(self.suite.study)
+
+
+def _place_of(unit: AnyUnit) -> tuple[Any, ...]:
+    """Returns what orders units of a kind, whatever their code."""
+    return unit.spec.order, canonical_json(unit.spec.to_json())
 
 
 def load_run(folder: Path) -> Run:
