@@ -179,7 +179,11 @@ def compared_table(comparison: RowComparison, part: ComparedPart) -> Table:
             rows.append((one.where, *6 * (mark,), one.reason or "no reason"))
             continue
         value, low, high = (tell(one, bound, signed=True) for bound in one.difference)
-        groups = "" if one.groups is None else f", {one.groups:,} groups"
+        counted = [
+            one.test or "",
+            "" if one.samples is None else f"n {one.samples:,}",
+            "" if one.groups is None else f"{one.groups:,} groups",
+        ]
         rows.append(
             (
                 one.where,
@@ -189,7 +193,7 @@ def compared_table(comparison: RowComparison, part: ComparedPart) -> Table:
                 MISSING if one.p is None else f"{one.p:.4f}",
                 MISSING if one.p_holm is None else f"{one.p_holm:.4f}",
                 tell(one, one.detectable),
-                f"{one.test}, n {one.samples:,}{groups}",
+                ", ".join(filter(None, counted)) or MISSING,
             )
         )
     return Table(
