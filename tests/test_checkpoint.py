@@ -222,7 +222,9 @@ def test_a_unit_that_is_cut_off_leaves_the_same_folder(
     plan = make_plan(*load_suite(suite))
     units = {unit.hash: unit for unit in plan.units}
     unit = next(
-        one for one in plan.units if one.kind.name == kind and getattr(one.spec, "method", None) == "default"
+        one
+        for one in plan.units
+        if one.kind.name == kind and getattr(one.spec, "method", "default") == "default"
     )
 
     def performed(run: Path) -> dict[str, bytes]:

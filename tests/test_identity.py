@@ -396,6 +396,9 @@ MUTATIONS: Mapping[str, Mutation] = {
         added,
         lambda unit: unit["kind"] == "prepare" and of_task("stripes")(unit),
     ),
+    "reader": Mutation(
+        "trained", "mine/tasks/stripes.py", swapped("NOISE = 40", "NOISE = 80"), of_task("stripes")
+    ),
     "task, what it is": Mutation(
         "trained",
         "mine/tasks/stripes.py",
@@ -570,7 +573,7 @@ def test_a_run_that_was_killed_after_an_edit_ends_in_the_bytes_of_a_fresh_one(
 def test_white_space_comments_and_docstrings_run_nothing_again(finished: Place, tmp_path: Path) -> None:
     place = finished.copied(tmp_path / "place")
     edited = {one.file for one in MUTATIONS.values() if one.file.endswith(".py")}
-    for file in (*edited, "code/harness/train.py", "code/harness/units/trained.py"):
+    for file in (*edited, "code/harness/learn/fit.py", "code/harness/study/trained/work/final.py"):
         path = place.folder / file
         path.write_text(commented(path.read_text()))
     for name in ("stripes.py", "reviews.toml", "digits.toml"):
@@ -664,12 +667,11 @@ def test_identity_covers_all_that_a_unit_imports(finished: Place, tmp_path: Path
             kinds.setdefault(f"{unit['kind']} {unit['spec'].get('method', '')}", {**unit, "run": suite})
     script = (
         "import json,sys;from pathlib import Path\n"
-        "told=json.loads(sys.argv[1]);plan=json.loads(Path(told['run'],'plan.json').read_text())['units']\n"
-        "from harness.identity.unit import Unit;from harness.identity.content import parts_of\n"
+        "told=json.loads(sys.argv[1])\n"
+        "from harness.run.stored import planned_units;from harness.identity.content import parts_of\n"
         "from harness.data.view import DataPlace;from harness.run.place import Place\n"
         "from harness.workers.perform import perform\n"
-        "make=lambda one:Unit(kind=one['kind'],spec=one['spec'],needs=tuple(one['needs']),code=one['code'])\n"
-        "units={one['hash']:make(one) for one in plan};unit=units[told['hash']]\n"
+        "units={one.hash:one for one in planned_units(Path(told['run']))};unit=units[told['hash']]\n"
         "parts={name for part in parts_of(unit.kind,unit.spec).values() for name in part}\n"
         "place=Place(run=Path(told['run']),data=DataPlace(folder=Path(told['data'])),replay=Path(told['run']))\n"
         "perform(unit,{need:units[need] for need in unit.needs},place)\n"

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import filled
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +30,7 @@ OTHER = "sk-openai-9876543210"
 SUITE = """
 extends = "toy"
 title = "A search with a language model"
-study = "lookup"
+study = "trained"
 spaces = ["hybrid:micro"]
 searchers = ["collm_nas"]
 claim = {{method = "collm_nas", space = "hybrid:micro"}}
@@ -294,7 +295,6 @@ def test_a_unit_that_fails_with_a_key_in_its_error_records_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from harness.data.view import DataPlace
-    from harness.identity.unit import Unit
     from harness.workers import execute
     from harness.workers import perform as units
 
@@ -304,7 +304,7 @@ def test_a_unit_that_fails_with_a_key_in_its_error_records_none(
     monkeypatch.setattr(units, "perform", fail)
     place = Place(run=tmp_path, data=DataPlace(folder=tmp_path), keys=Keys(by_host={"h": Key(token=SECRET)}))
     for error in (RuntimeError, HarnessError):
-        assert execute._run(Unit(kind="score", spec={"of": error.__name__}), {}, place) == "failed"
+        assert execute._run(filled.unit("score", {"domain": error.__name__}), {}, place) == "failed"
     files = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) == 3
     assert [text for text in files if SECRET in text or "theirs" in text] == []

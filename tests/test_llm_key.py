@@ -21,7 +21,7 @@ COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 SUITE = """
 extends = "toy"
 title = "A search with a language model"
-study = "lookup"
+study = "trained"
 spaces = ["hybrid:micro"]
 searchers = ["collm_nas"]
 claim = {method = "collm_nas", space = "hybrid:micro"}

@@ -247,8 +247,8 @@ def test_a_cell_is_the_mean_test_score_of_what_the_feedback_chose(run: Path, boa
         for unit in filled.units(loaded, "lookup", method="local_search", domain="near", feedback=feedback):
             result = loaded.result(unit)
             assert result is not None
-            for search in result["searches"]:
-                _, row, validation, test = search["incumbents"][-1]
+            for search in result.searches:
+                _, row, validation, test = search.incumbents[-1]
                 values.append(float(rows[row]["near_test"]) / 100)
                 shown = {"near_val": validation, "near_test": test}[column]
                 assert shown == pytest.approx(float(rows[row][column]) / 100)

@@ -140,7 +140,7 @@ def test_runs_of_other_code_stand_apart_with_the_reason(make: Make) -> None:
 def test_a_row_made_in_two_ways_keeps_runs_apart(make: Make) -> None:
     one, other = make(FIXED), make(FIXED, name="other")
     records = [(path, read_record(path)) for path in sorted(other.glob("units/score-*/record.json"))]
-    path, record = next((path, one) for path, one in records if one and one.spec.method == "tuned")
+    path, record = next((path, one) for path, one in records if one and one.spec["method"] == "tuned")
     path.write_text(replace(record, result={**record.result, "value": 0.25}).to_json())
     assert "both have the row tuned, made or scored in different ways" in merged(one, other).reasons[0]
 

@@ -98,7 +98,7 @@ learning_rates = [3e-3]
 ASKING = """
 extends = "toy"
 title = "A search with a language model"
-study = "lookup"
+study = "trained"
 spaces = ["hybrid:micro"]
 searchers = ["collm_nas"]
 claim = {method = "collm_nas", space = "hybrid:micro"}

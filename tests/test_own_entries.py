@@ -180,6 +180,7 @@ BASELINE = FixedBaseline(summary="Spectrum.", build=_build, kinds=("audio",), is
 '''
 SUITE = """\
 title = "Tones"
+study = "trained"
 seeds = [0, 1]
 spaces = []
 searchers = []

@@ -15,7 +15,7 @@ from harness.identity.content import code_of
 from harness.learn.baseline import Opening, ReadyBaseline
 from harness.run.loaded import load_run
 from harness.study.formats import render
-from harness.study.study import build_board
+from harness.study.study import build_board, load_study
 from harness.study.suite import load_suite
 from harness.study.trained.boards.compare import compare_trained
 from harness.study.trained.boards.values import Board
@@ -178,4 +178,4 @@ def test_a_model_of_the_command_line_is_a_baseline_or_a_function_of_a_file(own: 
     ):
         with_models(suite, ["lama"])
     with pytest.raises(HarnessError, match="joins suites that train"):
-        with_models(load_suite("toy_lookup")[1], ["llama"])
+        load_study("lookup").with_models(load_suite("toy_lookup")[1], ["llama"])

@@ -3,6 +3,7 @@
 Truth: where a path of `pathlib` lies once it is resolved, and every name that is shipped.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -21,10 +22,11 @@ from harness.data.own.task import read_task
 from harness.data.prepare import prepared_folder
 from harness.data.table.card import read_card
 from harness.errors import HarnessError
-from harness.files import SCHEMA, sealed
+from harness.files import sealed
 from harness.guard.paths import path_below, path_part
 from harness.learn.modality import modality_of
 from harness.run.loaded import load_run
+from harness.study.plan import make_plan
 from harness.study.suite import load_suite
 from harness.task.task import Archive, Domain, Task
 
@@ -186,8 +188,9 @@ def test_an_entry_of_the_catalog_has_a_plain_name(tmp_path: Path, monkeypatch: p
 
 
 def test_a_plan_cannot_name_units_elsewhere(tmp_path: Path) -> None:
+    plan = json.loads(make_plan(*load_suite("toy")).to_json())
     unit = {"kind": "../x", "hash": "0" * 16, "spec": {}, "needs": [], "code": {}}
-    head = {"schema": SCHEMA, "name": "a", "title": "", "suite": {}, "limit": None, "command": ""}
-    (tmp_path / "plan.json").write_text(sealed({**head, "units": [unit]}))
-    with pytest.raises(HarnessError, match="of a unit has a separator"):
+    del plan["checksum"]
+    (tmp_path / "plan.json").write_text(sealed({**plan, "units": [unit]}))
+    with pytest.raises(HarnessError, match=r"is no plan \('../x'\)"):
         load_run(tmp_path)

@@ -12,9 +12,9 @@ from harness.guard.inert import shield_streams
 from harness.study.plan import Plan
 from harness.cli.progress import progress
 from harness.identity.unit import Unit, UnitKind
-from harness.study.work.units import Prepared, PrepareSpec
+from harness.study.work.units import Preparation, PrepareSpec
 shield_streams()
-kind = UnitKind(name="score", spec=PrepareSpec, result=Prepared, work="", seconds=1.0)
+kind = UnitKind(name="score", spec=PrepareSpec, result=Preparation, work="", seconds=1.0)
 spec = PrepareSpec(task="\\x1b]0;evil\\x07", domain="a\\nb [red]c", archives=())
 unit = Unit(kind=kind, spec=spec)
 plan = Plan(name="p", suite=None, table={}, limit=None, units=(unit,))

@@ -236,7 +236,7 @@ def test_a_computed_table_is_told_by_a_sample_and_says_so(tmp_path: Path) -> Non
         "[search]\nbudgets = [10]\n"
     )
     run, board = evaluated(tmp_path, suite, HARNESS_BENCHMARKS=str(TABLES))
-    told = run.result(filled.units(run, "table")[0])
+    told = filled.told(run, filled.units(run, "table")[0])
     about = told["domains"]["s"]
     assert (about["exact"], about["sampled"], "rows" in told, "transfer" in told) == (
         False,
@@ -319,7 +319,7 @@ def test_twenty_rows_of_an_own_space_on_three_domains_are_searched_and_compared(
         "[search]\nbudgets = [5]\n"
     )
     run, board = evaluated(tmp_path, suite, HARNESS_CATALOG=places)
-    told = run.result(filled.units(run, "table")[0])
+    told = filled.told(run, filled.units(run, "table")[0])
     matrix = told["transfer"]["matrix"]
     assert told["rows"] == 20
     assert matrix["street"]["depth"]["spearman"] == pytest.approx(1.0)

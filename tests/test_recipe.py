@@ -12,7 +12,8 @@ from torch import nn
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.learn.augment import STEPS, augmented
-from harness.learn.fit import Recipe, _optimizer, _schedule, batches, cross_entropy, fit, seeded
+from harness.learn.batches import batches
+from harness.learn.fit import Recipe, _optimizer, _schedule, cross_entropy, fit, seeded
 from harness.study.plan import make_plan
 from harness.study.settings import AUGMENTATIONS, OPTIMIZERS, SCHEDULES
 from harness.study.suite import load_suite

@@ -248,7 +248,7 @@ def test_anonymous_letters_have_no_legend() -> None:
 def test_letters_spend_the_whole_budget_on_every_space(name: str) -> None:
     family = catalog.load("space", name)
     preset = next((one for one in family.presets if one.startswith("micro")), family.default_preset)
-    for signature in (one for one in SIGNATURES if one.kind.name in family.kinds):
+    for signature in (one for one in SIGNATURES if one.kind in family.kinds):
         space = family.space(preset) if preset == family.default_preset else family.space(preset, signature)
         budget = min(30, space.size())
         context = SearchContext(

@@ -65,11 +65,11 @@ def test_an_unknown_suite_is_answered_with_near_names() -> None:
 
 def test_the_quickstart_plans_crossed_roles_and_shares_the_tuned_search() -> None:
     plan = make_plan(*load_suite("quickstart"))
-    kinds = [unit.kind for unit in plan.units]
+    kinds = [unit.kind.name for unit in plan.units]
     assert kinds.count("supernet") == 8
     assert kinds.count("search") == 24
     finals = [unit.spec for unit in plan.units if unit.kind.name == "final"]
-    roles = {(spec["select_seed"], spec["report_seed"]) for spec in finals}
+    roles = {(spec.select_seed, spec.report_seed) for spec in finals}
     assert roles == {(0, 1), (1, 0)}
     assert len(finals) == 2 * (2 * (3 + 5) - 1), "a floor has one role"
 
@@ -89,5 +89,5 @@ def test_only_scores_need_a_held_out_domain() -> None:
         for unit in plan.units
         if unit.kind.name == "prepare" and unit.spec.domain in ("figlet", "optdigits", "health_tweets")
     }
-    readers = {unit.kind for unit in plan.units if held_out & set(unit.needs)}
+    readers = {unit.kind.name for unit in plan.units if held_out & set(unit.needs)}
     assert readers == {"score"}

@@ -292,8 +292,8 @@ def test_a_search_for_a_held_out_domain_sees_the_mean_of_the_others(mine: Path, 
     for unit in filled.units(loaded, "lookup", domain="forest"):
         result = loaded.result(unit)
         assert result is not None
-        for search in result["searches"]:
-            for _, row, score, test in search["incumbents"]:
+        for search in result.searches:
+            for _, row, score, test in search.incumbents:
                 assert score == pytest.approx(seen[row])
                 assert test == pytest.approx((rows[row]["forest_one"] + rows[row]["forest_two"]) / 200)
 
@@ -379,4 +379,4 @@ def test_a_domain_that_is_not_held_out_is_a_source_and_no_column(tmp_path: Path)
     path.write_text('extends = "toy_lookup"\nheld_out = ["far"]\n')
     plan = make_plan(*load_suite(str(path)))
     searches = [unit.spec for unit in plan.units if unit.kind.name == "lookup"]
-    assert {(spec["domain"], *spec["sources"]) for spec in searches} == {("far", "near")}
+    assert {(spec.domain, *spec.sources) for spec in searches} == {("far", "near")}

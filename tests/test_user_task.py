@@ -227,7 +227,7 @@ def test_a_record_holds_no_path_and_changed_data_are_another_unit(
     domain = catalog.load("task", name).sources[0]
     unit = prepare_unit(name, domain)
     done = perform(unit, {}, Place(run=tmp_path, data=DataPlace(folder=tmp_path / "data")))
-    assert str(mine) not in json.dumps([done.result, dict(done.about), unit.spec])
+    assert str(mine) not in json.dumps([done.result.to_json(), dict(done.about), unit.spec.to_json()])
     assert done.about["origin"].endswith(unit.spec.version)
     monkeypatch.setenv("HARNESS_CATALOG", str(copied))
     assert prepare_unit(name, domain).hash == unit.hash

@@ -194,7 +194,7 @@ def test_a_trained_network_is_right_where_a_loop_over_its_bytes_is(run: Run, dom
         assert samples["numerator"].tolist() == expected
         result = run.result(unit)
         assert result is not None
-        assert result["value"] == result["aggregates"]["acc,none"] == np.mean(expected)
+        assert result.value == result.aggregates["acc,none"] == np.mean(expected)
 
 
 @pytest.mark.parametrize("domain", ["two", "four"])

@@ -105,7 +105,7 @@ def _clash(one: Run, other: Run) -> str | None:
         keys = [run.records[unit.hash].input_key for run, unit in pairs if run.result(unit) is not None]
         apart = len(keys) == 2 and keys[0] != keys[1]
         if first.name != second.name or apart or (None not in results and results[0] != results[1]):
-            return " ".join(first.spec.words)
+            return str(study.place(first)[0])
     return None
 
 

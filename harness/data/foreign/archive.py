@@ -108,7 +108,7 @@ def zip_archive(source: Path | bytes, where: str = "") -> Iterator[ZipMembers]:
         raw: IO[bytes] = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
         with raw, zipfile.ZipFile(_Pieces(raw)) as opened:
             yield ZipMembers(opened, told)
-    except (zipfile.BadZipFile, FileNotFoundError) as error:
+    except (zipfile.BadZipFile, FileNotFoundError, NotImplementedError) as error:
         raise DataUnavailableError(f"{told} cannot be opened: {error}.") from error
 
 

@@ -51,4 +51,5 @@ def module_of(
     if not isinstance(baseline, FixedBaseline):
         raise HarnessError(f"Baseline {spec.method!r} needs a search and has none.")
     build = baseline.build if architecture is None else baseline.depths[architecture["depth"]]
-    return build(view.signature, parameter_target(spec.tuned_space, view.signature))
+    target = parameter_target(spec.tuned_space, view.signature) if baseline.is_matched else 0
+    return build(view.signature, target)

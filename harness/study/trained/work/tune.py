@@ -40,7 +40,7 @@ def tune(unit: Unit[TuneSpec, Tuned], needs: Needs, folder: Path) -> Done:
     for rate, architecture in drawn[len(trials) :]:
         tried = _tried(spec, needs, view, (rate, architecture), folder)
         if not joined.rank:
-            journal.append(trial=tried)
+            journal.append(trial=tried.to_json())
         trials.append(tried)
     delete_checkpoints(folder, [rate for rate, _ in drawn])
     sign = metric_of(view.metric).sign
