@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.options import terminal_width
 from harness.guard.inert import cell, html, line, markdown_block
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def leaderboard(
 
     merged = merge([load_run(run) for run in runs])
     if len(merged.boards) == 1:
-        print(render(merged.boards[0], format).rstrip("\n"))
+        print(render(merged.boards[0], format, width=terminal_width()).rstrip("\n"))
     else:
         print(_side_by_side(merged, format).rstrip("\n"))
 
@@ -70,26 +71,19 @@ def rescore(
     from harness.study.study import load_study
 
     loaded = load_run(run)
-    print(render(load_study(loaded.study).rescore(loaded, metric), format).rstrip("\n"))
+    print(
+        render(load_study(loaded.study).rescore(loaded, metric), format, width=terminal_width()).rstrip("\n")
+    )
 
 
 def _as_text(comparison: "RowComparison") -> str:
-    import textwrap
-
     from harness.board.comparison import compared_table
+    from harness.board.terminal import prose, terminal_lines
 
-    lines = [textwrap.fill(line(comparison.sentence), 100), ""]
-    for part in comparison.parts:
-        table = compared_table(comparison, part)
-        grid = [tuple(map(line, row)) for row in (table.columns, *table.rows)]
-        widths = [max(len(row[column]) for row in grid) for column in range(len(table.columns))]
-        lines += [line(table.caption), ""]
-        for row in grid:
-            cells = [text.rjust(width) for text, width in zip(row, widths, strict=True)]
-            cells[0], cells[-1] = row[0].ljust(widths[0]), row[-1]
-            lines.append("  ".join(cells).rstrip())
-        lines += [*(textwrap.fill(line(note), 100, subsequent_indent="  ") for note in table.notes), ""]
-    return "\n".join(lines)
+    width = terminal_width()
+    tables = [compared_table(comparison, part) for part in comparison.parts]
+    lines = [prose(comparison.sentence, width), ""]
+    return "\n".join([*lines, *(line for table in tables for line in terminal_lines(table, width))])
 
 
 def _side_by_side(merged: "MergedBoards", format: str) -> str:
@@ -97,7 +91,7 @@ def _side_by_side(merged: "MergedBoards", format: str) -> str:
     from harness.files import SCHEMA
     from harness.study.formats import render
 
-    texts = [render(board, format) for board in merged.boards]
+    texts = [render(board, format, width=terminal_width()) for board in merged.boards]
     if format == "json":
         apart = {
             "schema": SCHEMA,

@@ -14,7 +14,7 @@ import typer
 
 from harness.cli import boards as verbs
 from harness.cli import examine
-from harness.cli.options import Json, Offline
+from harness.cli.options import Json, Offline, terminal_width
 from harness.cli.places import data_folder, place_of, tables
 from harness.errors import HarnessError
 from harness.guard import inert
@@ -208,7 +208,7 @@ def _run(
     if as_json:
         print(board_json(board), end="")
     else:
-        print(render(board, "terminal"))
+        print(render(board, "terminal", width=terminal_width()))
         print(f"Report: {inert.line(str(report.resolve()))}")
     if outcome.reused == len(plan.units):
         print(f"{plan.name} was already finished in {folder}; nothing was run.", file=sys.stderr)

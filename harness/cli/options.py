@@ -1,6 +1,8 @@
 """Options that several verbs of the command line have."""
 
 import os
+import shutil
+import sys
 from typing import Annotated
 
 import typer
@@ -19,3 +21,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Offline = Annotated[
     bool, typer.Option("--offline", help="Contact nothing beyond this machine.", callback=_shut_network)
 ]
+
+
+def terminal_width() -> int | None:
+    """Returns the characters of a line of the terminal; None where the output goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

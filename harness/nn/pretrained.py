@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -220,3 +220,24 @@ def copy_weights(module: nn.Module, weights: Mapping[str, Tensor], origin: str) 
                 "the same network by the same library."
             )
     module.load_state_dict(dict(weights), strict=False)
+
+
+def pretrained_of_timm(name: str, signature: Signature, parameters: int) -> Pretrained:
+    """Returns timm's backbone `name` behind the view of images that it was made for, and a linear head.
+
+    Raises:
+        HarnessError: the task has no images.
+    """
+    import timm
+
+    if signature.kind != "image":
+        raise HarnessError(f"The baseline 'timm:{name}' sees images and cannot read {signature.kind}.")
+    card = timm.get_pretrained_cfg(name)
+    backbone: Any = timm.create_model(name, pretrained=False, num_classes=0)
+    width: int = getattr(backbone, "head_hidden_size", None) or backbone.num_features
+    if card is None:
+        return Pretrained(backbone, width, signature, View(size=(signature.height, signature.width)))
+    native: tuple[int, int] = card.input_size[1:]
+    size = native if card.fixed_input_size else enlarged(signature, min(native))
+    view = View(size=size, mean=tuple(card.mean), deviation=tuple(card.std))
+    return Pretrained(backbone, width, signature, view)

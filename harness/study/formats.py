@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from harness.board.table import Table
+from harness.board.terminal import prose, terminal_lines
 from harness.board.values import rounded
 from harness.errors import UnknownNameError
 from harness.files import SCHEMA, canonical_json
@@ -18,8 +20,13 @@ def board_json(board: AnyBoard) -> str:
     return canonical_json({"schema": SCHEMA, "verdict": verdict(board), **rounded(tables)}, indent=1) + "\n"
 
 
-def render(board: AnyBoard, format: str) -> str:
+def render(board: AnyBoard, format: str, *, width: int | None = None) -> str:
     """Returns the board in `format`: terminal, md, csv, json, html or tex.
+
+    Args:
+        board: of a run of any study.
+        format: its name.
+        width: characters of a line on a terminal; None for any.
 
     Raises:
         UnknownNameError: there is no such format.
@@ -29,7 +36,7 @@ def render(board: AnyBoard, format: str) -> str:
     if format == "csv":
         return _csv(board)
     writers: dict[str, Callable[[str, str, list[Table]], str]] = {
-        "terminal": _terminal,
+        "terminal": partial(_terminal, width=width),
         "md": _md,
         "html": _html,
         "tex": _tex,
@@ -60,25 +67,10 @@ def _md(title: str, sentence: str, tables: list[Table]) -> str:
     return head + "\n".join(markdown_table(table) for table in tables)
 
 
-def _terminal(title: str, sentence: str, tables: list[Table]) -> str:
-    import textwrap
-
+def _terminal(title: str, sentence: str, tables: list[Table], width: int | None) -> str:
     heading = inert.line(title)
-    parts = [heading, "=" * len(heading), textwrap.fill(inert.line(sentence), 100), ""]
-    for table in tables:
-        grid = [tuple(map(inert.line, row)) for row in (table.columns, *table.rows)]
-        widths = [max(len(row[column]) for row in grid) for column in range(len(table.columns))]
-        lines = []
-        for row in grid:
-            cells = [
-                text.ljust(width) if column < table.labels else text.rjust(width)
-                for column, (text, width) in enumerate(zip(row, widths, strict=True))
-            ]
-            lines.append("  ".join(cells).rstrip())
-        lines.insert(1, "  ".join("─" * width for width in widths))
-        notes = [textwrap.fill(inert.line(note), 100, subsequent_indent="  ") for note in table.notes]
-        parts += [inert.line(table.caption), "", *lines, *notes, ""]
-    return "\n".join(parts)
+    lines = [heading, "=" * min(len(heading), width or len(heading)), prose(sentence, width), ""]
+    return "\n".join([*lines, *(line for table in tables for line in terminal_lines(table, width))])
 
 
 def _html(title: str, sentence: str, tables: list[Table]) -> str:

@@ -168,7 +168,7 @@ class Study(ABC, Generic[S, B]):
         return ""
 
     def place(self, unit: AnyUnit) -> Sequence[Any]:
-        """Returns what tells a unit's cell of the board from all others, its row first, for kinds in `rows`."""
+        """Returns what tells the cell of a unit of `rows` from all others, its row first."""
         return [unit.hash]
 
     def merged(self, runs: Sequence[Run]) -> Any:

@@ -44,9 +44,9 @@ class EfficientNetFamily(FixedBaseline):
 
 
 def _build(signature: Signature, parameters: int) -> "nn.Module":
-    from harness.catalog.baselines.timm import build_pretrained
+    from harness.nn.pretrained import pretrained_of_timm
 
-    return build_pretrained(NAME, signature, parameters)
+    return pretrained_of_timm(NAME, signature, parameters)
 
 
 def _load(module: "nn.Module", opening: Opening) -> None:

@@ -64,7 +64,7 @@ class TimmFamily(FixedBaseline):
         return FixedBaseline(
             summary=f"{name} of timm, {'random weights' if weights is None else f'weights of {weights}'}, "
             f"{'a linear head on frozen features' if is_frozen else 'fine-tuned'}.",
-            build=partial(build_pretrained, name),
+            build=partial(_pretrained, name),
             kinds=("image",),
             is_matched=False,
             files=made_of(weights),
@@ -74,23 +74,10 @@ class TimmFamily(FixedBaseline):
         )
 
 
-def build_pretrained(name: str, signature: Signature, parameters: int) -> "nn.Module":
-    """Returns the backbone of `name` behind the view of images that it was made for, and a linear head."""
-    import timm
+def _pretrained(name: str, signature: Signature, parameters: int) -> "nn.Module":
+    from harness.nn.pretrained import pretrained_of_timm
 
-    from harness.nn.pretrained import Pretrained, View, enlarged
-
-    if signature.kind != "image":
-        raise HarnessError(f"The baseline 'timm:{name}' sees images and cannot read {signature.kind}.")
-    card = timm.get_pretrained_cfg(name)
-    backbone: Any = timm.create_model(name, pretrained=False, num_classes=0)
-    width: int = getattr(backbone, "head_hidden_size", None) or backbone.num_features
-    if card is None:
-        return Pretrained(backbone, width, signature, View(size=(signature.height, signature.width)))
-    native: tuple[int, int] = card.input_size[1:]
-    size = native if card.fixed_input_size else enlarged(signature, min(native))
-    view = View(size=size, mean=tuple(card.mean), deviation=tuple(card.std))
-    return Pretrained(backbone, width, signature, view)
+    return pretrained_of_timm(name, signature, parameters)
 
 
 def _load(name: str, file: Path, module: "nn.Module", opening: Opening) -> None:
