@@ -58,7 +58,7 @@ def run(command: dict[str, Any], answer: int) -> int:
 
     def counted(unit: Any, needs: Any, place: Any) -> str:
         status = real(unit, needs, place)
-        done.append({"kind": unit.kind, "spec": unit.spec, "hash": unit.hash})
+        done.append({"kind": unit.kind.name, "spec": unit.spec.to_json(), "hash": unit.hash})
         if len(done) == command["kill"]:
             os.kill(os.getpid(), signal.SIGKILL)
         return status
