@@ -4,6 +4,8 @@ from .board.table import Table as Table
 from .board.values import Cell as Cell
 from .board.values import Difference as Difference
 from .board.values import Estimate as Estimate
+from .data.own.domain import user_domain as user_domain
+from .data.own.place import OwnPlace as OwnPlace
 from .errors import HarnessError as HarnessError
 from .files import canonical_json as canonical_json
 from .identity.schema import Schema as Schema
