@@ -57,3 +57,60 @@ def test_light_verbs_import_no_torch(verb: list[str]) -> None:
         "assert not {'torch', 'pandas', 'datasets', 'numpy'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code, *verb], check=True, capture_output=True)
+
+
+class Point:
+    """An entry point as packages declare one."""
+
+    name = "mine"
+    value = "a_plug_in_of_mine"
+    dist = type("Distribution", (), {"name": "my-package"})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "import nothing_of_that_name",
+            "'mine' of package 'my-package' does not import: ModuleNotFoundError",
+        ),
+        ("raise SystemExit(3)", "'mine' of package 'my-package' does not import: SystemExit: 3"),
+        ("x = 1", "'mine' of package 'my-package' does not import: AttributeError"),
+    ],
+)
+def test_a_broken_plug_in_is_named_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    (tmp_path / "a_plug_in_of_mine.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(catalog, "entry_points", lambda group: [Point])
+    catalog._plugin_folders.cache_clear()
+    sys.modules.pop(Point.value, None)
+    try:
+        with pytest.raises(HarnessError, match=message):
+            catalog.names("task")
+    finally:
+        catalog._plugin_folders.cache_clear()
+        sys.modules.pop(Point.value, None)
+
+
+def test_a_list_says_where_an_entry_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = tmp_path / "packed" / "searchers"
+    plugin.mkdir(parents=True)
+    (tmp_path / "packed" / "__init__.py").write_text("")
+    (plugin / "packed_one.py").write_text('"""Packed: first line.\n\nMore."""\nSEARCHER = 1\n')
+    (tmp_path / "mine" / "searchers").mkdir(parents=True)
+    (tmp_path / "mine" / "searchers" / "mine_one.py").write_text("SEARCHER = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("HARNESS_CATALOG", str(tmp_path / "mine"))
+    monkeypatch.setattr(catalog, "entry_points", lambda group: [type("P", (Point,), {"value": "packed"})])
+    catalog._plugin_folders.cache_clear()
+    try:
+        told = {one.name: one for one in catalog.told("searcher")}
+        assert told["packed_one"][1:3] == ("Packed: first line.", "my-package")
+        assert told["mine_one"][1:3] == ("", str(tmp_path / "mine"))
+        assert told["random_search"].origin == "shipped"
+        assert told["random_search"].summary
+    finally:
+        catalog._plugin_folders.cache_clear()
+        sys.modules.pop("packed", None)

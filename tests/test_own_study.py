@@ -170,7 +170,7 @@ def results(run: Path) -> dict[str, bytes]:
 
 
 def test_a_study_in_one_folder_is_listed_checked_run_told_and_compared(mine: Path) -> None:
-    assert "coins" in harness("list", "studies").stdout.split()
+    assert f"coins: How often coins land heads. ({mine}" in harness("list", "studies").stdout
     checked = harness("check", "study", "coins")
     assert checked.returncode == 0, checked.stdout
     run = str(mine / "run")

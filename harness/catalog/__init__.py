@@ -6,6 +6,7 @@ folders named by `HARNESS_CATALOG` (separated as in PATH). In tasks/ a TOML file
 `kind` is a task, and another one a table.
 """
 
+import ast
 import importlib
 import os
 import sys
@@ -52,14 +53,17 @@ KINDS: Final[dict[str, Kind]] = {
 }
 
 
+def _shipped() -> list[Path]:
+    """Returns the folders of our own entries."""
+    package = Path(__file__).parent
+    checkout = package.parents[1]
+    is_checkout = (checkout / "pyproject.toml").is_file() and (checkout / "tasks").is_dir()
+    return [package, checkout] if is_checkout else [package]
+
+
 def roots() -> list[Path]:
     """Returns the folders that hold kind folders: the package, the checkout, plug-ins, HARNESS_CATALOG."""
-    package = Path(__file__).parent
-    found = [package]
-    checkout = package.parents[1]
-    if (checkout / "pyproject.toml").is_file() and (checkout / "tasks").is_dir():
-        found.append(checkout)
-    found.extend(_plugin_folders())
+    found = [*_shipped(), *_plugin_folders()]
     for text in os.environ.get("HARNESS_CATALOG", "").split(os.pathsep):
         if not text:
             continue
@@ -71,10 +75,61 @@ def roots() -> list[Path]:
 
 
 @cache
-def _plugin_folders() -> tuple[Path, ...]:
-    """Returns the folders of installed plug-ins; reading the metadata of all packages is slow."""
-    modules = (importlib.import_module(point.value) for point in entry_points(group="harness.catalog"))
-    return tuple(Path(place) for module in modules for place in module.__path__)
+def _plugin_folders() -> dict[Path, str]:
+    """Returns folder -> package of installed plug-ins; reading the metadata of all packages is slow.
+
+    Raises:
+        HarnessError: a plug-in does not import, or is no package with folders of entries.
+    """
+    found: dict[Path, str] = {}
+    for point in entry_points(group="harness.catalog"):
+        package = point.dist.name if point.dist is not None else point.name
+        try:
+            module = importlib.import_module(point.value)
+            found |= {Path(place): package for place in module.__path__}
+        except (Exception, SystemExit) as error:
+            raise HarnessError(
+                f"The plug-in {point.name!r} of package {package!r} does not import: "
+                f"{type(error).__name__}: {error}; mend it, or uninstall the package."
+            ) from error
+    return found
+
+
+class Told(NamedTuple):
+    """What a list says of an entry.
+
+    Attributes:
+        name: of the entry.
+        summary: the first line of its file, or what its TOML says.
+        origin: `shipped`, the package of a plug-in, or the folder that HARNESS_CATALOG names.
+        file: where it stands.
+    """
+
+    name: str
+    summary: str
+    origin: str
+    file: Path
+
+
+def told(kind: str) -> list[Told]:
+    """Returns what a list says of every entry of `kind`, importing none."""
+    origins = dict.fromkeys(_shipped(), "shipped") | _plugin_folders()
+    found = []
+    for name, file in files(kind).items():
+        root = next((root for root in roots() if file.is_relative_to(root)), file.parent)
+        found.append(Told(name, _summary(file), origins.get(root, str(root)), file))
+    return found
+
+
+def _summary(file: Path) -> str:
+    if file.suffix == ".toml":
+        table = read_toml(file)
+        return str(next((table[key] for key in ("summary", "title") if key in table), ""))
+    try:
+        said = ast.get_docstring(ast.parse(file.read_bytes())) or ""
+    except (SyntaxError, ValueError, OSError):
+        return "cannot be read as Python"
+    return said.partition("\n")[0]
 
 
 def files(kind: str) -> dict[str, Path]:

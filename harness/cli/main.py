@@ -14,6 +14,7 @@ import typer
 
 from harness.cli import boards as verbs
 from harness.cli import examine
+from harness.cli.listing import PLURALS, list_entries
 from harness.cli.options import Json, Offline, terminal_width
 from harness.cli.places import data_folder, place_of, tables
 from harness.errors import HarnessError
@@ -40,10 +41,8 @@ data = typer.Typer(
 )
 app.add_typer(data, name="data")
 
-KINDS = ("task", "table", "space", "searcher", "baseline", "suite", "section", "study", "metric", "modality")
 STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EIO}
 """What a disk or a folder is to blame for."""
-PLURALS = {f"{kind.removesuffix('y')}ies" if kind.endswith("y") else f"{kind}s": kind for kind in KINDS}
 
 
 def main() -> None:
@@ -221,20 +220,7 @@ def _run(
     return 1 if outcome.failed or outcome.skipped else 0
 
 
-@app.command("list")
-def list_entries(
-    kind: Annotated[str | None, typer.Argument(help=", ".join(PLURALS))] = None,
-    as_json: Json = False,
-) -> None:
-    """List the catalog."""
-    from harness import catalog
-    from harness.errors import UnknownNameError
-
-    if kind is not None and kind not in PLURALS:
-        raise UnknownNameError("kind", kind, PLURALS)
-    shown = {plural: catalog.names(PLURALS[plural]) for plural in ([kind] if kind else PLURALS)}
-    lines = [f"{plural}: {' '.join(names)}" for plural, names in shown.items()]
-    print(json.dumps(shown, indent=1) if as_json else "\n".join(map(inert.line, lines)))
+app.command("list")(list_entries)
 
 
 @app.command()

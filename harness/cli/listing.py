@@ -1,0 +1,38 @@
+"""The verb that lists the catalog."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import Json
+from harness.guard import inert
+
+KINDS = ("task", "table", "space", "searcher", "baseline", "suite", "section", "study", "metric", "modality")
+PLURALS = {f"{kind.removesuffix('y')}ies" if kind.endswith("y") else f"{kind}s": kind for kind in KINDS}
+
+
+def list_entries(
+    kind: Annotated[str | None, typer.Argument(help=", ".join(PLURALS))] = None,
+    as_json: Json = False,
+) -> None:
+    """List the catalog."""
+    from harness import catalog
+    from harness.errors import UnknownNameError
+
+    if kind is not None and kind not in PLURALS:
+        raise UnknownNameError("kind", kind, PLURALS)
+    plurals = PLURALS if kind is None else {kind: PLURALS[kind]}
+    if as_json:
+        shown = {
+            plural: [{**one._asdict(), "file": str(one.file)} for one in catalog.told(each)]
+            for plural, each in plurals.items()
+        }
+        print(json.dumps(shown, indent=1))
+    elif kind is None:
+        for plural, each in plurals.items():
+            print(inert.line(f"{plural}: {' '.join(catalog.names(each))}"))
+    else:
+        for name, summary, origin, file in catalog.told(PLURALS[kind]):
+            where = "" if origin == "shipped" else f" ({origin}: {file})"
+            print(inert.line(f"{name}: {summary}{where}"))
