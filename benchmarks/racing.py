@@ -58,7 +58,7 @@ def scored(
     from harness.data.view import DataPlace
     from harness.run.place import Needs, Place
     from harness.run.stored import inputs_of, write_record
-    from harness.study.plan import make_plan
+    from harness.study.study import make_plan
     from harness.study.suite import load_suite
     from harness.study.work.matched import matched_space
     from harness.study.work.slices import SliceScores

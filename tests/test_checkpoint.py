@@ -22,7 +22,7 @@ from harness.learn.fit import Batch, Recipe, cross_entropy, fit, seeded
 from harness.learn.supernet import STRATEGIES, train_supernet
 from harness.run.place import Place
 from harness.space.choices import SearchSpace
-from harness.study.plan import make_plan
+from harness.study.study import make_plan
 from harness.study.suite import load_suite
 from harness.study.work import alone as training_alone
 from harness.task.signature import Signature

@@ -21,8 +21,7 @@ from harness.run.loaded import load_run
 from harness.stats.intervals import wilson
 from harness.stats.pairs import holm, mcnemar
 from harness.study.lookup.compare import compare_lookup
-from harness.study.plan import make_plan
-from harness.study.study import build_board
+from harness.study.study import build_board, make_plan
 from harness.study.suite import load_suite
 from harness.study.trained.boards.compare import compare_trained
 from harness.study.trained.boards.rescore import rescore, with_metric

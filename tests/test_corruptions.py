@@ -27,7 +27,7 @@ from harness.data.prepare import prepare_domain, prepared_folder
 from harness.data.view import DataPlace, SourceView
 from harness.data.view import test_split as read_test
 from harness.errors import DataUnavailableError, HarnessError, UnknownNameError
-from harness.study.plan import make_plan
+from harness.study.study import make_plan
 from harness.study.suite import load_suite
 from harness.task.signature import Signature
 from harness.task.task import Archives, Domain, Sample, Task

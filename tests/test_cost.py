@@ -4,7 +4,8 @@ from harness import catalog
 from harness.cli.progress import planned
 from harness.identity.unit import Unit
 from harness.study.cost import MACS_PER_SECOND, Costs
-from harness.study.plan import Plan, make_plan
+from harness.study.plan import Plan
+from harness.study.study import make_plan
 from harness.study.suite import load_suite
 
 

@@ -12,9 +12,8 @@ import pytest
 from harness.errors import HarnessError, UnknownNameError
 from harness.files import write_atomically
 from harness.run.loaded import load_run
-from harness.study.plan import make_plan
 from harness.study.settings import Limits, UnitLimit
-from harness.study.study import load_study
+from harness.study.study import load_study, make_plan
 from harness.study.suite import load_suite
 from harness.workers import watch as module
 from harness.workers.watch import GIB, TRAINING_SECONDS, USUAL_SECONDS, Watch, end_tree

@@ -26,8 +26,7 @@ from harness.stats.order import expected_best
 from harness.stats.pairs import welch
 from harness.study.formats import board_json, render
 from harness.study.lookup.board import LookupBoard
-from harness.study.plan import make_plan
-from harness.study.study import build_board
+from harness.study.study import build_board, make_plan
 from harness.study.suite import load_suite
 
 COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]

@@ -26,7 +26,7 @@ from harness.files import sealed
 from harness.guard.paths import path_below, path_part
 from harness.learn.modality import modality_of
 from harness.run.loaded import load_run
-from harness.study.plan import make_plan
+from harness.study.study import make_plan
 from harness.study.suite import load_suite
 from harness.task.task import Archive, Domain, Task
 

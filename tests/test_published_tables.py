@@ -32,8 +32,7 @@ from harness.stats.fronts import front, hypervolume
 from harness.stats.order import expected_best
 from harness.study.formats import render
 from harness.study.lookup.board import LookupBoard
-from harness.study.plan import make_plan
-from harness.study.study import build_board
+from harness.study.study import build_board, make_plan
 from harness.study.suite import load_suite
 
 TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")

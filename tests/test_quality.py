@@ -17,9 +17,9 @@ from harness.identity.unit import AnyUnit
 from harness.run.loaded import load_run
 from harness.run.stored import write_record
 from harness.study.formats import render
-from harness.study.plan import Plan, make_plan
+from harness.study.plan import Plan
 from harness.study.ranking.board import QualityBoard
-from harness.study.study import build_board, verdict
+from harness.study.study import build_board, make_plan, verdict
 from harness.study.suite import load_suite
 
 COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]

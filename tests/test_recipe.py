@@ -14,8 +14,8 @@ from harness.errors import HarnessError, UnknownNameError
 from harness.learn.augment import STEPS, augmented
 from harness.learn.batches import batches
 from harness.learn.fit import Recipe, _optimizer, _schedule, cross_entropy, fit, seeded
-from harness.study.plan import make_plan
 from harness.study.settings import AUGMENTATIONS, OPTIMIZERS, SCHEDULES
+from harness.study.study import make_plan
 from harness.study.suite import load_suite
 from harness.study.work.alone import recipe_of
 from harness.task.signature import Signature

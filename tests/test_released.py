@@ -23,7 +23,7 @@ from harness.nn.released import read_released
 from harness.run.place import Place
 from harness.run.stored import inputs_of, write_record
 from harness.space.choices import SearchSpace
-from harness.study.plan import make_plan
+from harness.study.study import make_plan
 from harness.study.suite import load_suite
 from harness.task.signature import Signature
 from harness.workers.perform import perform

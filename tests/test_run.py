@@ -15,7 +15,7 @@ from harness.data import load
 from harness.data.view import DataPlace, SourceView
 from harness.errors import HarnessError
 from harness.run.record import read_record
-from harness.study.plan import make_plan
+from harness.study.study import make_plan
 from harness.study.suite import load_suite
 from harness.task.split import Split
 from harness.workers.execute import lock

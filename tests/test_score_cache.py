@@ -18,7 +18,7 @@ from harness.identity.unit import AnyUnit
 from harness.run.place import Done, Place
 from harness.run.score_cache import FOLDER, ScoreCache, sort_scores
 from harness.run.stored import inputs_of, write_record
-from harness.study.plan import make_plan
+from harness.study.study import make_plan
 from harness.study.suite import load_suite
 from harness.study.trained.work import slice_scores
 from harness.workers.perform import perform

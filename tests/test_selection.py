@@ -11,8 +11,7 @@ import pytest
 from harness.errors import HarnessError, UnknownNameError
 from harness.run.loaded import load_run
 from harness.study.formats import render
-from harness.study.plan import make_plan
-from harness.study.study import build_board, verdict
+from harness.study.study import build_board, make_plan, verdict
 from harness.study.suite import load_suite
 from harness.study.trained.boards.values import Board
 from harness.task.selection import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE, SELECTIONS

@@ -33,8 +33,7 @@ from harness.stats.transfer import (
     transfer_matrix,
 )
 from harness.study.lookup.board import LookupBoard
-from harness.study.plan import make_plan
-from harness.study.study import build_board
+from harness.study.study import build_board, make_plan
 from harness.study.suite import load_suite
 
 COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]

@@ -31,8 +31,8 @@ from harness.run.place import Place
 from harness.run.record import read_record
 from harness.run.stored import inputs_of, unit_record, write_record
 from harness.study.cost import Costs
-from harness.study.plan import Plan, make_plan
-from harness.study.study import build_board
+from harness.study.plan import Plan
+from harness.study.study import build_board, make_plan
 from harness.study.suite import load_suite
 from harness.study.trained.boards.values import Board
 from harness.task.selection import ORACLE, SELECTIONS

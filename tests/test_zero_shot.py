@@ -27,8 +27,7 @@ from harness.identity.unit import AnyUnit
 from harness.nn.floors import NGram
 from harness.run.loaded import Run, load_run
 from harness.study.cost import Costs
-from harness.study.plan import make_plan
-from harness.study.study import build_board
+from harness.study.study import build_board, make_plan
 from harness.study.suite import load_suite
 from harness.study.trained.boards.values import Board, TaskBoard
 from harness.study.work.specs import with_domains

@@ -55,8 +55,7 @@ def _run(entry: str, check: Callable[[str], Iterator[tuple[str, bool, str]]], na
 
 
 def _suite(name: str) -> Iterator[tuple[str, bool, str]]:
-    from harness.study.plan import make_plan
-    from harness.study.study import load_study
+    from harness.study.study import load_study, make_plan
     from harness.study.suite import load_suite
 
     stem, suite = load_suite(name)

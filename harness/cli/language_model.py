@@ -11,8 +11,7 @@ from harness.errors import HarnessError
 from harness.guard.network import is_loopback
 from harness.run.place import Place
 from harness.study.plan import Plan
-from harness.study.settings import AsksLanguageModel
-from harness.study.study import Settings
+from harness.study.settings import AsksLanguageModel, Settings
 from harness.study.work.units import SearchingSpec
 
 T = TypeVar("T", bound=Settings)

@@ -102,8 +102,7 @@ def evaluate(
     from harness.cli.language_model import check_language_model, with_environment
     from harness.learn.peers import data_parallel
     from harness.run.standing import Belief
-    from harness.study.plan import make_plan
-    from harness.study.study import load_study
+    from harness.study.study import load_study, make_plan
     from harness.study.suite import load_suite
     from harness.study.trained.plan_zero_shot import refuse_code
     from harness.workers.execute import follow

@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from harness import catalog
@@ -13,8 +12,7 @@ from harness.files import SCHEMA, sealed
 from harness.identity.content import code_of
 from harness.identity.unit import AnyUnit, R, S, Spec, Unit, UnitKind
 from harness.search.loop import SearcherEntry
-from harness.study.settings import SearcherSettings
-from harness.study.study import Settings, load_study
+from harness.study.settings import SearcherSettings, Settings
 from harness.study.work.units import PREPARE, Preparation, PrepareSpec
 from harness.task.task import Task
 
@@ -73,11 +71,6 @@ def prepare_unit(task_name: str, name: str) -> Unit[PrepareSpec, Preparation]:
     archives = tuple(archive.sha256 for archive in domain.archives)
     spec = PrepareSpec(task=task_name, domain=name, archives=archives, version=domain.version)
     return planned(PREPARE, spec)
-
-
-def make_plan(name: str, suite: Settings, *, limit: int | None = None, tables: tuple[Path, ...] = ()) -> Plan:
-    """Returns the plan of a suite of any study; raises as `Study.plan` does."""
-    return load_study(suite.study).plan(name, suite, limit=limit, tables=tables)
 
 
 def resolve_searcher(settings: SearcherSettings, name: str) -> tuple[str, SearcherEntry, dict[str, Any]]:

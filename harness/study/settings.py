@@ -182,6 +182,25 @@ class ZeroShotSettings:
     test_samples: int = 1500
 
 
+class Settings(Protocol):
+    """What every suite says, whatever its study."""
+
+    @property
+    def title(self) -> str:
+        """Shown above the board."""
+        ...
+
+    @property
+    def study(self) -> str:
+        """Catalog name of the study."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """What a unit may take."""
+        ...
+
+
 @dataclass(frozen=True)
 class Need:
     """Says in one sentence what is wrong with the suite in the file `path`."""

@@ -15,31 +15,12 @@ from harness import catalog
 from harness.errors import HarnessError
 from harness.identity.unit import AnyKind, AnyUnit
 from harness.run.loaded import Run
-from harness.study.settings import Limits, Need
+from harness.study.settings import Need, Settings
 
 if TYPE_CHECKING:
     from harness.board.comparison import RowComparison
     from harness.board.table import Table
     from harness.study.plan import Plan
-
-
-class Settings(Protocol):
-    """What every suite says, whatever its study."""
-
-    @property
-    def title(self) -> str:
-        """Shown above the board."""
-        ...
-
-    @property
-    def study(self) -> str:
-        """Catalog name of the study."""
-        ...
-
-    @property
-    def limits(self) -> Limits:
-        """What a unit may take."""
-        ...
 
 
 class AnyBoard(Protocol):
@@ -198,6 +179,13 @@ def load_study(name: str) -> "Study[Any, Any]":
     """
     study: Study[Any, Any] = catalog.load("study", name)
     return study
+
+
+def make_plan(
+    name: str, suite: Settings, *, limit: int | None = None, tables: tuple[Path, ...] = ()
+) -> "Plan":
+    """Returns the plan of a suite of any study; raises as `Study.plan` does."""
+    return load_study(suite.study).plan(name, suite, limit=limit, tables=tables)
 
 
 def build_board(run: Run) -> AnyBoard:

@@ -7,8 +7,8 @@ from harness import catalog
 from harness.errors import HarnessError, UnknownNameError
 from harness.guard.paths import path_part
 from harness.guard.text import shown
-from harness.study.settings import Need, check_limits
-from harness.study.study import Settings, load_study
+from harness.study.settings import Need, Settings, check_limits
+from harness.study.study import load_study
 from harness.toml import merged, parse, read_toml
 
 
