@@ -111,6 +111,7 @@ def test_a_list_says_where_an_entry_comes_from(tmp_path: Path, monkeypatch: pyte
         assert told["mine_one"][1:3] == ("", str(tmp_path / "mine"))
         assert told["random_search"].origin == "shipped"
         assert told["random_search"].summary
+        assert {one.origin for one in catalog.told("study")} == {"shipped"}
     finally:
         catalog._plugin_folders.cache_clear()
         sys.modules.pop("packed", None)

@@ -113,10 +113,11 @@ class Told(NamedTuple):
 
 def told(kind: str) -> list[Told]:
     """Returns what a list says of every entry of `kind`, importing none."""
-    origins = dict.fromkeys(_shipped(), "shipped") | _plugin_folders()
+    engine = Path(__file__).parents[1]
+    origins = dict.fromkeys([*_shipped(), engine], "shipped") | _plugin_folders()
     found = []
     for name, file in files(kind).items():
-        root = next((root for root in roots() if file.is_relative_to(root)), file.parent)
+        root = next((root for root in [*roots(), engine] if file.is_relative_to(root)), file.parent)
         found.append(Told(name, _summary(file), origins.get(root, str(root)), file))
     return found
 
