@@ -46,6 +46,7 @@ def make(
     rows: Iterable[Row] = ROWS,
     tasks: Iterable[Mapping[str, Any]] = (IMAGES,),
     failed: Iterable[tuple[str, str]] = (),
+    floors: Iterable[str] = (),
     prepared: str = "ab",
     code: Mapping[str, str] | None = None,
     suite: Mapping[str, Any] | None = None,
@@ -96,7 +97,8 @@ def make(
             for select, report in roles:
                 spec = {"task": task["name"], "method": method, "space": space}
                 spec |= {"select_seed": select, "report_seed": report}
-                cost = {"parameters": 9, "macs": 9, "steps": 3}
+                size = 0 if method in floors else 9
+                cost = {"parameters": size, "macs": size, "steps": size}
                 final = unit("final", spec, list(data.values()), cost)
                 for role, domain in domains:
                     frame = pd.DataFrame(samples(method, domain, report))

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,26 @@ def test_a_grouped_comparison_with_the_reference_is_the_boards(make: Make, task:
         assert (one.p, one.test) == (cell.difference.p, "flips of whole groups")
 
 
+@pytest.mark.parametrize(
+    "levels", [{"tuned": 1.0, "local_search": 1.0}, {"tuned": 1.0, "local_search": 0.9}, {"tuned": 0.0}]
+)
+def test_where_no_resample_could_tell_board_and_comparison_say_the_same(
+    make: Make, levels: dict[str, float]
+) -> None:
+    folder = make({"local_search": 1.0, **levels})
+    board = build_board(load_run(folder))
+    row = board.tasks[0].row("local_search")
+    assert row is not None
+    assert row.difference is not None
+    part = compared(folder).parts[0]
+    assert part.overall.difference == pytest.approx(row.difference[:3], abs=1e-12)
+    low, high = row.difference[1:3]
+    assert high - low > 0.03, "a perfect score is no certainty"
+    for one, cell in zip(part.domains, row.on("held_out"), strict=True):
+        assert cell.difference is not None
+        assert one.difference == pytest.approx(cell.difference[:3], abs=1e-12)
+
+
 def test_one_seed_and_one_sample_a_group_is_mcnemars_exact_test(make: Make) -> None:
     from statsmodels.stats.contingency_tables import mcnemar as theirs
 
@@ -97,6 +118,39 @@ def test_two_seeds_of_independent_samples_are_tested_exactly(make: Make) -> None
         assert one.test == "exact sign flip"
         assert one.p is not None
         assert one.p < 0.001
+
+
+def test_a_floor_is_what_no_step_trained_whatever_its_name(make: Make) -> None:
+    rows = [*ONE_SPACE, ("mine", None)]
+    folder = make({**LEVELS, "mine": 0.95}, rows=rows, floors=["mine"])
+    task = build_board(load_run(folder)).tasks[0]
+    row = task.row("mine")
+    assert row is not None
+    assert (row.is_floor, row.rank, task.rows[-1].method) == (True, None, "mine")
+    named = make({**LEVELS, "floor": 0.95}, rows=[*ONE_SPACE, ("floor", None)])
+    assert build_board(load_run(named)).tasks[0].rows[0].method == "floor", "a network may bear any name"
+
+
+@pytest.mark.parametrize(
+    ("level", "said"),
+    [
+        (1.0, "The floor (100.0 %) does better than every ranked row"),
+        (0.8, "does better than 1 of 3 ranked rows"),
+    ],
+)
+def test_the_floor_does_better_where_it_does_and_not_on_a_tie(make: Make, level: float, said: str) -> None:
+    everywhere = {"tuned": 1.0, "default": 0.7, "local_search": 1.0}
+    rows = [*ONE_SPACE, ("floor", None)]
+    tied = board_text(make({**everywhere, "default": 1.0, "floor": 1.0}, rows=rows, floors=["floor"]))
+    assert "The floor" not in tied
+    best = {"tuned": 0.9, "default": 0.7, "local_search": 0.95} if level == 1.0 else everywhere
+    assert said in board_text(make({**best, "floor": level}, rows=rows, floors=["floor"]))
+
+
+def board_text(folder: Path) -> str:
+    board = build_board(load_run(folder))
+    assert isinstance(board, Board)
+    return task_verdict(replace(board, claim=("local_search", made_run.DIVERSE)), board.tasks[0]).sentence
 
 
 def test_p_values_of_domains_are_adjusted_by_holm(make: Make) -> None:
