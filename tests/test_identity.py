@@ -665,17 +665,26 @@ def test_identity_covers_all_that_a_unit_imports(finished: Place, tmp_path: Path
     for suite in ("trained", "lookup"):
         for unit in planned(place.folder / suite):
             kinds.setdefault(f"{unit['kind']} {unit['spec'].get('method', '')}", {**unit, "run": suite})
-    script = (
-        "import json,sys;from pathlib import Path\n"
+    planning = (
+        "import json,pickle,sys;from pathlib import Path\n"
         "told=json.loads(sys.argv[1])\n"
         "from harness.run.stored import planned_units;from harness.identity.content import parts_of\n"
+        "units={one.hash:one for one in planned_units(Path(told['run']))};unit=units[told['hash']]\n"
+        "with open(told['pickle'],'wb') as file:\n"
+        "    pickle.dump((unit,{need:units[need] for need in unit.needs}),file)\n"
+        "parts=parts_of(unit.kind,unit.spec).values()\n"
+        "print(json.dumps(sorted({name for part in parts for name in part})))\n"
+    )
+    performing = (
+        "import json,pickle,sys;from pathlib import Path\n"
+        "told=json.loads(sys.argv[1])\n"
+        "with open(told['pickle'],'rb') as file:\n"
+        "    unit,needs=pickle.load(file)\n"
         "from harness.data.view import DataPlace;from harness.run.place import Place\n"
         "from harness.workers.perform import perform\n"
-        "units={one.hash:one for one in planned_units(Path(told['run']))};unit=units[told['hash']]\n"
-        "parts={name for part in parts_of(unit.kind,unit.spec).values() for name in part}\n"
         "place=Place(run=Path(told['run']),data=DataPlace(folder=Path(told['data'])),replay=Path(told['run']))\n"
-        "perform(unit,{need:units[need] for need in unit.needs},place)\n"
-        "print(json.dumps([sorted(parts),sorted(one for one in sys.modules if one.startswith('harness'))]))\n"
+        "perform(unit,needs,place)\n"
+        "print(json.dumps(sorted(one for one in sys.modules if one.startswith('harness'))))\n"
     )
     settings = os.environ | {
         "PYTHONPATH": f"{place.code}{os.pathsep}{place.mine / 'own'}",
@@ -685,17 +694,21 @@ def test_identity_covers_all_that_a_unit_imports(finished: Place, tmp_path: Path
     for unit in kinds.values():
         run = place.folder / str(unit["run"])
         told = {"run": str(run), "data": str(place.data), "hash": unit["hash"]}
-        done = subprocess.run(
-            [sys.executable, "-c", script, json.dumps(told)],
-            capture_output=True,
-            text=True,
-            env=settings,
-            cwd=place.mine,
-        )
-        assert done.returncode == 0, done.stderr
-        covered, loaded = json.loads(done.stdout.splitlines()[-1])
+        told["pickle"] = str(tmp_path / "unit.pickle")
+        answers = []
+        for script in (planning, performing):
+            done = subprocess.run(
+                [sys.executable, "-c", script, json.dumps(told)],
+                capture_output=True,
+                text=True,
+                env=settings,
+                cwd=place.mine,
+            )
+            assert done.returncode == 0, done.stderr
+            answers.append(json.loads(done.stdout.splitlines()[-1]))
+        covered, loaded = answers
         packages = {"harness", "harness.run", *map("harness.catalog.{}".format, FOLDERS)}
-        packages |= {"harness.identity.kinds", "harness.workers.perform"}  # what the script above runs
+        packages |= {"harness.workers.perform"}  # what the script above runs
         packages |= {"harness.guard.text", "harness.toml"}  # what computes identities reads tables with them
         missing = {name for name in loaded if name not in covered and name not in PRINTING} - packages
         if unit["kind"] != "prepare":  # all others read what the task says, which is hashed as such
