@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.files import sealed
+
 COMMAND = [sys.executable, "-c", "from harness.cli.start import main; main()"]
 STUDY = '''\
 """How often coins land heads."""
@@ -228,3 +230,20 @@ def test_what_is_wrong_with_it_is_one_sentence(mine: Path) -> None:
     assert harness("eval", "two_coins", "--out", run).returncode == 0
     assert "There is no coin edge" in harness("compare", run, "edge", "fair").stderr
     assert "no other metric" in harness("rescore", run, "--metric", "accuracy").stderr
+
+
+def test_a_plan_of_an_earlier_version_and_a_study_that_is_gone_are_refused_by_name(
+    mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = mine / "run"
+    assert harness("eval", "two_coins", "--out", str(run)).returncode == 0
+    plan = json.loads((run / "plan.json").read_text())
+    del plan["checksum"], plan["suite"]["study"]
+    (mine / "old").mkdir()
+    (mine / "old" / "plan.json").write_text(sealed(plan))
+    for verb in ("leaderboard", "report", "reproduce"):
+        done = harness(verb, str(mine / "old"))
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+        assert "names no study, as an earlier version wrote it" in done.stderr
+    monkeypatch.setenv("HARNESS_CATALOG", "")
+    assert "There is no study named 'coins'" in harness("leaderboard", str(run)).stderr

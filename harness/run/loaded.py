@@ -7,14 +7,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness import catalog
 from harness.errors import DamagedError, HarnessError
 from harness.files import canonical_json, read_sealed
 from harness.identity.schema import Schema
 from harness.identity.unit import AnyUnit, R, S, Unit, UnitKind, unit_folder, unit_from_json
 from harness.run.provenance import kind_of
 from harness.run.record import Record, Timing
-from harness.run.stored import PROVENANCE, TIMING, read_beside, unit_record
+from harness.run.stored import PROVENANCE, TIMING, read_beside, study_of, unit_record
 
 READ = "the"
 """How the label of a result starts that is not the one that was read."""
@@ -180,7 +179,7 @@ def load_run(folder: Path) -> Run:
     path = folder / "plan.json"
     try:
         plan = read_sealed(path, "run `harness eval` again, which writes it again")
-        study = catalog.load("study", plan["suite"]["study"])
+        study = study_of(plan, path)
         kinds = {kind.name: kind for kind in study.kinds}
         units = tuple(unit_from_json(one, kinds) for one in plan["units"])
         head = {key: plan[key] for key in ("name", "title", "limit", "command")}

@@ -35,6 +35,21 @@ def unit_record(run: Path, unit: AnyUnit) -> Record | None:
     return record
 
 
+def study_of(plan: Mapping[str, Any], path: Path) -> Any:
+    """Returns the study of a plan that was read from `path`, an object of `harness.study.study`.
+
+    Raises:
+        UnknownNameError: there is no such study here.
+        HarnessError: an earlier version wrote the plan.
+    """
+    name = dict(plan["suite"]).get("study")
+    if name is None:
+        raise HarnessError(
+            f"{path} names no study, as an earlier version wrote it; use --fresh or another --out."
+        )
+    return catalog.load("study", str(name))
+
+
 def planned_units(run: Path) -> list[AnyUnit]:
     """Returns the units of a run's plan, in an order in which needs come first.
 
@@ -44,7 +59,7 @@ def planned_units(run: Path) -> list[AnyUnit]:
     """
     try:
         plan = read_sealed(run / "plan.json", f"{AGAIN}")
-        kinds = {kind.name: kind for kind in catalog.load("study", plan["suite"]["study"]).kinds}
+        kinds = {kind.name: kind for kind in study_of(plan, run / "plan.json").kinds}
         return [unit_from_json(one, kinds) for one in plan["units"]]
     except FileNotFoundError:
         raise HarnessError(
