@@ -65,7 +65,7 @@ def planned_units(run: Path) -> list[AnyUnit]:
         raise HarnessError(
             f"There is no run in {run} (no plan.json); `harness eval SUITE --out {run}` makes one."
         ) from None
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise DamagedError(f"{run / 'plan.json'} is no plan ({error}); run the suite again.") from error
 
 
