@@ -223,15 +223,9 @@ def copy_weights(module: nn.Module, weights: Mapping[str, Tensor], origin: str) 
 
 
 def pretrained_of_timm(name: str, signature: Signature, parameters: int) -> Pretrained:
-    """Returns timm's backbone `name` behind the view of images that it was made for, and a linear head.
-
-    Raises:
-        HarnessError: the task has no images.
-    """
+    """Returns timm's backbone `name` behind the view of images that it was made for, and a linear head."""
     import timm
 
-    if signature.kind != "image":
-        raise HarnessError(f"The baseline 'timm:{name}' sees images and cannot read {signature.kind}.")
     card = timm.get_pretrained_cfg(name)
     backbone: Any = timm.create_model(name, pretrained=False, num_classes=0)
     width: int = getattr(backbone, "head_hidden_size", None) or backbone.num_features

@@ -46,6 +46,8 @@ class EfficientNetFamily(FixedBaseline):
 def _build(signature: Signature, parameters: int) -> "nn.Module":
     from harness.nn.pretrained import pretrained_of_timm
 
+    if signature.kind != "image":
+        raise HarnessError(f"EfficientNet-Lite0 sees images and cannot read {signature.kind}.")
     return pretrained_of_timm(NAME, signature, parameters)
 
 

@@ -77,6 +77,8 @@ class TimmFamily(FixedBaseline):
 def _pretrained(name: str, signature: Signature, parameters: int) -> "nn.Module":
     from harness.nn.pretrained import pretrained_of_timm
 
+    if signature.kind != "image":
+        raise HarnessError(f"The baseline 'timm:{name}' sees images and cannot read {signature.kind}.")
     return pretrained_of_timm(name, signature, parameters)
 
 
