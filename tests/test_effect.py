@@ -1,0 +1,204 @@
+"""The effect of a row against another: by hand, under no effect, under planted ones."""
+
+import importlib.util
+import math
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from scipy.stats import t
+
+from harness.stats.effect import Effect, SeedSums, effect
+
+SEEDS, GROUPS, CLASSES = 5, 24, 3
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> ModuleType:
+    """Returns the simulation."""
+    path = Path(__file__).parents[1] / "benchmarks" / "verdicts.py"
+    spec = importlib.util.spec_from_file_location("verdicts", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def row(
+    generator: np.random.Generator, *, first: int = 0, level: float = 0.5, seeds: int = SEEDS
+) -> SeedSums:
+    """Returns a row whose groups are numbered from `first`."""
+    bottom = generator.integers(1, 9, (GROUPS, CLASSES)) * np.ones((seeds, 1, 1))
+    top = generator.binomial(bottom.astype(int), np.clip(level, 0, 1)).astype(float)
+    return SeedSums(clusters=np.arange(first, first + GROUPS), numerators=top, denominators=bottom)
+
+
+def on_same_samples(generator: np.random.Generator, like: SeedSums, level: float) -> SeedSums:
+    top = generator.binomial(like.denominators.astype(int), level).astype(float)
+    return SeedSums(clusters=like.clusters, numerators=top, denominators=like.denominators)
+
+
+def by_hand(first: list[SeedSums], second: list[SeedSums]) -> tuple[float, float, float]:
+    """Returns value, squared error and degrees of freedom, in loops over the definition."""
+    domains = len(first)
+    seeds = len(first[0].numerators)
+    deltas = np.zeros((seeds, domains))
+    influence: dict[int, float] = {}
+    weight: dict[int, float] = {}
+    for d, (one, other) in enumerate(zip(first, second, strict=True)):
+        whole = one.denominators[0].sum()
+        for g, cluster in enumerate(one.clusters):
+            share = one.denominators[0, g].sum() / whole
+            weight[cluster] = weight.get(cluster, 0.0) + share / domains
+            mean = 0.0
+            for s in range(seeds):
+                u = 0.0
+                for k in range(CLASSES):
+                    n = one.denominators[s, :, k].sum()
+                    theta = (one.numerators[s, :, k].sum() - other.numerators[s, :, k].sum()) / n
+                    hits = one.numerators[s, g, k] - other.numerators[s, g, k]
+                    u += (hits - theta * one.denominators[s, g, k]) / n / CLASSES
+                    if g == 0:
+                        deltas[s, d] += theta / CLASSES
+                mean += u / seeds
+            influence[cluster] = influence.get(cluster, 0.0) + mean / (1 - share) / domains
+    by_seed = deltas.mean(axis=1)
+    of_seeds = sum((x - by_seed.mean()) ** 2 for x in by_seed) / (seeds * (seeds - 1))
+    count = len(influence)
+    of_groups = (count - 1) / count * sum(u**2 for u in influence.values())
+    squares = [w**2 for w in weight.values()]
+    freedom = sum(squares) ** 2 / sum(w**2 for w in squares) - 1
+    total = of_seeds + of_groups
+    return by_seed.mean(), total, total**2 / (of_seeds**2 / (seeds - 1) + of_groups**2 / freedom)
+
+
+@pytest.mark.parametrize("shift", [0, 7, 1000], ids=["same names", "some names", "no name twice"])
+def test_effect_is_its_definition(shift: int) -> None:
+    generator = np.random.default_rng(3)
+    first = [row(generator), row(generator, first=shift)]
+    second = [on_same_samples(generator, one, 0.6) for one in first]
+    found = effect(first, second)
+    value, squared, freedom = by_hand(first, second)
+    assert found.value == pytest.approx(value)
+    assert found.error**2 == pytest.approx(squared)
+    assert found.freedom == pytest.approx(freedom)
+    half = t.ppf(0.975, freedom) * math.sqrt(squared)
+    assert found.interval == pytest.approx((value - half, value + half))
+    assert found.p == pytest.approx(2 * t.sf(abs(value) / math.sqrt(squared), freedom))
+    assert found.value == pytest.approx(np.mean(found.by_domain)) == pytest.approx(np.mean(found.by_seed))
+
+
+def test_rows_that_are_not_paired_have_a_variance_each() -> None:
+    generator = np.random.default_rng(4)
+    first = [row(generator, seeds=6)]
+    second = [
+        SeedSums(
+            clusters=first[0].clusters,
+            numerators=on_same_samples(generator, first[0], 0.4).numerators[:5],
+            denominators=first[0].denominators[:5],
+        )
+    ]
+    found = effect(first, second, is_paired=False)
+    of_seeds = sum(one[0].by_seed.var(ddof=1) / len(one[0].by_seed) for one in (first, second))
+    assert found.seed_share * found.error**2 == pytest.approx(of_seeds)
+    assert (found.seeds, found.by_seed) == (5, ())
+    with pytest.raises(ValueError, match="not paired"):
+        effect(first, second)
+
+
+def test_the_other_way_round_is_the_negative() -> None:
+    generator = np.random.default_rng(5)
+    first = [row(generator)]
+    second = [on_same_samples(generator, first[0], 0.7)]
+    one, other = effect(first, second), effect(second, first)
+    assert one.interval == pytest.approx((-other.interval.high, -other.interval.low))
+    assert (one.p, one.error, one.freedom) == pytest.approx((other.p, other.error, other.freedom))
+
+
+def test_a_tie_is_the_same_and_has_no_p() -> None:
+    one = [row(np.random.default_rng(6))]
+    found = effect(one, one)
+    assert (found.call, found.p, found.interval) == ("same", None, (0.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("seeds", "groups", "call"),
+    [
+        (5, 20, "lower"),
+        (4, 20, "no verdict"),
+        (5, 19, "no verdict"),
+        (1, 20, "no verdict"),
+        (5, 1, "no verdict"),
+    ],
+)
+def test_no_verdict_below_the_least_seeds_and_groups(seeds: int, groups: int, call: str) -> None:
+    bottom = np.ones((seeds, groups, 1))
+    noise = np.random.default_rng(7).normal(0, 0.001, (2, seeds, groups, 1))
+    rows = [
+        [SeedSums(clusters=np.arange(groups), numerators=level + part, denominators=bottom)]
+        for level, part in zip((0.2, 0.9), noise, strict=True)
+    ]
+    assert effect(*rows).call == call
+
+
+def test_one_large_group_counts_as_few() -> None:
+    generator = np.random.default_rng(8)
+    bottom = np.ones((SEEDS, 400, 1))
+    bottom[:, 0] = 400.0
+    rows = [
+        [
+            SeedSums(
+                clusters=np.arange(400),
+                numerators=bottom * generator.random((SEEDS, 400, 1)),
+                denominators=bottom,
+            )
+        ]
+        for _ in range(2)
+    ]
+    found = effect(*rows)
+    assert found.groups == pytest.approx(799**2 / (400**2 + 399))
+    assert found.call == "no verdict"
+
+
+def test_decision_interval_p_and_equivalence_never_contradict() -> None:
+    for seed in range(200):
+        generator = np.random.default_rng(seed)
+        found = Effect(
+            value=float(generator.normal(0, 0.02)),
+            error=float(generator.uniform(0.001, 0.02)),
+            freedom=float(generator.uniform(2, 40)),
+            by_seed=(),
+            by_domain=(),
+            seeds=5,
+            groups=20.0,
+            seed_share=0.5,
+        )
+        assert found.p is not None
+        assert (found.call in {"higher", "lower"}) == (found.p < 0.05)
+        assert found.call != "higher" or found.value > 0
+        assert found.call != "lower" or found.value < 0
+        low, high = t.interval(0.9, found.freedom, found.value, found.error)
+        assert (found.equivalence(0.02) < 0.05) == (low > -0.02 and high < 0.02)
+        assert found.detectable > found.interval.high - found.value
+
+
+@pytest.mark.parametrize("words", ["bits S=5 G=35 D=3, seeds groups both", "accuracy S=10 G=80 D=3"])
+def test_simulated_verdicts_keep_their_promises(verdicts: ModuleType, words: str) -> None:
+    cell = next(cell for cell in verdicts.cells([]) if cell.name.startswith(words))
+    found = verdicts.rates(cell, replicates=400, former=0)
+    assert found.false < 0.06 + 3 * math.sqrt(0.06 * 0.94 / 400)
+    assert found.coverage > 0.94 - 3 * math.sqrt(0.06 * 0.94 / 1200)
+    assert 0.75 - 0.065 < found.found < 0.9 + 0.045
+    assert found.found_twice > 0.95
+    assert found.judged == 1
+
+
+def test_the_former_rule_fails_the_simulation(verdicts: ModuleType) -> None:
+    cell = next(
+        cell for cell in verdicts.cells([]) if cell.name.startswith("bits S=2 G=300 D=3, seeds groups both")
+    )
+    found = verdicts.rates(cell, replicates=60, former=60)
+    assert found.former > 0.2
+    assert found.judged == 0
