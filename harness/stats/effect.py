@@ -152,8 +152,8 @@ def effect(first: Sequence[SeedSums], second: Sequence[SeedSums], *, is_paired: 
     The squared error is a variance of seeds V_S and one of groups V_G; what seeds and groups share is counted
     in both, which pays for few seeds. V_S is the variance of the seeds' effects over their number, for rows
     that are not paired one term a row. V_G is the jackknife over clusters of their influence, seeds averaged;
-    a group's influence is divided by one less its share of its domain. Degrees of freedom are Satterthwaite's,
-    V_G having (sum w^2)^2 / sum w^4 - 1 for shares w of the clusters, which is G - 1 where all are alike.
+    a group's influence is divided by one less its share of its domain. Freedom is Satterthwaite's, V_G having
+    (sum w^2)^2 / sum w^4 - 1 for shares w of the clusters, which is G - 1 where all are alike.
     Ratios are linearised: a group adds numerator - ratio * denominator.
 
     Source: Cameron, Gelbach and Miller 2011 (sums of one-way clustered variances); Bell and McCaffrey 2002
