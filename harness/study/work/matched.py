@@ -2,7 +2,7 @@
 
 from harness import catalog
 from harness.space.choices import SearchSpace, SpaceFamily
-from harness.study.work.units import Matched
+from harness.study.work.units import SizedSpec
 from harness.task.signature import Signature
 
 
@@ -25,7 +25,7 @@ def load_family(text: str) -> tuple[SpaceFamily, str]:
     return family, chosen
 
 
-def matched_space(spec: Matched, signature: Signature) -> SearchSpace:
+def matched_space(spec: SizedSpec, signature: Signature) -> SearchSpace:
     """Returns the space of a unit's specification, with the parameters that its suite allows.
 
     They are within the tolerance of the default architecture of the suite's tuned space, or of the space's

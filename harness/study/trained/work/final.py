@@ -46,7 +46,7 @@ Architecture = Mapping[str, Any] | None
 def final(unit: Unit[FinalSpec, Final], needs: Needs, folder: Path) -> Done:
     """Trains one row's network from scratch, or fits a floor."""
     spec = unit.spec
-    view = needs.view(spec)
+    view = needs.view(spec.task, spec.sources)
     if spec.selection == ORACLE:  # every score chooses for itself among what the other final kept
         return Done(result=replace(needs.result(FINAL), learning_rate=None, validation=None))
     baseline = baseline_of(spec)
