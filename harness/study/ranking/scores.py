@@ -18,7 +18,7 @@ from harness.run.place import Done, Needs
 from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
 from harness.study.ranking.units import DrawnSpec, Inherited, InheritedSpec, Scratch, ScratchSpec
-from harness.study.work.alone import delete_checkpoints, mean_score, recipe_of, train_alone
+from harness.study.work.alone import delete_checkpoints, recipe_of, train_alone, validation_score
 from harness.study.work.matched import matched_space
 from harness.study.work.slices import load_supernet, slices
 
@@ -87,6 +87,4 @@ def _trained(
 
 def _gain(model: Predictor, view: SourceView, spec: DrawnSpec) -> float:
     """Returns the score on source validation, with its sign turned where lower is better."""
-    splits = view.splits("validation", samples=spec.validation_samples)
-    score = mean_score(model, splits, view, spec.document_bytes)
-    return metric_of(view.metric).sign * score
+    return metric_of(view.metric).sign * validation_score(model, view, spec)
