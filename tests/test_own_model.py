@@ -19,7 +19,7 @@ from harness.study.study import build_board, load_study
 from harness.study.suite import load_suite
 from harness.study.trained.boards.compare import compare_trained
 from harness.study.trained.boards.values import Board
-from harness.study.trained.settings import Suite, with_models
+from harness.study.trained.settings import Suite
 from harness.task.signature import Signature
 
 COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
@@ -170,12 +170,13 @@ def test_the_packaged_transformer_names_what_it_needs(
 
 def test_a_model_of_the_command_line_is_a_baseline_or_a_function_of_a_file(own: Path) -> None:
     _, suite = load_suite("toy")
-    joined = with_models(suite, ["llama", "timm:resnet10t", f"{own}:build", "tuned"])
+    study = load_study("trained")
+    joined = study.with_models(suite, ["llama", "timm:resnet10t", f"{own}:build", "tuned"])
     assert isinstance(joined, Suite)
     assert joined.baselines == ["tuned", "floor", "llama", "timm:resnet10t", f"file:{own}:build"]
     with pytest.raises(
         HarnessError, match=r"'lama' is no baseline; there are default, .* and PATH\.py:FUNCTION"
     ):
-        with_models(suite, ["lama"])
+        study.with_models(suite, ["lama"])
     with pytest.raises(HarnessError, match="joins suites that train"):
         load_study("lookup").with_models(load_suite("toy_lookup")[1], ["llama"])

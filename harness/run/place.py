@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from harness import catalog
 from harness.data.view import DataPlace, SourceView
@@ -83,24 +83,10 @@ class Needs:
         """
         return read_checked(unit_folder(self.place.run, self.of(kind)), self.record(kind), name)
 
-    def view(self, spec: "OnSources") -> SourceView:
-        """Returns all that a unit may see of its task."""
-        task: Task = catalog.load("task", spec.task)
-        return SourceView(spec.task, task, spec.sources, self.place.data)
-
-
-class OnSources(Protocol):
-    """Parameters of a unit that sees the sources of a task."""
-
-    @property
-    def task(self) -> str:
-        """Catalog name."""
-        ...
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """Domains of the task."""
-        ...
+    def view(self, task_name: str, sources: tuple[str, ...]) -> SourceView:
+        """Returns all that a unit may see of a task."""
+        task: Task = catalog.load("task", task_name)
+        return SourceView(task_name, task, sources, self.place.data)
 
 
 @dataclass(frozen=True, kw_only=True)

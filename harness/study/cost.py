@@ -8,7 +8,7 @@ optimizer steps and zero-cost proxies are not counted.
 import random
 from collections.abc import Callable
 from statistics import fmean
-from typing import Any, Protocol
+from typing import Any
 
 from harness import catalog
 from harness.identity.unit import AnyUnit, Unit, called
@@ -16,7 +16,7 @@ from harness.learn.baseline import FixedBaseline
 from harness.learn.modality import modality_of
 from harness.space.choices import SearchSpace
 from harness.study.plan import Plan
-from harness.study.work.units import Matched, Supernet, SupernetSpec
+from harness.study.work.units import SourcesSpec, Supernet, SupernetSpec, ValidatedSpec
 from harness.task.signature import Signature
 
 MACS_PER_SECOND = 5e12
@@ -27,34 +27,6 @@ Depth-wise convolutions reach less of it, and wide transformers several times as
 
 DRAWN = 20
 """Random architectures that stand for one that is not known yet."""
-
-
-class OnTask(Matched, Protocol):
-    """Parameters of a unit whose networks read the inputs of a task."""
-
-    @property
-    def task(self) -> str:
-        """Catalog name."""
-        ...
-
-
-class Validated(OnTask, Protocol):
-    """Parameters of a unit that scores on source validation."""
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """Domains of the task."""
-        ...
-
-    @property
-    def validation_samples(self) -> int:
-        """Of each source."""
-        ...
-
-    @property
-    def document_bytes(self) -> int:
-        """Leading bytes of a document that are scored."""
-        ...
 
 
 class Costs:
@@ -68,11 +40,11 @@ class Costs:
         """Returns the multiply-accumulates of a unit; 0 for what is not counted."""
         return round(called(unit.kind.cost)(self, unit)) if unit.kind.cost else 0
 
-    def validation(self, spec: Validated) -> int:
+    def validation(self, spec: ValidatedSpec) -> int:
         """Returns the forward passes of one candidate on source validation."""
         return spec.validation_samples * len(spec.sources) * passes(spec.task, spec.document_bytes)
 
-    def alone(self, method: str, spec: OnTask) -> float:
+    def alone(self, method: str, spec: SourcesSpec) -> float:
         """Returns the cost of one forward pass of what a final trains."""
         if spec.space:
             return self.mean(spec)
@@ -93,7 +65,7 @@ class Costs:
 
         return float(self._once(("network", method, spec.task), measure))
 
-    def mean(self, spec: OnTask) -> float:
+    def mean(self, spec: SourcesSpec) -> float:
         """Returns the cost of one forward pass of an architecture that is not known yet."""
 
         def drawn() -> float:
@@ -103,7 +75,7 @@ class Costs:
 
         return float(self._once(("mean", str(spec.space), spec.task), drawn))
 
-    def has_batch_norm(self, spec: OnTask) -> bool:
+    def has_batch_norm(self, spec: SourcesSpec) -> bool:
         """Returns whether the space's supernet has BatchNorms."""
 
         def look() -> bool:
@@ -116,7 +88,7 @@ class Costs:
 
         return bool(self._once(("norms", str(spec.space)), look))
 
-    def space(self, spec: OnTask) -> SearchSpace:
+    def space(self, spec: SourcesSpec) -> SearchSpace:
         """Returns the space of a unit."""
         from harness.study.work.matched import matched_space
 

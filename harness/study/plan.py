@@ -1,8 +1,8 @@
 """Units, each named by the hash of all that defines it, and the plan that they make up."""
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from harness import catalog
@@ -62,6 +62,16 @@ def planned(kind: UnitKind[S, R], spec: Spec, needs: Sequence[str] = ()) -> Unit
     """
     assert isinstance(spec, kind.spec)
     return Unit(kind=kind, spec=spec, needs=tuple(needs), code=code_of(kind, spec))
+
+
+def distinct(units: Iterable[AnyUnit]) -> tuple[AnyUnit, ...]:
+    """Returns the units, each where it first stands."""
+    return tuple({unit.hash: unit for unit in units}.values())
+
+
+def members(spec: Spec, kind: type[Spec]) -> dict[str, Any]:
+    """Returns what a specification has of the members of one of its bases."""
+    return {one.name: getattr(spec, one.name) for one in fields(kind)}
 
 
 def prepare_unit(task_name: str, name: str) -> Unit[PrepareSpec, Preparation]:

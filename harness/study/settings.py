@@ -4,11 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.guard.keys import wrong_address
 from harness.identity.schema import Schema
+
+if TYPE_CHECKING:
+    from harness.run.loaded import Run
 
 STRATEGIES = ("single_path", "sandwich", "fair", "progressive_shrinking")
 """Names of `harness.learn.supernet.STRATEGIES`, which imports torch."""
@@ -182,23 +185,27 @@ class ZeroShotSettings:
     test_samples: int = 1500
 
 
-class Settings(Protocol):
-    """What every suite says, whatever its study."""
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What every suite says, whatever its study.
 
-    @property
-    def title(self) -> str:
-        """Shown above the board."""
-        ...
+    Attributes:
+        title: shown above the board.
+        study: catalog name of the study.
+        limits: what a unit may take.
+        extends: another suite whose keys hold where this one is silent.
+    """
 
-    @property
-    def study(self) -> str:
-        """Catalog name of the study."""
-        ...
+    title: str
+    study: str
+    limits: Limits = field(default_factory=Limits)
+    extends: str = ""
 
-    @property
-    def limits(self) -> Limits:
-        """What a unit may take."""
-        ...
+    @classmethod
+    def of(cls, run: "Run") -> Self:
+        """Returns the suite of a run of this study."""
+        assert isinstance(run.suite, cls)
+        return run.suite
 
 
 @dataclass(frozen=True)

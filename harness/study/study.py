@@ -5,15 +5,14 @@ boards and reports ask: for settings, units, boards, verdicts and comparisons. N
 name. Ours lie beside this file, others in `studies/` of a catalog folder.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from harness import catalog
 from harness.errors import HarnessError
-from harness.identity.unit import AnyKind, AnyUnit
+from harness.identity.unit import AnyKind, AnyUnit, called
 from harness.run.loaded import Run
 from harness.study.settings import Need, Settings
 
@@ -48,7 +47,7 @@ S = TypeVar("S", bound=Settings)
 B = TypeVar("B", bound=AnyBoard)
 
 
-class Study(ABC, Generic[S, B]):
+class Study(Generic[S, B]):
     """A kind of study.
 
     Attributes:
@@ -57,6 +56,8 @@ class Study(ABC, Generic[S, B]):
         planned: dataclass of the settings as `plan.json` keeps them, complete.
         kinds: of its units.
         rows: kinds of the units that rows are made of.
+        parts: name of a method below -> MODULE:FUNCTION that it calls, by name, as naming it must not import
+            it; a study may have the method itself in place of it.
         free: keys of a suite that say which rows there are; all others must agree where runs are merged.
     """
 
@@ -65,13 +66,13 @@ class Study(ABC, Generic[S, B]):
     planned: type[Any]
     kinds: tuple[AnyKind, ...]
     rows: tuple[AnyKind, ...] = ()
+    parts: ClassVar[Mapping[str, str]] = {}
     free: tuple[str, ...] = ("title", "extends", "claim", "llm", "limits")
 
-    @abstractmethod
     def check(self, settings: S, need: Need) -> None:
         """Raises the first thing that is wrong with a suite, a HarnessError with its file."""
+        raise NotImplementedError
 
-    @abstractmethod
     def plan(self, name: str, settings: S, *, limit: int | None, tables: tuple[Path, ...]) -> "Plan":
         """Returns the units of a suite.
 
@@ -85,26 +86,29 @@ class Study(ABC, Generic[S, B]):
             UnknownNameError: an entry that the suite names does not exist.
             HarnessError: its settings do not fit together.
         """
+        plan: Plan = self._part("plan")(name, settings, limit=limit, tables=tables)
+        return plan
 
-    @abstractmethod
     def board(self, run: Run) -> B:
         """Returns the board of a run, complete or not.
 
         Raises:
             HarnessError: the scores of a finished unit are gone or damaged.
         """
+        board: B = self._part("board")(run)
+        return board
 
-    @abstractmethod
     def verdict(self, board: B) -> str:
         """Returns what the run says of the claim that its suite fixed in advance."""
+        return str(self._part("verdict")(board))
 
-    @abstractmethod
     def tables(self, board: B) -> "list[Table]":
         """Returns the tables that a leaderboard prints."""
+        return list(self._part("tables")(board))
 
-    @abstractmethod
     def lines(self, board: B) -> list[dict[str, Any]]:
         """Returns the lines of the board's CSV."""
+        return list(self._part("lines")(board))
 
     def compare(self, run: Run, first: str, second: str, metric: str | None) -> "RowComparison":
         """Returns two rows of a run side by side.
@@ -112,7 +116,10 @@ class Study(ABC, Generic[S, B]):
         Raises:
             HarnessError: there are no such rows, or the study has none.
         """
-        raise HarnessError(f"{run.name} has no rows of scores to compare; its board holds what it found.")
+        if "compare" not in self.parts:
+            raise HarnessError(f"{run.name} has no rows of scores to compare; its board holds what it found.")
+        comparison: RowComparison = self._part("compare")(run, first, second, metric)
+        return comparison
 
     def rescore(self, run: Run, metric: str) -> B:
         """Returns the board of a run with another metric.
@@ -120,7 +127,12 @@ class Study(ABC, Generic[S, B]):
         Raises:
             HarnessError: what the run kept does not give it.
         """
-        raise HarnessError(f"{run.name} keeps no scores per sample, so no other metric can be had from it.")
+        if "rescore" not in self.parts:
+            raise HarnessError(
+                f"{run.name} keeps no scores per sample, so no other metric can be had from it."
+            )
+        board: B = self._part("rescore")(run, metric)
+        return board
 
     def names(self, settings: S) -> list[str]:
         """Returns the entries that a suite names, where its plan needs files that may not be here; else none.
@@ -169,6 +181,9 @@ class Study(ABC, Generic[S, B]):
         from pydantic import TypeAdapter
 
         return TypeAdapter(self.planned).validate_python(value)
+
+    def _part(self, name: str) -> Callable[..., Any]:
+        return called(self.parts[name])
 
 
 def load_study(name: str) -> "Study[Any, Any]":

@@ -24,13 +24,15 @@ from harness.study.lookup.units import LOOKUP, TABLE, TableFound
 REGRET = Scale(unit="percent", higher_is_better=False, decimals=2)
 
 
-def compare_lookup(run: Run, first: str, second: str) -> RowComparison:
+def compare_lookup(run: Run, first: str, second: str, metric: str | None = None) -> RowComparison:
     """Returns two searchers at every feedback and budget, that of the run's verdict first.
 
     Raises:
         UnknownNameError: there is no such searcher.
-        HarnessError: both names mean one searcher.
+        HarnessError: both names mean one searcher, or another metric is asked for.
     """
+    if metric is not None:
+        raise HarnessError(f"{run.name} looks scores up in a table, which has no other metric.")
     board = build_lookup_board(run)
     names = sorted(row.method for row in board.rankings[0].rows)
     chosen = (find_row(first, names), find_row(second, names))

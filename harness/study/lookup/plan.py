@@ -13,7 +13,7 @@ from harness.files import file_hash
 from harness.identity.unit import AnyUnit
 from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.units import LOOKUP, TABLE, CostCut, LookupSpec, TableSpec
-from harness.study.plan import Plan, planned, resolve_searcher
+from harness.study.plan import Plan, distinct, planned, resolve_searcher
 from harness.study.work.units import PROXIES, ProxiesSpec
 
 BLOCK = 50
@@ -41,9 +41,7 @@ def plan_lookup(name: str, suite: LookupSuite, *, limit: int | None, tables: tup
     filled = replace(suite, domains=domains, held_out=_held_out(suite, domains))
     _check_fit(suite.search.cost_limit, card, filled)
     limited = _limited(suite.search.cost_limit, card, (*tables, path.parent))
-    units: dict[str, AnyUnit] = {}
-    for unit in _LookupPlan(filled, card, hashed, limit, limited).units():
-        units.setdefault(unit.hash, unit)
+    units = distinct(_LookupPlan(filled, card, hashed, limit, limited).units())
     published = [
         replace(row, scores={name: score * abs(card.factor(name)) for name, score in row.scores.items()})
         for row in filled.published
@@ -51,7 +49,7 @@ def plan_lookup(name: str, suite: LookupSuite, *, limit: int | None, tables: tup
     table = asdict(replace(filled, published=published))
     if not suite.search.cost_limit.cost:
         del table["search"]["cost_limit"]
-    return Plan(name=name, suite=filled, table=table, limit=limit, units=tuple(units.values()))
+    return Plan(name=name, suite=filled, table=table, limit=limit, units=units)
 
 
 def _hash(card: TableCard, folders: tuple[Path, ...]) -> str:

@@ -36,8 +36,8 @@ from harness.study.lookup.units import (
     TableSpec,
     TransferFound,
 )
-from harness.study.work.gates import Gates, gates_of
 from harness.study.work.language_model import language_model, priced
+from harness.study.work.matched import macs_limit
 from harness.study.work.proxies import read_proxies
 
 LEAST_TOP = 3
@@ -180,7 +180,7 @@ def lookup(unit: Unit[LookupSpec, Searches], needs: Needs, folder: Path) -> Done
     entry: SearcherEntry = catalog.load("searcher", spec.searcher)
     known = read_proxies(needs) if entry.proxy else None
     client = language_model(unit, spec.llm, needs.place, folder) if spec.llm else None
-    gates = _gates(spec, needs, source)
+    limit = _limit(spec, needs, source)
     evaluate = source.score(spec.domain, spec.feedback, spec.sources or ())
     started = perf_counter()
     searches = []
@@ -192,7 +192,8 @@ def lookup(unit: Unit[LookupSpec, Searches], needs: Needs, folder: Path) -> Done
             budget=spec.evaluations,
             options=spec.options,
             score_name=_score_name(source.card, spec),
-            **gates,
+            limit=limit,
+            target=spec.target or None,
             proxies=known,
             client=client,
         )
@@ -209,15 +210,13 @@ def lookup(unit: Unit[LookupSpec, Searches], needs: Needs, folder: Path) -> Done
     return Done(result=found, seconds=parts)
 
 
-def _gates(spec: LookupSpec, needs: Needs, source: ScoreSource) -> Gates:
-    """Returns the limit and the target; the value of a limited cost is what the table's unit found."""
-    gates = gates_of(spec)
+def _limit(spec: LookupSpec, needs: Needs, source: ScoreSource) -> Limit | None:
+    """Returns the limit of a cost, whose value is what the table's unit found; None for none."""
     limit = needs.result(TABLE).domains[spec.domain].limit
     if limit is None:
-        return gates
+        return macs_limit(spec)
     cost = f"{limit.cost} in {limit.unit}" if limit.unit else limit.cost
-    known = source.cost(spec.domain, limit.cost)
-    return Gates(limit=Limit(cost=cost, value=limit.value, known=known), target=gates["target"])
+    return Limit(cost=cost, value=limit.value, known=source.cost(spec.domain, limit.cost))
 
 
 def _search(

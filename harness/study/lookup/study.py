@@ -2,23 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness import catalog
-from harness.errors import HarnessError, UnknownNameError
+from harness.errors import UnknownNameError
 from harness.identity.unit import AnyUnit
 from harness.run.loaded import Run
-from harness.study.lookup.settings import LookupSuite, check_lookup
+from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.units import KINDS, LOOKUP, TABLE, LookupSpec
-from harness.study.settings import Need
+from harness.study.settings import Need, check_language_model
 from harness.study.study import Study, words
 
 if TYPE_CHECKING:
-    from harness.board.comparison import RowComparison
-    from harness.board.table import Table
     from harness.study.lookup.board import LookupBoard
-    from harness.study.plan import Plan
 
 
 class LookupStudy(Study[LookupSuite, "LookupBoard"]):
@@ -31,15 +27,39 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
     rows = (LOOKUP,)
     free = (*Study.free, "searchers", "published", "search")
 
+    parts: ClassVar = {
+        "plan": "harness.study.lookup.plan:plan_lookup",
+        "board": "harness.study.lookup.board:build_lookup_board",
+        "verdict": "harness.study.lookup.tables:lookup_verdict",
+        "tables": "harness.study.lookup.tables:leaderboard_tables",
+        "lines": "harness.study.lookup.tables:csv_lines",
+        "compare": "harness.study.lookup.compare:compare_lookup",
+    }
+
     def check(self, settings: LookupSuite, need: Need) -> None:
-        check_lookup(settings, need)
-
-    def plan(
-        self, name: str, settings: LookupSuite, *, limit: int | None, tables: tuple[Path, ...]
-    ) -> "Plan":
-        from harness.study.lookup.plan import plan_lookup
-
-        return plan_lookup(name, settings, limit=limit, tables=tables)
+        check_language_model(settings.llm, need)
+        need(min(settings.repeats, settings.llm_repeats) >= 2, "repeats and llm_repeats must be at least 2")
+        need(bool(settings.search.budgets), "search.budgets needs at least one budget")
+        need(min(settings.search.budgets, default=1) >= 1, "search.budgets must be at least 1")
+        limit = settings.search.cost_limit
+        need(not (limit.cost and settings.search.mac_limit), "search has both a cost_limit and a mac_limit")
+        need(not limit.wrong(), f"search.cost_limit {limit.wrong()}")
+        unknown = sorted(set(settings.feedback) - {"validation", "test"})
+        need(bool(settings.feedback) and not unknown, "feedback must be validation, test or both")
+        need(len(set(settings.searchers)) == len(settings.searchers), "searchers has a name twice")
+        held_out = settings.held_out
+        if isinstance(held_out, list):
+            named = all(isinstance(one, str) for one in held_out)
+        else:
+            named = held_out in ("", "each")
+        need(named, f"held_out must be 'each' or a list of domains, not {settings.held_out!r}")
+        need(len(set(settings.domains)) == len(settings.domains), "domains has a name twice")
+        for role, name in (("reference", settings.reference), ("claim", settings.claim)):
+            need(name in settings.searchers, f"{role} {name!r} is not among its searchers")
+        for name in settings.controls:
+            need(name in settings.searchers, f"controls names {name!r}, which is not among its searchers")
+        for row in settings.published:
+            need(row.feedback in ("validation", "test"), f"published {row.name!r} has no such feedback")
 
     def names(self, settings: LookupSuite) -> list[str]:
         from harness.study.plan import resolve_searcher
@@ -48,33 +68,6 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
         if settings.table not in known:
             raise UnknownNameError("table", settings.table, known)
         return [resolve_searcher(settings.search, name)[0] for name in settings.searchers]
-
-    def board(self, run: Run) -> "LookupBoard":
-        from harness.study.lookup.board import build_lookup_board
-
-        return build_lookup_board(run)
-
-    def verdict(self, board: "LookupBoard") -> str:
-        from harness.study.lookup.tables import lookup_verdict
-
-        return lookup_verdict(board)
-
-    def tables(self, board: "LookupBoard") -> "list[Table]":
-        from harness.study.lookup.tables import leaderboard_tables
-
-        return leaderboard_tables(board)
-
-    def lines(self, board: "LookupBoard") -> list[dict[str, Any]]:
-        from harness.study.lookup.tables import csv_lines
-
-        return csv_lines(board)
-
-    def compare(self, run: Run, first: str, second: str, metric: str | None) -> "RowComparison":
-        from harness.study.lookup.compare import compare_lookup
-
-        if metric is not None:
-            raise HarnessError(f"{run.name} looks scores up in a table, which has no other metric.")
-        return compare_lookup(run, first, second)
 
     def protocol(self, run: Run) -> dict[str, Any]:
         found = super().protocol(run)

@@ -183,6 +183,11 @@ def _row(name: str, taus: Array | None, control: Array, regret: float | None) ->
     )
 
 
+def quality_tables(board: QualityBoard) -> list[Table]:
+    """Returns the one table of the board."""
+    return [quality_table(board)]
+
+
 def quality_table(board: QualityBoard) -> Table:
     """Returns the orders by Kendall's tau."""
     metric = metric_of(board.metric)

@@ -2,29 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
-from harness import catalog
 from harness.identity.unit import AnyUnit
-from harness.study.plan import Plan, planned, prepare_unit
+from harness.study.plan import Plan, distinct, planned, prepare_unit
 from harness.study.ranking.settings import QualitySuite
 from harness.study.ranking.units import INHERITED, SCRATCH, InheritedSpec, ScratchSpec
 from harness.study.work.matched import load_family
-from harness.study.work.specs import shortened, supernet_spec, training_spec, with_domains
+from harness.study.work.specs import planned_task, shortened, supernet_spec, training_spec, with_domains
 from harness.study.work.units import SUPERNET, SupernetSpec
-from harness.task.task import Task
 
 
-def plan_quality(name: str, suite: QualitySuite, *, limit: int | None) -> Plan:
-    """Returns the plan of `suite`; raises as `make_plan` does."""
+def plan_quality(name: str, suite: QualitySuite, *, limit: int | None, tables: tuple[Path, ...]) -> Plan:
+    """Returns the plan of `suite`, which reads no table; raises as `make_plan` does."""
     filled = replace(suite, task=shortened(with_domains(suite.task), limit))
-    units: dict[str, AnyUnit] = {}
-    for unit in _units(filled, limit):
-        units.setdefault(unit.hash, unit)
-    task: Task = catalog.load("task", filled.task.name)
-    table = asdict(filled)
-    table["task"] |= {"metric": task.metric, "chance": task.chance}
-    return Plan(name=name, suite=filled, table=table, limit=limit, units=tuple(units.values()))
+    table = asdict(filled) | {"task": planned_task(filled.task)}
+    return Plan(name=name, suite=filled, table=table, limit=limit, units=distinct(_units(filled, limit)))
 
 
 def _units(suite: QualitySuite, limit: int | None) -> Iterator[AnyUnit]:

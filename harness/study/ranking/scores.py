@@ -18,7 +18,7 @@ from harness.run.place import Done, Needs
 from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
 from harness.study.ranking.units import DrawnSpec, Inherited, InheritedSpec, Scratch, ScratchSpec
-from harness.study.work.alone import delete_checkpoints, mean_score, recipe_of, train_alone
+from harness.study.work.alone import delete_checkpoints, recipe_of, train_alone, validation_score
 from harness.study.work.matched import matched_space
 from harness.study.work.slices import load_supernet, slices
 
@@ -59,7 +59,7 @@ def scratch(unit: Unit[ScratchSpec, Scratch], needs: Needs, folder: Path) -> Don
 
 def _drawn(spec: DrawnSpec, needs: Needs) -> tuple[SourceView, SearchSpace, list[Architecture]]:
     """Returns the view, the space and the architectures, which are the same for every unit of a suite."""
-    view = needs.view(spec)
+    view = needs.view(spec.task, spec.sources)
     space = matched_space(spec, view.signature)
     draw = random.Random(seeds.stream(0, "quality", space.name))
     found: dict[Architecture, None] = {}
@@ -87,6 +87,4 @@ def _trained(
 
 def _gain(model: Predictor, view: SourceView, spec: DrawnSpec) -> float:
     """Returns the score on source validation, with its sign turned where lower is better."""
-    splits = view.splits("validation", samples=spec.validation_samples)
-    score = mean_score(model, splits, view, spec.document_bytes)
-    return metric_of(view.metric).sign * score
+    return metric_of(view.metric).sign * validation_score(model, view, spec)

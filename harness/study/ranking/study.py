@@ -1,20 +1,17 @@
 """The study of rank quality: how well inherited scores order architectures that are then trained alone."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UnknownNameError
 from harness.run.loaded import Run
-from harness.study.ranking.settings import PlannedRanking, QualitySuite, check_ranking
+from harness.study.ranking.settings import PlannedRanking, QualitySuite
 from harness.study.ranking.units import KINDS
-from harness.study.settings import Need
+from harness.study.settings import STRATEGIES, Need, check_task
 from harness.study.study import Study
 
 if TYPE_CHECKING:
     from harness.board.comparison import RowComparison
-    from harness.board.table import Table
-    from harness.study.plan import Plan
-    from harness.study.ranking.board import QualityBoard
+    from harness.study.ranking.board import QualityBoard  # noqa: F401  in quotes below
 
 
 class RankingStudy(Study[QualitySuite, "QualityBoard"]):
@@ -24,36 +21,27 @@ class RankingStudy(Study[QualitySuite, "QualityBoard"]):
     settings = QualitySuite
     planned = PlannedRanking
     kinds = KINDS
+    parts: ClassVar = {
+        "plan": "harness.study.ranking.plan:plan_quality",
+        "board": "harness.study.ranking.board:build_quality_board",
+        "verdict": "harness.study.ranking.board:quality_verdict",
+        "tables": "harness.study.ranking.board:quality_tables",
+        "lines": "harness.study.ranking.board:csv_lines",
+    }
 
     def check(self, settings: QualitySuite, need: Need) -> None:
-        check_ranking(settings, need)
-
-    def plan(
-        self, name: str, settings: QualitySuite, *, limit: int | None, tables: tuple[Path, ...]
-    ) -> "Plan":
-        from harness.study.ranking.plan import plan_quality
-
-        return plan_quality(name, settings, limit=limit)
-
-    def board(self, run: Run) -> "QualityBoard":
-        from harness.study.ranking.board import build_quality_board
-
-        return build_quality_board(run)
-
-    def verdict(self, board: "QualityBoard") -> str:
-        from harness.study.ranking.board import quality_verdict
-
-        return quality_verdict(board)
-
-    def tables(self, board: "QualityBoard") -> "list[Table]":
-        from harness.study.ranking.board import quality_table
-
-        return [quality_table(board)]
-
-    def lines(self, board: "QualityBoard") -> list[dict[str, Any]]:
-        from harness.study.ranking.board import csv_lines
-
-        return csv_lines(board)
+        need(
+            len(settings.seeds) >= 2,
+            "seeds needs at least two, so that training alone is compared with itself",
+        )
+        need(len(set(settings.seeds)) == len(settings.seeds), "seeds has a seed twice")
+        need(settings.architectures >= 4, "architectures must be at least 4")
+        need(bool(settings.strategies), "there is no strategy")
+        need(0 <= settings.parameter_tolerance < 1, "parameter_tolerance must be in [0, 1)")
+        check_task(settings.task, need)
+        for strategy in settings.strategies:
+            if strategy not in STRATEGIES:
+                raise UnknownNameError("strategy", strategy, STRATEGIES)
 
     def compare(self, run: Run, first: str, second: str, metric: str | None) -> "RowComparison":
         raise HarnessError(

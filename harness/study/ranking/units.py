@@ -1,46 +1,25 @@
 """Units of a study of rank quality: scores of slices, and of each architecture trained alone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from harness.identity.schema import Schema
-from harness.identity.unit import Read, UnitKind
-from harness.study.work.units import PREPARE, SUPERNET, TrainingSpec, scored_reads, space_reads
+from harness.identity.unit import UnitKind
+from harness.study.work.units import PREPARE, SUPERNET, TrainingSpec, ValidatedSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawnSpec(TrainingSpec):
+class DrawnSpec(ValidatedSpec, TrainingSpec):
     """Scores of architectures that are the same for every unit of a suite.
 
     Attributes:
-        task: catalog name.
-        sources: domains that train and score.
-        space: `SPACE:PRESET` that they are drawn from.
-        parameter_tolerance: share of the default's parameters; 0 for any size.
         architectures: how many are drawn.
-        validation_samples: of each source.
-        document_bytes: leading bytes of a document that are scored.
         seed: of weights and batches.
     """
 
-    task: str
-    sources: tuple[str, ...]
-    space: str
-    parameter_tolerance: float
     architectures: int
-    validation_samples: int
-    document_bytes: int
     seed: int
-
-    @property
-    def tuned_space(self) -> None:
-        """The space's own default gives the parameters."""
-        return None
-
-    def reads(self) -> Iterator[Read]:
-        yield from scored_reads(self.task)
-        yield from space_reads(self.space)
 
 
 @dataclass(frozen=True, kw_only=True)

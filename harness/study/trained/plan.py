@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
 from harness import catalog
 from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit, Unit
 from harness.learn.baseline import FixedBaseline, ReadyBaseline, TunedBaseline, is_seedless, is_trained
-from harness.study.plan import Plan, planned, prepare_unit, resolve_searcher
+from harness.study.plan import Plan, distinct, members, planned, prepare_unit, resolve_searcher
 from harness.study.settings import TaskSettings
-from harness.study.trained.plan_zero_shot import ZeroShotPlan, entries, with_tasks
+from harness.study.trained.plan_zero_shot import ZeroShotPlan, with_tasks
 from harness.study.trained.results import Final, Search, Tuned
 from harness.study.trained.settings import Suite
 from harness.study.trained.units import (
@@ -21,10 +23,11 @@ from harness.study.trained.units import (
     Role,
     ScoreSpec,
     SearchSpec,
+    SelectedSpec,
     TuneSpec,
 )
 from harness.study.work.matched import load_family, split_space
-from harness.study.work.specs import shortened, supernet_spec, training_spec, with_domains
+from harness.study.work.specs import planned_task, shortened, supernet_spec, training_spec, with_domains
 from harness.study.work.units import PROXIES, SUPERNET, ProxiesSpec, Supernet, SupernetSpec
 from harness.task.selection import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE
 from harness.task.task import Task
@@ -33,8 +36,8 @@ PROXY_POOL = 300
 """Architectures that a proxy scores; every search draws its candidates from them."""
 
 
-def plan_trained(name: str, suite: Suite, *, limit: int | None = None) -> Plan:
-    """Returns the plan of `suite`.
+def plan_trained(name: str, suite: Suite, *, limit: int | None, tables: tuple[Path, ...]) -> Plan:
+    """Returns the plan of `suite`, which reads no table.
 
     Raises:
         UnknownNameError: a task, domain, space, preset, searcher or baseline does not exist.
@@ -45,21 +48,20 @@ def plan_trained(name: str, suite: Suite, *, limit: int | None = None) -> Plan:
         tasks=[shortened(with_domains(task), limit) for task in suite.tasks],
         zero_shot=[with_tasks(board) for board in suite.zero_shot],
     )
-    units: dict[str, AnyUnit] = {}
+    units: list[AnyUnit] = []
     for settings in filled.tasks:
         if CROSS_VALIDATION in suite.selection and len(settings.sources) < 2:
             raise HarnessError(
                 f"{CROSS_VALIDATION} needs two sources, and task {settings.name!r} has {settings.sources}."
             )
-        for unit in _TaskPlan(filled, settings, limit).units():
-            units.setdefault(unit.hash, unit)
+        units += _TaskPlan(filled, settings, limit).units()
     table = asdict(filled)
-    for entry in table["tasks"]:
-        task: Task = catalog.load("task", entry["name"])
-        entry |= {"metric": task.metric, "chance": task.chance}
-    table["tasks"] += entries(filled)
+    tasks = [planned_task(task) for task in filled.tasks]
+    # Scores say what chance is where nothing was trained.
+    boards = [asdict(one) | {"sources": [], "chance": None} for one in filled.zero_shot]
+    table["tasks"] = [*tasks, *boards]
     del table["zero_shot"]
-    return Plan(name=name, suite=filled, table=table, limit=limit, units=tuple(units.values()))
+    return Plan(name=name, suite=filled, table=table, limit=limit, units=distinct(units))
 
 
 class _TaskPlan:
@@ -69,13 +71,25 @@ class _TaskPlan:
         self.suite = suite
         self.settings = settings
         self.task: Task = catalog.load("task", settings.name)
-        self.limit = limit
         self.sources = tuple(settings.sources)
+        tolerance = suite.search.parameter_tolerance
+        sized = {"tuned_space": suite.tuned_space, "parameter_tolerance": tolerance}
+        self.common: dict[str, Any] = {
+            "task": settings.name,
+            "sources": self.sources,
+            "limit": limit,
+            **sized,
+        }
+        self.validated: dict[str, Any] = {
+            **self.common,
+            "validation_samples": settings.validation_samples,
+            "document_bytes": settings.document_bytes,
+        }
         domains = (*settings.sources, *settings.held_out)
         self.prepared = {domain: prepare_unit(settings.name, domain) for domain in domains}
         self.source_hashes = tuple(self.prepared[domain].hash for domain in settings.sources)
         self.zero_shot = [
-            ZeroShotPlan(board, limit) for board in suite.zero_shot if board.trained_on == settings.name
+            ZeroShotPlan(board) for board in suite.zero_shot if board.trained_on == settings.name
         ]
 
     def units(self) -> Iterator[AnyUnit]:
@@ -132,13 +146,9 @@ class _TaskPlan:
     def _supernet(self, space: str, seed: int) -> Unit[SupernetSpec, Supernet]:
         name, preset = split_space(space)[0], load_family(space)[1]
         spec = SupernetSpec(
-            task=self.settings.name,
-            sources=self.sources,
+            **self.common,
             space=f"{name}:{preset}",
             seed=seed,
-            parameter_tolerance=self.suite.search.parameter_tolerance,
-            tuned_space=self.suite.tuned_space,
-            limit=self.limit,
             **supernet_spec(self.settings, f"{name}:{preset}"),
         )
         return planned(SUPERNET, spec, needs=self.source_hashes)
@@ -150,23 +160,17 @@ class _TaskPlan:
         searcher = baseline.searcher if isinstance(baseline, TunedBaseline) else method
         searcher, entry, options = resolve_searcher(self.suite.search, searcher)
         spec = SearchSpec(
-            task=self.settings.name,
-            sources=self.sources,
+            **self.validated,
             space=supernet.spec.space,
             searcher=searcher,
             seed=seed,
             evaluations=self.suite.search.evaluations,
-            parameter_tolerance=self.suite.search.parameter_tolerance,
-            tuned_space=self.suite.tuned_space,
-            validation_samples=self.settings.validation_samples,
-            document_bytes=self.settings.document_bytes,
             options=options,
             mac_limit=self.suite.search.mac_limit,
             target=self.suite.search.target,
             llm=self.suite.llm if entry.needs_llm else None,
             racing=self.suite.search.racing,
             calibration_batches=self.suite.search.calibration_batches,
-            limit=self.limit,
         )
         needs = [supernet.hash, *self.source_hashes]
         if entry.proxy is not None:
@@ -204,17 +208,12 @@ class _TaskPlan:
             )
         training = training_spec(self.settings)
         spec = TuneSpec(
-            task=self.settings.name,
-            sources=self.sources,
+            **self.validated | {"parameter_tolerance": None},
             method=method,
             space=None,
-            tuned_space=self.suite.tuned_space,
             seed=seed,
             evaluations=trials,
-            validation_samples=self.settings.validation_samples,
-            document_bytes=self.settings.document_bytes,
             learning_rate=training.pop("learning_rates")[0],
-            limit=self.limit,
             **training,
         )
         return planned(TUNE, spec, needs=self.source_hashes)
@@ -229,19 +228,13 @@ class _TaskPlan:
         if isinstance(baseline, FixedBaseline) and baseline.is_tuned:
             del training["learning_rates"]  # its trials choose one
         spec = FinalSpec(
-            task=self.settings.name,
-            sources=self.sources,
+            **self.validated,
             method=method,
             space=space,
-            tuned_space=self.suite.tuned_space,
-            parameter_tolerance=self.suite.search.parameter_tolerance,
             select_seed=select,
             report_seed=report,
-            validation_samples=self.settings.validation_samples,
-            document_bytes=self.settings.document_bytes,
             selection=DEFAULT_SELECTION,
             keeps_every_rate=ORACLE in self.suite.selection,
-            limit=self.limit,
             **training,
         )
         return planned(FINAL, spec, needs=(*needs, *self.source_hashes))
@@ -259,17 +252,10 @@ class _TaskPlan:
         roles += [("held_out", domain) for domain in self.settings.held_out]
         for role, domain in roles:
             spec = ScoreSpec(
-                task=final.spec.task,
-                method=final.spec.method,
-                space=final.spec.space,
-                select_seed=final.spec.select_seed,
-                report_seed=final.spec.report_seed,
-                selection=final.spec.selection,
-                tuned_space=self.suite.tuned_space,
+                **members(final.spec, SelectedSpec),
                 domain=domain,
                 role=role,
                 samples=self.settings.test_samples,
                 document_bytes=self.settings.document_bytes,
-                limit=self.limit,
             )
             yield planned(SCORE, spec, needs=(*trained, self.prepared[domain].hash))

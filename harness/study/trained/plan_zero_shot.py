@@ -2,20 +2,18 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from harness import catalog
 from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit, Unit
 from harness.learn.modality import modality_of
-from harness.study.plan import Plan, planned, prepare_unit
+from harness.study.plan import Plan, members, planned, prepare_unit
 from harness.study.settings import LM_EVAL, ZeroShotSettings
 from harness.study.trained.results import Final
-from harness.study.trained.settings import Suite
-from harness.study.trained.units import ZERO_SHOT, FinalSpec, ZeroShotSpec
+from harness.study.trained.units import ZERO_SHOT, FinalSpec, SelectedSpec, ZeroShotSpec
 from harness.task.task import Task
 
 
@@ -68,18 +66,12 @@ def _check_questions(settings: ZeroShotSettings, domain: str) -> None:
         )
 
 
-def entries(suite: Suite) -> list[dict[str, Any]]:
-    """Returns the boards as `plan.json` keeps them, among the suite's tasks; scores say what chance is."""
-    return [{**asdict(one), "sources": [], "chance": None} for one in suite.zero_shot]
-
-
 class ZeroShotPlan:
     """The units of one board, beside those of the task that its networks are trained on."""
 
-    def __init__(self, settings: ZeroShotSettings, limit: int | None) -> None:
+    def __init__(self, settings: ZeroShotSettings) -> None:
         ours = [domain for domain in settings.held_out if not domain.startswith(LM_EVAL)]
         self.settings = settings
-        self.limit = limit
         self.prepared = {domain: prepare_unit(*domain.split("/")) for domain in ours}
         self.sha256 = _content(Path(settings.lm_eval_tasks)) if settings.lm_eval_tasks else ""
 
@@ -88,13 +80,7 @@ class ZeroShotPlan:
         for domain in self.settings.held_out:
             is_theirs = domain.startswith(LM_EVAL)
             spec = ZeroShotSpec(
-                method=final.spec.method,
-                space=final.spec.space,
-                tuned_space=final.spec.tuned_space,
-                select_seed=final.spec.select_seed,
-                report_seed=final.spec.report_seed,
-                selection=final.spec.selection,
-                task=self.settings.name,
+                **members(final.spec, SelectedSpec) | {"task": self.settings.name},
                 trained_on=self.settings.trained_on,
                 domain=domain,
                 role="held_out",
@@ -102,7 +88,6 @@ class ZeroShotPlan:
                 samples=self.settings.test_samples,
                 folder=self.settings.lm_eval_tasks if is_theirs else "",
                 sha256=self.sha256 if is_theirs else "",
-                limit=self.limit,
             )
             needs = [self.prepared[domain].hash] if domain in self.prepared else []
             yield planned(ZERO_SHOT, spec, needs=(final.hash, *needs))

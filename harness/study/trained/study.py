@@ -2,21 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from harness import catalog
+from harness.errors import HarnessError, UnknownNameError
 from harness.identity.unit import AnyUnit
+from harness.learn.baseline import TunedBaseline
 from harness.run.loaded import Run
-from harness.study.settings import Need
+from harness.study.settings import Need, check_language_model, check_task, check_zero_shot
 from harness.study.study import Study, words
-from harness.study.trained.settings import PlannedSuite, Suite, check_trained, with_models
+from harness.study.trained.settings import PlannedSuite, Suite
 from harness.study.trained.units import KINDS, SCORE, ZERO_SHOT, RowScoreSpec
 from harness.study.work.units import PREPARE
+from harness.task.selection import SELECTIONS
 
 if TYPE_CHECKING:
-    from harness.board.comparison import RowComparison
-    from harness.board.table import Table
-    from harness.study.plan import Plan
     from harness.study.trained.boards.values import Board
 
 
@@ -30,47 +30,62 @@ class TrainedStudy(Study[Suite, "Board"]):
     rows = (SCORE, ZERO_SHOT)
     free = (*Study.free, "spaces", "searchers", "baselines")
 
+    parts: ClassVar = {
+        "plan": "harness.study.trained.plan:plan_trained",
+        "board": "harness.study.trained.boards.board:build_trained_board",
+        "verdict": "harness.study.trained.boards.verdict:trained_verdict",
+        "tables": "harness.study.trained.boards.tables:leaderboard_tables",
+        "lines": "harness.study.trained.boards.tables:csv_lines",
+        "compare": "harness.study.trained.boards.compare:compare_trained",
+        "rescore": "harness.study.trained.boards.rescore:rescore",
+    }
+
     def check(self, settings: Suite, need: Need) -> None:
-        check_trained(settings, need)
-
-    def plan(self, name: str, settings: Suite, *, limit: int | None, tables: tuple[Path, ...]) -> "Plan":
-        from harness.study.trained.plan import plan_trained
-
-        return plan_trained(name, settings, limit=limit)
-
-    def board(self, run: Run) -> "Board":
-        from harness.study.trained.boards.board import build_trained_board
-
-        return build_trained_board(run)
-
-    def verdict(self, board: "Board") -> str:
-        from harness.study.trained.boards.verdict import trained_verdict
-
-        return trained_verdict(board)
-
-    def tables(self, board: "Board") -> "list[Table]":
-        from harness.study.trained.boards.tables import leaderboard_tables
-
-        return leaderboard_tables(board)
-
-    def lines(self, board: "Board") -> list[dict[str, Any]]:
-        from harness.study.trained.boards.tables import csv_lines
-
-        return csv_lines(board)
-
-    def compare(self, run: Run, first: str, second: str, metric: str | None) -> "RowComparison":
-        from harness.study.trained.boards.compare import compare_trained
-        from harness.study.trained.boards.rescore import with_metric
-
-        return compare_trained(run if metric is None else with_metric(run, metric), first, second)
-
-    def rescore(self, run: Run, metric: str) -> "Board":
-        from harness.study.trained.boards.rescore import rescore
-
-        return rescore(run, metric)
+        check_language_model(settings.llm, need)
+        need(len(settings.seeds) >= 2, "seeds needs at least two, as one selects and another reports")
+        need(len(set(settings.seeds)) == len(settings.seeds), "seeds has a seed twice")
+        need(bool(settings.tasks), "there is no task")
+        searches = bool(settings.searchers) or any(map(_is_tuned, settings.baselines))
+        need(bool(settings.searchers) == bool(settings.spaces), "searchers and spaces belong together")
+        need(settings.search.evaluations >= 1 or not searches, "search.evaluations must be at least 1")
+        need(0 <= settings.search.parameter_tolerance < 1, "search.parameter_tolerance must be in [0, 1)")
+        need(settings.search.calibration_batches >= 1, "search.calibration_batches must be at least 1")
+        need(bool(settings.selection), "selection needs at least one rule")
+        need(len(set(settings.selection)) == len(settings.selection), "selection has a rule twice")
+        for rule in settings.selection:
+            if rule not in SELECTIONS:
+                raise UnknownNameError("selection rule", rule, SELECTIONS)
+        names = [task.name for task in settings.tasks]
+        need(len(set(names)) == len(names), "a task stands twice")
+        for task in settings.tasks:
+            check_task(task, need, searches=searches)
+        for one in settings.zero_shot:
+            check_zero_shot(one, names, need)
+        boards = [*names, *(one.name for one in settings.zero_shot)]
+        need(len(set(boards)) == len(boards), "a zero_shot board has the name of another board")
+        rows = {*settings.baselines, *settings.searchers}
+        need(settings.reference in rows, f"reference {settings.reference!r} is not among its methods")
+        claim = settings.claim
+        need(
+            (claim.method in settings.searchers and claim.space in settings.spaces)
+            or (claim.method in settings.baselines and not claim.space),
+            "claim must name one of its searchers and one of its spaces, or one of its baselines alone",
+        )
 
     def with_models(self, settings: Suite, models: Sequence[str]) -> Suite:
-        return with_models(settings, models)
+        known = catalog.files("baseline")
+        named = []
+        for one in models:
+            is_own = one.partition(":")[0] not in known
+            if is_own and ":" not in one:
+                raise HarnessError(
+                    f"{one!r} is no baseline; there are {', '.join(known)}, and PATH.py:FUNCTION of your own."
+                )
+            named.append(f"file:{one}" if is_own else one)
+        return replace(
+            settings,
+            baselines=[*settings.baselines, *(one for one in named if one not in settings.baselines)],
+        )
 
     def protocol(self, run: Run) -> dict[str, Any]:
         found: dict[str, Any] = {"limit": run.limit}
@@ -118,6 +133,11 @@ class TrainedStudy(Study[Suite, "Board"]):
 
     def noted(self, board: "Board", note: str) -> "Board":
         return replace(board, tasks=tuple(replace(task, notes=(*task.notes, note)) for task in board.tasks))
+
+
+def _is_tuned(name: str) -> bool:
+    """Whether a baseline is searched for; one that is not there is told by the plan."""
+    return name in catalog.files("baseline") and isinstance(catalog.load("baseline", name), TunedBaseline)
 
 
 STUDY = TrainedStudy()

@@ -14,6 +14,7 @@ from harness.study.work.units import (
     SUPERNET,
     SearchingSpec,
     TrainingSpec,
+    ValidatedSpec,
     scored_reads,
     space_reads,
     task_reads,
@@ -21,37 +22,18 @@ from harness.study.work.units import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchSpec(SearchingSpec):
+class SearchSpec(ValidatedSpec, SearchingSpec):
     """A search in a space, scored by slices of a supernet.
 
     Attributes:
-        task: catalog name.
-        sources: domains whose validation splits score candidates.
-        space: `SPACE:PRESET`.
         seed: of the search.
-        parameter_tolerance: share of the target parameters; 0 for any size.
-        tuned_space: `SPACE:PRESET` that gives the target.
-        validation_samples: of each source.
-        document_bytes: leading bytes of a document that are scored.
         racing: whether candidates leave on the samples that show them to be worse.
         calibration_batches: that re-estimate a candidate's BatchNorm statistics.
     """
 
-    task: str
-    sources: tuple[str, ...]
-    space: str
     seed: int
-    parameter_tolerance: float
-    tuned_space: str
-    validation_samples: int
-    document_bytes: int
     racing: bool = False
     calibration_batches: int = 16
-
-    def reads(self) -> Iterator[Read]:
-        yield from scored_reads(self.task)
-        yield from space_reads(self.space, self.tuned_space)
-        yield from super().reads()
 
 
 def method_reads(method: str, space: str | None, task: str) -> Iterator[Read]:
@@ -72,111 +54,88 @@ def method_reads(method: str, space: str | None, task: str) -> Iterator[Read]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TuneSpec(TrainingSpec):
-    """Trials that tune a fixed baseline.
+class RowSpec(Spec):
+    """Parameters of a unit of one row.
 
     Attributes:
-        task: catalog name.
-        sources: domains that train and score a trial.
-        method: the baseline.
-        space: None, as no space is searched.
-        tuned_space: `SPACE:PRESET` that gives the target parameters.
-        seed: of weights, batches and draws.
-        evaluations: trials.
-        validation_samples: of each source.
-        document_bytes: leading bytes of a document that are scored.
-        learning_rate: around which trials lie.
-    """
-
-    task: str
-    sources: tuple[str, ...]
-    method: str
-    space: str | None
-    tuned_space: str
-    seed: int
-    evaluations: int
-    validation_samples: int
-    document_bytes: int
-    learning_rate: float
-
-    @property
-    def parameter_tolerance(self) -> None:
-        """No space is searched."""
-        return None
-
-    def reads(self) -> Iterator[Read]:
-        yield from scored_reads(self.task)
-        yield from space_reads(self.tuned_space)
-        yield from method_reads(self.method, self.space, self.task)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FinalSpec(TrainingSpec):
-    """A row's network, trained from scratch.
-
-    Attributes:
-        task: catalog name.
-        sources: domains that it is trained on.
+        task: catalog name, or that of a zero-shot board.
         method: searcher or baseline.
         space: what was searched; None for a baseline.
         tuned_space: `SPACE:PRESET` that gives the target parameters.
-        parameter_tolerance: share of them; 0 for any size.
+    """
+
+    task: str
+    method: str
+    space: str | None
+    tuned_space: str
+
+    @property
+    def trained_task(self) -> str:
+        """The task that the network is trained on."""
+        return self.task
+
+    def reads(self) -> Iterator[Read]:
+        yield from super().reads()
+        yield from space_reads(self.space, self.tuned_space)
+        yield from method_reads(self.method, self.space, self.trained_task)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneSpec(RowSpec, ValidatedSpec, TrainingSpec):
+    """Trials that tune a fixed baseline.
+
+    Attributes:
+        seed: of weights, batches and draws.
+        evaluations: trials.
+        learning_rate: around which trials lie.
+    """
+
+    seed: int
+    evaluations: int
+    learning_rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectedSpec(RowSpec):
+    """Parameters of a unit of a row under a rule of selection.
+
+    Attributes:
         select_seed: of the search.
-        report_seed: of weights and batches.
-        validation_samples: of each source.
-        document_bytes: leading bytes of a document that are scored.
+        report_seed: of weights and batches of the final.
         selection: rule that chooses the learning rate.
+    """
+
+    select_seed: int
+    report_seed: int
+    selection: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinalSpec(SelectedSpec, ValidatedSpec, TrainingSpec):
+    """A row's network, trained from scratch.
+
+    Attributes:
         keeps_every_rate: whether the network of each rate is kept, for an oracle.
         learning_rates: that are tried; None where trials chose one, or nothing is trained.
     """
 
-    task: str
-    sources: tuple[str, ...]
-    method: str
-    space: str | None
-    tuned_space: str
-    parameter_tolerance: float
-    select_seed: int
-    report_seed: int
-    validation_samples: int
-    document_bytes: int
-    selection: str
     keeps_every_rate: bool
     learning_rates: tuple[float, ...] | None = None
-
-    def reads(self) -> Iterator[Read]:
-        yield from scored_reads(self.task)
-        yield from space_reads(self.space, self.tuned_space)
-        yield from method_reads(self.method, self.space, self.task)
 
 
 Role = Literal["source", "held_out"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RowScoreSpec(Spec):
+class RowScoreSpec(SelectedSpec):
     """A row's network on one domain.
 
     Attributes:
-        task: name of the board.
-        method: of the row.
-        space: of the row.
-        tuned_space: `SPACE:PRESET` that gave the target parameters.
-        select_seed: of the search.
-        report_seed: of the final.
-        selection: rule that chose the learning rate.
         domain: that is scored.
         role: what it is to the row.
         samples: of its test split.
     """
 
-    task: str
-    method: str
-    space: str | None
-    tuned_space: str
-    select_seed: int
-    report_seed: int
-    selection: str
     domain: str
     role: Role
     samples: int
@@ -185,15 +144,6 @@ class RowScoreSpec(Spec):
     def key(self) -> tuple[str, str | None]:
         """The row: method and space."""
         return self.method, self.space
-
-    @property
-    def trained_task(self) -> str:
-        """The task that the network was trained on."""
-        return self.task
-
-    def reads(self) -> Iterator[Read]:
-        yield from space_reads(self.space, self.tuned_space)
-        yield from method_reads(self.method, self.space, self.trained_task)
 
 
 @dataclass(frozen=True, kw_only=True)

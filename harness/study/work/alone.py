@@ -17,7 +17,7 @@ from harness.learn.batches import batches
 from harness.learn.checkpoint import Checkpoint
 from harness.learn.fit import Recipe, cross_entropy, fit
 from harness.learn.predictors import score
-from harness.study.work.units import TrainingSpec
+from harness.study.work.units import TrainingSpec, ValidatedSpec
 from harness.task.split import Split
 
 WEIGHTS: Final = "weights.safetensors"
@@ -51,7 +51,7 @@ def train_alone(
     Whoever calls it deletes the checkpoints when the training at every rate is done.
     """
     data = batches(view.signature, view.splits("train"), recipe.batch_size, order, recipe.augmentation)
-    checkpoint = _checkpoint(folder, recipe.learning_rate, order)
+    checkpoint = checkpoint_of(folder, order, rate=recipe.learning_rate)
     fit(
         module,
         recipe,
@@ -70,13 +70,22 @@ def save_weights(module: nn.Module, path: Path) -> None:
 def delete_checkpoints(folder: Path, rates: Sequence[float]) -> None:
     """Deletes what `train_alone` kept."""
     for rate in rates:
-        _checkpoint(folder, rate).delete()
+        checkpoint_of(folder, rate=rate).delete()
 
 
-def _checkpoint(folder: Path, rate: float, order: np.random.Generator | None = None) -> Checkpoint:
+def checkpoint_of(
+    folder: Path, order: np.random.Generator | None = None, *, rate: float | None = None
+) -> Checkpoint:
+    """Returns the checkpoint of a training, at one learning rate where it has several."""
+    path = folder / ("checkpoint.safetensors" if rate is None else f"checkpoint-{rate!r}.safetensors")
     streams = {} if order is None else {"batches": order}
-    path = folder / f"checkpoint-{rate!r}.safetensors"
     return Checkpoint(path=path, owner="/".join(path.parts[-3:]), streams=streams)
+
+
+def validation_score(model: Predictor, view: SourceView, spec: ValidatedSpec) -> float:
+    """Returns the metric on source validation, each domain with the same weight."""
+    splits = view.splits("validation", samples=spec.validation_samples)
+    return mean_score(model, splits, view, spec.document_bytes)
 
 
 def mean_score(model: Predictor, splits: Sequence[Split], view: SourceView, document_bytes: int) -> float:

@@ -1,8 +1,9 @@
 """Spaces by the name that suites give them, `SPACE[:PRESET]`, and how large their networks may be."""
 
 from harness import catalog
+from harness.search.loop import Limit
 from harness.space.choices import SearchSpace, SpaceFamily
-from harness.study.work.units import Matched
+from harness.study.work.units import SearchingSpec, SizedSpec
 from harness.task.signature import Signature
 
 
@@ -25,7 +26,7 @@ def load_family(text: str) -> tuple[SpaceFamily, str]:
     return family, chosen
 
 
-def matched_space(spec: Matched, signature: Signature) -> SearchSpace:
+def matched_space(spec: SizedSpec, signature: Signature) -> SearchSpace:
     """Returns the space of a unit's specification, with the parameters that its suite allows.
 
     They are within the tolerance of the default architecture of the suite's tuned space, or of the space's
@@ -34,6 +35,11 @@ def matched_space(spec: Matched, signature: Signature) -> SearchSpace:
     family, preset = load_family(spec.space or "")
     centre = None if spec.tuned_space is None else parameter_target(spec.tuned_space, signature)
     return family.matched(preset, signature, spec.parameter_tolerance or None, centre=centre)
+
+
+def macs_limit(spec: SearchingSpec) -> Limit | None:
+    """Returns the multiply-accumulates that an incumbent may have; None for any."""
+    return Limit(cost="macs", value=spec.mac_limit) if spec.mac_limit else None
 
 
 def parameter_target(name: str, signature: Signature) -> int:

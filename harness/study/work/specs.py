@@ -71,6 +71,12 @@ def with_domains(settings: TaskSettings) -> TaskSettings:
     return filled
 
 
+def planned_task(settings: TaskSettings) -> dict[str, Any]:
+    """Returns the settings as `plan.json` keeps them, as a `PlannedTask` is read of."""
+    task: Task = catalog.load("task", settings.name)
+    return {**asdict(settings), "metric": task.metric, "chance": task.chance}
+
+
 def shortened(settings: TaskSettings, limit: int | None) -> TaskSettings:
     """Returns the settings of a limited run, which trains no longer than its few samples are worth."""
     if limit is None:

@@ -3,7 +3,6 @@
 import random
 from pathlib import Path
 
-import numpy as np
 from torch import nn
 
 from harness import seeds
@@ -12,13 +11,12 @@ from harness.errors import HarnessError
 from harness.files import file_hash
 from harness.identity.unit import Unit
 from harness.learn.batches import batches
-from harness.learn.checkpoint import Checkpoint
 from harness.learn.fit import seeded
 from harness.learn.supernet import train_supernet
 from harness.nn.released import read_released
 from harness.run.place import Done, Needs
 from harness.space.choices import SearchSpace
-from harness.study.work.alone import WEIGHTS, recipe_of, save_weights
+from harness.study.work.alone import WEIGHTS, checkpoint_of, recipe_of, save_weights
 from harness.study.work.matched import matched_space
 from harness.study.work.units import Released, Supernet, SupernetSpec
 
@@ -26,14 +24,14 @@ from harness.study.work.units import Released, Supernet, SupernetSpec
 def supernet(unit: Unit[SupernetSpec, Supernet], needs: Needs, folder: Path) -> Done:
     """Trains the weight-sharing network of a space on source domains, or reads a released one."""
     spec = unit.spec
-    view = needs.view(spec)
+    view = needs.view(spec.task, spec.sources)
     space = matched_space(spec, view.signature)
     with seeded(seeds.stream(spec.seed, "supernet", "weights")):
         module = space.networks.supernet().to(needs.place.device)
         released = _released(spec, space, module) if spec.checkpoint else None
         steps = 0 if released else _trained_supernet(spec, view, space, module, folder)
     save_weights(module, folder / WEIGHTS)
-    _supernet_checkpoint(folder).delete()
+    checkpoint_of(folder).delete()
     result = Supernet(
         parameters=sum(weight.numel() for weight in module.parameters()),
         space_size=space.size(),
@@ -54,14 +52,8 @@ def _trained_supernet(
     order = seeds.generator(spec.seed, "supernet", "batches")
     data = batches(view.signature, view.splits("train"), recipe.batch_size, order, recipe.augmentation)
     draw = random.Random(seeds.stream(spec.seed, "supernet", "paths"))
-    train_supernet(module, space, spec.strategy, recipe, data, draw, _supernet_checkpoint(folder, order))
+    train_supernet(module, space, spec.strategy, recipe, data, draw, checkpoint_of(folder, order))
     return recipe.steps
-
-
-def _supernet_checkpoint(folder: Path, order: np.random.Generator | None = None) -> Checkpoint:
-    streams = {} if order is None else {"batches": order}
-    path = folder / "checkpoint.safetensors"
-    return Checkpoint(path=path, owner="/".join(path.parts[-3:]), streams=streams)
 
 
 def _released(spec: SupernetSpec, space: SearchSpace, module: nn.Module) -> Released:

@@ -3,32 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from harness import catalog
 from harness.identity.schema import Schema
 from harness.identity.unit import Read, Spec, UnitKind
 from harness.study.settings import LanguageModelSettings, RecipeSettings
 from harness.task.task import Task
-
-
-class Matched(Protocol):
-    """Parameters that say which space is searched, and how large its networks may be."""
-
-    @property
-    def space(self) -> str | None:
-        """`SPACE:PRESET`."""
-        ...
-
-    @property
-    def tuned_space(self) -> str | None:
-        """`SPACE:PRESET` whose default architecture gives the parameters; None for the space's own."""
-        ...
-
-    @property
-    def parameter_tolerance(self) -> float | None:
-        """Largest distance from these parameters, a share; 0 for any size."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +52,7 @@ class SearchingSpec(Spec):
     llm: LanguageModelSettings | None = None
 
     def reads(self) -> Iterator[Read]:
+        yield from super().reads()
         yield Read("searcher", self.searcher)
         entry = catalog.load("searcher", self.searcher)
         yield Read("prompts", self.searcher, tuple(entry.reads(self.options)))
@@ -96,6 +78,59 @@ def space_reads(*spaces: str | None) -> Iterator[Read]:
     """Yields the spaces that `SPACE:PRESET` name."""
     for name in sorted({space.partition(":")[0] for space in spaces if space}):
         yield Read("space", name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizedSpec(Spec):
+    """Parameters of a unit whose networks are of a space, or as large as those of one.
+
+    Attributes:
+        space: `SPACE:PRESET`; None where none is searched.
+        tuned_space: `SPACE:PRESET` whose default architecture gives the parameters; None for the space's own.
+        parameter_tolerance: largest distance from these parameters, a share; 0 or None for any size.
+    """
+
+    space: str | None
+    tuned_space: str | None = None
+    parameter_tolerance: float | None = None
+
+    def reads(self) -> Iterator[Read]:
+        yield from super().reads()
+        yield from space_reads(self.space, self.tuned_space)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourcesSpec(SizedSpec):
+    """Parameters of a unit whose networks read the sources of a task.
+
+    Attributes:
+        task: catalog name.
+        sources: domains that train, and whose validation splits score.
+    """
+
+    task: str
+    sources: tuple[str, ...]
+
+    def reads(self) -> Iterator[Read]:
+        yield from task_reads(self.task)
+        yield from super().reads()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidatedSpec(SourcesSpec):
+    """Parameters of a unit that scores on source validation.
+
+    Attributes:
+        validation_samples: of each source.
+        document_bytes: leading bytes of a document that are scored.
+    """
+
+    validation_samples: int
+    document_bytes: int
+
+    def reads(self) -> Iterator[Read]:
+        yield from scored_reads(self.task)
+        yield from super().reads()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,36 +175,24 @@ class Preparation(Schema):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SupernetSpec(TrainingSpec):
+class SupernetSpec(SourcesSpec, TrainingSpec):
     """A network whose weights the architectures of a space share.
 
     Attributes:
-        task: catalog name.
-        sources: domains that it is trained on.
-        space: `SPACE:PRESET`.
+        space: see `SizedSpec`.
         seed: of its weights, batches and paths.
-        parameter_tolerance: see `Matched`.
-        tuned_space: see `Matched`.
         strategy: which architectures a step trains; None where a released checkpoint is read.
         learning_rate: peak.
         checkpoint: file of weights that its authors released; empty where it is trained.
         checkpoint_sha256: of that file.
     """
 
-    task: str
-    sources: tuple[str, ...]
     space: str
     seed: int
-    parameter_tolerance: float
-    tuned_space: str | None = None
     strategy: str | None = None
     learning_rate: float | None = None
     checkpoint: str = ""
     checkpoint_sha256: str = ""
-
-    def reads(self) -> Iterator[Read]:
-        yield from task_reads(self.task)
-        yield from space_reads(self.space, self.tuned_space)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,17 +223,15 @@ class Supernet(Schema):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProxiesSpec(Spec):
+class ProxiesSpec(SizedSpec):
     """A zero-cost proxy of a pool of architectures.
 
     Attributes:
         proxy: its name.
-        space: `SPACE:PRESET`.
+        space: see `SizedSpec`.
         pool: architectures, drawn where the space has more.
         seed: of the draw and of the weights.
         task: whose inputs the networks read; empty for those of the space's own.
-        parameter_tolerance: see `Matched`.
-        tuned_space: see `Matched`.
     """
 
     proxy: str
@@ -218,12 +239,10 @@ class ProxiesSpec(Spec):
     pool: int
     seed: int
     task: str = ""
-    parameter_tolerance: float | None = None
-    tuned_space: str | None = None
 
     def reads(self) -> Iterator[Read]:
         yield from task_reads(self.task) if self.task else ()
-        yield from space_reads(self.space, self.tuned_space)
+        yield from super().reads()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,19 +27,21 @@ from harness.seeds import generator
 from harness.stats.bootstrap import Array, aligned, bootstrap_ratios, group_shares
 from harness.stats.pairs import flip_groups, minimum_detectable_effect, sign_flip
 from harness.study.trained.boards.board import REPLICATES, build_trained_board
+from harness.study.trained.boards.rescore import with_metric
 from harness.study.trained.boards.values import Row, TaskBoard
 from harness.task.metric import Metric, SampleScores
 
 FLIPPED = "flips of whole groups"
 
 
-def compare_trained(run: Run, first: str, second: str) -> RowComparison:
+def compare_trained(run: Run, first: str, second: str, metric: str | None = None) -> RowComparison:
     """Returns two rows of a run that trains, over its held-out domains.
 
     Raises:
         UnknownNameError: there is no such row.
         HarnessError: a name means several rows, both mean one, or their samples differ or are damaged.
     """
+    run = run if metric is None else with_metric(run, metric)
     board = build_trained_board(run)
     names = sorted({row.name for task in board.tasks for row in task.rows})
     chosen = [find_row(name, names) for name in (first, second)]

@@ -15,7 +15,7 @@ from harness.data.view import SourceView
 from harness.errors import HarnessError
 from harness.files import write_atomically
 from harness.identity.unit import Unit
-from harness.learn.baseline import FixedBaseline, FloorBaseline, Predictor, ReadyBaseline
+from harness.learn.baseline import FixedBaseline, FloorBaseline, ReadyBaseline
 from harness.learn.fit import seeded
 from harness.learn.predictors import predictor
 from harness.nn.pretrained import Pretrained, fit_head
@@ -27,10 +27,10 @@ from harness.study.trained.work.score import FLOOR
 from harness.study.work.alone import (
     WEIGHTS,
     delete_checkpoints,
-    mean_score,
     recipe_of,
     save_weights,
     train_alone,
+    validation_score,
     weights_at,
 )
 from harness.study.work.matched import matched_space
@@ -46,7 +46,7 @@ Architecture = Mapping[str, Any] | None
 def final(unit: Unit[FinalSpec, Final], needs: Needs, folder: Path) -> Done:
     """Trains one row's network from scratch, or fits a floor."""
     spec = unit.spec
-    view = needs.view(spec)
+    view = needs.view(spec.task, spec.sources)
     if spec.selection == ORACLE:  # every score chooses for itself among what the other final kept
         return Done(result=replace(needs.result(FINAL), learning_rate=None, validation=None))
     baseline = baseline_of(spec)
@@ -66,7 +66,7 @@ def final(unit: Unit[FinalSpec, Final], needs: Needs, folder: Path) -> Done:
     best: tuple[float, nn.Module] | None = None
     for rate in every:
         module = _trained(spec, spec.report_seed, needs, view, architecture, rate, folder)
-        value = _validation(predictor(module, view.signature), view, spec)
+        value = validation_score(predictor(module, view.signature), view, spec)
         rates[repr(rate)] = value
         if spec.keeps_every_rate:
             save_weights(module, folder / weights_at(rate))
@@ -96,7 +96,7 @@ def trial(
 ) -> tuple[float, int]:
     """Returns source validation and parameters of a row's network, trained once on the unit's seed."""
     module = _trained(spec, spec.seed, needs, view, architecture, rate, folder)
-    value = _validation(predictor(module, view.signature), view, spec)
+    value = validation_score(predictor(module, view.signature), view, spec)
     return value, sum(weight.numel() for weight in module.parameters())
 
 
@@ -112,12 +112,12 @@ def _cross_validated(
         for left in view.sources:
             rest = view.only(*(one for one in view.sources if one != left))
             module = _trained(spec, seed, needs, rest, architecture, rate, folder / f"without-{left}")
-            values.append(_validation(predictor(module, view.signature), view.only(left), spec))
+            values.append(validation_score(predictor(module, view.signature), view.only(left), spec))
         rates[repr(rate)] = float(np.mean(values))
     sign = metric_of(view.metric).sign
     chosen = max(every, key=lambda rate: sign * rates.get(repr(rate), 0.0))
     module = _trained(spec, seed, needs, view, architecture, chosen, folder)
-    validation = _validation(predictor(module, view.signature), view, spec)
+    validation = validation_score(predictor(module, view.signature), view, spec)
     save_weights(module, folder / WEIGHTS)
     delete_checkpoints(folder, every)
     for left in view.sources:
@@ -146,7 +146,7 @@ def _final_floor(baseline: FloorBaseline, spec: FinalSpec, view: SourceView, fol
     np.savez(sink, allow_pickle=False, **state)
     write_atomically(folder / FLOOR, sink.getvalue())
     model = baseline.restore(view.signature, state)
-    return Done(result=replace(NOT_TRAINED, validation=_validation(model, view, spec)))
+    return Done(result=replace(NOT_TRAINED, validation=validation_score(model, view, spec)))
 
 
 def _final_frozen(spec: FinalSpec, needs: Needs, view: SourceView, folder: Path) -> Done:
@@ -158,7 +158,7 @@ def _final_frozen(spec: FinalSpec, needs: Needs, view: SourceView, folder: Path)
     values = fit_head(
         module,
         view.splits("train"),
-        lambda: _validation(predictor(module, view.signature), view, spec),
+        lambda: validation_score(predictor(module, view.signature), view, spec),
         higher_is_better=metric_of(view.metric).higher_is_better,
     )
     save_weights(module, folder / WEIGHTS)
@@ -192,11 +192,6 @@ def _begun(
     if isinstance(baseline, FixedBaseline) and baseline.load is not None:
         baseline.load(module, opening_of(needs))
     return module.to(needs.place.device)
-
-
-def _validation(model: Predictor, view: SourceView, spec: FinalSpec | TuneSpec) -> float:
-    splits = view.splits("validation", samples=spec.validation_samples)
-    return mean_score(model, splits, view, spec.document_bytes)
 
 
 def _macs(module: nn.Module, spec: FinalSpec, view: SourceView, architecture: Architecture) -> int:

@@ -56,7 +56,7 @@ def restored(spec: RowScoreSpec, needs: Needs, document_bytes: int) -> tuple[Pre
             return baseline.restore(task.signature, dict(arrays)), None
     if isinstance(baseline, ReadyBaseline):
         return opened(spec.method, task.signature, opening_of(needs)), None
-    view = needs.view(final)
+    view = needs.view(final.task, final.sources)
     with seeded(0):
         module = module_of(final, view, trained.architecture).to(needs.place.device)
     model = predictor(module, task.signature)

@@ -15,16 +15,15 @@ from harness.space.choices import SearchSpace
 from harness.study.trained.results import Evaluated, Racing, Search
 from harness.study.trained.units import SearchSpec
 from harness.study.trained.work.slice_scores import SliceScores
-from harness.study.work.gates import gates_of
 from harness.study.work.language_model import language_model, priced
-from harness.study.work.matched import matched_space
+from harness.study.work.matched import macs_limit, matched_space
 from harness.study.work.proxies import read_proxies
 
 
 def search(unit: Unit[SearchSpec, Search], needs: Needs, folder: Path) -> Done:
     """Spends one searcher's budget on slices of the supernet."""
     spec = unit.spec
-    view = needs.view(spec)
+    view = needs.view(spec.task, spec.sources)
     space = matched_space(spec, view.signature)
     entry: SearcherEntry = catalog.load("searcher", spec.searcher)
     client = language_model(unit, spec.llm, needs.place, folder) if spec.llm else None
@@ -36,7 +35,8 @@ def search(unit: Unit[SearchSpec, Search], needs: Needs, folder: Path) -> Done:
         score_name=_score_name(view),
         proxies=read_proxies(needs) if entry.proxy else None,
         client=client,
-        **gates_of(spec),
+        limit=macs_limit(spec),
+        target=spec.target or None,
     )
     scores = SliceScores(unit, needs, view, space)
     searcher = entry.build(context)

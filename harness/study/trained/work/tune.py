@@ -28,7 +28,7 @@ OCTAVES = 2.0
 def tune(unit: Unit[TuneSpec, Tuned], needs: Needs, folder: Path) -> Done:
     """Trains every trial that the folder does not hold yet, and chooses the best on source validation."""
     spec = unit.spec
-    view = needs.view(spec)
+    view = needs.view(spec.task, spec.sources)
     drawn = list(_drawn(spec))
     journal = Journal(folder / "trials.jsonl", unit.own, ("trial",))
     trials = [Trial.from_json(entry["trial"]) for entry in journal.entries]
