@@ -2,7 +2,10 @@
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harness.data.prepare import prepared_folder, quiet_datasets
 from harness.data.sums import check_sums
@@ -11,10 +14,6 @@ from harness.learn.modality import modality_of
 from harness.task.signature import Signature
 from harness.task.split import Split
 from harness.task.task import SPLITS, Domain, Task
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 def load_split(
@@ -34,8 +33,6 @@ def load_split(
         ValueError: there is no such split.
         DataUnavailableError: the domain is not prepared, or its samples do not fit the task.
     """
-    import numpy as np
-
     if name not in SPLITS:
         raise ValueError(f"There are {', '.join(SPLITS)}, not {name!r}.")
     place = prepared_folder(task_name, domain, folder)
@@ -75,8 +72,8 @@ def load_split(
 
 
 def spread(
-    labels: "NDArray[np.int64]", groups: "NDArray[Any]", names: tuple[str, ...], limit: int
-) -> "NDArray[np.int64]":
+    labels: NDArray[np.int64], groups: NDArray[Any], names: tuple[str, ...], limit: int
+) -> NDArray[np.int64]:
     """Returns sorted indices of at most `limit` samples, labels and then groups taken in turns.
 
     Nothing is drawn: samples are stored in the order of their hash, and groups take turns in the order of
@@ -88,8 +85,6 @@ def spread(
         names: group names.
         limit: how many to keep.
     """
-    import numpy as np
-
     hashes = [hashlib.sha256(str(name).encode()).digest() for name in names]
     turn = np.empty(len(names), np.int64)
     turn[sorted(range(len(names)), key=hashes.__getitem__)] = np.arange(len(names))
@@ -99,10 +94,8 @@ def spread(
     return np.sort(np.lexsort((labels, in_label))[:limit]).astype(np.int64)
 
 
-def _ordinal(keys: "NDArray[Any]", order: "NDArray[Any]") -> "NDArray[np.int64]":
+def _ordinal(keys: NDArray[Any], order: NDArray[Any]) -> NDArray[np.int64]:
     """Returns, per element, how many elements with the same key come before it in `order`."""
-    import numpy as np
-
     sorting = np.lexsort((order, keys))
     ordered = keys[sorting]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
@@ -114,9 +107,7 @@ def _ordinal(keys: "NDArray[Any]", order: "NDArray[Any]") -> "NDArray[np.int64]"
 
 def _arrays(
     blobs: list[bytes], signature: Signature, domain_name: str
-) -> "tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]":
-    import numpy as np
-
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
     joined = np.frombuffer(b"".join(blobs), np.uint8)
     lengths = np.array([len(blob) for blob in blobs], np.int64)
     if modality_of(signature.kind).form != "image":

@@ -10,6 +10,8 @@ from functools import partial
 from importlib import resources
 from pathlib import PurePosixPath
 
+import numpy as np
+
 from harness.data.drawn.glyphs import (
     PLAIN,
     Jitter,
@@ -101,8 +103,6 @@ def _jitters(count: int, task_name: str, face: str, label: int) -> Iterator[Jitt
 
 
 def _figlet(characters: str, archives: Archives) -> Iterator[Sample]:
-    import numpy as np
-
     cells = resources.files("matplotlib") / "mpl-data" / "fonts" / "ttf" / "DejaVuSansMono.ttf"
     cell_font = cells.read_bytes()
     stems, glyphs = [], []

@@ -17,6 +17,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from harness.data.foreign.arrays import mapped_array
 from harness.data.own.place import PICTURES, OwnPlace, version_of
 from harness.data.own.rows import (
@@ -109,7 +111,6 @@ def domain_rows(place: OwnPlace, name: str) -> Iterator[OwnRow]:
 
 def image_bytes(picture: "Image.Image", signature: Signature) -> bytes:
     """Returns a picture as uint8 bytes in (channels, height, width) order, resized to the signature."""
-    import numpy as np
     from PIL import Image
 
     modes = {1: "L", 3: "RGB"}
@@ -203,7 +204,6 @@ def _texts(path: Path) -> Iterator[_Item]:
 
 
 def _arrays(place: OwnPlace, signature: Signature, classes: tuple[str, ...]) -> Iterator[_Item]:
-    import numpy as np
     from PIL import Image
 
     loaded = []

@@ -1,13 +1,12 @@
 """A linear classifier of texts: the floor of their boards, and the probe of a task's quality."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
-    from harness.task.split import Split
+from harness.task.split import Split
 
 ORDER = 4
 BUCKETS = 2**16
@@ -24,10 +23,10 @@ class LinearText:
 
     def __init__(
         self,
-        frequencies: "NDArray[np.float32]",
-        weights: "NDArray[np.float32]",
-        biases: "NDArray[np.float32]",
-        labels: "NDArray[np.int64]",
+        frequencies: NDArray[np.float32],
+        weights: NDArray[np.float32],
+        biases: NDArray[np.float32],
+        labels: NDArray[np.int64],
     ) -> None:
         """Takes inverse document frequencies (buckets,), weights (labels, buckets), biases and labels."""
         self._frequencies = frequencies
@@ -36,13 +35,12 @@ class LinearText:
         self._labels = labels
 
     @classmethod
-    def fit(cls, splits: "Sequence[Split]") -> "LinearText":
+    def fit(cls, splits: Sequence[Split]) -> "LinearText":
         """Returns the classifier of the pooled documents of `splits`.
 
         Raises:
             ValueError: the documents have one class only.
         """
-        import numpy as np
         from sklearn.feature_extraction.text import TfidfTransformer
         from sklearn.linear_model import LogisticRegression
 
@@ -62,11 +60,11 @@ class LinearText:
         )
 
     @classmethod
-    def from_state(cls, state: "Mapping[str, NDArray[Any]]") -> "LinearText":
+    def from_state(cls, state: Mapping[str, NDArray[Any]]) -> "LinearText":
         """Returns the classifier that `state` came from."""
         return cls(state["frequencies"], state["weights"], state["biases"], state["labels"])
 
-    def state(self) -> "dict[str, NDArray[Any]]":
+    def state(self) -> dict[str, NDArray[Any]]:
         """Returns the arrays that restore it."""
         return {
             "frequencies": self._frequencies,
@@ -75,9 +73,8 @@ class LinearText:
             "labels": self._labels,
         }
 
-    def classify(self, documents: Sequence[bytes]) -> "NDArray[np.int64]":
+    def classify(self, documents: Sequence[bytes]) -> NDArray[np.int64]:
         """Returns the class of each document, shape (documents,)."""
-        import numpy as np
         from sklearn.preprocessing import normalize
 
         counts = _counts(documents)
