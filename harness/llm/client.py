@@ -22,10 +22,6 @@ class Usage(NamedTuple):
     completion_tokens: int = 0
     reasoning_tokens: int = 0
 
-    def plus(self, other: "Usage") -> "Usage":
-        """Returns the sum."""
-        return Usage(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
-
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:

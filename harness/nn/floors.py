@@ -149,12 +149,6 @@ class NGram:
         running = np.r_[0.0, np.cumsum(-np.log2(self._probability(grams))[place])]
         return np.asarray(running[offsets[1:]] - running[offsets[:-1]], np.float64)
 
-    def probabilities(self, context: bytes) -> NDArray[np.float64]:
-        """Returns the distribution of the byte after the last five bytes of `context`, shape (256,)."""
-        recent = context[-(ORDER - 1) :]
-        prefix = int.from_bytes(recent, "big") << 8
-        return self._probability(prefix + np.arange(256, dtype=np.int64))
-
     def _probability(self, grams: NDArray[np.int64]) -> NDArray[np.float64]:
         result = np.full(len(grams), 1 / 256)
         for length, level in enumerate(self._levels):
