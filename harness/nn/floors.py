@@ -1,7 +1,9 @@
 """Floors: models without gradients that every trained network should beat."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +17,33 @@ MOST_IMAGES = 20_000
 """Training images that the linear floor reads."""
 
 
-class LinearImage:
-    """Multinomial logistic regression on the pixels of images, averaged to at most 32 by 32."""
+@dataclass(frozen=True)
+class ArrayFloor:
+    """A floor whose fields are the arrays that restore it."""
 
-    def __init__(
-        self,
-        weights: NDArray[np.float32],
-        biases: NDArray[np.float32],
-        labels: NDArray[np.int64],
-    ) -> None:
-        """Takes weights (labels, features), biases (labels,) and the labels that were seen (labels,)."""
-        self._weights = weights
-        self._biases = biases
-        self._labels = labels
+    @classmethod
+    def from_state(cls, state: Mapping[str, NDArray[Any]]) -> Self:
+        """Returns the floor that `state` came from."""
+        return cls(**state)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Returns the arrays that restore it."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+
+@dataclass(frozen=True)
+class LinearImage(ArrayFloor):
+    """Multinomial logistic regression on the pixels of images, averaged to at most 32 by 32.
+
+    Attributes:
+        weights: shape (labels, features).
+        biases: shape (labels,).
+        labels: that were seen, shape (labels,).
+    """
+
+    weights: NDArray[np.float32]
+    biases: NDArray[np.float32]
+    labels: NDArray[np.int64]
 
     @classmethod
     def fit(cls, splits: Sequence[Split]) -> "LinearImage":
@@ -38,19 +54,10 @@ class LinearImage:
         weights, biases, seen = logistic_regression(_features(images[kept]), labels[kept], 0.1)
         return cls(weights.astype(np.float32), biases.astype(np.float32), seen)
 
-    @classmethod
-    def from_state(cls, state: Mapping[str, NDArray[Any]]) -> "LinearImage":
-        """Returns the classifier that `state` came from."""
-        return cls(state["weights"], state["biases"], state["labels"])
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        """Returns the arrays that restore it."""
-        return {"weights": self._weights, "biases": self._biases, "labels": self._labels}
-
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Returns the class of each of the images, shape (samples,)."""
-        scores = _features(images).astype(np.float64) @ self._weights.T.astype(np.float64) + self._biases
-        return np.asarray(self._labels[scores.argmax(axis=1)], np.int64)
+        scores = _features(images).astype(np.float64) @ self.weights.T.astype(np.float64) + self.biases
+        return np.asarray(self.labels[scores.argmax(axis=1)], np.int64)
 
 
 def spread(count: int) -> NDArray[np.int64]:
@@ -60,21 +67,22 @@ def spread(count: int) -> NDArray[np.int64]:
 
 
 def logistic_regression(
-    features: NDArray[np.floating[Any]], labels: NDArray[np.int64], strength: float
+    features: Any, labels: NDArray[np.int64], strength: float, *, iterations: int = 300
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Returns weights (classes, features), biases (classes,) and the classes that were seen, sorted.
 
     Args:
-        features: (samples, features), of about the same scale.
+        features: (samples, features), of about the same scale, dense or sparse.
         labels: (samples,).
         strength: inverse strength of the ridge penalty, above 0.
+        iterations: of the solver, at most.
     """
     from sklearn.linear_model import LogisticRegression
 
     seen = np.unique(labels).astype(np.int64)
     if len(seen) == 1:
         return np.zeros((1, features.shape[1])), np.zeros(1), seen
-    model = LogisticRegression(C=strength, tol=1e-3, max_iter=300).fit(features, labels)
+    model = LogisticRegression(C=strength, tol=1e-3, max_iter=iterations).fit(features, labels)
     weights, biases = np.asarray(model.coef_, np.float64), np.asarray(model.intercept_, np.float64)
     if len(weights) == 1:  # two classes share one row
         weights, biases = np.concatenate([-weights, weights]), np.concatenate([-biases, biases])
@@ -108,7 +116,8 @@ class _Level(NamedTuple):
     kinds: NDArray[np.int64]
 
 
-class NGram:
+@dataclass(frozen=True)
+class NGram(ArrayFloor):
     """An interpolated Witten-Bell model of bytes, order 6: five bytes of context.
 
     A document begins after five bytes 0. With c the context and c' the context without its first byte,
@@ -117,13 +126,14 @@ class NGram:
 
     Source: Witten and Bell 1991 (method C), interpolated as in Chen and Goodman 1998, section 2.5; we add
     the uniform distribution below the unigrams.
+
+    Attributes:
+        grams: windows of six bytes as integers, sorted and unique.
+        counts: how often each was seen.
     """
 
-    def __init__(self, grams: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
-        """Takes sorted, unique windows of six bytes as integers, and how often each was seen."""
-        self._grams = grams
-        self._counts = counts
-        self._levels = list(_levels(grams, counts))
+    grams: NDArray[np.int64]
+    counts: NDArray[np.int64]
 
     @classmethod
     def fit(cls, splits: Sequence[Split]) -> "NGram":
@@ -132,14 +142,9 @@ class NGram:
         grams, counts = np.unique(np.concatenate(windows), return_counts=True)
         return cls(grams, counts.astype(np.int64))
 
-    @classmethod
-    def from_state(cls, state: Mapping[str, NDArray[Any]]) -> "NGram":
-        """Returns the model that `state` came from."""
-        return cls(state["grams"], state["counts"])
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        """Returns the arrays that restore it."""
-        return {"grams": self._grams, "counts": self._counts}
+    @cached_property
+    def _levels(self) -> list["_Level"]:
+        return list(_levels(self.grams, self.counts))
 
     def bits(self, documents: Sequence[bytes]) -> NDArray[np.float64]:
         """Returns the code length of each document in bits, shape (documents,)."""
