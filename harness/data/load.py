@@ -22,11 +22,6 @@ def load_split(
     """Returns the split `name` of a prepared domain.
 
     Args:
-        task_name: catalog name of the task.
-        task: the task.
-        domain: one of its domains.
-        name: train, validation or test.
-        folder: the cache.
         limit: at most this many samples, spread evenly over labels and, inside a label, over groups.
 
     Raises:
@@ -82,8 +77,6 @@ def spread(
     Args:
         labels: class per sample, shape (samples,).
         groups: index into `names` per sample, shape (samples,).
-        names: group names.
-        limit: how many to keep.
     """
     hashes = [hashlib.sha256(str(name).encode()).digest() for name in names]
     turn = np.empty(len(names), np.int64)

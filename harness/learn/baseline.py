@@ -184,7 +184,6 @@ def member_options(member: str, **allowed: Sequence[str]) -> tuple[str, dict[str
     """Returns the name and the options of `NAME?KEY=VALUE&KEY=VALUE`, a member of a family of baselines.
 
     Args:
-        member: what stands behind the family's colon.
         allowed: the values that each option may have; none given means any but the empty one.
 
     Raises:

@@ -99,7 +99,6 @@ class Client(Protocol):
         """Returns the log-probability of each letter as the next token after `prompt`.
 
         Args:
-            prompt: text so far.
             letters: capital letters; each is one token with its leading space.
             cold: forget cached text first, so that the same calls give the same numbers.
         """

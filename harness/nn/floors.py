@@ -73,7 +73,6 @@ def logistic_regression(
 
     Args:
         features: (samples, features), of about the same scale, dense or sparse.
-        labels: (samples,).
         strength: inverse strength of the ridge penalty, above 0.
         iterations: of the solver, at most.
     """

@@ -131,7 +131,6 @@ def fit_head(
         module: in evaluation mode, on its device; only its head changes.
         splits: training splits of the sources; at most 20,000 images of them, spread evenly, are read.
         value: the module's value on source validation, which chooses among `STRENGTHS`.
-        higher_is_better: of that value.
 
     Returns:
         The value at each strength.

@@ -114,7 +114,6 @@ def blocks_of(
 
     Args:
         splits: validation splits, each domain with the same weight in the whole score.
-        metric: of the task.
         document_bytes: leading bytes of a document that are scored.
         draw: shuffles samples inside a class of a domain.
 
@@ -180,7 +179,6 @@ def _cuts(order: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
 
 
 def _part(split: Split, places: NDArray[np.intp]) -> Split:
-    """Returns the samples of `split` at `places`, ascending."""
     documents = [split.text[split.offsets[at] : split.offsets[at + 1]] for at in places if split.text.size]
     lengths = [len(document) for document in documents]
     return Split(

@@ -62,7 +62,6 @@ class SparseFourier(Searcher):
         return [len(choice.options) for choice in self.space.choices]
 
     def _draw(self) -> list[Architecture]:
-        """Returns one new architecture, or none."""
         drawn = (
             self.space.canonical([self.draw.choice(genes) for genes in self.kept]) for _ in range(PATIENCE)
         )

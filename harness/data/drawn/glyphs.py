@@ -115,7 +115,6 @@ def readable(images: NDArray[np.uint8], needed: int) -> NDArray[np.bool_]:
 
     Args:
         images: glyphs, shape (fonts, characters, pixels).
-        needed: glyphs per font.
     """
     fonts, characters, pixels = images.shape
     flat = images.reshape(-1, pixels).astype(np.float32)
@@ -137,7 +136,6 @@ def families(stems: Sequence[str], images: NDArray[np.uint8]) -> list[str]:
     family is called after its first font.
 
     Args:
-        stems: font names.
         images: glyphs in the order of `stems`, uint8, shape (fonts, characters, pixels).
     """
     parent = list(range(len(stems)))

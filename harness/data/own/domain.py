@@ -57,8 +57,6 @@ def user_domain(place: OwnPlace, name: str, signature: Signature, classes: tuple
     """Returns the domain of a place whose folders and files are absolute paths.
 
     Args:
-        place: where its data lies.
-        name: the domain's name.
         signature: of the task; pictures are turned to its channels and size.
         classes: names of the classes, in the order of the labels.
     """
@@ -150,7 +148,6 @@ def _read(
 
 
 def _splits(items: list[_Item]) -> dict[tuple[str, str], str]:
-    """Returns (given split, group) -> split."""
     sizes = Counter((item.split, item.sample.group) for item in items)
     given = {split for split, _ in sizes}
     if given >= set(SPLITS):

@@ -83,7 +83,6 @@ class Decoder(nn.Module):
 
 
 def _parts(*, is_llama: bool) -> tuple[Callable[[int], nn.Module], partial[nn.Linear]]:
-    """Returns what makes the norms and the linear layers."""
     norm: Callable[[int], nn.Module] = partial(nn.RMSNorm, eps=1e-5) if is_llama else nn.LayerNorm
     return norm, partial(nn.Linear, bias=not is_llama)
 
