@@ -153,8 +153,9 @@ class AutoFormerSpace(SearchSpace):
 
     @property
     def networks(self) -> Networks:
-        from harness.nn.networks.autoformer import VisionFrame, VisionShape, VisionTransformer
+        from harness.nn.networks.autoformer import VisionFrame, VisionTransformer
         from harness.nn.released import load_autoformer
+        from harness.nn.slices import TransformerShape
 
         size = self.dimensions
         deepest = size.depths[-1]
@@ -166,17 +167,17 @@ class AutoFormerSpace(SearchSpace):
             head_width=size.head_width,
             reach=size.reach if self.relative else None,
         )
-        largest = VisionShape(
+        largest = TransformerShape(
             width=size.largest,
             heads=(size.heads[-1],) * deepest,
             hidden=(int(size.largest * size.ratios[-1]),) * deepest,
         )
 
-        def route(architecture: Architecture) -> VisionShape:
+        def route(architecture: Architecture) -> TransformerShape:
             value = self.to_json(architecture)
             width = value["embed_dim"]
             hidden = tuple(int(width * ratio) for ratio in value["mlp_ratio"])
-            return VisionShape(width=width, heads=tuple(value["num_heads"]), hidden=hidden)
+            return TransformerShape(width=width, heads=tuple(value["num_heads"]), hidden=hidden)
 
         return Networks(
             name=self.name,

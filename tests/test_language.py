@@ -63,7 +63,7 @@ metric_list: [{metric: bits_per_byte}]
 
 def network(seed: int = 0) -> torch.nn.Module:
     with seeded(seed):
-        module = Decoder(width=16, depth=1, heads=2, ratio=2)
+        module = Decoder(width=16, depth=1, heads=2, hidden=32)
         torch.nn.init.normal_(module.head.weight, std=0.3)
     return module
 

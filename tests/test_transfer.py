@@ -19,10 +19,10 @@ import pytest
 from scipy import stats
 
 from harness import catalog
-from harness.data.table.encodings import from_digits, to_string
 from harness.data.table.table import LookupTable, load_table
 from harness.errors import HarnessError
 from harness.run.loaded import load_run
+from harness.space.cells import MEANINGS
 from harness.stats.ranks import kendall
 from harness.stats.transfer import (
     choose,
@@ -214,7 +214,8 @@ def write_mine(folder: Path, change: Callable[[dict[str, Any]], None] | None = N
     for number in sorted(draw.sample(range(5**6), 20)):
         digits = np.base_repr(number, 5).zfill(6)
         good = digits.count("3") + draw.random()
-        row: dict[str, Any] = {"cell": to_string(from_digits(digits))}
+        names = [[*MEANINGS][int(digit)] for digit in digits]
+        row: dict[str, Any] = {"cell": "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|".format(*names)}
         for name in ("street_val", "street_test", "forest_val", "forest_one", "forest_two"):
             row[name] = round(60 + 5 * good + draw.random(), 3)
         for name in ("depth_val", "depth_test"):

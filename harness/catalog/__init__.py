@@ -54,7 +54,6 @@ KINDS: Final[dict[str, Kind]] = {
 
 
 def _shipped() -> list[Path]:
-    """Returns the folders of our own entries."""
     package = Path(__file__).parent
     checkout = package.parents[1]
     is_checkout = (checkout / "pyproject.toml").is_file() and (checkout / "tasks").is_dir()

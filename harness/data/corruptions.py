@@ -14,7 +14,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harness.data.prepare import split_rows
 from harness.errors import HarnessError, UnknownNameError
@@ -22,10 +24,6 @@ from harness.learn.modality import Corruption, modality_of
 from harness.seeds import generator
 from harness.task.signature import Signature
 from harness.task.task import Archives, Domain, Sample, Task
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
@@ -91,10 +89,8 @@ def domain_of(task: Task, name: str) -> Domain:
     )
 
 
-def corrupt_image(image: "NDArray[np.uint8]", corruption: str, severity: int) -> "NDArray[np.uint8]":
+def corrupt_image(image: NDArray[np.uint8], corruption: str, severity: int) -> NDArray[np.uint8]:
     """Returns a corrupted copy of a uint8 image, shape (channels, height, width)."""
-    import numpy as np
-
     pixels = image.astype(np.float64) / 255
     changed = _PIXELS[corruption](pixels, severity - 1, _draw(corruption, image.tobytes()))
     return np.asarray(np.rint(changed.clip(0, 1) * 255), np.uint8)
@@ -107,7 +103,7 @@ def corrupt_text(document: bytes, corruption: str, severity: int) -> bytes:
     return changed.encode(errors="surrogateescape") or document
 
 
-def _draw(corruption: str, data: bytes) -> "np.random.Generator":
+def _draw(corruption: str, data: bytes) -> np.random.Generator:
     return generator(0, "corruption", corruption, hashlib.sha256(data).hexdigest())
 
 
@@ -121,8 +117,6 @@ def _corrupted(
 
 
 def _of_image(corruption: str, data: bytes, signature: Signature, severity: int) -> bytes:
-    import numpy as np
-
     shape = (signature.channels, signature.height, signature.width)
     image = np.frombuffer(data, np.uint8).reshape(shape)
     return corrupt_image(image, corruption, severity).tobytes()
@@ -132,31 +126,23 @@ def _of_text(corruption: str, data: bytes, signature: Signature, severity: int) 
     return corrupt_text(data, corruption, severity)
 
 
-def _noise(pixels: "NDArray[np.float64]", level: int, draw: "np.random.Generator") -> "NDArray[np.float64]":
+def _noise(pixels: NDArray[np.float64], level: int, draw: np.random.Generator) -> NDArray[np.float64]:
     return pixels + NOISE[level] * draw.standard_normal(pixels.shape)
 
 
-def _blur(pixels: "NDArray[np.float64]", level: int, draw: "np.random.Generator") -> "NDArray[np.float64]":
-    import numpy as np
+def _blur(pixels: NDArray[np.float64], level: int, draw: np.random.Generator) -> NDArray[np.float64]:
     from scipy.ndimage import gaussian_filter
 
     width = BLUR[level] * min(pixels.shape[1:])
     return np.asarray(gaussian_filter(pixels, (0, width, width), mode="nearest"), np.float64)
 
 
-def _contrast(
-    pixels: "NDArray[np.float64]", level: int, draw: "np.random.Generator"
-) -> "NDArray[np.float64]":
-    import numpy as np
-
+def _contrast(pixels: NDArray[np.float64], level: int, draw: np.random.Generator) -> NDArray[np.float64]:
     mean = pixels.mean(axis=(1, 2), keepdims=True)
     return np.asarray(mean + CONTRAST[level] * (pixels - mean), np.float64)
 
 
-def _rotation(
-    pixels: "NDArray[np.float64]", level: int, draw: "np.random.Generator"
-) -> "NDArray[np.float64]":
-    import numpy as np
+def _rotation(pixels: NDArray[np.float64], level: int, draw: np.random.Generator) -> NDArray[np.float64]:
     from scipy.ndimage import rotate
 
     angle = ROTATION[level] * (1 if draw.random() < 0.5 else -1)
@@ -164,9 +150,7 @@ def _rotation(
     return np.asarray(turned, np.float64)
 
 
-def _inversion(
-    pixels: "NDArray[np.float64]", level: int, draw: "np.random.Generator"
-) -> "NDArray[np.float64]":
+def _inversion(pixels: NDArray[np.float64], level: int, draw: np.random.Generator) -> NDArray[np.float64]:
     width = pixels.shape[2]
     columns = round(INVERSION[level] * width)
     part = slice(0, columns) if draw.random() < 0.5 else slice(width - columns, width)
@@ -175,7 +159,7 @@ def _inversion(
     return changed
 
 
-def _typos(text: str, level: int, draw: "np.random.Generator") -> str:
+def _typos(text: str, level: int, draw: np.random.Generator) -> str:
     hits = draw.random(len(text)) < TYPOS[level]
     kinds = draw.integers(4, size=len(text))
     sides = draw.integers(2, size=len(text))
@@ -205,13 +189,13 @@ def _beside(letter: str, side: int) -> str:
     return beside.upper() if letter.isupper() else beside
 
 
-def _casing(text: str, level: int, draw: "np.random.Generator") -> str:
+def _casing(text: str, level: int, draw: np.random.Generator) -> str:
     parts = re.split(r"(\s+)", text)
     hits = draw.random(len(parts)) < CASING[level]
     return "".join(part.upper() if hit else part for part, hit in zip(parts, hits, strict=True))
 
 
-def _whitespace(text: str, level: int, draw: "np.random.Generator") -> str:
+def _whitespace(text: str, level: int, draw: np.random.Generator) -> str:
     parts = text.split(" ")
     hits = draw.random(len(parts)) < WHITESPACE[level]
     kinds = draw.integers(4, size=len(parts))
@@ -220,7 +204,7 @@ def _whitespace(text: str, level: int, draw: "np.random.Generator") -> str:
     return joined + parts[-1]
 
 
-def _homoglyphs(text: str, level: int, draw: "np.random.Generator") -> str:
+def _homoglyphs(text: str, level: int, draw: np.random.Generator) -> str:
     alike = dict(zip(LATIN, CYRILLIC, strict=True))
     hits = draw.random(len(text)) < HOMOGLYPHS[level]
     return "".join(
@@ -228,14 +212,14 @@ def _homoglyphs(text: str, level: int, draw: "np.random.Generator") -> str:
     )
 
 
-_PIXELS: "dict[str, Callable[[NDArray[np.float64], int, np.random.Generator], NDArray[np.float64]]]" = {
+_PIXELS: dict[str, Callable[[NDArray[np.float64], int, np.random.Generator], NDArray[np.float64]]] = {
     "noise": _noise,
     "blur": _blur,
     "contrast": _contrast,
     "rotation": _rotation,
     "inversion": _inversion,
 }
-_LETTERS: "dict[str, Callable[[str, int, np.random.Generator], str]]" = {
+_LETTERS: dict[str, Callable[[str, int, np.random.Generator], str]] = {
     "typos": _typos,
     "casing": _casing,
     "whitespace": _whitespace,

@@ -2,7 +2,10 @@
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harness.data.prepare import prepared_folder, quiet_datasets
 from harness.data.sums import check_sums
@@ -12,10 +15,6 @@ from harness.task.signature import Signature
 from harness.task.split import Split
 from harness.task.task import SPLITS, Domain, Task
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 
 def load_split(
     task_name: str, task: Task, domain: Domain, name: str, folder: Path, *, limit: int | None = None
@@ -23,19 +22,12 @@ def load_split(
     """Returns the split `name` of a prepared domain.
 
     Args:
-        task_name: catalog name of the task.
-        task: the task.
-        domain: one of its domains.
-        name: train, validation or test.
-        folder: the cache.
         limit: at most this many samples, spread evenly over labels and, inside a label, over groups.
 
     Raises:
         ValueError: there is no such split.
         DataUnavailableError: the domain is not prepared, or its samples do not fit the task.
     """
-    import numpy as np
-
     if name not in SPLITS:
         raise ValueError(f"There are {', '.join(SPLITS)}, not {name!r}.")
     place = prepared_folder(task_name, domain, folder)
@@ -75,8 +67,8 @@ def load_split(
 
 
 def spread(
-    labels: "NDArray[np.int64]", groups: "NDArray[Any]", names: tuple[str, ...], limit: int
-) -> "NDArray[np.int64]":
+    labels: NDArray[np.int64], groups: NDArray[Any], names: tuple[str, ...], limit: int
+) -> NDArray[np.int64]:
     """Returns sorted indices of at most `limit` samples, labels and then groups taken in turns.
 
     Nothing is drawn: samples are stored in the order of their hash, and groups take turns in the order of
@@ -85,11 +77,7 @@ def spread(
     Args:
         labels: class per sample, shape (samples,).
         groups: index into `names` per sample, shape (samples,).
-        names: group names.
-        limit: how many to keep.
     """
-    import numpy as np
-
     hashes = [hashlib.sha256(str(name).encode()).digest() for name in names]
     turn = np.empty(len(names), np.int64)
     turn[sorted(range(len(names)), key=hashes.__getitem__)] = np.arange(len(names))
@@ -99,10 +87,8 @@ def spread(
     return np.sort(np.lexsort((labels, in_label))[:limit]).astype(np.int64)
 
 
-def _ordinal(keys: "NDArray[Any]", order: "NDArray[Any]") -> "NDArray[np.int64]":
+def _ordinal(keys: NDArray[Any], order: NDArray[Any]) -> NDArray[np.int64]:
     """Returns, per element, how many elements with the same key come before it in `order`."""
-    import numpy as np
-
     sorting = np.lexsort((order, keys))
     ordered = keys[sorting]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
@@ -114,9 +100,7 @@ def _ordinal(keys: "NDArray[Any]", order: "NDArray[Any]") -> "NDArray[np.int64]"
 
 def _arrays(
     blobs: list[bytes], signature: Signature, domain_name: str
-) -> "tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]":
-    import numpy as np
-
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
     joined = np.frombuffer(b"".join(blobs), np.uint8)
     lengths = np.array([len(blob) for blob in blobs], np.int64)
     if modality_of(signature.kind).form != "image":

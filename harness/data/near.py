@@ -5,11 +5,9 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
 SHINGLE_WORDS = 8
 SHARED = 0.5
@@ -70,14 +68,12 @@ def _root(first: list[int], index: int) -> int:
     return index
 
 
-def coarse(images: "NDArray[np.uint8]") -> "list[bytes]":
+def coarse(images: NDArray[np.uint8]) -> list[bytes]:
     """Returns a fingerprint per image: means of 2 x 2 cells, in eight grey levels.
 
     Args:
         images: shape (samples, channels, height, width).
     """
-    import numpy as np
-
     samples, channels, height, width = images.shape
     even = images[:, :, : height // 2 * 2, : width // 2 * 2].astype(np.float32)
     means = even.reshape(samples, channels, height // 2, 2, width // 2, 2).mean(axis=(3, 5))

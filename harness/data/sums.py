@@ -45,7 +45,6 @@ def has_sums(place: Path) -> bool:
 
 
 def _sums(folder: Path, digest: Callable[[Path], str]) -> bytes:
-    """Returns the sha256 of every other file of the folder, as `sha256sum` writes them."""
     paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
     lines = [f"{digest(path)}  {name}\n" for name, path in paths.items() if path.is_file() and name != SUMS]
     return "".join(lines).encode()

@@ -13,10 +13,6 @@ SEPARATORS = ("/", "\\")
 def path_part(kind: str, name: str) -> str:
     """Returns `name`, which may be the name of a file or a folder.
 
-    Args:
-        kind: what it names, for errors.
-        name: as an entry, a TOML file or a command says it.
-
     Raises:
         HarnessError: it is empty, too long, starts with a dot, a dash or a space, or has a separator, a
             control character or another one that cannot be seen.
@@ -41,7 +37,6 @@ def path_below(kind: str, name: str) -> str:
 
 
 def _wrong(name: str) -> str:
-    """Returns what is wrong with a name; empty for nothing."""
     if not name:
         return "is empty"
     if any(separator in name for separator in SEPARATORS):

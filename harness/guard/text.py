@@ -14,10 +14,6 @@ LONGEST_SHOWN = 200
 def read_text(path: Path, most: int = LARGEST_BYTES) -> str:
     """Returns the text of a file in UTF-8.
 
-    Args:
-        path: the file.
-        most: bytes that it may have.
-
     Raises:
         HarnessError: it is no file, cannot be read, is too large, or is not UTF-8 text.
     """

@@ -46,31 +46,25 @@ class ByteModel(TemplateLM):  # type: ignore[misc]
 
     @property
     def eot_token_id(self) -> int:
-        """Returns the byte that stands before every document."""
         return START
 
     @property
     def max_length(self) -> int:
-        """Returns the bytes of a window."""
         return self.context
 
     @property
     def max_gen_toks(self) -> int:
-        """Returns how many bytes are generated where a task does not say."""
         return GENERATED_BYTES
 
     @property
     def device(self) -> torch.device:
-        """Returns where the network is."""
         return next(self.module.parameters()).device
 
     @property
     def tokenizer_name(self) -> str:
-        """Returns the name of the vocabulary."""
         return "bytes"
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **kwargs: Any) -> list[int]:
-        """Returns the UTF-8 bytes of a text."""
         return list(string.encode())
 
     def tok_decode(self, tokens: Sequence[int], **kwargs: Any) -> str:

@@ -69,11 +69,7 @@ def export_task(
     `lm-eval run --include_path OUT --tasks NAME`.
 
     Args:
-        name: catalog name of the task.
-        task: the task.
         out: a new folder, or one of an earlier export of the task, which is replaced.
-        data: the data cache.
-        offline: fetch nothing.
         document_bytes: cut documents to so many bytes, or up to three less where a character would be cut.
         limit: at most so many documents of a domain, spread over groups.
 
@@ -115,10 +111,6 @@ def write_domain(
 
     Args:
         out: the folder.
-        name: catalog name of the task.
-        task: the task, of kind bytes or choice.
-        domain: where the documents are from.
-        split: the documents.
         sha256: of the prepared arrays.
         document_bytes: cut documents to so many bytes, or up to three less where a character would be cut.
 

@@ -70,10 +70,8 @@ def build_model(
     """Returns the lm-eval model; the caller's random states stay.
 
     Args:
-        address: which one.
         device: cpu or cuda; models behind an endpoint have none.
         api_key: for the host of a model behind an endpoint; without one none is sent.
-        offline: no hub is asked.
 
     Raises:
         HarnessError: it cannot be made; the reason is lm-eval's.

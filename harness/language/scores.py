@@ -103,7 +103,6 @@ def lm_eval_scores(
         tasks: names of tasks, groups or tags; all tasks of `include_path` by default.
         include_path: a folder of YAML tasks; its tasks come before lm-eval's own of the same name.
         limit: at most this many documents of each task, spread over right choices and groups.
-        offline: no hub is asked; tasks whose data is not here fail.
         is_trusted: whether code that lies in the folder may run.
 
     Raises:
@@ -323,6 +322,5 @@ def _is_number(value: Any) -> bool:
 
 
 def _sentence(error: Exception) -> str:
-    """Returns the error in one line."""
     text = " ".join(str(error).split())[:REASON_CHARACTERS]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -28,10 +28,6 @@ EXPORTED = "loader.read"
 def check_folder(folder: Path, *, is_trusted: bool) -> None:
     """Looks at every YAML file of a folder, and at what they include.
 
-    Args:
-        folder: of the tasks.
-        is_trusted: whether code in it may run.
-
     Raises:
         HarnessError: there is no such folder, a file is no YAML or too large, or it runs code that is not
             trusted.

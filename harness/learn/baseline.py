@@ -5,23 +5,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.errors import HarnessError
 from harness.guard.keys import Keys
 from harness.task.metric import SampleScores
 from harness.task.signature import Signature
+from harness.task.split import Split
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import nn
-
-    from harness.task.split import Split
 
 
 class Classifier(Protocol):
     """Scores images."""
 
-    def predict(self, images: "NDArray[np.uint8]") -> "NDArray[np.int64]":
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Returns the predicted class of images (samples, channels, height, width), shape (samples,)."""
         ...
 
@@ -30,7 +30,7 @@ class Classifier(Protocol):
 class TextClassifier(Protocol):
     """Classifies documents."""
 
-    def classify(self, documents: Sequence[bytes]) -> "NDArray[np.int64]":
+    def classify(self, documents: Sequence[bytes]) -> NDArray[np.int64]:
         """Returns the predicted class of each document, shape (documents,)."""
         ...
 
@@ -39,7 +39,7 @@ class TextClassifier(Protocol):
 class LanguageModel(Protocol):
     """Scores documents."""
 
-    def bits(self, documents: Sequence[bytes]) -> "NDArray[np.float64]":
+    def bits(self, documents: Sequence[bytes]) -> NDArray[np.float64]:
         """Returns the code length of each document in bits, shape (documents,).
 
         Every byte is predicted, the first one from nothing but the start of a document.
@@ -51,7 +51,7 @@ class LanguageModel(Protocol):
 class SplitScorer(Protocol):
     """Scores the samples of a modality that is none of the above."""
 
-    def scores(self, split: "Split") -> SampleScores:
+    def scores(self, split: Split) -> SampleScores:
         """Returns the scores of every sample of a split."""
         ...
 
@@ -143,7 +143,7 @@ class TunedBaseline:
 class Floor(Protocol):
     """A model without gradients that keeps everyone humble."""
 
-    def state(self) -> "dict[str, NDArray[Any]]":
+    def state(self) -> dict[str, NDArray[Any]]:
         """Returns the arrays that restore it."""
         ...
 
@@ -159,7 +159,7 @@ class FloorBaseline:
     """
 
     summary: str
-    fit: Callable[[Signature, "Sequence[Split]"], Floor]
+    fit: Callable[[Signature, Sequence[Split]], Floor]
     restore: "Callable[[Signature, Mapping[str, NDArray[Any]]], Predictor]"
 
 
@@ -184,7 +184,6 @@ def member_options(member: str, **allowed: Sequence[str]) -> tuple[str, dict[str
     """Returns the name and the options of `NAME?KEY=VALUE&KEY=VALUE`, a member of a family of baselines.
 
     Args:
-        member: what stands behind the family's colon.
         allowed: the values that each option may have; none given means any but the empty one.
 
     Raises:

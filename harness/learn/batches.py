@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.learn.modality import modality_of
 from harness.task.signature import Signature
 from harness.task.split import Split
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import Tensor
 
 
@@ -17,7 +18,7 @@ def batches(
     signature: Signature,
     splits: Sequence[Split],
     batch_size: int,
-    draw: "np.random.Generator",
+    draw: np.random.Generator,
     augmentation: Sequence[str] = (),
 ) -> "Iterator[tuple[Tensor, Tensor]]":
     """Yields (inputs, targets) for ever, each source domain with equal probability, as the modality says.
@@ -29,8 +30,8 @@ def batches(
 
 
 def image_batches(
-    splits: Sequence[Split], batch_size: int, draw: "np.random.Generator"
-) -> "Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]":
+    splits: Sequence[Split], batch_size: int, draw: np.random.Generator
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
     """Yields images in [-1, 1], shape (batch, channels, height, width), and labels, for ever.
 
     A domain is drawn uniformly per sample, then a sample of it uniformly, with replacement.
@@ -38,8 +39,6 @@ def image_batches(
     Raises:
         ValueError: there is no split, or one is empty.
     """
-    import numpy as np
-
     sizes = _sizes([len(split) for split in splits])
     images = np.concatenate([split.images for split in splits])
     labels = np.concatenate([split.labels for split in splits])
@@ -51,8 +50,8 @@ def image_batches(
 
 
 def byte_batches(
-    splits: Sequence[Split], batch_size: int, context: int, draw: "np.random.Generator"
-) -> "Iterator[NDArray[np.uint8]]":
+    splits: Sequence[Split], batch_size: int, context: int, draw: np.random.Generator
+) -> Iterator[NDArray[np.uint8]]:
     """Yields windows of text, shape (batch, context + 1), for ever.
 
     A domain is drawn uniformly per window, then a window of its text uniformly; a byte 0 stands before
@@ -61,8 +60,6 @@ def byte_batches(
     Raises:
         ValueError: there is no split, or one is empty.
     """
-    import numpy as np
-
     _sizes([len(split.text) for split in splits])
     width = context + 1
     texts = []
@@ -80,8 +77,8 @@ def byte_batches(
 
 
 def text_batches(
-    splits: Sequence[Split], batch_size: int, context: int, draw: "np.random.Generator"
-) -> "Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]":
+    splits: Sequence[Split], batch_size: int, context: int, draw: np.random.Generator
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
     """Yields windows of documents, shape (batch, context), and the classes of the documents, for ever.
 
     A domain is drawn uniformly per window, then a document of it, then a window of the document; a document
@@ -90,8 +87,6 @@ def text_batches(
     Raises:
         ValueError: there is no split, or one is empty.
     """
-    import numpy as np
-
     sizes = _sizes([len(split) for split in splits])
     starts = np.cumsum(sizes) - sizes
     labels = np.concatenate([split.labels for split in splits])
@@ -107,9 +102,7 @@ def text_batches(
         yield np.where(steps < (lengths[chosen] - first)[:, None], windows, 0), labels[chosen]
 
 
-def _sizes(sizes: list[int]) -> "NDArray[np.int64]":
-    import numpy as np
-
+def _sizes(sizes: list[int]) -> NDArray[np.int64]:
     if not sizes or min(sizes) == 0:
         raise ValueError(f"Batches need at least one split and none empty; the sizes are {sizes}.")
     return np.array(sizes, np.int64)

@@ -93,8 +93,6 @@ def fit(
 
     Args:
         module: on its device; the batches are brought there.
-        recipe: steps and rates.
-        data: endless batches.
         loss: the mean loss of a batch, or of a part of it, at a step; what runs is its caller's business.
         before: called with every step and the optimizer before the loss is.
         checkpoint: where the training is kept, with every generator that the others draw from.

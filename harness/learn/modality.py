@@ -4,17 +4,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness import catalog
 from harness.learn.baseline import Floor, Predictor
 from harness.task.metric import Need
 from harness.task.signature import Signature
+from harness.task.split import Split
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import Tensor, nn
-
-    from harness.task.split import Split
 
 Form = Literal["image", "document", "question"]
 """How prepared samples are kept: uint8 pixels of one shape, bytes of any length, or a question as bytes."""
@@ -25,11 +25,11 @@ Corruption = Callable[[bytes, Signature, int], bytes]
 class FloorType(Protocol):
     """The class of a floor, whose objects are its predictors."""
 
-    def fit(self, splits: "Sequence[Split]") -> Floor:
+    def fit(self, splits: Sequence[Split]) -> Floor:
         """Returns the floor of the pooled samples of `splits`."""
         ...
 
-    def from_state(self, state: "Mapping[str, NDArray[Any]]") -> Predictor:
+    def from_state(self, state: Mapping[str, NDArray[Any]]) -> Predictor:
         """Returns the floor that the arrays of `Floor.state` came from."""
         ...
 
@@ -81,7 +81,7 @@ class Modality(Protocol):
         """Returns what a task's inputs are, in words."""
         ...
 
-    def show(self, split: "Split", class_names: Sequence[str]) -> str:
+    def show(self, split: Split, class_names: Sequence[str]) -> str:
         """Returns the first sample of a split, with its class, in characters."""
         label = f", {class_names[split.labels[0]]}" if class_names else ""
         return f"{split.domain}{label}: {split.documents()[0][:300].decode(errors='replace')}"
@@ -93,9 +93,9 @@ class Modality(Protocol):
     def batches(
         self,
         signature: Signature,
-        splits: "Sequence[Split]",
+        splits: Sequence[Split],
         batch_size: int,
-        draw: "np.random.Generator",
+        draw: np.random.Generator,
         augmentation: Sequence[str] = (),
     ) -> "Iterator[tuple[Tensor, Tensor]]":
         """Yields (inputs, targets) for ever, each source domain with equal probability.

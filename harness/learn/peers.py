@@ -30,7 +30,6 @@ def data_parallel(device: str, *, launched: bool = True) -> Iterator[Peers]:
 
     Args:
         device: `cpu`, or `cuda` for the device that the launcher gives to each process.
-        launched: whether there is a launcher; without one this process is alone.
     """
     if not launched:
         yield Peers()

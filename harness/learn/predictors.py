@@ -1,6 +1,6 @@
 """Networks as predictors, and the scores per sample of a fitted model on one split."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -34,12 +34,8 @@ class TorchClassifier:
         return cast(NDArray[np.int64], torch.cat(parts).numpy())
 
 
-class TorchLanguageModel:
-    """Any causal byte network as a `LanguageModel`.
-
-    A document starts after a 0 byte and is read in windows of `context` tokens that do not overlap, so
-    the first byte of a window is predicted from one byte of context.
-    """
+class _Windowed:
+    """A network of bytes that reads documents in windows of `context` bytes that do not overlap."""
 
     def __init__(self, module: nn.Module, context: int, route: Any = None, *, batch_size: int = 64) -> None:
         self.module = module
@@ -47,69 +43,66 @@ class TorchLanguageModel:
         self.route = () if route is None else (route,)
         self.batch_size = batch_size
 
-    @torch.inference_mode()
-    def bits(self, documents: Sequence[bytes]) -> NDArray[np.float64]:
+    def _counts(self, documents: Sequence[bytes]) -> list[int]:
+        return [-(-len(document) // self.context) for document in documents]
+
+    def _windows(self, values: Sequence[NDArray[np.uint8]], counts: Sequence[int], fill: int) -> Tensor:
+        """Returns the bytes of each document in so many windows, `fill` after its end, (windows, context)."""
+        windows = np.full((sum(counts), self.context), fill, dtype=np.int64)
+        row = 0
+        for one, count in zip(values, counts, strict=True):
+            windows[row : row + count].reshape(-1)[: len(one)] = one
+            row += count
+        return torch.from_numpy(windows)
+
+    def _outputs(self, inputs: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """Yields each batch of windows and what the network gives for it."""
         device = next(self.module.parameters()).device
-        inputs, targets, owner = self._windows(documents)
-        totals = np.zeros(len(documents), dtype=np.float64)
         for start in range(0, len(inputs), self.batch_size):
             part = slice(start, start + self.batch_size)
-            logits = self.module(inputs[part].to(device), *self.route)
+            yield part, self.module(inputs[part].to(device), *self.route)
+
+
+class TorchLanguageModel(_Windowed):
+    """Any causal byte network as a `LanguageModel`.
+
+    A document starts after a 0 byte, and the first byte of a window is predicted from one byte of context.
+    """
+
+    @torch.inference_mode()
+    def bits(self, documents: Sequence[bytes]) -> NDArray[np.float64]:
+        values = [np.frombuffer(document, dtype=np.uint8) for document in documents]
+        counts = self._counts(documents)
+        inputs = self._windows([np.insert(one, 0, 0)[:-1] for one in values], counts, 0)
+        targets = self._windows(values, counts, -1)
+        owner = np.repeat(np.arange(len(documents)), counts)
+        totals = np.zeros(len(documents), dtype=np.float64)
+        for part, logits in self._outputs(inputs):
             nats = F.cross_entropy(
-                logits.transpose(1, 2).float(), targets[part].to(device), reduction="none", ignore_index=-1
+                logits.transpose(1, 2).float(),
+                targets[part].to(logits.device),
+                reduction="none",
+                ignore_index=-1,
             )
             per_window = nats.double().sum(dim=1).cpu().numpy() / np.log(2)
             totals += np.bincount(owner[part], per_window, minlength=len(documents))
         return totals
 
-    def _windows(self, documents: Sequence[bytes]) -> tuple[Tensor, Tensor, NDArray[np.int64]]:
-        lengths = [-(-len(document) // self.context) for document in documents]
-        inputs = np.zeros((sum(lengths), self.context), dtype=np.int64)
-        targets = np.full((sum(lengths), self.context), -1, dtype=np.int64)
-        owner = np.repeat(np.arange(len(documents)), lengths)
-        row = 0
-        for document in documents:
-            values = np.frombuffer(document, dtype=np.uint8)
-            for start in range(0, len(values), self.context):
-                window = values[start : start + self.context]
-                inputs[row, 0] = values[start - 1] if start else 0
-                inputs[row, 1 : len(window)] = window[:-1]
-                targets[row, : len(window)] = window
-                row += 1
-        return torch.from_numpy(inputs), torch.from_numpy(targets), owner
 
-
-class TorchTextClassifier:
+class TorchTextClassifier(_Windowed):
     """Any network that classifies windows of bytes as a `TextClassifier`.
 
-    A document is read in windows of `context` bytes that do not overlap; its logits are the mean over its
-    bytes, as those of a window are.
+    The logits of a document are the mean over its bytes, as those of a window are.
     """
-
-    def __init__(self, module: nn.Module, context: int, route: Any = None, *, batch_size: int = 64) -> None:
-        self.module = module
-        self.context = context
-        self.route = () if route is None else (route,)
-        self.batch_size = batch_size
 
     @torch.inference_mode()
     def classify(self, documents: Sequence[bytes]) -> NDArray[np.int64]:
-        device = next(self.module.parameters()).device
-        counts = [max(1, -(-len(document) // self.context)) for document in documents]
-        owner = np.repeat(np.arange(len(documents)), counts)
-        inputs = np.zeros((len(owner), self.context), dtype=np.int64)
-        row = 0
-        for document, windows in zip(documents, counts, strict=True):
-            values = np.frombuffer(document, dtype=np.uint8)
-            inputs[row : row + windows].reshape(-1)[: len(values)] = values
-            row += windows
-        parts = []
-        for start in range(0, len(inputs), self.batch_size):
-            part = torch.from_numpy(inputs[start : start + self.batch_size]).to(device)
-            parts.append(self.module(part, *self.route).double().cpu().numpy())
-        logits = np.concatenate(parts) * (inputs != 0).sum(axis=1, keepdims=True)
+        counts = [max(1, count) for count in self._counts(documents)]
+        inputs = self._windows([np.frombuffer(one, dtype=np.uint8) for one in documents], counts, 0)
+        parts = [output.double().cpu().numpy() for _, output in self._outputs(inputs)]
+        logits = np.concatenate(parts) * (inputs != 0).sum(dim=1, keepdim=True).numpy()
         totals = np.zeros((len(documents), logits.shape[1]))
-        np.add.at(totals, owner, logits)
+        np.add.at(totals, np.repeat(np.arange(len(documents)), counts), logits)
         return np.asarray(totals.argmax(axis=1), np.int64)
 
 

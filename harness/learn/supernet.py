@@ -198,9 +198,6 @@ def train_supernet(
 
     Args:
         module: the supernet, on its device.
-        space: what it is a supernet of.
-        strategy: name of a strategy.
-        recipe: steps and rates.
         data: endless batches of source training data.
         draw: the generator of architectures.
         checkpoint: where the training is kept, with the generators of `data`.

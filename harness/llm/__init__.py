@@ -28,9 +28,6 @@ def open_client(
         settings: the `llm` table; an empty `base_url` means the embedded model.
         model_file: GGUF file of the embedded model; None where only the transcript will answer.
         transcript: file of all exchanges, which answers first.
-        key: of the endpoint's host; never written.
-        replay: let the transcript alone answer.
-        owner: whose exchanges the transcript holds.
 
     Raises:
         HarnessError: there is nothing that could answer.

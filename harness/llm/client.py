@@ -22,10 +22,6 @@ class Usage(NamedTuple):
     completion_tokens: int = 0
     reasoning_tokens: int = 0
 
-    def plus(self, other: "Usage") -> "Usage":
-        """Returns the sum."""
-        return Usage(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
-
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
@@ -103,7 +99,6 @@ class Client(Protocol):
         """Returns the log-probability of each letter as the next token after `prompt`.
 
         Args:
-            prompt: text so far.
             letters: capital letters; each is one token with its leading space.
             cold: forget cached text first, so that the same calls give the same numbers.
         """

@@ -44,9 +44,6 @@ def blamed(
 
     Args:
         parameter: what the error says it is about, if it does.
-        complaint: text of the error.
-        request: what was asked.
-        refused: what was already left out.
     """
     left = [one for one in SETTINGS if one not in refused and (one != "schema" or request["schema"])]
     for setting in left:

@@ -153,7 +153,6 @@ class EndpointClient:
         return retrying(self._once, self._opened, arguments, events)
 
     def _once(self, client: "OpenAI", arguments: Mapping[str, Any], events: Counter[str]) -> Any:
-        """Returns the JSON that the server sent, whatever it is."""
         try:
             with (
                 transport_errors(),

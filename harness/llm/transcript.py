@@ -21,7 +21,6 @@ class Transcript:
 
         Args:
             path: the file; None keeps the exchanges in memory alone.
-            replay: let what is kept alone answer.
             owner: whose exchanges these are, so that another's file in their place is not believed.
         """
         self.replay = replay

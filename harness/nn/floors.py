@@ -1,13 +1,14 @@
 """Floors: models without gradients that every trained network should beat."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, NamedTuple, Self
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
-    from harness.task.split import Split
+from harness.task.split import Split
 
 ORDER = 6
 LARGEST_SIDE = 32
@@ -16,83 +17,79 @@ MOST_IMAGES = 20_000
 """Training images that the linear floor reads."""
 
 
-class LinearImage:
-    """Multinomial logistic regression on the pixels of images, averaged to at most 32 by 32."""
-
-    def __init__(
-        self,
-        weights: "NDArray[np.float32]",
-        biases: "NDArray[np.float32]",
-        labels: "NDArray[np.int64]",
-    ) -> None:
-        """Takes weights (labels, features), biases (labels,) and the labels that were seen (labels,)."""
-        self._weights = weights
-        self._biases = biases
-        self._labels = labels
+@dataclass(frozen=True)
+class ArrayFloor:
+    """A floor whose fields are the arrays that restore it."""
 
     @classmethod
-    def fit(cls, splits: "Sequence[Split]") -> "LinearImage":
-        """Returns the classifier of the pooled images of `splits`, of at most 20,000 spread evenly."""
-        import numpy as np
+    def from_state(cls, state: Mapping[str, NDArray[Any]]) -> Self:
+        """Returns the floor that `state` came from."""
+        return cls(**state)
 
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Returns the arrays that restore it."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+
+@dataclass(frozen=True)
+class LinearImage(ArrayFloor):
+    """Multinomial logistic regression on the pixels of images, averaged to at most 32 by 32.
+
+    Attributes:
+        weights: shape (labels, features).
+        biases: shape (labels,).
+        labels: that were seen, shape (labels,).
+    """
+
+    weights: NDArray[np.float32]
+    biases: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+    @classmethod
+    def fit(cls, splits: Sequence[Split]) -> "LinearImage":
+        """Returns the classifier of the pooled images of `splits`, of at most 20,000 spread evenly."""
         images = np.concatenate([split.images for split in splits])
         labels = np.concatenate([split.labels for split in splits])
         kept = spread(len(labels))
         weights, biases, seen = logistic_regression(_features(images[kept]), labels[kept], 0.1)
         return cls(weights.astype(np.float32), biases.astype(np.float32), seen)
 
-    @classmethod
-    def from_state(cls, state: "Mapping[str, NDArray[Any]]") -> "LinearImage":
-        """Returns the classifier that `state` came from."""
-        return cls(state["weights"], state["biases"], state["labels"])
-
-    def state(self) -> "dict[str, NDArray[Any]]":
-        """Returns the arrays that restore it."""
-        return {"weights": self._weights, "biases": self._biases, "labels": self._labels}
-
-    def predict(self, images: "NDArray[np.uint8]") -> "NDArray[np.int64]":
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Returns the class of each of the images, shape (samples,)."""
-        import numpy as np
-
-        scores = _features(images).astype(np.float64) @ self._weights.T.astype(np.float64) + self._biases
-        return np.asarray(self._labels[scores.argmax(axis=1)], np.int64)
+        scores = _features(images).astype(np.float64) @ self.weights.T.astype(np.float64) + self.biases
+        return np.asarray(self.labels[scores.argmax(axis=1)], np.int64)
 
 
-def spread(count: int) -> "NDArray[np.int64]":
+def spread(count: int) -> NDArray[np.int64]:
     """Returns which of `count` images a linear model reads: at most 20,000, spread evenly."""
-    import numpy as np
-
     kept: NDArray[np.int64] = np.unique(np.linspace(0, count - 1, min(count, MOST_IMAGES)).astype(np.int64))
     return kept
 
 
 def logistic_regression(
-    features: "NDArray[np.floating[Any]]", labels: "NDArray[np.int64]", strength: float
-) -> "tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]":
+    features: Any, labels: NDArray[np.int64], strength: float, *, iterations: int = 300
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Returns weights (classes, features), biases (classes,) and the classes that were seen, sorted.
 
     Args:
-        features: (samples, features), of about the same scale.
-        labels: (samples,).
+        features: (samples, features), of about the same scale, dense or sparse.
         strength: inverse strength of the ridge penalty, above 0.
+        iterations: of the solver, at most.
     """
-    import numpy as np
     from sklearn.linear_model import LogisticRegression
 
     seen = np.unique(labels).astype(np.int64)
     if len(seen) == 1:
         return np.zeros((1, features.shape[1])), np.zeros(1), seen
-    model = LogisticRegression(C=strength, tol=1e-3, max_iter=300).fit(features, labels)
+    model = LogisticRegression(C=strength, tol=1e-3, max_iter=iterations).fit(features, labels)
     weights, biases = np.asarray(model.coef_, np.float64), np.asarray(model.intercept_, np.float64)
     if len(weights) == 1:  # two classes share one row
         weights, biases = np.concatenate([-weights, weights]), np.concatenate([-biases, biases])
     return weights, biases, seen
 
 
-def _features(images: "NDArray[np.uint8]") -> "NDArray[np.float32]":
+def _features(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Returns pixels in [-1, 1] as rows; of large images those of an even grid of means."""
-    import numpy as np
-
     count, channels, height, width = images.shape
     tall, wide = -(-height // LARGEST_SIDE), -(-width // LARGEST_SIDE)
     cut = images[:, :, : height // tall * tall, : width // wide * wide].astype(np.float32)
@@ -111,14 +108,15 @@ class _Level(NamedTuple):
         kinds: different next bytes after each context.
     """
 
-    grams: "NDArray[np.int64]"
-    counts: "NDArray[np.int64]"
-    contexts: "NDArray[np.int64]"
-    totals: "NDArray[np.int64]"
-    kinds: "NDArray[np.int64]"
+    grams: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    contexts: NDArray[np.int64]
+    totals: NDArray[np.int64]
+    kinds: NDArray[np.int64]
 
 
-class NGram:
+@dataclass(frozen=True)
+class NGram(ArrayFloor):
     """An interpolated Witten-Bell model of bytes, order 6: five bytes of context.
 
     A document begins after five bytes 0. With c the context and c' the context without its first byte,
@@ -127,53 +125,35 @@ class NGram:
 
     Source: Witten and Bell 1991 (method C), interpolated as in Chen and Goodman 1998, section 2.5; we add
     the uniform distribution below the unigrams.
+
+    Attributes:
+        grams: windows of six bytes as integers, sorted and unique.
+        counts: how often each was seen.
     """
 
-    def __init__(self, grams: "NDArray[np.int64]", counts: "NDArray[np.int64]") -> None:
-        """Takes sorted, unique windows of six bytes as integers, and how often each was seen."""
-        self._grams = grams
-        self._counts = counts
-        self._levels = list(_levels(grams, counts))
+    grams: NDArray[np.int64]
+    counts: NDArray[np.int64]
 
     @classmethod
-    def fit(cls, splits: "Sequence[Split]") -> "NGram":
+    def fit(cls, splits: Sequence[Split]) -> "NGram":
         """Returns the model of the pooled documents of `splits`."""
-        import numpy as np
-
         windows = [_windows(split.text, split.offsets) for split in splits]
         grams, counts = np.unique(np.concatenate(windows), return_counts=True)
         return cls(grams, counts.astype(np.int64))
 
-    @classmethod
-    def from_state(cls, state: "Mapping[str, NDArray[Any]]") -> "NGram":
-        """Returns the model that `state` came from."""
-        return cls(state["grams"], state["counts"])
+    @cached_property
+    def _levels(self) -> list["_Level"]:
+        return list(_levels(self.grams, self.counts))
 
-    def state(self) -> "dict[str, NDArray[Any]]":
-        """Returns the arrays that restore it."""
-        return {"grams": self._grams, "counts": self._counts}
-
-    def bits(self, documents: Sequence[bytes]) -> "NDArray[np.float64]":
+    def bits(self, documents: Sequence[bytes]) -> NDArray[np.float64]:
         """Returns the code length of each document in bits, shape (documents,)."""
-        import numpy as np
-
         offsets = np.r_[0, np.cumsum([len(document) for document in documents])].astype(np.int64)
         text = np.frombuffer(b"".join(documents), np.uint8)
         grams, place = np.unique(_windows(text, offsets), return_inverse=True)
         running = np.r_[0.0, np.cumsum(-np.log2(self._probability(grams))[place])]
         return np.asarray(running[offsets[1:]] - running[offsets[:-1]], np.float64)
 
-    def probabilities(self, context: bytes) -> "NDArray[np.float64]":
-        """Returns the distribution of the byte after the last five bytes of `context`, shape (256,)."""
-        import numpy as np
-
-        recent = context[-(ORDER - 1) :]
-        prefix = int.from_bytes(recent, "big") << 8
-        return self._probability(prefix + np.arange(256, dtype=np.int64))
-
-    def _probability(self, grams: "NDArray[np.int64]") -> "NDArray[np.float64]":
-        import numpy as np
-
+    def _probability(self, grams: NDArray[np.int64]) -> NDArray[np.float64]:
         result = np.full(len(grams), 1 / 256)
         for length, level in enumerate(self._levels):
             window = grams & ((1 << 8 * (length + 1)) - 1)
@@ -185,10 +165,8 @@ class NGram:
         return result
 
 
-def _windows(text: "NDArray[np.uint8]", offsets: "NDArray[np.int64]") -> "NDArray[np.int64]":
+def _windows(text: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
     """Returns, per byte of the documents, the window of six bytes that ends with it, as an integer."""
-    import numpy as np
-
     padded = np.insert(text, np.repeat(offsets[:-1], ORDER - 1), 0).astype(np.int64)
     documents = np.repeat(np.arange(1, len(offsets)), np.diff(offsets))
     ends = np.arange(len(text)) + (ORDER - 1) * documents
@@ -198,9 +176,7 @@ def _windows(text: "NDArray[np.uint8]", offsets: "NDArray[np.int64]") -> "NDArra
     return keys
 
 
-def _levels(grams: "NDArray[np.int64]", counts: "NDArray[np.int64]") -> Iterator[_Level]:
-    import numpy as np
-
+def _levels(grams: NDArray[np.int64], counts: NDArray[np.int64]) -> Iterator[_Level]:
     for length in range(ORDER):
         short, place = np.unique(grams & ((1 << 8 * (length + 1)) - 1), return_inverse=True)
         summed = np.bincount(place, counts, minlength=len(short)).astype(np.int64)
@@ -208,11 +184,7 @@ def _levels(grams: "NDArray[np.int64]", counts: "NDArray[np.int64]") -> Iterator
         yield _Level(short, summed, contexts, np.add.reduceat(summed, first), kinds.astype(np.int64))
 
 
-def _find(
-    keys: "NDArray[np.int64]", wanted: "NDArray[np.int64]"
-) -> "tuple[NDArray[np.int64], NDArray[np.bool_]]":
+def _find(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Returns where each wanted key is in the sorted `keys`, and whether it is there at all."""
-    import numpy as np
-
     place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return place, keys[place] == wanted

@@ -26,9 +26,7 @@ def nearest_width(widths: list[int], parameters: Callable[[int], int], target: i
     """Returns which of the ascending `widths` has the parameters nearest to `target`, the smaller of two.
 
     Args:
-        widths: at least one.
         parameters: of a network by its width, ascending.
-        target: wanted parameters.
     """
     over = bisect_left(widths, target, key=parameters)
     return min(widths[max(0, over - 1) : over + 1], key=lambda width: abs(parameters(width) - target))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +15,7 @@ from harness.errors import HarnessError
 from harness.nn.floors import logistic_regression, spread
 from harness.nn.released import read_released
 from harness.task.signature import Signature
-
-if TYPE_CHECKING:
-    from harness.task.split import Split
+from harness.task.split import Split
 
 LEAST_SIDE = 112
 """Pixels of the shorter side that a convolutional network which comes trained sees at least: half of 224."""
@@ -125,7 +123,7 @@ class MeanState(nn.Module):
 
 
 def fit_head(
-    module: Pretrained, splits: "Sequence[Split]", value: Callable[[], float], *, higher_is_better: bool
+    module: Pretrained, splits: Sequence[Split], value: Callable[[], float], *, higher_is_better: bool
 ) -> dict[str, float]:
     """Fits the head by logistic regression on frozen features, and leaves the head that does best.
 
@@ -133,7 +131,6 @@ def fit_head(
         module: in evaluation mode, on its device; only its head changes.
         splits: training splits of the sources; at most 20,000 images of them, spread evenly, are read.
         value: the module's value on source validation, which chooses among `STRENGTHS`.
-        higher_is_better: of that value.
 
     Returns:
         The value at each strength.

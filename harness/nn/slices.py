@@ -77,6 +77,33 @@ def _leading(tensor: Tensor | None, channels: int) -> Tensor | None:
     return None if tensor is None else tensor[:channels]
 
 
+class TransformerShape(NamedTuple):
+    """One sub-network of an elastic transformer.
+
+    Attributes:
+        width: channels of a token.
+        heads: attention heads of each layer; its length is the depth.
+        hidden: inner channels of each layer's MLP.
+        bias: whether linear layers of the blocks have biases.
+    """
+
+    width: int
+    heads: tuple[int, ...]
+    hidden: tuple[int, ...]
+    bias: bool = True
+
+
+def layer_norm(width: int) -> nn.ParameterList:
+    """Returns the scale and the shift of a LayerNorm, for `sliced_layer_norm`."""
+    return nn.ParameterList([torch.ones(width), torch.zeros(width)])
+
+
+def sliced_layer_norm(tokens: Tensor, affine: nn.ParameterList) -> Tensor:
+    """Returns the LayerNorm of tokens, (..., width), with the leading entries of its scale and shift."""
+    width = tokens.shape[-1]
+    return F.layer_norm(tokens, (width,), affine[0][:width], affine[1][:width])
+
+
 class ConvNorm(nn.Module):
     """Convolution without bias, BatchNorm and perhaps an activation, on leading channels."""
 

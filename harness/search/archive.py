@@ -105,7 +105,6 @@ class SearchArchive:
 
         Args:
             proposals: legal architectures, perhaps without end.
-            count: how many to take.
             misses: claimed ones among them after which it returns fewer; None for any number.
         """
         found: list[Architecture] = []
@@ -147,7 +146,6 @@ class SearchArchive:
         return _several(count, partial(self._pick, draw))
 
     def _pick(self, draw: random.Random) -> list[Architecture]:
-        """Returns one architecture, or none."""
         everything = listed(self.space)
         if everything is None:
             return self.sample(draw)
@@ -159,7 +157,6 @@ class SearchArchive:
         return self.take([everything[draw.choice(self._rest)]] if self._rest else [])
 
     def _fresh(self, draw: random.Random) -> list[Architecture]:
-        """Returns one architecture, or none."""
         misses = 0
         while self._shuffled is None and misses < PATIENCE:
             found = self.space.complete({}, draw, tries=TRIES)

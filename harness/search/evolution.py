@@ -62,7 +62,6 @@ class Generations(Searcher):
         """Makes the state before the first generation.
 
         Args:
-            context: what is searched.
             rates: probability, per choice, that a mutant's gene is redrawn.
             is_paired_alike: whether the parents of a crossing should have the same active choices.
         """

@@ -152,7 +152,6 @@ def run_search(
     """Spends the budget on evaluations of new, legal architectures that the searcher proposes.
 
     Args:
-        searcher: what proposes, built from this context.
         context: of this search alone; its limit gates the incumbent, and the search stops once the
             incumbent's score is above its target.
         evaluate: returns the score of an architecture; None, NaN or infinite ones count as failed.

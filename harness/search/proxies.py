@@ -29,8 +29,6 @@ def proxy_score(name: str, space: SearchSpace, architecture: Architecture, seed:
 
     Args:
         name: one of `PROXIES`.
-        space: what builds the network.
-        architecture: legal in `space`.
         seed: of the initial values and of the random inputs; the caller's generator is left alone.
 
     Raises:

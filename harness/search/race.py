@@ -6,9 +6,9 @@ bring it above the incumbent.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,6 @@ from harness.catalog import metric_of
 from harness.errors import HarnessError
 from harness.task.metric import Metric
 from harness.task.split import Split
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 BOUND = 1.5
 """Standard errors that the estimated difference must lie below zero for a candidate to be dropped."""
@@ -117,7 +114,6 @@ def blocks_of(
 
     Args:
         splits: validation splits, each domain with the same weight in the whole score.
-        metric: of the task.
         document_bytes: leading bytes of a document that are scored.
         draw: shuffles samples inside a class of a domain.
 
@@ -173,7 +169,7 @@ def _spread(strata: NDArray[np.intp], draw: np.random.Generator) -> Floats:
     return ranks
 
 
-def _cuts(order: NDArray[np.intp]) -> "Iterator[NDArray[np.intp]]":
+def _cuts(order: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
     start, end = 0, max(FEWEST, math.ceil(len(order) * FIRST_SHARE))
     while start < len(order):
         # A rest smaller than half of what was seen would tell little that is new.
@@ -183,7 +179,6 @@ def _cuts(order: NDArray[np.intp]) -> "Iterator[NDArray[np.intp]]":
 
 
 def _part(split: Split, places: NDArray[np.intp]) -> Split:
-    """Returns the samples of `split` at `places`, ascending."""
     documents = [split.text[split.offsets[at] : split.offsets[at + 1]] for at in places if split.text.size]
     lengths = [len(document) for document in documents]
     return Split(

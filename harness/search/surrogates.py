@@ -163,7 +163,6 @@ class RidgeSurrogate:
         return kernel
 
     def _observed(self) -> Codes:
-        """Returns the codes of what was evaluated so far."""
         new = [one.architecture for one in self.archive.evaluations[len(self._told) :]]
         if new:
             self._told = np.concatenate([self._told, codes_of(self.archive.space, new)])

@@ -242,16 +242,6 @@ class SearchSpace(ABC):
                 return best
             best = better
 
-    def mutate(self, architecture: Architecture, draw: random.Random, rate: float) -> Architecture:
-        """Returns a legal mutant: each gene redrawn with probability `rate`, tried until legal."""
-        pairs = [(gene, len(choice.options)) for gene, choice in zip(architecture, self.choices, strict=True)]
-        for _ in range(2000):
-            drawn = [draw.randrange(size) if draw.random() < rate else gene for gene, size in pairs]
-            genes = self.canonical(drawn)
-            if self.in_window(genes):
-                return genes
-        return architecture
-
     def describe(self, architecture: Architecture) -> dict[str, Option]:
         """Returns choice name -> chosen option, active choices only."""
         used = self.active(architecture)

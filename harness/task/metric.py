@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
 Need = Literal["prediction", "bits"]
 """What a metric needs of a sample: whether its prediction is right, or its code length in bits."""
@@ -21,12 +19,12 @@ class SampleScores(NamedTuple):
     denominator (1, or bytes).
     """
 
-    group: "NDArray[np.int64]"
-    label: "NDArray[np.int64]"
-    numerator: "NDArray[np.float64]"
-    denominator: "NDArray[np.float64]"
+    group: NDArray[np.int64]
+    label: NDArray[np.int64]
+    numerator: NDArray[np.float64]
+    denominator: NDArray[np.float64]
 
-    def write(self, path: "Path", more: Mapping[str, Any] | None = None) -> None:
+    def write(self, path: Path, more: Mapping[str, Any] | None = None) -> None:
         """Writes a parquet file with one row per sample; `more` are columns beside its own."""
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -100,8 +98,6 @@ class Metric:
         Raises:
             ValueError: there is no sample, or a score is not finite.
         """
-        import numpy as np
-
         _, label, numerator, denominator = self.counted(samples)
         if not len(numerator) or not np.isfinite(numerator).all():
             raise ValueError("The scores are empty or not finite.")

@@ -1,11 +1,9 @@
 """One split of one prepared domain, as arrays."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +23,11 @@ class Split:
 
     domain: str
     name: str
-    images: "NDArray[np.uint8]"
-    text: "NDArray[np.uint8]"
-    offsets: "NDArray[np.int64]"
-    labels: "NDArray[np.int64]"
-    groups: "NDArray[np.int64]"
+    images: NDArray[np.uint8]
+    text: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    groups: NDArray[np.int64]
     group_names: tuple[str, ...]
 
     def __len__(self) -> int:

@@ -115,7 +115,7 @@ def _language(signature: Signature, width: int, depth: int, heads: int) -> "nn.M
     from harness.nn.networks.decoder import Decoder
 
     classes = signature.classes if signature.kind == "text" else None
-    return Decoder(width=width, depth=depth, heads=heads, ratio=RATIO, classes=classes)
+    return Decoder(width=width, depth=depth, heads=heads, hidden=int(width * RATIO), classes=classes)
 
 
 BASELINE = DefaultFamily(

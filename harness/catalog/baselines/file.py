@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import FixedBaseline, HarnessError, Opening, ReadyBaseline, Signature
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import FixedBaseline, HarnessError, Opening, Predictor, ReadyBaseline, Signature
 from harness.learn.baseline import made_of, member_options
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import nn
-
-    from harness import Predictor
 
 OUTSIDE = "whatever its file brings"
 
@@ -71,9 +70,7 @@ class _Predicting:
         self.function = function
         self.signature = signature
 
-    def predict(self, images: "NDArray[np.uint8]") -> "NDArray[np.int64]":
-        import numpy as np
-
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
         scores = np.asarray(self.function(images), dtype=np.float64)
         expected = (len(images), self.signature.classes)
         if scores.shape != expected or not np.isfinite(scores).all():
@@ -81,9 +78,7 @@ class _Predicting:
         chosen: NDArray[np.int64] = scores.argmax(axis=1)
         return chosen
 
-    def bits(self, documents: Sequence[bytes]) -> "NDArray[np.float64]":
-        import numpy as np
-
+    def bits(self, documents: Sequence[bytes]) -> NDArray[np.float64]:
         found = np.asarray(self.function(list(documents)), dtype=np.float64)
         if found.shape != (len(documents),) or not np.isfinite(found).all() or (found < 0).any():
             raise HarnessError(f"predict must return {len(documents)} code lengths in bits, each at least 0.")
@@ -92,7 +87,7 @@ class _Predicting:
 
 def _restored(
     made: Callable[[Signature], Any], weights: Path, signature: Signature, opening: Opening
-) -> "Predictor":
+) -> Predictor:
     from harness.learn.predictors import predictor
     from harness.nn.pretrained import read_weights
 
@@ -136,7 +131,7 @@ def _function(path: Path, name: str) -> Callable[[Any], Any]:
     return function
 
 
-def _unnamed(signature: Signature, opening: Opening) -> "Predictor":
+def _unnamed(signature: Signature, opening: Opening) -> Predictor:
     raise HarnessError("The baseline 'file' needs a file and a function, as in 'file:mine.py:build'.")
 
 

@@ -1,22 +1,20 @@
 """The floor of every kind of input: a model without gradients, which its modality names."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from numpy.typing import NDArray
 
 from harness import Floor, FloorBaseline, Predictor, Signature
 from harness.learn.modality import floor_of
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from harness.task.split import Split
+from harness.task.split import Split
 
 
-def _fit(signature: Signature, splits: "Sequence[Split]") -> Floor:
+def _fit(signature: Signature, splits: Sequence[Split]) -> Floor:
     return floor_of(signature.kind).fit(splits)
 
 
-def _restore(signature: Signature, state: "Mapping[str, NDArray[Any]]") -> Predictor:
+def _restore(signature: Signature, state: Mapping[str, NDArray[Any]]) -> Predictor:
     return floor_of(signature.kind).from_state(state)
 
 

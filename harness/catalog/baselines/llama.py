@@ -62,10 +62,11 @@ def _made(signature: Signature, width: int, depth: int, heads: int) -> "nn.Modul
             "The baseline 'llama' reads bytes and there is no such network for images; compare images with "
             "'default' or 'timm:NAME'."
         )
-    from harness.nn.networks.llama import Llama
+    from harness.nn.networks.decoder import Decoder
 
     classes = signature.classes if signature.kind == "text" else None
-    return Llama(width=width, depth=depth, heads=heads, hidden=hidden_width(width), classes=classes)
+    hidden = hidden_width(width)
+    return Decoder(width=width, depth=depth, heads=heads, hidden=hidden, classes=classes, is_llama=True)
 
 
 BASELINE = FixedBaseline(

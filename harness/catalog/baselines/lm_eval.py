@@ -2,15 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from harness import HarnessError, Opening, ReadyBaseline, Signature
+from harness import HarnessError, Opening, Predictor, ReadyBaseline, Signature
 from harness.guard.keys import OPENAI, refuse_secrets
 from harness.learn.baseline import made_of
-
-if TYPE_CHECKING:
-    from harness import Predictor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +22,7 @@ class LmEvalFamily(ReadyBaseline):
         kind, _, query = name.partition("?")
         refuse_secrets(kind, query)
 
-        def open_model(signature: Signature, opening: Opening) -> "Predictor":
+        def open_model(signature: Signature, opening: Opening) -> Predictor:
             from harness.language.external import LmEvalLanguageModel, build_model, parse_address
 
             address = parse_address(f"lm_eval:{name}")
@@ -53,7 +49,7 @@ def _local(name: str) -> list[Path]:
     return [path for value in values if "/" in value and (path := Path(value)).exists()]
 
 
-def _unnamed(signature: Signature, opening: Opening) -> "Predictor":
+def _unnamed(signature: Signature, opening: Opening) -> Predictor:
     raise HarnessError("The baseline 'lm_eval' needs a model, as in 'lm_eval:hf?pretrained=FOLDER'.")
 
 

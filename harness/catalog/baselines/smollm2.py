@@ -5,15 +5,10 @@ transformers (extra `language`). The code length of all tokens of a document, in
 bytes; so it compares with byte models, whose tokens are bytes.
 """
 
-from typing import TYPE_CHECKING
-
-from harness import HarnessError, Opening, ReadyBaseline, Signature
-
-if TYPE_CHECKING:
-    from harness import Predictor
+from harness import HarnessError, Opening, Predictor, ReadyBaseline, Signature
 
 
-def _open(signature: Signature, opening: Opening) -> "Predictor":
+def _open(signature: Signature, opening: Opening) -> Predictor:
     from importlib.util import find_spec
     from urllib.parse import quote
 

@@ -132,7 +132,6 @@ def _build(name: str, signature: Signature, parameters: int) -> "nn.Module":
 
 
 def _fitted(name: str, signature: Signature, native: "nn.Module") -> "nn.Module | None":
-    """Returns the network made for the signature's images, or None where it cannot be."""
     import torch
     from torch import nn
 

@@ -9,13 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import FixedBaseline, HarnessError, Opening, ReadyBaseline, Signature
+from harness import FixedBaseline, HarnessError, Opening, Predictor, ReadyBaseline, Signature
 from harness.learn.baseline import member_options
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from harness import Predictor
     from harness.nn.pretrained import View
 
 OUTSIDE = "whatever its makers trained it on"
@@ -92,7 +91,7 @@ def _load(folder: Path, module: "nn.Module", opening: Opening) -> None:
     copy_weights(module.get_submodule("backbone.network"), trained.state_dict(), str(folder))
 
 
-def _open(folder: Path, signature: Signature, opening: Opening) -> "Predictor":
+def _open(folder: Path, signature: Signature, opening: Opening) -> Predictor:
     from harness.learn.predictors import TorchClassifier
     from harness.nn.pretrained import ReadyClassifier
 
@@ -160,7 +159,7 @@ def _network(made: "nn.Module") -> "nn.Module":
     return made
 
 
-def _unnamed(signature: Signature, opening: Opening) -> "Predictor":
+def _unnamed(signature: Signature, opening: Opening) -> Predictor:
     raise HarnessError("The baseline 'transformers' needs a folder, as in 'transformers:models/mine'.")
 
 

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from harness import HarnessError, Modality, Predictor, Signature
 from harness.data.text.questions import questions
 from harness.learn.modality import Export
+from harness.task.split import Split
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor, nn
-
-    from harness.task.split import Split
 
 ASKED = """\
 output_type: multiple_choice
@@ -36,7 +36,7 @@ class Questions(Modality):
     def describe(self, signature: Signature) -> str:
         return f"questions with at most {signature.classes} answers"
 
-    def show(self, split: "Split", class_names: Sequence[str]) -> str:
+    def show(self, split: Split, class_names: Sequence[str]) -> str:
         asked = questions(split)[0]
         answers = [f"{'*' if place == asked.gold else '-'} {one}" for place, one in enumerate(asked.choices)]
         return "\n".join([f"{split.domain}: {asked.question}", *answers])
@@ -44,9 +44,9 @@ class Questions(Modality):
     def batches(
         self,
         signature: Signature,
-        splits: "Sequence[Split]",
+        splits: Sequence[Split],
         batch_size: int,
-        draw: "np.random.Generator",
+        draw: np.random.Generator,
         augmentation: Sequence[str] = (),
     ) -> "Iterator[tuple[Tensor, Tensor]]":
         raise HarnessError(UNTRAINED)

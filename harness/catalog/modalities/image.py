@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from harness import Modality, Predictor, Signature
 from harness.data.corruptions import OF_IMAGES
+from harness.task.split import Split
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor, nn
-
-    from harness.task.split import Split
 
 SHADES = " .:-=+*#%@"
 
@@ -29,7 +29,7 @@ class Image(Modality):
         size = "x".join(map(str, self.shape(signature)))
         return f"images {size}, {signature.classes} classes"
 
-    def show(self, split: "Split", class_names: Sequence[str]) -> str:
+    def show(self, split: Split, class_names: Sequence[str]) -> str:
         image = split.images[0].mean(axis=0)
         rows = ["".join(SHADES[int(pixel) * len(SHADES) // 256] for pixel in row) for row in image]
         return f"{split.domain}, class {split.labels[0]}:\n" + "\n".join(rows)
@@ -40,9 +40,9 @@ class Image(Modality):
     def batches(
         self,
         signature: Signature,
-        splits: "Sequence[Split]",
+        splits: Sequence[Split],
         batch_size: int,
-        draw: "np.random.Generator",
+        draw: np.random.Generator,
         augmentation: Sequence[str] = (),
     ) -> "Iterator[tuple[Tensor, Tensor]]":
         import torch

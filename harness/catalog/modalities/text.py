@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from harness import Modality, Predictor, Signature
 from harness.data.corruptions import OF_TEXTS
+from harness.task.split import Split
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor, nn
-
-    from harness.task.split import Split
 
 
 class Text(Modality):
@@ -28,9 +28,9 @@ class Text(Modality):
     def batches(
         self,
         signature: Signature,
-        splits: "Sequence[Split]",
+        splits: Sequence[Split],
         batch_size: int,
-        draw: "np.random.Generator",
+        draw: np.random.Generator,
         augmentation: Sequence[str] = (),
     ) -> "Iterator[tuple[Tensor, Tensor]]":
         import torch

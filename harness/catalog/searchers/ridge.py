@@ -5,6 +5,8 @@ from functools import cache, partial
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from harness import Architecture, SearchContext, Searcher, SearcherEntry
 
 
@@ -50,8 +52,6 @@ class PairwiseRidge(Searcher):
         return batch
 
     def _best_predicted(self) -> list[Architecture]:
-        import numpy as np
-
         from harness.search.surrogates import codes_of, highest, ranks
 
         self.counters["fits"] += 1

@@ -4,13 +4,12 @@ import math
 import random
 from collections.abc import Sequence
 from itertools import combinations, product
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harness import Architecture, SearchContext, Searcher, SearcherEntry
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 PATIENCE = 200
 ASSIGNMENTS = 4096
@@ -63,7 +62,6 @@ class SparseFourier(Searcher):
         return [len(choice.options) for choice in self.space.choices]
 
     def _draw(self) -> list[Architecture]:
-        """Returns one new architecture, or none."""
         drawn = (
             self.space.canonical([self.draw.choice(genes) for genes in self.kept]) for _ in range(PATIENCE)
         )
@@ -92,8 +90,6 @@ class SparseFourier(Searcher):
 
     def _largest_terms(self) -> list[tuple[tuple[int, ...], float]]:
         """Returns (bits, coefficient) of the largest terms that still vary among the kept options."""
-        import numpy as np
-
         from harness.search.surrogates import codes_of, filled, parities, ranks
 
         evaluations = self.archive.evaluations
@@ -143,9 +139,7 @@ def _bits(size: int) -> range:
     return range(size) if size > 2 else range(1, size)
 
 
-def _lasso(
-    columns: "NDArray[np.float64]", targets: "NDArray[np.float64]", penalty: float
-) -> "NDArray[np.float64]":
+def _lasso(columns: NDArray[np.float64], targets: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
     import warnings
 
     from sklearn.exceptions import ConvergenceWarning

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from functools import cache, partial
 from typing import Any
 
+import numpy as np
+
 from harness import Architecture, SearchContext, Searcher, SearcherEntry, generator
 
 CYCLE = ("one_choice", "one_choice", "two_choices", "one_choice", "one_choice", "anywhere")
@@ -85,8 +87,6 @@ class SurrogateLocalSearch(Searcher):
         return self._first(self._predicted([*near, *far]))
 
     def _anywhere(self) -> Architecture | None:
-        import numpy as np
-
         from harness.search.surrogates import ranks
 
         architectures, codes, _ = self.candidates()
@@ -107,8 +107,6 @@ class SurrogateLocalSearch(Searcher):
 
     def _predicted(self, architectures: Iterable[Architecture]) -> list[Architecture]:
         """Returns them without duplicates, the best predicted first."""
-        import numpy as np
-
         from harness.search.surrogates import codes_of
 
         unique = list(dict.fromkeys(architectures))

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL import Image
 
 SIDE = 28
@@ -90,9 +91,8 @@ def parse_figlet(data: bytes) -> Figlet | None:
     return Figlet(rows)
 
 
-def fit(picture: "Image.Image", jitter: Jitter = PLAIN) -> "NDArray[np.uint8]":
+def fit(picture: "Image.Image", jitter: Jitter = PLAIN) -> NDArray[np.uint8]:
     """Returns the ink of `picture` in a box in the middle, aspect kept, uint8, shape (1, 28, 28)."""
-    import numpy as np
     from PIL import Image
 
     if jitter.angle:
@@ -110,15 +110,12 @@ def fit(picture: "Image.Image", jitter: Jitter = PLAIN) -> "NDArray[np.uint8]":
     return result[None]
 
 
-def readable(images: "NDArray[np.uint8]", needed: int) -> "NDArray[np.bool_]":
+def readable(images: NDArray[np.uint8], needed: int) -> NDArray[np.bool_]:
     """Returns which fonts have at least `needed` glyphs whose nearest neighbour in other fonts agrees.
 
     Args:
         images: glyphs, shape (fonts, characters, pixels).
-        needed: glyphs per font.
     """
-    import numpy as np
-
     fonts, characters, pixels = images.shape
     flat = images.reshape(-1, pixels).astype(np.float32)
     flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
@@ -132,18 +129,15 @@ def readable(images: "NDArray[np.uint8]", needed: int) -> "NDArray[np.bool_]":
     return np.asarray(right.reshape(fonts, characters).sum(axis=1) >= needed)
 
 
-def families(stems: Sequence[str], images: "NDArray[np.uint8]") -> list[str]:
+def families(stems: Sequence[str], images: NDArray[np.uint8]) -> list[str]:
     """Returns a family per font: fonts whose names agree, or half of whose glyphs nearly do, share one.
 
     Names agree when they are equal after digits, separators and the words of styles are taken away. A
     family is called after its first font.
 
     Args:
-        stems: font names.
         images: glyphs in the order of `stems`, uint8, shape (fonts, characters, pixels).
     """
-    import numpy as np
-
     parent = list(range(len(stems)))
 
     def root(font: int) -> int:
@@ -224,8 +218,6 @@ def _draw_rows(rows: Iterable[str], cell_font: bytes) -> "Image.Image":
 
 
 def _distinct(pictures: "list[Image.Image]", absent: "Image.Image | None") -> "list[Image.Image] | None":
-    import numpy as np
-
     if any(picture.getbbox() is None for picture in pictures):
         return None
     small = [fit(picture).astype(np.int64) for picture in pictures]

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from harness.data.foreign.archive import tar_members
 from harness.errors import DataUnavailableError
 
@@ -63,7 +65,6 @@ def draw(icons: IconSet, name: str, side: int) -> bytes:
         raise DataUnavailableError(
             "Icons are drawn by resvg-py, which is not installed; run `pip install resvg-py`."
         ) from error
-    import numpy as np
     from PIL import Image
 
     box = " ".join(f"{number:g}" for number in icons.boxes[name])

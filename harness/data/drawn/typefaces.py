@@ -10,6 +10,8 @@ from functools import partial
 from importlib import resources
 from pathlib import PurePosixPath
 
+import numpy as np
+
 from harness.data.drawn.glyphs import (
     PLAIN,
     Jitter,
@@ -34,7 +36,6 @@ def print_domain(task_name: str, characters: str, what: str, *, jitters: int) ->
     Args:
         task_name: name of the stream that jitters are drawn from.
         characters: one per class, in the order of the labels.
-        what: plural that the origin calls them by.
         jitters: drawings of each glyph, each turned, shifted and scaled a little; 0 for one as it stands.
     """
     times = {0: "once", 4: "four times"}.get(jitters, f"{jitters} times")
@@ -55,7 +56,6 @@ def figlet_domain(characters: str, what: str) -> Domain:
 
     Args:
         characters: one per class, in the order of the labels.
-        what: plural that the origin calls them by.
     """
     return Domain(
         name="figlet",
@@ -101,8 +101,6 @@ def _jitters(count: int, task_name: str, face: str, label: int) -> Iterator[Jitt
 
 
 def _figlet(characters: str, archives: Archives) -> Iterator[Sample]:
-    import numpy as np
-
     cells = resources.files("matplotlib") / "mpl-data" / "fonts" / "ttf" / "DejaVuSansMono.ttf"
     cell_font = cells.read_bytes()
     stems, glyphs = [], []

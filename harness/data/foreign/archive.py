@@ -98,7 +98,6 @@ def zip_archive(source: Path | bytes, where: str = "") -> Iterator[ZipMembers]:
 
     Args:
         source: its file, or its bytes where it is a member itself.
-        where: what it is, for errors; the file by default.
 
     Raises:
         DataUnavailableError: it is damaged, or one of its members has a name that leaves its folder.

@@ -46,10 +46,6 @@ class Confined:
     def ask(self, question: bytes, where: str) -> bytes:
         """Returns the answer to `question`.
 
-        Args:
-            question: what the function gets.
-            where: what is read, for errors.
-
         Raises:
             DataUnavailableError: the child crashed, or went over a limit; the next question starts another.
         """
@@ -132,7 +128,6 @@ def serve(answer: Callable[[bytes], bytes]) -> None:
 
 
 def _within(value: int, most: int) -> int:
-    """Returns a limit that the system's own, where there is one, allows."""
     return value if most < 0 else min(value, most)
 
 

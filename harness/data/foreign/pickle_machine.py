@@ -80,7 +80,6 @@ def run(data: bytes, classes: Sequence[str]) -> Any:
     """Returns what a pickle holds: containers, numbers, texts, `Name` and `Made`.
 
     Args:
-        data: the pickle.
         classes: `MODULE.NAME` whose objects are read as their attributes.
 
     Raises:
@@ -166,7 +165,6 @@ class _Machine:
         raise RefusedPickleError("it takes more than there is")
 
     def _marked(self) -> list[Any]:
-        """Returns what lies above the last mark, all of it taken off."""
         at = len(self.stack) - 1
         while at >= 0 and self.stack[at] is not _MARK:
             at -= 1
@@ -233,7 +231,6 @@ class _Machine:
 
 
 def _plain(value: Any) -> Any:
-    """Returns a number, text or bytes within bounds."""
     if type(value) is int and not -LARGEST_INTEGER <= value < 2 * LARGEST_INTEGER:
         raise RefusedPickleError("it holds a whole number of more than 64 bits")
     if type(value) is str and not value.isascii():

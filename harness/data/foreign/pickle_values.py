@@ -127,7 +127,6 @@ def _array(made: Made) -> Any:
 
 
 def _steps(shape: Sequence[int], is_fortran: bool) -> list[int]:
-    """Returns how many numbers lie between neighbours of each dimension."""
     if is_fortran:
         return [math.prod(shape[:at]) for at in range(len(shape))]
     return [math.prod(shape[at + 1 :]) for at in range(len(shape))]
@@ -140,7 +139,6 @@ def _nested(numbers: Sequence[Any], shape: Sequence[int], steps: Sequence[int], 
 
 
 def _numbers(kind: Any, data: bytes, count: int) -> list[Any]:
-    """Returns so many numbers or texts of a type of numpy's."""
     order, letter, size = _code(kind)
     if len(data) != count * size:
         raise RefusedPickleError(f"it holds {len(data)} bytes for {count} numbers of {size} bytes")

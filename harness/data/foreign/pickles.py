@@ -30,8 +30,6 @@ def unpickled(data: bytes, where: str, classes: Sequence[str] = ()) -> Any:
     """Returns what a pickle holds, made of containers, numbers and texts alone; arrays are lists.
 
     Args:
-        data: the pickle.
-        where: what it is, for errors.
         classes: `MODULE.NAME` whose objects are read as their attributes; none of their code is looked for.
 
     Raises:
@@ -48,9 +46,7 @@ def read_members(path: Path, members: Mapping[str, str], classes: Sequence[str])
     """Returns the columns `key` and `PREFIX.NAME` of the pickled mappings in the archive `path`.
 
     Args:
-        path: of a zip archive, such as a wheel.
         members: prefix -> file in the archive; all must have the same keys.
-        classes: as `unpickled` takes them.
 
     Raises:
         DataUnavailableError: a file lacks, is no such mapping, or has other keys than the first.

@@ -17,6 +17,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from harness.data.foreign.arrays import mapped_array
 from harness.data.own.place import PICTURES, OwnPlace, version_of
 from harness.data.own.rows import (
@@ -55,8 +57,6 @@ def user_domain(place: OwnPlace, name: str, signature: Signature, classes: tuple
     """Returns the domain of a place whose folders and files are absolute paths.
 
     Args:
-        place: where its data lies.
-        name: the domain's name.
         signature: of the task; pictures are turned to its channels and size.
         classes: names of the classes, in the order of the labels.
     """
@@ -109,7 +109,6 @@ def domain_rows(place: OwnPlace, name: str) -> Iterator[OwnRow]:
 
 def image_bytes(picture: "Image.Image", signature: Signature) -> bytes:
     """Returns a picture as uint8 bytes in (channels, height, width) order, resized to the signature."""
-    import numpy as np
     from PIL import Image
 
     modes = {1: "L", 3: "RGB"}
@@ -149,7 +148,6 @@ def _read(
 
 
 def _splits(items: list[_Item]) -> dict[tuple[str, str], str]:
-    """Returns (given split, group) -> split."""
     sizes = Counter((item.split, item.sample.group) for item in items)
     given = {split for split, _ in sizes}
     if given >= set(SPLITS):
@@ -203,7 +201,6 @@ def _texts(path: Path) -> Iterator[_Item]:
 
 
 def _arrays(place: OwnPlace, signature: Signature, classes: tuple[str, ...]) -> Iterator[_Item]:
-    import numpy as np
     from PIL import Image
 
     loaded = []

@@ -88,9 +88,6 @@ def version_of(place: OwnPlace, signature: Signature, classes: tuple[str, ...], 
     """Returns the version of what is read at a place whose folders and files are absolute paths.
 
     Args:
-        place: where the data lies.
-        signature: of the task.
-        classes: names of the classes.
         named: pictures that the rows of a file name.
     """
     if place.folder:
@@ -115,7 +112,6 @@ def version_of(place: OwnPlace, signature: Signature, classes: tuple[str, ...], 
 
 
 def _files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Returns the files of a folder with one of the suffixes, at any depth."""
     return [
         Path(root) / name
         for root, _, names in os.walk(path, followlinks=True)

@@ -156,9 +156,7 @@ def optional_cell(row: OwnRow, column: str | None, standard: str) -> str:
     """Returns the text of a column that may lack; empty where it does.
 
     Args:
-        row: the row.
         column: which it is; empty for none, None for the standard one where the rows have it.
-        standard: name of the standard one.
     """
     if column == "" or (column is None and standard not in row.values):
         return ""

@@ -68,7 +68,6 @@ def read_task(path: Path, datasets: Path | None) -> Task:
     """Returns the task that the TOML file `path` says.
 
     Args:
-        path: the file.
         datasets: the folder that `$HARNESS_DATASETS` in it means, and where repositories lie that were saved
             under their id; None for none.
 

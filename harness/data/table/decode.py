@@ -64,7 +64,6 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _places(card: TableCard, space: SearchSpace) -> list[list[int]]:
-    """Returns the choices that each column holds the options of, by index."""
     stems = [choice.name.partition("[")[0] for choice in space.choices]
     for name in card.columns:
         if name not in stems:

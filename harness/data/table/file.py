@@ -37,9 +37,6 @@ def read_table(path: Path, card: TableCard, name: str, named: SearchSpace | None
     """Returns the checked table in the file `path`.
 
     Args:
-        path: of the file, or of the package that holds it.
-        card: of the table.
-        name: of the table.
         named: the space of the catalog that the card names; None where it declares its own.
 
     Raises:
@@ -142,7 +139,6 @@ def _rows(
 
 
 def _by_row(space: SearchSpace) -> Any:
-    """Returns what reads a row where the one choice is the row."""
     gene = {option: index for index, option in enumerate(space.choices[0].options)}
     return lambda texts: (gene[texts[0]],)
 
@@ -198,7 +194,6 @@ def _costs(path: Path, frame: "pd.DataFrame", card: TableCard) -> dict[str, Floa
 
 
 def _beside(file: Path, frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Returns the file's columns in the rows that the table keeps."""
     columns = read_columns(file, [])
     last = int(frame.index.max())
     if len(columns) <= last:

@@ -61,8 +61,6 @@ class LookupTable:
 
         Args:
             genes: option of each choice, shape (architectures, choices).
-            domain: whose scores.
-            feedback: `validation` or `test`.
 
         Raises:
             HarnessError: an architecture has no row, or is none of the space.
@@ -112,8 +110,6 @@ def load_table(path: Path, card_path: Path, data: Path | None = None) -> LookupT
     """Returns the checked table in the file `path`; a process reads it once.
 
     Args:
-        path: of the file or the package.
-        card_path: of its card.
         data: the data cache, where the checked table is kept as arrays that later processes map into memory;
             None to read the file itself.
 

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.nn.slices import TransformerShape, layer_norm, sliced_layer_norm
+
 
 @dataclass(frozen=True, kw_only=True)
 class VisionFrame:
@@ -26,21 +28,6 @@ class VisionFrame:
     grid: tuple[int, int]
     head_width: int
     reach: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class VisionShape:
-    """One sub-network: what `forward` takes as its architecture.
-
-    Attributes:
-        width: channels of a token.
-        heads: attention heads of each layer; its length is the depth.
-        hidden: inner channels of each layer's MLP.
-    """
-
-    width: int
-    heads: tuple[int, ...]
-    hidden: tuple[int, ...]
 
 
 class RelativePosition(nn.Module):
@@ -67,13 +54,13 @@ class VisionBlock(nn.Module):
         inner = heads * frame.head_width
         deep = 2 * layers
         self.head_width = frame.head_width
-        self.attention_norm = nn.ParameterList([torch.ones(width), torch.zeros(width)])
+        self.attention_norm = layer_norm(width)
         self.inward = nn.Parameter(torch.randn(3, inner, width) * width**-0.5)
         # Flat, as in the released code: a narrower slice takes the leading entries, whichever part they meet.
         self.inward_bias = nn.Parameter(torch.zeros(3 * inner))
         self.outward = nn.Parameter(torch.randn(width, inner) * (inner * deep) ** -0.5)
         self.outward_bias = nn.Parameter(torch.zeros(width))
-        self.mlp_norm = nn.ParameterList([torch.ones(width), torch.zeros(width)])
+        self.mlp_norm = layer_norm(width)
         self.up = nn.Parameter(torch.randn(hidden, width) * width**-0.5)
         self.up_bias = nn.Parameter(torch.zeros(hidden))
         self.down = nn.Parameter(torch.randn(width, hidden) * (hidden * deep) ** -0.5)
@@ -90,11 +77,11 @@ class VisionBlock(nn.Module):
         width = tokens.shape[-1]
         inner = heads * self.head_width
         weight = self.inward[:, :inner, :width].reshape(-1, width)
-        normed = _norm(tokens, self.attention_norm)
+        normed = sliced_layer_norm(tokens, self.attention_norm)
         projected = F.linear(normed, weight, self.inward_bias[: 3 * inner])
         mixed = self._attend(projected.unflatten(-1, (3, heads, self.head_width)), apart)
         tokens = tokens + F.linear(mixed, self.outward[:width, :inner], self.outward_bias[:width])
-        normed = _norm(tokens, self.mlp_norm)
+        normed = sliced_layer_norm(tokens, self.mlp_norm)
         raised = F.gelu(F.linear(normed, self.up[:hidden, :width], self.up_bias[:hidden]))
         return tokens + F.linear(raised, self.down[:width, :hidden], self.down_bias[:width])
 
@@ -122,7 +109,7 @@ class VisionTransformer(nn.Module):
     are scaled by fan-in and positions are half as large as patches, so that few steps train small presets.
     """
 
-    def __init__(self, frame: VisionFrame, shape: VisionShape) -> None:
+    def __init__(self, frame: VisionFrame, shape: TransformerShape) -> None:
         """Makes the largest network; `shape` is what runs when `forward` gets none."""
         super().__init__()
         self.frame = frame
@@ -138,7 +125,7 @@ class VisionTransformer(nn.Module):
             VisionBlock(frame, width, heads, hidden, layers=layers)
             for heads, hidden in zip(shape.heads, shape.hidden, strict=True)
         )
-        self.norm = nn.ParameterList([torch.ones(width), torch.zeros(width)])
+        self.norm = layer_norm(width)
         self.head = nn.Parameter(torch.randn(frame.classes, width) * width**-0.5)
         self.head_bias = nn.Parameter(torch.zeros(frame.classes))
         if frame.reach is not None:
@@ -146,7 +133,7 @@ class VisionTransformer(nn.Module):
             self.register_buffer("rows", rows, persistent=False)
             self.register_buffer("columns", columns, persistent=False)
 
-    def forward(self, inputs: Tensor, shape: VisionShape | None = None) -> Tensor:
+    def forward(self, inputs: Tensor, shape: TransformerShape | None = None) -> Tensor:
         """Returns the logits of the sub-network `shape`, at a cost proportional to it."""
         shape = shape or self.largest
         tokens = self._embed(inputs, shape.width)
@@ -155,7 +142,7 @@ class VisionTransformer(nn.Module):
             apart = (self.get_buffer("rows"), self.get_buffer("columns"))
         for block, heads, hidden in zip(self.blocks, shape.heads, shape.hidden, strict=False):
             tokens = block(tokens, heads, hidden, apart)
-        pooled = _norm(tokens, self.norm)[:, 1:].mean(dim=1)
+        pooled = sliced_layer_norm(tokens, self.norm)[:, 1:].mean(dim=1)
         return F.linear(pooled, self.head[:, : shape.width], self.head_bias)
 
     def _embed(self, inputs: Tensor, width: int) -> Tensor:
@@ -166,11 +153,6 @@ class VisionTransformer(nn.Module):
         patches = F.conv2d(inputs, self.embed[:width], self.embed_bias[:width], stride=patch)
         first = self.class_token[..., :width].expand(inputs.shape[0], -1, -1)
         return torch.cat([first, patches.flatten(2).transpose(1, 2)], dim=1) + self.positions[..., :width]
-
-
-def _norm(tokens: Tensor, affine: nn.ParameterList) -> Tensor:
-    width = tokens.shape[-1]
-    return F.layer_norm(tokens, (width,), affine[0][:width], affine[1][:width])
 
 
 def _apart(grid: tuple[int, int], reach: int) -> tuple[Tensor, Tensor]:

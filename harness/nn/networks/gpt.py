@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from harness.nn.pooling import pooled
 from harness.nn.positions import rotary
+from harness.nn.slices import TransformerShape, layer_norm, sliced_layer_norm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,34 +28,17 @@ class GptFrame:
     classes: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class GptShape:
-    """One sub-network: what `forward` takes as its architecture.
-
-    Attributes:
-        width: channels of a token.
-        heads: attention heads of each layer; its length is the depth.
-        hidden: inner channels of each layer's MLP.
-        bias: linear layers of the blocks have biases.
-    """
-
-    width: int
-    heads: tuple[int, ...]
-    hidden: tuple[int, ...]
-    bias: bool
-
-
 class GptBlock(nn.Module):
     """Causal attention and an MLP side by side, each after its own LayerNorm, all at the largest width."""
 
-    def __init__(self, frame: GptFrame, shape: GptShape, layer: int) -> None:
+    def __init__(self, frame: GptFrame, shape: TransformerShape, layer: int) -> None:
         super().__init__()
         width, hidden = shape.width, shape.hidden[layer]
         inner = shape.heads[layer] * frame.head_width
         deep = 2 * len(shape.heads)
         self.head_width = frame.head_width
-        self.attention_norm = nn.ParameterList([torch.ones(width), torch.zeros(width)])
-        self.mlp_norm = nn.ParameterList([torch.ones(width), torch.zeros(width)])
+        self.attention_norm = layer_norm(width)
+        self.mlp_norm = layer_norm(width)
         self.inward = nn.Parameter(torch.randn(3, inner, width) * width**-0.5)
         self.outward = nn.Parameter(torch.randn(width, inner) * (inner * deep) ** -0.5)
         self.up = nn.Parameter(torch.randn(hidden, width) * width**-0.5)
@@ -68,12 +52,12 @@ class GptBlock(nn.Module):
     def forward(self, tokens: Tensor, heads: int, hidden: int, bias: bool) -> Tensor:
         """Returns the tokens, (batch, tokens, width), after the leading `heads` and `hidden` channels."""
         width = tokens.shape[-1]
-        normed = _norm(tokens, self.mlp_norm)
+        normed = sliced_layer_norm(tokens, self.mlp_norm)
         raised = F.linear(normed, self.up[:hidden, :width], self.up_bias[:hidden] if bias else None)
         lowered = F.linear(
             F.gelu(raised), self.down[:width, :hidden], self.down_bias[:width] if bias else None
         )
-        return tokens + self._attend(_norm(tokens, self.attention_norm), heads, bias) + lowered
+        return tokens + self._attend(sliced_layer_norm(tokens, self.attention_norm), heads, bias) + lowered
 
     def _attend(self, normed: Tensor, heads: int, bias: bool) -> Tensor:
         width, inner = normed.shape[-1], heads * self.head_width
@@ -96,7 +80,7 @@ class GptDecoder(nn.Module):
     that of `harness.nn.positions`, and initial values are scaled by fan-in.
     """
 
-    def __init__(self, frame: GptFrame, shape: GptShape) -> None:
+    def __init__(self, frame: GptFrame, shape: TransformerShape) -> None:
         """Makes the largest network; `shape` is what runs when `forward` gets none."""
         super().__init__()
         self.frame = frame
@@ -105,24 +89,19 @@ class GptDecoder(nn.Module):
         # A tied embedding is small enough to give logits of size one; a free one starts at the tokens' scale.
         self.embed = nn.Parameter(torch.randn(frame.vocabulary, width) * (width**-0.5 if frame.tied else 1))
         self.blocks = nn.ModuleList(GptBlock(frame, shape, layer) for layer in range(len(shape.heads)))
-        self.norm = nn.ParameterList([torch.ones(width), torch.zeros(width)])
+        self.norm = layer_norm(width)
         if not frame.tied:
             self.head = nn.Parameter(torch.randn(frame.classes or frame.vocabulary, width) * 0.02)
 
-    def forward(self, inputs: Tensor, shape: GptShape | None = None) -> Tensor:
+    def forward(self, inputs: Tensor, shape: TransformerShape | None = None) -> Tensor:
         """Returns the logits of the sub-network `shape`, at a cost proportional to it."""
         shape = shape or self.largest
         tokens = F.embedding(inputs, self.embed[:, : shape.width])
         for block, heads, hidden in zip(self.blocks, shape.heads, shape.hidden, strict=False):
             tokens = block(tokens, heads, hidden, shape.bias)
         head = self.embed if self.frame.tied else self.head
-        logits = F.linear(_norm(tokens, self.norm), head[:, : shape.width])
+        logits = F.linear(sliced_layer_norm(tokens, self.norm), head[:, : shape.width])
         return logits if self.frame.classes is None else pooled(logits, inputs)
-
-
-def _norm(tokens: Tensor, affine: nn.ParameterList) -> Tensor:
-    width = tokens.shape[-1]
-    return F.layer_norm(tokens, (width,), affine[0][:width], affine[1][:width])
 
 
 def _rotate(heads: Tensor) -> Tensor:

@@ -73,7 +73,6 @@ class HybridNet(nn.Module):
         """Makes the largest network.
 
         Args:
-            signature: what it takes and gives.
             families: per layer, the mixer families it holds.
             shape: the largest sub-network, used when `forward` gets none.
             is_grid: whether tokens are patches of an image; bytes otherwise.

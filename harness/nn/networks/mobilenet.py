@@ -135,7 +135,6 @@ class MobileNet(nn.Module):
         """Makes the network of `largest`, which also runs when `forward` gets no route.
 
         Args:
-            frame: the fixed layers.
             largest: the blocks that are held, at their largest.
             kernels: the sizes every depth-wise kernel can take; None: the one of `largest`.
         """

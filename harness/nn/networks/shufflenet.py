@@ -99,7 +99,6 @@ class ShuffleNet(nn.Module):
         """Makes the choices of `blocks`; `route` is what runs when `forward` gets none.
 
         Args:
-            frame: the fixed layers.
             blocks: per block, the choices it holds, at their largest inner width.
             route: one of them per block.
             affine: whether BatchNorms have a learned scale and shift.

@@ -191,7 +191,6 @@ class _Rated:
 
 
 def _sampled(logs: Sequence[float], temperature: float, draw: random.Random) -> int:
-    """Returns an index drawn from the softmax of `logs` at `temperature`."""
     top = max(logs)
     weights = [math.exp((log - top) / temperature) for log in logs]
     return draw.choices(range(len(logs)), weights=weights)[0]

@@ -156,7 +156,6 @@ class _Reader:
                 return
 
     def _architecture(self, value: Any) -> tuple[Architecture | None, str]:
-        """Returns the architecture that a value means, or None and why."""
         space = self.space
         plain: Any = value if isinstance(value, str) else self._plain(value, 0)
         try:
