@@ -1,12 +1,10 @@
 """Forms of a NAS-Bench-201 cell. Truth: hand-made cells, every round trip, and the table's own classes."""
 
-import csv
 import itertools
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+import published
 import pytest
 
 from harness import catalog
@@ -26,7 +24,6 @@ from harness.data.table.encodings import (
 from harness.errors import HarnessError
 from harness.space.choices import SearchSpace
 
-TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")
 CELLS = list(itertools.product(range(5), repeat=6))
 MIXED = (3, 0, 1, 4, 2, 3)
 """3x3 on (0,1), none on (0,2), skip on (1,2), pool on (0,3), 1x1 on (1,3), 3x3 on (2,3)."""
@@ -82,11 +79,7 @@ def test_there_are_6466_graphs() -> None:
 
 
 def test_the_classes_are_those_of_the_published_table() -> None:
-    path = TABLES / "nasbench201.csv"
-    if not path.is_file():
-        pytest.skip("nasbench201.csv is absent; set HARNESS_BENCHMARKS to its folder")
-    with path.open() as file:
-        rows = list(csv.DictReader(file))
+    rows = published.rows("nasbench201.csv")
     found = graph_classes([from_digits(row["ops"]) for row in rows])
     assert found == [int(row["isomorph"]) for row in rows]
 
