@@ -1,11 +1,9 @@
 """Toy catalog and data cache of the tests: small, drawn here, without a network."""
 
-import importlib.util
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -29,14 +27,3 @@ def toy_catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         os.environ.pop(name, None)
         if value is not None:
             os.environ[name] = value
-
-
-@pytest.fixture(scope="session")
-def llm_server() -> ModuleType:
-    """Returns tests/llm_server.py, which tests cannot import as they are no package."""
-    spec = importlib.util.spec_from_file_location("llm_server", Path(__file__).parent / "llm_server.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

@@ -1,13 +1,18 @@
-"""Typed values with only what a test speaks of given, and anything of the right type for the rest."""
+"""Values with only what a test speaks of given, and anything of the right type for the rest."""
 
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
 
 from harness import catalog
 from harness.identity.unit import Unit, UnitKind
 from harness.run.loaded import Run
+from harness.task.signature import Signature
+from harness.task.split import Split
+from harness.task.task import Domain, Task
 
 KINDS = {
     kind.name: kind for name in ("trained", "lookup", "ranking") for kind in catalog.load("study", name).kinds
@@ -70,3 +75,39 @@ def told(run: Run, one: Unit[Any, Any] | None) -> dict[str, Any]:
     """Returns the JSON of what a unit computed; {} where it has no result."""
     found = run.result(one)
     return found.to_json() if found else {}
+
+
+def split(
+    *,
+    images: Any = None,
+    documents: Sequence[bytes] = (),
+    labels: Any = None,
+    groups: Any = None,
+    domain: str = "toy",
+    name: str = "train",
+) -> Split:
+    """Returns a split of images or of documents, by default of one label and a group for each sample."""
+    size = len(documents) if images is None else len(images)
+    groups = np.arange(size) if groups is None else groups
+    return Split(
+        domain=domain,
+        name=name,
+        images=np.zeros((0, 0, 0, 0), np.uint8) if images is None else images,
+        text=np.frombuffer(b"".join(documents), np.uint8),
+        offsets=np.cumsum([0, *map(len, documents)]).astype(np.int64),
+        labels=np.zeros(size, np.int64) if labels is None else np.asarray(labels, np.int64),
+        groups=groups,
+        group_names=tuple(map(str, range(int(max(groups, default=0)) + 1))),
+    )
+
+
+def domain(name: str, read: Any, **more: Any) -> Domain:
+    """Returns a domain that a function of a test reads."""
+    return Domain(**{"name": name, "origin": "toy", "licence": "CC0", "groups": "group", "read": read} | more)
+
+
+def task(domains: Iterable[Domain], signature: Signature, **more: Any) -> Task:
+    """Returns a task whose first domain is its source."""
+    domains = tuple(domains)
+    usual = {"summary": "toy", "metric": "accuracy", "chance": 0.5, "held_out": ()}
+    return Task(**usual | {"signature": signature, "domains": domains, "sources": (domains[0].name,)} | more)

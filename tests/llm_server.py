@@ -255,7 +255,7 @@ class Improver:
         strategy, _, order = text.rpartition("Propose ")
         shown = [self._read(match) for match in re.findall(r"^\{.*\}$", strategy, flags=re.MULTILINE)]
         tried = [one for one in shown if one is not None]
-        count = int(re.match(r"\d+", order).group())  # type: ignore[union-attr]
+        count = int(re.match(r"\d+", order).group())
         draw = random.Random(salt + strategy)
         batch: dict[Architecture, None] = {}
         for parent in reversed(tried):

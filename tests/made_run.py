@@ -11,13 +11,14 @@ import pandas as pd
 from harness.files import SCHEMA, sealed
 from harness.identity.unit import Unit, unit_folder
 from harness.run.record import Record
-from harness.run.stored import write_record
+from harness.run.stored import write_beside, write_record
 from harness.task.selection import DEFAULT_SELECTION
 
 IMAGES: dict[str, Any] = {"name": "marks", "sources": ["clean"], "held_out": ["rough", "grainy"]}
 IMAGES |= {"metric": "accuracy", "chance": 0.25, "test_samples": 120}
 BYTES: dict[str, Any] = {"name": "prose", "sources": ["code"], "held_out": ["tweets", "parl"]}
 BYTES |= {"metric": "bits_per_byte", "chance": 8.0, "test_samples": 120}
+OF_BYTES = ("code", "tweets", "parl")
 Row = tuple[str, str | None]
 Samples = Callable[[str, str, int], Mapping[str, Any]]
 PLAIN, DIVERSE = "hybrid:micro-attention", "hybrid:micro"
@@ -31,7 +32,7 @@ def drawn(levels: Mapping[str, float], *, samples: int = 120, per_group: int = 1
         luck = np.random.default_rng([seed, *domain.encode()]).random(samples)
         columns = {"group": np.arange(samples) // per_group, "label": np.arange(samples) % 4}
         level = levels.get(method, 0.6)
-        if domain in ("code", "tweets", "parl"):
+        if domain in OF_BYTES:
             size = 80.0 + np.arange(samples) % 7
             return columns | {"label": 0, "numerator": (level + luck) * size, "denominator": size}
         return columns | {"numerator": (luck < level).astype(float), "denominator": 1.0}
@@ -39,75 +40,169 @@ def drawn(levels: Mapping[str, float], *, samples: int = 120, per_group: int = 1
     return of
 
 
-def make(
-    folder: Path,
-    samples: Samples,
-    *,
-    rows: Iterable[Row] = ROWS,
-    tasks: Iterable[Mapping[str, Any]] = (IMAGES,),
-    failed: Iterable[tuple[str, str]] = (),
-    floors: Iterable[str] = (),
-    prepared: str = "ab",
-    code: Mapping[str, str] | None = None,
-    suite: Mapping[str, Any] | None = None,
-    **plan: Any,
-) -> Path:
-    """Writes a run; `failed` holds the (method, domain) pairs that left no score."""
-    settings: dict[str, Any] = {"seeds": [0, 1], "reference": "tuned", "claim": None, "tasks": list(tasks)}
-    settings |= {"search": {"evaluations": 8, "parameter_tolerance": 0.05}, "tuned_space": PLAIN}
-    settings |= {"searchers": [], "spaces": [], "baselines": [], "title": "Made up", "study": "trained"}
-    settings |= suite or {}
-    settings["tasks"] = [{"training": {"steps": 3}, **task} for task in settings["tasks"]]
-    made: dict[str, tuple[Unit, Record]] = {}
+class MadeRun:
+    """A run folder whose units all ended, but for the (method, domain) pairs of `failed`, with their reasons.
+
+    Rows of a space have a search behind them where `has_search` says so.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        samples: Samples,
+        *,
+        rows: Iterable[Row] = ROWS,
+        tasks: Iterable[Mapping[str, Any]] = (IMAGES,),
+        failed: Mapping[tuple[str, str], str] | None = None,
+        floors: Iterable[str] = (),
+        prepared: str = "ab",
+        code: Mapping[str, str] | None = None,
+        suite: Mapping[str, Any] | None = None,
+        has_search: bool = False,
+    ) -> None:
+        self.path, self.samples, self.rows = path, samples, list(rows)
+        self.failed, self.floors, self.prepared = failed or {}, tuple(floors), prepared
+        self.code, self.has_search = code or {"engine": "as it is"}, has_search
+        self.made: dict[str, tuple[Unit, Record]] = {}
+        self.suite: dict[str, Any] = {"seeds": [0, 1], "reference": "tuned", "claim": None}
+        self.suite |= {"search": {"evaluations": 8, "parameter_tolerance": 0.05}, "tuned_space": PLAIN}
+        self.suite |= {"searchers": [], "spaces": [], "baselines": [], "title": "Made up", "study": "trained"}
+        self.suite |= suite or {}
+        self.suite["tasks"] = [{"training": {"steps": 3}, **task} for task in tasks]
+        for task in self.suite["tasks"]:
+            self.task(task)
+
+    def task(self, task: Mapping[str, Any]) -> None:
+        domains = [("source", name) for name in task["sources"]]
+        domains += [("held_out", name) for name in task["held_out"]]
+        counts = {"counts": {"test": 300, "train": 900}, "groups": {"test": 60}}
+        data = {}
+        for _, domain in domains:
+            about = {"origin": f"drawn for {domain}", "licence": "CC0-1.0"}
+            spec = {"task": task["name"], "domain": domain}
+            data[domain] = self.unit("prepare", spec, [], counts | {"sha256": self.prepared}, about=about)
+        first, second = self.suite["seeds"][0], self.suite["seeds"][-1]
+        roles = [(first, second), (second, first)] if first != second else [(first, first)]
+        for method, space in self.rows:
+            for select, report in roles:
+                needs = [*data.values(), *self.searched(task["name"], method, space, select)]
+                spec = {"task": task["name"], "method": method, "space": space}
+                spec |= {"select_seed": select, "report_seed": report}
+                final = self.unit("final", spec, needs, self.final(method, space, select))
+                for role, domain in domains:
+                    frame = pd.DataFrame(self.samples(method, domain, report))
+                    result = {"metric": task["metric"], "value": 0.5, "limited": False}
+                    result |= {"samples": len(frame), "groups": frame["group"].nunique()}
+                    reason = self.failed.get((method, domain))
+                    about = {"domain": domain, "role": role}
+                    self.unit("score", spec | about, [final, data[domain]], result, reason, samples=frame)
+
+    def searched(self, task: str, method: str, space: str | None, seed: int) -> list[str]:
+        if not space or not self.has_search:
+            return []
+        spec = {"task": task, "space": space, "seed": seed}
+        need = self.unit("supernet", spec | {"steps": 500}, [], {"parameters": 9})
+        spec |= {"searcher": method, "evaluations": 8}
+        scores = [0.3, None, 0.35, 0.5, 0.4, 0.52, 0.51, 0.6 + 0.01 * seed]
+        history = [
+            {"architecture": {"a": 1}, "score": score, "parameters": 400_000, "macs": 2, "iteration": at}
+            for at, score in enumerate(scores)
+        ]
+        report: dict[str, Any] = {"counters": {"duplicates": 2}}
+        if method == "collm_nas":
+            report["llm"] = {"model": "Tiny-135M", "kind": "embedded", "calls": 4, "prompt_tokens": 900}
+            report["llm"] |= {"completion_tokens": 120, "reasoning_tokens": 0}
+        result = {**history[-1], "evaluations": 8, "stopped": "budget", "history": history}
+        return [self.unit("search", spec, [need], result | {"rank_by_parameters": None, "report": report})]
+
+    def final(self, method: str, space: str | None, seed: int) -> dict[str, Any]:
+        if method in self.floors:
+            return {"parameters": 0, "macs": 0, "learning_rate": None, "steps": 0, "rates": {}}
+        made: dict[str, Any] = {"parameters": 400_000 + 100 * seed, "macs": 2_000_000, "steps": 300}
+        made |= {"learning_rate": 0.003, "validation": 0.8, "rates": {"0.003": 0.8}}
+        return made | {"architecture": {"mixers": ["<script>alert(1)</script>"]} if space else None}
 
     def unit(
+        self,
         kind: str,
         spec: dict[str, Any],
         needs: list[str],
         result: Any,
         reason: str | None = None,
+        *,
+        about: dict[str, Any] | None = None,
         samples: pd.DataFrame | None = None,
     ) -> str:
         usual = {"selection": DEFAULT_SELECTION} if kind in ("final", "score") else {}
-        one = filled.unit(kind, usual | spec, needs=tuple(needs), code=code or {"engine": "as it is"})
-        place = unit_folder(folder, one)
+        one = filled.unit(kind, usual | spec, needs=tuple(needs), code=self.code)
+        if one.hash in self.made:
+            return one.hash
+        place = unit_folder(self.path, one)
         place.mkdir(parents=True)
         if samples is not None and reason is None:
             samples.to_parquet(place / "samples.parquet")
-        inputs = {made[need][0].name: made[need][1].result_hash for need in needs}
+        write_beside(self.path, one, "provenance.json", {"packages": {"torch": "2"}})
+        timing = {"seconds": 1.5, "parts": {}, "peak_memory_bytes": 2**27, "host": "h"}
+        write_beside(self.path, one, "timing.json", timing)
+        inputs = {self.made[need][0].name: self.made[need][1].result_hash for need in needs}
         status: Any = "ok" if reason is None else "failed"
-        made[one.hash] = (
-            one,
-            write_record(
-                folder, one, status, reason=reason, result=filled.result(kind, **result), inputs=inputs
-            ),
-        )
+        kept = filled.result(kind, **result)
+        record = write_record(self.path, one, status, reason=reason, result=kept, about=about, inputs=inputs)
+        self.made[one.hash] = one, record
         return one.hash
 
-    for task in settings["tasks"]:
-        domains = [("source", one) for one in task["sources"]]
-        domains += [("held_out", one) for one in task["held_out"]]
-        data = {
-            one: unit("prepare", {"task": task["name"], "domain": one}, [], {"sha256": prepared})
-            for _, one in domains
-        }
-        first, second = settings["seeds"][0], settings["seeds"][-1]
-        roles = [(first, second), (second, first)] if first != second else [(first, first)]
-        for method, space in rows:
-            for select, report in roles:
-                spec = {"task": task["name"], "method": method, "space": space}
-                spec |= {"select_seed": select, "report_seed": report}
-                size = 0 if method in floors else 9
-                cost = {"parameters": size, "macs": size, "steps": size}
-                final = unit("final", spec, list(data.values()), cost)
-                for role, domain in domains:
-                    frame = pd.DataFrame(samples(method, domain, report))
-                    counted = {"samples": len(frame), "groups": frame["group"].nunique(), "limited": False}
-                    reason = "its disk was full." if (method, domain) in failed else None
-                    about = {"domain": domain, "role": role}
-                    unit("score", spec | about, [final, data[domain]], counted, reason, frame)
-    head: dict[str, Any] = {"schema": SCHEMA, "name": "made", "title": "Made up", "limit": None}
-    head |= {"command": "harness eval made", "suite": settings}
-    head |= {"units": [one.to_json() for one, _ in made.values()], **plan}
-    (folder / "plan.json").write_text(sealed(head))
-    return folder
+    def write(self, **changes: Any) -> Path:
+        """Writes the plan, and returns the folder."""
+        plan: dict[str, Any] = {"schema": SCHEMA, "name": "made", "title": "Made up", "limit": None}
+        plan |= {"command": "harness eval made", "suite": self.suite}
+        plan |= {"units": [one.to_json() for one, _ in self.made.values()], **changes}
+        (self.path / "plan.json").write_text(sealed(plan))
+        return self.path
+
+
+def make(folder: Path, samples: Samples, *, failed: Iterable[tuple[str, str]] = (), **settings: Any) -> Path:
+    """Writes a run; what `MadeRun` does not take is of the plan."""
+    plan = {key: settings.pop(key) for key in ("name", "limit") if key in settings}
+    reasons = dict.fromkeys(failed, "its disk was full.")
+    return MadeRun(folder, samples, failed=reasons, **settings).write(**plan)
+
+
+TOY_ROWS: list[Row] = [("default", None), ("tuned", PLAIN), ("floor", None), ("collm_nas", DIVERSE)]
+TOY_ROWS += [("random_search", DIVERSE), ("local_search", PLAIN)]
+DIGITS = {"name": "digits", "sources": ["mnist", "print"], "held_out": ["figlet", "optdigits"]}
+TOY_TASKS: list[dict[str, Any]] = [
+    DIGITS | {"metric": "balanced_accuracy", "chance": 0.1},
+    {"name": "bytes", "sources": ["code"], "held_out": ["tweets", "parl"]}
+    | {"metric": "bits_per_byte", "chance": 8.0},
+]
+LEVEL = {"default": 0.55, "tuned": 0.6, "floor": 0.1, "collm_nas": 0.7, "random_search": 0.61}
+
+
+class ToyRun(MadeRun):
+    """A run of two tasks and six rows with searches, a claim, and texts that would be markup."""
+
+    def __init__(
+        self, path: Path, *, failed: dict[tuple[str, str], str] | None = None, **levels: float
+    ) -> None:
+        self.levels = LEVEL | levels
+        suite = {"title": "Toy", "claim": {"method": "collm_nas", "space": DIVERSE}}
+        rows = {"rows": TOY_ROWS, "tasks": TOY_TASKS, "floors": ["floor"]}
+        super().__init__(path, self.eased, failed=failed, suite=suite, has_search=True, **rows)
+
+    def eased(self, method: str, domain: str, seed: int) -> dict[str, Any]:
+        """Returns 60 groups of 5 samples; the share of right ones is the method's level on held-out data."""
+        draw = np.random.default_rng(abs(hash((len(domain), seed))) % 1000)
+        level = self.levels.get(method, 0.58) + (0.2 if domain in ("mnist", "print", "code") else 0.0)
+        ease = np.repeat(draw.normal(0, 0.05, size=60), 5)
+        luck = draw.random(300)
+        columns: dict[str, Any] = {"group": np.repeat(np.arange(60), 5), "denominator": np.ones(300)}
+        if domain in OF_BYTES:
+            bits = {"numerator": (4 - 2 * level + ease) * 100.0, "denominator": np.full(300, 100.0)}
+            return columns | {"label": np.zeros(300, dtype=np.int64)} | bits
+        right = (luck < level + ease).astype(np.float64)
+        return columns | {"label": np.arange(300) % 10, "numerator": right}
+
+    def write(self, **changes: Any) -> Path:
+        """Writes the plan, and returns the folder."""
+        names = {"name": "toy", "title": "Toy <b>suite</b>", "command": "harness eval toy"}
+        return super().write(**names | changes)

@@ -10,10 +10,6 @@ from harness import catalog
 from harness.errors import HarnessError, UnknownNameError
 
 
-def test_every_kind_has_entries() -> None:
-    assert all(catalog.names(kind) for kind in catalog.KINDS)
-
-
 def test_an_unknown_name_is_answered_with_near_names() -> None:
     with pytest.raises(UnknownNameError, match="did you mean digits"):
         catalog.load("task", "digit")

@@ -1,19 +1,17 @@
 """Two rows side by side. Truth: closed forms, scipy, statsmodels, and the board of the same run."""
 
-import importlib.util
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import filled
+import made_run
 import numpy as np
 import pytest
+from command import harness
 
 from harness.board.comparison import RowComparison, compared_table
 from harness.errors import HarnessError, UnknownNameError
@@ -26,24 +24,12 @@ from harness.study.study import build_board, make_plan
 from harness.study.suite import load_suite
 from harness.study.trained.boards.compare import compare_trained
 from harness.study.trained.boards.rescore import rescore, with_metric
-from harness.study.trained.boards.values import Board
 from harness.study.trained.boards.verdict import task_verdict
 
-_spec = importlib.util.spec_from_file_location("made_run", Path(__file__).parent / "made_run.py")
-assert _spec is not None
-assert _spec.loader is not None
-made_run = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made_run)
-
-COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 LEVELS = {"tuned": 0.6, "default": 0.55, "local_search": 0.8}
 ONE_SEED = {"seeds": [0]}
 ONE_SPACE = [("tuned", made_run.PLAIN), ("default", None), ("local_search", made_run.DIVERSE)]
 Make = Callable[..., Path]
-
-
-def harness(*words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, env=os.environ, timeout=120)
 
 
 @pytest.fixture
@@ -67,15 +53,11 @@ def compared(folder: Path, first: str = "local_search", second: str = "tuned") -
 def test_a_grouped_comparison_with_the_reference_is_the_boards(make: Make, task: Any) -> None:
     folder = make(per_group=3, tasks=[task])
     board = build_board(load_run(folder))
-    assert isinstance(board, Board)
     row = board.tasks[0].row("local_search")
-    assert row is not None
-    assert row.difference is not None
     part = compared(folder).parts[0]
     assert part.overall.difference == pytest.approx(row.difference[:3], abs=1e-12)
     assert part.overall.p == row.difference.p
     for one, cell in zip(part.domains, row.on("held_out"), strict=True):
-        assert cell.difference is not None
         assert one.difference == pytest.approx(cell.difference[:3], abs=1e-12)
         assert (one.p, one.test) == (cell.difference.p, "flips of whole groups")
 
@@ -89,14 +71,11 @@ def test_where_no_resample_could_tell_board_and_comparison_say_the_same(
     folder = make({"local_search": 1.0, **levels})
     board = build_board(load_run(folder))
     row = board.tasks[0].row("local_search")
-    assert row is not None
-    assert row.difference is not None
     part = compared(folder).parts[0]
     assert part.overall.difference == pytest.approx(row.difference[:3], abs=1e-12)
     low, high = row.difference[1:3]
     assert high - low > 0.03, "a perfect score is no certainty"
     for one, cell in zip(part.domains, row.on("held_out"), strict=True):
-        assert cell.difference is not None
         assert one.difference == pytest.approx(cell.difference[:3], abs=1e-12)
 
 
@@ -125,7 +104,6 @@ def test_a_floor_is_what_no_step_trained_whatever_its_name(make: Make) -> None:
     folder = make({**LEVELS, "mine": 0.95}, rows=rows, floors=["mine"])
     task = build_board(load_run(folder)).tasks[0]
     row = task.row("mine")
-    assert row is not None
     assert (row.is_floor, row.rank, task.rows[-1].method) == (True, None, "mine")
     named = make({**LEVELS, "floor": 0.95}, rows=[*ONE_SPACE, ("floor", None)])
     assert build_board(load_run(named)).tasks[0].rows[0].method == "floor", "a network may bear any name"
@@ -149,7 +127,6 @@ def test_the_floor_does_better_where_it_does_and_not_on_a_tie(make: Make, level:
 
 def board_text(folder: Path) -> str:
     board = build_board(load_run(folder))
-    assert isinstance(board, Board)
     return task_verdict(replace(board, claim=("local_search", made_run.DIVERSE)), board.tasks[0]).sentence
 
 
@@ -164,7 +141,6 @@ def test_the_mean_is_over_held_out_domains(make: Make) -> None:
     part = compared(make()).parts[0]
     assert [one.where for one in part.domains] == ["rough", "grainy"]
     values = [one.difference.value for one in part.domains if one.difference]
-    assert part.overall.difference is not None
     assert part.overall.difference.value == pytest.approx(np.mean(values))
     assert part.overall.detectable is not None
     assert part.overall.detectable < min(one.detectable or 0 for one in part.domains)
@@ -198,12 +174,10 @@ def test_four_wins_of_four_are_not_enough_whatever_the_bootstrap_says(make: Make
     claim = {"method": "local_search", "space": made_run.DIVERSE}
     folder = make(samples=nearly, tasks=[task], suite=ONE_SEED | {"claim": claim})
     overall = compared(folder).parts[0].overall
-    assert overall.difference is not None
     assert overall.difference.low > 0
     assert overall.p == mcnemar(4, 0) == 0.125
     assert overall.outcome == "cannot tell"
     board = build_board(load_run(folder))
-    assert isinstance(board, Board)
     assert not any(row.unbeaten for row in board.tasks[0].rows)
     assert task_verdict(board, board.tasks[0]).sentence.endswith(
         "this run cannot tell, because flips of whole groups give p = 0.125."
@@ -254,7 +228,6 @@ def test_two_perfect_rows_may_still_differ(make: Make) -> None:
         assert one.difference == pytest.approx((0, -reach, reach))
         assert one.p == 1
     assert part.overall.outcome == "cannot tell"
-    assert part.overall.difference is not None
     assert 0 < part.overall.difference.high < reach
 
 
@@ -330,12 +303,10 @@ def test_the_worst_group_of_each_row_is_scored_again_with_its_own_samples(make: 
     }
     assert {cell.groups for cell in cells.values()} == {40}
     own = cells["tuned"].estimate
-    assert own is not None
     half = 1.96 * (0.25 / 40) ** 0.5
     assert (own.low, own.high) == pytest.approx((0.5 - half, 0.5 + half), abs=0.02)
     again = with_metric(run, "worst_group_accuracy")
     one = compare_trained(again, "tuned", "default").parts[0].domains[0]
-    assert one.difference is not None
     assert one.difference.value == pytest.approx(0.25)
     assert one.test == "flips of whole groups"
 
@@ -351,7 +322,6 @@ def test_a_rescored_board_says_what_chose_its_rows(make: Make) -> None:
 def test_rescoring_with_the_suites_metric_keeps_every_number(make: Make) -> None:
     run = load_run(make())
     board = build_board(run)
-    assert isinstance(board, Board)
     assert rescore(run, "accuracy").tasks[0].rows == board.tasks[0].rows
 
 

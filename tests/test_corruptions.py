@@ -8,6 +8,7 @@ import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
+import filled
 import numpy as np
 import pytest
 
@@ -30,14 +31,14 @@ from harness.errors import DataUnavailableError, HarnessError, UnknownNameError
 from harness.study.study import make_plan
 from harness.study.suite import load_suite
 from harness.task.signature import Signature
-from harness.task.task import Archives, Domain, Sample, Task
+from harness.task.task import Archives, Sample, Task
 
 IMAGE = Signature(kind="image", classes=2, channels=3, height=20, width=30)
 TEXT = Signature(kind="bytes", classes=256)
 SENTENCE = "The quick brown fox jumps over the lazy dog, and Ärger kostet Öl. "
 
 
-def picture(seed: int = 0) -> np.ndarray:  # type: ignore[type-arg]
+def picture(seed: int = 0) -> np.ndarray:
     """Returns soft blobs around the middle grey, so that little is clipped."""
     draw = np.random.default_rng(seed)
     coarse = draw.uniform(90, 165, (3, 5, 6))
@@ -140,16 +141,8 @@ def documents(archives: Archives) -> list[Sample]:
 
 
 def text_task(read: object = documents) -> Task:
-    domain = Domain(name="d", origin="o", licence="l", groups="g", read=read, sha256="00")  # type: ignore[arg-type]
-    return Task(
-        summary="toy",
-        signature=TEXT,
-        metric="bits_per_byte",
-        chance=8.0,
-        domains=(domain,),
-        sources=("d",),
-        held_out=(),
-    )
+    domain = filled.domain("d", read, origin="o", sha256="00")
+    return filled.task([domain], TEXT, metric="bits_per_byte", chance=8.0)
 
 
 def test_a_corrupted_domain_keeps_splits_labels_and_groups(tmp_path: Path) -> None:

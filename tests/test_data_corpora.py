@@ -6,6 +6,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import filled
 import pytest
 
 from harness import catalog
@@ -17,7 +18,7 @@ from harness.data.prepare import prepare_domain
 from harness.data.text.corpora import evals_rows, labelled, threads, usenet
 from harness.data.text.questions import Question, choice_samples, questions
 from harness.task.signature import Signature
-from harness.task.task import Archives, Domain, Sample, Task
+from harness.task.task import Sample, Task
 
 
 def wheel(path: Path, **members: str) -> Path:
@@ -89,16 +90,8 @@ def test_questions_come_back_as_they_were_and_variants_are_one_group(tmp_path: P
     samples = list(choice_samples([*asked, variant, twice, asked[0]]))
     assert len(samples) == 41
     assert samples[40].group == samples[0].group
-    domain = Domain(name="d", origin="o", licence="l", groups="question", read=lambda archives: samples)
-    task = Task(
-        summary="toy",
-        signature=Signature(kind="choice", classes=2),
-        metric="accuracy",
-        chance=0.5,
-        domains=(domain,),
-        sources=("d",),
-        held_out=(),
-    )
+    domain = filled.domain("d", lambda archives: samples)
+    task = filled.task([domain], Signature(kind="choice", classes=2))
     prepare_domain("toy", domain, tmp_path, offline=True)
     back = {
         question
@@ -109,19 +102,8 @@ def test_questions_come_back_as_they_were_and_variants_are_one_group(tmp_path: P
 
 
 def choice_task(name: str, made: list[Question]) -> Task:
-    def read(archives: Archives) -> list[Sample]:
-        return list(choice_samples(made))
-
-    domain = Domain(name=name, origin="o", licence="l", groups="question", read=read)
-    return Task(
-        summary="toy",
-        signature=Signature(kind="choice", classes=2),
-        metric="accuracy",
-        chance=0.5,
-        domains=(domain, Domain(name="x", origin="o", licence="l", groups="question", read=read)),
-        sources=(name,),
-        held_out=("x",),
-    )
+    domains = [filled.domain(one, lambda archives: list(choice_samples(made))) for one in (name, "x")]
+    return filled.task(domains, Signature(kind="choice", classes=2), held_out=("x",))
 
 
 def test_an_answer_that_is_right_whatever_is_asked_is_found(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_many_may_fetch_one_file_at_once(tmp_path: Path, monkeypatch: pytest.Mon
 def test_an_interrupt_ends_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[subprocess.Popen[str]] = []
 
-    class Interrupted(subprocess.Popen):  # type: ignore[type-arg]
+    class Interrupted(subprocess.Popen):
         def communicate(self, *args: object, **kwargs: object) -> tuple[str, str]:
             started.append(self)
             raise KeyboardInterrupt
@@ -118,8 +118,8 @@ def test_an_interrupt_ends_the_client(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(KeyboardInterrupt):
         fetch(archive(), tmp_path, offline=False)
     assert started[0].poll() is not None
-    started[0].stdout.close()  # type: ignore[union-attr]
-    started[0].stderr.close()  # type: ignore[union-attr]
+    started[0].stdout.close()
+    started[0].stderr.close()
 
 
 @pytest.mark.slow

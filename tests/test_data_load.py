@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+import filled
 import numpy as np
 import pytest
 
@@ -13,7 +14,7 @@ from harness.errors import DataUnavailableError
 from harness.learn.batches import byte_batches, image_batches
 from harness.task.signature import Signature
 from harness.task.split import Split
-from harness.task.task import SPLITS, Archives, Domain, Sample, Task
+from harness.task.task import SPLITS, Archives, Sample
 
 
 def pictures(archives: Archives) -> Iterable[Sample]:
@@ -28,24 +29,12 @@ def documents(archives: Archives) -> Iterable[Sample]:
         yield Sample(b"d%02d" % number * (number + 1), 0, str(number))
 
 
-PICTURES = Domain(name="pictures", origin="toy", licence="none", groups="group", read=pictures)
-DOCUMENTS = Domain(name="documents", origin="toy", licence="none", groups="document", read=documents)
+PICTURES = filled.domain("pictures", pictures)
+DOCUMENTS = filled.domain("documents", documents)
 
 
-def task(domain: Domain, signature: Signature) -> Task:
-    return Task(
-        summary="toy",
-        signature=signature,
-        metric="accuracy",
-        chance=0.25,
-        domains=(domain,),
-        sources=(domain.name,),
-        held_out=(),
-    )
-
-
-IMAGE_TASK = task(PICTURES, Signature(kind="image", classes=4, height=2, width=2))
-BYTE_TASK = task(DOCUMENTS, Signature(kind="bytes", classes=256))
+IMAGE_TASK = filled.task([PICTURES], Signature(kind="image", classes=4, height=2, width=2))
+BYTE_TASK = filled.task([DOCUMENTS], Signature(kind="bytes", classes=256))
 
 
 @pytest.fixture
@@ -114,7 +103,7 @@ def test_what_is_not_prepared_says_what_to_run(tmp_path: Path) -> None:
 )
 def test_samples_that_do_not_fit_the_task_are_refused(cache: Path, signature: Signature, words: str) -> None:
     with pytest.raises(DataUnavailableError, match=words):
-        load_split("toy", task(PICTURES, signature), PICTURES, "train", cache)
+        load_split("toy", filled.task([PICTURES], signature), PICTURES, "train", cache)
 
 
 def constant(value: int, size: int) -> Split:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import filled
 import numpy as np
 import pytest
 
@@ -12,7 +13,7 @@ from harness.checks.finding import Finding
 from harness.checks.task import check_task
 from harness.errors import DataUnavailableError
 from harness.task.signature import Signature
-from harness.task.task import SPLITS, Archives, Domain, Sample, Task
+from harness.task.task import SPLITS, Archives, Sample, Task
 
 Read = Callable[[Archives], Iterable[Sample]]
 
@@ -30,24 +31,15 @@ def pictures(archives: Archives) -> Iterable[Sample]:
 
 
 def task(read: Read = pictures, *, fixed_splits: bool = False, chance: float = 0.5) -> Task:
-    domains = tuple(
-        Domain(
-            name=name,
-            origin="toy",
-            licence="none",
-            groups="group",
-            read=read if name == "first" else pictures,
-            fixed_splits=fixed_splits and name == "first",
-        )
-        for name in ("first", "second")
-    )
-    return Task(
-        summary="toy",
-        signature=Signature(kind="image", classes=2, height=8, width=8),
+    domains = [
+        filled.domain("first", read, fixed_splits=fixed_splits),
+        filled.domain("second", pictures),
+    ]
+    return filled.task(
+        domains,
+        Signature(kind="image", classes=2, height=8, width=8),
         metric="balanced_accuracy",
         chance=chance,
-        domains=domains,
-        sources=("first",),
         held_out=("second",),
         class_names=("left", "right"),
     )
@@ -129,10 +121,7 @@ def test_documents_are_checked_too(tmp_path: Path) -> None:
         signature=Signature(kind="bytes", classes=256),
         metric="bits_per_byte",
         chance=8.0,
-        domains=tuple(
-            Domain(name=name, origin="toy", licence="none", groups="document", read=documents)
-            for name in names
-        ),
+        domains=tuple(filled.domain(name, documents) for name in names),
     )
     findings = check_task("toy", toy, tmp_path, offline=True)
     assert broken(findings) == []

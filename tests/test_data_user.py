@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import datasets
+import filled
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,7 +17,7 @@ from harness.data.own.place import Columns, OwnPlace
 from harness.data.prepare import prepare_domain, prepared_folder
 from harness.errors import DataUnavailableError, WrongDataError
 from harness.task.signature import Signature
-from harness.task.task import SPLITS, Domain, Sample, Task
+from harness.task.task import SPLITS, Domain, Sample
 
 GREY = Signature(kind="image", classes=2, height=4, width=4)
 BYTES = Signature(kind="bytes", classes=256)
@@ -56,15 +57,7 @@ def test_a_folder_of_images_is_split_by_image(tmp_path: Path) -> None:
     card = prepare_domain("task", domain, tmp_path, offline=True)
     assert card.classes == {"0": 10, "1": 10}
     assert sum(card.groups.values()) == 20
-    task = Task(
-        summary="toy",
-        signature=GREY,
-        metric="accuracy",
-        chance=0.5,
-        domains=(domain,),
-        sources=("mine",),
-        held_out=(),
-    )
+    task = filled.task([domain], GREY)
     split = load_split("task", task, domain, "train", tmp_path)
     assert (split.images[:, 0, 0, 0] % 10).tolist() == split.labels.tolist()
 

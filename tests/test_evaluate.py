@@ -2,6 +2,7 @@
 
 import random
 
+import filled
 import numpy as np
 import pytest
 import torch
@@ -26,16 +27,7 @@ def image_split() -> Split:
     draw = np.random.default_rng(0)
     images = draw.integers(0, 256, (64, 1, 8, 8)).astype(np.uint8)
     labels = (images.reshape(64, -1)[:, 0] // 64).astype(np.int64)
-    return Split(
-        domain="toy",
-        name="train",
-        images=images,
-        text=np.zeros(0, np.uint8),
-        offsets=np.zeros(1, np.int64),
-        labels=labels,
-        groups=np.arange(64),
-        group_names=tuple(str(index) for index in range(64)),
-    )
+    return filled.split(images=images, labels=labels)
 
 
 def samples(label: list[int], numerator: list[float], denominator: list[float]) -> SampleScores:

@@ -20,14 +20,12 @@ GENERATIONS = ("spos_evolution", "autoformer_evolution")
 
 
 def cells(window: tuple[int, int] | None = None) -> SearchSpace:
-    space: SearchSpace = catalog.load("space", "nasbench201").space("micro", window=window)
-    return space
+    return catalog.load("space", "nasbench201").space("micro", window=window)
 
 
 def hybrid(tolerance: float | None = 0.05) -> SearchSpace:
     family = catalog.load("space", "hybrid")
-    space: SearchSpace = family.matched("micro", family.presets["micro"], tolerance)
-    return space
+    return family.matched("micro", family.presets["micro"], tolerance)
 
 
 def made(

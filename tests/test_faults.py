@@ -1,7 +1,6 @@
 """A unit that fails in whatever way fails alone. Truth: what the toy entries do, each in its own way."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -9,10 +8,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from command import apart
 
 from harness.run.record import Record, read_record
 
-COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 TASK = """
 import os, signal, subprocess, sys, time
 import numpy as np
@@ -98,7 +97,7 @@ training = { steps = 1 }
 
 
 def environment(folder: Path) -> dict[str, str]:
-    return os.environ | {
+    return {
         "HARNESS_CATALOG": str(folder / "catalog"),
         "HARNESS_DATA": str(folder / "data"),
         "FAULTS": str(folder),
@@ -107,10 +106,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 def evaluate(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     """Runs the suite in the folder's catalog; its run lies beside it."""
-    words = ("eval", str(folder / "faulty.toml"), "--out", str(folder / "run"), *words)
-    return subprocess.run(
-        [*COMMAND, *words], capture_output=True, text=True, env=environment(folder), timeout=300
-    )
+    return apart("eval", folder / "faulty.toml", "--out", folder / "run", *words, **environment(folder))
 
 
 @pytest.fixture(scope="module")
@@ -198,10 +194,7 @@ def test_where_nothing_can_be_scored_the_board_is_printed_all_the_same(faulty: P
     suite.write_text(
         SUITE.replace('name = "faulty"', 'name = "faulty"\nsources = ["stops"]\nheld_out = ["last"]')
     )
-    words = ("eval", str(suite), "--out", str(faulty / "hopeless"))
-    done = subprocess.run(
-        [*COMMAND, *words], capture_output=True, text=True, env=environment(faulty), timeout=300
-    )
+    done = apart("eval", suite, "--out", faulty / "hopeless", **environment(faulty))
     assert done.returncode == 1, done.stderr
     assert "Report:" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
@@ -216,12 +209,7 @@ def test_a_network_that_diverges_fails_alone_and_tells_step_and_rate(tmp_path: P
         '[[tasks]]\nname = "toy_patterns"\n'
         "supernet = { learning_rate = 1e30 }\ntraining = { learning_rates = [1e30] }\n"
     )
-    done = subprocess.run(
-        [*COMMAND, "eval", str(suite), "--out", str(tmp_path / "run")],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = apart("eval", suite, "--out", tmp_path / "run")
     assert done.returncode == 1, done.stderr
     for kind in ("supernet", "tune", "final"):
         reasons = [record.reason for record in records(tmp_path / "run", kind).values() if record.reason]
@@ -233,7 +221,6 @@ def test_a_network_that_diverges_fails_alone_and_tells_step_and_rate(tmp_path: P
     floors = [unit for unit in finals if unit["kind"] == "final" and unit["spec"]["method"] == "floor"]
     for unit in floors:
         record = read_record(tmp_path / "run/units" / f"final-{unit['hash']}" / "record.json")
-        assert record is not None
         assert record.status == "ok"
 
 

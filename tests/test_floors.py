@@ -4,6 +4,7 @@ import math
 from collections import Counter, defaultdict
 from dataclasses import replace
 
+import filled
 import numpy as np
 import pytest
 
@@ -12,29 +13,11 @@ from harness.task.split import Split
 
 
 def text_split(documents: list[bytes]) -> Split:
-    return Split(
-        domain="toy",
-        name="train",
-        images=np.zeros((0, 0, 0, 0), np.uint8),
-        text=np.frombuffer(b"".join(documents), np.uint8),
-        offsets=np.r_[0, np.cumsum([len(document) for document in documents])].astype(np.int64),
-        labels=np.zeros(len(documents), np.int64),
-        groups=np.arange(len(documents)),
-        group_names=tuple(map(str, range(len(documents)))),
-    )
+    return filled.split(documents=documents)
 
 
 def image_split(labels: list[int]) -> Split:
-    return Split(
-        domain="toy",
-        name="train",
-        images=np.zeros((len(labels), 1, 2, 2), np.uint8),
-        text=np.zeros(0, np.uint8),
-        offsets=np.zeros(1, np.int64),
-        labels=np.array(labels, np.int64),
-        groups=np.arange(len(labels)),
-        group_names=tuple(map(str, range(len(labels)))),
-    )
+    return filled.split(images=np.zeros((len(labels), 1, 2, 2), np.uint8), labels=labels)
 
 
 def brute_force_bits(train: list[bytes], document: bytes) -> float:

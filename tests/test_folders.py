@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from command import COMMAND, apart
 
 from harness.data.parts import part_folder
 from harness.errors import HarnessError
 from harness.run.folder import claim
 
-COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 NOT_COMPARED = {"timing.json", "provenance.json", ".lock", "report.html", "report.md"}
 CLOCK = """
 import itertools, time
@@ -34,11 +34,7 @@ def suite(folder: Path) -> Path:
 
 
 def evaluate(suite: Path, run: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
-    words = ["eval", str(suite), "--out", str(run)]
-    environment = os.environ | settings
-    return subprocess.run(
-        [*COMMAND, *words], capture_output=True, text=True, env=environment, timeout=300, cwd=suite.parent
-    )
+    return apart("eval", suite, "--out", run, cwd=suite.parent, **settings)
 
 
 def result_bytes(run: Path) -> dict[str, bytes]:
@@ -120,7 +116,6 @@ def test_a_run_folder_that_is_removed_is_told_and_the_same_command_makes_it_agai
     process = subprocess.Popen(
         [*COMMAND, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ
     )
-    assert process.stderr is not None
     first = process.stderr.readline()
     shutil.rmtree(run, ignore_errors=True)
     errors = process.communicate(timeout=300)[1]
@@ -160,7 +155,6 @@ def test_what_a_killed_process_left_of_a_folder_is_swept_and_what_one_holds_is_n
     )
     words = [sys.executable, "-c", script, str(tmp_path)]
     held = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=os.environ)
-    assert held.stdout is not None
     name = held.stdout.readline().strip()
     try:
         with part_folder(tmp_path, ".part-") as own:

@@ -9,8 +9,6 @@ import os
 import pickle
 import re
 import struct
-import subprocess
-import sys
 import tarfile
 import zipfile
 import zlib
@@ -20,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command import Ended, harness
 from PIL import Image
 
 from harness.data.own.domain import user_domain
@@ -132,15 +131,9 @@ FILES: dict[str, tuple[str, Callable[[], bytes], str]] = {
 }
 
 
-def harness(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def called(place: Path, *words: object) -> Ended:
     catalog = os.pathsep.join([os.environ["HARNESS_CATALOG"], str(place / "catalog")])
-    return subprocess.run(
-        [sys.executable, "-c", "from harness.cli.main import main; main()", *words],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"HARNESS_CATALOG": catalog, "HARNESS_DATA": str(place / "data")},
-        timeout=120,
-    )
+    return harness(*words, HARNESS_CATALOG=catalog, HARNESS_DATA=str(place / "data"))
 
 
 def table(place: Path, source: str, column: str) -> Path:
@@ -151,7 +144,7 @@ def table(place: Path, source: str, column: str) -> Path:
     return folder
 
 
-def refused(done: subprocess.CompletedProcess[str], reason: str) -> None:
+def refused(done: Ended, reason: str) -> None:
 
     assert done.returncode in (1, 2)
     assert "Traceback" not in done.stderr + done.stdout
@@ -167,20 +160,20 @@ def test_check_refuses_a_hostile_package(tmp_path: Path, what: str) -> None:
     data = (tmp_path / "made.whl").read_bytes()
     table(tmp_path, PACKAGE.format(sha256=hashlib.sha256(data).hexdigest()), "a.b")
     (tmp_path / "data" / "archives" / "mine-1.0-py3-none-any.whl").write_bytes(data)
-    refused(harness(tmp_path, "check", "table", "mine", "--offline"), reason)
+    refused(called(tmp_path, "check", "table", "mine", "--offline"), reason)
 
 
 @pytest.mark.parametrize("what", FILES)
 def test_check_refuses_a_hostile_table(tmp_path: Path, what: str) -> None:
     name, data, reason = FILES[what]
     (table(tmp_path, f'file = "{name}"', "a") / name).write_bytes(data())
-    refused(harness(tmp_path, "check", "table", "mine"), reason)
+    refused(called(tmp_path, "check", "table", "mine"), reason)
 
 
 def test_check_refuses_another_package_than_the_card_pins(tmp_path: Path) -> None:
     table(tmp_path, PACKAGE.format(sha256="0" * 64), "a.b")
     WHEELS["an array of objects"][0](tmp_path / "data" / "archives" / "mine-1.0-py3-none-any.whl")
-    done = harness(tmp_path, "check", "table", "mine", "--offline")
+    done = called(tmp_path, "check", "table", "mine", "--offline")
     refused(done, "has sha256 .* expected 0000")
     assert "waits for its file" not in done.stdout
 
@@ -200,7 +193,7 @@ def test_eval_refuses_a_hostile_package(tmp_path: Path) -> None:
         "--workers",
         "1",
     ]
-    done = harness(tmp_path, *words)
+    done = called(tmp_path, *words)
     assert done.returncode in (1, 2)
     assert "Traceback" not in done.stderr + done.stdout
     assert "wants to call what is no function" in done.stderr + done.stdout
@@ -265,7 +258,7 @@ def test_prepare_refuses_hostile_data(
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(data)
     (folder / "mine.toml").write_text(PICTURES.format(place=place))
-    done = harness(tmp_path, "data", "prepare", "mine")
+    done = called(tmp_path, "data", "prepare", "mine")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr + done.stdout
     lines = [line for line in done.stdout.splitlines() if line.startswith("FAIL mine/")]

@@ -1,34 +1,17 @@
 """Hybrid mixers are matched, causal and what their recurrences say. Truth: a plain recurrence."""
 
-import random
-
 import pytest
 import torch
 
-from harness import catalog
 from harness.learn.fit import seeded
 from harness.nn.counts import FAMILIES, mixer_parameters
 from harness.nn.mixers import _scan
-from harness.task.signature import Signature
 
 
 @pytest.mark.parametrize("width", [32, 48, 64])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_mixer_has_the_parameters_of_attention(family: str, width: int) -> None:
     assert abs(mixer_parameters(family, width) / (4 * width**2) - 1) <= 0.03
-
-
-def test_a_byte_network_sees_no_later_byte() -> None:
-    space = catalog.load("space", "hybrid").space("micro", Signature(kind="bytes", classes=256))
-    draw = random.Random(3)
-    for _ in range(20):
-        with seeded(0), torch.inference_mode():
-            module = space.networks.build(space.sample(draw))
-            torch.nn.init.normal_(module.get_parameter("head"))
-            early = torch.full((1, 64), 65)
-            late = early.clone()
-            late[:, 40:] = 66
-            assert torch.equal(module(early)[:, :40], module(late)[:, :40])
 
 
 def test_the_parallel_scan_equals_the_plain_recurrence() -> None:

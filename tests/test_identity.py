@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
+import llm_server
 import numpy as np
 import pytest
 
@@ -249,8 +249,6 @@ class Place:
             "kill": kill,
             "patch": patch,
         }
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(command) + "\n")
         self.process.stdin.flush()
         answer = json.loads(self.process.stdout.readline())
@@ -261,7 +259,7 @@ class Place:
         return Place(folder, self.data, self.process)
 
 
-def answering(llm_server: ModuleType) -> Callable[[int, dict[str, Any]], Any]:
+def answering() -> Callable[[int, dict[str, Any]], Any]:
     """Returns a language model that proposes what its prompt alone decides."""
 
     def answer(number: int, request: dict[str, Any]) -> Any:
@@ -280,21 +278,18 @@ def process() -> Iterator["subprocess.Popen[str]"]:
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=settings
     ) as process:
         yield process
-        assert process.stdin is not None
         process.stdin.close()
 
 
 @pytest.fixture(scope="module")
-def finished(
-    process: "subprocess.Popen[str]", llm_server: ModuleType, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Place]:
+def finished(process: "subprocess.Popen[str]", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Returns a place where both suites were run, in `trained` and `lookup`."""
     place = Place(tmp_path_factory.mktemp("place"), tmp_path_factory.mktemp("data"), process)
     ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
     for name in ("harness", "tasks", "search_spaces", "leaderboards", "reports"):
         shutil.copytree(ROOT / name, place.code / name, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", place.code)
-    with llm_server.served(answering(llm_server)) as (url, _, _):
+    with llm_server.served(answering()) as (url, _, _):
         write_catalog(place, url)
         for suite in ("trained", "lookup"):
             done = place.harness("eval", suite, "--out", str(place.folder / suite))
@@ -801,7 +796,6 @@ def test_a_run_is_reproduced_to_the_byte_and_a_forged_result_is_not(finished: Pl
     assert again.text.count(": the same bytes") == 6
     for path in run.glob("units/score-*/record.json"):
         record = read_record(path)
-        assert record is not None
         path.write_text(replace(record, result={**record.result, "value": 0.123}).to_json())
     forged = place.harness("reproduce", str(run), "--units", "6")
     assert forged.status == 1

@@ -2,9 +2,6 @@
 
 import importlib.util
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
@@ -12,13 +9,13 @@ from types import ModuleType
 import datasets
 import numpy as np
 import pytest
+from command import harness
 from PIL import Image
 
 from harness.data.prepare import prepare_domain
 from harness.errors import DataUnavailableError
 from harness.task.task import Sample
 
-COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 CLASSES = ("n01", "n02", "n03", "n04")
 OFFICIAL = {"train": 7, "val": 3}
 RECIPES = ("ofa", "spos", "autoformer")
@@ -43,8 +40,6 @@ def task_of(where: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setenv("HARNESS_IMAGENET", where)
     path = Path(__file__).parents[1] / "tasks" / "imagenet.py"
     spec = importlib.util.spec_from_file_location("imagenet_anew", path)
-    assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -143,12 +138,6 @@ def test_a_class_of_validation_alone_is_told(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "val" / "n02").mkdir(parents=True)
     with pytest.raises(DataUnavailableError, match=r"n02 is a class without training images\.$"):
         samples(str(tmp_path), "imagenet_val", monkeypatch)
-
-
-def harness(*words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*COMMAND, *words], capture_output=True, text=True, env=os.environ | settings, timeout=500
-    )
 
 
 def test_a_check_without_the_copy_waits_and_says_what_for() -> None:

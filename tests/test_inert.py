@@ -4,9 +4,7 @@ import csv
 import json
 import os
 import re
-import runpy
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -15,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command import COMMAND
 from hypothesis import given
 from hypothesis import strategies as st
+from made_run import ToyRun
 
 from harness.files import canonical_json, content_hash, sealed, write_atomically
 from harness.guard import inert
@@ -28,8 +28,6 @@ from harness.study.study import build_board
 from harness.study.trained.boards.values import Board
 
 markdown_it: Any = pytest.importorskip("markdown_it")
-Folder = runpy.run_path(str(Path(__file__).with_name("test_board.py")))["Folder"]
-COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 
 MARKUP = [
     "<img src=x onerror=evil()>",
@@ -113,7 +111,7 @@ HALF = {"half of a letter": "\ud800 is half of a letter"}
 def written(folder: Path, names: dict[str, str]) -> Path:
     """Writes the board's synthetic run with other names, and one failure whose reason is a name, too."""
 
-    class Renamed(Folder):  # type: ignore[misc, valid-type]
+    class Renamed(ToyRun):
         def unit(self, *arguments: Any, **options: Any) -> str:
             about = {key: renamed(value, names | HALF) for key, value in options.items()}
             return str(super().unit(*(renamed(one, names | HALF) for one in arguments), **about))
@@ -154,9 +152,7 @@ def hostile(
 
 
 def board(run: Path) -> Board:
-    found = build_board(load_run(run))
-    assert isinstance(found, Board)
-    return found
+    return build_board(load_run(run))
 
 
 class Structure(HTMLParser):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from command import COMMAND
 
-COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 TASK = """
 import hashlib, os, re, subprocess, sys, time
 from harness.task.task import Archive, Domain, Sample, Task; from harness.task.signature import Signature
@@ -217,7 +217,6 @@ def test_a_command_that_swallows_its_interrupt_is_left_after_a_while(tmp_path: P
         "    time.sleep(1000)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
     child = psutil.Process(int(process.stdout.readline()))
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 143

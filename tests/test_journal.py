@@ -106,7 +106,7 @@ def test_scores_are_as_they_were_computed_or_are_computed_again(
 
     def values() -> list[float]:
         cache = ScoreCache(run, ["supernet"])
-        return [cache.value(index, lambda index=index: scores[index]) for index in range(len(scores))]  # type: ignore[misc]
+        return [cache.value(index, lambda index=index: scores[index]) for index in range(len(scores))]
 
     assert values() == scores
     (file,) = run.rglob("*.jsonl")

@@ -8,10 +8,10 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import filled
+import llm_server
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,7 +113,7 @@ def test_an_address_that_is_none_is_told_without_its_text(text: str) -> None:
 def test_no_key_is_shown_by_what_carries_it() -> None:
     keys = Keys(by_host={host_of(MINE): Key(SECRET, "me:pass-word-1", "api-key=abcdefgh")})
     shown = [repr(keys), repr(keys.of(MINE)), f"{keys.of(MINE)}", repr(Opening(data=Path(), keys=keys))]
-    shown.append(repr(Place(run=Path(), data=Path(), keys=keys)))  # type: ignore[arg-type]
+    shown.append(repr(Place(run=Path(), data=Path(), keys=keys)))
     text = " ".join(shown)
     assert [secret for secret in (SECRET, "pass-word-1", "abcdefgh") if secret in text] == []
 
@@ -126,9 +126,7 @@ def test_every_part_of_a_key_is_blotted_out_of_a_text() -> None:
     assert hidden == "[key] Basic [key] [key] ?[key] ftp://host/x"
 
 
-def test_a_redirect_is_not_followed_and_the_other_host_is_asked_nothing(
-    llm_server: ModuleType, tmp_path: Path
-) -> None:
+def test_a_redirect_is_not_followed_and_the_other_host_is_asked_nothing(tmp_path: Path) -> None:
     fine = llm_server.completion("stolen")
     with llm_server.served(lambda number, request: fine) as (other, asked, headers):
         moved = llm_server.Answer(307, headers={"Location": f"{other}/chat/completions?api-key=abcdefgh"})
@@ -143,9 +141,7 @@ def test_a_redirect_is_not_followed_and_the_other_host_is_asked_nothing(
     assert "abcdefgh" not in str(error.value)
 
 
-def test_user_password_and_query_of_the_environment_are_sent_and_not_kept(
-    llm_server: ModuleType, tmp_path: Path
-) -> None:
+def test_user_password_and_query_of_the_environment_are_sent_and_not_kept(tmp_path: Path) -> None:
     key = Key("", "me:pass-word-1", "api-key=abcdefgh")
     said = llm_server.completion(f"pass-word-1 abcdefgh {key.headers()}")
     with llm_server.served(lambda number, request: said) as (url, _, headers):
@@ -167,9 +163,7 @@ def run(tmp_path: Path, address: str, **settings: str) -> Any:
 
 
 @pytest.mark.parametrize("name", ["HARNESS_LLM_API_KEY", "OPENAI_API_KEY"])
-def test_a_suite_that_names_an_address_is_not_given_the_users_key(
-    llm_server: ModuleType, tmp_path: Path, name: str
-) -> None:
+def test_a_suite_that_names_an_address_is_not_given_the_users_key(tmp_path: Path, name: str) -> None:
     with llm_server.served(lambda number, request: llm_server.Answer(401)) as (url, _, headers):
         done = run(tmp_path, url, **{name: SECRET})
     assert [SECRET in str(seen) for seen in headers] == [False]
@@ -181,9 +175,7 @@ def test_a_suite_that_names_an_address_is_not_given_the_users_key(
     assert "HARNESS_LLM_BASE_URL to this address" in str(done.exception)
 
 
-def test_the_key_is_sent_where_suite_and_environment_name_one_host(
-    llm_server: ModuleType, tmp_path: Path
-) -> None:
+def test_the_key_is_sent_where_suite_and_environment_name_one_host(tmp_path: Path) -> None:
     with llm_server.served(lambda number, request: llm_server.Answer(401)) as (url, _, headers):
         done = run(tmp_path, url, HARNESS_LLM_API_KEY=SECRET, HARNESS_LLM_BASE_URL=f"{url}/else")
     assert authorizations(headers) == [f"Bearer {SECRET}"]
@@ -268,9 +260,7 @@ raise RuntimeError(repr(vars(client)))
 """
 
 
-def test_the_clients_debug_log_does_not_print_what_headers_and_bodies_repeat(
-    llm_server: ModuleType, tmp_path: Path
-) -> None:
+def test_the_clients_debug_log_does_not_print_what_headers_and_bodies_repeat(tmp_path: Path) -> None:
     said = f"Bearer {llm_server.KEY}"
 
     def echoed(number: int, request: dict[str, Any]) -> Any:

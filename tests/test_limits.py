@@ -81,12 +81,10 @@ def test_memory_is_that_of_the_whole_tree(monkeypatch: pytest.MonkeyPatch) -> No
     child = HOLDS.format(200 * 2**20)
     script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
     try:
         assert process.stdout.readline() == "held\n"
         assert Watch(process.pid, filled.KINDS["score"], UnitLimit(memory_gib=1)).exceeded() is None
         reason = Watch(process.pid, filled.KINDS["score"], UnitLimit(memory_gib=0.1)).exceeded()
-        assert reason is not None
         assert reason.startswith("It held 0.2")
         assert reason.endswith(
             "over its 0.1, and was ended; raise limits.kinds.score.memory_gib of the suite."
@@ -135,7 +133,6 @@ def test_a_process_that_never_starts_its_unit_is_over_its_time_too(monkeypatch: 
 def test_what_a_dead_process_left_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLDS.format(1)!r}])"
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
     watched = Watch(process.pid, filled.KINDS["score"], UnitLimit())
     assert watched.exceeded() is None

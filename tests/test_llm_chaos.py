@@ -6,9 +6,9 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import llm_server
 import pytest
 
 from harness import catalog
@@ -30,26 +30,23 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def cell() -> SearchSpace:
-    space: SearchSpace = catalog.load("space", "nasbench201").space("cifar100")
-    return space
+    return catalog.load("space", "nasbench201").space("cifar100")
 
 
 def score(architecture: Architecture) -> float:
     return architecture.count(CONVOLUTION) / 6
 
 
-def weathered(
-    server: ModuleType, path: Path, storm: Storm, *, timeout: float = 5.0
-) -> tuple[SearchResult, list[dict[str, Any]]]:
+def weathered(path: Path, storm: Storm, *, timeout: float = 5.0) -> tuple[SearchResult, list[dict[str, Any]]]:
     """Returns a search, and its requests, of which `storm` answers what it does not leave to a model."""
-    policy = server.Improver(cell())
+    policy = llm_server.Improver(cell())
 
     def handle(number: int, request: dict[str, Any]) -> Any:
-        return storm(server, number, request) or policy(number, request)
+        return storm(llm_server, number, request) or policy(number, request)
 
-    with server.served(handle) as (url, requests, _):
-        client = server.endpoint(url, path, timeout=timeout)
-        result = server.searched(client, budget=BUDGET, space=cell(), score=score)
+    with llm_server.served(handle) as (url, requests, _):
+        client = llm_server.endpoint(url, path, timeout=timeout)
+        result = llm_server.searched(client, budget=BUDGET, space=cell(), score=score)
     return result, requests
 
 
@@ -214,12 +211,10 @@ STORMS: dict[str, tuple[Storm, dict[str, int]]] = {
 
 
 @pytest.mark.parametrize("name", STORMS)
-def test_no_weather_loses_an_evaluation_and_all_of_it_is_counted(
-    llm_server: ModuleType, tmp_path: Path, name: str
-) -> None:
+def test_no_weather_loses_an_evaluation_and_all_of_it_is_counted(tmp_path: Path, name: str) -> None:
     storm, expected = STORMS[name]
     start = time.perf_counter()
-    result, _ = weathered(llm_server, tmp_path / "t.jsonl", storm)
+    result, _ = weathered(tmp_path / "t.jsonl", storm)
     assert time.perf_counter() - start < 5
     assert (len(result.history), result.stopped) == (BUDGET, "budget")
     counters = result.report["counters"]
@@ -229,52 +224,46 @@ def test_no_weather_loses_an_evaluation_and_all_of_it_is_counted(
 
 @pytest.mark.parametrize(("after", "between"), [(60.0, 0.0), (0.0, 0.05)], ids=["hangs", "drips"])
 def test_a_server_that_is_too_slow_is_asked_again_within_the_timeout(
-    llm_server: ModuleType, tmp_path: Path, after: float, between: float
+    tmp_path: Path, after: float, between: float
 ) -> None:
     def slow(server: Any) -> Any:
         return server.Answer(payload=server.completion("late").payload, after=after, between=between)
 
     start = time.perf_counter()
-    result, _ = weathered(llm_server, tmp_path / "t.jsonl", at({1, 4}, slow), timeout=0.4)
+    result, _ = weathered(tmp_path / "t.jsonl", at({1, 4}, slow), timeout=0.4)
     assert time.perf_counter() - start < 5
     assert len(result.history) == BUDGET
     assert result.report["counters"]["retried: timeout"] == 2
 
 
 @pytest.mark.parametrize("setting", ["max_tokens", "temperature", "response_format"])
-def test_a_refused_setting_is_refused_once_and_never_sent_again(
-    llm_server: ModuleType, tmp_path: Path, setting: str
-) -> None:
+def test_a_refused_setting_is_refused_once_and_never_sent_again(tmp_path: Path, setting: str) -> None:
     message = f"Unsupported: {setting}" + ("; use max_completion_tokens" if setting == "max_tokens" else "")
-    _, requests = weathered(llm_server, tmp_path / "t.jsonl", without(setting, message=message))
+    _, requests = weathered(tmp_path / "t.jsonl", without(setting, message=message))
     first = next(index for index, request in enumerate(requests) if setting in request)
     assert [index for index, request in enumerate(requests) if setting in request] == [first]
     if setting == "max_tokens":
         assert all("max_completion_tokens" in request for request in requests[first + 1 :])
 
 
-def test_an_error_that_repeats_the_request_costs_no_setting_that_was_not_refused(
-    llm_server: ModuleType, tmp_path: Path
-) -> None:
+def test_an_error_that_repeats_the_request_costs_no_setting_that_was_not_refused(tmp_path: Path) -> None:
     def echoing(server: Any, number: int, request: dict[str, Any]) -> Any:
         return server.refused(422, json.dumps(request)) if "response_format" in request else None
 
-    _, requests = weathered(llm_server, tmp_path / "t.jsonl", echoing)
+    _, requests = weathered(tmp_path / "t.jsonl", echoing)
     assert all("temperature" in request and "max_tokens" in request for request in requests)
 
 
-def test_a_passing_400_does_not_cost_the_schema(llm_server: ModuleType, tmp_path: Path) -> None:
+def test_a_passing_400_does_not_cost_the_schema(tmp_path: Path) -> None:
     def overflow(server: Any, number: int, request: dict[str, Any]) -> Any:
         return server.refused(400, "context overflow") if number in (2, 3) else None
 
-    _, requests = weathered(llm_server, tmp_path / "t.jsonl", overflow)
+    _, requests = weathered(tmp_path / "t.jsonl", overflow)
     generating = [one for one in requests[3:] if "You propose" in one["messages"][0]["content"]]
     assert all("response_format" in request for request in generating)
 
 
-def test_the_seconds_that_a_server_asks_for_are_waited_and_counted(
-    llm_server: ModuleType, tmp_path: Path
-) -> None:
+def test_the_seconds_that_a_server_asks_for_are_waited_and_counted(tmp_path: Path) -> None:
     answers = [llm_server.Answer(status=429, headers={"Retry-After": "0.3"}), llm_server.completion("fine")]
     with llm_server.served(lambda number, request: answers[number - 1]) as (url, _, _):
         client = llm_server.endpoint(url, tmp_path / "t.jsonl")
@@ -285,12 +274,9 @@ def test_the_seconds_that_a_server_asks_for_are_waited_and_counted(
     assert again.seconds == 0.0
 
 
-def test_a_server_cannot_ask_for_an_hour(
-    llm_server: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_cannot_ask_for_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.llm.endpoint.LONGEST_WAIT_SECONDS", 0.01)
     result, _ = weathered(
-        llm_server,
         tmp_path / "t.jsonl",
         at({1}, lambda server: server.Answer(status=429, headers={"Retry-After": "3600"})),
     )
@@ -298,7 +284,7 @@ def test_a_server_cannot_ask_for_an_hour(
 
 
 def test_a_server_that_fails_again_and_again_ends_a_search_that_the_same_command_continues(
-    llm_server: ModuleType, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     path = tmp_path / "t.jsonl"
     quota = "You exceeded your current quota."
@@ -307,30 +293,26 @@ def test_a_server_that_fails_again_and_again_ends_a_search_that_the_same_command
         return server.refused(403, quota) if number > 4 else None
 
     with pytest.raises(EndpointError, match=r"failed 3 times in a row.*same command again.*embedded model"):
-        weathered(llm_server, path, spent)
+        weathered(path, spent)
     kept = len(path.read_text().splitlines())
-    result, requests = weathered(llm_server, path, at(set(), said("")))
+    result, requests = weathered(path, at(set(), said("")))
     assert len(result.history) == BUDGET
     assert result.report["llm"]["calls"] == kept + len(requests)
 
 
-def test_weather_is_kept_in_the_transcript_and_replays_to_the_same_result(
-    llm_server: ModuleType, tmp_path: Path
-) -> None:
+def test_weather_is_kept_in_the_transcript_and_replays_to_the_same_result(tmp_path: Path) -> None:
     storms = [STORMS[name][0] for name in ("429", "no schema", "no temperature", "bytes that are no text")]
 
     def all_of_them(server: Any, number: int, request: dict[str, Any]) -> Any:
         return next((answer for storm in storms if (answer := storm(server, number, request))), None)
 
-    first, _ = weathered(llm_server, tmp_path / "t.jsonl", all_of_them)
+    first, _ = weathered(tmp_path / "t.jsonl", all_of_them)
     client = llm_server.endpoint("http://127.0.0.1:9/v1", tmp_path / "t.jsonl", replay=True)
     again = llm_server.searched(client, budget=BUDGET, space=cell(), score=score)
     assert again == first
 
 
-def test_hostile_replies_are_kept_so_that_they_replay_to_the_same_bytes(
-    llm_server: ModuleType, tmp_path: Path
-) -> None:
+def test_hostile_replies_are_kept_so_that_they_replay_to_the_same_bytes(tmp_path: Path) -> None:
     hostile = [name for name in STORMS if "5,000" in name or name in ("infinite tokens", "parts of parts")]
 
     def all_of_them(server: Any, number: int, request: dict[str, Any]) -> Any:
@@ -339,26 +321,24 @@ def test_hostile_replies_are_kept_so_that_they_replay_to_the_same_bytes(
         return next((one for name in hostile if (one := STORMS[name][0](server, number, request))), None)
 
     path = tmp_path / "t.jsonl"
-    first, _ = weathered(llm_server, path, all_of_them)
+    first, _ = weathered(path, all_of_them)
     kept = path.read_bytes()
     client = llm_server.endpoint("http://127.0.0.1:9/v1", path, replay=True)
     assert llm_server.searched(client, budget=BUDGET, space=cell(), score=score) == first
     assert (len(client.transcript.journal.entries), path.read_bytes()) == (kept.count(b"\n"), kept)
-    assert weathered(llm_server, tmp_path / "again.jsonl", all_of_them)[0] == first
+    assert weathered(tmp_path / "again.jsonl", all_of_them)[0] == first
     assert (tmp_path / "again.jsonl").read_bytes() == kept
 
 
-def test_a_search_cut_at_any_exchange_goes_on_to_the_same_bytes_whatever_was_learned(
-    llm_server: ModuleType, tmp_path: Path
-) -> None:
+def test_a_search_cut_at_any_exchange_goes_on_to_the_same_bytes_whatever_was_learned(tmp_path: Path) -> None:
     storm = STORMS["nothing but messages"][0]
     whole = tmp_path / "whole.jsonl"
-    first, requests = weathered(llm_server, whole, storm)
+    first, requests = weathered(whole, storm)
     lines = whole.read_bytes().splitlines(keepends=True)
     for count in range(len(lines)):
         torn = tmp_path / f"{count}.jsonl"
         torn.write_bytes(b"".join(lines[:count]) + lines[count][: 40 * count])
-        again, asked = weathered(llm_server, torn, storm)
+        again, asked = weathered(torn, storm)
         assert again == first
         assert torn.read_bytes() == whole.read_bytes()
         assert len(asked) <= len(requests) - count
@@ -377,9 +357,7 @@ ABLATIONS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("options", ABLATIONS, ids=lambda one: "-".join(one))
-def test_no_ablation_is_felled_by_weather_and_all_replay(
-    llm_server: ModuleType, tmp_path: Path, options: dict[str, Any]
-) -> None:
+def test_no_ablation_is_felled_by_weather_and_all_replay(tmp_path: Path, options: dict[str, Any]) -> None:
     def handle(number: int, request: dict[str, Any]) -> Any:
         if number in (1, 7):
             return llm_server.Answer(status=429)

@@ -3,21 +3,19 @@
 import base64
 import json
 import logging
-import os
 import subprocess
-import sys
 import traceback
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import llm_server
 import pytest
+from command import apart
 
 from harness.errors import EndpointError
 from harness.guard.keys import Key
 from harness.llm import check_endpoint
 
-COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 SUITE = """
 extends = "toy"
 title = "A search with a language model"
@@ -32,40 +30,33 @@ LOGIN, QUERY = "planted-user:planted-password", "api-key=planted-query-key"
 BASIC = base64.b64encode(LOGIN.encode()).decode()
 
 
-def echoing(server: ModuleType, status: int) -> Any:
+def echoing(status: int) -> Any:
     """Returns an answer that repeats the key in every text of its body."""
-    said = f"Authorization: Bearer {server.KEY}, {BASIC}, {LOGIN}, {QUERY}"
-    answer = server.completion(said, finish_reason=said)
-    body = json.loads(answer.payload) | {"model": server.KEY, "id": server.KEY}
+    said = f"Authorization: Bearer {llm_server.KEY}, {BASIC}, {LOGIN}, {QUERY}"
+    answer = llm_server.completion(said, finish_reason=said)
+    body = json.loads(answer.payload) | {"model": llm_server.KEY, "id": llm_server.KEY}
     if status != 200:
-        body = {"error": {"message": said, "code": server.KEY, "param": server.KEY, "type": said}}
+        body = {"error": {"message": said, "code": llm_server.KEY, "param": llm_server.KEY, "type": said}}
     headers = {"x-request-id": said, "Server": said, "Set-Cookie": said}
-    return server.Answer(status, json.dumps(body).encode(), headers=headers)
+    return llm_server.Answer(status, json.dumps(body).encode(), headers=headers)
 
 
 def run(out: Path, url: str, key: str) -> "subprocess.CompletedProcess[str]":
     settings = {"HARNESS_LLM_BASE_URL": url, "HARNESS_LLM_MODEL": "asked-model", "OPENAI_LOG": "debug"}
-    return subprocess.run(
-        [*COMMAND, "eval", str(out.parent / "toy_key.toml"), "--out", str(out)],
-        capture_output=True,
-        text=True,
-        env=os.environ | settings | {"HARNESS_LLM_API_KEY": key},
-        timeout=300,
-    )
+    words = ("eval", out.parent / "toy_key.toml", "--out", out)
+    return apart(*words, HARNESS_LLM_API_KEY=key, **settings)
 
 
 @pytest.mark.slow
 @pytest.mark.ci
 @pytest.mark.parametrize("login", ["", f"{LOGIN}@"], ids=["token", "login"])
-def test_a_run_with_an_endpoint_that_echoes_the_key_leaves_it_nowhere(
-    llm_server: ModuleType, tmp_path: Path, login: str
-) -> None:
+def test_a_run_with_an_endpoint_that_echoes_the_key_leaves_it_nowhere(tmp_path: Path, login: str) -> None:
     (tmp_path / "toy_key.toml").write_text(SUITE)
 
     def echoed(number: int, request: dict[str, Any]) -> Any:
         if number in (3, 4):
             return llm_server.improving(number, request)
-        return echoing(llm_server, {0: 200, 1: 500, 2: 200, 5: 400, 6: 200}.get(number, 403))
+        return echoing({0: 200, 1: 500, 2: 200, 5: 400, 6: 200}.get(number, 403))
 
     with llm_server.served(echoed) as (url, _, headers):
         done = run(tmp_path / "run", url.replace("://", f"://{login}") + f"?{QUERY}", llm_server.KEY)
@@ -84,11 +75,11 @@ def test_a_run_with_an_endpoint_that_echoes_the_key_leaves_it_nowhere(
 
 @pytest.mark.parametrize("status", [401, 403, 404, 400])
 def test_no_error_and_no_log_names_the_key(
-    llm_server: ModuleType, tmp_path: Path, status: int, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     shown = ""
-    with llm_server.served(lambda number, request: echoing(llm_server, status)) as (url, _, _):
+    with llm_server.served(lambda number, request: echoing(status)) as (url, _, _):
         client = llm_server.endpoint(url, tmp_path / "t.jsonl")
         try:
             for _ in range(3):
@@ -107,7 +98,7 @@ def test_no_error_and_no_log_names_the_key(
 
 
 def test_a_key_that_is_a_word_of_the_space_does_not_blank_replies(
-    llm_server: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(llm_server, "KEY", "none")
     with llm_server.served(lambda number, request: llm_server.completion("none")) as (url, _, _):

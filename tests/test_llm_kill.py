@@ -9,9 +9,9 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import llm_server
 import pytest
 
 VICTIM = Path(__file__).parent / "llm_victim.py"
@@ -42,7 +42,6 @@ class Assassin:
             self.kill()
 
     def kill(self) -> None:
-        assert self.process is not None
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
@@ -66,21 +65,21 @@ def kept(folder: Path) -> set[str]:
     return {json.dumps(json.loads(line)["request"]["messages"]) for line in lines}
 
 
-def killed(server: ModuleType, folder: Path, kills: int) -> None:
+def killed(folder: Path, kills: int) -> None:
     """Kills one search `kills` times, finishes it, and compares it with one that nobody killed."""
     from harness import catalog
 
     draw = random.Random(kills)
-    policy = server.Improver(catalog.load("space", "nasbench201").space("cifar100"))
+    policy = llm_server.Improver(catalog.load("space", "nasbench201").space("cifar100"))
     whole, torn = folder / "whole", folder / "torn"
     for place in (whole, torn):
         place.mkdir()
     undisturbed = Assassin(policy)
-    with server.served(undisturbed) as (url, _, _):
+    with llm_server.served(undisturbed) as (url, _, _):
         assert run(undisturbed, url, whole, 0, None) == 0
     assassin = Assassin(policy)
     deaths = 0
-    with server.served(assassin, sent=assassin.sent) as (url, _, _):
+    with llm_server.served(assassin, sent=assassin.sent) as (url, _, _):
         while deaths < kills:
             known = kept(torn)
             left = max(1, (LAST - len(known)) // (kills - deaths))
@@ -102,14 +101,10 @@ def killed(server: ModuleType, folder: Path, kills: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.ci
-def test_a_search_killed_four_times_asks_nothing_twice_and_ends_the_same(
-    llm_server: ModuleType, tmp_path: Path
-) -> None:
-    killed(llm_server, tmp_path, 4)
+def test_a_search_killed_four_times_asks_nothing_twice_and_ends_the_same(tmp_path: Path) -> None:
+    killed(tmp_path, 4)
 
 
 @pytest.mark.slow
-def test_a_search_killed_twenty_times_asks_nothing_twice_and_ends_the_same(
-    llm_server: ModuleType, tmp_path: Path
-) -> None:
-    killed(llm_server, tmp_path, 20)
+def test_a_search_killed_twenty_times_asks_nothing_twice_and_ends_the_same(tmp_path: Path) -> None:
+    killed(tmp_path, 20)

@@ -1,11 +1,9 @@
 """CoLLM-NAS with a competent scripted model over HTTP. Truth: NAS-Bench-201 and local search on it."""
 
-import csv
-import os
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import llm_server
+import published
 import pytest
 
 from harness import catalog
@@ -23,15 +21,9 @@ Table = dict[Architecture, tuple[float, float]]
 @pytest.fixture(scope="module")
 def table() -> Table:
     """Returns (validation, test) accuracy on CIFAR-100 in percent."""
-    fallback = Path(__file__).parents[1].parent / "shared" / "benchmarks"
-    path = Path(os.environ.get("HARNESS_BENCHMARKS", fallback)) / "nasbench201.csv"
-    if not path.exists():
-        pytest.skip(f"needs the NAS-Bench-201 table, {path.name} in HARNESS_BENCHMARKS")
-    with path.open() as file:
-        return {
-            tuple(int(digit) for digit in row["ops"]): (float(row["c100_val"]), float(row["c100_test"]))
-            for row in csv.DictReader(file)
-        }
+    return {
+        genes: (float(row["c100_val"]), float(row["c100_test"])) for genes, row in published.cells().items()
+    }
 
 
 def cell() -> Any:
@@ -44,7 +36,7 @@ def mean_test(results: list[SearchResult], table: Table) -> float:
 
 
 @pytest.fixture(scope="module")
-def searches(table: Table, llm_server: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def searches(table: Table, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Returns the searches of the scripted model, those of local search, and the model's policy."""
     space = cell()
     policy = llm_server.Improver(space)

@@ -81,8 +81,7 @@ class NumberSpace(NestedSpace):
 
 
 def cell() -> SearchSpace:
-    space: SearchSpace = catalog.load("space", "nasbench201").space("cifar100")
-    return space
+    return catalog.load("space", "nasbench201").space("cifar100")
 
 
 def hybrid() -> SearchSpace:

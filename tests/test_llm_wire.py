@@ -5,9 +5,9 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import llm_server
 import pytest
 
 from harness.errors import EndpointError
@@ -17,7 +17,7 @@ from harness.llm.wire import decoded
 
 @pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nX-Long: ", b""], ids=["headers", "interim answers"])
 def test_a_server_whose_headers_never_end_is_left_in_time(
-    tmp_path: Path, llm_server: ModuleType, monkeypatch: pytest.MonkeyPatch, start: bytes
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes
 ) -> None:
     monkeypatch.setattr("harness.llm.endpoint.ATTEMPTS", 2)
     stopping = threading.Event()
@@ -50,7 +50,7 @@ def test_a_refusal_that_is_too_deep_to_be_printed_is_about_nothing() -> None:
     for _ in range(100_000):
         deep = [deep]
     error = RuntimeError("x")
-    error.body = deep  # type: ignore[attr-defined]
+    error.body = deep
     assert _complaint(error) == ""
 
 

@@ -1,6 +1,5 @@
 """Our tasks in plain lm-eval, and its models here. Truth: our own scorer of the same network."""
 
-import importlib.util
 import json
 import os
 import socket
@@ -11,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import completion_server
+import filled
 import numpy as np
 import pytest
 import torch
@@ -28,14 +29,6 @@ from harness.learn.fit import seeded
 from harness.learn.predictors import TorchLanguageModel, score
 from harness.task.signature import Signature
 from harness.task.task import Archives, Domain, Sample, Task
-
-_spec = importlib.util.spec_from_file_location(
-    "completion_server", Path(__file__).parent / "completion_server.py"
-)
-assert _spec is not None
-assert _spec.loader is not None
-completion_server = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(completion_server)
 
 CONTEXT = completion_server.CONTEXT
 Endpoint = completion_server.Endpoint
@@ -60,25 +53,16 @@ def read(texts: list[bytes], archives: Archives) -> Iterator[Sample]:
 
 
 def domain(name: str, texts: list[bytes]) -> Domain:
-    return Domain(
-        name=name,
-        origin=f"made here: {name}",
-        licence="CC0",
-        groups="text",
-        read=partial(read, texts),
-        fixed_splits=True,
-    )
+    return filled.domain(name, partial(read, texts), origin=f"made here: {name}", fixed_splits=True)
 
 
 def task(**more: list[bytes]) -> Task:
     texts = {name: [text.encode() for text in found] for name, found in TEXTS.items()} | more
-    return Task(
-        summary="Texts.",
-        signature=Signature(kind="bytes", classes=256, context=CONTEXT),
+    return filled.task(
+        (domain(name, found) for name, found in texts.items()),
+        Signature(kind="bytes", classes=256, context=CONTEXT),
         metric="bits_per_byte",
         chance=8.0,
-        domains=tuple(domain(name, found) for name, found in texts.items()),
-        sources=("plain",),
         held_out=("odd",),
     )
 
@@ -142,7 +126,6 @@ def test_an_exported_task_scores_here_what_it_scores_as_our_own(tmp_path: Path) 
         split = load_split("toy_texts", toy, one, "test", data)
         own = score(TorchLanguageModel(network(), CONTEXT), split, document_bytes=10_000)
         samples = results[f"toy_texts_{one.name}"].samples
-        assert samples is not None
         np.testing.assert_allclose(samples.numerator, own.numerator, atol=1e-6)
         np.testing.assert_array_equal(samples.denominator, own.denominator)
 

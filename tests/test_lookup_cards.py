@@ -3,10 +3,8 @@
 Truth: tables of 64 made-up rows whose scores are plain functions of the digits, and two published tables.
 """
 
-import csv
 import itertools
 import json
-import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import published
 import pytest
 
 from harness import catalog
@@ -23,7 +22,6 @@ from harness.errors import DataUnavailableError, HarnessError
 from harness.search.loop import SearchContext, run_search
 from harness.space.listed import ListedSpace
 
-TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")
 GRID = list(itertools.product(range(4), repeat=3))
 HEAD = """
 summary = "made up"
@@ -194,16 +192,9 @@ def test_a_wrong_card_is_told_in_one_sentence(tmp_path: Path, parts: dict[str, s
         read_card(card(tmp_path, **parts))
 
 
-def published(name: str, file: str) -> tuple[LookupTable, list[dict[str, str]]]:
-    if not (TABLES / file).is_file():
-        pytest.skip(f"{file} is absent; set HARNESS_BENCHMARKS to its folder")
-    with (TABLES / file).open() as text:
-        rows = list(csv.DictReader(text))
-    return load_table(TABLES / file, catalog.files("table")[name]), rows
-
-
 def test_nasbench_macro_selects_by_one_training_and_reports_the_mean_of_two() -> None:
-    table, rows = published("nasbench_macro", "nasbench_macro.csv")
+    rows = published.rows("nasbench_macro.csv")
+    table = published.table("nasbench_macro", "nasbench_macro.csv")
     assert len(table.rows) == 6561
     for number in range(0, 6561, 500):
         row = rows[number]
@@ -214,7 +205,7 @@ def test_nasbench_macro_selects_by_one_training_and_reports_the_mean_of_two() ->
 
 
 def test_the_costs_of_nasbench_macro_are_those_of_its_table() -> None:
-    _, rows = published("nasbench_macro", "nasbench_macro.csv")
+    rows = published.rows("nasbench_macro.csv")
     space = bound_space("nasbench_macro:cifar10")
     for row in rows:
         genes = tuple(map(int, row["arch"]))
@@ -223,7 +214,8 @@ def test_the_costs_of_nasbench_macro_are_those_of_its_table() -> None:
 
 
 def test_transnas_keeps_accuracies_as_shares_and_losses_as_they_are() -> None:
-    table, rows = published("transnas_micro", "transnasbench101_micro_val_final.csv")
+    rows = published.rows("transnasbench101_micro_val_final.csv")
+    table = published.table("transnas_micro", "transnasbench101_micro_val_final.csv")
     assert len(table.rows) == 4096
     number = next(index for index, row in enumerate(rows) if row["arch"] == "64-41414-3_10_221")
     assert table.rows[3, 1, 0, 2, 2, 1] == number

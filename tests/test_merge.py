@@ -1,47 +1,30 @@
 """Boards of several runs. Truth: one run that holds all rows, and that order must not matter."""
 
-import importlib.util
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import made_run
 import pandas as pd
 import pytest
+from command import harness
 
-from harness.catalog import metric_of
 from harness.errors import HarnessError
 from harness.files import read_sealed, sealed
 from harness.run.loaded import load_run
 from harness.run.record import read_record
-from harness.stats.bootstrap import grouped_ratio
 from harness.study.formats import board_json
 from harness.study.merge import MergedBoards, merge
 from harness.study.study import AnyBoard, build_board
 from harness.study.trained.boards.values import Board
-from harness.task.metric import SampleScores
 
-_spec = importlib.util.spec_from_file_location("made_run", Path(__file__).parent / "made_run.py")
-assert _spec is not None
-assert _spec.loader is not None
-made_run = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made_run)
-
-COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 FIXED = [("tuned", made_run.PLAIN), ("default", None)]
 SEARCHED = [("tuned", made_run.PLAIN), ("local_search", made_run.DIVERSE)]
 Make = Callable[..., Path]
-
-
-def harness(*words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, env=os.environ, timeout=120)
 
 
 @pytest.fixture
@@ -62,7 +45,6 @@ def merged(*folders: Path) -> MergedBoards:
 
 
 def rows_of(board: AnyBoard) -> Any:
-    assert isinstance(board, Board)
     return [task.rows for task in board.tasks]
 
 
@@ -72,7 +54,6 @@ def test_rows_of_two_runs_of_one_protocol_are_one_board(make: Make) -> None:
     found = merged(make(FIXED, tasks=tasks), make(SEARCHED, tasks=tasks))
     assert found.reasons == ()
     assert rows_of(found.boards[0]) == rows_of(whole)
-    assert isinstance(found.boards[0], Board)
     assert "Rows of 2 runs (made, made), merged because" in found.boards[0].tasks[0].notes[-1]
 
 
@@ -80,18 +61,6 @@ def test_one_run_is_its_own_board_even_when_it_is_named_twice(make: Make) -> Non
     folder = make(FIXED)
     found = merged(folder, folder)
     assert board_json(found.boards[0]) == board_json(build_board(load_run(folder)))
-
-
-def test_a_third_method_changes_nothing_between_two(make: Make) -> None:
-    alone = merged(make(FIXED))
-    with_third = merged(make(FIXED), make(SEARCHED))
-    mine, other = (found.boards[0] for found in (alone, with_third))
-    assert isinstance(mine, Board)
-    assert isinstance(other, Board)
-    row, same = mine.tasks[0].row("default"), other.tasks[0].row("default")
-    assert row is not None
-    assert same is not None
-    assert (row.held_out, row.difference, row.cells) == (same.held_out, same.difference, same.cells)
 
 
 def test_the_order_of_runs_rows_and_units_changes_nothing(make: Make) -> None:
@@ -150,17 +119,6 @@ def test_a_score_that_one_of_two_runs_has_is_not_missing(make: Make) -> None:
     assert rows_of(found.boards[0]) == rows_of(build_board(load_run(make(FIXED))))
 
 
-def test_an_incomplete_method_is_not_ranked(make: Make) -> None:
-    board = merged(make(FIXED), make(SEARCHED, failed=[("local_search", "grainy")])).boards[0]
-    assert isinstance(board, Board)
-    assert [(row.method, row.rank) for row in board.tasks[0].rows] == [
-        ("tuned", 1),
-        ("default", 2),
-        ("local_search", None),
-    ]
-    assert board.tasks[0].rows[-1].held_out is None
-
-
 def test_lost_samples_of_a_merged_run_are_named_by_their_own_folder(make: Make) -> None:
     one, other = make(FIXED), make(SEARCHED)
     lost = sorted(other.glob("units/score-*/samples.parquet"))
@@ -170,36 +128,6 @@ def test_lost_samples_of_a_merged_run_are_named_by_their_own_folder(make: Make) 
         path.touch()
     with pytest.raises(HarnessError, match=r"units/score-\w+ has lost its files"):
         merged(one, other)
-
-
-def test_an_empty_group_is_no_zero() -> None:
-    assert grouped_ratio(np.array([[3.0], [0.0]]), np.array([[4.0], [0.0]]))[0] == 0.75
-    assert np.isnan(grouped_ratio(np.array([0.0]), np.array([0.0])))
-    classes = grouped_ratio(np.array([3.0, 0.0]), np.array([4.0, 0.0]))
-    assert classes == 0.75, "a class without samples does not pull the mean down"
-
-
-@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_a_score_that_is_no_number_fails_its_unit(bad: float) -> None:
-    index = np.zeros(2, dtype=np.int64)
-    scores = SampleScores(index, index, np.array([1.0, bad]), np.ones(2))
-    for metric in ("accuracy", "balanced_accuracy", "bits_per_byte"):
-        with pytest.raises(ValueError, match="not finite"):
-            metric_of(metric).value(scores)
-
-
-def test_a_perfect_row_has_an_interval_below_it(make: Make, tmp_path: Path) -> None:
-    folder = tmp_path / "perfect"
-    made_run.make(folder, made_run.drawn({"tuned": 1.1, "default": -0.1}), rows=FIXED)
-    board = merged(folder).boards[0]
-    assert isinstance(board, Board)
-    best, worst = board.tasks[0].rows
-    assert best.held_out is not None
-    assert worst.held_out is not None
-    assert best.held_out.high == 1
-    assert 0.95 < best.held_out.low < 0.99
-    assert worst.held_out.low == 0
-    assert 0.01 < worst.held_out.high < 0.05
 
 
 def only(whole: Path, folder: Path, searchers: list[str]) -> Path:

@@ -3,12 +3,7 @@
 Truth: published counts, the measured sub-networks of the authors (where the user has their table).
 """
 
-import csv
-import os
-import random
-from collections.abc import Iterator
-from pathlib import Path
-
+import published
 import pytest
 import torch
 
@@ -18,18 +13,6 @@ from harness.nn.networks.mobilenet import ElasticDepthwise, MobileBlock, MobileN
 from harness.space.choices import SearchSpace, SpaceFamily
 from harness.space.form import Architecture
 from harness.task.signature import Signature
-
-TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")
-MEASURED = TABLES / "ofa_mbv3_w10_measured.csv"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Keeps parallel test workers from fighting over cores, which makes small networks very slow."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def bound(preset: str, signature: Signature | None = None) -> SearchSpace:
@@ -44,7 +27,6 @@ def uniform(space: SearchSpace, kernel: int, expansion: int, depth: int, side: i
 def stirred(space: SearchSpace) -> MobileNet:
     """Returns a supernet no tensor of which is at a value that hides a mistake."""
     module = space.networks.supernet()
-    assert isinstance(module, MobileNet)
     with torch.no_grad():
         for tensor in module.state_dict().values():
             if tensor.is_floating_point():
@@ -73,16 +55,6 @@ def test_uniform_networks_have_the_published_counts(
     assert (space.macs(at_224), space.macs(at_128)) == (large, small)
 
 
-def test_the_wider_network_has_the_published_widths() -> None:
-    with torch.device("meta"):
-        module = bound("w1.2").networks.supernet()
-    assert isinstance(module, MobileNet)
-    frame = module.frame
-    assert (frame.stem, frame.first) == (24, 24)
-    assert [stage.width for stage in frame.stages] == [32, 48, 96, 136, 192]
-    assert (frame.final, frame.last) == (1152, 1536)
-
-
 def test_the_supernet_adds_its_kernel_matrices_to_the_largest_network() -> None:
     with torch.device("meta"):
         module = bound("w1.0").networks.supernet()
@@ -95,11 +67,7 @@ def test_there_are_as_many_networks_as_published_at_each_of_25_resolutions() -> 
 
 
 def test_every_measured_sub_network_has_its_parameters_and_macs() -> None:
-    if not MEASURED.is_file():
-        pytest.skip("ofa_mbv3_w10_measured.csv is absent; set HARNESS_BENCHMARKS to its folder")
-    space = bound("w1.0")
-    with MEASURED.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    space, rows = bound("w1.0"), published.rows("ofa_mbv3_w10_measured.csv")
     assert len(rows) == 1100
     for row in rows:
         digits = {name: [int(digit) for digit in row[name]] for name in ("d", "ks", "e")}
@@ -111,19 +79,6 @@ def test_every_measured_sub_network_has_its_parameters_and_macs() -> None:
 def test_the_default_is_the_plain_middle() -> None:
     space = bound("w1.0")
     assert space.default() == uniform(space, 5, 4, 3, 224)
-
-
-def test_a_slice_of_the_published_network_equals_the_stand_alone_module() -> None:
-    space = bound("w1.0", Signature(kind="image", classes=10, channels=1))
-    architecture = space.canonical((0, *space.sample(random.Random(3))[1:]))
-    with seeded(0), torch.inference_mode():
-        supernet = stirred(space).train()
-        supernet(
-            images(), space.networks.route(architecture)
-        )  # statistics that keep signals of deep networks apart
-        alone = space.networks.slice(supernet.eval(), architecture)
-        there = supernet(images(), space.networks.route(architecture))
-        torch.testing.assert_close(alone(images()), there, atol=1e-5, rtol=1e-5)
 
 
 def test_images_are_resized_to_the_chosen_resolution() -> None:

@@ -7,16 +7,16 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
+import llm_server
 import pytest
+from command import COMMAND, apart
 from typer.testing import CliRunner
 
 from harness.cli.main import app
 from harness.errors import HarnessError
 from harness.guard.network import OFFLINE, is_loopback, offline
 
-COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 LEAVING = """
 import json, socket
 from harness.guard.network import shut_network
@@ -198,13 +198,8 @@ def test_a_model_of_lm_eval_elsewhere_is_not_asked_offline() -> None:
 def test_a_worker_and_the_code_it_runs_cannot_leave_the_machine_offline(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(SUITE)
     (tmp_path / "own.py").write_text(CALLING)
-    words = ["eval", str(tmp_path / "s.toml"), "--out", str(tmp_path / "run"), "--offline", "--workers", "1"]
-    done = subprocess.run(
-        [*COMMAND, *words, "--model", f"{tmp_path}/own.py:predict"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    words = ["eval", tmp_path / "s.toml", "--out", tmp_path / "run", "--offline", "--workers", "1"]
+    done = apart(*words, "--model", f"{tmp_path}/own.py:predict")
     assert done.returncode == 1, done.stderr
     records = [json.loads(path.read_text()) for path in tmp_path.rglob("record.json")]
     assert "\x1b" not in done.stdout + done.stderr
@@ -220,9 +215,7 @@ def test_a_suite_without_a_language_model_contacts_nobody(tmp_path: Path) -> Non
     assert done.stderr.splitlines()[-1] == "exit status 0; 0 hosts contacted"
 
 
-def test_a_suite_with_a_language_model_contacts_its_host_alone(
-    llm_server: ModuleType, tmp_path: Path
-) -> None:
+def test_a_suite_with_a_language_model_contacts_its_host_alone(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(ASKING)
     script = Path(__file__).parents[1] / "benchmarks" / "network.py"
     words = ["eval", str(tmp_path / "s.toml"), "--out", str(tmp_path / "run")]

@@ -2,14 +2,12 @@
 
 import ast
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command import harness
 
 from harness import catalog
 from harness.catalog import metric_of
@@ -17,7 +15,6 @@ from harness.errors import HarnessError
 from harness.task.metric import SampleScores
 
 ROOT = Path(__file__).parents[1]
-COMMAND = [sys.executable, "-c", "from harness.cli.start import main; main()"]
 METRIC = '''\
 """Errors: the share of samples whose prediction is wrong."""
 
@@ -225,9 +222,8 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def harness(mine: Path, *words: str) -> str:
-    settings = os.environ | {"HARNESS_CATALOG": str(mine)}
-    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, env=settings)
+def told(mine: Path, *words: object) -> str:
+    done = harness(*words, HARNESS_CATALOG=str(mine))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -236,7 +232,7 @@ def test_a_metric_and_a_kind_of_input_in_one_file_each_are_run_boarded_and_resco
     mine: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    harness(mine, "eval", "tones", "--out", str(run))
+    told(mine, "eval", "tones", "--out", str(run))
     task = json.loads((run / "board.json").read_text())["tasks"][0]
     assert (task["metric"], task["chance"], task["held_out"]) == ("error", 0.5, ["street", "studio+hiss-2"])
     network, floor = task["rows"]
@@ -245,23 +241,23 @@ def test_a_metric_and_a_kind_of_input_in_one_file_each_are_run_boarded_and_resco
     errors = {cell["domain"]: cell["estimate"][0] for cell in network["cells"]}
     assert errors["studio"] < 0.1
     assert errors["studio"] <= errors["street"] < 0.5
-    shown = harness(mine, "leaderboard", str(run))
+    shown = told(mine, "leaderboard", str(run))
     assert "error in %, lower is better" in shown
-    again = json.loads(harness(mine, "rescore", str(run), "--metric", "accuracy", "--format", "json"))
+    again = json.loads(told(mine, "rescore", str(run), "--metric", "accuracy", "--format", "json"))
     right = {cell["domain"]: cell["estimate"][0] for cell in again["tasks"][0]["rows"][0]["cells"]}
     assert right == pytest.approx({domain: 1 - value for domain, value in errors.items()})
     assert again["tasks"][0]["chance"] is None
-    compared = harness(mine, "compare", str(run), "spectrum", "floor")
+    compared = told(mine, "compare", str(run), "spectrum", "floor")
     assert "error in %, lower is better" in " ".join(compared.split())
 
 
 def test_a_kind_of_input_of_ones_own_is_listed_described_and_checked(mine: Path) -> None:
-    assert "audio" in harness(mine, "list", "modalities")
-    assert "error in %, lower is better" in harness(mine, "describe", "metric", "error")
-    assert "signals of 32 samples, 2 classes" in harness(mine, "describe", "task", "tones")
+    assert "audio" in told(mine, "list", "modalities")
+    assert "error in %, lower is better" in told(mine, "describe", "metric", "error")
+    assert "signals of 32 samples, 2 classes" in told(mine, "describe", "task", "tones")
     for kind, name in (("metric", "error"), ("modality", "audio"), ("baseline", "spectrum")):
-        assert "FAIL" not in harness(mine, "check", kind, name)
-    assert "studio: no signal is silent" in harness(mine, "check", "task", "tones")
+        assert "FAIL" not in told(mine, "check", kind, name)
+    assert "studio: no signal is silent" in told(mine, "check", "task", "tones")
 
 
 def test_a_task_whose_samples_cannot_give_its_metric_is_refused(mine: Path) -> None:
@@ -269,8 +265,7 @@ def test_a_task_whose_samples_cannot_give_its_metric_is_refused(mine: Path) -> N
     (mine / "tasks" / "lengths.py").write_text(file.read_text().replace('"error"', '"bits_per_byte"'))
     suite = mine / "leaderboards" / "tones.toml"
     (mine / "leaderboards" / "lengths.toml").write_text(suite.read_text().replace('"tones"', '"lengths"'))
-    settings = os.environ | {"HARNESS_CATALOG": str(mine)}
-    done = subprocess.run([*COMMAND, "eval", "lengths"], capture_output=True, text=True, env=settings)
+    done = harness("eval", "lengths", HARNESS_CATALOG=str(mine))
     assert done.returncode == 2
     assert "bits_per_byte, which needs bits, and samples of kind audio give prediction" in done.stderr
 

@@ -1,13 +1,11 @@
 """Models of the user's own as fixed rows. Truth: what a model that always answers the same must score."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import filled
 import pytest
+from command import harness
 
 from harness import catalog
 from harness.errors import HarnessError
@@ -22,7 +20,6 @@ from harness.study.trained.boards.values import Board
 from harness.study.trained.settings import Suite
 from harness.task.signature import Signature
 
-COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 IMAGES = Signature(kind="image", classes=4, channels=1, height=8, width=8)
 OWN = """
 import numpy as np
@@ -54,35 +51,21 @@ def own(tmp_path: Path) -> Path:
 
 def run(suite: str, folder: Path, *models: str) -> Board:
     words = [word for model in models for word in ("--model", model)]
-    done = subprocess.run(
-        [*COMMAND, "eval", suite, "--out", str(folder), *words],
-        capture_output=True,
-        text=True,
-        env=os.environ,
-        timeout=300,
-    )
+    done = harness("eval", suite, "--out", folder, *words)
     assert done.returncode == 0, done.stderr
-    board = build_board(load_run(folder))
-    assert isinstance(board, Board)
-    return board
+    return build_board(load_run(folder))
 
 
 def test_own_networks_and_predictors_join_the_board(own: Path, tmp_path: Path) -> None:
     board = run("toy", tmp_path / "run", f"{own}:build", f"{own}:predict")
     trained, ready = (board.tasks[0].row(f"file:{own}:{name}") for name in ("build", "predict"))
-    assert trained is not None
-    assert ready is not None
     assert trained.rank is not None
     assert trained.parameters == (8 * 8 * 4 + 4,) * 2
     assert ready.rank is None
-    assert ready.held_out is not None
     assert ready.held_out.value == 0.25, "one class of four is always right"
     assert "§ had training data from outside" in render(board, "md")
     against = compare_trained(load_run(tmp_path / "run"), f"file:{own}:predict", "tuned").parts[0].overall
     row = board.tasks[0].row("tuned")
-    assert row is not None
-    assert row.held_out is not None
-    assert against.difference is not None
     assert against.difference.value == pytest.approx(0.25 - row.held_out.value)
     assert len(against.by_seed) == 2, "one role is compared with both of the other"
     plan = json.loads((tmp_path / "run" / "plan.json").read_text())
@@ -99,8 +82,6 @@ def test_a_predictor_of_bytes_gives_code_lengths(own: Path, tmp_path: Path) -> N
     board = run(str(suite), tmp_path / "run", f"{own}:predict")
     task = next(task for task in board.tasks if task.task == "toy_bytes")
     row = task.row(f"file:{own}:predict")
-    assert row is not None
-    assert row.held_out is not None
     assert row.held_out.value == pytest.approx(8.0)
 
 
@@ -114,7 +95,7 @@ def test_weights_are_loaded_and_the_row_is_ready(own: Path, tmp_path: Path) -> N
     baseline = catalog.load("baseline", f"file:{own}:build?weights={file}")
     assert isinstance(baseline, ReadyBaseline)
     model = baseline.open(IMAGES, Opening(data=own.parent))
-    assert set(model.predict(np.zeros((5, 1, 8, 8), np.uint8))) == {2}  # type: ignore[union-attr]
+    assert set(model.predict(np.zeros((5, 1, 8, 8), np.uint8))) == {2}
     save_file({"weight": torch.zeros(4, 64)}, file)
     with pytest.raises(HarnessError, match="does not hold the weights"):
         baseline.open(IMAGES, Opening(data=own.parent))

@@ -5,15 +5,14 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from command import COMMAND, harness
 
 from harness.files import sealed
 
-COMMAND = [sys.executable, "-c", "from harness.cli.start import main; main()"]
 STUDY = '''\
 """How often coins land heads."""
 
@@ -153,10 +152,6 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "catalog" / "leaderboards" / "two_coins.toml").write_text(SUITE.format("0.0"))
     monkeypatch.setenv("HARNESS_CATALOG", str(tmp_path / "catalog"))
     return tmp_path
-
-
-def harness(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, env=os.environ, timeout=120)
 
 
 def heads(bias: float, seed: int) -> float:

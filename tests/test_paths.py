@@ -6,12 +6,12 @@ Truth: where a path of `pathlib` lies once it is resolved, and every name that i
 import json
 import os
 import shutil
-import subprocess
-import sys
 import unicodedata
 from pathlib import Path
 
+import filled
 import pytest
+from command import harness
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,7 +91,7 @@ def test_all_that_is_shipped_has_plain_names() -> None:
 
 
 def domain(name: str) -> Domain:
-    return Domain(name=name, origin="", licence="", groups="", read=lambda archives: [])
+    return filled.domain(name, lambda archives: [])
 
 
 def archive(**fields: str) -> Archive:
@@ -148,16 +148,8 @@ def test_a_domain_of_a_file_cannot_leave_the_cache(tmp_path: Path) -> None:
             (place / f"{number}.txt").write_text(f"a letter {number} of {folder}")
     with pytest.raises(HarnessError, match=r"The name '../x' of a domain has a separator of folders"):
         read_task(file, None)
-    done = subprocess.run(
-        [sys.executable, "-c", "from harness.cli.main import main; main()", "data", "prepare", "letters"],
-        capture_output=True,
-        text=True,
-        env={
-            **os.environ,
-            "HARNESS_CATALOG": str(file.parents[1]),
-            "HARNESS_DATA": str(tmp_path / "cache" / "in"),
-        },
-    )
+    places = {"HARNESS_CATALOG": str(file.parents[1]), "HARNESS_DATA": str(tmp_path / "cache" / "in")}
+    done = harness("data", "prepare", "letters", **places)
     assert done.returncode == 2
     assert done.stderr.startswith("harness: The name '../x' of a domain has a separator of folders")
     assert done.stderr.count("\n") == 1

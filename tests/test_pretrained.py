@@ -1,16 +1,15 @@
 """Networks that come trained. Truth: timm's and scikit-learn's own answers, and what must not change."""
 
 import hashlib
-import os
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
+import filled
 import numpy as np
 import pytest
 import timm
 import torch
+from command import harness
 from safetensors.torch import load_file, save_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -26,7 +25,6 @@ from harness.learn.predictors import TorchClassifier
 from harness.nn.pretrained import Pretrained, View, copy_weights, enlarged, fit_head
 from harness.run.loaded import load_run
 from harness.study.study import build_board
-from harness.study.trained.boards.values import Board
 from harness.task.signature import Signature
 from harness.task.split import Split
 from harness.task.task import Archive
@@ -49,12 +47,7 @@ def split(samples: int, classes: tuple[int, ...] = (0, 1, 2)) -> Split:
     labels = draw.choice(classes, samples).astype(np.int64)
     images = draw.integers(0, 256, (samples, 1, 16, 16)).astype(np.uint8)
     images[:, 0, 0, 0] = 100 * labels + draw.integers(0, 50, samples)
-    names = tuple(str(index) for index in range(samples))
-    text, offsets = np.zeros(0, np.uint8), np.zeros(1, np.int64)
-    return Split(
-        domain="d", name="train", images=images, text=text, offsets=offsets, labels=labels,
-        groups=np.arange(samples), group_names=names,
-    )  # fmt: skip
+    return filled.split(images=images, labels=labels)
 
 
 def corners(signature: Signature = GREY) -> Pretrained:
@@ -133,7 +126,6 @@ def test_weights_of_a_file_give_what_timm_gives(name: str, tmp_path: Path) -> No
     module = baseline.build(COLOUR, 0).eval()
     baseline.load(module, Opening(data=tmp_path))
     card = timm.get_pretrained_cfg(name)
-    assert card is not None
     images = torch.rand(2, 3, *module.size)
     mean, deviation = (torch.tensor(values).view(3, 1, 1) for values in (card.mean, card.std))
     with torch.no_grad():
@@ -212,7 +204,7 @@ def test_the_package_of_efficientnet_is_read_in_its_order(
     images = torch.rand(2, 3, 112, 112)
     with torch.no_grad():
         wanted = network.forward_head(network.forward_features(images * 2 - 1), pre_logits=True)
-        assert torch.allclose(module.features(images * 2 - 1), wanted, atol=1e-4)  # type: ignore[operator]
+        assert torch.allclose(module.features(images * 2 - 1), wanted, atol=1e-4)
     with pytest.raises(HarnessError, match="has the member 'head', not 'tail'"):
         catalog.load("baseline", "efficientnet_lite0:tail")
 
@@ -226,17 +218,9 @@ def test_rows_that_come_trained_are_marked_and_not_ranked(tmp_path: Path) -> Non
         f'"{probe}", "{tuned}", "floor"]\nreference = "default"\nsearchers = []\nspaces = []\n'
         '[claim]\nmethod = "default"\nspace = ""\n'
     )
-    command = [sys.executable, "-c", "from harness.cli.main import main; main()", "eval", str(suite)]
-    done = subprocess.run(
-        [*command, "--out", str(tmp_path / "run")],
-        capture_output=True,
-        text=True,
-        env=os.environ,
-        timeout=300,
-    )
+    done = harness("eval", suite, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     board = build_board(load_run(tmp_path / "run"))
-    assert isinstance(board, Board)
     task = board.tasks[0]
     rows = {row.method: row for row in task.rows}
     assert {method for method, row in rows.items() if row.outside} == {probe, tuned}

@@ -3,28 +3,20 @@
 Truth: the papers' tables of options, their closed forms written out once more, and their tables of results.
 """
 
-import os
 import random
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from harness import catalog
-from harness.data.table.table import load_table
-from harness.nn.networks.mobilenet import MobileNet
-from harness.nn.networks.shufflenet import ShuffleNet
 from harness.space.choices import SearchSpace
-
-TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")
 
 
 def bound(name: str) -> SearchSpace:
     family, _, preset = name.partition(":")
-    space: SearchSpace = catalog.load("space", family).space(preset or None)
-    return space
+    return catalog.load("space", family).space(preset or None)
 
 
 def options(space: SearchSpace) -> dict[str, tuple[Any, ...]]:
@@ -33,13 +25,6 @@ def options(space: SearchSpace) -> dict[str, tuple[Any, ...]]:
     for choice in space.choices:
         assert found.setdefault(choice.name.partition("[")[0], choice.options) == choice.options
     return found
-
-
-@pytest.mark.skipif(not (TABLES / "nasbench201.csv").is_file(), reason="nasbench201.csv is absent")
-def test_nasbench201_has_its_known_validation_optima() -> None:
-    table = load_table(TABLES / "nasbench201.csv", catalog.files("table")["nasbench201"])
-    best = [100 * table.validation[name].max() for name in ("cifar10", "cifar100", "imagenet16-120")]
-    assert best == pytest.approx([91.6067, 73.4933, 46.7333], abs=1e-4)
 
 
 def test_cells_sit_in_three_stages_of_five() -> None:
@@ -78,7 +63,6 @@ def test_the_once_for_all_network_has_its_published_frame(preset: str, widths: l
     space = bound(f"mobilenet:{preset}")
     with torch.device("meta"):
         network = space.networks.supernet()
-    assert isinstance(network, MobileNet)
     frame = network.frame
     found = [frame.stem, frame.first, *(stage.width for stage in frame.stages), frame.final, frame.last]
     assert found == widths
@@ -103,7 +87,6 @@ def test_gates_read_a_quarter_of_the_channels_rounded_to_eight() -> None:
     form = {"r": 224, "d": [4] * 5, "ks": [3] * 20, "e": [3] * 20}
     with torch.device("meta"):
         network = space.networks.build(space.from_json(form))
-    assert isinstance(network, MobileNet)
     blocks = [block for stage in network.largest.stages for block in stage]
     squeezed = {block.middle: block.squeeze for block in blocks if block.squeeze}
     # Nearest multiples of 8, but 24 and not 16 of 18, as that would be more than a tenth less.
@@ -114,7 +97,6 @@ def test_the_shuffle_network_has_its_published_frame() -> None:
     space = bound("shufflenet:paper")
     with torch.device("meta"):
         network = space.networks.supernet()
-    assert isinstance(network, ShuffleNet)
     frame = network.frame
     assert (frame.stem, frame.repeats, frame.widths, frame.head) == (
         16,

@@ -8,8 +8,6 @@ import itertools
 import json
 import os
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,8 @@ import filled
 import numpy as np
 import pandas as pd
 import pytest
+from command import harness
+from published import TABLES, needs_tables, path_of
 
 from harness import catalog
 from harness.checks.entries import check_entry
@@ -35,9 +35,7 @@ from harness.study.lookup.board import LookupBoard
 from harness.study.study import build_board, make_plan
 from harness.study.suite import load_suite
 
-TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")
 DATA = Path(os.environ.get("HARNESS_DATA") or "no data cache")
-COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 
 
 def published(name: str) -> LookupTable:
@@ -61,7 +59,7 @@ def test_every_card_is_described(name: str, tmp_path: Path) -> None:
     assert [one["domain"] for one in card["domains"]] == list(read_card(catalog.files("table")[name]).domains)
 
 
-@pytest.mark.skipif(not TABLES.is_dir(), reason="set HARNESS_BENCHMARKS to the folder of published tables")
+@needs_tables
 def test_every_published_file_has_a_card() -> None:
     cards = [read_card(path) for path in catalog.files("table").values()]
     known = {card.file for card in cards} | {cost.file for card in cards for cost in card.costs.values()}
@@ -107,9 +105,7 @@ def test_recurrent_cells_are_averaged_over_trainings_and_better_when_lower() -> 
     [("s", True, 21.2994), ("s", False, 42.9816), ("m", True, 20.6879), ("l", True, 18.0214)],
 )
 def test_the_surrogates_give_the_known_perplexities(domain: str, largest: bool, perplexity: float) -> None:
-    path = TABLES / "hwgptbench_perplexity_surrogates.npz"
-    if not path.is_file():
-        pytest.skip(f"{path.name} is absent; set HARNESS_BENCHMARKS to its folder")
+    path = path_of("hwgptbench_perplexity_surrogates.npz")
     table = load_computed(path, catalog.files("table")["hwgpt"])
     space = table.spaces[domain]
     size = space.json_schema()["properties"]
@@ -181,23 +177,13 @@ def test_random_search_under_a_limit_is_the_mean_over_subsets_that_hold_a_choice
 
 def evaluated(folder: Path, suite: str, **places: str) -> tuple[Any, LookupBoard]:
     (folder / "mine.toml").write_text(suite)
-    done = subprocess.run(
-        [*COMMAND, "eval", str(folder / "mine.toml"), "--out", str(folder / "run"), "--json"],
-        capture_output=True,
-        text=True,
-        env=os.environ | places,
-        timeout=300,
-    )
+    done = harness("eval", folder / "mine.toml", "--out", folder / "run", "--json", **places)
     assert done.returncode == 0, done.stderr
     run = load_run(folder / "run")
-    board = build_board(run)
-    assert isinstance(board, LookupBoard)
-    return run, board
+    return run, build_board(run)
 
 
-@pytest.mark.skipif(
-    not (TABLES / "nasbench201_latency_26dev.npz").is_file(), reason="the latencies are absent"
-)
+@needs_tables
 def test_the_slow_half_is_evaluated_and_never_chosen(tmp_path: Path) -> None:
     suite = (
         'extends = "nasbench201_latency"\nrepeats = 3\n'
@@ -228,7 +214,7 @@ def test_the_slow_half_is_evaluated_and_never_chosen(tmp_path: Path) -> None:
     assert "hypervolume of score and raspi4 in ms, validation as feedback, 30 evaluations" in report
 
 
-@pytest.mark.skipif(not TABLES.is_dir(), reason="set HARNESS_BENCHMARKS to the folder of published tables")
+@needs_tables
 def test_a_computed_table_is_told_by_a_sample_and_says_so(tmp_path: Path) -> None:
     suite = (
         'extends = "hwgpt"\nrepeats = 3\nsearchers = ["random_search", "ridge"]\ndomains = ["s"]\n'
@@ -281,7 +267,7 @@ def test_a_wrong_limit_is_told_in_one_sentence(tmp_path: Path, table: str, text:
         make_plan(*load_suite(str(path)))
 
 
-@pytest.mark.skipif(not TABLES.is_dir(), reason="set HARNESS_BENCHMARKS to the folder of published tables")
+@needs_tables
 def test_scales_that_are_other_spaces_are_not_held_out(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('extends = "hwgpt"\nheld_out = "each"\n')

@@ -1,5 +1,6 @@
 """Races. Truth: whole scores by the metric's own definition, and thousands of drawn races."""
 
+import filled
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,36 +14,17 @@ from harness.task.split import Split
 Answers = NDArray[np.float64]
 
 
-def images(name: str, samples: int, classes: int, seed: int) -> Split:
+def images(samples: int, classes: int, seed: int) -> Split:
     draw = np.random.default_rng(seed)
     labels = draw.choice(classes, samples, p=np.arange(1, classes + 1) / np.arange(1, classes + 1).sum())
     pixels = np.arange(samples, dtype=np.uint8).reshape(-1, 1, 1, 1)
-    return Split(
-        domain=name,
-        name="validation",
-        images=pixels,
-        text=np.zeros(0, np.uint8),
-        offsets=np.zeros(1, np.int64),
-        labels=labels.astype(np.int64),
-        groups=np.zeros(samples, np.int64),
-        group_names=("",),
-    )
+    return filled.split(images=pixels, labels=labels, groups=np.zeros(samples, np.int64))
 
 
-def documents(name: str, samples: int, seed: int) -> Split:
+def documents(samples: int, seed: int) -> Split:
     lengths = np.random.default_rng(seed).integers(1, 90, samples)
-    text = np.concatenate([np.full(length, at % 256, np.uint8) for at, length in enumerate(lengths)])
-    zeros = np.zeros(samples, np.int64)
-    return Split(
-        domain=name,
-        name="validation",
-        images=np.zeros((0, 0, 0, 0), np.uint8),
-        text=text,
-        offsets=np.r_[0, lengths.cumsum()],
-        labels=zeros,
-        groups=zeros,
-        group_names=("",),
-    )
+    texts = [bytes([at % 256]) * int(length) for at, length in enumerate(lengths)]
+    return filled.split(documents=texts, groups=np.zeros(samples, np.int64))
 
 
 def blocks(splits: list[Split], metric: str) -> list[SampleBlock]:
@@ -57,9 +39,9 @@ def marks(split: Split) -> list[int]:
 
 
 SPLITS: dict[str, list[Split]] = {
-    "accuracy": [images("a", 200, 4, 0), images("b", 90, 4, 1)],
-    "balanced_accuracy": [images("a", 200, 4, 0), images("b", 90, 4, 1)],
-    "bits_per_byte": [documents("a", 200, 0), documents("b", 90, 1)],
+    "accuracy": [images(200, 4, 0), images(90, 4, 1)],
+    "balanced_accuracy": [images(200, 4, 0), images(90, 4, 1)],
+    "bits_per_byte": [documents(200, 0), documents(90, 1)],
 }
 
 
@@ -109,7 +91,7 @@ def test_the_whole_score_is_that_of_the_metric(metric: str) -> None:
 def field(candidates: int, samples: int, seed: int) -> tuple[list[SampleBlock], list[Answers]]:
     """Returns blocks, and per block right and wrong answers of networks that differ by a few points."""
     draw = np.random.default_rng(seed)
-    found = blocks_of([images("a", samples, 4, seed)], "accuracy", 64, draw)
+    found = blocks_of([images(samples, 4, seed)], "accuracy", 64, draw)
     ability = draw.normal(0.7, 0.1, (candidates, 1)) + draw.normal(0, 0.28, (candidates, samples))
     right = (ability > draw.normal(0, 1, samples)).astype(np.float64)
     ends = np.cumsum([len(block.weights) for block in found])
@@ -119,7 +101,7 @@ def field(candidates: int, samples: int, seed: int) -> tuple[list[SampleBlock], 
 def run(found: list[SampleBlock], answers: list[Answers]) -> tuple[list[race.Lap], Answers]:
     """Returns the laps of all candidates in order, and their whole scores."""
     rally = Race(found)
-    laps = [rally.enter(lambda index, one=one: answers[index][one]) for one in range(len(answers[0]))]  # type: ignore[misc]
+    laps = [rally.enter(lambda index, one=one: answers[index][one]) for one in range(len(answers[0]))]
     return laps, np.concatenate(answers, axis=1).mean(axis=1)
 
 
@@ -167,7 +149,7 @@ def test_a_loser_is_not_scored_further_than_it_must() -> None:
     rally = Race(found)
     rally.enter(lambda index: np.ones(len(found[index].weights)))
     asked = []
-    lap = rally.enter(lambda index: asked.append(index) or np.zeros(len(found[index].weights)))  # type: ignore[func-returns-value]
+    lap = rally.enter(lambda index: asked.append(index) or np.zeros(len(found[index].weights)))
     assert asked == [0]
     assert lap == (0.0, 32, True)
 

@@ -1,12 +1,11 @@
 """What the README shows works as written. Truth: its own code blocks."""
 
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command import apart
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -26,11 +25,7 @@ def test_the_entries_of_the_readme_hold_and_run_in_a_suite(tmp_path: Path) -> No
         (tmp_path / "mine" / name).write_text(code)
 
     def harness(*words: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-c", "from harness.cli.main import main; main()", *words]
-        settings = {"HARNESS_CATALOG": str(tmp_path / "mine")}
-        return subprocess.run(
-            command, capture_output=True, text=True, env=os.environ | settings, cwd=tmp_path, timeout=500
-        )
+        return apart(*words, cwd=tmp_path, HARNESS_CATALOG=str(tmp_path / "mine"))
 
     listed = harness("list").stdout
     assert {"stripes", "tower", "smallest_first"} <= set(listed.split())
@@ -46,7 +41,6 @@ def test_the_entries_of_the_readme_hold_and_run_in_a_suite(tmp_path: Path) -> No
 @pytest.mark.ci
 def test_the_table_of_the_readme_is_checked_and_searched(tmp_path: Path) -> None:
     card = re.search(r"`mine/tasks/cells.toml`:\n\n```toml\n(.*?)```", README.read_text(), flags=re.DOTALL)
-    assert card is not None
     folder = tmp_path / "mine" / "tasks"
     folder.mkdir(parents=True)
     (folder / "cells.toml").write_text(card.group(1))
@@ -69,14 +63,7 @@ def test_the_table_of_the_readme_is_checked_and_searched(tmp_path: Path) -> None
     (folder / "cells.csv").write_text("\n".join(lines) + "\n")
     suite = tmp_path / "cells.toml"
     written = re.search(r'```toml\n(title = "My cells".*?)```', README.read_text(), flags=re.DOTALL)
-    assert written is not None
     suite.write_text(written.group(1))
     for words in (["check", "table", "cells"], ["eval", str(suite), "--out", str(tmp_path / "run")]):
-        done = subprocess.run(
-            [sys.executable, "-c", "from harness.cli.main import main; main()", *words],
-            capture_output=True,
-            text=True,
-            env=os.environ | {"HARNESS_CATALOG": str(tmp_path / "mine")},
-            timeout=300,
-        )
+        done = apart(*words, HARNESS_CATALOG=str(tmp_path / "mine"))
         assert done.returncode == 0, done.stdout + done.stderr

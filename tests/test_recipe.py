@@ -4,6 +4,7 @@ import math
 from itertools import islice
 from pathlib import Path
 
+import filled
 import numpy as np
 import pytest
 import torch
@@ -19,7 +20,6 @@ from harness.study.study import make_plan
 from harness.study.suite import load_suite
 from harness.study.work.alone import recipe_of
 from harness.task.signature import Signature
-from harness.task.split import Split
 
 PLAIN = Recipe(steps=100, batch_size=4, learning_rate=0.1)
 
@@ -27,7 +27,7 @@ PLAIN = Recipe(steps=100, batch_size=4, learning_rate=0.1)
 def changed(**values: object) -> Recipe:
     from dataclasses import replace
 
-    return replace(PLAIN, **values)  # type: ignore[arg-type]
+    return replace(PLAIN, **values)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_gradients_are_clipped_only_where_the_recipe_says_so() -> None:
         nn.init.zeros_(module.weight)
         recipe = changed(optimizer="sgd", warmup=0.0, steps=1, clip=clip)
         batch = (torch.ones(4, 1), torch.ones(4))
-        fit(module, recipe, iter([batch]), lambda one, step, module=module: 50 * module(one[0]).mean())  # type: ignore[misc]
+        fit(module, recipe, iter([batch]), lambda one, step, module=module: 50 * module(one[0]).mean())
         moved.append(-float(module.weight.detach()))
     assert moved == pytest.approx([5.0, 0.1])
 
@@ -157,16 +157,8 @@ def test_erasing_touches_a_rectangle_of_some_images() -> None:
 
 def whole(seed: int, augmentation: tuple[str, ...]) -> list[torch.Tensor]:
     draw = np.random.default_rng(0)
-    split = Split(
-        domain="a",
-        name="train",
-        images=draw.integers(0, 256, (20, 1, 8, 8)).astype(np.uint8),
-        text=np.zeros(0, np.uint8),
-        offsets=np.zeros(1, np.int64),
-        labels=np.arange(20) % 4,
-        groups=np.arange(20),
-        group_names=tuple(map(str, range(20))),
-    )
+    images = draw.integers(0, 256, (20, 1, 8, 8)).astype(np.uint8)
+    split = filled.split(images=images, labels=np.arange(20) % 4)
     signature = Signature(kind="image", classes=4, height=8, width=8)
     torch.rand(seed + 1)  # what the rest of a training draws must not matter
     stream = batches(signature, [split], 6, np.random.default_rng(5), augmentation)
@@ -207,7 +199,7 @@ def planned(folder: Path, text: str) -> list[object]:
 
 def test_a_recipe_reaches_supernets_and_finals(tmp_path: Path) -> None:
     for unit in planned(tmp_path, 'optimizer = "sgd"\nno_decay = ["norm"]\naugmentation = ["crop"]'):
-        spec = unit.spec  # type: ignore[attr-defined]
+        spec = unit.spec
         if getattr(spec, "method", None) == "floor":
             continue
         recipe = recipe_of(spec, 0.5)
@@ -216,7 +208,7 @@ def test_a_recipe_reaches_supernets_and_finals(tmp_path: Path) -> None:
 
 
 def test_a_recipe_as_by_default_is_not_told(tmp_path: Path) -> None:
-    assert all("recipe" not in unit.spec.to_json() for unit in planned(tmp_path, 'optimizer = "adamw"'))  # type: ignore[attr-defined]
+    assert all("recipe" not in unit.spec.to_json() for unit in planned(tmp_path, 'optimizer = "adamw"'))
 
 
 @pytest.mark.parametrize(

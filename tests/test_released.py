@@ -34,8 +34,7 @@ SMALL = Signature(kind="image", classes=4, channels=3, height=16, width=16)
 
 def bound(name: str, signature: Signature | None = None) -> SearchSpace:
     family, _, preset = name.partition(":")
-    space: SearchSpace = catalog.load("space", family).space(preset, signature)
-    return space
+    return catalog.load("space", family).space(preset, signature)
 
 
 def filled(shapes: dict[str, tuple[int, ...]]) -> Weights:

@@ -2,13 +2,13 @@
 
 import html
 import re
-import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from made_run import ToyRun
 
 from harness import catalog
 from harness.errors import UnknownNameError
@@ -18,14 +18,11 @@ from harness.study.study import build_board
 from harness.study.trained.boards.tables import main_table
 from harness.study.trained.boards.values import Board
 
-# The synthetic run stands in the board's tests; test files are not importable as modules.
-Folder = runpy.run_path(str(Path(__file__).with_name("test_board.py")))["Folder"]
-
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     reason = "out of <script>alert(2)</script> memory | now."
-    path: Path = Folder(tmp_path_factory.mktemp("run"), failed={("random_search", "figlet"): reason}).write()
+    path: Path = ToyRun(tmp_path_factory.mktemp("run"), failed={("random_search", "figlet"): reason}).write()
     write_report(path)
     return path
 
@@ -112,7 +109,7 @@ def test_the_stand_in_is_named_and_timings_are_told(run: Path) -> None:
 
 
 def test_chosen_sections_alone_are_written(tmp_path: Path) -> None:
-    path = Folder(tmp_path).write()
+    path = ToyRun(tmp_path).write()
     page = write_report(path, ["failures", "verdict"]).read_text()
     assert re.findall(r'<section id="([^"]+)"', page) == ["verdict", "failures"]
     with pytest.raises(UnknownNameError, match="did you mean verdict"):
@@ -120,7 +117,7 @@ def test_chosen_sections_alone_are_written(tmp_path: Path) -> None:
 
 
 def test_a_run_with_no_result_yet_has_a_report(tmp_path: Path) -> None:
-    path = Folder(tmp_path).write()
+    path = ToyRun(tmp_path).write()
     shutil.rmtree(path / "units")
     text = visible(write_report(path).read_text())
     assert "cannot tell" in text

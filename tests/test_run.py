@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from command import COMMAND, harness
 
 from harness.data import load
 from harness.data.view import DataPlace, SourceView
@@ -19,15 +20,6 @@ from harness.study.study import make_plan
 from harness.study.suite import load_suite
 from harness.task.split import Split
 from harness.workers.execute import lock
-
-COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
-
-
-def harness(*words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*COMMAND, *words], capture_output=True, text=True, env=os.environ | settings, timeout=300
-    )
-
 
 APART = ("timing.json", "provenance.json", ".lock", "report.html", "report.md")
 
@@ -86,7 +78,6 @@ def test_a_canary_among_the_held_out_domains_harms_only_its_own_scores(tmp_path:
     lost = set()
     for unit in plan["units"]:
         record = read_record(tmp_path / "run" / "units" / f"{unit['kind']}-{unit['hash']}" / "record.json")
-        assert record is not None
         if record.status != "ok":
             lost.add((unit["kind"], unit["spec"].get("domain")))
             assert "canary" in (record.reason or "")
@@ -103,7 +94,7 @@ def test_no_test_split_and_no_held_out_domain_is_read_before_scoring(
     read: set[tuple[str, str]] = set()
     real = load.load_split
 
-    def watched(task_name, task, domain, name, folder, *, limit=None) -> Split:  # type: ignore[no-untyped-def]
+    def watched(task_name, task, domain, name, folder, *, limit=None) -> Split:
         read.add((domain.name, name))
         return real(task_name, task, domain, name, folder, limit=limit)
 
@@ -127,7 +118,7 @@ def test_a_source_view_refuses_the_test_split(tmp_path: Path) -> None:
     task = catalog.load("task", "toy_patterns")
     view = SourceView("toy_patterns", task, ("clean",), DataPlace(folder=tmp_path))
     with pytest.raises(ValueError, match="train and validation"):
-        view.splits("test")  # type: ignore[arg-type]
+        view.splits("test")
 
 
 def test_two_runs_of_one_folder_at_once_are_refused(tmp_path: Path) -> None:
@@ -170,7 +161,6 @@ def test_an_interrupt_stops_at_once_and_says_how_to_go_on(tmp_path: Path) -> Non
         stderr=subprocess.PIPE,
         env=os.environ,
     )  # a shell's background jobs ignore interrupts, and so would whatever they start
-    assert process.stderr is not None
     try:
         first = process.stderr.readline()  # a unit has ended
         process.send_signal(signal.SIGINT)

@@ -84,7 +84,7 @@ def test_sorted_files_do_not_tell_who_came_first(tmp_path: Path) -> None:
     for run, order in (("a", (0, 1, 2)), ("b", (2, 0, 1))):
         cache = ScoreCache(tmp_path / run, [])
         for gene in order:
-            cache.value([[gene]], lambda gene=gene: gene / 7)  # type: ignore[misc]
+            cache.value([[gene]], lambda gene=gene: gene / 7)
         sort_scores(tmp_path / run)
     files = [only_file(tmp_path / run).read_bytes() for run in ("a", "b")]
     assert files[0] == files[1]

@@ -24,14 +24,12 @@ DRAWS: dict[str, Draw] = {
 
 
 def cells(window: tuple[int, int] | None = None) -> SearchSpace:
-    space: SearchSpace = catalog.load("space", "nasbench201").space("micro", window=window)
-    return space
+    return catalog.load("space", "nasbench201").space("micro", window=window)
 
 
 def small() -> SearchSpace:
     family = catalog.load("space", "hybrid")
-    space: SearchSpace = family.matched("micro-attention", family.presets["micro-attention"], 0.05)
-    return space
+    return family.matched("micro-attention", family.presets["micro-attention"], 0.05)
 
 
 def evaluated(architecture: Architecture, score: float | None) -> Evaluation:
@@ -101,7 +99,7 @@ def test_the_last_of_a_small_space_are_found_without_a_walk_through_the_history(
     archive.claimed = Closed()
     for one in everything[:-4]:
         archive.add(evaluated(one, 0.5))
-    archive.evaluations = None  # type: ignore[assignment]
+    archive.evaluations = None
     first = DRAWS[name](archive, draw)
     other = next(archive.new(everything))
     archive.claim(other)  # by another way than a draw

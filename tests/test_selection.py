@@ -1,12 +1,11 @@
 """Rules of model selection. Truth: what each rule may see, and scores of the samples that it leaves."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import filled
 import pytest
+from command import harness
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.run.loaded import load_run
@@ -16,24 +15,18 @@ from harness.study.suite import load_suite
 from harness.study.trained.boards.values import Board
 from harness.task.selection import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE, SELECTIONS
 
-COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("selection") / "run"
-    done = subprocess.run(
-        [*COMMAND, "eval", "toy_selection", "--out", str(out)], capture_output=True, text=True, timeout=300
-    )
+    done = harness("eval", "toy_selection", "--out", out)
     assert done.returncode == 0, done.stderr
     return out
 
 
 @pytest.fixture(scope="module")
 def board(folder: Path) -> Board:
-    built = build_board(load_run(folder))
-    assert isinstance(built, Board)
-    return built
+    return build_board(load_run(folder))
 
 
 def test_every_rule_has_a_board_and_the_first_one_the_verdict(board: Board) -> None:
@@ -53,7 +46,6 @@ def test_rows_differ_in_their_learning_rates_alone(folder: Path) -> None:
     architectures = {}
     for unit in filled.units(run, "final", method="local_search", select_seed=0):
         result = run.result(unit)
-        assert result is not None
         architectures[unit.spec.selection] = json.dumps(result.architecture)
     assert set(architectures) == set(SELECTIONS)
     assert len(set(architectures.values())) == 1
@@ -63,7 +55,6 @@ def test_cross_validation_keeps_the_mean_score_on_unseen_sources(folder: Path) -
     run = load_run(folder)
     for unit in filled.units(run, "final", method="tuned", selection=CROSS_VALIDATION):
         result = run.result(unit)
-        assert result is not None
         best = max(result.rates, key=lambda rate: float(result.rates[rate]))
         assert set(result.rates) == {"1e-05", "0.03"}
         assert result.learning_rate == float(best)
@@ -74,8 +65,6 @@ def test_an_oracle_chooses_for_each_domain_by_its_validation_split(folder: Path)
     for unit in filled.units(run, "score", selection=ORACLE, method="tuned", domain="clean", select_seed=0):
         chosen = run.result(unit)
         usual = run.result(run.needed(unit, filled.KINDS["final"]))
-        assert chosen is not None
-        assert usual is not None
         assert chosen.learning_rate in (1e-5, 3e-2)
         assert set(usual.rates) == {"1e-05", "0.03"}
     hashes = {unit.hash for unit in filled.units(run, "score", selection=DEFAULT_SELECTION)}

@@ -7,7 +7,6 @@ their biases, and the products of attention; what a space's convention counts be
 import math
 import random
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -52,8 +51,7 @@ SIGNATURES = (
 
 
 def family(name: str) -> SpaceFamily:
-    found: SpaceFamily = catalog.load("space", name)
-    return found
+    return catalog.load("space", name)
 
 
 def small() -> dict[str, SearchSpace]:
@@ -83,15 +81,6 @@ def published() -> dict[str, SearchSpace]:
 
 SMALL = small()
 ALL = SMALL | published()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Keeps parallel test workers from fighting over cores, which makes small networks very slow."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def inputs_of(signature: Signature) -> torch.Tensor:
@@ -173,6 +162,27 @@ def test_gradients_reach_only_the_slice(name: str) -> None:
         inside = weight.grad[tuple(slice(0, length) for length in alone[weight_name].shape)]
         assert inside.any(), weight_name
         assert weight.grad.count_nonzero() == inside.count_nonzero(), weight_name
+
+
+@pytest.mark.parametrize("name", ["hybrid", "decoder", "llama"])
+def test_no_token_sees_a_later_one(name: str) -> None:
+    signature, draw = Signature(kind="bytes", classes=256), random.Random(4)
+    early = torch.full((1, 64), 65)
+    late = early.clone()
+    late[:, 40:] = 66
+    for _ in range(1 if name == "llama" else 20):
+        with seeded(0), torch.inference_mode():
+            if name == "llama":
+                module = catalog.load("baseline", name).build(signature, 20_000)
+            else:
+                space = family(name).space("micro", signature)
+                module = space.networks.build(space.sample(draw))
+            for weight_name, weight in module.named_parameters():
+                if weight_name in ("head", "head.weight"):  # which starts at zero
+                    nn.init.normal_(weight)
+            before, after = module(early), module(late)
+            torch.testing.assert_close(before[:, :40], after[:, :40], atol=1e-5, rtol=0)
+            assert not torch.allclose(before[:, 40:], after[:, 40:], atol=1e-2)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -283,7 +293,6 @@ def test_a_supernet_by_name_trains_the_slice_and_its_statistics_alone() -> None:
         supernet.get_parameter("whole.0.weight").grad,
         supernet.get_buffer("whole.1.running_mean"),
     )
-    assert gradient is not None
     assert gradient[:2].all()
     assert not gradient[2:].any()
     assert torch.equal(mean[:2], alone.get_buffer("1.running_mean"))
@@ -376,7 +385,7 @@ def test_what_is_no_form_is_told() -> None:
     with pytest.raises(HarnessError, match="lacks width and norm"):
         LADDER.from_json({key: value for key, value in FORM.items() if key not in ("width", "norm")})
     with pytest.raises(HarnessError, match="is no list; give an object with width, bias"):
-        LADDER.from_json([1])  # type: ignore[arg-type]
+        LADDER.from_json([1])
     with pytest.raises(HarnessError, match="Space ladder has no texts of its own"):
         LADDER.from_json("1:2")
     with pytest.raises(HarnessError, match="r 226; give 128 to 224 in steps of 4"):

@@ -147,7 +147,6 @@ def test_a_need_that_is_damaged_while_it_is_needed_is_made_again_first(tmp_path:
     (unit_folder(tmp_path, units[1]) / "artifact").write_text("damaged")
     assert state.ready() is None
     again = state.ready()
-    assert again is not None
     assert again.kind.name == "final"
     assert "is damaged" in state.damaged[0]
     assert run(tmp_path, units) == ["final"]
@@ -167,7 +166,6 @@ def test_a_product_elsewhere_that_is_gone_is_made_again_where_something_waits_fo
     state.settle()
     assert state.ready() is None
     again = state.ready()
-    assert again is not None
     assert again.kind.name == "prepare"
 
 
@@ -184,7 +182,6 @@ def test_stale_results_that_are_kept_are_told_by_their_own_code(tmp_path: Path) 
     edited = chain({"final": "2"})
     assert run(tmp_path, edited, belief=Belief(keep_stale=True)) == []
     record = unit_record(tmp_path, edited[1])
-    assert record is not None
     assert dict(record.code) != dict(edited[1].code)
     assert run(tmp_path, edited, {"final": 5}) == ["final", "score"]
 

@@ -1,18 +1,15 @@
 """Surrogates and their searchers. Truth: scikit-learn, exact functions, a published table."""
 
-import csv
 import math
-import os
 import random
 from collections.abc import Callable
-from functools import cache
 from itertools import combinations
 from itertools import pairwise as neighbouring
-from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
+import published
 import pytest
 from sklearn.linear_model import Ridge
 
@@ -41,13 +38,11 @@ IMAGES = Signature(kind="image", classes=10)
 
 
 def cells(window: tuple[int, int] | None = None) -> SearchSpace:
-    space: SearchSpace = catalog.load("space", "nasbench201").space("micro", window=window)
-    return space
+    return catalog.load("space", "nasbench201").space("micro", window=window)
 
 
 def hybrids() -> SearchSpace:
-    space: SearchSpace = catalog.load("space", "hybrid").matched("small", IMAGES, 0.05)
-    return space
+    return catalog.load("space", "hybrid").matched("small", IMAGES, 0.05)
 
 
 def drawn(space: SearchSpace, count: int, seed: int = 0) -> list[Architecture]:
@@ -233,25 +228,13 @@ def test_it_keeps_to_its_limit() -> None:
     assert not any(one.over_limit for one in history[-50:])
 
 
-@cache
-def table() -> dict[Architecture, dict[str, str]]:
-    given = os.environ.get("HARNESS_BENCHMARKS")
-    folder = Path(given) if given else Path(__file__).parents[2] / "shared" / "benchmarks"
-    file = folder / "nasbench201.csv"
-    if not file.is_file():
-        pytest.skip("nasbench201.csv is not in HARNESS_BENCHMARKS")
-    with file.open() as stream:
-        return {tuple(map(int, row["ops"])): row for row in csv.DictReader(stream)}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("column", "theirs"), [("c10", 94.25), ("c100", 73.47), ("in16", 46.35)])
 def test_ridge_agrees_with_an_independent_one_on_a_published_table(column: str, theirs: float) -> None:
-    rows = table()
+    rows = published.cells()
 
     def tested(seed: int) -> float:
         best = searched("ridge", cells(), lambda one: float(rows[one][f"{column}_val"]), seed=seed).best
-        assert best is not None
         return float(rows[best.architecture][f"{column}_test"])
 
     ours = [tested(seed) for seed in range(100)]

@@ -2,14 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import pytest
+from command import harness
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -168,11 +167,6 @@ def test_rows_of_many_levels_are_told_with_their_line(tmp_path: Path) -> None:
         list(file_rows(tmp_path / "a.jsonl"))
     with pytest.raises(ValueError, match="nested too deeply"):
         parse_json("[" * 100_000)
-
-
-def harness(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from harness.cli.main import main; main()", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 @pytest.mark.parametrize(

@@ -135,8 +135,8 @@ def test_a_compiler_that_fails_costs_one_line_and_no_byte(
 def test_a_compiled_network_runs_as_it_is_after_training(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
-    def counting(function, **options):  # type: ignore[no-untyped-def]
-        def call(*inputs):  # type: ignore[no-untyped-def]
+    def counting(function, **options):
+        def call(*inputs):
             calls.append(inputs)
             return function(*inputs)
 

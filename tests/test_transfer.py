@@ -5,21 +5,19 @@ Truth: known values of two published tables, scipy, brute force, and a table of 
 
 import csv
 import json
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import filled
 import numpy as np
+import published
 import pytest
+from command import harness
 from scipy import stats
 
-from harness import catalog
-from harness.data.table.table import LookupTable, load_table
+from harness.data.table.table import LookupTable
 from harness.errors import HarnessError
 from harness.run.loaded import load_run
 from harness.space.cells import MEANINGS
@@ -32,28 +30,18 @@ from harness.stats.transfer import (
     transfer,
     transfer_matrix,
 )
-from harness.study.lookup.board import LookupBoard
 from harness.study.study import build_board, make_plan
 from harness.study.suite import load_suite
-
-COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
-TABLES = Path(os.environ.get("HARNESS_BENCHMARKS") or Path(__file__).parents[2] / "shared" / "benchmarks")
-
-
-def published(name: str, file: str) -> LookupTable:
-    if not (TABLES / file).is_file():
-        pytest.skip(f"{file} is absent; set HARNESS_BENCHMARKS to its folder")
-    return load_table(TABLES / file, catalog.files("table")[name])
 
 
 @pytest.fixture
 def cells() -> LookupTable:
-    return published("nasbench201", "nasbench201.csv")
+    return published.table("nasbench201", "nasbench201.csv")
 
 
 @pytest.fixture
 def tasks() -> LookupTable:
-    return published("transnas_micro", "transnasbench101_micro_val_final.csv")
+    return published.table("transnas_micro", "transnasbench101_micro_val_final.csv")
 
 
 @pytest.mark.parametrize(
@@ -232,13 +220,6 @@ def write_mine(folder: Path, change: Callable[[dict[str, Any]], None] | None = N
     return folder
 
 
-def harness(*words: str, catalog: Path) -> "subprocess.CompletedProcess[str]":
-    settings = {"HARNESS_CATALOG": str(catalog)}
-    return subprocess.run(
-        [*COMMAND, *words], capture_output=True, text=True, env=os.environ | settings, timeout=300
-    )
-
-
 @pytest.fixture(scope="module")
 def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_mine(tmp_path_factory.mktemp("catalog") / "mine")
@@ -247,7 +228,7 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(mine: Path) -> Path:
     out = mine.parent / "run"
-    done = harness("eval", "my_cells", "--out", str(out), "--workers", "1", catalog=mine)
+    done = harness("eval", "my_cells", "--out", str(out), "--workers", "1", HARNESS_CATALOG=str(mine))
     assert done.returncode == 0, done.stderr
     return out
 
@@ -261,7 +242,7 @@ def rows_of(folder: Path) -> list[dict[str, float]]:
 
 
 def test_a_table_of_ones_own_is_checked_from_one_card(mine: Path) -> None:
-    done = harness("check", "table", "mine", catalog=mine)
+    done = harness("check", "table", "mine", HARNESS_CATALOG=str(mine))
     assert done.returncode == 0, done.stdout
     assert "ok" in done.stdout
 
@@ -275,12 +256,9 @@ def test_a_suite_on_a_table_of_ones_own_reports_its_transfer(run: Path) -> None:
 
 def test_a_score_that_is_better_when_lower_is_shown_with_its_own_sign(mine: Path, run: Path) -> None:
     board = build_board(load_run(run))
-    assert isinstance(board, LookupBoard)
     row = board.ranking("validation", 10).row("ridge")
-    assert row is not None
     depth = row.cells[board.domains.index("depth")]
     values = [one["depth_test"] for one in rows_of(mine)]
-    assert depth.test is not None
     assert min(values) <= depth.test.value <= max(values)
     assert depth.gap == pytest.approx(depth.test.value - min(values))
 
@@ -291,7 +269,6 @@ def test_a_search_for_a_held_out_domain_sees_the_mean_of_the_others(mine: Path, 
     loaded = load_run(run)
     for unit in filled.units(loaded, "lookup", domain="forest"):
         result = loaded.result(unit)
-        assert result is not None
         for search in result.searches:
             for _, row, score, test in search.incumbents:
                 assert score == pytest.approx(seen[row])
@@ -305,7 +282,7 @@ def test_the_held_out_domain_changes_nothing_in_the_search_for_it(mine: Path, ru
 
     other = write_mine(mine.parent / "turned", turn)
     out = mine.parent / "turned_run"
-    done = harness("eval", "my_cells", "--out", str(out), "--workers", "1", catalog=other)
+    done = harness("eval", "my_cells", "--out", str(out), "--workers", "1", HARNESS_CATALOG=str(other))
     assert done.returncode == 0, done.stderr
 
     def paths(folder: Path, domain: str) -> list[Any]:
@@ -328,12 +305,9 @@ def test_the_best_single_source_is_the_one_whose_choice_does_best(mine: Path, ru
     depth = min(range(20), key=lambda row: rows[row]["depth_val"])
     best = max(tests[street], tests[depth])
     board = build_board(load_run(run))
-    assert isinstance(board, LookupBoard)
     for ranking in board.rankings:
         for row in ranking.rows:
             cell = row.cells[board.domains.index("forest")]
-            assert cell.test is not None
-            assert cell.source_gap is not None
             assert cell.source_gap.value == pytest.approx(best - cell.test.value)
 
 
@@ -344,7 +318,6 @@ def test_the_exact_course_of_random_search_is_by_what_it_sees(mine: Path, run: P
     draw = random.Random(1)
     found = [tests[max(draw.sample(range(20), 5), key=lambda row: seen[row])] for _ in range(4000)]
     board = build_board(load_run(run))
-    assert isinstance(board, LookupBoard)
     exact = board.ranking("validation", 5).random["forest"]
     assert exact is not None
     assert abs(np.mean(found) - exact) < 3.5 * np.std(found) / np.sqrt(len(found))  # .0005 of luck

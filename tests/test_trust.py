@@ -1,14 +1,13 @@
 """YAML tasks of lm-eval that bring code, which runs if it is trusted. Truth: files that code would write."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import pytest
+from command import Ended, harness
 
 from harness import catalog
 from harness.errors import HarnessError
@@ -179,18 +178,10 @@ held_out = [{held_out}]
 """
 
 
-def evaluated(place: Path, held_out: str, *words: str) -> subprocess.CompletedProcess[str]:
+def evaluated(place: Path, held_out: str, *words: str) -> Ended:
     write(place / "tasks", "process_docs: !function helper.docs")
     (place / "suite.toml").write_text(SUITE.format(held_out=held_out))
-    command = [
-        sys.executable,
-        "-c",
-        "from harness.cli.main import main; main()",
-        "eval",
-        str(place / "suite.toml"),
-    ]
-    command += ["--out", str(place / "run"), "--offline", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+    return harness("eval", place / "suite.toml", "--out", place / "run", "--offline", *words)
 
 
 @pytest.mark.parametrize("held_out", ["", '"lm_eval:mine"'])

@@ -34,7 +34,6 @@ from harness.study.cost import Costs
 from harness.study.plan import Plan
 from harness.study.study import build_board, make_plan
 from harness.study.suite import load_suite
-from harness.study.trained.boards.values import Board
 from harness.task.selection import ORACLE, SELECTIONS
 from harness.task.signature import Signature
 from harness.workers.perform import perform
@@ -182,7 +181,7 @@ def test_a_tuned_row_reads_its_sources_alone_before_it_is_scored(
     read: set[tuple[str, str]] = set()
     real = load.load_split
 
-    def watched(task_name, task, domain, name, folder, *, limit=None):  # type: ignore[no-untyped-def]
+    def watched(task_name, task, domain, name, folder, *, limit=None):
         read.add((domain.name, name))
         return real(task_name, task, domain, name, folder, limit=limit)
 
@@ -256,7 +255,6 @@ def test_a_tuning_without_any_score_fails(ran: Ran, tmp_path: Path) -> None:
 
 def test_boards_and_reports_tell_trials(ran: Ran) -> None:
     board = build_board(load_run(ran.folder))
-    assert isinstance(board, Board)
     for task in board.tasks:
         rows = {row.method: row for row in task.rows}
         assert set(rows) == set(ROWS)

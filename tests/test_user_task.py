@@ -1,15 +1,13 @@
 """A task of one TOML file, from the command line. Truth: small files that the test writes itself."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command import Ended, harness
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -23,7 +21,6 @@ from harness.data.own.task import read_task
 from harness.errors import DataUnavailableError, HarnessError
 from harness.task.task import Task
 
-COMMAND = [sys.executable, "-c", "from harness.cli.main import main; main()"]
 PETS = """\
 kind = "image"
 summary = "Cats and dogs by camera."
@@ -161,9 +158,8 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def harness(mine: Path, data: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    settings = os.environ | {"HARNESS_CATALOG": str(mine), "HARNESS_DATA": str(data)}
-    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, env=settings, timeout=300)
+def called(mine: Path, data: Path, *words: object) -> Ended:
+    return harness(*words, HARNESS_CATALOG=str(mine), HARNESS_DATA=str(data))
 
 
 def loaded(text: str, folder: Path, datasets: Path | None = None) -> Task:
@@ -207,8 +203,8 @@ def test_every_kind_is_described_and_passes_its_checks(
 
 
 def test_a_task_of_a_file_is_prepared_from_the_command_line(mine: Path, tmp_path: Path) -> None:
-    assert "pets" in harness(mine, tmp_path, "list", "tasks").stdout
-    done = harness(mine, tmp_path, "data", "prepare", "pets", "quiz", "--offline")
+    assert "pets" in called(mine, tmp_path, "list", "tasks").stdout
+    done = called(mine, tmp_path, "data", "prepare", "pets", "quiz", "--offline")
     assert (done.returncode, done.stdout.count("ok   ")) == (0, 5), done.stdout + done.stderr
 
 
@@ -239,7 +235,7 @@ def test_a_record_holds_no_path_and_changed_data_are_another_unit(
 @pytest.mark.slow
 @pytest.mark.ci
 def test_a_suite_evaluates_tasks_of_files(mine: Path, tmp_path: Path) -> None:
-    done = harness(mine, tmp_path, "eval", "mine", "--out", str(tmp_path / "run"), "--offline")
+    done = called(mine, tmp_path, "eval", "mine", "--out", str(tmp_path / "run"), "--offline")
     assert done.returncode == 0, done.stderr + done.stdout
     texts = [path.read_text() for path in (tmp_path / "run" / "units").rglob("record.json")]
     assert {json.loads(text)["status"] for text in texts} == {"ok"}
@@ -264,7 +260,7 @@ def test_a_wrong_file_ends_in_one_sentence_and_leaves_the_others_alone(
     tasks = tmp_path / "tasks"
     tasks.mkdir()
     (tasks / "broken.toml").write_text(PETS.replace("size = 8", "sizes = 8"))
-    done = harness(tmp_path, tmp_path, "describe", "task", "broken")
+    done = called(tmp_path, tmp_path, "describe", "task", "broken")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         f"harness: {tasks / 'broken.toml'}, line 5: the top level has no key 'sizes'; did you mean size?\n"

@@ -62,7 +62,7 @@ BAD += ["GeneratorExit", "HarnessError", "StopIteration", "nothing", "label", "g
 
 
 @pytest.fixture
-def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Returns a function that runs a verb and returns its exit status and lines."""
     (tmp_path / "catalog/tasks").mkdir(parents=True)
     (tmp_path / "catalog/tasks/raising.py").write_text(TASK)
@@ -77,7 +77,7 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-un
     return run
 
 
-def test_a_domain_that_raises_anything_is_prepared_and_verified_alone(said) -> None:  # type: ignore[no-untyped-def]
+def test_a_domain_that_raises_anything_is_prepared_and_verified_alone(said) -> None:
     status, lines = said("data", "prepare", "raising")
     assert status == 1
     starts = [line.split(":")[0] for line in lines]
@@ -90,7 +90,7 @@ def test_a_domain_that_raises_anything_is_prepared_and_verified_alone(said) -> N
     assert [line.split(":")[0] for line in lines] == starts
 
 
-def test_a_domain_that_raises_anything_is_checked_alone(said) -> None:  # type: ignore[no-untyped-def]
+def test_a_domain_that_raises_anything_is_checked_alone(said) -> None:
     status, lines = said("check", "task", "raising")
     assert status == 1
     for name in BAD:
@@ -101,7 +101,7 @@ def test_a_domain_that_raises_anything_is_checked_alone(said) -> None:  # type: 
 def test_what_lists_and_describes_tells_of_damage_and_goes_on(
     said,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from harness import catalog
 

@@ -1,10 +1,7 @@
 """Networks of a byte task on questions and lm-eval's tasks. Truth: a byte-by-byte loop over each network."""
 
-import importlib.util
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,11 +9,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import completion_server
 import filled
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from command import apart
 from safetensors.torch import load_file
 
 from harness import catalog
@@ -29,17 +28,9 @@ from harness.run.loaded import Run, load_run
 from harness.study.cost import Costs
 from harness.study.study import build_board, make_plan
 from harness.study.suite import load_suite
-from harness.study.trained.boards.values import Board, TaskBoard
+from harness.study.trained.boards.values import TaskBoard
 from harness.study.work.specs import with_domains
 from harness.task.split import Split
-
-_spec = importlib.util.spec_from_file_location(
-    "completion_server", Path(__file__).parent / "completion_server.py"
-)
-assert _spec is not None
-assert _spec.loader is not None
-completion_server = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(completion_server)
 
 LIMIT = 12
 SUITE = """
@@ -112,13 +103,7 @@ def run(address: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
     words = ["eval", str(place / "suite.toml"), "--out", str(place / "run"), "--offline"]
     words += ["--limit", str(LIMIT), "--workers", "1"]
     home = {"HF_HOME": str(place / "home"), "HARNESS_LLM_API_KEY": "k", "NO_PROXY": "127.0.0.1"}
-    done = subprocess.run(
-        [sys.executable, "-c", "from harness.cli.main import main; main()", *words],
-        capture_output=True,
-        text=True,
-        env=os.environ | home,
-        timeout=300,
-    )
+    done = apart(*words, **home)
     assert done.returncode == 1, done.stderr  # two tasks of the folder cannot be scored
     *lines, last = done.stderr.splitlines()
     assert last.startswith("8 units failed")
@@ -129,7 +114,6 @@ def run(address: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="module")
 def boards(run: Run) -> dict[str, TaskBoard]:
     board = build_board(run)
-    assert isinstance(board, Board)
     return {task.task: task for task in board.tasks}
 
 
@@ -176,7 +160,6 @@ def scores(run: Run, method: str, domain: str) -> list[tuple[pd.DataFrame]]:
 
 def final(run: Run, score: AnyUnit) -> Path:
     needed = run.needed(score, filled.KINDS["final"])
-    assert needed is not None
     return run.folder / "units" / f"final-{needed.hash}"
 
 
@@ -192,7 +175,6 @@ def test_a_trained_network_is_right_where_a_loop_over_its_bytes_is(run: Run, dom
         expected = right(asked(domain), partial(log_probability, module.eval(), signature.context))
         assert samples["numerator"].tolist() == expected
         result = run.result(unit)
-        assert result is not None
         assert result.value == result.aggregates["acc,none"] == np.mean(expected)
 
 
@@ -239,7 +221,6 @@ def test_the_board_knows_chance_and_whose_networks_it_scores(boards: dict[str, T
     assert any("networks of toy_bytes" in note and "(acc)" in note for note in board.notes)
     for row in board.rows:
         trained = boards["toy_bytes"].row(row.method)
-        assert trained is not None
         assert (row.parameters, row.steps) == (trained.parameters, trained.steps)
 
 
@@ -261,7 +242,6 @@ def test_nothing_is_trained_twice(run: Run) -> None:
 
 def test_tasks_that_cannot_be_scored_fail_alone(boards: dict[str, TaskBoard]) -> None:
     row = boards["elsewhere"].row("default")
-    assert row is not None
     cells = {cell.domain.removeprefix("lm_eval:"): cell for cell in row.cells}
     assert {name: cell.state for name, cell in cells.items()} == {
         "pick": "ok",
@@ -271,13 +251,12 @@ def test_tasks_that_cannot_be_scored_fail_alone(boards: dict[str, TaskBoard]) ->
     assert "nobody/nothing" in str(cells["absent"].reason)
     assert "has bits_per_byte, and this board is of accuracy" in str(cells["texts"].reason)
     assert boards["elsewhere"].chance is None
-    assert boards["asked"].row("default").is_complete  # type: ignore[union-attr]
+    assert boards["asked"].row("default").is_complete
 
 
 def test_a_task_of_a_folder_is_scored_whatever_its_letters(run: Run) -> None:
     for unit in filled.units(run, "zero_shot", task="elsewhere", method="default", domain="lm_eval:pick"):
         result = run.result(unit)
-        assert result is not None
         assert (result.samples, result.chance) == (9, pytest.approx(1 / 3))
 
 
@@ -351,7 +330,7 @@ def test_a_wrong_board_is_told_in_one_sentence(tmp_path: Path, old: str, new: st
 
 
 def test_a_task_of_questions_that_a_suite_trains_names_the_remedy() -> None:
-    (settings,) = load_suite("toy")[1].tasks  # type: ignore[union-attr]
+    (settings,) = load_suite("toy")[1].tasks
     with pytest.raises(HarnessError, match="zero_shot board"):
         with_domains(replace(settings, name="toy_choice"))
 
@@ -402,5 +381,4 @@ def test_an_exported_task_of_questions_is_scored_as_a_group(tmp_path: Path) -> N
         for one in questions(load_split("toy_choice", task, task.domain("four"), "test", data))
     ]
     samples = found["toy_choice_four"].samples
-    assert samples is not None
     assert samples.numerator.tolist() == shortest
