@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness import MARKERS, Block, Figure, LookupBoard, Run, Section, draw, palette
-from harness.stats.bootstrap import Array
+from harness.stats.sums import Array
 from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.tables import heading
 from harness.study.lookup.units import LOOKUP, TABLE, TableFound

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness import MARKERS, Block, Figure, LookupBoard, Run, Section, Table, draw, palette
+from harness.board.values import Difference
 from harness.board.wording import MISSING
-from harness.stats.bootstrap import Array
+from harness.stats.corrections import holm
+from harness.stats.effect import seed_effect
 from harness.stats.fronts import front, hypervolume
 from harness.stats.intervals import t_interval
-from harness.stats.pairs import Comparison, holm, welch
+from harness.stats.sums import Array
 from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.tables import heading
 from harness.study.lookup.units import LOOKUP, TABLE, CostFound, TableFound
@@ -82,8 +84,11 @@ def _table(board: LookupBoard, table: TableFound, fronts: Fronts, which: tuple[s
     complete = {method: shares for method, shares in found.items() if shares is not None}
     base = complete.get(board.reference)
     others = [method for method in complete if method != board.reference and base is not None]
-    tests = {method: welch(complete[method], base) for method in others if base is not None}
-    adjusted = dict(zip(others, holm([tests[method].p for method in others]), strict=True))
+    tests = {
+        method: Difference.of(seed_effect(complete[method], base)) for method in others if base is not None
+    }
+    p_values = {method: test.p for method, test in tests.items() if test.p is not None}
+    adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     rows = []
     means = {method: -float(shares.mean()) for method, shares in complete.items()}
     for method in sorted(methods, key=lambda one: means.get(one, 1.0)):
@@ -98,7 +103,7 @@ def _table(board: LookupBoard, table: TableFound, fronts: Fronts, which: tuple[s
                 method,
                 f"{100 * shares.mean():.2f} [{100 * low:.2f}, {100 * high:.2f}]",
                 _difference(test) if test else "reference",
-                f"{max(adjusted[method], 1e-4):.4f}" if test else MISSING,
+                f"{max(adjusted[method], 1e-4):.4f}" if method in adjusted else MISSING,
                 str(len(shares)),
             )
         )
@@ -109,13 +114,13 @@ def _table(board: LookupBoard, table: TableFound, fronts: Fronts, which: tuple[s
         columns=("Searcher", "Hypervolume", f"Minus {board.reference}", "p (Holm)", "Seeds"),
         rows=tuple(rows),
         notes=(
-            "Intervals: 95 %, Student's t over seeds, mean over domains; differences: Welch. "
+            "Intervals: 95 %, Student's t over seeds, mean over domains; differences: of independent seeds. "
             "A p below .0001 is printed as .0001.",
         ),
     )
 
 
-def _difference(test: Comparison) -> str:
+def _difference(test: Difference) -> str:
     return f"{100 * test.value:+.2f} [{100 * test.low:+.2f}, {100 * test.high:+.2f}]"
 
 

@@ -1,4 +1,4 @@
-"""Differences to the reference row on the same resamples of the same groups."""
+"""Differences to the reference row on the same samples."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -38,7 +38,9 @@ def _figure(board: Board, task: TaskBoard) -> Figure:
         for index, row in enumerate(rows):
             if row.difference is None:
                 continue
-            value, low, high = (scale * number for number in row.difference[:3])
+            value, low, high = (
+                scale * number for number in (row.difference.value, row.difference.low, row.difference.high)
+            )
             claimed = (row.method, row.space) == board.claim
             axis.plot([low, high], [index, index], color=colours[index % 10], linewidth=3, alpha=0.55)
             axis.plot([value], [index], MARKERS[index % 10], color=colours[index % 10], markersize=8)
@@ -63,10 +65,10 @@ def _figure(board: Board, task: TaskBoard) -> Figure:
         axis.tick_params(left=False)
         axis.spines["left"].set_visible(False)
 
-    clear = [row for row in rows if row.difference and not row.difference.low <= 0 <= row.difference.high]
+    clear = [row for row in rows if row.difference and row.difference.call in ("higher", "lower")]
     alt = (
         f"{task.title}: paired differences to {board.reference} on held-out domains with 95 % intervals. "
-        f"{len(clear)} of {len(rows)} intervals exclude 0, before any correction for their number. "
+        f"{len(clear)} of {len(rows)} differences are decided, before any correction for their number. "
         "The floor is left out of the plot and stands in the table."
     )
     data = [
@@ -81,7 +83,7 @@ def _figure(board: Board, task: TaskBoard) -> Figure:
 SECTION = Section(
     title="Paired differences",
     order=60,
-    summary="Every row minus the reference, on the same resamples.",
+    summary="Every row minus the reference, on the same samples.",
     render=render,
     studies=("trained",),
 )

@@ -28,18 +28,18 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Board:
 
 def test_a_better_search_gets_a_verdict_on_every_task(board: Board) -> None:
     assert [task_verdict(board, task).outcome for task in board.tasks] == ["better", "better"]
-    assert "is better than tuned on all 2 tasks" in verdict(board)
+    assert "is better than tuned on all 2 boards" in verdict(board)
 
 
 def test_a_search_as_good_as_the_reference_cannot_tell(tmp_path: Path) -> None:
     found = board_of(tmp_path, collm_nas=0.6)
-    assert [task_verdict(found, task).outcome for task in found.tasks] == ["cannot tell", "cannot tell"]
+    assert [task_verdict(found, task).outcome for task in found.tasks] == ["same", "same"]
     assert verdict(found).startswith("This run cannot tell whether collm_nas in hybrid:micro holds up better")
 
 
 def test_a_worse_search_is_called_worse(tmp_path: Path) -> None:
     found = board_of(tmp_path, collm_nas=0.4)
-    assert "is worse than tuned on all 2 tasks" in verdict(found)
+    assert "is worse than tuned on all 2 boards" in verdict(found)
 
 
 def test_rows_are_ranked_by_the_metric_in_its_own_direction(board: Board) -> None:
@@ -74,13 +74,38 @@ def test_a_fixed_architecture_above_the_claim_is_in_the_verdict(tmp_path: Path) 
 
 def test_a_claim_of_a_baseline_speaks_of_no_search(tmp_path: Path) -> None:
     found = replace(board_of(tmp_path, default=0.95), claim=("default", None))
-    assert "default is better than tuned on all 2 tasks." in verdict(found)
+    assert "default is better than tuned on all 2 boards." in verdict(found)
     assert ": default holds up better." in verdict(found)
     assert "the search" not in verdict(found)
 
 
 def test_a_floor_above_everything_is_in_the_verdict(tmp_path: Path) -> None:
     assert "floor (9" in verdict(board_of(tmp_path, floor=0.9))
+
+
+def test_a_reference_that_does_not_pass_the_floor_in_domain_gives_no_verdict(tmp_path: Path) -> None:
+    found = board_of(tmp_path, floor=0.9)
+    assert {task_verdict(found, task).outcome for task in found.tasks} == {"no verdict"}
+    assert "no regime that answers" in verdict(found)
+
+
+def test_held_out_domains_of_different_strata_are_never_averaged(tmp_path: Path) -> None:
+    class Strata(ToyRun):
+        def __init__(self, path: Path) -> None:
+            super().__init__(path)
+            self.suite["tasks"][0]["strata"] = {"figlet": "style", "optdigits": "scan"}
+
+        def eased(self, method: str, domain: str, seed: int) -> dict[str, Any]:
+            turned = domain == "optdigits" and method == "collm_nas"
+            return super().eased("local_search" if turned else method, domain, seed)
+
+    found = build_board(load_run(Strata(tmp_path).write()))
+    assert [task.title for task in found.tasks] == ["digits, style", "digits, scan", "bytes"]
+    assert [task.held_out for task in found.tasks[:2]] == [("figlet",), ("optdigits",)]
+    outcomes = [task_verdict(found, task).outcome for task in found.tasks]
+    assert outcomes == ["better", "worse", "better"]
+    assert "The signs disagree, so no one sentence holds." in verdict(found)
+    assert all({"mnist", "print"} <= {cell.domain for cell in row.cells} for row in found.tasks[1].rows)
 
 
 def test_a_row_with_a_failed_cell_is_shown_and_not_ranked(tmp_path: Path) -> None:
@@ -137,7 +162,7 @@ def test_missing_units_are_dashes(tmp_path: Path) -> None:
         record.unlink()
     found = build_board(load_run(path))
     assert {cell.state for task in found.tasks for row in task.rows for cell in row.cells} == {"missing"}
-    assert "cannot tell" in verdict(found)
+    assert "no verdict" in verdict(found)
     for form in ("terminal", "md", "csv", "json", "html", "tex"):
         assert render(found, form)
 

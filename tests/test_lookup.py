@@ -22,8 +22,8 @@ from harness.errors import DataUnavailableError, HarnessError
 from harness.run.loaded import load_run
 from harness.search.loop import Limit, SearchContext, run_search
 from harness.space.form import Architecture
+from harness.stats.effect import seed_effect
 from harness.stats.order import expected_best
-from harness.stats.pairs import welch
 from harness.study.formats import board_json, render
 from harness.study.lookup.board import LookupBoard
 from harness.study.study import build_board, make_plan
@@ -50,15 +50,18 @@ def test_more_draws_than_the_pool_are_refused() -> None:
 def test_welch_agrees_with_scipy() -> None:
     draw = np.random.default_rng(1)
     first, second = draw.normal(0, 1, 12), draw.normal(0.5, 3, 7)
-    ours = welch(first, second)
+    ours = seed_effect(first, second)
     theirs = stats.ttest_ind(first, second, equal_var=False)
     low, high = theirs.confidence_interval()
-    assert ours == pytest.approx((first.mean() - second.mean(), low, high, theirs.pvalue))
+    assert (ours.value, *ours.interval) == pytest.approx((first.mean() - second.mean(), low, high))
+    assert ours.p == pytest.approx(theirs.pvalue)
 
 
 def test_samples_that_do_not_vary_have_a_sure_difference() -> None:
-    assert welch([1.0, 1.0], [0.5, 0.5]) == (0.5, 0.5, 0.5, 0.0)
-    assert welch([1.0, 1.0], [1.0, 1.0]).p == 1.0
+    apart, alike = seed_effect([1.0] * 5, [0.5] * 5), seed_effect([1.0] * 5, [1.0] * 5)
+    assert (*apart.interval, apart.p, apart.call) == (0.5, 0.5, 0.0, "higher")
+    assert (alike.p, alike.call) == (None, "same")
+    assert seed_effect([1.0] * 4, [0.5] * 4).call == "no verdict"
 
 
 @pytest.mark.parametrize(("draws", "expected"), [(10, 69.752), (100, 71.4388), (1000, 72.6657)])

@@ -8,7 +8,7 @@ from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit, unit_folder
 from harness.run.loaded import Run
 from harness.run.stored import read_checked
-from harness.stats.bootstrap import GroupSums, group_sums
+from harness.stats.sums import GroupSums, group_sums
 from harness.task.metric import Metric, SampleScores
 
 SAMPLES = "samples.parquet"

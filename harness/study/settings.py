@@ -152,10 +152,12 @@ class PlannedTask(TaskSettings):
     Attributes:
         metric: of its scores.
         chance: the metric of a blind guess; None where it is not known.
+        strata: held-out domain -> the kind of shift that it is; those of one kind are averaged.
     """
 
     metric: str
     chance: float | None
+    strata: dict[str, str] = field(default_factory=dict)
 
     @property
     def trained_on(self) -> None:

@@ -72,6 +72,9 @@ class Domain:
         origin: where the data comes from, one line.
         licence: its licence, one line.
         groups: what a group is, e.g. `font family`.
+        stratum: the kind of shift that it is where it is held out, e.g. `code`; scores are averaged over
+            domains of one kind alone, as effects on different kinds may have opposite signs.
+        family: of domains that share an author, artist or source; its own name where it is empty.
         read: yields all samples, in a fixed order, from the fetched archives (package name -> path).
         archives: packages that `read` needs.
         sha256: recorded hash of the prepared arrays; None where it is not pinned.
@@ -86,6 +89,8 @@ class Domain:
     origin: str
     licence: str
     groups: str
+    stratum: str = ""
+    family: str = ""
     read: Callable[[Archives], Iterable[Sample]]
     archives: tuple[Archive, ...] = ()
     sha256: str | None = None

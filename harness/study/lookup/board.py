@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from math import floor, log10
 from typing import ClassVar
 
@@ -11,14 +10,14 @@ import numpy as np
 from harness.board.language_model import language_model_use
 from harness.board.marks import CURRENT, Marked, Marks, mark_notes, marks_of
 from harness.board.scale import Scale
-from harness.board.values import Estimate, LanguageModelUse, State
+from harness.board.values import Difference, Estimate, LanguageModelUse, State
 from harness.identity.unit import Unit
 from harness.run.loaded import Run
 from harness.search.report import SearchReport
-from harness.stats.bootstrap import Array
-from harness.stats.intervals import Interval, t_interval
-from harness.stats.pairs import Comparison, holm, welch
-from harness.stats.ranks import rank_intervals, ranks
+from harness.stats.effect import seed_effect
+from harness.stats.intervals import t_interval
+from harness.stats.ranks import placements
+from harness.stats.sums import Array
 from harness.study.lookup.settings import LookupSuite, Published
 from harness.study.lookup.units import LOOKUP, TABLE, LookupSpec, Searches, TableDomain, TableFound
 
@@ -59,8 +58,8 @@ class LookupRow:
             None where no domain is held out.
         difference: regret minus that of the reference; None for the reference itself.
         rank: by regret, 1 for the least.
-        rank_best: smallest rank that the intervals allow.
-        rank_worst: largest rank that the intervals allow.
+        rank_best: smallest rank that the tests allow.
+        rank_worst: largest rank that the tests allow.
         unbeaten: no row is significantly better, where some row is significantly better than another.
         evaluations: mean evaluations that a search spent.
         llm: None when no language model was asked.
@@ -72,7 +71,7 @@ class LookupRow:
     cells: tuple[LookupCell, ...]
     regret: Estimate | None
     source_regret: Estimate | None
-    difference: Comparison | None
+    difference: Difference | None
     rank: int | None
     rank_best: int | None
     rank_worst: int | None
@@ -98,7 +97,7 @@ class LookupRanking:
     budget: int
     random: Mapping[str, float | None]
     rows: tuple[LookupRow, ...]
-    controls: Mapping[str, Comparison]
+    controls: Mapping[str, Difference]
 
     def row(self, method: str) -> LookupRow | None:
         """Returns the row of `method`, or None."""
@@ -314,46 +313,37 @@ class _Builder:
         best = max(one.value for one in choices[feedback].sources.values())
         return np.asarray(best - tests)
 
-    def _difference(self, method: str, other: str, feedback: str, budget: int) -> Comparison | None:
+    def _difference(self, method: str, other: str, feedback: str, budget: int) -> Difference | None:
         mine, theirs = (self.regrets.get((name, feedback, budget)) for name in (method, other))
-        if method == other or mine is None or theirs is None or min(mine.size, theirs.size) < 2:
+        if method == other or mine is None or theirs is None:
             return None
         if any(self.marks.get(one, CURRENT).is_apart for one in (method, other)):
             return None
-        return welch(mine, theirs)
+        return Difference.of(seed_effect(mine, theirs))
 
     def _ranked(self, rows: list[LookupRow], feedback: str, budget: int) -> list[LookupRow]:
         complete = [row for row in rows if row.regret is not None and not row.marks.is_apart]
-        estimates = [row.regret for row in complete if row.regret]
-        spans = rank_intervals([Interval(-one.high, -one.low) for one in estimates])
-        places = ranks([-one.value for one in estimates])
-        unbeaten = self._unbeaten([row.method for row in complete], feedback, budget)
+        scores = [-row.regret.value for row in complete if row.regret]
+
+        def test(first: int, second: int) -> tuple[float, float] | None:
+            found = self._difference(complete[first].method, complete[second].method, feedback, budget)
+            if found is None or found.p is None or found.call == "no verdict":
+                return None
+            return -found.value, found.p
+
         ranked = [
             replace(
                 row,
-                rank=place,
-                rank_best=span.best,
-                rank_worst=span.worst,
-                unbeaten=best,
+                rank=at.rank,
+                rank_best=at.best,
+                rank_worst=at.worst,
+                unbeaten=at.unbeaten,
                 difference=self._difference(row.method, self.suite.reference, feedback, budget),
             )
-            for row, place, span, best in zip(complete, places, spans, unbeaten, strict=True)
+            for row, at in zip(complete, placements(scores, test), strict=True)
         ]
         ranked.sort(key=lambda row: (row.rank or 0, row.method))
         return ranked + [row for row in rows if row not in complete]
-
-    def _unbeaten(self, methods: Sequence[str], feedback: str, budget: int) -> list[bool]:
-        """Returns who is beaten by nobody where somebody is, at 5 % after Holm over all pairs."""
-        pairs = list(combinations(range(len(methods)), 2))
-        compared = [
-            self._difference(methods[first], methods[second], feedback, budget) for first, second in pairs
-        ]
-        adjusted = holm([1.0 if one is None else one.p for one in compared])
-        losses: set[int] = set()
-        for (first, second), one, p in zip(pairs, compared, adjusted, strict=True):
-            if one is not None and p < 0.05:
-                losses.add(second if one.value < 0 else first)
-        return [bool(losses) and index not in losses for index in range(len(methods))]
 
 
 def table_notes(table: TableFound) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Two searchers of a run on a table: independent searches, so Welch's test, per domain and over all."""
+"""Two searchers of a run on a table: independent searches, per domain and over all."""
 
 import numpy as np
 
@@ -12,11 +12,11 @@ from harness.board.comparison import (
     sentence,
 )
 from harness.board.scale import Scale
-from harness.board.values import Estimate
+from harness.board.values import Difference
 from harness.errors import HarnessError
 from harness.run.loaded import Run
-from harness.stats.bootstrap import Array
-from harness.stats.pairs import minimum_detectable_effect, welch
+from harness.stats.effect import seed_effect
+from harness.stats.sums import Array
 from harness.study.lookup.board import LookupBoard, LookupRanking, build_lookup_board
 from harness.study.lookup.tables import feedback_name
 from harness.study.lookup.units import LOOKUP, TABLE, TableFound
@@ -80,10 +80,10 @@ def _part(
         tests = [_tests(run, name, domain, ranking) for name in names]
         about = table.domains[domain]
         regrets.append([(about.best.test - one) / about.span for one in tests])
-        domains.append(_welch(domain, scale, *(scale.sign * one for one in tests)))
+        domains.append(_compared(domain, scale, *(scale.sign * one for one in tests)))
     if len(regrets) == len(domains):
         means = [np.mean([pair[side] for pair in regrets], axis=0) for side in (0, 1)]
-        overall = _welch(OVERALL, REGRET, means[0], means[1])
+        overall = _compared(OVERALL, REGRET, means[0], means[1])
     else:
         lacks = next((one for one in domains if one.reason), None)
         reason = (lacks.reason if lacks else None) or "a score lacks"
@@ -115,20 +115,12 @@ def _tests(run: Run, method: str, domain: str, ranking: LookupRanking) -> Array:
     return np.asarray(found, dtype=np.float64)
 
 
-def _welch(where: str, scale: Scale, first: Array, second: Array) -> Compared:
-    if min(first.size, second.size) < 2:
-        reason = "one of the two has a single search, which has no spread"
-        return Compared(where=where, scale=scale, state="missing", reason=reason)
-    found = welch(first, second)
-    error = float(np.sqrt(first.var(ddof=1) / first.size + second.var(ddof=1) / second.size))
+def _compared(where: str, scale: Scale, first: Array, second: Array) -> Compared:
     return Compared(
         where=where,
         scale=scale,
         first=float(first.mean()),
         second=float(second.mean()),
-        difference=Estimate(found.value, found.low, found.high),
-        p=found.p,
-        detectable=minimum_detectable_effect(error),
-        test="Welch",
+        difference=Difference.of(seed_effect(first, second)),
         samples=min(first.size, second.size),
     )

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from harness.board.comparison import lacking
 from harness.board.marks import with_marks
 from harness.board.scale import in_unit, percent, with_interval
 from harness.board.table import Table
-from harness.board.wording import FAILED, LIMITED, MISSING, with_model
+from harness.board.wording import FAILED, LIMITED, MISSING, listed, with_model
 from harness.study.lookup.board import LookupBoard, LookupCell, LookupRanking, LookupRow
 
 FEEDBACK = {
@@ -67,7 +68,7 @@ def ranking_table(board: LookupBoard, ranking: LookupRanking) -> Table:
     notes = (
         "Rank (and the ranks its interval allows) by normalised regret: (best - found) / (best - mean of the "
         f"{'sample' if board.sampled else 'table'}), mean over domains. Intervals: 95 %, Student's t over "
-        "seeds; differences: Welch.",
+        "seeds; differences: of independent seeds.",
         "Bold: no row is significantly better (5 %, Holm over all pairs); nothing is where no pair differs.",
         *board.notes,
         *(["‡ limited to fewer seeds (--limit)."] if board.limit is not None else []),
@@ -276,10 +277,13 @@ def _sentence(board: LookupBoard, ranking: LookupRanking) -> str:
     if row.difference is None:
         return f"{where} {values}; the claim is the reference itself."
     low, high = (percent(bound, signed=True) for bound in (row.difference.low, row.difference.high))
-    if row.difference.low <= 0 <= row.difference.high:
-        word = "this run cannot tell which is better"
-    else:
-        word = f"{board.claim} is {'better' if row.difference.value < 0 else 'worse'}"
+    outcome = row.difference.outcome(higher_is_better=False)
+    word = {
+        "same": "every search of the two found the same",
+        "cannot tell": "this run cannot tell which is better; it would find a true difference of "
+        f"{percent(row.difference.detectable)} points four times in five",
+        "no verdict": f"no verdict, because {listed(list(lacking(row.difference)))}",
+    }.get(outcome, f"{board.claim} is {outcome}")
     better = [one.method for one in ranking.rows if one.rank and row.rank and one.rank < row.rank]
     above = f" Before it stand {', '.join(better)}." if better else ""
     difference = f"{percent(row.difference.value, signed=True)} points (95 % interval {low} to {high})"
@@ -302,7 +306,8 @@ def csv_lines(board: LookupBoard) -> list[dict[str, Any]]:
             head = {"feedback": ranking.feedback, "budget": ranking.budget, "rank": row.rank}
             head |= {"method": row.method, "marks": str(row.marks)}
             for name, value in (("regret", row.regret), ("difference", row.difference)):
-                lines.append(head | {"what": name} | (value._asdict() if value else {}))
+                bounds = {"value": value.value, "low": value.low, "high": value.high} if value else {}
+                lines.append(head | {"what": name} | bounds)
             for cell in row.cells:
                 estimate = cell.test._asdict() if cell.test else {}
                 about = {"domain": cell.domain, "state": cell.state, "reason": cell.reason}

@@ -13,9 +13,9 @@ from harness.board.wording import MISSING, unit_of_difference
 from harness.catalog import metric_of
 from harness.run.loaded import Run
 from harness.seeds import generator
-from harness.stats.bootstrap import Array, percentile_interval, two_sided_p
-from harness.stats.pairs import Comparison
+from harness.stats.bootstrap import Comparison, percentile_interval, two_sided_p
 from harness.stats.ranks import kendall
+from harness.stats.sums import Array
 from harness.study.ranking.settings import PlannedRanking
 from harness.study.ranking.units import INHERITED, SCRATCH
 

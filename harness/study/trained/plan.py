@@ -25,6 +25,7 @@ from harness.study.trained.units import (
     SearchSpec,
     SelectedSpec,
     TuneSpec,
+    Variant,
 )
 from harness.study.work.matched import load_family, split_space
 from harness.study.work.specs import planned_task, shortened, supernet_spec, training_spec, with_domains
@@ -32,6 +33,8 @@ from harness.study.work.units import PROXIES, SUPERNET, ProxiesSpec, Supernet, S
 from harness.task.selection import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE
 from harness.task.task import Task
 
+OTHER_SEEDS = 1000
+"""What is added to the seeds of a suite for those that the reference is trained under again."""
 PROXY_POOL = 300
 """Architectures that a proxy scores; every search draws its candidates from them."""
 
@@ -96,28 +99,43 @@ class _TaskPlan:
         yield from self.prepared.values()
         for board in self.zero_shot:
             yield from board.prepared.values()
-        for method, space in self._rows():
-            for select, report in self._roles(method):
-                needs = []
-                if space is not None:
-                    supernet = self._supernet(space, select)
-                    search = self._search(method, space, select, supernet)
-                    needs = [search.hash]
-                    yield supernet
-                    yield from self._proxies_of(method, supernet.spec.space)
-                    yield search
-                elif (tune := self._tune(method, select)) is not None:
-                    needs = [tune.hash]
-                    yield tune
-                plain = self._final(method, space, select, report, needs)
-                yield plain
-                for rule in self.suite.selection:
-                    final = plain if rule == DEFAULT_SELECTION else self._selected(plain, rule)
-                    yield final
-                    yield from self._scores(final, plain)
-                    if rule != ORACLE:  # it would need answers to choose by
-                        for board in self.zero_shot:
-                            yield from board.scores(final)
+        rows = list(self._rows())
+        reference = next((row for row in rows if row[0] == self.suite.reference), None)
+        for row in rows:
+            yield from self._row(*row, "")
+            for variant in self._variants(row[0]) if row == reference else ():
+                yield from self._row(*row, variant)
+
+    def _row(self, method: str, space: str | None, variant: Variant) -> Iterator[AnyUnit]:
+        for select, report in self._roles(method, variant):
+            needs = []
+            if space is not None:
+                supernet = self._supernet(space, select)
+                search = self._search(method, space, select, supernet)
+                needs = [search.hash]
+                yield supernet
+                yield from self._proxies_of(method, supernet.spec.space)
+                yield search
+            elif (tune := self._tune(method, select)) is not None:
+                needs = [tune.hash]
+                yield tune
+            plain = self._final(method, space, select, report, needs, variant)
+            yield plain
+            for rule in self.suite.selection:
+                final = plain if rule == DEFAULT_SELECTION else self._selected(plain, rule)
+                yield final
+                yield from self._scores(final, plain)
+                if rule != ORACLE and not variant:  # an oracle would need answers to choose by
+                    for board in self.zero_shot:
+                        yield from board.scores(final)
+
+    def _variants(self, method: str) -> Iterator[Variant]:
+        """Yields what of the reference stands once more; what no seed changes would be the same."""
+        if not self._is_seedless(method):
+            if self.suite.again:
+                yield "again"
+            if self.suite.control and self.task.signature.kind == "image":
+                yield "augmented"
 
     def _rows(self) -> Iterator[tuple[str, str | None]]:
         searched = None
@@ -136,15 +154,19 @@ class _TaskPlan:
                 if (searcher, space) != searched:
                     yield searcher, space
 
-    def _roles(self, method: str) -> list[tuple[int, int]]:
+    def _roles(self, method: str, variant: Variant) -> list[tuple[int, int]]:
         """Each seed selects once and reports once, for another; what no seed changes has one role."""
-        seeds = self.suite.seeds
+        seeds = [seed + OTHER_SEEDS * (variant == "again") for seed in self.suite.seeds]
         roles = list(zip(seeds, [*seeds[1:], seeds[0]], strict=True))
-        is_fixed = method in self.suite.baselines and is_seedless(catalog.load("baseline", method))
-        return roles[:1] if is_fixed else roles
+        return roles[:1] if self._is_seedless(method) else roles
+
+    def _is_seedless(self, method: str) -> bool:
+        return method in self.suite.baselines and is_seedless(catalog.load("baseline", method))
 
     def _supernet(self, space: str, seed: int) -> Unit[SupernetSpec, Supernet]:
         name, preset = split_space(space)[0], load_family(space)[1]
+        if self.suite.search.shared_supernet:
+            seed = self.suite.seeds[0]
         spec = SupernetSpec(
             **self.common,
             space=f"{name}:{preset}",
@@ -219,10 +241,21 @@ class _TaskPlan:
         return planned(TUNE, spec, needs=self.source_hashes)
 
     def _final(
-        self, method: str, space: str | None, select: int, report: int, needs: list[str]
+        self,
+        method: str,
+        space: str | None,
+        select: int,
+        report: int,
+        needs: list[str],
+        variant: Variant,
     ) -> Unit[FinalSpec, Final]:
         baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
-        training = training_spec(self.settings)
+        settings = self.settings
+        if variant == "augmented":
+            recipe = settings.recipe
+            more = (*recipe.augmentation, *self.suite.control)
+            settings = replace(settings, recipe=replace(recipe, augmentation=more))
+        training = training_spec(settings)
         if baseline is not None and not is_trained(baseline):
             training = {}
         if isinstance(baseline, FixedBaseline) and baseline.is_tuned:
@@ -234,6 +267,7 @@ class _TaskPlan:
             select_seed=select,
             report_seed=report,
             selection=DEFAULT_SELECTION,
+            variant=variant,
             keeps_every_rate=ORACLE in self.suite.selection,
             **training,
         )

@@ -1,5 +1,6 @@
 """The study that trains searched networks and fixed baselines, and scores them on held-out domains."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,7 +10,7 @@ from harness.errors import HarnessError, UnknownNameError
 from harness.identity.unit import AnyUnit
 from harness.learn.baseline import TunedBaseline
 from harness.run.loaded import Run
-from harness.study.settings import Need, check_language_model, check_task, check_zero_shot
+from harness.study.settings import AUGMENTATIONS, Need, check_language_model, check_task, check_zero_shot
 from harness.study.study import Study, words
 from harness.study.trained.settings import PlannedSuite, Suite
 from harness.study.trained.units import KINDS, SCORE, ZERO_SHOT, RowScoreSpec
@@ -50,6 +51,9 @@ class TrainedStudy(Study[Suite, "Board"]):
         need(settings.search.evaluations >= 1 or not searches, "search.evaluations must be at least 1")
         need(0 <= settings.search.parameter_tolerance < 1, "search.parameter_tolerance must be in [0, 1)")
         need(settings.search.calibration_batches >= 1, "search.calibration_batches must be at least 1")
+        for name in settings.control:
+            if name not in AUGMENTATIONS:
+                raise UnknownNameError("augmentation", name, AUGMENTATIONS)
         need(bool(settings.selection), "selection needs at least one rule")
         need(len(set(settings.selection)) == len(settings.selection), "selection has a rule twice")
         for rule in settings.selection:
@@ -66,6 +70,7 @@ class TrainedStudy(Study[Suite, "Board"]):
         rows = {*settings.baselines, *settings.searchers}
         need(settings.reference in rows, f"reference {settings.reference!r} is not among its methods")
         claim = settings.claim
+        need(0 <= claim.margin < math.inf, "claim.margin must be at least 0")
         need(
             (claim.method in settings.searchers and claim.space in settings.spaces)
             or (claim.method in settings.baselines and not claim.space),
@@ -111,6 +116,7 @@ class TrainedStudy(Study[Suite, "Board"]):
         assert isinstance(spec, RowScoreSpec)
         return [
             spec.method,
+            spec.variant,
             spec.space,
             spec.selection,
             spec.task,

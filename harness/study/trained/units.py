@@ -95,6 +95,9 @@ class TuneSpec(RowSpec, ValidatedSpec, TrainingSpec):
     learning_rate: float
 
 
+Variant = Literal["", "again", "augmented"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class SelectedSpec(RowSpec):
     """Parameters of a unit of a row under a rule of selection.
@@ -103,11 +106,18 @@ class SelectedSpec(RowSpec):
         select_seed: of the search.
         report_seed: of weights and batches of the final.
         selection: rule that chooses the learning rate.
+        variant: of a row that stands once more: `again` under other seeds, or `augmented`.
     """
 
     select_seed: int
     report_seed: int
     selection: str
+    variant: Variant = ""
+
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """The row: method, with its variant, and space."""
+        return f"{self.method} {self.variant}".strip(), self.space
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,11 +149,6 @@ class RowScoreSpec(SelectedSpec):
     domain: str
     role: Role
     samples: int
-
-    @property
-    def key(self) -> tuple[str, str | None]:
-        """The row: method and space."""
-        return self.method, self.space
 
 
 @dataclass(frozen=True, kw_only=True)
