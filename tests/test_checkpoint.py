@@ -239,7 +239,6 @@ def test_a_unit_that_is_cut_off_leaves_the_same_folder(
     whole = performed(tmp_path / "whole")
     for module in (
         training_alone,
-        import_module("harness.study.work.supernet"),
     ):  # a function has the same name
         monkeypatch.setattr(module, "Checkpoint", Fragile)
     with pytest.raises(CutOff):

@@ -121,8 +121,13 @@ def refusals(task: TaskBoard, row: Row) -> Iterator[str]:
     for domain, groups in few.items():
         if groups is not None and groups < LEAST_GROUPS:
             yield f"{domain} counts as {groups:.0f} groups of the {LEAST_GROUPS} that it takes"
-    if task.regime is not None and outcome_of(task, task.regime) in ("worse", "same", "cannot tell"):
+    if task.regime is not None and not _passes(task, task.regime):
         yield "the reference does not pass the floor in domain, so this is no regime that answers"
+
+
+def _passes(task: TaskBoard, regime: Difference) -> bool:
+    """Whether the interval of the reference minus the floor is on the better side of 0."""
+    return regime.low > 0 if metric_of(task.metric).higher_is_better else regime.high < 0
 
 
 def _seeds(board: Board, row: Row, difference: Difference) -> str:
