@@ -164,13 +164,7 @@ class Journal:
     """
 
     def __init__(self, path: Path | None, owner: str, names: tuple[str, ...]) -> None:
-        """Reads the file, if there is one.
-
-        Args:
-            path: of the file; None keeps the entries in memory alone.
-            owner: whose journal it is, so that another's file in its place is not believed.
-            names: the members of an entry.
-        """
+        """Reads the file, if there is one; the entries of another `owner` are not believed."""
         self.path = path
         self.entries: list[dict[str, Any]] = []
         self._owner = owner
@@ -209,11 +203,7 @@ class Journal:
             self._size = None
 
     def settle(self) -> None:
-        """Makes the file hold the entries and nothing else.
-
-        Raises:
-            HarnessError: the disk is full or the file cannot be written.
-        """
+        """Makes the file hold the entries and nothing else."""
         if self.path is None:
             return
         there = self.path.stat().st_size if self.path.exists() else None
@@ -238,11 +228,7 @@ def file_hash(path: Path) -> str:
 
 
 def known_hash(path: Path) -> str:
-    """Returns what `file_hash` does; a process reads the file once as long as it does not change.
-
-    Raises:
-        OSError: it is gone or cannot be read.
-    """
+    """Returns what `file_hash` does; a process reads the file once as long as it does not change."""
     mark = path.stat()
     return _known_hash(path, mark.st_ino, mark.st_size, mark.st_mtime_ns)
 

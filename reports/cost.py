@@ -44,14 +44,8 @@ def _figure(task: TaskBoard) -> Figure:
         axis = axes[0]
         colours = palette(10)
         for index, (name, macs, value) in enumerate(points):
-            axis.plot(
-                [macs / 1e6],
-                [scale * value],
-                MARKERS[index % 10],
-                color=colours[index % 10],
-                markersize=9,
-                label=name,
-            )
+            marker, colour = MARKERS[index % 10], colours[index % 10]
+            axis.plot([macs / 1e6], [scale * value], marker, color=colour, markersize=9, label=name)
         axis.margins(0.12)
         axis.set_xlabel("million MACs of one sample, mean over seeds")
         axis.set_ylabel("held-out score")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness import RULE, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
+from harness import RULE, Block, Board, Figure, Run, Section, TaskBoard, draw, forest, palette
 from harness.board.wording import metric_name, show
 from harness.catalog import metric_of
 
@@ -35,13 +35,9 @@ def _figure(task: TaskBoard) -> Figure:
         heights = range(len(points))
         axis.plot([x for x, _ in points], heights, "o", color=blue, markersize=8, label="source domains")
         axis.plot([x for _, x in points], heights, "D", color=orange, markersize=7, label="held-out domains")
-        axis.set_yticks(heights, [row.label for row in rows])
-        axis.set_ylim(len(rows) - 0.4, -0.9)
+        forest(axis, [row.label for row in rows], (), top=-0.9)
         axis.set_xlabel(metric_name(task.metric))
         axis.set_title(task.title)
-        axis.grid(axis="x")
-        axis.tick_params(left=False)
-        axis.spines["left"].set_visible(False)
         axis.legend(loc="upper right", ncols=2, bbox_to_anchor=(1, 1.16), borderaxespad=0)
 
     ranked = [row for row in rows if row.rank] or rows

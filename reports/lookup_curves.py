@@ -81,26 +81,14 @@ def _figure(
     )
     marks = [mark for mark in (1, 2, 5, 10, 25, 50, 100, 200, 500) if mark < budget] + [budget]
     data = [
-        {
-            "domain": domain,
-            "method": method,
-            "evaluations": mark,
-            "regret": regrets[:, mark - 1].mean(),
-        }
+        {"domain": domain, "method": method, "evaluations": mark, "regret": regrets[:, mark - 1].mean()}
         for (domain, method), regrets in curves.items()
         if domain in domains
         for mark in marks
     ]
     first = board.domains.index(domains[0])
-    return draw(
-        paint,
-        name=f"lookup-curves-{feedback}-{first}",
-        alt=alt,
-        data=data,
-        panels=len(domains),
-        size=(11.0, 4.4),
-        share_y=False,
-    )
+    name = f"lookup-curves-{feedback}-{first}"
+    return draw(paint, name=name, alt=alt, data=data, panels=len(domains), size=(11.0, 4.4))
 
 
 def _paint(axis: "Axes", methods: Sequence[str], curves: Sequence[Array | None]) -> None:

@@ -93,15 +93,10 @@ def _table(board: LookupBoard, table: TableFound, fronts: Fronts, which: tuple[s
             continue
         low, high = t_interval(shares)
         test = tests.get(method)
-        rows.append(
-            (
-                method,
-                f"{100 * shares.mean():.2f} [{100 * low:.2f}, {100 * high:.2f}]",
-                _difference(test) if test else "reference",
-                f"{max(adjusted[method], 1e-4):.4f}" if test else MISSING,
-                str(len(shares)),
-            )
-        )
+        volume = f"{100 * shares.mean():.2f} [{100 * low:.2f}, {100 * high:.2f}]"
+        difference = _difference(test) if test else "reference"
+        p = f"{max(adjusted[method], 1e-4):.4f}" if test else MISSING
+        rows.append((method, volume, difference, p, str(len(shares))))
     feedback, budget = which
     return Table(
         caption=f"{board.table}: hypervolume of score and {_cost(table)}, {feedback} as feedback, {budget} "
@@ -176,15 +171,8 @@ def _figure(board: LookupBoard, table: TableFound, fronts: Fronts, feedback: str
         f"{board.table}, {feedback} as feedback: the mean over seeds of the best test score on the front at "
         f"most at a {_cost(table)}, for each searcher, with the table's true front in grey."
     )
-    return draw(
-        paint,
-        name=f"lookup-front-{feedback}",
-        alt=alt,
-        data=data,
-        panels=len(board.domains),
-        size=(11.0, 4.4),
-        share_y=False,
-    )
+    panels = len(board.domains)
+    return draw(paint, name=f"lookup-front-{feedback}", alt=alt, data=data, panels=panels, size=(11.0, 4.4))
 
 
 def _grid(table: TableFound, domain: str) -> Array:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness import MARKERS, SOFT, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
+from harness import SOFT, Block, Board, Figure, Run, Section, TaskBoard, draw, forest
 from harness.board.wording import unit_of_difference
 from harness.catalog import metric_of
 from harness.study.trained.boards.tables import difference_table
@@ -33,35 +33,26 @@ def _figure(board: Board, task: TaskBoard) -> Figure:
 
     def paint(axes: Sequence["Axes"]) -> None:
         axis = axes[0]
-        colours = palette(10)
         axis.axvline(0, color=SOFT, linewidth=1)
-        for index, row in enumerate(rows):
-            if row.difference is None:
-                continue
-            value, low, high = (scale * number for number in row.difference[:3])
-            claimed = (row.method, row.space) == board.claim
-            axis.plot([low, high], [index, index], color=colours[index % 10], linewidth=3, alpha=0.55)
-            axis.plot([value], [index], MARKERS[index % 10], color=colours[index % 10], markersize=8)
-            if claimed:
+        found = [row.difference for row in rows if row.difference]
+        estimates = [(scale * one.value, scale * one.low, scale * one.high) for one in found]
+        forest(axis, [row.label for row in rows], estimates)
+        for index, (row, (_, _, high)) in enumerate(zip(rows, estimates, strict=True)):
+            if (row.method, row.space) == board.claim:
                 axis.annotate(
                     "the claim",
                     (high, index),
-                    xytext=(12, 0),
+                    (12, 0),
                     textcoords="offset points",
                     va="center",
                     color=SOFT,
                     fontsize=9,
                 )
-        axis.set_yticks(range(len(rows)), [row.label for row in rows])
-        axis.set_ylim(len(rows) - 0.4, -0.6)
         axis.margins(x=0.12)
         side = "right" if metric.higher_is_better else "left"
         unit = f"{unit_of_difference(task.metric)}; {side} of 0 is better"
         axis.set_xlabel(f"minus {board.reference}, {unit}")
         axis.set_title(task.title)
-        axis.grid(axis="x")
-        axis.tick_params(left=False)
-        axis.spines["left"].set_visible(False)
 
     clear = [row for row in rows if row.difference and not row.difference.low <= 0 <= row.difference.high]
     alt = (

@@ -1,7 +1,6 @@
 """The conformance kit behind `harness check`, and what the tests are parametrized over."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 from harness import catalog
@@ -20,38 +19,23 @@ def check_entry(
 ) -> list[Finding]:
     """Returns the findings of every check that entries of `kind` must pass.
 
-    Args:
-        kind: of the entry.
-        name: of the entry.
-        data: the cache of domains.
-        offline: fetch nothing.
-        tables: folders where tables of published results lie.
-
     Raises:
         UnknownNameError: there is no such kind or entry.
     """
-    catalog.files(kind)
     if kind == "task":
         from harness.checks.task import check_task
 
         findings = check_task(name, catalog.load("task", name), data, offline=offline)
         return [one._replace(entry=f"task {name}") for one in findings]
-    check = (
-        partial(table_claims, folders=tables, data=data, offline=offline)
-        if kind == "table"
-        else _CHECKS[kind]
-    )
-    return list(_run(f"{kind} {name}", check, name))
-
-
-def _run(entry: str, check: Callable[[str], Iterator[tuple[str, bool, str]]], name: str) -> Iterator[Finding]:
-    if name not in catalog.names(entry.split()[0]):
-        catalog.load(entry.split()[0], name)  # raises with near names
+    if name not in catalog.files(kind):
+        catalog.load(kind, name)  # raises with near names
+    found: list[Finding] = []
     try:
-        for claim, holds, detail in check(name):
-            yield Finding(claim, holds, detail, entry)
+        claims = table_claims(name, tables, data, offline) if kind == "table" else _CHECKS[kind](name)
+        found.extend(Finding(*claim, f"{kind} {name}") for claim in claims)
     except HarnessError as error:
-        yield Finding("loads and runs", False, str(error), entry)
+        found.append(Finding("loads and runs", False, str(error), f"{kind} {name}"))
+    return found
 
 
 def _suite(name: str) -> Iterator[tuple[str, bool, str]]:

@@ -23,15 +23,7 @@ REMEDY = "run the same `harness eval` again"
 
 
 def run_findings(run: Path, data: Path) -> list[Finding]:
-    """Returns how every unit of a run stands, those first that do not hold.
-
-    Args:
-        run: the run's folder.
-        data: the data cache; a domain that is not in it is prepared again where a unit needs it.
-
-    Raises:
-        HarnessError: there is no run, or one of another schema.
-    """
+    """Returns how every unit of a run stands, those first that do not hold."""
     try:
         units = planned_units(run)
     except DamagedError as error:
@@ -69,10 +61,6 @@ def why(run: Path, name: str) -> list[str]:
     Args:
         run: the run's folder.
         name: of a unit's folder, or the first digits of its key.
-
-    Raises:
-        UnknownNameError: there is no such unit.
-        HarnessError: the name means several units.
     """
     units = planned_units(run)
     chosen = [unit for unit in units if unit.folder == name or unit.hash.startswith(name)]

@@ -2,13 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness import catalog
 from harness.errors import HarnessError
-
-if TYPE_CHECKING:
-    pass
 
 
 def table_claims(

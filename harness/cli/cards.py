@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from harness import catalog
 from harness.board.wording import metric_name
@@ -17,19 +17,12 @@ from harness.space.choices import SearchSpace, SpaceFamily
 from harness.space.form import Architecture
 from harness.task.task import Task
 
-if TYPE_CHECKING:
-    pass
-
 MOST_SHOWN = 500
 """Characters of what is wrong with an architecture that are shown."""
 
 
 def describe(kind: str, name: str, data: Path) -> dict[str, Any]:
-    """Returns the card of a catalog entry as JSON-able values.
-
-    Raises:
-        UnknownNameError: there is no such kind or entry.
-    """
+    """Returns the card of a catalog entry as JSON-able values."""
     if kind == "space":
         plain, _, preset = name.partition(":")
         return _space(name, catalog.load("space", plain), preset or None)
@@ -176,11 +169,7 @@ def as_text(card: Mapping[str, Any]) -> str:
 
 
 def architecture(space: SearchSpace, text: str, where: str = "--architecture") -> Architecture:
-    """Returns the architecture that `text` means: JSON, default, smallest, largest or random:SEED.
-
-    Raises:
-        HarnessError: it means none.
-    """
+    """Returns the architecture that `text` means: JSON, default, smallest, largest or random:SEED."""
     if text == "default":
         return space.default()
     if text in ("smallest", "largest"):

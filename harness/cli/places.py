@@ -20,11 +20,7 @@ def place_of(
     replay: Path | None = None,
     is_trusted: bool = False,
 ) -> "Place":
-    """Returns where the units of a run work.
-
-    Raises:
-        HarnessError: `replay` is no run folder.
-    """
+    """Returns where the units of a run work."""
     from harness.data.view import DataPlace
     from harness.run.place import Place
 

@@ -40,9 +40,6 @@ def closure(*files: Path) -> dict[str, str]:
     Imports inside of functions count, those under TYPE_CHECKING do not; a package that only hands names on
     stands for the modules that the names come from. Packages that are installed beside the harness are left
     out, their versions being provenance, but for plug-ins of the catalog and what lies on no such path.
-
-    Raises:
-        HarnessError: a file cannot be parsed.
     """
     key = (files, os.environ.get("HARNESS_CATALOG", ""))
     known = _closures.get(key)

@@ -46,12 +46,7 @@ def check_code(unit: AnyUnit) -> None:
 
 
 def parts_of(kind: AnyKind, spec: Spec) -> dict[str, Parts]:
-    """Returns label -> what is behind it, module or file -> digest.
-
-    Raises:
-        UnknownNameError: there is no such entry.
-        HarnessError: a file cannot be read.
-    """
+    """Returns label -> what is behind it, module or file -> digest."""
     work = module_file(kind.work.partition(":")[0])
     assert work is not None
     engine = closure(work)
@@ -168,11 +163,7 @@ def _files(folder: Path) -> list[tuple[str, str]]:
 
 
 def toml_digest(file: Path) -> str:
-    """Returns the digest of what a TOML file says, without its comments.
-
-    Raises:
-        HarnessError: it cannot be read, or is not TOML.
-    """
+    """Returns the digest of what a TOML file says, without its comments."""
     return content_hash(_plain(read_toml(file)))
 
 

@@ -164,11 +164,7 @@ class Unit(Generic[S, R]):
         }
 
     def input_key(self, inputs: Mapping[str, str]) -> str:
-        """Returns 16 hexadecimal digits over all that its result depends on, as `Record.input_key` has them.
-
-        Args:
-            inputs: name of each unit that it needs -> hash of that unit's result.
-        """
+        """Returns what `Record.input_key` is where needed units, by name, have results of these hashes."""
         return content_hash([self.kind.name, self._spec, dict(self.code), dict(inputs)])
 
     @property

@@ -84,7 +84,6 @@ def draw(
     data: Sequence[dict[str, Any]],
     panels: int = 1,
     size: tuple[float, float] = (9.0, 3.6),
-    share_y: bool = False,
 ) -> Figure:
     """Returns a plot as SVG that follows the page's colours and has the same bytes every time.
 
@@ -95,7 +94,6 @@ def draw(
         data: the rows behind it; all have the same keys.
         panels: how many axes.
         size: width and height in inches.
-        share_y: whether the panels have one vertical axis.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -104,13 +102,42 @@ def draw(
     with mpl.rc_context({**_STYLE, "svg.hashsalt": f"harness-{name}"}):
         drawing = Drawing(figsize=size, layout="constrained")
         FigureCanvasSVG(drawing)
-        axes = drawing.subplots(1, panels, squeeze=False, sharey=share_y)[0]
+        axes = drawing.subplots(1, panels, squeeze=False)[0]
         paint(list(axes))
         sink = StringIO()
         with warnings.catch_warnings():  # letters stay text, so that one which our font lacks lacks nothing
             warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
             drawing.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
     return Figure(svg=_inline_svg(sink.getvalue(), identifier(name), alt), alt=alt, csv=csv_text(data))
+
+
+def forest(
+    axis: "Axes",
+    labels: Sequence[str],
+    estimates: Sequence[tuple[float, float, float]],
+    *,
+    colours: Sequence[Any] = (),
+    top: float = -0.6,
+) -> None:
+    """Draws a row for each label from the top down, with value, low and high end of what is estimated.
+
+    Args:
+        axis: what is drawn on.
+        labels: of the rows.
+        estimates: one a row, or none where only the rows are asked for.
+        colours: of the rows; those of the palette by default.
+        top: upper end of the vertical axis, where the first row is at 0.
+    """
+    every = palette(10)
+    for index, (value, low, high) in enumerate(estimates):
+        colour = colours[index] if colours else every[index % 10]
+        axis.plot([low, high], [index, index], color=colour, linewidth=3, alpha=0.55)
+        axis.plot([value], [index], MARKERS[index % 10], color=colour, markersize=8)
+    axis.set_yticks(range(len(labels)), labels)
+    axis.set_ylim(len(labels) - 0.4, top)
+    axis.grid(axis="x")
+    axis.tick_params(left=False)
+    axis.spines["left"].set_visible(False)
 
 
 def palette(count: int) -> list[tuple[float, float, float]]:

@@ -4,16 +4,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.errors import DamagedError, HarnessError
-from harness.files import canonical_json, read_sealed
+from harness.files import canonical_json
 from harness.identity.schema import Schema
-from harness.identity.unit import AnyUnit, R, S, Unit, UnitKind, unit_folder, unit_from_json
-from harness.run.provenance import kind_of
+from harness.identity.unit import AnyUnit, R, S, Unit, UnitKind, unit_folder
+from harness.run.provenance import flat, kind_of
 from harness.run.record import Record, Timing
-from harness.run.stored import PROVENANCE, TIMING, read_beside, study_of, unit_record
+from harness.run.stored import PROVENANCE, TIMING, read_beside, read_plan, unit_record
 
 READ = "the"
 """How the label of a result starts that is not the one that was read."""
@@ -96,6 +96,14 @@ class Run:
         counted = Counter(canonical_json(kind_of(made)) for made in self.made.values())
         return kinds[max(sorted(counted), key=counted.__getitem__)] if counted else {}
 
+    @property
+    def versions(self) -> Mapping[str, set[str]]:
+        """What results may depend on besides their units -> every value that it had."""
+        found: dict[str, set[str]] = {}
+        for name, value in chain.from_iterable(map(flat, self.made.values())):
+            found.setdefault(name, set()).add(str(value))
+        return found
+
     def strangers(self, units: Iterable[AnyUnit]) -> tuple[str, ...]:
         """Returns how the machines that made these units, and what they read, differ from the run's own."""
         found: dict[str, None] = {}
@@ -176,33 +184,19 @@ def load_run(folder: Path) -> Run:
     Raises:
         HarnessError: there is no run, or one of its files is damaged or of another schema.
     """
-    path = folder / "plan.json"
-    try:
-        plan = read_sealed(path, "run `harness eval` again, which writes it again")
-        study = study_of(plan, path)
-        kinds = {kind.name: kind for kind in study.kinds}
-        units = tuple(unit_from_json(one, kinds) for one in plan["units"])
-        head = {key: plan[key] for key in ("name", "title", "limit", "command")}
-        head["suite"] = study.suite_from_json(plan["suite"])
-    except (FileNotFoundError, NotADirectoryError):
-        raise HarnessError(
-            f"There is no run in {folder} (no plan.json); `harness eval SUITE --out {folder}` makes one."
-        ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedError(f"{path} is no plan ({error}); run the suite again with --fresh.") from error
+    plan = read_plan(folder)
     records: dict[str, Record] = {}
     timings: dict[str, Timing] = {}
     made: dict[str, Mapping[str, Any]] = {}
-    for unit in units:
+    for unit in plan["units"]:
         place = unit_folder(folder, unit)
-        record = unit_record(folder, unit)
-        if record is not None:
+        if (record := unit_record(folder, unit)) is not None:
             records[unit.hash] = record
         if (timing := read_beside(place, TIMING, unit.name)) is not None:
             timings[unit.hash] = Timing.from_json(timing)
         if (beside := read_beside(place, PROVENANCE, unit.name)) is not None:
             made[unit.hash] = beside
-    return Run(folder=folder, units=units, records=records, timings=timings, made=made, **head)
+    return Run(folder=folder, records=records, timings=timings, made=made, **plan)
 
 
 def _differences(made: Mapping[str, Any], usual: Mapping[str, Any]) -> Iterator[str]:

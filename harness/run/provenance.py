@@ -3,7 +3,7 @@
 import os
 import platform
 import subprocess  # git, of a checkout alone  # nosec B404
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -45,6 +45,15 @@ def provenance(device: str, processes: int) -> dict[str, Any]:
 def kind_of(made: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what of a provenance makes a kind of machine."""
     return {key: made.get(key) for key in KINDS}
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields the values of nested mappings, each under the names that lead to it."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key} ")
+        else:
+            yield f"{prefix}{key}", value
 
 
 @cache

@@ -15,11 +15,7 @@ SAMPLES = "samples.parquet"
 
 
 def sums_of(samples: SampleScores, metric: Metric) -> GroupSums:
-    """Returns the sums by group, and by class where the metric balances classes.
-
-    Raises:
-        HarnessError: the samples cannot give the metric.
-    """
+    """Returns the sums by group, and by class where the metric balances classes."""
     group, label, numerator, denominator = metric.counted(samples)
     classes = label if metric.is_balanced else np.zeros_like(group)
     return group_sums(group, classes, numerators=numerator, denominators=denominator)

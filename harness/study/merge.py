@@ -29,11 +29,7 @@ class MergedBoards:
 
 
 def merge(runs: Sequence[Run]) -> MergedBoards:
-    """Returns the boards of `runs`, merged where the protocols agree; a folder counts once.
-
-    Raises:
-        HarnessError: the scores of a finished unit are gone or damaged.
-    """
+    """Returns the boards of `runs`, merged where the protocols agree; a folder counts once."""
     distinct = {run.folder.resolve(): run for run in runs}
     ordered = sorted(distinct.values(), key=lambda run: (run.name, canonical_json(_content(run))))
     sets: list[list[Run]] = []
@@ -145,11 +141,7 @@ def _merged(runs: Sequence[Run], folder: Path) -> Run:
 
 @contextmanager
 def _one_folder(runs: Sequence[Run]) -> Iterator[Path]:
-    """Yields a folder of links to the units of all runs, as a board reads samples from one folder.
-
-    Raises:
-        HarnessError: the scores of a finished unit are gone.
-    """
+    """Yields a folder of links to the units of all runs, as a board reads samples from one folder."""
     with tempfile.TemporaryDirectory() as name:
         units = Path(name) / "units"
         units.mkdir()

@@ -54,12 +54,7 @@ class Plan:
 
 
 def planned(kind: UnitKind[S, R], spec: Spec, needs: Sequence[str] = ()) -> Unit[S, R]:
-    """Returns a unit with the content of all that it runs and reads as it is now.
-
-    Raises:
-        UnknownNameError: there is no such entry.
-        HarnessError: a file cannot be read.
-    """
+    """Returns a unit with the content of all that it runs and reads as it is now."""
     assert isinstance(spec, kind.spec)
     return Unit(kind=kind, spec=spec, needs=tuple(needs), code=code_of(kind, spec))
 

@@ -71,11 +71,7 @@ class Pool:
         self._begin(self.idle.pop(0), unit, needs, tries=1)
 
     def finished(self) -> list[Ended]:
-        """Waits for a moment, or until a worker says something, and returns the units that ended.
-
-        Raises:
-            HarnessError: a record cannot be written, or the run's folder was removed.
-        """
+        """Waits for a moment, or until a worker says something, and returns the units that ended."""
         if not _is_same(self.folder, self.place.run):
             raise HarnessError(f"{self.place.run} was removed while it ran; run the command again.")
         heard = wait([worker.connection for worker in self.busy], timeout=POLL_SECONDS)

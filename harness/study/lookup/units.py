@@ -7,6 +7,7 @@ from typing import Any
 from harness import catalog
 from harness.identity.schema import Schema
 from harness.identity.unit import Read, Spec, UnitKind
+from harness.stats.bootstrap import Array
 from harness.stats.transfer import Chosen, Transfer
 from harness.study.work.units import PROXIES, SearchingSpec, space_reads
 
@@ -132,6 +133,10 @@ class TableDomain(Schema):
     def span(self) -> float:
         """From the mean to the best test score."""
         return self.best.test - self.mean
+
+    def regret(self, tests: Array) -> Array:
+        """Returns the normalised regret of test scores, of their shape."""
+        return (self.best.test - tests) / self.span
 
 
 @dataclass(frozen=True, kw_only=True)

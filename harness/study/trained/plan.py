@@ -8,11 +8,18 @@ from typing import Any
 from harness import catalog
 from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit, Unit
-from harness.learn.baseline import FixedBaseline, ReadyBaseline, TunedBaseline, is_seedless, is_trained
+from harness.learn.baseline import (
+    Baseline,
+    FixedBaseline,
+    ReadyBaseline,
+    TunedBaseline,
+    is_seedless,
+    is_trained,
+)
 from harness.study.plan import Plan, distinct, members, planned, prepare_unit, resolve_searcher
 from harness.study.settings import TaskSettings
 from harness.study.trained.plan_zero_shot import ZeroShotPlan, with_tasks
-from harness.study.trained.results import Final, Search, Tuned
+from harness.study.trained.results import Final
 from harness.study.trained.settings import Suite
 from harness.study.trained.units import (
     FINAL,
@@ -20,7 +27,6 @@ from harness.study.trained.units import (
     SEARCH,
     TUNE,
     FinalSpec,
-    Role,
     ScoreSpec,
     SearchSpec,
     SelectedSpec,
@@ -28,7 +34,7 @@ from harness.study.trained.units import (
 )
 from harness.study.work.matched import load_family, split_space
 from harness.study.work.specs import planned_task, shortened, supernet_spec, training_spec, with_domains
-from harness.study.work.units import PROXIES, SUPERNET, ProxiesSpec, Supernet, SupernetSpec
+from harness.study.work.units import PROXIES, SUPERNET, ProxiesSpec, SupernetSpec
 from harness.task.selection import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE
 from harness.task.task import Task
 
@@ -71,15 +77,12 @@ class _TaskPlan:
         self.suite = suite
         self.settings = settings
         self.task: Task = catalog.load("task", settings.name)
-        self.sources = tuple(settings.sources)
-        tolerance = suite.search.parameter_tolerance
-        sized = {"tuned_space": suite.tuned_space, "parameter_tolerance": tolerance}
-        self.common: dict[str, Any] = {
+        self.sized: dict[str, Any] = {
             "task": settings.name,
-            "sources": self.sources,
-            "limit": limit,
-            **sized,
+            "tuned_space": suite.tuned_space,
+            "parameter_tolerance": suite.search.parameter_tolerance,
         }
+        self.common: dict[str, Any] = {**self.sized, "sources": tuple(settings.sources), "limit": limit}
         self.validated: dict[str, Any] = {
             **self.common,
             "validation_samples": settings.validation_samples,
@@ -98,18 +101,9 @@ class _TaskPlan:
             yield from board.prepared.values()
         for method, space in self._rows():
             for select, report in self._roles(method):
-                needs = []
-                if space is not None:
-                    supernet = self._supernet(space, select)
-                    search = self._search(method, space, select, supernet)
-                    needs = [search.hash]
-                    yield supernet
-                    yield from self._proxies_of(method, supernet.spec.space)
-                    yield search
-                elif (tune := self._tune(method, select)) is not None:
-                    needs = [tune.hash]
-                    yield tune
-                plain = self._final(method, space, select, report, needs)
+                chosen = self._searched(method, space, select) if space else self._tuned(method, select)
+                yield from chosen
+                plain = self._final(method, space, select, report, [unit.hash for unit in chosen[-1:]])
                 yield plain
                 for rule in self.suite.selection:
                     final = plain if rule == DEFAULT_SELECTION else self._selected(plain, rule)
@@ -118,6 +112,10 @@ class _TaskPlan:
                     if rule != ORACLE:  # it would need answers to choose by
                         for board in self.zero_shot:
                             yield from board.scores(final)
+
+    def _baseline(self, method: str) -> Baseline | None:
+        """Returns the baseline of a row; None where the row is a searcher's."""
+        return None if method in self.suite.searchers else catalog.load("baseline", method)
 
     def _rows(self) -> Iterator[tuple[str, str | None]]:
         searched = None
@@ -143,63 +141,39 @@ class _TaskPlan:
         is_fixed = method in self.suite.baselines and is_seedless(catalog.load("baseline", method))
         return roles[:1] if is_fixed else roles
 
-    def _supernet(self, space: str, seed: int) -> Unit[SupernetSpec, Supernet]:
-        name, preset = split_space(space)[0], load_family(space)[1]
-        spec = SupernetSpec(
-            **self.common,
-            space=f"{name}:{preset}",
-            seed=seed,
-            **supernet_spec(self.settings, f"{name}:{preset}"),
-        )
-        return planned(SUPERNET, spec, needs=self.source_hashes)
-
-    def _search(
-        self, method: str, space: str, seed: int, supernet: Unit[SupernetSpec, Supernet]
-    ) -> Unit[SearchSpec, Search]:
-        baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
-        searcher = baseline.searcher if isinstance(baseline, TunedBaseline) else method
-        searcher, entry, options = resolve_searcher(self.suite.search, searcher)
+    def _searched(self, method: str, space: str, seed: int) -> list[AnyUnit]:
+        """Returns a search, and before it what it reads: a supernet, and proxies where it uses them."""
+        baseline, settings = self._baseline(method), self.suite.search
+        name = baseline.searcher if isinstance(baseline, TunedBaseline) else method
+        searcher, entry, options = resolve_searcher(settings, name)
+        place = f"{split_space(space)[0]}:{load_family(space)[1]}"
+        trained = supernet_spec(self.settings, place)
+        supernet = SupernetSpec(**self.common, space=place, seed=seed, **trained)
+        read: list[AnyUnit] = [planned(SUPERNET, supernet, needs=self.source_hashes)]
+        if entry.proxy is not None:
+            proxies = ProxiesSpec(**self.sized, proxy=entry.proxy, space=place, pool=PROXY_POOL, seed=0)
+            read.append(planned(PROXIES, proxies))
         spec = SearchSpec(
             **self.validated,
-            space=supernet.spec.space,
+            space=place,
             searcher=searcher,
             seed=seed,
-            evaluations=self.suite.search.evaluations,
+            evaluations=settings.evaluations,
             options=options,
-            mac_limit=self.suite.search.mac_limit,
-            target=self.suite.search.target,
+            mac_limit=settings.mac_limit,
+            target=settings.target,
             llm=self.suite.llm if entry.needs_llm else None,
-            racing=self.suite.search.racing,
-            calibration_batches=self.suite.search.calibration_batches,
+            racing=settings.racing,
+            calibration_batches=settings.calibration_batches,
         )
-        needs = [supernet.hash, *self.source_hashes]
-        if entry.proxy is not None:
-            needs.append(self._proxies(entry.proxy, supernet.spec.space).hash)
-        return planned(SEARCH, spec, needs=needs)
+        proxied = (unit.hash for unit in read[1:])
+        return [*read, planned(SEARCH, spec, needs=(read[0].hash, *self.source_hashes, *proxied))]
 
-    def _proxies_of(self, method: str, space: str) -> Iterator[AnyUnit]:
-        if method in self.suite.searchers:
-            _, entry, _ = resolve_searcher(self.suite.search, method)
-            if entry.proxy is not None:
-                yield self._proxies(entry.proxy, space)
-
-    def _proxies(self, proxy: str, space: str) -> AnyUnit:
-        spec = ProxiesSpec(
-            proxy=proxy,
-            space=space,
-            task=self.settings.name,
-            parameter_tolerance=self.suite.search.parameter_tolerance,
-            tuned_space=self.suite.tuned_space,
-            pool=PROXY_POOL,
-            seed=0,
-        )
-        return planned(PROXIES, spec)
-
-    def _tune(self, method: str, seed: int) -> Unit[TuneSpec, Tuned] | None:
-        """Returns the trials of a tuned fixed baseline; None for every other baseline."""
+    def _tuned(self, method: str, seed: int) -> list[AnyUnit]:
+        """Returns the trials of a tuned fixed baseline; none for every other baseline."""
         baseline = catalog.load("baseline", method)
         if not isinstance(baseline, FixedBaseline) or not baseline.is_tuned:
-            return None
+            return []
         trials = self.suite.search.evaluations
         if trials < 1:
             raise HarnessError(
@@ -216,13 +190,12 @@ class _TaskPlan:
             learning_rate=training.pop("learning_rates")[0],
             **training,
         )
-        return planned(TUNE, spec, needs=self.source_hashes)
+        return [planned(TUNE, spec, needs=self.source_hashes)]
 
     def _final(
         self, method: str, space: str | None, select: int, report: int, needs: list[str]
     ) -> Unit[FinalSpec, Final]:
-        baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
-        training = training_spec(self.settings)
+        baseline, training = self._baseline(method), training_spec(self.settings)
         if baseline is not None and not is_trained(baseline):
             training = {}
         if isinstance(baseline, FixedBaseline) and baseline.is_tuned:
@@ -248,14 +221,12 @@ class _TaskPlan:
     def _scores(self, final: Unit[FinalSpec, Final], plain: Unit[FinalSpec, Final]) -> Iterator[AnyUnit]:
         """Yields the scores of `final`; an oracle's are those of what `plain` trained."""
         trained = (plain.hash, final.hash) if final.spec.selection == ORACLE else (final.hash,)
-        roles: list[tuple[Role, str]] = [("source", domain) for domain in self.settings.sources]
-        roles += [("held_out", domain) for domain in self.settings.held_out]
-        for role, domain in roles:
+        for domain, prepared in self.prepared.items():
             spec = ScoreSpec(
                 **members(final.spec, SelectedSpec),
                 domain=domain,
-                role=role,
+                role="source" if domain in self.settings.sources else "held_out",
                 samples=self.settings.test_samples,
                 document_bytes=self.settings.document_bytes,
             )
-            yield planned(SCORE, spec, needs=(*trained, self.prepared[domain].hash))
+            yield planned(SCORE, spec, needs=(*trained, prepared.hash))

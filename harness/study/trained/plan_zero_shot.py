@@ -43,11 +43,7 @@ def with_tasks(settings: ZeroShotSettings) -> ZeroShotSettings:
 
 
 def refuse_code(plan: Plan) -> None:
-    """Looks at the folders of lm-eval's tasks that a plan reads, before any of its units runs.
-
-    Raises:
-        HarnessError: a file in one runs code that came with it.
-    """
+    """Looks at the folders of lm-eval's tasks that a plan reads, before any of its units runs."""
     from harness.language.task_folder import check_folder
 
     boards = [unit.spec for unit in plan.units if isinstance(unit.spec, ZeroShotSpec)]

@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field
 
 from harness.study.settings import (
-    LanguageModelSettings,
     PlannedTask,
     SearcherSettings,
-    Settings,
+    SearchingSettings,
     TaskSettings,
     ZeroShotSettings,
 )
@@ -40,7 +39,7 @@ class Claim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Suite(Settings):
+class Suite(SearchingSettings):
     """Tasks x spaces x methods x seeds, with budgets and rules.
 
     Attributes:
@@ -54,7 +53,6 @@ class Suite(Settings):
         searchers: catalog names.
         search: budget of a search.
         zero_shot: boards of what the same networks score elsewhere.
-        llm: the language model.
         selection: rules that choose each row's learning rate, a board each; the verdict is the first one's.
     """
 
@@ -68,7 +66,6 @@ class Suite(Settings):
     searchers: list[str] = field(default_factory=list)
     search: SearchSettings = field(default_factory=SearchSettings)
     zero_shot: list[ZeroShotSettings] = field(default_factory=list)
-    llm: LanguageModelSettings = field(default_factory=LanguageModelSettings)
     selection: list[str] = field(default_factory=lambda: [DEFAULT_SELECTION])
 
 

@@ -38,11 +38,7 @@ def baseline_of(spec: FinalSpec | TuneSpec | RowScoreSpec) -> Baseline | None:
 def module_of(
     spec: FinalSpec | TuneSpec, view: SourceView, architecture: Mapping[str, Any] | None
 ) -> nn.Module:
-    """Returns the network of a row, with random weights.
-
-    Raises:
-        HarnessError: the baseline builds none.
-    """
+    """Returns the network of a row, with random weights."""
     if spec.space:
         assert architecture is not None
         space = matched_space(spec, view.signature)
