@@ -20,8 +20,6 @@ from harness.toml import read_toml
 
 LARGE_BYTES: Final = 2**32
 """Beyond, a file is told apart by its size and the time of its change, as reading it takes minutes."""
-UNSCORED: Final = ("prepare", "supernet", "proxies")
-"""Kinds of units whose results hold no score."""
 Parts = dict[str, str]
 """Module or file -> digest of its content."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from harness.files import content_hash
 from harness.guard.paths import path_part
@@ -220,15 +220,6 @@ def called(reference: str) -> Callable[..., Any]:
     return found
 
 
-class Keyed(Protocol):
-    """A unit, by its kind and its plan key."""
-
-    @property
-    def folder(self) -> str:
-        """KIND-KEY."""
-        ...
-
-
-def unit_folder(run: Path, unit: Keyed) -> Path:
+def unit_folder(run: Path, unit: AnyUnit) -> Path:
     """Returns where the unit's record lies."""
     return run / "units" / path_part("unit", unit.folder)

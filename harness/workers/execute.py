@@ -1,12 +1,12 @@
 """Runs a plan's units on local processes; what has a valid record is not run again."""
 
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from harness.errors import HarnessError
 from harness.files import write_atomically
@@ -23,15 +23,13 @@ if TYPE_CHECKING:
     from harness.run.place import Place
 
 Event = Literal["reused", "started", "finished"]
-OnEvent = Callable[[Event, AnyUnit, str, int], None]
-"""Called with what happened, the unit, its status and the units still to do."""
+OnEvent = Callable[[Event, AnyUnit, str], None]
+"""Called with what happened, the unit and its status."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """Units by how they ended: `ok` (of which `reused` were there before), `failed` and `skipped`."""
+class Outcome(NamedTuple):
+    """How many units were there before, failed and were skipped."""
 
-    ok: int
     reused: int
     failed: int
     skipped: int
@@ -68,7 +66,7 @@ def execute(
         place.run, plan.units, belief=belief, is_intact=lambda unit, record: is_intact(unit, record, place)
     )
     for unit in state.settle():
-        on_event("reused", unit, "ok", len(state.waiting))
+        on_event("reused", unit, "ok")
     for line in state.told():
         tell(line)
     told = len(state.damaged)
@@ -78,35 +76,30 @@ def execute(
         while state.waiting or pool.busy:
             for unit in state.blocked():
                 state.skip(unit)
-                on_event("finished", unit, "skipped", len(state.waiting) + len(pool.busy))
+                on_event("finished", unit, "skipped")
             while pool.idle and (ready := state.ready()) is not None:
-                on_event("started", ready, "", len(state.waiting) + len(pool.busy))
+                on_event("started", ready, "")
                 pool.submit(ready, {need: state.units[need] for need in ready.needs})
             if pool.busy:
                 for unit, status, reason in pool.finished():
                     if reason is not None:
                         write_record(place.run, unit, "failed", reason=place.keys.hidden_in(reason))
                     state.finished(unit, status)
-                    on_event("finished", unit, status, len(state.waiting) + len(pool.busy))
+                    on_event("finished", unit, status)
             for unit in state.settle():
-                on_event("reused", unit, "ok", len(state.waiting) + len(pool.busy))
+                on_event("reused", unit, "ok")
             for line in state.damaged[told:]:
                 tell(f"{line} It is made again.")
             told = len(state.damaged)
     finally:
         pool.stop()
-    ended = list(state.status.values())
     state.tidy()
-    if ended.count("ok") == len(plan.units):
+    ended = Counter(state.status.values())
+    if ended["ok"] == len(plan.units):
         forget_scores(place.run)
     else:
         sort_scores(place.run)
-    return Outcome(
-        ok=ended.count("ok"),
-        reused=len(state.reused),
-        failed=ended.count("failed"),
-        skipped=ended.count("skipped"),
-    )
+    return Outcome(reused=len(state.reused), failed=ended["failed"], skipped=ended["skipped"])
 
 
 def follow(place: "Place") -> None:
@@ -134,14 +127,12 @@ def _run(unit: AnyUnit, needs: Mapping[str, AnyUnit], place: "Place") -> str:
         inputs = inputs_of(place.run, needs.values())
         done = perform(unit, needs, place)
         check_code(unit)
-    except HarnessError as error:
-        write_record(place.run, unit, "failed", reason=place.keys.hidden_in(str(error)))
-        return "failed"
     except Exception as error:  # any failure of a unit is a row with a reason
-        folder = unit_folder(place.run, unit)
-        write_atomically(folder / TRACEBACK, place.keys.hidden_in(traceback.format_exc()))
-        told = place.keys.hidden_in(str(error))
-        reason = f"{type(error).__name__}: {told} (see {folder.name}/{TRACEBACK})."
+        reason = place.keys.hidden_in(str(error))
+        if not isinstance(error, HarnessError):
+            folder = unit_folder(place.run, unit)
+            write_atomically(folder / TRACEBACK, place.keys.hidden_in(traceback.format_exc()))
+            reason = f"{type(error).__name__}: {reason} (see {folder.name}/{TRACEBACK})."
         write_record(place.run, unit, "failed", reason=reason)
         return "failed"
     timing = Timing(

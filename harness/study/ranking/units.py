@@ -6,11 +6,11 @@ from typing import Any
 
 from harness.identity.schema import Schema
 from harness.identity.unit import UnitKind
-from harness.study.work.units import PREPARE, SUPERNET, TrainingSpec, ValidatedSpec
+from harness.study.work.units import PREPARE, SUPERNET, TrainedSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawnSpec(ValidatedSpec, TrainingSpec):
+class DrawnSpec(TrainedSpec):
     """Scores of architectures that are the same for every unit of a suite.
 
     Attributes:

@@ -13,7 +13,7 @@ from harness.study.work.units import (
     PROXIES,
     SUPERNET,
     SearchingSpec,
-    TrainingSpec,
+    TrainedSpec,
     ValidatedSpec,
     scored_reads,
     space_reads,
@@ -81,7 +81,7 @@ class RowSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TuneSpec(RowSpec, ValidatedSpec, TrainingSpec):
+class TuneSpec(RowSpec, TrainedSpec):
     """Trials that tune a fixed baseline.
 
     Attributes:
@@ -111,7 +111,7 @@ class SelectedSpec(RowSpec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinalSpec(SelectedSpec, ValidatedSpec, TrainingSpec):
+class FinalSpec(SelectedSpec, TrainedSpec):
     """A row's network, trained from scratch.
 
     Attributes:

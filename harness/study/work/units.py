@@ -134,6 +134,11 @@ class ValidatedSpec(SourcesSpec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainedSpec(ValidatedSpec, TrainingSpec):
+    """Parameters of a unit that trains networks alone and scores them on source validation."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PrepareSpec(Spec):
     """One domain.
 
