@@ -4,13 +4,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from harness import catalog
-from harness.checks.baseline import baseline_claims
+from harness.checks.claims import baseline_claims, metric_claims, modality_claims, table_claims
 from harness.checks.finding import Finding
-from harness.checks.metric import metric_claims
-from harness.checks.modality import modality_claims
 from harness.checks.searcher import claims_of
 from harness.checks.space import space_claims
-from harness.checks.table import table_claims
 from harness.errors import HarnessError
 
 

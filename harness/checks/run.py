@@ -12,7 +12,7 @@ from harness.errors import DamagedError, HarnessError, UnknownNameError
 from harness.files import read_sealed
 from harness.identity.code import combined
 from harness.identity.content import code_of, parts_of
-from harness.identity.unit import AnyUnit, unit_folder
+from harness.identity.unit import AnyUnit, apart, unit_folder
 from harness.run.record import Record
 from harness.run.score_cache import FOLDER, damaged_lines
 from harness.run.stored import PROVENANCE, TIMING, check_files, planned_units, read_beside, unit_record
@@ -89,7 +89,7 @@ def _state(
     if record.status != "ok":
         return record.status, record.reason or record.status
     try:
-        changed = list(_changes(unit, record))
+        changed = [*apart(unit.code, record.code), *apart(code_of(unit.kind, unit.spec), record.code)]
     except (HarnessError, LookupError, TypeError, ValueError) as error:
         return "stale", f"what it runs is not here any more: {type(error).__name__}: {error}"
     read = [need for need in unit.needs if need in records]
@@ -98,14 +98,6 @@ def _state(
     if changed:
         return "stale", f"{' and '.join(dict.fromkeys(changed))} changed since it ran; {REMEDY}."
     return "ok", ""
-
-
-def _changes(unit: AnyUnit, record: Record) -> Iterator[str]:
-    """Yields what is not as it was when a unit ran: in the plan, or here and now."""
-    for code in (unit.code, code_of(unit.kind, unit.spec)):
-        for label in sorted({*code, *record.code}):
-            if code.get(label) != record.code.get(label):
-                yield label
 
 
 def _products(units: list[AnyUnit], records: dict[str, Record], data: Path) -> Iterator[Finding]:

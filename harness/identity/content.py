@@ -14,7 +14,7 @@ from harness import catalog
 from harness.errors import HarnessError
 from harness.files import content_hash, known_hash
 from harness.identity.code import closure, combined, module_file
-from harness.identity.unit import AnyKind, AnyUnit, Read, Spec
+from harness.identity.unit import AnyKind, AnyUnit, Read, Spec, apart
 from harness.task.task import Task
 from harness.toml import read_toml
 
@@ -37,8 +37,7 @@ def check_code(unit: AnyUnit) -> None:
     """
     if not unit.code:
         return
-    now = code_of(unit.kind, unit.spec)
-    edited = [label for label in sorted({*now, *unit.code}) if now.get(label) != unit.code.get(label)]
+    edited = apart(code_of(unit.kind, unit.spec), unit.code)
     if edited:
         raise HarnessError(f"{' and '.join(edited)} was edited while the run went on; run the command again.")
 

@@ -188,6 +188,11 @@ class Unit(Generic[S, R]):
         return " · ".join([self.kind.name, *self.spec.words])
 
 
+def apart(first: Mapping[str, str], second: Mapping[str, str]) -> list[str]:
+    """Returns the labels under which two codes, as `Unit.code` has them, differ."""
+    return sorted(label for label in {*first, *second} if first.get(label) != second.get(label))
+
+
 def unit_name(kind: str, spec: Mapping[str, Any]) -> str:
     """Returns KIND-DIGITS, as `Unit.name` has it, of a unit that a record speaks of."""
     return f"{kind}-{content_hash([kind, spec])}"

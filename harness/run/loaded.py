@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from harness.files import canonical_json
 from harness.identity.schema import Schema
-from harness.identity.unit import AnyUnit, R, S, Unit, UnitKind, unit_folder
+from harness.identity.unit import AnyUnit, R, S, Unit, UnitKind, apart, unit_folder
 from harness.run.provenance import flat, kind_of
 from harness.run.record import Record, Timing
 from harness.run.stored import PROVENANCE, TIMING, read_beside, read_plan, unit_record
@@ -75,9 +75,7 @@ class Run:
         record = self.records.get(unit.hash)
         if record is None or record.status != "ok":
             return
-        for label in sorted({*unit.code, *record.code}):
-            if unit.code.get(label) != record.code.get(label):
-                yield label
+        yield from apart(unit.code, record.code)
         for need in needs:
             there = self.records.get(need.hash)
             if there is None or there.status != "ok":

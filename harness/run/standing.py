@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from harness.errors import DamagedError, HarnessError
 from harness.files import write_atomically
-from harness.identity.unit import AnyUnit, unit_folder, unit_name
+from harness.identity.unit import AnyUnit, apart, unit_folder, unit_name
 from harness.run.record import Record, Timing, read_record
 from harness.run.stored import PROVENANCE, RECORD, TIMING, check_files, read_beside, unit_record, write_record
 
@@ -285,8 +285,7 @@ class Standing:
     def _changed(self, unit: AnyUnit) -> list[str]:
         """Returns what changed of a unit's own code since it ran."""
         before = self._before[unit.hash]
-        code = before.record.code if before is not None else {}
-        return sorted(label for label in {*unit.code, *code} if unit.code.get(label) != code.get(label))
+        return apart(unit.code, before.record.code if before is not None else {})
 
     def _causes(self, unit: AnyUnit) -> tuple[str, ...]:
         """Returns what changed since a unit ran: of its own code, or else of what it needs."""
