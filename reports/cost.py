@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 
 def render(run: Run, board: Board) -> Block:
-    """Returns a plot of score against MACs, the cost table and the timing table of each task."""
     figures = [_figure(task) for task in board.tasks if _points(task)]
     tables = []
     for task in board.tasks:

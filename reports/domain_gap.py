@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 
 def render(run: Run, board: Board) -> Block:
-    """Returns one dumbbell plot per task."""
     figures = [_figure(task) for task in board.tasks if any(row.gap for row in task.rows)]
     paragraphs = () if figures else ("No row has all of its scores yet.",)
     return Block(paragraphs=paragraphs, figures=tuple(figures))

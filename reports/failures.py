@@ -8,7 +8,6 @@ SEEDS = ("seed", "select_seed", "report_seed")
 
 
 def render(run: Run, board: AnyBoard) -> Block:
-    """Returns a table of failures and the number of units by state."""
     kinds = dict.fromkeys(unit.kind for unit in run.units)
     units = [unit for kind in kinds for unit in run.planned(kind)]
     rows, skipped, missing = [], 0, 0

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 
 def render(run: Run, board: Board) -> Block:
-    """Returns one table and one interval plot per task."""
     figures = [_figure(task) for task in board.tasks if any(row.held_out for row in task.rows)]
     return Block(figures=tuple(figures), tables=tuple(main_table(board, task) for task in board.tasks))
 

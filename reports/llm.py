@@ -29,7 +29,6 @@ class Asked(NamedTuple):
 
     @property
     def use(self) -> ModelUse:
-        """What it asked."""
         assert self.report.llm is not None
         return self.report.llm
 
@@ -39,7 +38,6 @@ Rows = dict[str, list[Asked]]
 
 
 def render(run: Run, board: AnyBoard) -> Block:
-    """Returns who answered, calls and tokens, the funnel of proposals, and every setting."""
     rows: Rows = {}
     for one in _asked(run):
         rows.setdefault(one.row, []).append(one)
@@ -109,7 +107,6 @@ def _price(asked: Sequence[Asked]) -> str:
 
 
 def _counters(asked: Sequence[Asked]) -> Counter[str]:
-    """Returns the searches' counters summed."""
     total: Counter[str] = Counter()
     for one in asked:
         total.update(one.report.counters)

@@ -19,7 +19,6 @@ PANELS = 4
 
 
 def render(run: Run, board: LookupBoard) -> Block:
-    """Returns one plot per feedback, with a panel for each domain."""
     table = next(map(run.result, run.planned(TABLE)), None)
     if table is None:
         return Block(paragraphs=("The table was not read yet.",))

@@ -23,7 +23,6 @@ Fronts = Mapping[tuple[str, str], list[Array]]
 
 
 def render(run: Run, board: LookupBoard) -> Block:
-    """Returns a table of hypervolumes and one plot for each feedback."""
     table = next(map(run.result, run.planned(TABLE)), None)
     if table is None or not any(about.limit for about in table.domains.values()):
         return Block()

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 
 def render(run: Run, board: LookupBoard) -> Block:
-    """Returns an interval plot of the largest budget, the table of regrets, and a table of each ranking."""
     budget = max(ranking.budget for ranking in board.rankings)
     last = [ranking for ranking in board.rankings if ranking.budget == budget]
     figures = [_figure(board, ranking) for ranking in last if any(row.regret for row in ranking.rows)]

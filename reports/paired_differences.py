@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 
 def render(run: Run, board: Board) -> Block:
-    """Returns a forest plot and a table per task."""
     figures = [_figure(board, task) for task in board.tasks if any(row.difference for row in task.rows)]
     return Block(
         paragraphs=(

@@ -5,7 +5,6 @@ from harness.study.trained.settings import PlannedSuite
 
 
 def render(run: Run, board: Board) -> Block:
-    """Returns the rules of the comparison and a table of tasks."""
     suite = PlannedSuite.of(run)
     search = suite.search
     seeds = ", ".join(str(seed) for seed in suite.seeds)

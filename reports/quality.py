@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 
 def render(run: Run, board: QualityBoard) -> Block:
-    """Returns a scatter plot per strategy and the table of rank correlations."""
     figures = (_figure(board),) if ALONE in board.scores and len(board.scores) > 1 else ()
     return Block(figures=figures, tables=(quality_table(board),))
 

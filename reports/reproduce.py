@@ -6,7 +6,6 @@ from harness import AnyBoard, Block, Board, Run, Section, Table
 
 
 def render(run: Run, board: AnyBoard) -> Block:
-    """Returns the command, the found architectures and the versions."""
     versions = run.versions
     table = Table(
         caption="What the records depend on",

@@ -25,7 +25,6 @@ class Curve(NamedTuple):
 
 
 def render(run: Run, board: Board) -> Block:
-    """Returns one plot and one table per task, and a table of the baselines that trials tuned."""
     figures, tables = [], []
     for task in board.tasks:
         curves = list(_curves(run, task))
@@ -56,7 +55,6 @@ def _curves(run: Run, task: TaskBoard) -> Iterator[Curve]:
 
 
 def _finals(run: Run, task: TaskBoard, row: Row) -> list[Unit[FinalSpec, Final]]:
-    """Returns the finals that this board's own task trained for a row."""
     return task.finals(run, row.key) if task.trained_on is None else []
 
 
@@ -134,7 +132,6 @@ def _signed(value: float | None, digits: int) -> str:
 
 
 def _tuned(run: Run, task: TaskBoard) -> list[tuple[str, int, Tuned]]:
-    """Returns name, selecting seed and result of every tuning."""
     return [
         (row.name, final.spec.select_seed, result)
         for row in task.rows

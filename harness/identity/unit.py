@@ -169,7 +169,6 @@ class Unit(Generic[S, R]):
 
     @property
     def folder(self) -> str:
-        """Its folder below the run's `units`."""
         return f"{self.kind}-{self.hash}"
 
     @property

@@ -70,7 +70,6 @@ def members(spec: Spec, kind: type[Spec]) -> dict[str, Any]:
 
 
 def prepare_unit(task_name: str, name: str) -> Unit[PrepareSpec, Preparation]:
-    """Returns the unit that fetches, checks, splits and caches one domain."""
     task: Task = catalog.load("task", task_name)
     domain = domain_of(task, name)
     archives = tuple(archive.sha256 for archive in domain.archives)

@@ -40,8 +40,6 @@ class Ended(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """A unit that a worker has."""
-
     unit: AnyUnit
     needs: Mapping[str, AnyUnit]
     tries: int
@@ -50,8 +48,6 @@ class _Task(NamedTuple):
 
 @dataclass(eq=False)
 class _Worker:
-    """A place in the pool: a process, and a pipe to it."""
-
     process: SpawnProcess
     connection: Connection
 

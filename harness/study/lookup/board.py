@@ -152,7 +152,6 @@ class LookupBoard:
 
 
 def build_lookup_board(run: Run) -> LookupBoard:
-    """Returns the board of a run on a table, complete or not."""
     suite = LookupSuite.of(run)
     table = next(map(run.result, run.planned(TABLE)), None)
     about = table.domains if table else {}

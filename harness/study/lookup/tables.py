@@ -119,7 +119,6 @@ def _cell(board: LookupBoard, cell: LookupCell) -> str:
 
 
 def regret_table(board: LookupBoard) -> Table:
-    """Returns the regret of every searcher at every feedback and budget."""
     order = [row.method for row in board.ranking(board.rankings[0].feedback, board.rankings[-1].budget).rows]
     rows, bold = [], set()
     for index, method in enumerate(order):
@@ -184,7 +183,6 @@ def control_table(board: LookupBoard, controls: tuple[str, ...]) -> Table:
 
 
 def lookup_verdict(board: LookupBoard) -> str:
-    """Returns what the largest budget with the first feedback says of the claim."""
     return lookup_sentences(board)[0]
 
 
@@ -224,14 +222,12 @@ def _sentence(board: LookupBoard, ranking: LookupRanking) -> str:
 
 
 def leaderboard_tables(board: LookupBoard) -> list[Table]:
-    """Returns the rankings at the largest budget, and the regret at all."""
     budget = max(ranking.budget for ranking in board.rankings)
     last = [ranking_table(board, ranking) for ranking in board.rankings if ranking.budget == budget]
     return [*last, regret_table(board)]
 
 
 def csv_lines(board: LookupBoard) -> list[dict[str, Any]]:
-    """Returns a line for each row and domain, and for each mean."""
     lines = []
     for ranking in board.rankings:
         for row in ranking.rows:

@@ -76,7 +76,6 @@ class QualityBoard:
 
 
 def build_quality_board(run: Run) -> QualityBoard:
-    """Returns the board of a run on rank quality, complete or not."""
     suite = PlannedRanking.of(run)
     seeds = tuple(suite.seeds)
     alone = _alone(run, seeds, suite.architectures)
@@ -167,12 +166,10 @@ def _row(name: str, taus: Array | None, control: Array, regret: float | None) ->
 
 
 def quality_tables(board: QualityBoard) -> list[Table]:
-    """Returns the one table of the board."""
     return [quality_table(board)]
 
 
 def quality_table(board: QualityBoard) -> Table:
-    """Returns the orders by Kendall's tau."""
     metric = metric_of(board.metric)
     rows = []
     for row in board.rows:
@@ -226,7 +223,6 @@ def quality_verdict(board: QualityBoard) -> str:
 
 
 def csv_lines(board: QualityBoard) -> list[dict[str, Any]]:
-    """Returns a line for each order and figure."""
     lines = []
     for row in board.rows:
         for name, value in (("tau", row.tau), ("difference", row.difference)):

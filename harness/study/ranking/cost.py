@@ -8,10 +8,8 @@ CALIBRATION_BATCHES = 16
 
 
 def inherited(costs: Costs, unit: Unit[InheritedSpec, Inherited]) -> float:
-    """Returns the cost of scoring every drawn architecture as a slice."""
     return costs.slices(unit.spec, unit.spec.architectures, CALIBRATION_BATCHES)
 
 
 def scratch(costs: Costs, unit: Unit[ScratchSpec, Scratch]) -> float:
-    """Returns the cost of training one architecture alone at every rate, and of scoring it."""
     return costs.trainings(unit.spec, len(unit.spec.learning_rates), costs.mean(unit.spec))

@@ -20,18 +20,15 @@ ANSWERS = 4
 
 
 def search(costs: Costs, unit: Unit[SearchSpec, Search]) -> float:
-    """Returns the cost of scoring slices."""
     return costs.slices(unit.spec, unit.spec.evaluations, unit.spec.calibration_batches)
 
 
 def tune(costs: Costs, unit: Unit[TuneSpec, Tuned]) -> float:
-    """Returns the cost of training every trial, and of scoring it."""
     spec = unit.spec
     return costs.trainings(spec, spec.evaluations, costs.alone(spec.method, spec))
 
 
 def final(costs: Costs, unit: Unit[FinalSpec, Final]) -> float:
-    """Returns the cost of training a network alone, at every rate, and of choosing one."""
     spec = unit.spec
     if spec.steps is None or spec.batch_size is None or spec.selection == ORACLE:
         return 0
@@ -42,7 +39,6 @@ def final(costs: Costs, unit: Unit[FinalSpec, Final]) -> float:
 
 
 def score(costs: Costs, unit: Unit[ScoreSpec, Score]) -> float:
-    """Returns the cost of scoring a network on a test split."""
     return _scored(costs, unit, passes(unit.spec.task, unit.spec.document_bytes))
 
 

@@ -71,8 +71,6 @@ def plan_trained(name: str, suite: Suite, *, limit: int | None, tables: tuple[Pa
 
 
 class _TaskPlan:
-    """The units of one task."""
-
     def __init__(self, suite: Suite, settings: TaskSettings, limit: int | None) -> None:
         self.suite = suite
         self.settings = settings
