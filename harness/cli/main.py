@@ -104,7 +104,7 @@ def evaluate(
     from harness.run.standing import Belief
     from harness.study.study import load_study, make_plan
     from harness.study.suite import load_suite
-    from harness.study.trained.plan_zero_shot import refuse_code
+    from harness.study.trained.plan import refuse_code
     from harness.workers.execute import follow
 
     if device not in ("cpu", "cuda"):
@@ -159,13 +159,12 @@ def _run(
     from harness.cli.progress import progress
     from harness.files import sealed, write_atomically
     from harness.report.page import write_report
-    from harness.run.folder import claim
     from harness.run.loaded import load_run
     from harness.run.score_cache import FOLDER
     from harness.run.standing import SUPERSEDED
     from harness.study.formats import board_json, render
     from harness.study.study import build_board
-    from harness.workers.execute import execute, lock
+    from harness.workers.execute import claim, execute, lock
 
     folder = place.run
     claim(folder, plan.name)

@@ -8,13 +8,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from harness.errors import HarnessError
-from harness.files import write_atomically
+from harness.errors import DamagedError, HarnessError
+from harness.files import read_sealed, write_atomically
 from harness.identity.content import check_code
 from harness.identity.unit import AnyUnit, unit_folder
 from harness.run.record import Timing
-from harness.run.score_cache import forget_scores, sort_scores
-from harness.run.standing import Belief, Standing
+from harness.run.score_cache import FOLDER, forget_scores, sort_scores
+from harness.run.standing import SUPERSEDED, Belief, Standing
 from harness.run.stored import PROVENANCE, TIMING, TRACEBACK, inputs_of, write_beside, write_record
 from harness.study.plan import Plan
 from harness.workers.pool import Pool, Together
@@ -171,3 +171,34 @@ def lock(run: Path) -> Iterator[None]:
         for part in run.rglob(".part-*"):
             part.unlink(missing_ok=True)
         yield
+
+
+def claim(folder: Path, name: str) -> None:
+    """Makes sure that `folder` is free for the run of the suite `name`, or holds it.
+
+    Raises:
+        HarnessError: it holds something else, or cannot be read.
+    """
+    held = folder / "plan.json"
+    try:
+        if held.exists():
+            other = _name(held, name)
+            if other != name:
+                raise HarnessError(f"{folder} holds a run of {other}, not of {name}; choose another --out.")
+        elif folder.exists() and (not folder.is_dir() or not all(map(_is_of_a_run, folder.iterdir()))):
+            raise HarnessError(f"{folder} is not a run folder and not empty; choose another --out.")
+    except OSError as error:
+        raise HarnessError(f"Cannot read {folder}: {error.strerror}; choose another --out.") from error
+
+
+def _name(plan: Path, name: str) -> str:
+    """Returns the suite of the run; a damaged plan is written again where units are there to continue."""
+    try:
+        return str(read_sealed(plan, "it is written again")["name"])
+    except DamagedError:
+        return name if (plan.parent / "units").is_dir() else "a damaged plan.json"
+
+
+def _is_of_a_run(path: Path) -> bool:
+    """Whether this is what a run leaves that was killed, or its folder removed, without a plan."""
+    return path.name in (".lock", "units", SUPERSEDED, FOLDER) or path.name.startswith(".part-")

@@ -23,8 +23,7 @@ from harness.nn.pretrained import Pretrained, fit_head
 from harness.run.place import Done, Needs
 from harness.study.trained.results import Final
 from harness.study.trained.units import FINAL, SEARCH, TUNE, FinalSpec, TuneSpec
-from harness.study.trained.work.network import baseline_of, module_of, opened, opening_of
-from harness.study.trained.work.score import FLOOR
+from harness.study.trained.work.score import FLOOR, baseline_of, module_of, opened, opening_of
 from harness.study.work.alone import (
     WEIGHTS,
     delete_checkpoints,
