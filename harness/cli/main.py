@@ -14,8 +14,7 @@ import typer
 
 from harness.cli import boards, examine
 from harness.cli.listing import PLURALS, list_entries
-from harness.cli.options import Json, Offline, terminal_width
-from harness.cli.places import data_folder, place_of, tables
+from harness.cli.options import Json, Offline, data_folder, place_of, tables, terminal_width
 from harness.errors import HarnessError
 from harness.guard import inert
 from harness.guard.keys import take_keys
