@@ -6,7 +6,7 @@ from pathlib import Path
 from harness import catalog
 from harness.checks.claims import baseline_claims, metric_claims, modality_claims, table_claims
 from harness.checks.finding import Finding
-from harness.checks.searcher import claims_of
+from harness.checks.searcher import searcher_claims
 from harness.checks.space import space_claims
 from harness.errors import HarnessError
 
@@ -66,7 +66,7 @@ def _section(name: str) -> Iterator[tuple[str, bool, str]]:
 
 _CHECKS: dict[str, Callable[[str], Iterator[tuple[str, bool, str]]]] = {
     "space": space_claims,
-    "searcher": claims_of,
+    "searcher": lambda name: searcher_claims(catalog.load("searcher", name)),
     "baseline": baseline_claims,
     "suite": _suite,
     "study": _study,

@@ -19,10 +19,6 @@ BUDGET = 25
 """Evaluations of a searcher's check: more than most spend at random before they learn."""
 
 
-def claims_of(name: str) -> Iterator[tuple[str, bool, str]]:
-    yield from searcher_claims(catalog.load("searcher", name))
-
-
 def searcher_claims(entry: SearcherEntry) -> Iterator[tuple[str, bool, str]]:
     """Yields claim, whether it holds and a detail of all that a searcher promises, on several spaces."""
     hybrid: SpaceFamily = catalog.load("space", "hybrid")

@@ -14,22 +14,13 @@ from harness.study.formats import csv_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-
 INK: Final = "#0b0c0d"
 """Drawn in the colour of the page's text, light or dark."""
-
-
 SOFT: Final = "#5b5c5d"
 """Drawn in the page's colour of captions."""
-
-
 RULE: Final = "#dadbdc"
 """Drawn in the page's colour of rules."""
-
-
 MARKERS: Final = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "*")
-
-
 _STYLE: Final[dict[Any, Any]] = {
     "text.parse_math": False,
     "svg.fonttype": "none",
@@ -56,8 +47,6 @@ _STYLE: Final[dict[Any, Any]] = {
     "figure.facecolor": "none",
     "savefig.facecolor": "none",
 }
-
-
 PAGE_COLOURS = {INK: "currentColor", SOFT: "var(--soft)", RULE: "var(--rule)"}
 
 

@@ -14,7 +14,7 @@ from harness import catalog
 from harness.errors import HarnessError
 from harness.identity.unit import AnyKind, AnyUnit, called
 from harness.run.loaded import Run
-from harness.study.settings import Need, Settings
+from harness.study.settings import Need, SearcherSettings, Settings
 
 if TYPE_CHECKING:
     from harness.board.comparison import RowComparison
@@ -204,3 +204,9 @@ def words(key: str) -> str:
 def joint(suites: Sequence[Settings], key: str) -> list[Any]:
     """Returns what the lists of several suites hold under a key, each once."""
     return list(dict.fromkeys(one for suite in suites for one in getattr(suite, key)))
+
+
+def rules_of(search: SearcherSettings) -> dict[str, Any]:
+    """Returns what of a search must agree before its rows are comparable."""
+    free = ("variants", "options")
+    return {f"search {words(key)}": value for key, value in asdict(search).items() if key not in free}

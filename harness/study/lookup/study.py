@@ -1,7 +1,7 @@
 """The study on a table of published results: searchers, by the regret of what they choose."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness import catalog
@@ -10,7 +10,7 @@ from harness.run.loaded import Run
 from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.units import KINDS, LOOKUP, TABLE, LookupSpec
 from harness.study.settings import Need, check_language_model
-from harness.study.study import Study, joint, words
+from harness.study.study import Study, joint
 
 if TYPE_CHECKING:
     from harness.study.lookup.board import LookupBoard
@@ -24,7 +24,7 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
     planned = LookupSuite
     kinds = KINDS
     rows = (LOOKUP,)
-    free = (*Study.free, "searchers", "published", "search")
+    free = (*Study.free, "searchers", "published")
 
     parts: ClassVar = {
         "plan": "harness.study.lookup.plan:plan_lookup",
@@ -64,13 +64,8 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
         return [resolve_searcher(settings.search, name)[0] for name in settings.searchers]
 
     def protocol(self, run: Run) -> dict[str, Any]:
-        found = super().protocol(run)
-        free = ("variants", "options")
-        search = asdict(LookupSuite.of(run).search)
-        found |= {f"search {words(name)}": one for name, one in search.items() if name not in free}
-        for unit in run.planned(TABLE):
-            found["table's sha256"] = unit.spec.sha256
-        return found
+        table = {"table's sha256": unit.spec.sha256 for unit in run.planned(TABLE)}
+        return super().protocol(run) | table
 
     def place(self, unit: AnyUnit) -> Sequence[Any]:
         spec = unit.spec

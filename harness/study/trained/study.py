@@ -28,7 +28,7 @@ class TrainedStudy(Study[Suite, "Board"]):
     planned = PlannedSuite
     kinds = KINDS
     rows = (SCORE, ZERO_SHOT)
-    free = (*Study.free, "spaces", "searchers", "baselines")
+    free = (*Study.free, "spaces", "searchers", "baselines", "tasks", "zero_shot")
 
     parts: ClassVar = {
         "plan": "harness.study.trained.plan:plan_trained",
@@ -86,19 +86,13 @@ class TrainedStudy(Study[Suite, "Board"]):
         )
 
     def protocol(self, run: Run) -> dict[str, Any]:
-        found: dict[str, Any] = {"limit": run.limit}
-        suite = PlannedSuite.of(run)
-        for key, value in asdict(suite).items():
-            if key == "tasks":
-                found["tasks"] = sorted(task.name for task in suite.tasks)
-                for task in value:
-                    found |= {f"{words(name)} of {task['name']}": one for name, one in task.items()}
-                    del found[f"name of {task['name']}"]
-            elif key == "search":
-                free = ("variants", "options")
-                found |= {f"search {words(name)}": one for name, one in value.items() if name not in free}
-            elif key not in self.free and key != "zero_shot":
-                found[words(key)] = value
+        found, tasks = super().protocol(run), PlannedSuite.of(run).tasks
+        found["tasks"] = sorted(task.name for task in tasks)
+        for task in tasks:
+            about = {
+                f"{words(key)} of {task.name}": one for key, one in asdict(task).items() if key != "name"
+            }
+            found |= about
         for unit in run.planned(PREPARE):
             prepared = run.result(unit)
             found[f"prepared {unit.spec.data}"] = prepared and prepared.sha256
