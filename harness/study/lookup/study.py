@@ -10,7 +10,7 @@ from harness.run.loaded import Run
 from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.units import KINDS, LOOKUP, TABLE, LookupSpec
 from harness.study.settings import Need, check_language_model
-from harness.study.study import Study, joint
+from harness.study.study import Study, joint, rules_of
 
 if TYPE_CHECKING:
     from harness.study.lookup.board import LookupBoard
@@ -24,7 +24,7 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
     planned = LookupSuite
     kinds = KINDS
     rows = (LOOKUP,)
-    free = (*Study.free, "searchers", "published")
+    free = (*Study.free, "searchers", "published", "search")
 
     parts: ClassVar = {
         "plan": "harness.study.lookup.plan:plan_lookup",
@@ -64,8 +64,10 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
         return [resolve_searcher(settings.search, name)[0] for name in settings.searchers]
 
     def protocol(self, run: Run) -> dict[str, Any]:
-        table = {"table's sha256": unit.spec.sha256 for unit in run.planned(TABLE)}
-        return super().protocol(run) | table
+        found = super().protocol(run) | rules_of(LookupSuite.of(run).search)
+        for unit in run.planned(TABLE):
+            found["table's sha256"] = unit.spec.sha256
+        return found
 
     def place(self, unit: AnyUnit) -> Sequence[Any]:
         spec = unit.spec

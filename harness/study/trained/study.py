@@ -10,7 +10,7 @@ from harness.identity.unit import AnyUnit
 from harness.learn.baseline import TunedBaseline
 from harness.run.loaded import Run
 from harness.study.settings import Need, check_language_model, check_task, check_zero_shot
-from harness.study.study import Study, joint, words
+from harness.study.study import Study, joint, rules_of, words
 from harness.study.trained.settings import PlannedSuite, Suite
 from harness.study.trained.units import KINDS, SCORE, ZERO_SHOT, RowScoreSpec
 from harness.study.work.units import PREPARE
@@ -28,7 +28,7 @@ class TrainedStudy(Study[Suite, "Board"]):
     planned = PlannedSuite
     kinds = KINDS
     rows = (SCORE, ZERO_SHOT)
-    free = (*Study.free, "spaces", "searchers", "baselines", "tasks", "zero_shot")
+    free = (*Study.free, "spaces", "searchers", "baselines", "tasks", "zero_shot", "search")
 
     parts: ClassVar = {
         "plan": "harness.study.trained.plan:plan_trained",
@@ -86,13 +86,12 @@ class TrainedStudy(Study[Suite, "Board"]):
         )
 
     def protocol(self, run: Run) -> dict[str, Any]:
-        found, tasks = super().protocol(run), PlannedSuite.of(run).tasks
-        found["tasks"] = sorted(task.name for task in tasks)
-        for task in tasks:
-            about = {
-                f"{words(key)} of {task.name}": one for key, one in asdict(task).items() if key != "name"
-            }
-            found |= about
+        suite = PlannedSuite.of(run)
+        found = super().protocol(run) | rules_of(suite.search)
+        found["tasks"] = sorted(task.name for task in suite.tasks)
+        for task in suite.tasks:
+            found |= {f"{words(key)} of {task.name}": value for key, value in asdict(task).items()}
+            del found[f"name of {task.name}"]
         for unit in run.planned(PREPARE):
             prepared = run.result(unit)
             found[f"prepared {unit.spec.data}"] = prepared and prepared.sha256
