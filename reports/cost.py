@@ -1,15 +1,11 @@
 """What each row cost: parameters, MACs, evaluations, steps and tokens; seconds apart."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from harness import MARKERS, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
+from harness import MARKERS, Axes, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
 from harness.board.wording import metric_name
 from harness.catalog import metric_of
 from harness.study.trained.boards.tables import cost_table, timing_table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def render(run: Run, board: Board) -> Block:
@@ -39,7 +35,7 @@ def _figure(task: TaskBoard) -> Figure:
     scale = metric_of(task.metric).factor
     sign = metric_of(task.metric).sign
 
-    def paint(axes: Sequence["Axes"]) -> None:
+    def paint(axes: Sequence[Axes]) -> None:
         axis = axes[0]
         colours = palette(10)
         for index, (name, macs, value) in enumerate(points):

@@ -1,14 +1,10 @@
 """In-domain against held-out scores: what each row loses when the domain changes."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from harness import RULE, Block, Board, Figure, Run, Section, TaskBoard, draw, forest, palette
+from harness import RULE, Axes, Block, Board, Figure, Run, Section, TaskBoard, draw, forest, palette
 from harness.board.wording import metric_name, show
 from harness.catalog import metric_of
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def render(run: Run, board: Board) -> Block:
@@ -26,7 +22,7 @@ def _figure(task: TaskBoard) -> Figure:
         if row.in_domain and row.held_out
     ]
 
-    def paint(axes: Sequence["Axes"]) -> None:
+    def paint(axes: Sequence[Axes]) -> None:
         axis = axes[0]
         blue, orange = palette(2)
         for index, (inside, outside) in enumerate(points):

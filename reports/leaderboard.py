@@ -2,15 +2,11 @@
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
 
-from harness import INK, SOFT, Block, Board, Figure, Run, Section, TaskBoard, draw, forest, palette
+from harness import INK, SOFT, Axes, Block, Board, Figure, Run, Section, TaskBoard, draw, forest, palette
 from harness.board.wording import metric_name, show
 from harness.catalog import metric_of
 from harness.study.trained.boards.tables import main_table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def render(run: Run, board: Board) -> Block:
@@ -24,7 +20,7 @@ def _figure(task: TaskBoard) -> Figure:
     found = [row.held_out for row in rows if row.held_out]
     estimates = [(scale * one.value, scale * one.low, scale * one.high) for one in found]
 
-    def paint(axes: Sequence["Axes"]) -> None:
+    def paint(axes: Sequence[Axes]) -> None:
         axis = axes[0]
         every = palette(10)
         colours = [SOFT if row.rank is None else every[index % 10] for index, row in enumerate(rows)]
@@ -43,7 +39,7 @@ def _figure(task: TaskBoard) -> Figure:
     return draw(paint, name=f"leaderboard-{task.slug}", alt=_finding(task), data=data, size=size)
 
 
-def _mark_chance(axis: "Axes", chance: float | None, low: float, high: float) -> None:
+def _mark_chance(axis: Axes, chance: float | None, low: float, high: float) -> None:
     """Draws the line of a blind guess where it is near what is shown."""
     if chance is not None and low - chance < 0.5 * (high - low + 1e-9) and chance <= high:
         axis.axvline(chance, color=SOFT, linestyle=":", linewidth=1)

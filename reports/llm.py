@@ -4,17 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from harness import MARKERS, AnyBoard, Block, Figure, Run, Section, Table, Unit, draw, palette
+from harness import MARKERS, AnyBoard, Axes, Block, Figure, Run, Section, Table, Unit, draw, palette
 from harness.board.wording import MISSING, show_seconds
 from harness.search.report import ModelUse, SearchReport
 from harness.study.lookup.units import LOOKUP
 from harness.study.trained.units import SEARCH
 from harness.study.work.units import SearchingSpec
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 FUNNEL = ("proposed", "parsed", "legal", "new", "evaluated")
 TOKENS = ("calls", "prompt_tokens", "completion_tokens", "reasoning_tokens")
@@ -179,7 +176,7 @@ def _settings(rows: Rows) -> Table:
 def _figure(rows: Rows) -> Figure:
     curves = {row: _per_iteration(mine) for row, mine in rows.items()}
 
-    def paint(axes: Sequence["Axes"]) -> None:
+    def paint(axes: Sequence[Axes]) -> None:
         colours = palette(len(FUNNEL))
         for axis, row in zip(axes, curves, strict=False):
             for index, (name, values) in enumerate(curves[row].items()):

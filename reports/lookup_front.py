@@ -1,11 +1,10 @@
 """Score and cost together, for suites on a table that name a cost."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import MARKERS, Block, Figure, LookupBoard, Run, Section, Table, draw, palette
+from harness import MARKERS, Axes, Block, Figure, LookupBoard, Run, Section, Table, draw, palette
 from harness.board.wording import MISSING
 from harness.stats.bootstrap import Array
 from harness.stats.fronts import front, hypervolume
@@ -14,9 +13,6 @@ from harness.stats.pairs import Comparison, holm, welch
 from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.tables import heading
 from harness.study.lookup.units import LOOKUP, TABLE, CostFound, TableFound
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 Fronts = Mapping[tuple[str, str], list[Array]]
 """(domain, method) -> of each seed the chosen front: costs and test scores, shape (points, 2)."""
@@ -134,7 +130,7 @@ def _figure(board: LookupBoard, table: TableFound, fronts: Fronts, feedback: str
         if (domain, method) in fronts
     }
 
-    def paint(axes: Sequence["Axes"]) -> None:
+    def paint(axes: Sequence[Axes]) -> None:
         colours = palette(max(10, len(methods)))
         for axis, domain in zip(axes, board.domains, strict=True):
             factor = 1 if board.scales[domain].unit == "raw" else 100

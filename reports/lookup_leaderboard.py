@@ -1,15 +1,11 @@
 """The ranked searchers of a suite on a table, at every budget and feedback."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from harness import Block, Figure, LookupBoard, Run, Section, draw, forest
+from harness import Axes, Block, Figure, LookupBoard, Run, Section, draw, forest
 from harness.board.scale import percent
 from harness.study.lookup.board import LookupRanking
 from harness.study.lookup.tables import ranking_table, regret_table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def render(run: Run, board: LookupBoard) -> Block:
@@ -25,7 +21,7 @@ def render(run: Run, board: LookupBoard) -> Block:
 def _figure(board: LookupBoard, ranking: LookupRanking) -> Figure:
     rows = [row for row in ranking.rows if row.regret]
 
-    def paint(axes: Sequence["Axes"]) -> None:
+    def paint(axes: Sequence[Axes]) -> None:
         estimates = [(100 * one.value, 100 * one.low, 100 * one.high) for row in rows if (one := row.regret)]
         forest(axes[0], [row.method for row in rows], estimates)
         axes[0].set_xlabel("normalised regret in %, left is better")

@@ -1,15 +1,11 @@
 """Differences to the reference row on the same resamples of the same groups."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from harness import SOFT, Block, Board, Figure, Run, Section, TaskBoard, draw, forest
+from harness import SOFT, Axes, Block, Board, Figure, Run, Section, TaskBoard, draw, forest
 from harness.board.wording import unit_of_difference
 from harness.catalog import metric_of
 from harness.study.trained.boards.tables import difference_table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def render(run: Run, board: Board) -> Block:
@@ -30,7 +26,7 @@ def _figure(board: Board, task: TaskBoard) -> Figure:
     metric = metric_of(task.metric)
     scale = metric.factor
 
-    def paint(axes: Sequence["Axes"]) -> None:
+    def paint(axes: Sequence[Axes]) -> None:
         axis = axes[0]
         axis.axvline(0, color=SOFT, linewidth=1)
         found = [row.difference for row in rows if row.difference]

@@ -3,16 +3,13 @@
 import math
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from harness import MARKERS, Block, Board, Figure, Run, Section, Table, TaskBoard, Unit, draw, palette
+from harness import MARKERS, Axes, Block, Board, Figure, Run, Section, Table, TaskBoard, Unit, draw, palette
 from harness.board.wording import MISSING, show_counts
 from harness.study.trained.boards.values import Row
 from harness.study.trained.results import Final, Search, Tuned
 from harness.study.trained.units import SEARCH, TUNE, FinalSpec
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 class Curve(NamedTuple):
@@ -61,7 +58,7 @@ def _finals(run: Run, task: TaskBoard, row: Row) -> list[Unit[FinalSpec, Final]]
 def _figure(task: TaskBoard, curves: Sequence[Curve]) -> Figure:
     names = list(dict.fromkeys(curve.name for curve in curves))
 
-    def paint(axes: Sequence["Axes"]) -> None:
+    def paint(axes: Sequence[Axes]) -> None:
         axis = axes[0]
         for index, (name, colour) in enumerate(zip(names, palette(max(10, len(names))), strict=False)):
             mine = [curve.best for curve in curves if curve.name == name]

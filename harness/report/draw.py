@@ -12,7 +12,9 @@ from harness.guard.inert import html, visible
 from harness.study.formats import csv_text
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.axes import Axes as Axes
+else:
+    Axes = Any  # matplotlib is slow to import
 
 INK: Final = "#0b0c0d"
 """Drawn in the colour of the page's text, light or dark."""
@@ -66,7 +68,7 @@ class Figure:
 
 
 def draw(
-    paint: Callable[[Sequence["Axes"]], None],
+    paint: Callable[[Sequence[Axes]], None],
     *,
     name: str,
     alt: str,
@@ -101,7 +103,7 @@ def draw(
 
 
 def forest(
-    axis: "Axes",
+    axis: Axes,
     labels: Sequence[str],
     estimates: Sequence[tuple[float, float, float]],
     *,
