@@ -34,6 +34,7 @@ def plan_lookup(name: str, suite: LookupSuite, *, limit: int | None, tables: tup
     path = known[suite.table]
     card = read_card(path)
     folders = (*tables, path.parent)
+    sha256 = _hash(card, folders)
     scored = (one for row in suite.published for one in row.scores)
     Need.known("domain", [*suite.domains, *scored], card.domains)
     domains = suite.domains or list(card.domains)
@@ -41,7 +42,7 @@ def plan_lookup(name: str, suite: LookupSuite, *, limit: int | None, tables: tup
     _check_fit(suite.search.cost_limit, card, filled)
     spec = TableSpec(
         table=suite.table,
-        sha256=_hash(card, folders),
+        sha256=sha256,
         domains=tuple(domains),
         budgets=tuple(sorted(set(suite.search.budgets))),
         held_out=tuple(filled.held_out),
