@@ -43,6 +43,7 @@ class Run:
         records: unit hash -> record, for units that left one.
         timings: unit hash -> what it took; not part of any result.
         made: unit hash -> where its result was made, for units that left one.
+        folders: unit hash -> where its result lies, where that is not in `folder`.
     """
 
     folder: Path
@@ -55,6 +56,11 @@ class Run:
     records: Mapping[str, Record]
     timings: Mapping[str, Timing]
     made: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    folders: Mapping[str, Path] = field(default_factory=dict)
+
+    def place(self, unit: AnyUnit) -> Path:
+        """Returns the folder of a unit's result."""
+        return self.folders.get(unit.hash) or unit_folder(self.folder, unit)
 
     @cached_property
     def stale(self) -> Mapping[str, tuple[str, ...]]:

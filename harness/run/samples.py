@@ -5,7 +5,7 @@ from io import BytesIO
 import numpy as np
 
 from harness.errors import HarnessError
-from harness.identity.unit import AnyUnit, unit_folder
+from harness.identity.unit import AnyUnit
 from harness.run.loaded import Run
 from harness.run.stored import read_checked
 from harness.stats.bootstrap import GroupSums, group_sums
@@ -29,7 +29,7 @@ def read_samples(run: Run, unit: AnyUnit) -> SampleScores:
     """
     from pyarrow.parquet import ParquetFile
 
-    folder = unit_folder(run.folder, unit)
+    folder = run.place(unit)
     path = folder / SAMPLES
     data = read_checked(folder, run.records[unit.hash], SAMPLES)
     try:

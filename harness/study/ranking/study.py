@@ -2,15 +2,12 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.errors import HarnessError
-from harness.run.loaded import Run
 from harness.study.ranking.settings import PlannedRanking, QualitySuite
 from harness.study.ranking.units import KINDS
 from harness.study.settings import STRATEGIES, Need, check_task
 from harness.study.study import Study
 
 if TYPE_CHECKING:
-    from harness.board.comparison import RowComparison
     from harness.study.ranking.board import QualityBoard  # noqa: F401  in quotes below
 
 
@@ -38,12 +35,6 @@ class RankingStudy(Study[QualitySuite, "QualityBoard"]):
         need(0 <= settings.parameter_tolerance < 1, "parameter_tolerance must be in [0, 1)")
         check_task(settings.task, need)
         need.known("strategy", settings.strategies, STRATEGIES)
-
-    def compare(self, run: Run, first: str, second: str, metric: str | None) -> "RowComparison":
-        raise HarnessError(
-            f"{run.name} is about rank quality and has no rows of scores to compare; "
-            "its board holds the differences between orders."
-        )
 
     def stands_alone(self) -> str:
         return "a run on rank quality orders its own architectures, which no other run shares"
