@@ -47,11 +47,7 @@ class Read(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Spec(Schema):
-    """The parameters of a unit; each kind of unit has its own.
-
-    Attributes:
-        limit: largest number of samples of each split; None for all.
-    """
+    """The parameters of a unit, each kind its own; `limit` is the largest number of samples of each split."""
 
     limit: int | None = None
 

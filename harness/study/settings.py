@@ -40,11 +40,7 @@ class UnitLimit:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits(UnitLimit):
-    """What every unit of a suite may take; no part of what it computes.
-
-    Attributes:
-        kinds: kind of unit -> what units of that kind may take.
-    """
+    """What every unit of a suite may take, or units of some kinds; no part of what it computes."""
 
     kinds: dict[str, UnitLimit] = field(default_factory=dict)
 
@@ -147,12 +143,7 @@ class TaskSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedTask(TaskSettings):
-    """A task as `plan.json` keeps it, with its domains.
-
-    Attributes:
-        metric: of its scores.
-        chance: the metric of a blind guess; None where it is not known.
-    """
+    """A task as `plan.json` keeps it, with domains, metric, and chance (None where it is not known)."""
 
     metric: str
     chance: float | None

@@ -141,12 +141,7 @@ class TableDomain(Schema):
 
 @dataclass(frozen=True, kw_only=True)
 class TransferFound(Schema):
-    """How well choices on one domain serve another.
-
-    Attributes:
-        top: best rows whose overlap is told.
-        matrix: source -> target -> measures.
-    """
+    """How choices on one domain serve another: source -> target -> measures, overlap of the `top` best."""
 
     top: int
     matrix: Mapping[str, Mapping[str, Transfer]]

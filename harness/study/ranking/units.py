@@ -11,12 +11,7 @@ from harness.study.work.units import PREPARE, SUPERNET, TrainedSpec
 
 @dataclass(frozen=True, kw_only=True)
 class DrawnSpec(TrainedSpec):
-    """Scores of architectures that are the same for every unit of a suite.
-
-    Attributes:
-        architectures: how many are drawn.
-        seed: of weights and batches.
-    """
+    """Scores of drawn architectures, the same for every unit; `seed` is that of weights and batches."""
 
     architectures: int
     seed: int
@@ -24,11 +19,7 @@ class DrawnSpec(TrainedSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class InheritedSpec(DrawnSpec):
-    """Every drawn architecture as a slice of one supernet.
-
-    Attributes:
-        strategy: of weight sharing.
-    """
+    """Every drawn architecture as a slice of one supernet, which a strategy of weight sharing trained."""
 
     strategy: str
 
@@ -45,12 +36,7 @@ class Inherited(Schema):
 
 @dataclass(frozen=True, kw_only=True)
 class ScratchSpec(DrawnSpec):
-    """One drawn architecture, trained alone.
-
-    Attributes:
-        index: which one.
-        learning_rates: that are tried.
-    """
+    """One drawn architecture, by its index, trained alone at each learning rate."""
 
     index: int
     learning_rates: tuple[float, ...]

@@ -71,12 +71,7 @@ class Suite(SearchingSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedBoard(ZeroShotSettings):
-    """A board of what a task's networks score elsewhere, as `plan.json` keeps it.
-
-    Attributes:
-        sources: none, as nothing was trained for it.
-        chance: None, as its scores say what chance is.
-    """
+    """A board as `plan.json` keeps it; nothing was trained for it, and its scores say what chance is."""
 
     sources: list[str] = field(default_factory=list)
     chance: float | None = None

@@ -148,11 +148,7 @@ class RowScoreSpec(SelectedSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreSpec(RowScoreSpec):
-    """A row's network on a domain of the task that it was trained on.
-
-    Attributes:
-        document_bytes: leading bytes of a document that are scored.
-    """
+    """A row's network on a domain of its task, on the leading `document_bytes` of each document."""
 
     document_bytes: int
 
