@@ -44,14 +44,7 @@ class ScratchSpec(DrawnSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class Scratch(Schema):
-    """What training alone gave.
-
-    Attributes:
-        architecture: its JSON form.
-        score: on source validation, higher being better.
-        learning_rate: the best.
-        parameters: of the network.
-    """
+    """What training alone gave at its best rate; a score on source validation, higher being better."""
 
     architecture: Mapping[str, Any]
     score: float

@@ -23,13 +23,7 @@ from harness.study.work.units import (
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSpec(ValidatedSpec, SearchingSpec):
-    """A search in a space, scored by slices of a supernet.
-
-    Attributes:
-        seed: of the search.
-        racing: whether candidates leave on the samples that show them to be worse.
-        calibration_batches: that re-estimate a candidate's BatchNorm statistics.
-    """
+    """A search in a space, scored by slices of a supernet; see `SearchSettings`."""
 
     seed: int
     racing: bool = False
@@ -82,13 +76,7 @@ class RowSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class TuneSpec(RowSpec, TrainedSpec):
-    """Trials that tune a fixed baseline.
-
-    Attributes:
-        seed: of weights, batches and draws.
-        evaluations: trials.
-        learning_rate: around which trials lie.
-    """
+    """Trials that tune a fixed baseline, at rates around `learning_rate`; `evaluations` is their number."""
 
     seed: int
     evaluations: int
@@ -99,10 +87,7 @@ class TuneSpec(RowSpec, TrainedSpec):
 class SelectedSpec(RowSpec):
     """Parameters of a unit of a row under a rule of selection.
 
-    Attributes:
-        select_seed: of the search.
-        report_seed: of weights and batches of the final.
-        selection: rule that chooses the learning rate.
+    One seed is that of the search, the other that of weights and batches of the final.
     """
 
     select_seed: int
@@ -128,13 +113,7 @@ Role = Literal["source", "held_out"]
 
 @dataclass(frozen=True, kw_only=True)
 class RowScoreSpec(SelectedSpec):
-    """A row's network on one domain.
-
-    Attributes:
-        domain: that is scored.
-        role: what it is to the row.
-        samples: of its test split.
-    """
+    """A row's network on so many samples of the test split of a domain, which has a role to the row."""
 
     domain: str
     role: Role

@@ -159,13 +159,7 @@ class PrepareSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Preparation(Schema):
-    """What a domain's preparation gave.
-
-    Attributes:
-        sha256: of its arrays.
-        counts: split -> samples.
-        groups: split -> groups.
-    """
+    """The sha256 of a domain's arrays, and split -> samples, and split -> groups."""
 
     sha256: str
     counts: Mapping[str, int]
