@@ -25,8 +25,11 @@ def _figure(task: TaskBoard) -> Figure:
         every = palette(10)
         colours = [SOFT if row.rank is None else every[index % 10] for index, row in enumerate(rows)]
         forest(axis, [row.label for row in rows], estimates, colours=colours, top=-0.9)
-        shown = list(chain(*estimates))
-        _mark_chance(axis, None if task.chance is None else scale * task.chance, min(shown), max(shown))
+        low, high = min(chain(*estimates)), max(chain(*estimates))
+        chance = None if task.chance is None else scale * task.chance
+        if chance is not None and low - chance < 0.5 * (high - low + 1e-9) and chance <= high:
+            axis.axvline(chance, color=SOFT, linestyle=":", linewidth=1)
+            axis.annotate("chance", (chance, -0.75), color=SOFT, fontsize=9, ha="left", va="bottom")
         axis.set_xlabel(f"held-out {metric_name(task.metric)}")
         axis.set_title(task.title, color=INK, pad=16)
 
@@ -37,13 +40,6 @@ def _figure(task: TaskBoard) -> Figure:
     ]
     size = (9.0, 1.2 + 0.36 * len(rows))
     return draw(paint, name=f"leaderboard-{task.slug}", alt=_finding(task), data=data, size=size)
-
-
-def _mark_chance(axis: Axes, chance: float | None, low: float, high: float) -> None:
-    """Draws the line of a blind guess where it is near what is shown."""
-    if chance is not None and low - chance < 0.5 * (high - low + 1e-9) and chance <= high:
-        axis.axvline(chance, color=SOFT, linestyle=":", linewidth=1)
-        axis.annotate("chance", (chance, -0.75), color=SOFT, fontsize=9, ha="left", va="bottom")
 
 
 def _finding(task: TaskBoard) -> str:

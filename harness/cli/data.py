@@ -42,11 +42,10 @@ def verify_all(tasks: Sequence[str], data: Path) -> int:
         verify_domain(task, domain, data)
         return ""
 
-    return _each(_domains(tasks, data, _unprepared), verify, "as they were written")
+    def unprepared(task: str, domain: Domain, data: Path) -> str | None:
+        return "" if prepared_folder(task, domain, data).exists() else None
 
-
-def _unprepared(task: str, domain: Domain, data: Path) -> str | None:
-    return "" if prepared_folder(task, domain, data).exists() else None
+    return _each(_domains(tasks, data, unprepared), verify, "as they were written")
 
 
 def _each(chosen_and_broken: Chosen, work: Callable[[str, Domain], str], done: str) -> int:

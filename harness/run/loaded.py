@@ -134,7 +134,7 @@ class Run:
     def _ordered(self) -> dict[str, list[AnyUnit]]:
         """Kind -> its units in the order that their specs fix."""
         kinds: dict[str, list[AnyUnit]] = {}
-        for unit in sorted(self.units, key=_place_of):
+        for unit in sorted(self.units, key=lambda one: (one.spec.order, canonical_json(one.spec.to_json()))):
             kinds.setdefault(unit.kind.name, []).append(unit)
         return kinds
 
@@ -175,11 +175,6 @@ class Run:
     def study(self) -> str:
         """Catalog name of the study."""
         return str(self.suite.study)
-
-
-def _place_of(unit: AnyUnit) -> tuple[Any, ...]:
-    """Returns what orders units of a kind, whatever their code."""
-    return unit.spec.order, canonical_json(unit.spec.to_json())
 
 
 def load_run(folder: Path) -> Run:

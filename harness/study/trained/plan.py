@@ -108,7 +108,10 @@ class _TaskPlan:
                 plain = self._final(method, space, select, report, [unit.hash for unit in chosen[-1:]])
                 yield plain
                 for rule in self.suite.selection:
-                    final = plain if rule == DEFAULT_SELECTION else self._selected(plain, rule)
+                    final = plain
+                    if rule != DEFAULT_SELECTION:  # an oracle chooses among what `plain` trained
+                        spec = replace(plain.spec, selection=rule, keeps_every_rate=False)
+                        final = planned(FINAL, spec, needs=(plain.hash,) if rule == ORACLE else plain.needs)
                     yield final
                     yield from self._scores(final, plain)
                     if rule != ORACLE:  # it would need answers to choose by
@@ -213,12 +216,6 @@ class _TaskPlan:
             **training,
         )
         return planned(FINAL, spec, needs=(*needs, *self.source_hashes))
-
-    @staticmethod
-    def _selected(plain: Unit[FinalSpec, Final], rule: str) -> Unit[FinalSpec, Final]:
-        """Returns the same row under another rule; an oracle chooses among what `plain` trained."""
-        spec = replace(plain.spec, selection=rule, keeps_every_rate=False)
-        return planned(FINAL, spec, needs=(plain.hash,) if rule == ORACLE else plain.needs)
 
     def _scores(self, final: Unit[FinalSpec, Final], plain: Unit[FinalSpec, Final]) -> Iterator[AnyUnit]:
         """Yields the scores of `final`; an oracle's are those of what `plain` trained."""

@@ -139,7 +139,7 @@ class Score(Schema):
 
 @dataclass(frozen=True, kw_only=True)
 class ZeroShotScore(Score):
-    """A score by lm-eval's own code, with its name of the metric and its figures; chance is None if unknown."""
+    """A score by lm-eval's own code, with its own figures; chance is None where it is not known."""
 
     measure: str | None
     chance: float | None
