@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness import Axes, Block, Figure, QualityBoard, Run, Section, draw, palette
-from harness.study.ranking.board import ALONE, quality_table
+from harness.study.ranking.board import ALONE, quality_tables
 
 
 def render(run: Run, board: QualityBoard) -> Block:
     figures = (_figure(board),) if ALONE in board.scores and len(board.scores) > 1 else ()
-    return Block(figures=figures, tables=(quality_table(board),))
+    return Block(figures=figures, tables=tuple(quality_tables(board)))
 
 
 def _figure(board: QualityBoard) -> Figure:

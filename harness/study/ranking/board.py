@@ -166,10 +166,6 @@ def _row(name: str, taus: Array | None, control: Array, regret: float | None) ->
 
 
 def quality_tables(board: QualityBoard) -> list[Table]:
-    return [quality_table(board)]
-
-
-def quality_table(board: QualityBoard) -> Table:
     metric = metric_of(board.metric)
     rows = []
     for row in board.rows:
@@ -186,12 +182,13 @@ def quality_table(board: QualityBoard) -> Table:
         *(f"{row.name}: {row.reason}" for row in board.rows if row.reason),
         *mark_notes([Marked(row.name, row.marks) for row in board.rows]),
     ]
-    return Table(
+    table = Table(
         caption=f"{board.task}: rank quality of scores against training alone (Kendall's tau-b)",
         columns=("Order by", "Tau", "Minus order by parameters", "Regret of the first"),
         rows=tuple(rows),
         notes=tuple(notes),
     )
+    return [table]
 
 
 def _interval(estimate: Estimate | Comparison | None, *, signed: bool = False) -> str:
