@@ -88,12 +88,8 @@ def _accounting(run: Run, rows: Rows) -> Table:
 
 def _seconds(run: Run, asked: Sequence[Asked], part: str) -> float | None:
     """Returns the sum of a part of the searches' seconds; None unless all of them have it."""
-    found = [
-        seconds
-        for one in asked
-        if (timing := run.timings.get(one.unit.hash)) is not None
-        and (seconds := timing.part(part)) is not None
-    ]
+    timings = [run.timings.get(one.unit.hash) for one in asked]
+    found = [seconds for one in timings if one and (seconds := one.part(part)) is not None]
     return sum(found) if len(found) == len(asked) else None
 
 

@@ -76,18 +76,16 @@ def _table(board: LookupBoard, table: TableFound, fronts: Fronts, which: tuple[s
     found = {method: _shares(board, table, fronts, method) for method in methods}
     complete = {method: shares for method, shares in found.items() if shares is not None}
     base = complete.get(board.reference)
-    others = [method for method in complete if method != board.reference and base is not None]
-    tests = {method: welch(complete[method], base) for method in others if base is not None}
-    adjusted = dict(zip(others, holm([tests[method].p for method in others]), strict=True))
+    others = {one: shares for one, shares in complete.items() if one != board.reference}
+    tests = {} if base is None else {method: welch(shares, base) for method, shares in others.items()}
+    adjusted = dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
     rows = []
-    means = {method: -float(shares.mean()) for method, shares in complete.items()}
-    for method in sorted(methods, key=lambda one: means.get(one, 1.0)):
-        shares = complete.get(method)
+    for method in sorted(methods, key=lambda one: -complete[one].mean() if one in complete else 1.0):
+        shares, test = complete.get(method), tests.get(method)
         if shares is None:
             rows.append((method, MISSING, MISSING, MISSING, MISSING))
             continue
         low, high = t_interval(shares)
-        test = tests.get(method)
         volume = f"{100 * shares.mean():.2f} [{100 * low:.2f}, {100 * high:.2f}]"
         difference = _difference(test) if test else "reference"
         p = f"{max(adjusted[method], 1e-4):.4f}" if test else MISSING
