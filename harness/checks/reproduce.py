@@ -2,6 +2,7 @@
 
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -76,12 +77,12 @@ def _drawn(units: Sequence[AnyUnit], count: int, seed: int) -> list[AnyUnit]:
     """Returns `count` of the units, one of each kind before the second of any."""
     shuffled = list(units)
     random.Random(seed).shuffle(shuffled)
-    rounds: dict[str, int] = {}
-    order: list[tuple[int, int, AnyUnit]] = []
+    seen: Counter[str] = Counter()
+    rounds: list[int] = []
     for unit in shuffled:
-        rounds[unit.kind.name] = rounds.get(unit.kind.name, 0) + 1
-        order.append((rounds[unit.kind.name], len(order), unit))
-    return [unit for _, _, unit in sorted(order, key=lambda one: one[:2])[:count]]
+        rounds.append(seen[unit.kind.name])
+        seen[unit.kind.name] += 1
+    return [shuffled[index] for index in sorted(range(len(shuffled)), key=rounds.__getitem__)[:count]]
 
 
 def _again(unit: AnyUnit, units: Mapping[str, AnyUnit], run: Path, place: Place) -> Record:

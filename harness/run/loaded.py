@@ -66,15 +66,11 @@ class Run:
     def stale(self) -> Mapping[str, tuple[str, ...]]:
         """Unit hash -> what changed since it was made, itself or what it read, where anything did."""
         found: dict[str, tuple[str, ...]] = {}
-
-        def of(unit: AnyUnit) -> tuple[str, ...]:
-            if unit.hash not in found:
-                needs = [self._by_hash[need] for need in unit.needs if need in self._by_hash]
-                changed = [one for need in needs for one in of(need)]
-                found[unit.hash] = tuple(dict.fromkeys([*changed, *self._own(unit, needs)]))
-            return found[unit.hash]
-
-        return {unit.hash: changed for unit in self.units if (changed := of(unit))}
+        for unit in self.units:  # needs come first
+            needs = [self._by_hash[need] for need in unit.needs if need in self._by_hash]
+            changed = [one for need in needs for one in found.get(need.hash, ())]
+            found[unit.hash] = tuple(dict.fromkeys([*changed, *self._own(unit, needs)]))
+        return {key: changed for key, changed in found.items() if changed}
 
     def _own(self, unit: AnyUnit, needs: Sequence[AnyUnit]) -> Iterator[str]:
         """Yields what changed of a unit itself, and of its needs, since its result was made."""
@@ -96,9 +92,10 @@ class Run:
     @cached_property
     def machine(self) -> Mapping[str, Any]:
         """The kind of machine that most units of the run were made on."""
-        kinds = {canonical_json(kind_of(made)): kind_of(made) for made in self.made.values()}
-        counted = Counter(canonical_json(kind_of(made)) for made in self.made.values())
-        return kinds[max(sorted(counted), key=counted.__getitem__)] if counted else {}
+        kinds = [kind_of(made) for made in self.made.values()]
+        counted = Counter(map(canonical_json, kinds))
+        usual = max(sorted(counted), key=counted.__getitem__, default="")
+        return next((kind for kind in kinds if canonical_json(kind) == usual), {})
 
     @property
     def versions(self) -> Mapping[str, set[str]]:

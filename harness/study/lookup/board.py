@@ -272,14 +272,12 @@ class _Builder:
         if not units or len(results) < len(units):
             reason = f"{len(units) - len(results)} of {len(units)} blocks of searches were not run yet"
             return LookupCell(domain=domain, state="missing", reason=reason), None
-        tests = []
-        for search in (search for result in results for search in result.searches):
-            test = search.test_at(self.budget)
-            if test is None:
-                reason = f"seed {search.seed} found nothing within the limit"
-                return LookupCell(domain=domain, state="failed", reason=reason), None
-            tests.append(test)
-        scores = np.asarray(tests, dtype=np.float64)
+        tests = {search.seed: search.test_at(self.budget) for result in results for search in result.searches}
+        lost = next((seed for seed, test in tests.items() if test is None), None)
+        if lost is not None:
+            reason = f"seed {lost} found nothing within the limit"
+            return LookupCell(domain=domain, state="failed", reason=reason), None
+        scores = np.asarray([*tests.values()], dtype=np.float64)
         to_source = self._to_source(domain, scores)
         cell = LookupCell(
             domain=domain,

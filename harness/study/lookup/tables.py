@@ -1,6 +1,6 @@
 """How the board of a suite on a table is told: tables, and a verdict from the interval of its claim."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.board.marks import with_marks
@@ -227,16 +227,14 @@ def leaderboard_tables(board: LookupBoard) -> list[Table]:
     return [*last, regret_table(board)]
 
 
-def csv_lines(board: LookupBoard) -> list[dict[str, Any]]:
-    lines = []
+def csv_lines(board: LookupBoard) -> Iterator[dict[str, Any]]:
     for ranking in board.rankings:
         for row in ranking.rows:
             head = {"feedback": ranking.feedback, "budget": ranking.budget, "rank": row.rank}
             head |= {"method": row.method, "marks": str(row.marks)}
             for name, value in (("regret", row.regret), ("difference", row.difference)):
-                lines.append(head | {"what": name} | (value._asdict() if value else {}))
+                yield head | {"what": name} | (value._asdict() if value else {})
             for cell in row.cells:
                 estimate = cell.test._asdict() if cell.test else {}
                 about = {"domain": cell.domain, "state": cell.state, "reason": cell.reason}
-                lines.append(head | {"what": "test"} | estimate | about | {"seeds": cell.seeds})
-    return lines
+                yield head | {"what": "test"} | estimate | about | {"seeds": cell.seeds}

@@ -1,6 +1,6 @@
 """The board of a suite on rank quality: how well each strategy's inherited scores order architectures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -219,10 +219,8 @@ def quality_verdict(board: QualityBoard) -> str:
     )
 
 
-def csv_lines(board: QualityBoard) -> list[dict[str, Any]]:
-    lines = []
+def csv_lines(board: QualityBoard) -> Iterator[dict[str, Any]]:
     for row in board.rows:
         for name, value in (("tau", row.tau), ("difference", row.difference)):
             head = {"order": row.name, "marks": str(row.marks), "what": name}
-            lines.append(head | (value._asdict() if value else {}))
-    return lines
+            yield head | (value._asdict() if value else {})
