@@ -97,16 +97,13 @@ def resolve_searcher(settings: SearcherSettings, name: str) -> tuple[str, Search
                 f"Option {option!r} of searcher {variant.searcher!r} is {default!r} by default and cannot be "
                 f"{value!r}."
             )
-        _check_range(variant.searcher, option, value, entry.allowed.get(option))
+        allowed = entry.allowed.get(option)
+        if allowed is None:
+            continue
+        is_name = isinstance(value, str)
+        if not (value in allowed if is_name else allowed[0] <= value <= allowed[-1]):
+            there = ", ".join(allowed) if is_name else f"{allowed[0]} to {allowed[-1]}"
+            raise HarnessError(
+                f"Option {option!r} of searcher {variant.searcher!r} is {there}, not {value!r}."
+            )
     return variant.searcher, entry, {**entry.options, **variant.options}
-
-
-def _check_range(searcher: str, option: str, value: Any, allowed: tuple[Any, ...] | None) -> None:
-    if allowed is None:
-        return
-    if isinstance(value, str):
-        right, there = value in allowed, ", ".join(allowed)
-    else:
-        right, there = allowed[0] <= value <= allowed[-1], f"{allowed[0]} to {allowed[-1]}"
-    if not right:
-        raise HarnessError(f"Option {option!r} of searcher {searcher!r} is {there}, not {value!r}.")
