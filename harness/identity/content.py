@@ -59,12 +59,7 @@ def code_of_module(name: str) -> str:
 
 
 def reader_of(task_name: str, readers: tuple[Path, ...]) -> Parts:
-    """Returns what defines the samples of a task's domains: its file with its imports, and the readers'.
-
-    Args:
-        task_name: of the task, which need not be in the catalog.
-        readers: where what reads a domain stands.
-    """
+    """Returns what defines the samples of a task's domains: its file, if any, and the readers', with imports."""
     entry = catalog.files("task").get(task_name)
     starts = [_module("harness.data.prepare"), *readers]
     if entry is None or entry.suffix == ".py":

@@ -110,15 +110,7 @@ def forest(
     colours: Sequence[Any] = (),
     top: float = -0.6,
 ) -> None:
-    """Draws a row for each label from the top down, with value, low and high end of what is estimated.
-
-    Args:
-        axis: what is drawn on.
-        labels: of the rows.
-        estimates: one a row, or none where only the rows are asked for.
-        colours: of the rows; those of the palette by default.
-        top: upper end of the vertical axis, where the first row is at 0.
-    """
+    """Draws a row for each label from 0 down, with its value and interval where estimates are given."""
     every = palette(10)
     for index, (value, low, high) in enumerate(estimates):
         colour = colours[index] if colours else every[index % 10]

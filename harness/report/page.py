@@ -66,11 +66,7 @@ class _Part(NamedTuple):
 
 
 def write_report(folder: Path, sections: Sequence[str] | None = None) -> Path:
-    """Writes `report.html` and `report.md` of the run in `folder` and returns the path of the first.
-
-    Args:
-        folder: a run folder.
-        sections: names of sections; all of them when None.
+    """Writes `report.html` and `report.md` of a run, all or some sections, and returns the first's path.
 
     Raises:
         HarnessError: there is no run, or no such section.

@@ -20,12 +20,7 @@ KINDS: Final = ("python", "packages", "processor", "system", "device", "threads"
 
 
 def provenance(device: str, processes: int) -> dict[str, Any]:
-    """Returns version or commit, interpreter, packages, processor, system, device and threads.
-
-    Args:
-        device: `cpu` or `cuda`.
-        processes: how many trained together.
-    """
+    """Returns what is known of this machine, and how many processes trained together on `cpu` or `cuda`."""
     import torch
 
     name = torch.cuda.get_device_name() if device == "cuda" else device

@@ -54,11 +54,7 @@ class ScoreCache:
             raise unwritable(self.path, error, "--out") from error
 
     def value(self, key: Any, compute: Callable[[], Any]) -> Any:
-        """Returns the JSON value of `key`, from `compute` only where no process of this run has it.
-
-        Raises:
-            HarnessError: the disk is full or the file cannot be written.
-        """
+        """Returns the JSON value of `key`, from `compute` only where no process of this run has it."""
         text = canonical_json(key)
         if text not in self._values:
             with self._locked(text) as file:

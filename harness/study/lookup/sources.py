@@ -23,11 +23,7 @@ SAMPLE_SEED = 0
 
 
 def open_source(name: str, place: Place) -> tuple["ScoreSource", Path]:
-    """Returns the table called `name`, checked, and its file.
-
-    Raises:
-        DataUnavailableError: the file is absent, of another hash, or damaged.
-    """
+    """Returns the table called `name`, checked, and its file."""
     card_path = catalog.files("table")[name]
     card = read_card(card_path)
     data = place.data
