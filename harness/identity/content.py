@@ -59,7 +59,7 @@ def code_of_module(name: str) -> str:
 
 
 def reader_of(task_name: str, readers: tuple[Path, ...]) -> Parts:
-    """Returns what defines the samples of a task's domains: its file, if any, and the readers', with imports."""
+    """Returns what defines the samples of a task's domains: its file, if any, and the readers' files."""
     entry = catalog.files("task").get(task_name)
     starts = [_module("harness.data.prepare"), *readers]
     if entry is None or entry.suffix == ".py":
