@@ -17,15 +17,14 @@ def render(run: Run, board: Board) -> Block:
 def _figure(task: TaskBoard) -> Figure:
     rows = [row for row in task.rows if row.held_out]
     scale = metric_of(task.metric).factor
-    found = [row.held_out for row in rows if row.held_out]
-    estimates = [(scale * one.value, scale * one.low, scale * one.high) for one in found]
+    estimates = [row.held_out for row in rows if row.held_out]
 
     def paint(axes: Sequence[Axes]) -> None:
         axis = axes[0]
         every = palette(10)
         colours = [SOFT if row.rank is None else every[index % 10] for index, row in enumerate(rows)]
-        forest(axis, [row.label for row in rows], estimates, colours=colours, top=-0.9)
-        low, high = min(chain(*estimates)), max(chain(*estimates))
+        forest(axis, [row.label for row in rows], estimates, scale=scale, colours=colours, top=-0.9)
+        low, high = scale * min(chain(*estimates)), scale * max(chain(*estimates))
         chance = None if task.chance is None else scale * task.chance
         if chance is not None and low - chance < 0.5 * (high - low + 1e-9) and chance <= high:
             axis.axvline(chance, color=SOFT, linestyle=":", linewidth=1)

@@ -22,8 +22,7 @@ def _figure(board: LookupBoard, ranking: LookupRanking) -> Figure:
     rows = [row for row in ranking.rows if row.regret]
 
     def paint(axes: Sequence[Axes]) -> None:
-        estimates = [(100 * one.value, 100 * one.low, 100 * one.high) for row in rows if (one := row.regret)]
-        forest(axes[0], [row.method for row in rows], estimates)
+        forest(axes[0], [row.method for row in rows], [row.regret for row in rows if row.regret], scale=100)
         axes[0].set_xlabel("normalised regret in %, left is better")
         axes[0].set_title(f"{ranking.feedback} as feedback, {ranking.budget} evaluations")
 

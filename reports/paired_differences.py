@@ -24,16 +24,15 @@ def render(run: Run, board: Board) -> Block:
 def _figure(board: Board, task: TaskBoard) -> Figure:
     rows = [row for row in task.rows if row.difference and not row.is_floor]
     metric = metric_of(task.metric)
-    scale = metric.factor
 
     def paint(axes: Sequence[Axes]) -> None:
         axis = axes[0]
         axis.axvline(0, color=SOFT, linewidth=1)
         found = [row.difference for row in rows if row.difference]
-        estimates = [(scale * one.value, scale * one.low, scale * one.high) for one in found]
-        forest(axis, [row.label for row in rows], estimates)
-        for index, (row, (_, _, high)) in enumerate(zip(rows, estimates, strict=True)):
+        forest(axis, [row.label for row in rows], [one[:3] for one in found], scale=metric.factor)
+        for index, (row, difference) in enumerate(zip(rows, found, strict=True)):
             if (row.method, row.space) == board.claim:
+                high = metric.factor * difference.high
                 axis.annotate(
                     "the claim",
                     (high, index),

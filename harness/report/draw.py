@@ -107,12 +107,14 @@ def forest(
     labels: Sequence[str],
     estimates: Sequence[tuple[float, float, float]],
     *,
+    scale: float = 1.0,
     colours: Sequence[Any] = (),
     top: float = -0.6,
 ) -> None:
     """Draws a row for each label from 0 down, with its value and interval where estimates are given."""
     every = palette(10)
-    for index, (value, low, high) in enumerate(estimates):
+    for index, estimate in enumerate(estimates):
+        value, low, high = (scale * number for number in estimate)
         colour = colours[index] if colours else every[index % 10]
         axis.plot([low, high], [index, index], color=colour, linewidth=3, alpha=0.55)
         axis.plot([value], [index], MARKERS[index % 10], color=colour, markersize=8)
