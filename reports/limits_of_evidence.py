@@ -6,7 +6,6 @@ from harness.study.trained.settings import PlannedSuite
 
 
 def render(run: Run, board: AnyBoard) -> Block:
-    """Returns the limits that hold for this run."""
     if isinstance(board, LookupBoard):
         return _lookup(run)
     if isinstance(board, QualityBoard):

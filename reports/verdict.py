@@ -7,7 +7,6 @@ from harness.study.trained.boards.verdict import overall, task_verdict
 
 
 def render(run: Run, board: AnyBoard) -> Block:
-    """Returns the sentence over all tasks in large type and one sentence per task."""
     if isinstance(board, LookupBoard):
         first, *others = lookup_sentences(board)
         return Block(lead=first, paragraphs=tuple(others))

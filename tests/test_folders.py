@@ -11,7 +11,7 @@ from command import COMMAND, apart
 
 from harness.data.parts import part_folder
 from harness.errors import HarnessError
-from harness.run.folder import claim
+from harness.workers.execute import claim
 
 NOT_COMPARED = {"timing.json", "provenance.json", ".lock", "report.html", "report.md"}
 CLOCK = """

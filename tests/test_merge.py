@@ -126,7 +126,7 @@ def test_lost_samples_of_a_merged_run_are_named_by_their_own_folder(make: Make) 
         path.unlink()
     for path in one.glob("units/score-*/samples.parquet"):
         path.touch()
-    with pytest.raises(HarnessError, match=r"units/score-\w+ has lost its files"):
+    with pytest.raises(HarnessError, match=r"units/score-\w+/samples.parquet is gone"):
         merged(one, other)
 
 

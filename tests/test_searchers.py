@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from harness import catalog
-from harness.checks.searcher import scripted_client, searcher_claims
+from harness.checks.searcher import searcher_claims
 from harness.errors import UnknownNameError
+from harness.llm.scripted import ScriptedClient
 from harness.search.loop import SearchContext, Searcher, SearcherEntry, SearchResult, run_search
 from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
@@ -37,7 +38,7 @@ def searched(name: str, score: Callable[[Architecture], float], *, seed: int, **
         seed=seed,
         budget=100,
         options={**entry.options, **options},
-        client=scripted_client() if entry.needs_llm else None,
+        client=ScriptedClient() if entry.needs_llm else None,
         proxies={space.default(): 1.0} if entry.proxy else None,
     )
     return run_search(entry.build(context), context, score)

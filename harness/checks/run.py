@@ -12,7 +12,7 @@ from harness.errors import DamagedError, HarnessError, UnknownNameError
 from harness.files import read_sealed
 from harness.identity.code import combined
 from harness.identity.content import code_of, parts_of
-from harness.identity.unit import AnyUnit, unit_folder
+from harness.identity.unit import AnyUnit, apart, unit_folder
 from harness.run.record import Record
 from harness.run.score_cache import FOLDER, damaged_lines
 from harness.run.stored import PROVENANCE, TIMING, check_files, planned_units, read_beside, unit_record
@@ -23,15 +23,7 @@ REMEDY = "run the same `harness eval` again"
 
 
 def run_findings(run: Path, data: Path) -> list[Finding]:
-    """Returns how every unit of a run stands, those first that do not hold.
-
-    Args:
-        run: the run's folder.
-        data: the data cache; a domain that is not in it is prepared again where a unit needs it.
-
-    Raises:
-        HarnessError: there is no run, or one of another schema.
-    """
+    """Returns how every unit of a run stands, those first that do not hold."""
     try:
         units = planned_units(run)
     except DamagedError as error:
@@ -69,10 +61,6 @@ def why(run: Path, name: str) -> list[str]:
     Args:
         run: the run's folder.
         name: of a unit's folder, or the first digits of its key.
-
-    Raises:
-        UnknownNameError: there is no such unit.
-        HarnessError: the name means several units.
     """
     units = planned_units(run)
     chosen = [unit for unit in units if unit.folder == name or unit.hash.startswith(name)]
@@ -101,7 +89,7 @@ def _state(
     if record.status != "ok":
         return record.status, record.reason or record.status
     try:
-        changed = list(_changes(unit, record))
+        changed = [*apart(unit.code, record.code), *apart(code_of(unit.kind, unit.spec), record.code)]
     except (HarnessError, LookupError, TypeError, ValueError) as error:
         return "stale", f"what it runs is not here any more: {type(error).__name__}: {error}"
     read = [need for need in unit.needs if need in records]
@@ -110,14 +98,6 @@ def _state(
     if changed:
         return "stale", f"{' and '.join(dict.fromkeys(changed))} changed since it ran; {REMEDY}."
     return "ok", ""
-
-
-def _changes(unit: AnyUnit, record: Record) -> Iterator[str]:
-    """Yields what is not as it was when a unit ran: in the plan, or here and now."""
-    for code in (unit.code, code_of(unit.kind, unit.spec)):
-        for label in sorted({*code, *record.code}):
-            if code.get(label) != record.code.get(label):
-                yield label
 
 
 def _products(units: list[AnyUnit], records: dict[str, Record], data: Path) -> Iterator[Finding]:

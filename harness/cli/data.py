@@ -21,11 +21,6 @@ def prepare_all(tasks: Sequence[str], data: Path, *, offline: bool) -> int:
     Repositories of a hub are fetched when their task is named.
 
     Whoever stops it loses the domain that is being read and no other: the same call goes on from there.
-
-    Args:
-        tasks: catalog names; every task when there are none.
-        data: the cache.
-        offline: fetch nothing.
     """
 
     def prepare(task: str, domain: Domain) -> str:
@@ -41,22 +36,16 @@ def prepare_all(tasks: Sequence[str], data: Path, *, offline: bool) -> int:
 
 
 def verify_all(tasks: Sequence[str], data: Path) -> int:
-    """Verifies every domain, says so line by line, and returns the exit status.
-
-    Args:
-        tasks: catalog names; all that was ever prepared when there are none.
-        data: the cache.
-    """
+    """Verifies the domains of tasks, by default all that is prepared, and returns the exit status."""
 
     def verify(task: str, domain: Domain) -> str:
         verify_domain(task, domain, data)
         return ""
 
-    return _each(_domains(tasks, data, _unprepared), verify, "as they were written")
+    def unprepared(task: str, domain: Domain, data: Path) -> str | None:
+        return "" if prepared_folder(task, domain, data).exists() else None
 
-
-def _unprepared(task: str, domain: Domain, data: Path) -> str | None:
-    return "" if prepared_folder(task, domain, data).exists() else None
+    return _each(_domains(tasks, data, unprepared), verify, "as they were written")
 
 
 def _each(chosen_and_broken: Chosen, work: Callable[[str, Domain], str], done: str) -> int:

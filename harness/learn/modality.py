@@ -57,8 +57,8 @@ class Modality(Protocol):
         vocabulary: how many tokens an input is made of; 0 where inputs are real numbers.
         corruptions: name -> what makes a sample harder.
         floor: MODULE:CLASS of its floor; named, as only rows of floors depend on it.
-        checks: MODULE:FUNCTION of each check of a domain's quality, called with the task, which returns the
-            check of its splits; named, as no unit depends on them.
+        checks: MODULE:FUNCTION of each check of a domain's quality, called with the task and name -> split,
+            which returns a finding; named, as no unit depends on them.
         export: what lm-eval does with it; None where it cannot read it.
     """
 

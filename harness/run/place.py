@@ -57,22 +57,14 @@ class Needs:
         return found
 
     def record(self, kind: UnitKind[S, R]) -> Record:
-        """Returns the record of the needed unit of that kind.
-
-        Raises:
-            HarnessError: it is gone.
-        """
+        """Returns the record of the needed unit of that kind."""
         record = unit_record(self.place.run, self.of(kind))
         if record is None:
             raise HarnessError(f"The {kind} record that this unit needs is gone; run the command again.")
         return record
 
     def result(self, kind: UnitKind[S, R]) -> R:
-        """Returns what the needed unit of that kind computed.
-
-        Raises:
-            HarnessError: it is gone.
-        """
+        """Returns what the needed unit of that kind computed."""
         return kind.result.from_json(self.record(kind).result)
 
     def read(self, kind: UnitKind[S, R], name: str) -> bytes:

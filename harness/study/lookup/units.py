@@ -7,6 +7,7 @@ from typing import Any
 from harness import catalog
 from harness.identity.schema import Schema
 from harness.identity.unit import Read, Spec, UnitKind
+from harness.stats.sums import Array
 from harness.stats.transfer import Chosen, Transfer
 from harness.study.work.units import PROXIES, SearchingSpec, space_reads
 
@@ -133,15 +134,14 @@ class TableDomain(Schema):
         """From the mean to the best test score."""
         return self.best.test - self.mean
 
+    def regret(self, tests: Array) -> Array:
+        """Returns the normalised regret of test scores, of their shape."""
+        return (self.best.test - tests) / self.span
+
 
 @dataclass(frozen=True, kw_only=True)
 class TransferFound(Schema):
-    """How well choices on one domain serve another.
-
-    Attributes:
-        top: best rows whose overlap is told.
-        matrix: source -> target -> measures.
-    """
+    """How choices on one domain serve another: source -> target -> measures, overlap of the `top` best."""
 
     top: int
     matrix: Mapping[str, Mapping[str, Transfer]]

@@ -139,14 +139,7 @@ class Score(Schema):
 
 @dataclass(frozen=True, kw_only=True)
 class ZeroShotScore(Score):
-    """A score by lm-eval's own code.
-
-    Attributes:
-        measure: lm-eval's name of the metric.
-        chance: of a blind guess; None where it is not known.
-        aggregates: lm-eval's own figures.
-        version: of lm-eval's task.
-    """
+    """A score by lm-eval's own code, with its own figures; chance is None where it is not known."""
 
     measure: str | None
     chance: float | None

@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field
 
 from harness.study.settings import (
-    LanguageModelSettings,
     PlannedTask,
     SearcherSettings,
-    Settings,
+    SearchingSettings,
     TaskSettings,
     ZeroShotSettings,
 )
@@ -50,7 +49,7 @@ class Claim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Suite(Settings):
+class Suite(SearchingSettings):
     """Tasks x spaces x methods x seeds, with budgets and rules.
 
     Attributes:
@@ -67,7 +66,6 @@ class Suite(Settings):
         searchers: catalog names.
         search: budget of a search.
         zero_shot: boards of what the same networks score elsewhere.
-        llm: the language model.
         selection: rules that choose each row's learning rate, a board each; the verdict is the first one's.
     """
 
@@ -83,19 +81,12 @@ class Suite(Settings):
     searchers: list[str] = field(default_factory=list)
     search: SearchSettings = field(default_factory=SearchSettings)
     zero_shot: list[ZeroShotSettings] = field(default_factory=list)
-    llm: LanguageModelSettings = field(default_factory=LanguageModelSettings)
     selection: list[str] = field(default_factory=lambda: [DEFAULT_SELECTION])
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedBoard(ZeroShotSettings):
-    """A board of what a task's networks score elsewhere, as `plan.json` keeps it.
-
-    Attributes:
-        sources: none, as nothing was trained for it.
-        chance: None, as its scores say what chance is.
-        strata: none.
-    """
+    """A board as `plan.json` keeps it; nothing was trained for it, and its scores say what chance is."""
 
     sources: list[str] = field(default_factory=list)
     chance: float | None = None

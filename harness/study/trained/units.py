@@ -13,7 +13,7 @@ from harness.study.work.units import (
     PROXIES,
     SUPERNET,
     SearchingSpec,
-    TrainingSpec,
+    TrainedSpec,
     ValidatedSpec,
     scored_reads,
     space_reads,
@@ -23,13 +23,7 @@ from harness.study.work.units import (
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSpec(ValidatedSpec, SearchingSpec):
-    """A search in a space, scored by slices of a supernet.
-
-    Attributes:
-        seed: of the search.
-        racing: whether candidates leave on the samples that show them to be worse.
-        calibration_batches: that re-estimate a candidate's BatchNorm statistics.
-    """
+    """A search in a space, scored by slices of a supernet; see `SearchSettings`."""
 
     seed: int
     racing: bool = False
@@ -81,14 +75,8 @@ class RowSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TuneSpec(RowSpec, ValidatedSpec, TrainingSpec):
-    """Trials that tune a fixed baseline.
-
-    Attributes:
-        seed: of weights, batches and draws.
-        evaluations: trials.
-        learning_rate: around which trials lie.
-    """
+class TuneSpec(RowSpec, TrainedSpec):
+    """Trials that tune a fixed baseline, at rates around `learning_rate`; `evaluations` is their number."""
 
     seed: int
     evaluations: int
@@ -102,11 +90,8 @@ Variant = Literal["", "again", "augmented"]
 class SelectedSpec(RowSpec):
     """Parameters of a unit of a row under a rule of selection.
 
-    Attributes:
-        select_seed: of the search.
-        report_seed: of weights and batches of the final.
-        selection: rule that chooses the learning rate.
-        variant: of a row that stands once more: `again` under other seeds, or `augmented`.
+    One seed is that of the search, the other that of weights and batches of the final. A variant is the
+    reference once more: `again` under other seeds, or `augmented`.
     """
 
     select_seed: int
@@ -121,7 +106,7 @@ class SelectedSpec(RowSpec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinalSpec(SelectedSpec, ValidatedSpec, TrainingSpec):
+class FinalSpec(SelectedSpec, TrainedSpec):
     """A row's network, trained from scratch.
 
     Attributes:
@@ -138,13 +123,7 @@ Role = Literal["source", "held_out"]
 
 @dataclass(frozen=True, kw_only=True)
 class RowScoreSpec(SelectedSpec):
-    """A row's network on one domain.
-
-    Attributes:
-        domain: that is scored.
-        role: what it is to the row.
-        samples: of its test split.
-    """
+    """A row's network on so many samples of the test split of a domain, which has a role to the row."""
 
     domain: str
     role: Role
@@ -153,11 +132,7 @@ class RowScoreSpec(SelectedSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreSpec(RowScoreSpec):
-    """A row's network on a domain of the task that it was trained on.
-
-    Attributes:
-        document_bytes: leading bytes of a document that are scored.
-    """
+    """A row's network on a domain of its task, on the leading `document_bytes` of each document."""
 
     document_bytes: int
 
