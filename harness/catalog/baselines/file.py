@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import FixedBaseline, HarnessError, Opening, Predictor, ReadyBaseline, Signature
+from harness.guard.text import reason_of
 from harness.learn.baseline import made_of, member_options
 
 if TYPE_CHECKING:
@@ -95,8 +96,9 @@ def _restored(
     try:
         module.load_state_dict(read_weights(weights))
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise HarnessError(f"{weights} does not hold the weights of this module: {reason}") from error
+        raise HarnessError(
+            f"{weights} does not hold the weights of this module: {reason_of(error)}"
+        ) from error
     return predictor(module.to(opening.device), signature)
 
 

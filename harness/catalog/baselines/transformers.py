@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import FixedBaseline, HarnessError, Opening, Predictor, ReadyBaseline, Signature
+from harness.guard.text import parse_json, read_text, reason_of
 from harness.learn.baseline import member_options
 
 if TYPE_CHECKING:
@@ -117,8 +118,7 @@ def _trained(kind: str, folder: Path) -> Any:
         made = getattr(transformers, kind)
         network, found = made.from_pretrained(folder, local_files_only=True, output_loading_info=True)
     except (OSError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise HarnessError(f"{folder} holds no network that can be read: {reason}") from error
+        raise HarnessError(f"{folder} holds no network that can be read: {reason_of(error)}") from error
     finally:
         transformers.logging.set_verbosity(verbosity)
     absent = sorted(name for name in found["missing_keys"] if "pooler." not in name)
@@ -133,7 +133,6 @@ def _config(folder: Path) -> Any:
 
 def _view(folder: Path) -> "View":
     """Returns what the folder says of images: its processor's mean and deviation, its network's size."""
-    from harness.guard.text import parse_json, read_text
     from harness.nn.pretrained import View
 
     file = folder / "preprocessor_config.json"

@@ -86,15 +86,12 @@ def write_converted(folder: Path, table: Converted) -> None:
     """
     told = {name: value for name, value in table.__dict__.items() if name not in ARRAYS}
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with part_folder(folder.parent, ".part-") as part:
+        with part_folder(folder) as part:
             for name in ARRAYS:
                 np.save(part / f"{name}.npy", getattr(table, name), allow_pickle=False)
             hashes = {name: file_hash(part / f"{name}.npy") for name in ARRAYS}
             (part / "table.json").write_text(sealed({**told, "name": folder.name, "files": hashes}))
             os.replace(part, folder)
-    except OSError as error:
+    except HarnessError:
         if not folder.is_dir():
-            raise HarnessError(
-                f"Cannot write {folder}: {error.strerror or error}; free space or choose another folder."
-            ) from error
+            raise
