@@ -77,22 +77,6 @@ def _leading(tensor: Tensor | None, channels: int) -> Tensor | None:
     return None if tensor is None else tensor[:channels]
 
 
-class TransformerShape(NamedTuple):
-    """One sub-network of an elastic transformer.
-
-    Attributes:
-        width: channels of a token.
-        heads: attention heads of each layer; its length is the depth.
-        hidden: inner channels of each layer's MLP.
-        bias: whether linear layers of the blocks have biases.
-    """
-
-    width: int
-    heads: tuple[int, ...]
-    hidden: tuple[int, ...]
-    bias: bool = True
-
-
 def layer_norm(width: int) -> nn.ParameterList:
     """Returns the scale and the shift of a LayerNorm, for `sliced_layer_norm`."""
     return nn.ParameterList([torch.ones(width), torch.zeros(width)])
