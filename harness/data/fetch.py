@@ -60,13 +60,8 @@ def _fetch_once(archive: Archive, path: Path) -> None:
 def command(archive: Archive, destination: Path) -> list[str]:
     """Returns the client's command line that saves `archive` into `destination`."""
     if archive.registry == "npm":
-        return [
-            shutil.which("npm") or "npm",
-            "pack",
-            "--silent",
-            "--ignore-scripts",
-            f"{archive.name}@{archive.version}",
-        ]
+        package = f"{archive.name}@{archive.version}"
+        return [shutil.which("npm") or "npm", "pack", "--silent", "--ignore-scripts", package]
     quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--quiet"]
     wanted = f"{archive.name}=={archive.version}"
     return [

@@ -34,11 +34,10 @@ class Resumable(Protocol):
 
     def state(self) -> dict[str, Tensor]:
         """Returns the tensors that restore it."""
-        ...
+        return {}
 
     def restore(self, state: Mapping[str, Tensor], module: nn.Module) -> None:
         """Takes back what `state` gave; `module` has its weights already."""
-        ...
 
 
 @dataclass(kw_only=True)

@@ -147,9 +147,6 @@ def copy_leading(
     """Returns `alone` with the leading part of each tensor of the same name in `supernet` copied in.
 
     Tensors in `given` take the place of the supernet's. Device and training mode become the supernet's.
-
-    Raises:
-        KeyError: neither holds a tensor that `alone` needs.
     """
     weights = supernet.state_dict() | dict(given or {})
     alone.to(next(supernet.parameters()).device).train(supernet.training)

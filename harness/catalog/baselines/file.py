@@ -8,7 +8,6 @@ of the classes, shape (samples, classes), of documents their code lengths in bit
 
 import importlib.util
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,43 +24,35 @@ if TYPE_CHECKING:
 OUTSIDE = "whatever its file brings"
 
 
-@dataclass(frozen=True, kw_only=True)
-class FileFamily(ReadyBaseline):
-    """Baselines that are told apart by a file and a function in it."""
-
-    def named(self, name: str) -> FixedBaseline | ReadyBaseline:
-        """Returns the baseline `file:PATH:FUNCTION`, or `file:PATH:FUNCTION?weights=FILE`.
-
-        Raises:
-            HarnessError: there is no such file or function, or the file does not import.
-        """
-        place, options = member_options(name, weights=())
-        path, _, function = place.rpartition(":")
-        if not path:
-            raise HarnessError(f"{place!r} names no function; write PATH.py:FUNCTION.")
-        weights = options.get("weights")
-        made = _function(Path(path), function)
-        files = made_of(Path(path), Path(weights) if weights else None)
-        if function == "predict":
-            return ReadyBaseline(
-                summary=f"{place}, as it is.",
-                open=lambda signature, opening: _Predicting(made, signature),
-                outside=OUTSIDE,
-                files=files,
-            )
-        if weights:
-            return ReadyBaseline(
-                summary=f"{place} with the weights of {weights}, as it is.",
-                open=lambda signature, opening: _restored(made, Path(weights), signature, opening),
-                outside=OUTSIDE,
-                files=files,
-            )
-        return FixedBaseline(
-            summary=f"{place}, trained by the suite's recipe.",
-            build=lambda signature, parameters: _module(made, signature),
-            is_matched=False,
+def _named(name: str) -> FixedBaseline | ReadyBaseline:
+    """Returns the baseline `file:PATH:FUNCTION`, or `file:PATH:FUNCTION?weights=FILE`."""
+    place, options = member_options(name, weights=())
+    path, _, function = place.rpartition(":")
+    if not path:
+        raise HarnessError(f"{place!r} names no function; write PATH.py:FUNCTION.")
+    weights = options.get("weights")
+    made = _function(Path(path), function)
+    files = made_of(Path(path), Path(weights) if weights else None)
+    if function == "predict":
+        return ReadyBaseline(
+            summary=f"{place}, as it is.",
+            open=lambda signature, opening: _Predicting(made, signature),
+            outside=OUTSIDE,
             files=files,
         )
+    if weights:
+        return ReadyBaseline(
+            summary=f"{place} with the weights of {weights}, as it is.",
+            open=lambda signature, opening: _restored(made, Path(weights), signature, opening),
+            outside=OUTSIDE,
+            files=files,
+        )
+    return FixedBaseline(
+        summary=f"{place}, trained by the suite's recipe.",
+        build=lambda signature, parameters: _module(made, signature),
+        is_matched=False,
+        files=files,
+    )
 
 
 class _Predicting:
@@ -137,6 +128,9 @@ def _unnamed(signature: Signature, opening: Opening) -> Predictor:
     raise HarnessError("The baseline 'file' needs a file and a function, as in 'file:mine.py:build'.")
 
 
-BASELINE = FileFamily(
-    summary="A model of your own in one Python file, file:PATH:FUNCTION.", open=_unnamed, outside=OUTSIDE
+BASELINE = ReadyBaseline(
+    named=_named,
+    summary="A model of your own in one Python file, file:PATH:FUNCTION.",
+    open=_unnamed,
+    outside=OUTSIDE,
 )

@@ -4,7 +4,6 @@ Every weight is trained by the suite's recipe; `?train=head` fits a linear head 
 and `?train=nothing` scores the classifier of the folder as it is. Needs the extra `language`.
 """
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,42 +21,34 @@ OUTSIDE = "whatever its makers trained it on"
 DEFAULT_SIDE = 224
 
 
-@dataclass(frozen=True, kw_only=True)
-class TransformersFamily(ReadyBaseline):
-    """Baselines that are told apart by a folder."""
-
-    def named(self, name: str) -> FixedBaseline | ReadyBaseline:
-        """Returns the baseline `transformers:FOLDER`, or `transformers:FOLDER?train=head`.
-
-        Raises:
-            HarnessError: transformers is not installed, or the folder holds no network.
-        """
-        place, options = member_options(name, train=("all", "head", "nothing"))
-        _transformers()
-        folder = Path(place)
-        held = sorted([*folder.glob("*.json"), *folder.glob("*.safetensors"), *folder.glob("*.bin")])
-        if not (folder / "config.json").is_file():
-            raise HarnessError(f"{folder} has no config.json; give a folder that save_pretrained wrote.")
-        files = tuple(held)
-        train = options.get("train", "all")
-        if train == "nothing":
-            return ReadyBaseline(
-                summary=f"{folder}, as it is.",
-                open=partial(_open, folder),
-                outside=OUTSIDE,
-                kinds=("image",),
-                files=files,
-            )
-        return FixedBaseline(
-            summary=f"{folder}, {'a linear head on frozen features' if train == 'head' else 'fine-tuned'}.",
-            build=partial(_build, folder),
-            kinds=("image",),
-            is_matched=False,
-            files=files,
-            load=partial(_load, folder),
+def _named(name: str) -> FixedBaseline | ReadyBaseline:
+    """Returns the baseline `transformers:FOLDER`, or `transformers:FOLDER?train=head`."""
+    place, options = member_options(name, train=("all", "head", "nothing"))
+    _transformers()
+    folder = Path(place)
+    held = sorted([*folder.glob("*.json"), *folder.glob("*.safetensors"), *folder.glob("*.bin")])
+    if not (folder / "config.json").is_file():
+        raise HarnessError(f"{folder} has no config.json; give a folder that save_pretrained wrote.")
+    files = tuple(held)
+    train = options.get("train", "all")
+    if train == "nothing":
+        return ReadyBaseline(
+            summary=f"{folder}, as it is.",
+            open=partial(_open, folder),
             outside=OUTSIDE,
-            is_frozen=train == "head",
+            kinds=("image",),
+            files=files,
         )
+    return FixedBaseline(
+        summary=f"{folder}, {'a linear head on frozen features' if train == 'head' else 'fine-tuned'}.",
+        build=partial(_build, folder),
+        kinds=("image",),
+        is_matched=False,
+        files=files,
+        load=partial(_load, folder),
+        outside=OUTSIDE,
+        is_frozen=train == "head",
+    )
 
 
 def _transformers() -> Any:
@@ -106,11 +97,7 @@ def _open(folder: Path, signature: Signature, opening: Opening) -> Predictor:
 
 
 def _trained(kind: str, folder: Path) -> Any:
-    """Returns the network of a folder, without the report of what is in it that another kind would use.
-
-    Raises:
-        HarnessError: a weight of it is not there, which transformers would draw at random.
-    """
+    """Returns the network of a folder, without the report of what is in it that another kind would use."""
     transformers = _transformers()
     verbosity = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
@@ -162,7 +149,8 @@ def _unnamed(signature: Signature, opening: Opening) -> Predictor:
     raise HarnessError("The baseline 'transformers' needs a folder, as in 'transformers:models/mine'.")
 
 
-BASELINE = TransformersFamily(
+BASELINE = ReadyBaseline(
+    named=_named,
     summary="An image network in a folder of transformers, transformers:FOLDER, fine-tuned, or ?train=head.",
     open=_unnamed,
     outside=OUTSIDE,

@@ -13,7 +13,7 @@ from harness.data.parts import part_folder
 from harness.errors import DataUnavailableError, HarnessError
 from harness.files import file_hash, read_sealed, sealed
 
-ARRAYS = ("genes", "codes", "order", "scores", "cost_values")
+ARRAYS = ("genes", "scores", "cost_values")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +22,6 @@ class Converted:
 
     Attributes:
         genes: option of each choice, shape (rows, choices), int32.
-        codes: of all rows, ascending, shape (rows,).
-        order: the row of each code, shape (rows,).
         scores: of each domain, validation first and then test, shape (2 * domains, rows).
         cost_values: shape (costs, rows).
         costs: their names.
@@ -33,8 +31,6 @@ class Converted:
     """
 
     genes: NDArray[np.int32]
-    codes: NDArray[Any]
-    order: NDArray[np.int64]
     scores: NDArray[np.float64]
     cost_values: NDArray[np.float64]
     costs: list[str]

@@ -49,11 +49,7 @@ class ChainNetwork(nn.Module):
         options: Sequence[Sequence[tuple[str, Bottleneck | None]]],
         route: Sequence[str] | None = None,
     ) -> None:
-        """Makes the modules of `options`, per layer; `route` is what runs when `forward` gets none.
-
-        Args:
-            last: channels after the last layer.
-        """
+        """Makes the modules of `options`, per layer; `route` is what runs when `forward` gets none."""
         super().__init__()
         self.route = route
         self.layers = layers
