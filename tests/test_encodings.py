@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.data.table.encodings import from_naslib, from_one_hot
+from harness.data.table.decode import from_naslib, from_one_hot
 from harness.errors import HarnessError
 
 MIXED = (3, 0, 1, 4, 2, 3)

@@ -6,7 +6,8 @@ import torch
 from harness import catalog
 from harness.errors import HarnessError
 from harness.learn.fit import seeded
-from harness.nn.networks.shufflenet import BlockChoice, ShuffleInner, ShuffleNet
+from harness.nn.designs import ShuffleInner
+from harness.nn.networks.shufflenet import BlockChoice, ShuffleNet
 from harness.space.choices import SearchSpace, SpaceFamily
 from harness.task.signature import Signature
 

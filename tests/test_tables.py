@@ -13,8 +13,7 @@ import pytest
 
 from harness.data.table.card import read_card
 from harness.data.table.converted import read_converted
-from harness.data.table.index import RowIndex
-from harness.data.table.table import LookupTable, load_table
+from harness.data.table.table import LookupTable, RowIndex, load_table
 from harness.errors import DataUnavailableError, HarnessError
 from harness.space.listed import DeclaredSpace
 

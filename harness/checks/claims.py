@@ -24,7 +24,7 @@ def baseline_claims(name: str) -> Iterator[tuple[str, bool, str]]:
     if isinstance(baseline, ReadyBaseline):
         yield "says what it was trained on", bool(baseline.outside), baseline.outside
         return
-    if hasattr(baseline, "example"):
+    if getattr(baseline, "example", ""):
         baseline = baseline.named(baseline.example)
     if isinstance(baseline, TunedBaseline):
         catalog.load("searcher", baseline.searcher)

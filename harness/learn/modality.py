@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import catalog
+from harness.errors import HarnessError
 from harness.learn.baseline import Floor, Predictor
 from harness.task.metric import Need
 from harness.task.signature import Signature
@@ -20,6 +21,9 @@ Form = Literal["image", "document", "question"]
 """How prepared samples are kept: uint8 pixels of one shape, bytes of any length, or a question as bytes."""
 Corruption = Callable[[bytes, Signature, int], bytes]
 """Makes a corrupted sample of a sample's data, at a severity from 1 to 5."""
+
+
+UNTRAINED = "Nothing is trained on samples of kind {}; score a model that comes trained on them."
 
 
 class FloorType(Protocol):
@@ -102,12 +106,15 @@ class Modality(Protocol):
 
         Inputs have shape (batch, *shape); targets are classes (batch,), the next tokens (batch, context), or
         shares of classes (batch, classes).
+
+        Raises:
+            HarnessError: nothing is trained on samples of this kind.
         """
-        ...
+        raise HarnessError(UNTRAINED.format(signature.kind))
 
     def predictor(self, module: "nn.Module", signature: Signature, route: Any = None) -> Predictor:
         """Returns a network, or its slice at `route`, as something that scores samples."""
-        ...
+        raise HarnessError(UNTRAINED.format(signature.kind))
 
     def passes(self, signature: Signature, document_bytes: int) -> int:
         """Returns the forward passes of one scored sample."""
@@ -115,11 +122,7 @@ class Modality(Protocol):
 
 
 def modality_of(kind: str) -> Modality:
-    """Returns the kind of input that a signature names.
-
-    Raises:
-        UnknownNameError: there is no such kind.
-    """
+    """Returns the kind of input that a signature names."""
     modality: Modality = catalog.load("modality", kind)
     return modality
 

@@ -71,11 +71,7 @@ class EndpointClient:
         return reply
 
     def letters(self, prompt: str, letters: Sequence[str], *, cold: bool) -> Ratings:
-        """Endpoints chat; rating letters is for the embedded model.
-
-        Raises:
-            TypeError: always.
-        """
+        """Endpoints chat; rating letters is for the embedded model."""
         raise TypeError("An endpoint client chats; it does not rate letters.")
 
     def _timed(self, request: Mapping[str, Any]) -> Reply:

@@ -70,19 +70,11 @@ class SearchSpace(ABC):
 
     @property
     def networks(self) -> Networks:
-        """The torch modules of the space.
-
-        Raises:
-            HarnessError: there are none.
-        """
+        """The torch modules of the space."""
         raise HarnessError(f"Space {self.name} is known by its table alone; it has no networks to build.")
 
     def from_text(self, text: str) -> Mapping[str, Any]:
-        """Returns the JSON form that a text of the literature means.
-
-        Raises:
-            HarnessError: it means none.
-        """
+        """Returns the JSON form that a text of the literature means."""
         raise HarnessError(f"Space {self.name} has no texts of its own; give another encoding.")
 
     # What follows from the declaration.

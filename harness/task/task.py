@@ -36,11 +36,7 @@ class Archive:
     sha256: str
 
     def __post_init__(self) -> None:
-        """Refuses what a client would read as an option, an address or a folder.
-
-        Raises:
-            HarnessError: the name, the version or the file name is none of a package.
-        """
+        """Refuses what a client would read as an option, an address or a folder."""
         path_part("package's file", self.filename)
         for what, text, pattern in (("name", self.name, _PACKAGE), ("version", self.version, _VERSION)):
             if not re.fullmatch(pattern, text):
@@ -100,11 +96,7 @@ class Domain:
     awaits: str = ""
 
     def __post_init__(self) -> None:
-        """Refuses a name that is no part of a path.
-
-        Raises:
-            HarnessError: it has a separator, starts with a dot, or is none for another reason.
-        """
+        """Refuses a name that is no part of a path."""
         path_part("domain", self.name)
 
 
@@ -135,11 +127,7 @@ class Task:
     awaits: str = ""
 
     def domain(self, name: str) -> Domain:
-        """Returns the domain called `name`.
-
-        Raises:
-            UnknownNameError: the task has no such domain.
-        """
+        """Returns the domain called `name`."""
         for domain in self.domains:
             if domain.name == name:
                 return domain

@@ -1,6 +1,5 @@
 """Any model of lm-eval as a fixed row, `lm_eval:hf?pretrained=PATH`, which comes trained, scored as it is."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -9,38 +8,30 @@ from harness.guard.keys import OPENAI, refuse_secrets
 from harness.learn.baseline import made_of
 
 
-@dataclass(frozen=True, kw_only=True)
-class LmEvalFamily(ReadyBaseline):
-    """Baselines that are told apart by a model of lm-eval and its arguments."""
+def _named(name: str) -> ReadyBaseline:
+    """Returns the baseline `lm_eval:MODEL?NAME=VALUE&NAME=VALUE`."""
+    kind, _, query = name.partition("?")
+    refuse_secrets(kind, query)
 
-    def named(self, name: str) -> ReadyBaseline:
-        """Returns the baseline `lm_eval:MODEL?NAME=VALUE&NAME=VALUE`.
+    def open_model(signature: Signature, opening: Opening) -> Predictor:
+        from harness.language.external import LmEvalLanguageModel, build_model, parse_address
 
-        Raises:
-            HarnessError: a value is a secret, or names a host to a model that must not be given one.
-        """
-        kind, _, query = name.partition("?")
-        refuse_secrets(kind, query)
-
-        def open_model(signature: Signature, opening: Opening) -> Predictor:
-            from harness.language.external import LmEvalLanguageModel, build_model, parse_address
-
-            address = parse_address(f"lm_eval:{name}")
-            model = build_model(
-                address,
-                device=opening.device,
-                api_key=opening.keys.of(str(address.arguments.get("base_url", OPENAI))).token,
-                offline=opening.offline,
-            )
-            return LmEvalLanguageModel(model)
-
-        return ReadyBaseline(
-            summary=f"{name} of lm-eval, as it is.",
-            open=open_model,
-            kinds=("bytes",),
-            outside="whatever its makers trained it on",
-            files=made_of(*_local(name)),
+        address = parse_address(f"lm_eval:{name}")
+        model = build_model(
+            address,
+            device=opening.device,
+            api_key=opening.keys.of(str(address.arguments.get("base_url", OPENAI))).token,
+            offline=opening.offline,
         )
+        return LmEvalLanguageModel(model)
+
+    return ReadyBaseline(
+        summary=f"{name} of lm-eval, as it is.",
+        open=open_model,
+        kinds=("bytes",),
+        outside="whatever its makers trained it on",
+        files=made_of(*_local(name)),
+    )
 
 
 def _local(name: str) -> list[Path]:
@@ -53,7 +44,8 @@ def _unnamed(signature: Signature, opening: Opening) -> Predictor:
     raise HarnessError("The baseline 'lm_eval' needs a model, as in 'lm_eval:hf?pretrained=FOLDER'.")
 
 
-BASELINE = LmEvalFamily(
+BASELINE = ReadyBaseline(
+    named=_named,
     summary="A language model of lm-eval by its name and arguments, lm_eval:hf?pretrained=PATH, as it is.",
     open=_unnamed,
     kinds=("bytes",),

@@ -1,22 +1,21 @@
 """CoNAS: a sparse low-degree Fourier expansion of the score says which options to keep, stage by stage."""
 
 import math
-import random
 from collections.abc import Sequence
 from itertools import combinations, product
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import Architecture, SearchContext, Searcher, SearcherEntry
+from harness import Architecture, SearchContext, SearcherEntry
+from harness.search.loop import SeededSearcher
 
 PATIENCE = 200
 ASSIGNMENTS = 4096
 """Joint options of the terms' choices up to which the polynomial's optimum is exact; then by coordinates."""
 
 
-class SparseFourier(Searcher):
+class SparseFourier(SeededSearcher):
     """Random architectures, a Lasso on parities of their bits, and the best options of its largest terms.
 
     Each option of a choice is a bit in {-1, 1}, 1 where it is taken; the basis is these bits and their
@@ -28,15 +27,13 @@ class SparseFourier(Searcher):
     """
 
     def __init__(self, context: SearchContext) -> None:
+        super().__init__(context)
         options = context.options
-        self.space = context.space
-        self.draw = random.Random(context.seed)
-        self.archive = context.archive
         self.stage = int(options["stage"])
         self.terms = int(options["terms"])
         self.penalty = float(options["penalty"])
         self.left = int(options["first"])
-        self.counters = {"stages": 1, "reopened": 0}
+        self.counters.update(stages=1, reopened=0)
         self.bits = [(index, gene) for index, one in enumerate(self.sizes()) for gene in _bits(one)]
         self.pairs = [
             (first, second)
@@ -53,9 +50,6 @@ class SparseFourier(Searcher):
             batch += drawn
         self.left -= len(batch)
         return batch
-
-    def report(self) -> dict[str, Any]:
-        return {"counters": self.counters}
 
     def sizes(self) -> list[int]:
         """Returns the number of options of each choice."""

@@ -7,19 +7,18 @@ seen in one place is judged by what it did in others, by counts of options besid
 sixth proposal is the best predicted of the whole space, by ranks, as a way out where the start misled.
 """
 
-import random
 from collections.abc import Iterable
 from functools import cache, partial
-from typing import Any
 
 import numpy as np
 
-from harness import Architecture, SearchContext, Searcher, SearcherEntry, generator
+from harness import Architecture, SearchContext, SearcherEntry, generator
+from harness.search.loop import SeededSearcher
 
 CYCLE = ("one_choice", "one_choice", "two_choices", "one_choice", "one_choice", "anywhere")
 
 
-class SurrogateLocalSearch(Searcher):
+class SurrogateLocalSearch(SeededSearcher):
     """Descends by the best predicted one-choice changes, then adds two-choice changes and points anywhere.
 
     It starts with the space's default architecture and `neighbours` random neighbours of it, and keeps to
@@ -32,22 +31,20 @@ class SurrogateLocalSearch(Searcher):
     def __init__(self, context: SearchContext) -> None:
         from harness.search.surrogates import RidgeSurrogate, candidates, closeness
 
+        super().__init__(context)
         options = context.options
-        self.space = context.space
         self.limit = context.limit
         self.neighbours = int(options["neighbours"])
         self.widened = int(options["widened"])
-        self.draw = random.Random(context.seed)
         self.ties = generator(context.seed, "ties")
         self.candidates = cache(partial(candidates, self.space, self.draw, int(options["candidates"])))
-        self.archive = context.archive
         self.surrogate = RidgeSurrogate(
             self.archive, penalty=float(options["penalty"]), sharing=float(options["sharing"])
         )
         self.near_best = partial(closeness, softening=float(options["softening"]))
         self.is_descending = True  # until the first local optimum, only one-choice changes
         self.known: dict[Architecture, list[Architecture]] = {}
-        self.counters = {"start": 0, "one_choice": 0, "two_choices": 0, "anywhere": 0, "random": 0}
+        self.counters.update(start=0, one_choice=0, two_choices=0, anywhere=0, random=0)
 
     def ask(self, count: int) -> list[Architecture]:
         """Returns one architecture, as each step depends on the one before."""
@@ -66,9 +63,6 @@ class SurrogateLocalSearch(Searcher):
         batch = self.archive.take([found]) if found is not None else self.archive.pick(self.draw)
         self.counters["random" if found is None else kind] += len(batch)
         return batch
-
-    def report(self) -> dict[str, Any]:
-        return {"counters": self.counters}
 
     def _start(self) -> Architecture | None:
         default = self.space.canonical(self.space.default())

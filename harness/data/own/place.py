@@ -85,11 +85,7 @@ class Version(NamedTuple):
 
 
 def version_of(place: OwnPlace, signature: Signature, classes: tuple[str, ...], named: list[Path]) -> Version:
-    """Returns the version of what is read at a place whose folders and files are absolute paths.
-
-    Args:
-        named: pictures that the rows of a file name.
-    """
+    """Returns the version of what is read at a place of absolute paths, whose rows name the pictures."""
     if place.folder:
         path = Path(place.folder)
         is_image = modality_of(signature.kind).form == "image"

