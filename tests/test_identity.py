@@ -254,6 +254,15 @@ class Place:
         answer = json.loads(self.process.stdout.readline())
         return Ran(answer["status"], answer["ran"], log.read_text())
 
+    def eval(self, suite: str, run: Path | None = None, *words: str, **more: Any) -> Ran:
+        return self.harness("eval", suite, "--out", str(run or self.folder / suite), *words, **more)
+
+    def equals_a_fresh_run(self, suite: str) -> bool:
+        """Returns whether the run of the suite has the bytes of one in a new folder."""
+        fresh = self.eval(suite, self.folder / "fresh")
+        assert fresh.status == 0, fresh.text
+        return result_bytes(self.folder / suite) == result_bytes(self.folder / "fresh")
+
     def copied(self, folder: Path) -> "Place":
         shutil.copytree(self.folder, folder, symlinks=True)
         return Place(folder, self.data, self.process)
@@ -348,22 +357,6 @@ def result_bytes(run: Path) -> dict[str, bytes]:
     }
 
 
-class Mutation(NamedTuple):
-    """An edit, and which units must run after it.
-
-    Attributes:
-        suite: that it touches.
-        file: below the place's folder.
-        edit: makes the new text.
-        runs: whether a unit runs again.
-    """
-
-    suite: str
-    file: str
-    edit: Callable[[str], str]
-    runs: Callable[[Kept], bool]
-
-
 def added(text: str) -> str:
     """Returns code that differs and does the same, so that what reads its results need not run again."""
     return f"{text}\n\nADDED = 1\n"
@@ -377,116 +370,83 @@ def swapped(old: str, new: str) -> Callable[[str], str]:
     return edit
 
 
-def of_task(name: str) -> Callable[[Kept], bool]:
-    return lambda unit: unit["spec"].get("task") == name
+class Mutation(NamedTuple):
+    """An edit, and which units must run after it.
+
+    Attributes:
+        file: below the place's folder.
+        runs: whether a unit runs again.
+        edit: makes the new text.
+        suite: that it touches.
+    """
+
+    file: str
+    runs: Callable[[Kept], bool]
+    edit: Callable[[str], str] = added
+    suite: str = "trained"
 
 
+def of(*kinds: str, **spec: str) -> Callable[[Kept], bool]:
+    """Returns whether a unit is of one of the kinds, or of any, and has these parameters."""
+    return lambda unit: (
+        unit["kind"] in (kinds or (unit["kind"],))
+        and all(unit["spec"].get(key) == value for key, value in spec.items())
+    )
+
+
+def of_own_model(unit: Kept) -> bool:
+    return bool(unit["spec"].get("method", "").startswith("file:"))
+
+
+def of_model(file: str, more: str) -> Mutation:
+    """Returns an edit of what a search with a language model reads."""
+    return Mutation(file, of(searcher="collm_nas"), lambda text: text + more, "lookup")
+
+
+STRIPES_FILE, TABLE_UNITS = "mine/tasks/stripes.py", of("table", "lookup")
 MUTATIONS: Mapping[str, Mutation] = {
-    "task": Mutation(
-        "trained", "mine/tasks/stripes.py", swapped("NOISE = 40", "NOISE = 90"), of_task("stripes")
-    ),
-    "task, its import": Mutation(
-        "trained",
-        "mine/tasks/_noise.py",
-        added,
-        lambda unit: unit["kind"] == "prepare" and of_task("stripes")(unit),
-    ),
-    "reader": Mutation(
-        "trained", "mine/tasks/stripes.py", swapped("NOISE = 40", "NOISE = 80"), of_task("stripes")
-    ),
+    "task": Mutation(STRIPES_FILE, of(task="stripes"), swapped("NOISE = 40", "NOISE = 90")),
+    "task, its import": Mutation("mine/tasks/_noise.py", of("prepare", task="stripes")),
+    "reader": Mutation(STRIPES_FILE, of(task="stripes"), swapped("NOISE = 40", "NOISE = 80")),
     "task, what it is": Mutation(
-        "trained",
-        "mine/tasks/stripes.py",
-        swapped('metric="accuracy"', 'metric="balanced_accuracy"'),
-        of_task("stripes"),
+        STRIPES_FILE, of(task="stripes"), swapped('metric="accuracy"', 'metric="balanced_accuracy"')
     ),
     "data": Mutation(
-        "trained",
-        "mine/tasks/reviews.jsonl",
-        lambda text: text.replace("good ", "fine ", 1),
-        of_task("reviews"),
+        "mine/tasks/reviews.jsonl", of(task="reviews"), lambda text: text.replace("good ", "fine ", 1)
     ),
     "space": Mutation(
-        "trained",
         "code/search_spaces/hybrid.py",
-        added,
         lambda unit: bool(unit["spec"].get("space") or unit["spec"].get("tuned_space")),
     ),
     "metric": Mutation(
-        "trained",
         "code/harness/catalog/metrics/accuracy.py",
-        added,
-        lambda unit: of_task("stripes")(unit) and unit["kind"] not in ("prepare", "supernet"),
+        lambda unit: of(task="stripes")(unit) and unit["kind"] not in ("prepare", "supernet"),
     ),
-    "modality": Mutation("trained", "code/harness/catalog/modalities/image.py", added, of_task("stripes")),
-    "searcher": Mutation(
-        "trained", "mine/searchers/listed.py", added, lambda unit: unit["spec"].get("searcher") == "listed"
-    ),
+    "modality": Mutation("code/harness/catalog/modalities/image.py", of(task="stripes")),
+    "searcher": Mutation("mine/searchers/listed.py", of(searcher="listed")),
     "searcher, its import": Mutation(
-        "trained",
         "mine/searchers/_order.py",
-        swapped("space.parameters(one), one", "-space.parameters(one), one"),
         lambda unit: unit["spec"].get("searcher", unit["spec"].get("method")) == "listed",
+        swapped("space.parameters(one), one", "-space.parameters(one), one"),
     ),
-    "floor": Mutation(
-        "trained",
-        "code/harness/data/text/linear.py",
-        added,
-        lambda unit: of_task("reviews")(unit) and unit["spec"].get("method") == "floor",
-    ),
-    "baseline": Mutation(
-        "trained", "mine/baselines/layer.py", added, lambda unit: unit["spec"].get("method") == "layer"
-    ),
-    "model": Mutation(
-        "trained",
-        "mine/own/own.py",
-        added,
-        lambda unit: unit["spec"].get("method", "").startswith("file:"),
-    ),
-    "model, its import": Mutation(
-        "trained",
-        "mine/own/own_layers.py",
-        added,
-        lambda unit: unit["spec"].get("method", "").startswith("file:"),
-    ),
-    "engine": Mutation(
-        "trained",
-        "code/harness/learn/supernet.py",
-        added,
-        lambda unit: unit["kind"] in ("supernet", "search"),
-    ),
+    "floor": Mutation("code/harness/data/text/linear.py", of(task="reviews", method="floor")),
+    "baseline": Mutation("mine/baselines/layer.py", of(method="layer")),
+    "model": Mutation("mine/own/own.py", of_own_model),
+    "model, its import": Mutation("mine/own/own_layers.py", of_own_model),
+    "engine": Mutation("code/harness/learn/supernet.py", of("supernet", "search")),
     "spec": Mutation(
-        "trained",
-        "mine/leaderboards/trained.toml",
-        swapped("test_samples = 30", "test_samples = 29"),
-        lambda unit: unit["kind"] == "score",
+        "mine/leaderboards/trained.toml", of("score"), swapped("test_samples = 30", "test_samples = 29")
     ),
     "table": Mutation(
-        "lookup",
-        "mine/tasks/digits.toml",
-        swapped('unit = "percent"', 'unit = "raw"'),
-        lambda unit: unit["kind"] in ("table", "lookup"),
+        "mine/tasks/digits.toml", TABLE_UNITS, swapped('unit = "percent"', 'unit = "raw"'), "lookup"
     ),
     "table, its file": Mutation(
-        "lookup",
-        "mine/tasks/digits.csv",
-        lambda text: text.replace("5", "4"),
-        lambda unit: unit["kind"] in ("table", "lookup"),
+        "mine/tasks/digits.csv", TABLE_UNITS, lambda text: text.replace("5", "4"), "lookup"
     ),
-    "prompts": Mutation(
-        "lookup",
-        "mine/prompts/generator_system.txt",
-        lambda text: text + "\nBe brief.\n",
-        lambda unit: unit["spec"].get("searcher") == "collm_nas",
-    ),
-    "model_file": Mutation(
-        "lookup",
-        "mine/own/weights.gguf",
-        lambda text: text + "!",
-        lambda unit: unit["spec"].get("searcher") == "collm_nas",
-    ),
+    "prompts": of_model("mine/prompts/generator_system.txt", "\nBe brief.\n"),
+    "model_file": of_model("mine/own/weights.gguf", "!"),
 }
-BOARD = Mutation("trained", "code/harness/board/wording.py", added, lambda unit: False)
+BOARD = Mutation("code/harness/board/wording.py", lambda unit: False)
 
 
 def commented(text: str) -> str:
