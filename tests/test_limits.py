@@ -9,7 +9,6 @@ import filled
 import psutil
 import pytest
 
-from harness.errors import HarnessError, UnknownNameError
 from harness.files import write_atomically
 from harness.run.loaded import load_run
 from harness.study.settings import Limits, UnitLimit
@@ -32,25 +31,6 @@ def test_a_kind_without_limits_of_its_own_has_those_of_all(tmp_path: Path) -> No
     limits = load_suite(suite(tmp_path, text))[1].limits
     assert limits.of("score") == UnitLimit(seconds=5, memory_gib=2)
     assert limits.of("final") == UnitLimit(seconds=60, memory_gib=2)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("[limits.kinds.scores]\nseconds = 5", "There is no kind of unit named 'scores'; did you mean score"),
-        ("[limits]\nseconds = -1", "limits.seconds and limits.memory_gib must be at least 0"),
-        ("[limits.kinds.tune]\nmemory_gib = inf", "limits.kinds.tune.seconds and .* must be at least 0"),
-        ("[limits]\nminutes = 5", r"\[limits\] has no key 'minutes'"),
-    ],
-)
-def test_wrong_limits_are_told_in_one_sentence(tmp_path: Path, text: str, words: str) -> None:
-    with pytest.raises(HarnessError, match=words):
-        load_suite(suite(tmp_path, text))
-
-
-def test_an_unknown_kind_is_an_unknown_name(tmp_path: Path) -> None:
-    with pytest.raises(UnknownNameError):
-        load_suite(suite(tmp_path, "[limits.kinds.evaluation]\nseconds = 5"))
 
 
 @pytest.mark.parametrize("name", ["toy", "toy_lookup", "toy_quality"])

@@ -17,7 +17,7 @@ from scipy import stats
 from harness import catalog
 from harness.data.table.card import DomainColumns, TableCard
 from harness.data.table.table import bound_space, load_table
-from harness.errors import DataUnavailableError, HarnessError
+from harness.errors import DataUnavailableError
 from harness.run.loaded import load_run
 from harness.search.loop import Limit, SearchContext, run_search
 from harness.space.form import Architecture
@@ -211,28 +211,6 @@ def test_a_limit_takes_fewer_seeds_and_says_so(tmp_path: Path) -> None:
     refused = harness("eval", "toy_lookup", "--out", str(tmp_path / "other"), "--limit", "1")
     assert refused.returncode == 2
     assert "--limit 2 or more" in refused.stderr
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ('table = "toy_tabel"', "did you mean toy_table"),
-        ('domains = ["nearer"]', "no domain named 'nearer'; did you mean near"),
-        ('searchers = ["random_serch"]\nreference = "random_serch"\nclaim = "random_serch"', "did you mean"),
-        ("repeats = 1", "at least 2"),
-        ('feedback = ["tset"]', "feedback must be validation, test or both"),
-        ('claim = "nobody"', "claim 'nobody' is not among its searchers"),
-        ('controls = ["nobody"]', "controls names 'nobody'"),
-        ('[search.options.local_search]\nstart = "there"', "'start' of searcher 'local_search' is .*'there'"),
-        ("[search.options.local_search]\nstart = 3", "is 'random' by default and cannot be 3"),
-        ("[search.options.spos_evolution]\nmutation = 3.0", "'mutation' of searcher 'spos_evolution' is 0"),
-    ],
-)
-def test_a_wrong_suite_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_text(f'extends = "toy_lookup"\n{text}\n')
-    with pytest.raises(HarnessError, match=message):
-        make_plan(*load_suite(str(path)))
 
 
 def test_a_row_that_the_table_lacks_fails_its_unit_with_a_reason(tmp_path: Path) -> None:

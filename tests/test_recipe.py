@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from harness.errors import HarnessError, UnknownNameError
 from harness.learn.augment import STEPS, augmented
 from harness.learn.batches import batches
 from harness.learn.fit import Recipe, _optimizer, _schedule, cross_entropy, fit, seeded
@@ -209,19 +208,3 @@ def test_a_recipe_reaches_supernets_and_finals(tmp_path: Path) -> None:
 
 def test_a_recipe_as_by_default_is_not_told(tmp_path: Path) -> None:
     assert all("recipe" not in unit.spec.to_json() for unit in planned(tmp_path, 'optimizer = "adamw"'))
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ('optimizer = "sdg"', "did you mean sgd"),
-        ('schedule = "step"', "schedule named 'step'"),
-        ('augmentation = ["mixpu"]', "did you mean mixup"),
-        ("warmup = 1.0", r"recipe\.warmup must be in \[0, 1\)"),
-        ("clip = -1.0", r"recipe\.clip must be at least 0"),
-        ("momentum = 0.9", r"has no key 'momentum'"),
-    ],
-)
-def test_a_wrong_recipe_is_told_in_one_sentence(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises((HarnessError, UnknownNameError), match=message):
-        planned(tmp_path, text)

@@ -18,7 +18,6 @@ from command import harness
 from scipy import stats
 
 from harness.data.table.table import LookupTable
-from harness.errors import HarnessError
 from harness.run.loaded import load_run
 from harness.space.cells import MEANINGS
 from harness.stats.ranks import kendall
@@ -328,23 +327,6 @@ def test_every_record_of_a_held_out_search_names_its_sources(run: Path) -> None:
     searches = [unit["spec"] for unit in plan["units"] if unit["kind"] == "lookup"]
     assert searches
     assert all(spec["domain"] not in spec["sources"] and len(spec["sources"]) == 2 for spec in searches)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ('held_out = "some"', "held_out must be 'each' or a list of domains, not 'some'"),
-        ("held_out = [3]", "held_out must be 'each' or a list of domains"),
-        ('held_out = ["nera"]', "no domain named 'nera'; did you mean near"),
-        ('held_out = "each"\ndomains = ["near"]', "needs another domain to see"),
-        ('domains = ["near", "near"]', "domains has a name twice"),
-    ],
-)
-def test_a_wrong_rule_of_holding_out_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_text(f'extends = "toy_lookup"\n{text}\n')
-    with pytest.raises(HarnessError, match=message):
-        make_plan(*load_suite(str(path)))
 
 
 def test_a_domain_that_is_not_held_out_is_a_source_and_no_column(tmp_path: Path) -> None:

@@ -355,11 +355,6 @@ def test_what_is_not_trained_or_tuned_already_is_not_tuned(name: str) -> None:
         catalog.load("baseline", f"tuned:{name}")
 
 
-def test_tuning_needs_a_budget(tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match=r"tuned in search.evaluations trials, and the suite has 0"):
-        plan_of(tmp_path, ["default", "tuned:default"], trials=0)
-
-
 def test_a_space_says_what_it_cannot_read() -> None:
     build: Callable[[Signature, int], Any] = catalog.load("baseline", "default:mobilenet:micro").build
     with pytest.raises(HarnessError, match="reads image, the task gives bytes"):
