@@ -31,6 +31,11 @@ def named(
     return plain if tolerance is None else family.matched(preset, plain.signature, tolerance)
 
 
+def cells(window: tuple[int, int] | None = None) -> SearchSpace:
+    """Returns the space of most tests of searchers: six genes of five operations each."""
+    return named("nasbench201:micro", window=window)
+
+
 def inputs(signature: Signature, count: int = 2) -> Any:
     """Returns images in [-1, 1] or bytes, all of which differ, shape (count, ...)."""
     import torch
@@ -74,6 +79,11 @@ def context(
         client=client,
         options={**catalog.load("searcher", name).options, **options},
     )
+
+
+def made(name: str, space: SearchSpace, **settings: Any) -> Any:
+    """Returns a searcher of the catalog; settings are those of its context."""
+    return catalog.load("searcher", name).build(context(name, space, **settings))
 
 
 def searched(name: str, space: SearchSpace, score: Score, **settings: Any) -> SearchResult:

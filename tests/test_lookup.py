@@ -13,6 +13,7 @@ import published
 import pytest
 from command import harness
 from scipy import stats
+from spaces import named, searched
 
 from harness import catalog
 from harness.data.table.card import DomainColumns, TableCard
@@ -70,12 +71,12 @@ def test_exact_random_search_on_nasbench201_is_the_published_value(draws: int, e
 def test_random_search_agrees_with_its_exact_expectation() -> None:
     table = published.table("nasbench201", "nasbench201.csv")
     space = bound_space("nasbench201:cifar100")
-    entry = catalog.load("searcher", "random_search")
     scores = table.validation["cifar100"]
     found = []
     for seed in range(200):
-        context = SearchContext(space=space, seed=seed, budget=50)
-        result = run_search(entry.build(context), context, lambda one: float(scores[table.rows[one]]))
+        result = searched(
+            "random_search", space, lambda one: float(scores[table.rows[one]]), seed=seed, budget=50
+        )
         found.append(table.test["cifar100"][table.rows[result.best.architecture]])
     exact = expected_best(scores, table.test["cifar100"], 50)
     standard_error = np.std(found, ddof=1) / np.sqrt(len(found))
@@ -114,25 +115,21 @@ def test_an_absent_table_says_where_to_put_it(monkeypatch: pytest.MonkeyPatch) -
         make_plan(*load_suite("toy_lookup"))
 
 
+def score(one: Architecture) -> float:
+    return float(sum(one))
+
+
 def test_a_limit_gates_the_incumbent_and_not_the_evaluation() -> None:
-    space = bound_space("toy_grid:only")
-    entry = catalog.load("searcher", "random_search")
-
-    def score(one: Architecture) -> float:
-        return float(sum(one))
-
-    context = SearchContext(space=space, seed=0, budget=64, limit=Limit(cost="macs", value=200))
-    result = run_search(entry.build(context), context, score)
+    limit = Limit(cost="macs", value=200)
+    result = searched("random_search", named("toy_grid:only"), score, budget=64, limit=limit)
     assert result.best.architecture == (1, 3, 3)
     assert len(result.history) == 64
     assert sum(one.over_limit for one in result.history) == 32
 
 
 def test_a_target_stops_the_search() -> None:
-    space = bound_space("toy_grid:only")
-    entry = catalog.load("searcher", "random_search")
-    context = SearchContext(space=space, seed=0, budget=64, target=4.5)
-    result = run_search(entry.build(context), context, lambda one: float(sum(one)), batch=1)
+    given = SearchContext(space=named("toy_grid:only"), seed=0, budget=64, target=4.5)
+    result = run_search(catalog.load("searcher", "random_search").build(given), given, score, batch=1)
     assert result.stopped == "target"
     assert [sum(one.architecture) > 4.5 for one in result.history].count(True) == 1
 

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import published
 import pytest
+from spaces import searched
 
 from harness import catalog
 from harness.data.table.card import read_card
 from harness.data.table.table import LookupTable, bound_space, load_table
 from harness.errors import DataUnavailableError, HarnessError
-from harness.search.loop import SearchContext, run_search
 from harness.space.listed import ListedSpace
 
 GRID = list(itertools.product(range(4), repeat=3))
@@ -275,9 +275,7 @@ def test_neighbours_in_a_space_of_few_rows_are_the_nearest_rows() -> None:
 )
 def test_every_searcher_finds_all_rows_of_a_partial_table(name: str) -> None:
     space = few()
-    entry = catalog.load("searcher", name)
-    context = SearchContext(space=space, seed=0, budget=space.size(), options=dict(entry.options))
-    result = run_search(entry.build(context), context, lambda one: float(sum(one)))
+    result = searched(name, space, lambda one: float(sum(one)), budget=space.size())
     assert {one.architecture for one in result.history} == set(space.enumerate())
 
 
