@@ -6,20 +6,18 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from time import sleep
 
 import pytest
+from working import all_done, place_of, plan_of, units
 
-from harness.data.view import DataPlace
 from harness.errors import HarnessError
 from harness.files import canonical_json
 from harness.identity.unit import AnyUnit
-from harness.run.place import Done, Place
+from harness.run.place import Done
 from harness.run.score_cache import FOLDER, ScoreCache, sort_scores
-from harness.run.stored import inputs_of, write_record
-from harness.study.study import make_plan
-from harness.study.suite import load_suite
 from harness.study.trained.work import slice_scores
 from harness.workers.perform import perform
 
@@ -71,6 +69,7 @@ def test_processes_that_want_the_same_score_at_once_compute_it_once(tmp_path: Pa
 def test_a_killed_process_gives_its_lock_up(tmp_path: Path) -> None:
     code = """
 import os, sys
+from collections.abc import Callable
 from pathlib import Path
 from harness.run.score_cache import ScoreCache
 ScoreCache(Path(sys.argv[1]), []).value([[0]], lambda: os.kill(os.getpid(), 9))
@@ -112,56 +111,46 @@ racing = %s
 """
 
 
-Searched = tuple[Place, list[AnyUnit], dict[str, AnyUnit]]
+Searched = Callable[[AnyUnit], Done]
 
 
 @pytest.fixture(params=["false", "true"], ids=["whole", "racing"])
-def searched(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> tuple[Place, list[AnyUnit], dict[str, AnyUnit]]:
-    """Returns a place with a supernet, and the searches of one seed, not run yet, with all units."""
-    (tmp_path / "mine.toml").write_text(SUITE % request.param)
-    units = {unit.hash: unit for unit in make_plan(*load_suite(str(tmp_path / "mine.toml"))).units}
-    place = Place(run=tmp_path / "run", data=DataPlace(folder=Path(os.environ["HARNESS_DATA"])))
-    chosen = [unit for unit in units.values() if getattr(unit.spec, "seed", 0) == 0]
-    for unit in chosen:
-        if unit.kind.name == "supernet" or (
-            unit.kind.name == "prepare" and unit.spec.domain in ("clean", "grainy")
-        ):
-            inputs = inputs_of(place.run, [units[need] for need in unit.needs])
-            write_record(place.run, unit, "ok", result=done(unit, units, place).result, inputs=inputs)
-    return place, [unit for unit in chosen if unit.kind.name == "search"], units
-
-
-def done(unit: AnyUnit, units: dict[str, AnyUnit], place: Place) -> Done:
-    return perform(unit, {need: units[need] for need in unit.needs}, place)
+def searched(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Searched, list[AnyUnit]]:
+    """Returns what performs a search on a supernet that is there, and the searches of one seed."""
+    plan = plan_of(SUITE % request.param, tmp_path)
+    run = tmp_path / "run"
+    all_done(plan, units(plan, "supernet", seed=0), run)
+    known = {unit.hash: unit for unit in plan.units}
+    return lambda unit: perform(unit, {need: known[need] for need in unit.needs}, place_of(run)), units(
+        plan, "search", seed=0
+    )
 
 
 def test_searchers_of_a_suite_share_scores_and_results_do_not_show_it(
-    searched: Searched, monkeypatch: pytest.MonkeyPatch
+    searched: tuple[Searched, list[AnyUnit]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place, searches, units = searched
+    done, searches = searched
     alone = []
     for unit in searches:
-        shutil.rmtree(place.run / FOLDER, ignore_errors=True)
-        alone.append(canonical_json(done(unit, units, place).result.to_json()))
-    shutil.rmtree(place.run / FOLDER)
-    assert [canonical_json(done(unit, units, place).result.to_json()) for unit in searches] == alone
-    lines = only_file(place.run).read_bytes().splitlines()
+        shutil.rmtree((tmp_path / "run") / FOLDER, ignore_errors=True)
+        alone.append(canonical_json(done(unit).result.to_json()))
+    shutil.rmtree((tmp_path / "run") / FOLDER)
+    assert [canonical_json(done(unit).result.to_json()) for unit in searches] == alone
+    lines = only_file(tmp_path / "run").read_bytes().splitlines()
     keys = [canonical_json(json.loads(line)["key"][0]) for line in lines if line]
     asked = [json.dumps(entry) for text in alone for entry in json.loads(text)["history"]]
     assert len(set(keys)) < len(asked)  # the searchers met in some architectures
     monkeypatch.setattr(slice_scores, "score", fail)
     monkeypatch.setattr(slice_scores, "mean_score", fail)
-    again = [done(unit, units, place) for unit in searches]
+    again = [done(unit) for unit in searches]
     assert [canonical_json(one.result.to_json()) for one in again] == alone
     assert all(one.seconds["evaluation"] == 0 for one in again)
 
 
-def test_a_race_is_told_in_the_record(searched: Searched) -> None:
-    place, searches, units = searched
+def test_a_race_is_told_in_the_record(searched: tuple[Searched, list[AnyUnit]]) -> None:
+    done, searches = searched
     for unit in searches:
-        result = done(unit, units, place).result.to_json()
+        result = done(unit).result.to_json()
         dropped = [entry for entry in result["history"] if "samples" in entry]
         assert ("racing" in result) == bool(getattr(unit.spec, "racing", None))
         if "racing" in result:

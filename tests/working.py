@@ -38,6 +38,10 @@ def units(plan: Plan, *kinds: str, **spec: Any) -> list[AnyUnit]:
     ]
 
 
+def first(plan: Plan, kind: str, **spec: Any) -> AnyUnit:
+    return units(plan, kind, **spec)[0]
+
+
 def place_of(run: Path) -> Place:
     return Place(run=run, data=DataPlace(folder=Path(os.environ["HARNESS_DATA"])))
 
