@@ -24,6 +24,14 @@ from harness.space.form import Architecture
 from harness.task.signature import Signature
 
 KEY = "sk-planted-key-0123456789"
+SUITE = """
+extends = "toy"
+title = "A search with a language model"
+study = "trained"
+spaces = ["hybrid:micro"]
+searchers = ["collm_nas"]
+claim = { method = "collm_nas", space = "hybrid:micro" }
+"""
 NOBODY = "http://127.0.0.1:9/v1"
 
 

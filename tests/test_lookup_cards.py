@@ -18,6 +18,7 @@ from spaces import searched
 
 from harness import catalog
 from harness.data.table.card import read_card
+from harness.data.table.encodings import from_naslib, from_one_hot
 from harness.data.table.table import LookupTable, bound_space, load_table
 from harness.errors import DataUnavailableError, HarnessError
 from harness.space.listed import ListedSpace
@@ -133,6 +134,21 @@ def test_cells_of_nasbench201_are_read_from_other_encodings(
     frame = pd.DataFrame({"cell": [json.dumps(one) for one in cells], "a": [0, 1], "b": [0, 1]})
     table = load(tmp_path, frame, space="nasbench201:cifar10", encoding=encoding, more="partial = true")
     assert list(table.rows) == [MIXED, (0,) * 6]
+
+
+@pytest.mark.parametrize("value", [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 5], [0, 0, 0, 0, 0, -1], 7])
+def test_what_is_no_cell_of_naslib_is_told(value: Any) -> None:
+    with pytest.raises(HarnessError, match="is not six operations"):
+        from_naslib(value)
+
+
+@pytest.mark.parametrize(
+    "bits",
+    [[[]] * 30, [{}] * 30, ["1"] * 30, [None] * 30, 5, None, {}, "0" * 30, [2, 0] * 15, [1] * 30, [1, 0]],
+)
+def test_what_is_no_bits_is_told(bits: Any) -> None:
+    with pytest.raises(HarnessError, match="is not 6 groups of 5 bits"):
+        from_one_hot(bits)
 
 
 def put(row: Any, column: str, value: Any) -> Callable[[pd.DataFrame], pd.DataFrame]:

@@ -16,6 +16,7 @@ import published
 import pytest
 from command import harness
 from scipy import stats
+from working import plan_of, units
 
 from harness.data.table.table import LookupTable
 from harness.run.loaded import load_run
@@ -29,8 +30,7 @@ from harness.stats.transfer import (
     transfer,
     transfer_matrix,
 )
-from harness.study.study import build_board, make_plan
-from harness.study.suite import load_suite
+from harness.study.study import build_board
 
 
 @pytest.fixture
@@ -330,8 +330,6 @@ def test_every_record_of_a_held_out_search_names_its_sources(run: Path) -> None:
 
 
 def test_a_domain_that_is_not_held_out_is_a_source_and_no_column(tmp_path: Path) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_text('extends = "toy_lookup"\nheld_out = ["far"]\n')
-    plan = make_plan(*load_suite(str(path)))
-    searches = [unit.spec for unit in plan.units if unit.kind.name == "lookup"]
+    plan = plan_of('extends = "toy_lookup"\nheld_out = ["far"]\n', tmp_path)
+    searches = [unit.spec for unit in units(plan, "lookup")]
     assert {(spec.domain, *spec.sources) for spec in searches} == {("far", "near")}

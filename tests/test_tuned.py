@@ -194,9 +194,9 @@ def test_a_killed_tuning_goes_on_with_its_next_trial_to_the_same_bytes(
     killed = python(code, __file__, tmp_path, PYTHONPATH=os.pathsep.join([path, *filter(None, sys.path)]))
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     path = unit_folder(tmp_path, unit) / "trials.jsonl"
-    first = path.read_bytes()
-    assert first.count(b"\n") == 2
-    path.write_bytes(first + b'{"learning_rate":0.0')  # what a kill may leave of a line
+    kept = path.read_bytes()
+    assert kept.count(b"\n") == 2
+    path.write_bytes(kept + b'{"learning_rate":0.0')  # what a kill may leave of a line
     done(plan, unit, tmp_path)
     whole = first(ran.plan, "tune", method="tuned:default", seed=0)
     assert whole.hash == unit.hash

@@ -15,6 +15,16 @@ from harness.study.study import make_plan
 from harness.study.suite import load_suite
 from harness.workers.perform import perform
 
+FLOORS = """
+extends = "toy"
+searchers = []
+spaces = []
+baselines = ["floor"]
+reference = "floor"
+claim = { method = "floor", space = "" }
+"""
+"""A suite without networks, of seconds."""
+
 
 @cache
 def planned(name: str, limit: int | None = None) -> Plan:
