@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -55,3 +56,24 @@ def apart(*words: object, cwd: Path | None = None, **settings: str) -> "subproce
         cwd=cwd,
         timeout=300,
     )
+
+
+def python(code: str, *words: object, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """Runs a script in an interpreter of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *map(str, words)],
+        capture_output=True,
+        text=True,
+        env=os.environ | settings,
+        timeout=300,
+    )
+
+
+def result_bytes(run: Path) -> dict[str, bytes]:
+    """Returns all that must not depend on how a run went; not seconds, machines and what was put aside."""
+    apart = ("timing.json", "provenance.json", ".lock", "report.html", "report.md")
+    return {
+        file.relative_to(run).as_posix(): file.read_bytes()
+        for file in sorted(run.rglob("*"))
+        if file.is_file() and file.name not in apart and ".superseded" not in file.relative_to(run).parts
+    }

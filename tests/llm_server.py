@@ -13,15 +13,26 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from harness import catalog
+import spaces
+from spaces import named
+
 from harness.guard.keys import Key
 from harness.llm import Client, open_client
-from harness.search.loop import SearchContext, SearcherEntry, SearchResult, run_search
+from harness.search.loop import SearchResult
 from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
 from harness.task.signature import Signature
 
 KEY = "sk-planted-key-0123456789"
+SUITE = """
+extends = "toy"
+title = "A search with a language model"
+study = "trained"
+spaces = ["hybrid:micro"]
+searchers = ["collm_nas"]
+claim = { method = "collm_nas", space = "hybrid:micro" }
+"""
+NOBODY = "http://127.0.0.1:9/v1"
 
 
 @dataclass(frozen=True)
@@ -114,14 +125,15 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def served(
-    handle: Handle, *, sent: Callable[[int], None] = lambda number: None
+    handle: Handle | Answer, *, sent: Callable[[int], None] = lambda number: None
 ) -> Iterator[tuple[str, list[dict[str, Any]], list[Mapping[str, str]]]]:
-    """Serves POSTs with `handle(number, request)`; gives the address, and the requests and headers so far."""
+    """Serves POSTs with `handle(number, request)`, or with the same answer each; gives the address, and the
+    requests and headers so far."""
     requests: list[dict[str, Any]] = []
     headers: list[Mapping[str, str]] = []
     closing = threading.Event()
     bound = {
-        "handle_request": staticmethod(handle),
+        "handle_request": staticmethod(handle if callable(handle) else lambda number, request: handle),
         "requests": requests,
         "seen": headers,
         "closing": closing,
@@ -161,20 +173,32 @@ def refused(status: int, message: str, **more: Any) -> Answer:
     return Answer(status=status, payload=json.dumps({"error": error}).encode())
 
 
+def table(url: str, model: str = "m", **settings: Any) -> dict[str, Any]:
+    """Returns the table `[llm]` of a suite."""
+    return {"base_url": url, "model": model, "timeout_seconds": 5.0, "max_tokens": 512} | settings
+
+
 def endpoint(
     url: str, transcript: Path, *, model: str = "asked-model", replay: bool = False, timeout: float = 5.0
 ) -> Client:
     """Returns a client of the server at `url`."""
-    table = {"base_url": url, "model": model, "timeout_seconds": timeout, "max_tokens": 512}
-    return open_client(table, model_file=None, transcript=transcript, key=Key(token=KEY), replay=replay)
+    settings = table(url, model, timeout_seconds=timeout)
+    return open_client(settings, model_file=None, transcript=transcript, key=Key(token=KEY), replay=replay)
+
+
+def replaying(transcript: Path) -> Client:
+    """Returns a client that has a transcript and no server."""
+    return endpoint(NOBODY, transcript, replay=True)
+
+
+def asked(client: Client, text: str = "x") -> Any:
+    """Returns the reply to one message."""
+    return client.chat([{"role": "user", "content": text}], temperature=0.6)
 
 
 def hybrid() -> SearchSpace:
     """The space of most tests: a window that forbids most changes, and depth that varies."""
-    bound: SearchSpace = catalog.load("space", "hybrid").matched(
-        "micro", Signature(kind="image", classes=10), 0.05
-    )
-    return bound
+    return named("hybrid:micro", Signature(kind="image", classes=10), tolerance=0.05)
 
 
 def recurrences(space: SearchSpace) -> Callable[[Architecture], float]:
@@ -196,12 +220,9 @@ def searched(
     **options: Any,
 ) -> SearchResult:
     """Returns what CoLLM-NAS finds with `client`."""
-    entry: SearcherEntry = catalog.load("searcher", "collm_nas")
     bound = space or hybrid()
-    context = SearchContext(
-        space=bound, seed=seed, budget=budget, options={**entry.options, **options}, client=client
-    )
-    return run_search(entry.build(context), context, score or recurrences(bound))
+    score = score or recurrences(bound)
+    return spaces.searched("collm_nas", bound, score, client=client, budget=budget, seed=seed, **options)
 
 
 def design(*mixers: str) -> str:

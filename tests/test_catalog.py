@@ -1,10 +1,11 @@
 """The catalog finds entries by file name, here and in folders of the user. Truth: the files themselves."""
 
-import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
+from command import python
 
 from harness import catalog
 from harness.errors import HarnessError, UnknownNameError
@@ -45,14 +46,56 @@ def test_an_entry_that_does_not_import_says_why(tmp_path: Path, monkeypatch: pyt
         catalog.load("task", "broken_task")
 
 
-@pytest.mark.parametrize("verb", [["--help"], ["list"], ["list", "--json"], ["leaderboard", "--help"]])
-def test_light_verbs_import_no_torch(verb: list[str]) -> None:
-    code = (
-        "import sys\nfrom harness.cli.main import main\n"
-        "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
-        "assert not {'torch', 'pandas', 'datasets', 'numpy'} & set(sys.modules)\n"
-    )
-    subprocess.run([sys.executable, "-c", code, *verb], check=True, capture_output=True)
+HEAVY = {
+    "torch",
+    "pandas",
+    "datasets",
+    "numpy",
+    "matplotlib",
+    "seaborn",
+    "scipy",
+    "pyarrow",
+    "jinja2",
+    "lm_eval",
+}
+VERB = """
+    import sys
+    from harness.cli.main import main
+    sys.argv = ["harness", *"{}".split()]
+    try:
+        main()
+    except SystemExit as stop:
+        assert not stop.code, stop.code
+"""
+COUNTING = """
+    from harness import catalog
+    for name in catalog.names("space"):
+        family = catalog.load("space", name)
+        for preset in family.presets:
+            space = family.space(preset)
+            space.parameters(space.default()), space.macs(space.default()), space.size()
+"""
+PROXY = """
+    from harness import catalog
+    from harness.search.proxies import proxy_score
+    space = catalog.load("space", "nasbench201").space("cifar10")
+    assert proxy_score("parameters", space, (3,) * 6, 0) == space.parameters((3,) * 6)
+"""
+LIGHT = {
+    **{verb: (VERB.format(verb), set()) for verb in ("--help", "list", "list --json", "leaderboard --help")},
+    "counting": (COUNTING, HEAVY - {"torch"}),
+    "the proxy by parameters": (PROXY, HEAVY - {"torch"}),
+    "board and report": ("import harness.board, harness.report.page", {"numpy", "datasets", "lm_eval"}),
+    "verbs and export": ("import harness.cli.main, harness.language.export", HEAVY - {"torch", "lm_eval"}),
+}
+
+
+@pytest.mark.parametrize("what", LIGHT)
+def test_what_is_light_imports_no_heavy_package(what: str) -> None:
+    code, allowed = LIGHT[what]
+    done = python(f"{textwrap.dedent(code)}\nimport sys\nprint(*sys.modules, file=sys.stderr)")
+    assert done.returncode == 0, done.stderr
+    assert (HEAVY - allowed) & {*done.stderr.splitlines()[-1].split()} == set()
 
 
 class Point:

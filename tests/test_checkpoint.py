@@ -1,35 +1,30 @@
 """Trainings that are cut off end as if they had not been. Truth: the bytes of an undisturbed training."""
 
-import os
 import random
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save
+from spaces import named
 from torch import Tensor, nn
+from working import done, planned, units
 
-from harness import catalog
-from harness.data.view import DataPlace
 from harness.learn.checkpoint import Checkpoint, Training
 from harness.learn.fit import Batch, Recipe, cross_entropy, fit, seeded
 from harness.learn.supernet import STRATEGIES, train_supernet
-from harness.run.place import Place
 from harness.space.choices import SearchSpace
-from harness.study.study import make_plan
-from harness.study.suite import load_suite
 from harness.study.work import alone as training_alone
 from harness.task.signature import Signature
-from harness.workers.perform import perform
 
-IMAGE = Signature(kind="image", classes=4, height=16, width=16)
-CELLS: SearchSpace = catalog.load("space", "nasbench201").space("micro", IMAGE)
-HYBRID: SearchSpace = catalog.load("space", "hybrid").space("micro", IMAGE)
+IMAGE = Signature(kind="image", classes=4, height=8, width=8)
+CELLS, HYBRID = (named(f"{name}:micro", IMAGE) for name in ("nasbench201", "hybrid"))
 RECIPE = Recipe(steps=12, batch_size=8, learning_rate=5e-3)
 
 
@@ -45,14 +40,14 @@ def drawn(order: np.random.Generator, until: int | None = None) -> Iterator[Batc
             raise CutOff
         count += 1
         labels = torch.from_numpy(order.integers(0, 4, 8))
-        noise = torch.from_numpy(order.standard_normal((8, 1, 16, 16)).astype(np.float32))
+        noise = torch.from_numpy(order.standard_normal((8, 1, 8, 8)).astype(np.float32))
         yield noise + labels.view(-1, 1, 1, 1), labels
 
 
 def noisy_network() -> nn.Module:
     """Returns a network with BatchNorm and with dropout, which draws from torch's generator."""
     return nn.Sequential(
-        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.3), nn.Flatten(), nn.Linear(4 * 14 * 14, 4)
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.3), nn.Flatten(), nn.Linear(4 * 6 * 6, 4)
     )
 
 
@@ -150,37 +145,38 @@ def test_a_damaged_checkpoint_is_as_good_as_none(
     assert "training starts anew" in caplog.text
 
 
-def test_a_checkpoint_of_another_recipe_is_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    longer = Recipe(steps=14, batch_size=8, learning_rate=5e-3)
-    whole = weights(alone(tmp_path / "whole", recipe=longer))
-    cut_off(lambda: alone(tmp_path / "kept", 7))
-    assert weights(alone(tmp_path / "kept", recipe=longer)) == whole
-    assert "it is of another training" in caplog.text
+LONGER = Recipe(steps=14, batch_size=8, learning_rate=5e-3)
 
 
-def test_a_checkpoint_of_another_strategy_is_not_used(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("train", "other"),
+    [
+        (lambda path: alone(path, recipe=LONGER), lambda path: alone(path, 7)),
+        (
+            lambda path: shared(path, HYBRID, "fair"),
+            lambda path: shared(path, HYBRID, "progressive_shrinking", 7),
+        ),
+    ],
+    ids=["recipe", "strategy"],
+)
+def test_a_checkpoint_of_another_training_is_not_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, train: Any, other: Any
 ) -> None:
-    whole = weights(shared(tmp_path / "whole", HYBRID, "fair"))
-    cut_off(lambda: shared(tmp_path / "kept", HYBRID, "progressive_shrinking", 7))
-    assert weights(shared(tmp_path / "kept", HYBRID, "fair")) == whole
+    whole = weights(train(tmp_path / "whole"))
+    cut_off(lambda: other(tmp_path / "kept"))
+    assert weights(train(tmp_path / "kept")) == whole
     assert "it is of another training" in caplog.text
 
 
-def test_a_short_training_writes_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("seconds", "names"), [({}, []), ({"seconds": 1e-9}, ["kept"])])
+def test_a_checkpoint_is_written_when_its_seconds_have_passed_and_not_before(
+    tmp_path: Path, seconds: dict[str, float], names: list[str]
+) -> None:
     order = np.random.default_rng(0)
-    checkpoint = Checkpoint(path=tmp_path / "kept", streams={"batches": order})
+    checkpoint = Checkpoint(path=tmp_path / "kept", streams={"batches": order}, **seconds)
     module = noisy_network()
     fit(module, RECIPE, drawn(order), lambda batch, _: loss_of(module, batch), checkpoint=checkpoint)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_checkpoint_is_written_when_its_seconds_have_passed(tmp_path: Path) -> None:
-    order = np.random.default_rng(0)
-    checkpoint = Checkpoint(path=tmp_path / "kept", streams={"batches": order}, seconds=1e-9)
-    module = noisy_network()
-    fit(module, RECIPE, drawn(order), lambda batch, _: loss_of(module, batch), checkpoint=checkpoint)
-    assert [file.name for file in tmp_path.iterdir()] == ["kept"]
+    assert [file.name for file in tmp_path.iterdir()] == names
     checkpoint.delete()
     checkpoint.delete()
     assert list(tmp_path.iterdir()) == []
@@ -218,22 +214,13 @@ class Fragile(Checkpoint):
 def test_a_unit_that_is_cut_off_leaves_the_same_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suite: str, kind: str
 ) -> None:
-    plan = make_plan(*load_suite(suite))
-    units = {unit.hash: unit for unit in plan.units}
-    unit = next(
-        one
-        for one in plan.units
-        if one.kind.name == kind and getattr(one.spec, "method", "default") == "default"
-    )
+    plan = planned(suite)
+    unit = next(one for one in units(plan, kind) if getattr(one.spec, "method", "default") == "default")
 
     def performed(run: Path) -> dict[str, bytes]:
-        place = Place(run=run, data=DataPlace(folder=Path(os.environ["HARNESS_DATA"])))
-        needs = {need: units[need] for need in unit.needs}
-        for need in needs.values():
-            perform(need, {}, place)
-        done = perform(unit, needs, place)
+        result = done(plan, unit, run).result
         files = {file.name: file.read_bytes() for file in (run / "units" / unit.folder).iterdir()}
-        return {**files, "result": repr(done.result).encode()}
+        return {**files, "result": repr(result).encode()}
 
     whole = performed(tmp_path / "whole")
     monkeypatch.setattr(training_alone, "Checkpoint", Fragile)

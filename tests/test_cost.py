@@ -1,28 +1,14 @@
 """Estimates of --dry-run. Truth: products of counts that are known exactly."""
 
+from working import first, planned
+
 from harness import catalog
-from harness.cli.progress import planned
-from harness.identity.unit import Unit
+from harness.cli import progress
 from harness.study.cost import MACS_PER_SECOND, Costs
-from harness.study.plan import Plan
-from harness.study.study import make_plan
-from harness.study.suite import load_suite
-
-
-def plan_of(name: str) -> Plan:
-    return make_plan(*load_suite(name))
-
-
-def first(plan: Plan, kind: str, **wanted: object) -> Unit:
-    return next(
-        unit
-        for unit in plan.units
-        if unit.kind.name == kind and all(getattr(unit.spec, key) == value for key, value in wanted.items())
-    )
 
 
 def test_a_step_of_single_path_is_three_passes_of_the_mean_architecture() -> None:
-    plan = plan_of("paper_spos")
+    plan = planned("paper_spos")
     unit = first(plan, "supernet")
     found = Costs(plan).macs(unit) / (150_000 * 1024 * 3)
     space = catalog.load("space", "shufflenet").space("paper")
@@ -32,24 +18,24 @@ def test_a_step_of_single_path_is_three_passes_of_the_mean_architecture() -> Non
 
 
 def test_a_baseline_costs_what_its_network_is_measured_to_cost() -> None:
-    plan = plan_of("paper_spos")
+    plan = planned("paper_spos")
     unit = first(plan, "final", method="timm:mobilenetv2_100")
     assert Costs(plan).macs(unit) == 300_774_272 * (3 * 300_000 * 1024 + 10_000)
 
 
 def test_a_search_pays_for_validation_and_for_the_statistics_of_each_candidate() -> None:
-    plan = plan_of("paper_spos")
+    plan = planned("paper_spos")
     costs = Costs(plan)
     step = costs.macs(first(plan, "supernet")) / (150_000 * 1024 * 3)
     assert abs(costs.macs(first(plan, "search")) / step / (1000 * (10_000 + 400 * 64)) - 1) < 1e-9
-    plan = plan_of("paper_autoformer")
+    plan = planned("paper_autoformer")
     costs = Costs(plan)
     step = costs.macs(first(plan, "supernet")) / (625_500 * 1024 * 3)
     assert abs(costs.macs(first(plan, "search")) / step / (1000 * 10_000) - 1) < 1e-9
 
 
 def test_more_paths_a_step_cost_more() -> None:
-    plan = plan_of("toy_quality")
+    plan = planned("toy_quality")
     costs = Costs(plan)
     names = sorted({unit.spec.strategy for unit in plan.units if unit.kind.name == "supernet"})
     found = {name: costs.macs(first(plan, "supernet", strategy=name)) for name in names}
@@ -58,7 +44,7 @@ def test_more_paths_a_step_cost_more() -> None:
 
 
 def test_a_document_is_read_window_by_window() -> None:
-    plan = plan_of("quickstart")
+    plan = planned("quickstart")
     costs = Costs(plan)
     score = first(plan, "score", task="byte_domains", method="default")
     final = first(plan, "final", task="byte_domains", method="default")
@@ -67,8 +53,8 @@ def test_a_document_is_read_window_by_window() -> None:
 
 
 def test_every_unit_is_printed_and_the_assumption_stated() -> None:
-    plan = plan_of("paper_ofa")
-    *lines, total, stated = planned(plan).splitlines()
+    plan = planned("paper_ofa")
+    *lines, total, stated = progress.planned(plan).splitlines()
     assert [line.split()[0] for line in lines] == [unit.hash for unit in plan.units]
     assert all(("EMACs" in line) == (" prepare " not in f" {line} ") for line in lines)
     costs = Costs(plan)
@@ -78,4 +64,4 @@ def test_every_unit_is_printed_and_the_assumption_stated() -> None:
 
 
 def test_a_look_up_costs_nothing() -> None:
-    assert "EMACs" not in planned(plan_of("toy_lookup"))
+    assert "EMACs" not in progress.planned(planned("toy_lookup"))

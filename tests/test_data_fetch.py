@@ -47,13 +47,24 @@ def test_offline_and_absent_says_what_to_run(tmp_path: Path) -> None:
         fetch(archive(), tmp_path, offline=True)
 
 
-def test_a_wrong_hash_names_both_hashes_and_stores_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("script", "sha256", "message"),
+    [
+        (WRITES, "0" * 64, f"{hashlib.sha256(CONTENT).hexdigest()}, expected {'0' * 64}"),
+        (
+            "raise SystemExit('first\\nERROR: no such version')",
+            hashlib.sha256(CONTENT).hexdigest(),
+            r"toy 1\.0 from pypi failed: ERROR: no such version",
+        ),
+    ],
+    ids=["a wrong hash", "a failing client"],
+)
+def test_what_goes_wrong_is_told_and_stores_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, sha256: str, message: str
 ) -> None:
-    use_client(monkeypatch, WRITES)
-    actual = hashlib.sha256(CONTENT).hexdigest()
-    with pytest.raises(DataUnavailableError, match=f"{actual}, expected {'0' * 64}"):
-        fetch(archive("0" * 64), tmp_path, offline=False)
+    use_client(monkeypatch, script)
+    with pytest.raises(DataUnavailableError, match=message):
+        fetch(archive(sha256), tmp_path, offline=False)
     assert not (tmp_path / "archives" / "toy-1.0.whl").exists()
 
 
@@ -63,12 +74,6 @@ def test_a_changed_file_in_the_cache_is_noticed(tmp_path: Path, monkeypatch: pyt
     path.write_bytes(b"another file")
     with pytest.raises(DataUnavailableError, match="delete the file"):
         fetch(archive(), tmp_path, offline=True)
-
-
-def test_a_failing_client_gives_its_last_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_client(monkeypatch, "raise SystemExit('first\\nERROR: no such version')")
-    with pytest.raises(DataUnavailableError, match=r"toy 1\.0 from pypi failed: ERROR: no such version"):
-        fetch(archive(), tmp_path, offline=False)
 
 
 def test_a_client_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +86,9 @@ def test_a_client_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_missing_npm_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     package = Archive(registry="npm", name="toy", version="1.0", filename="toy-1.0.tgz", sha256="0" * 64)
-    with pytest.raises(DataUnavailableError, match="there is no `npm` on the path"):
+    with pytest.raises(
+        DataUnavailableError, match=r"there is no `npm` on the path; install Node\.js and run again"
+    ):
         fetch(package, tmp_path, offline=False)
 
 

@@ -14,7 +14,6 @@ import pytest
 from harness import catalog
 from harness.data.drawn.icons import concepts, draw, read_icons
 from harness.data.packages import tarball
-from harness.data.prepare import prepare_domain
 from harness.errors import DataUnavailableError
 
 FACE = '<circle cx="8" cy="8" r="8" fill="currentColor"/>'
@@ -108,12 +107,3 @@ def test_a_fifth_of_the_concepts_is_test_by_their_checksum() -> None:
 def test_an_npm_file_is_named_after_scope_and_package() -> None:
     assert tarball("@scope/name-of-it", "1.2.3", "0" * 64).filename == "scope-name-of-it-1.2.3.tgz"
     assert tarball("plain", "1.0.0", "0" * 64).filename == "plain-1.0.0.tgz"
-
-
-def test_styles_fail_alone_with_what_to_do_where_npm_is_absent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    task = catalog.load("task", "emoji_styles")
-    with pytest.raises(DataUnavailableError, match=r"no `npm` on the path; install Node\.js and run again"):
-        prepare_domain("emoji_styles", task.domain("noto"), tmp_path, offline=False)

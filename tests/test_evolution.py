@@ -3,51 +3,28 @@
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from spaces import cells, context, evaluated, made, named
 
 from harness import catalog
 from harness.catalog.searchers.autoformer_evolution import is_global
-from harness.search.archive import Evaluation
 from harness.search.evolution import step
-from harness.search.loop import SearchContext, SearcherEntry, run_search
+from harness.search.loop import run_search
 from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
 
 GENERATIONS = ("spos_evolution", "autoformer_evolution")
 
 
-def cells(window: tuple[int, int] | None = None) -> SearchSpace:
-    return catalog.load("space", "nasbench201").space("micro", window=window)
-
-
 def hybrid(tolerance: float | None = 0.05) -> SearchSpace:
-    family = catalog.load("space", "hybrid")
-    return family.matched("micro", family.presets["micro"], tolerance)
-
-
-def made(
-    name: str,
-    space: SearchSpace,
-    *,
-    budget: int = 100,
-    seed: int = 0,
-    proxies: Mapping[Architecture, float] | None = None,
-    **options: Any,
-) -> Any:
-    entry: SearcherEntry = catalog.load("searcher", name)
-    settings = {**entry.options, **options}
-    return entry.build(
-        SearchContext(space=space, seed=seed, budget=budget, options=settings, proxies=proxies)
-    )
+    return named("hybrid:micro", tolerance=tolerance)
 
 
 def told(searcher: Any, asked: list[Architecture], score: Callable[[Architecture], float | None]) -> None:
-    evaluations = [
-        Evaluation(architecture=one, score=score(one), parameters=1, macs=1, iteration=0) for one in asked
-    ]
+    evaluations = [evaluated(one, score(one)) for one in asked]
     for evaluation in evaluations:
         searcher.archive.add(evaluation)
     searcher.tell(evaluations)
@@ -103,11 +80,9 @@ def test_the_best_dies_of_age() -> None:
 
 
 def test_a_repeated_child_costs_nothing_and_joins_with_its_known_score() -> None:
-    space = cells()
-    entry: SearcherEntry = catalog.load("searcher", "regularised_evolution")
-    context = SearchContext(space=space, seed=0, budget=300, options=entry.options)
-    searcher: Any = entry.build(context)
-    result = run_search(searcher, context, lambda one: sum(gene == 3 for gene in one) / 6)
+    given = context("regularised_evolution", cells(), budget=300)
+    searcher = catalog.load("searcher", "regularised_evolution").build(given)
+    result = run_search(searcher, given, lambda one: sum(gene == 3 for gene in one) / 6)
     counters = result.report["counters"]
     assert len(result.history) == 300
     assert counters["repeated"] > 50
@@ -194,8 +169,7 @@ def test_a_choice_is_global_when_it_has_no_index_or_is_a_depth_or_width(name: st
 
 
 def test_the_ranking_by_parameters_spends_the_largest_of_its_pool_first() -> None:
-    space = cells()
-    searcher = made("zero_cost_parameters", space, pool=60)
+    space, searcher = cells(), made("zero_cost_parameters", cells(), pool=60)
     sizes = [space.parameters(one) for one in searcher.ask(80)]
     assert sizes[:60] == sorted(sizes[:60], reverse=True)
     assert sizes[60] > sizes[59]  # the pool is spent: a fresh random one
@@ -203,38 +177,33 @@ def test_the_ranking_by_parameters_spends_the_largest_of_its_pool_first() -> Non
 
 
 def test_a_ranking_follows_its_scores_and_puts_failed_ones_last() -> None:
-    space = cells()
     a, b, c, d = (0,) * 6, (1,) * 6, (2,) * 6, (4,) * 6
-    scores = {a: 1.0, b: -math.inf, c: 3.0, d: 2.0}
-    searcher = made("zero_cost_synflow", space, proxies=scores)
+    searcher = made("zero_cost_synflow", cells(), proxies={a: 1.0, b: -math.inf, c: 3.0, d: 2.0})
     assert searcher.ask(4) == [c, d, a, b]
     assert searcher.report()["counters"]["failed_proxies"] == 1
 
 
-def test_a_ranking_draws_its_pool_from_the_scores_by_its_seed() -> None:
-    space = cells()
+def test_a_ranking_draws_its_pool_from_the_scores_by_its_seed_and_not_by_their_order() -> None:
     draw = random.Random(0)
-    scores = {space.sample(draw): draw.random() for _ in range(200)}
+    scores = {cells().sample(draw): draw.random() for _ in range(200)}
+    back = dict(reversed(scores.items()))
     pools = [
-        made("zero_cost_naswot", space, proxies=scores, seed=seed, pool=20).ask(20) for seed in (1, 1, 2)
+        made("zero_cost_naswot", cells(), proxies=given, seed=seed, pool=20).ask(20)
+        for seed, given in ((1, scores), (1, back), (2, scores))
     ]
     assert pools[0] == pools[1]
     assert set(pools[0]) != set(pools[2])
     assert all(set(pool) <= set(scores) for pool in pools)
-
-
-def test_the_order_of_the_scores_does_not_matter() -> None:
-    space = cells()
-    draw = random.Random(0)
-    scores = {space.sample(draw): 1.0 for _ in range(50)}
-    back = dict(reversed(scores.items()))
-    first, second = (made("zero_cost_synflow", space, proxies=given).ask(50) for given in (scores, back))
+    ties = dict.fromkeys(scores, 1.0)
+    first, second = (
+        made("zero_cost_synflow", cells(), proxies=given).ask(50)
+        for given in (ties, dict(reversed(ties.items())))
+    )
     assert first == second
 
 
 def test_scores_of_illegal_architectures_are_left_out() -> None:
-    space = cells((0, 100_000))
-    searcher = made("zero_cost_synflow", space, proxies={(3,) * 6: 9.0, (0,) * 6: 1.0})
+    searcher = made("zero_cost_synflow", cells((0, 100_000)), proxies={(3,) * 6: 9.0, (0,) * 6: 1.0})
     assert searcher.ask(1) == [(0,) * 6]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from command import apart
+from command import apart, harness
 
 from harness.run.record import Record, read_record
 
@@ -54,13 +54,7 @@ def stops(archives):
 def interrupts(archives):
     raise KeyboardInterrupt
 
-def recurses(archives):
-    return recurses(archives)
-
-def lies(archives):
-    return [Sample("text", 0, "a")]
-
-BAD = (hangs, hungry, dies, dies_once, exits, stops, interrupts, recurses, lies)
+BAD = (hangs, hungry, dies, dies_once, exits, stops, interrupts)
 
 def domain(read, name=None):
     name = name or read.__name__
@@ -163,8 +157,6 @@ def test_whatever_fails_the_others_go_on_the_board_is_printed_and_the_status_is_
         ("exits", r"It ended its worker process with exit status 3"),
         ("stops", r"Domain 'stops' cannot be read: SystemExit: enough"),
         ("interrupts", r"KeyboardInterrupt"),
-        ("recurses", r"Domain 'recurses' cannot be read: RecursionError"),
-        ("lies", r"Domain 'lies' cannot be read: TypeError"),
     ],
 )
 def test_a_unit_that_fails_says_why_in_one_sentence(
@@ -194,7 +186,7 @@ def test_where_nothing_can_be_scored_the_board_is_printed_all_the_same(faulty: P
     suite.write_text(
         SUITE.replace('name = "faulty"', 'name = "faulty"\nsources = ["stops"]\nheld_out = ["last"]')
     )
-    done = apart("eval", suite, "--out", faulty / "hopeless", **environment(faulty))
+    done = harness("eval", suite, "--out", faulty / "hopeless", **environment(faulty))
     assert done.returncode == 1, done.stderr
     assert "Report:" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

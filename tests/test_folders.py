@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import COMMAND, apart
+from command import COMMAND, Ended, apart, harness, result_bytes
+from working import FLOORS
 
 from harness.data.parts import part_folder
 from harness.errors import HarnessError
 from harness.workers.execute import claim
 
-NOT_COMPARED = {"timing.json", "provenance.json", ".lock", "report.html", "report.md"}
 CLOCK = """
 import itertools, time
 real, steps = time.time, itertools.count()
@@ -23,23 +23,13 @@ open(__file__ + ".ran", "w").close()
 
 
 def suite(folder: Path) -> Path:
-    """Returns a suite without networks, of seconds."""
     path = folder / "floors.toml"
-    path.write_text(
-        'extends = "toy"\nsearchers = []\nspaces = []\nbaselines = ["floor"]\nreference = "floor"\n'
-    )
-    with path.open("a") as file:
-        file.write('claim = { method = "floor", space = "" }\n')
+    path.write_text(FLOORS)
     return path
 
 
-def evaluate(suite: Path, run: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
-    return apart("eval", suite, "--out", run, cwd=suite.parent, **settings)
-
-
-def result_bytes(run: Path) -> dict[str, bytes]:
-    files = [file for file in run.rglob("*") if file.is_file() and file.name not in NOT_COMPARED]
-    return {str(file.relative_to(run)): file.read_bytes() for file in files}
+def evaluate(suite: Path, run: Path, **settings: str) -> Ended:
+    return harness("eval", suite, "--out", run, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +71,8 @@ def test_a_record_from_the_future_is_as_good_as_any(whole: Path, tmp_path: Path)
 def test_a_clock_that_runs_backwards_changes_no_byte(whole: Path, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(CLOCK)
     path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
-    done = evaluate(
-        whole / "floors.toml", tmp_path / "run", PYTHONPATH=path, HARNESS_DATA=str(tmp_path / "data")
-    )
+    words = ["eval", whole / "floors.toml", "--out", tmp_path / "run"]
+    done = apart(*words, PYTHONPATH=path, HARNESS_DATA=str(tmp_path / "data"))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "sitecustomize.py.ran").exists()
     assert result_bytes(tmp_path / "run") == result_bytes(whole / "run")

@@ -4,7 +4,6 @@ Truth: files that are put together here, byte by byte.
 """
 
 import hashlib
-import json
 import os
 import pickle
 import re
@@ -25,6 +24,7 @@ from harness.data.own.domain import user_domain
 from harness.data.own.place import OwnPlace
 from harness.errors import WrongDataError
 from harness.task.signature import Signature
+from harness.task.task import Sample
 
 CARD = """\
 summary = "mine"
@@ -61,9 +61,9 @@ sha256 = "{sha256}"
 EXPLODES = b"}K\x01cnumpy\nndarray\n(K\x01\x85cnumpy\ndtype\n(X\x02\x00\x00\x00O8\x89\x88tRC\x08AAAAAAAAtRs."
 
 
-def wheel(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Callable[[Path], None]:
+def wheel(*members: tuple[str, bytes]) -> Callable[[Path], None]:
     def write(path: Path) -> None:
-        with zipfile.ZipFile(path, "w", method) as made:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
             for name, data in members:
                 made.writestr(name, data)
 
@@ -77,16 +77,8 @@ def tarball(path: Path) -> None:
 
 WHEELS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "an array of objects": (wheel(("a.bench", EXPLODES)), "wants to call what is no function"),
-    "a command": (wheel(("a.bench", b"cos\nsystem\n(X\x04\0\0\0truetR.")), "it wants os.system"),
-    "keys that are hashed for ever": (
-        wheel(("a.bench", b"}K\x01\x85" + b"2\x86" * 60 + b"K\x01s.")),
-        "a key of more than 1000 parts",
-    ),
     "a bomb": (wheel(("a.bench", bytes(2**26))), "more than 200 times as many"),
-    "another method": (wheel(("a.bench", b"N."), method=zipfile.ZIP_BZIP2), "only deflate is read"),
-    "a name outside": (wheel(("../a.bench", b"N."), ("a.bench", b"N.")), "would lie outside of its folder"),
     "a tarball": (tarball, "cannot be opened"),
-    "nothing": (lambda path: path.write_bytes(b""), "cannot be opened"),
     "a mapping of nothing": (wheel(("a.bench", pickle.dumps({}))), "not a mapping of architectures"),
     "keys that are none": (wheel(("a.bench", pickle.dumps({1: {"b": [1]}}))), "'1' is no JSON object"),
     "values that are none": (
@@ -94,40 +86,18 @@ WHEELS: dict[str, tuple[Callable[[Path], Any], str]] = {
         "no row of|not a",
     ),
 }
-
-
-def npz(**arrays: Any) -> bytes:
-    members = [(f"{name}.npy", data) for name, data in arrays.items()]
-    place = Path(os.environ["HARNESS_DATA"]) / "made.npz"
-    wheel(*members)(place)
-    return place.read_bytes()
-
-
-def npy(shape: str) -> bytes:
-    text = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}".ljust(117) + "\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode() + bytes(8)
-
-
-FILES: dict[str, tuple[str, Callable[[], bytes], str]] = {
-    "a csv of nothing": ("a.csv", lambda: b"", "no set of plain columns"),
-    "a csv of no text": ("a.csv", lambda: b"key,a\n\xff\xfe,1\n", "no set of plain columns"),
-    "a csv of zeros": ("a.csv", lambda: bytes(1000), "has no column 'key'"),
-    "a csv of a million columns": ("a.csv", lambda: b"key,a" + b",b" * 10**6, "columns"),
-    "a csv of many levels": ("a.csv", lambda: b"key,a\n" + b"[" * 10**5 + b",1\n", "nested too deeply"),
-    "a csv of 1e999": (
-        "a.csv",
-        lambda: b'key,a\n"{""digits"":[0,0,0]}",1e999\n',
-        "is not a finite number|no row",
-    ),
-    "an npz that lies": ("a.npz", lambda: npz(key=npy("(1000000000000,)")), "its header says shape"),
-    "an npz that is none": ("a.npz", lambda: b"PK\3\4" + bytes(100), "cannot be opened"),
-    "a parquet file of nothing": ("a.parquet", lambda: b"PAR1", "no set of plain columns"),
-    "a parquet file cut": (
-        "a.parquet",
-        lambda: b"PAR1" + bytes(50) + b"\xff\xff\xff\x7fPAR1",
-        "no set of plain",
-    ),
-    "another kind": ("a.pkl", lambda: EXPLODES, "give a csv, npz or parquet file"),
+NPY = (
+    b"\x93NUMPY\x01\x00v\x00"
+    + b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,)}".ljust(117)
+    + b"\n"
+    + bytes(8)
+)
+FILES = {
+    "a csv of zeros": ("a.csv", bytes(1000), "has no column 'key'"),
+    "a csv of many levels": ("a.csv", b"key,a\n" + b"[" * 10**5 + b",1\n", "nested too deeply"),
+    "a csv of 1e999": ("a.csv", b'key,a\n"{""digits"":[0,0,0]}",1e999\n', "is not a finite number|no row"),
+    "an npz that is none": ("a.npz", b"PK\3\4" + bytes(100), "cannot be opened"),
+    "a parquet file cut": ("a.parquet", b"PAR1" + bytes(50) + b"\xff\xff\xff\x7fPAR1", "no set of plain"),
 }
 
 
@@ -144,8 +114,15 @@ def table(place: Path, source: str, column: str) -> Path:
     return folder
 
 
-def refused(done: Ended, reason: str) -> None:
+def packed(place: Path, write: Callable[[Path], Any]) -> None:
+    """Writes a package where it is kept, and the card of a table that pins it."""
+    write(place / "made.whl")
+    data = (place / "made.whl").read_bytes()
+    table(place, PACKAGE.format(sha256=hashlib.sha256(data).hexdigest()), "a.b")
+    (place / "data" / "archives" / "mine-1.0-py3-none-any.whl").write_bytes(data)
 
+
+def refused(done: Ended, reason: str) -> None:
     assert done.returncode in (1, 2)
     assert "Traceback" not in done.stderr + done.stdout
     lines = [line for line in (done.stdout + done.stderr).splitlines() if re.search(reason, line)]
@@ -156,17 +133,14 @@ def refused(done: Ended, reason: str) -> None:
 @pytest.mark.parametrize("what", WHEELS)
 def test_check_refuses_a_hostile_package(tmp_path: Path, what: str) -> None:
     write, reason = WHEELS[what]
-    write(tmp_path / "made.whl")
-    data = (tmp_path / "made.whl").read_bytes()
-    table(tmp_path, PACKAGE.format(sha256=hashlib.sha256(data).hexdigest()), "a.b")
-    (tmp_path / "data" / "archives" / "mine-1.0-py3-none-any.whl").write_bytes(data)
+    packed(tmp_path, write)
     refused(called(tmp_path, "check", "table", "mine", "--offline"), reason)
 
 
 @pytest.mark.parametrize("what", FILES)
 def test_check_refuses_a_hostile_table(tmp_path: Path, what: str) -> None:
     name, data, reason = FILES[what]
-    (table(tmp_path, f'file = "{name}"', "a") / name).write_bytes(data())
+    (table(tmp_path, f'file = "{name}"', "a") / name).write_bytes(data)
     refused(called(tmp_path, "check", "table", "mine"), reason)
 
 
@@ -179,21 +153,10 @@ def test_check_refuses_another_package_than_the_card_pins(tmp_path: Path) -> Non
 
 
 def test_eval_refuses_a_hostile_package(tmp_path: Path) -> None:
-    wheel(("a.bench", EXPLODES))(tmp_path / "made.whl")
-    data = (tmp_path / "made.whl").read_bytes()
-    table(tmp_path, PACKAGE.format(sha256=hashlib.sha256(data).hexdigest()), "a.b")
-    (tmp_path / "data" / "archives" / "mine-1.0-py3-none-any.whl").write_bytes(data)
+    packed(tmp_path, wheel(("a.bench", EXPLODES)))
     (tmp_path / "suite.toml").write_text(SUITE)
-    words = [
-        "eval",
-        str(tmp_path / "suite.toml"),
-        "--out",
-        str(tmp_path / "run"),
-        "--offline",
-        "--workers",
-        "1",
-    ]
-    done = called(tmp_path, *words)
+    words = ["--out", tmp_path / "run", "--offline", "--workers", "1"]
+    done = called(tmp_path, "eval", tmp_path / "suite.toml", *words)
     assert done.returncode in (1, 2)
     assert "Traceback" not in done.stderr + done.stdout
     assert "wants to call what is no function" in done.stderr + done.stdout
@@ -227,28 +190,26 @@ def png(width: int, height: int) -> bytes:
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%touch ran) (w) file\n%%EOF\n"
 
 
+def samples(folder: Path) -> list[Sample]:
+    signature = Signature(kind="image", classes=1, channels=3, height=8, width=8)
+    return list(user_domain(OwnPlace(folder=str(folder)), "mine", signature, ("x",)).read({}))
+
+
 @pytest.mark.parametrize("data", [png(100_000, 100_000), png(10_000, 10_000), png(9, 9)[:40], EPS, b""])
 def test_a_hostile_picture_is_one_sentence(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "a.png").write_bytes(data)
-    signature = Signature(kind="image", classes=1, channels=3, height=8, width=8)
-    domain = user_domain(OwnPlace(folder=str(tmp_path)), "mine", signature, ("x",))
     with pytest.raises(WrongDataError, match=r"a.png is not a picture that can be read"):
-        list(domain.read({}))
+        samples(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("place", "name", "data", "reason"),
     [
-        ('images = "a.npy"\nlabels = "a.npy"', "a.npy", npy("(1000000000000,)"), "is not an array of numpy"),
+        ('images = "a.npy"\nlabels = "a.npy"', "a.npy", NPY, "is not an array of numpy"),
         ('file = "a.jsonl"', "a.jsonl", b'{"a":' * 10**5, "line 1 is not JSON: it is nested too deeply"),
         ('file = "a.csv"', "a.csv", b"image,label\n" + b"x" * 200_000 + b",x\n", "is not CSV"),
-        (
-            'folder = "pictures"',
-            "pictures/x/a.png",
-            png(100_000, 100_000),
-            "is not a picture that can be read",
-        ),
+        ('folder = "pictures"', "pictures/x/a.png", png(9, 9)[:40], "is not a picture that can be read"),
     ],
 )
 def test_prepare_refuses_hostile_data(
@@ -270,6 +231,4 @@ def test_a_plain_picture_is_read(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     for number in range(3):
         Image.fromarray(np.full((9, 9, 3), number, np.uint8)).save(tmp_path / "x" / f"{number}.png")
-    signature = Signature(kind="image", classes=1, channels=3, height=8, width=8)
-    domain = user_domain(OwnPlace(folder=str(tmp_path)), "mine", signature, ("x",))
-    assert json.dumps(sorted({sample.data[0] for sample in domain.read({})})) == "[0, 1, 2]"
+    assert {sample.data[0] for sample in samples(tmp_path)} == {0, 1, 2}

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import llm_server
 import numpy as np
 import pytest
+from command import result_bytes
 
 from harness.files import read_sealed, sealed
 from harness.identity.content import INPUTS
@@ -254,6 +255,15 @@ class Place:
         answer = json.loads(self.process.stdout.readline())
         return Ran(answer["status"], answer["ran"], log.read_text())
 
+    def eval(self, suite: str, run: Path | None = None, *words: str, **more: Any) -> Ran:
+        return self.harness("eval", suite, "--out", str(run or self.folder / suite), *words, **more)
+
+    def equals_a_fresh_run(self, suite: str) -> bool:
+        """Returns whether the run of the suite has the bytes of one in a new folder."""
+        fresh = self.eval(suite, self.folder / "fresh")
+        assert fresh.status == 0, fresh.text
+        return result_bytes(self.folder / suite) == result_bytes(self.folder / "fresh")
+
     def copied(self, folder: Path) -> "Place":
         shutil.copytree(self.folder, folder, symlinks=True)
         return Place(folder, self.data, self.process)
@@ -292,7 +302,7 @@ def finished(process: "subprocess.Popen[str]", tmp_path_factory: pytest.TempPath
     with llm_server.served(answering()) as (url, _, _):
         write_catalog(place, url)
         for suite in ("trained", "lookup"):
-            done = place.harness("eval", suite, "--out", str(place.folder / suite))
+            done = place.eval(suite)
             assert done.status == 0, done.text
         yield place
 
@@ -335,35 +345,6 @@ def write_catalog(place: Place, url: str) -> None:
             writer.writerow([json.dumps({"digits": cell}), *scores])
 
 
-def result_bytes(run: Path) -> dict[str, bytes]:
-    """Returns all that a run leaves but seconds, where and when it was made, and what was put aside."""
-    apart = ("timing.json", "provenance.json", ".lock")
-    return {
-        file.relative_to(run).as_posix(): file.read_bytes()
-        for file in sorted(run.rglob("*"))
-        if file.is_file()
-        and file.name not in apart
-        and not file.name.startswith("report.")
-        and ".superseded" not in file.relative_to(run).parts
-    }
-
-
-class Mutation(NamedTuple):
-    """An edit, and which units must run after it.
-
-    Attributes:
-        suite: that it touches.
-        file: below the place's folder.
-        edit: makes the new text.
-        runs: whether a unit runs again.
-    """
-
-    suite: str
-    file: str
-    edit: Callable[[str], str]
-    runs: Callable[[Kept], bool]
-
-
 def added(text: str) -> str:
     """Returns code that differs and does the same, so that what reads its results need not run again."""
     return f"{text}\n\nADDED = 1\n"
@@ -377,116 +358,83 @@ def swapped(old: str, new: str) -> Callable[[str], str]:
     return edit
 
 
-def of_task(name: str) -> Callable[[Kept], bool]:
-    return lambda unit: unit["spec"].get("task") == name
+class Mutation(NamedTuple):
+    """An edit, and which units must run after it.
+
+    Attributes:
+        file: below the place's folder.
+        runs: whether a unit runs again.
+        edit: makes the new text.
+        suite: that it touches.
+    """
+
+    file: str
+    runs: Callable[[Kept], bool]
+    edit: Callable[[str], str] = added
+    suite: str = "trained"
 
 
+def of(*kinds: str, **spec: str) -> Callable[[Kept], bool]:
+    """Returns whether a unit is of one of the kinds, or of any, and has these parameters."""
+    return lambda unit: (
+        unit["kind"] in (kinds or (unit["kind"],))
+        and all(unit["spec"].get(key) == value for key, value in spec.items())
+    )
+
+
+def of_own_model(unit: Kept) -> bool:
+    return bool(unit["spec"].get("method", "").startswith("file:"))
+
+
+def of_model(file: str, more: str) -> Mutation:
+    """Returns an edit of what a search with a language model reads."""
+    return Mutation(file, of(searcher="collm_nas"), lambda text: text + more, "lookup")
+
+
+STRIPES_FILE, TABLE_UNITS = "mine/tasks/stripes.py", of("table", "lookup")
 MUTATIONS: Mapping[str, Mutation] = {
-    "task": Mutation(
-        "trained", "mine/tasks/stripes.py", swapped("NOISE = 40", "NOISE = 90"), of_task("stripes")
-    ),
-    "task, its import": Mutation(
-        "trained",
-        "mine/tasks/_noise.py",
-        added,
-        lambda unit: unit["kind"] == "prepare" and of_task("stripes")(unit),
-    ),
-    "reader": Mutation(
-        "trained", "mine/tasks/stripes.py", swapped("NOISE = 40", "NOISE = 80"), of_task("stripes")
-    ),
+    "task": Mutation(STRIPES_FILE, of(task="stripes"), swapped("NOISE = 40", "NOISE = 90")),
+    "task, its import": Mutation("mine/tasks/_noise.py", of("prepare", task="stripes")),
+    "reader": Mutation(STRIPES_FILE, of(task="stripes"), swapped("NOISE = 40", "NOISE = 80")),
     "task, what it is": Mutation(
-        "trained",
-        "mine/tasks/stripes.py",
-        swapped('metric="accuracy"', 'metric="balanced_accuracy"'),
-        of_task("stripes"),
+        STRIPES_FILE, of(task="stripes"), swapped('metric="accuracy"', 'metric="balanced_accuracy"')
     ),
     "data": Mutation(
-        "trained",
-        "mine/tasks/reviews.jsonl",
-        lambda text: text.replace("good ", "fine ", 1),
-        of_task("reviews"),
+        "mine/tasks/reviews.jsonl", of(task="reviews"), lambda text: text.replace("good ", "fine ", 1)
     ),
     "space": Mutation(
-        "trained",
         "code/search_spaces/hybrid.py",
-        added,
         lambda unit: bool(unit["spec"].get("space") or unit["spec"].get("tuned_space")),
     ),
     "metric": Mutation(
-        "trained",
         "code/harness/catalog/metrics/accuracy.py",
-        added,
-        lambda unit: of_task("stripes")(unit) and unit["kind"] not in ("prepare", "supernet"),
+        lambda unit: of(task="stripes")(unit) and unit["kind"] not in ("prepare", "supernet"),
     ),
-    "modality": Mutation("trained", "code/harness/catalog/modalities/image.py", added, of_task("stripes")),
-    "searcher": Mutation(
-        "trained", "mine/searchers/listed.py", added, lambda unit: unit["spec"].get("searcher") == "listed"
-    ),
+    "modality": Mutation("code/harness/catalog/modalities/image.py", of(task="stripes")),
+    "searcher": Mutation("mine/searchers/listed.py", of(searcher="listed")),
     "searcher, its import": Mutation(
-        "trained",
         "mine/searchers/_order.py",
-        swapped("space.parameters(one), one", "-space.parameters(one), one"),
         lambda unit: unit["spec"].get("searcher", unit["spec"].get("method")) == "listed",
+        swapped("space.parameters(one), one", "-space.parameters(one), one"),
     ),
-    "floor": Mutation(
-        "trained",
-        "code/harness/data/text/linear.py",
-        added,
-        lambda unit: of_task("reviews")(unit) and unit["spec"].get("method") == "floor",
-    ),
-    "baseline": Mutation(
-        "trained", "mine/baselines/layer.py", added, lambda unit: unit["spec"].get("method") == "layer"
-    ),
-    "model": Mutation(
-        "trained",
-        "mine/own/own.py",
-        added,
-        lambda unit: unit["spec"].get("method", "").startswith("file:"),
-    ),
-    "model, its import": Mutation(
-        "trained",
-        "mine/own/own_layers.py",
-        added,
-        lambda unit: unit["spec"].get("method", "").startswith("file:"),
-    ),
-    "engine": Mutation(
-        "trained",
-        "code/harness/learn/supernet.py",
-        added,
-        lambda unit: unit["kind"] in ("supernet", "search"),
-    ),
+    "floor": Mutation("code/harness/data/text/linear.py", of(task="reviews", method="floor")),
+    "baseline": Mutation("mine/baselines/layer.py", of(method="layer")),
+    "model": Mutation("mine/own/own.py", of_own_model),
+    "model, its import": Mutation("mine/own/own_layers.py", of_own_model),
+    "engine": Mutation("code/harness/learn/supernet.py", of("supernet", "search")),
     "spec": Mutation(
-        "trained",
-        "mine/leaderboards/trained.toml",
-        swapped("test_samples = 30", "test_samples = 29"),
-        lambda unit: unit["kind"] == "score",
+        "mine/leaderboards/trained.toml", of("score"), swapped("test_samples = 30", "test_samples = 29")
     ),
     "table": Mutation(
-        "lookup",
-        "mine/tasks/digits.toml",
-        swapped('unit = "percent"', 'unit = "raw"'),
-        lambda unit: unit["kind"] in ("table", "lookup"),
+        "mine/tasks/digits.toml", TABLE_UNITS, swapped('unit = "percent"', 'unit = "raw"'), "lookup"
     ),
     "table, its file": Mutation(
-        "lookup",
-        "mine/tasks/digits.csv",
-        lambda text: text.replace("5", "4"),
-        lambda unit: unit["kind"] in ("table", "lookup"),
+        "mine/tasks/digits.csv", TABLE_UNITS, lambda text: text.replace("5", "4"), "lookup"
     ),
-    "prompts": Mutation(
-        "lookup",
-        "mine/prompts/generator_system.txt",
-        lambda text: text + "\nBe brief.\n",
-        lambda unit: unit["spec"].get("searcher") == "collm_nas",
-    ),
-    "model_file": Mutation(
-        "lookup",
-        "mine/own/weights.gguf",
-        lambda text: text + "!",
-        lambda unit: unit["spec"].get("searcher") == "collm_nas",
-    ),
+    "prompts": of_model("mine/prompts/generator_system.txt", "\nBe brief.\n"),
+    "model_file": of_model("mine/own/weights.gguf", "!"),
+    "board": Mutation("code/harness/board/wording.py", lambda unit: False),
 }
-BOARD = Mutation("trained", "code/harness/board/wording.py", added, lambda unit: False)
 
 
 def commented(text: str) -> str:
@@ -511,62 +459,59 @@ def edit(place: Place, mutation: Mutation) -> None:
     assert file.read_text() != before
 
 
+@pytest.fixture
+def place(finished: Place, tmp_path: Path) -> Place:
+    """Returns a place of the test's own, where both suites were run."""
+    return finished.copied(tmp_path / "place")
+
+
+@pytest.fixture
+def run(place: Place) -> Path:
+    return place.folder / "trained"
+
+
+def slow(*often: str) -> Any:
+    """Returns the names of all mutations, slow ones, of which continuous integration tries some."""
+    return pytest.mark.parametrize(
+        "name", [pytest.param(one, marks=pytest.mark.ci if one in often else ()) for one in MUTATIONS]
+    )
+
+
 def test_every_kind_of_input_has_a_mutation() -> None:
     kinds = {name.partition(",")[0] for name in MUTATIONS}
     parts = {field.name for field in fields(Unit)} - {"kind", "code", "needs"}
-    assert kinds == {*INPUTS, *parts, "engine", "data"}
-
-
-OFTEN = ("task", "data", "space", "model, its import", "engine", "prompts", "table, its file", "board")
-"""Mutations that continuous integration tries, too."""
+    assert kinds == {*INPUTS, *parts, "engine", "data", "board"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.ci if name in OFTEN else ()) for name in [*MUTATIONS, "board"]],
-)
-def test_what_depends_on_an_edit_runs_again_and_nothing_else(
-    finished: Place, tmp_path: Path, name: str
-) -> None:
-    mutation = {**MUTATIONS, "board": BOARD}[name]
-    place = finished.copied(tmp_path / "place")
-    run = place.folder / mutation.suite
+@slow("task", "data", "space", "model, its import", "engine", "prompts", "table, its file", "board")
+def test_what_depends_on_an_edit_runs_again_and_nothing_else(place: Place, name: str) -> None:
+    mutation = MUTATIONS[name]
     edit(place, mutation)
-    again = place.harness("eval", mutation.suite, "--out", str(run))
+    again = place.eval(mutation.suite)
     assert again.status == 0, again.text
-    assert sorted(map(named, again.units)) == sorted(named(one) for one in planned(run) if mutation.runs(one))
-    fresh = place.harness("eval", mutation.suite, "--out", str(place.folder / "fresh"))
-    assert fresh.status == 0, fresh.text
-    assert result_bytes(run) == result_bytes(place.folder / "fresh")
-    if again.units and name != "spec":
-        assert f"changed since {len(again.units)} of" in again.text or "changed since" in again.text
+    expected = [named(one) for one in planned(place.folder / mutation.suite) if mutation.runs(one)]
+    assert sorted(map(named, again.units)) == sorted(expected)
+    assert place.equals_a_fresh_run(mutation.suite)
+    assert "changed since" in again.text or name == "spec" or not again.units
     assert ("already finished" in again.text) == (not again.units)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.ci if name == "task" else ()) for name in MUTATIONS],
-)
+@slow("task")
 def test_a_run_that_was_killed_after_an_edit_ends_in_the_bytes_of_a_fresh_one(
-    finished: Place, tmp_path: Path, name: str
+    place: Place, name: str
 ) -> None:
-    mutation = MUTATIONS[name]
-    place = finished.copied(tmp_path / "place")
-    run = place.folder / mutation.suite
-    edit(place, mutation)
-    killed = place.harness("eval", mutation.suite, "--out", str(run), kill=1)
-    assert killed.status == -9
-    assert place.harness("eval", mutation.suite, "--out", str(run)).status == 0
-    assert place.harness("eval", mutation.suite, "--out", str(place.folder / "fresh")).status == 0
-    assert result_bytes(run) == result_bytes(place.folder / "fresh")
+    suite = MUTATIONS[name].suite
+    edit(place, MUTATIONS[name])
+    assert place.eval(suite, kill=1).status == (0 if name == "board" else -9)
+    assert place.eval(suite).status == 0
+    assert place.equals_a_fresh_run(suite)
 
 
 @pytest.mark.slow
 @pytest.mark.ci
-def test_white_space_comments_and_docstrings_run_nothing_again(finished: Place, tmp_path: Path) -> None:
-    place = finished.copied(tmp_path / "place")
+def test_white_space_comments_and_docstrings_run_nothing_again(place: Place) -> None:
     edited = {one.file for one in MUTATIONS.values() if one.file.endswith(".py")}
     for file in (*edited, "code/harness/learn/fit.py", "code/harness/study/trained/work/final.py"):
         path = place.folder / file
@@ -575,29 +520,25 @@ def test_white_space_comments_and_docstrings_run_nothing_again(finished: Place, 
         path = place.mine / "tasks" / name
         path.write_text(f"# A remark.\n\n{path.read_text()}")
     for suite in ("trained", "lookup"):
-        again = place.harness("eval", suite, "--out", str(place.folder / suite))
+        again = place.eval(suite)
         assert (again.status, again.units) == (0, []), again.text
         assert "already finished" in again.text
 
 
 @pytest.mark.slow
 @pytest.mark.ci
-def test_an_edit_that_is_undone_costs_nothing(finished: Place, tmp_path: Path) -> None:
-    place = finished.copied(tmp_path / "place")
-    run, file = place.folder / "trained", place.mine / "tasks" / "stripes.py"
-    before, text = result_bytes(run), file.read_text()
+def test_an_edit_that_is_undone_costs_nothing(place: Place, run: Path) -> None:
+    before, text = result_bytes(run), (place.folder / STRIPES_FILE).read_text()
     edit(place, MUTATIONS["task"])
-    assert place.harness("eval", "trained", "--out", str(run)).units
-    file.write_text(text)
-    assert place.harness("eval", "trained", "--out", str(run)).units == []
+    assert place.eval("trained").units
+    (place.folder / STRIPES_FILE).write_text(text)
+    assert place.eval("trained").units == []
     assert result_bytes(run) == before
 
 
 @pytest.mark.slow
 @pytest.mark.ci
-def test_an_edit_while_a_run_goes_on_is_never_run_under_the_old_name(finished: Place, tmp_path: Path) -> None:
-    place = finished.copied(tmp_path / "place")
-    run = place.folder / "trained"
+def test_an_edit_while_a_run_goes_on_is_never_run_under_the_old_name(place: Place, run: Path) -> None:
     edit(place, MUTATIONS["task"])
     file = place.mine / "searchers" / "_order.py"
     patch = (
@@ -609,53 +550,46 @@ def test_an_edit_while_a_run_goes_on_is_never_run_under_the_old_name(finished: P
         "    return status\n"
         "execute._run = editing\n"
     )
-    meanwhile = place.harness("eval", "trained", "--out", str(run), patch=patch)
-    assert meanwhile.status == 1
+    assert place.eval("trained", patch=patch).status == 1
     report = (run / "report.md").read_text()
     assert "searcher listed was edited while the run went on; run the command again." in report
-    assert place.harness("eval", "trained", "--out", str(run)).status == 0
-    assert place.harness("eval", "trained", "--out", str(place.folder / "fresh")).status == 0
-    assert result_bytes(run) == result_bytes(place.folder / "fresh")
+    assert place.eval("trained").status == 0
+    assert place.equals_a_fresh_run("trained")
 
 
 @pytest.mark.slow
 @pytest.mark.ci
-def test_what_is_kept_stale_is_marked_everywhere_and_not_ranked(finished: Place, tmp_path: Path) -> None:
-    place = finished.copied(tmp_path / "place")
-    run = str(place.folder / "trained")
-    edit(place, MUTATIONS["searcher"])
-    kept = place.harness("eval", "trained", "--out", run, "--keep-stale")
-    assert (kept.status, kept.units) == (0, [])
-    assert "listed †" in kept.text
-    assert "† made before searcher listed changed" in kept.text
-    edit(place, MUTATIONS["task"])
-    kept = place.harness("eval", "trained", "--out", run, "--keep-stale")
-    assert (kept.status, kept.units) == (0, [])
-    board = json.loads((place.folder / "trained" / "board.json").read_text())
+def test_what_is_kept_stale_is_marked_everywhere_and_not_ranked(place: Place, run: Path) -> None:
+    for name in ("searcher", "task"):
+        edit(place, MUTATIONS[name])
+        kept = place.eval("trained", None, "--keep-stale")
+        assert (kept.status, kept.units) == (0, [])
+        if name == "searcher":
+            assert "listed †" in kept.text
+            assert "† made before searcher listed changed" in kept.text
+    board = json.loads((run / "board.json").read_text())
     by_task = {task["task"]: task["rows"] for task in board["tasks"]}
     assert {row["rank"] for row in by_task["stripes"]} == {None}
     assert all(row["difference"] is None and row["marks"]["is_apart"] for row in by_task["stripes"])
     assert {row["marks"]["is_apart"] for row in by_task["reviews"]} == {False}
-    report = (place.folder / "trained" / "report.html").read_text()
-    assert "made before task stripes and searcher listed changed" in report
-    refused = place.harness("compare", run, "listed", "layer")
+    assert "made before task stripes and searcher listed changed" in (run / "report.html").read_text()
+    refused = place.harness("compare", str(run), "listed", "layer")
     assert refused.status == 2
     assert "was made before" in refused.text
     for format in ("md", "csv", "tex", "html", "json"):
-        shown = place.harness("leaderboard", run, "--format", format)
+        shown = place.harness("leaderboard", str(run), "--format", format)
         assert any(sign in shown.text for sign in ("†", "dag", "stale"))
-    again = place.harness("eval", "trained", "--out", run)
+    again = place.eval("trained")
     assert again.status == 0
     assert again.units
     assert "†" not in again.text
 
 
 @pytest.mark.slow
-def test_identity_covers_all_that_a_unit_imports(finished: Place, tmp_path: Path) -> None:
+def test_identity_covers_all_that_a_unit_imports(place: Place, tmp_path: Path) -> None:
     """Runs units of every kind alone and compares what Python loaded with what their identity lists."""
     from harness.identity.code import PRINTING
 
-    place = finished.copied(tmp_path / "place")
     kinds: dict[str, Kept] = {}
     for suite in ("trained", "lookup"):
         for unit in planned(place.folder / suite):
@@ -721,16 +655,15 @@ def is_package(code: Path, name: str) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.ci
-def test_a_product_that_is_gone_is_made_again_where_it_is_needed(finished: Place, tmp_path: Path) -> None:
-    place = finished.copied(tmp_path / "place")
-    run, before = place.folder / "trained", result_bytes(place.folder / "trained")
+def test_a_product_that_is_gone_is_made_again_where_it_is_needed(
+    place: Place, run: Path, tmp_path: Path
+) -> None:
+    before = result_bytes(run)
     elsewhere = Place(place.folder, tmp_path / "other machine", place.process)
-    assert elsewhere.harness("eval", "trained", "--out", str(run)).units == []
-    lost = next(
-        unit for unit in planned(run) if unit["kind"] == "score" and unit["spec"]["task"] == "stripes"
-    )
+    assert elsewhere.eval("trained").units == []
+    lost = next(unit for unit in planned(run) if of("score", task="stripes")(unit))
     shutil.rmtree(run / "units" / f"score-{lost['hash']}")
-    again = elsewhere.harness("eval", "trained", "--out", str(run))
+    again = elsewhere.eval("trained")
     assert again.status == 0, again.text
     assert [unit["kind"] for unit in again.units] == ["prepare", "score"]
     assert result_bytes(run) == before
@@ -738,24 +671,17 @@ def test_a_product_that_is_gone_is_made_again_where_it_is_needed(finished: Place
 
 @pytest.mark.slow
 @pytest.mark.ci
-def test_another_kind_of_machine_is_told_and_makes_again_under_strict_alone(
-    finished: Place, tmp_path: Path
-) -> None:
-    place = finished.copied(tmp_path / "place")
-    run = place.folder / "trained"
-    search = next(
-        unit for unit in planned(run) if unit["kind"] == "search" and unit["spec"]["task"] == "stripes"
-    )
+def test_another_kind_of_machine_is_told_and_makes_again_under_strict_alone(place: Place, run: Path) -> None:
+    search = next(unit for unit in planned(run) if of("search", task="stripes")(unit))
     path = run / "units" / f"search-{search['hash']}" / "provenance.json"
-    made = read_sealed(path, "")
-    path.write_text(sealed({**made, "processor": "another"}))
-    told = place.harness("eval", "trained", "--out", str(run))
+    path.write_text(sealed({**read_sealed(path, ""), "processor": "another"}))
+    told = place.eval("trained")
     assert (told.status, told.units) == (0, [])
     assert "listed ¶" in told.text
     assert "¶ made on two kinds of machine (processor another against" in " ".join(told.text.split())
     path.unlink()
     assert "a machine that nobody knows any more" in place.harness("leaderboard", str(run)).text
-    strict = place.harness("eval", "trained", "--out", str(run), "--strict")
+    strict = place.eval("trained", None, "--strict")
     assert [unit["hash"] for unit in strict.units] == [search["hash"]]
     assert "¶" not in strict.text
 
@@ -763,16 +689,13 @@ def test_another_kind_of_machine_is_told_and_makes_again_under_strict_alone(
 @pytest.mark.slow
 @pytest.mark.ci
 def test_doctor_tells_what_is_stale_missing_or_damaged_and_what_a_unit_depends_on(
-    finished: Place, tmp_path: Path
+    place: Place, run: Path
 ) -> None:
-    place = finished.copied(tmp_path / "place")
-    run = place.folder / "trained"
     assert place.harness("doctor", str(run)).status == 0
     edit(place, MUTATIONS["searcher"])
     weights = next(run.glob("units/final-*/weights.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1])
-    missing = next(run.glob("units/supernet-*/record.json"))
-    missing.unlink()
+    next(run.glob("units/supernet-*/record.json")).unlink()
     found = place.harness("doctor", str(run))
     assert found.status == 1
     assert "FAIL units of the run: 1 damaged, 1 not run, " in found.text
@@ -787,9 +710,7 @@ def test_doctor_tells_what_is_stale_missing_or_damaged_and_what_a_unit_depends_o
 
 @pytest.mark.slow
 @pytest.mark.ci
-def test_a_run_is_reproduced_to_the_byte_and_a_forged_result_is_not(finished: Place, tmp_path: Path) -> None:
-    place = finished.copied(tmp_path / "place")
-    run = place.folder / "trained"
+def test_a_run_is_reproduced_to_the_byte_and_a_forged_result_is_not(place: Place, run: Path) -> None:
     again = place.harness("reproduce", str(run), "--units", "6")
     assert again.status == 0, again.text
     assert "command: harness eval trained" in again.text

@@ -7,6 +7,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
@@ -25,7 +26,6 @@ from harness.report.page import Block, _markdown, _Part, write_report
 from harness.run.loaded import load_run
 from harness.study.formats import board_json, render
 from harness.study.study import build_board
-from harness.study.trained.boards.values import Board
 
 markdown_it: Any = pytest.importorskip("markdown_it")
 
@@ -66,29 +66,11 @@ LEADING += [
     "\r=evil",
     "＝evil",
 ]
-ACTING = [
-    "\x1b[31mevil",
-    "\x1b]0;evil\x07",
-    "\x9b31mevil",
-    "evil\rfine",
-    "\u202eevil",
-    "\u2066evil\u2069",
-    "a\nevil",
-]
-ACTING += ["\x00evil", "\x7fevil", "\u2028evil", "\U000e0001evil", "\x08\x08evil"]
+ACTING = ["\x1b[31mevil", "\x1b]0;evil\x07", "\x9b31mevil", "evil\rfine", "\u202eevil", "\u2066evil\u2069"]
+ACTING += ["a\nevil", "\x00evil", "\x7fevil", "\u2028evil", "\U000e0001evil", "\x08\x08evil"]
 ALPHABET = [*MARKUP, *LEADING, *ACTING]
-SLOTS = [
-    "digits",
-    "bytes",
-    "mnist",
-    "figlet",
-    "tweets",
-    "floor",
-    "random_search",
-    "local_search",
-    "Tiny-135M",
-]
-SLOTS += ["Toy <b>suite</b>", "drawn for print"]
+SLOTS = ["digits", "bytes", "mnist", "figlet", "tweets", "floor", "random_search", "local_search"]
+SLOTS += ["Tiny-135M", "Toy <b>suite</b>", "drawn for print"]
 DOMAINS = ("mnist", "figlet", "tweets")
 TEXTS = st.text(st.characters() | st.sampled_from("".join(ALPHABET)), max_size=40) | st.sampled_from(ALPHABET)
 ACTS = re.compile(
@@ -151,8 +133,16 @@ def hostile(
     return written(tmp_path_factory.mktemp("hostile"), request.param), request.param
 
 
-def board(run: Path) -> Board:
-    return build_board(load_run(run))
+@cache
+def rendered(run: Path, form: str) -> str:
+    return render(build_board(load_run(run)), form)
+
+
+@cache
+def reported(run: Path) -> tuple[str, str]:
+    """Returns the page and its twin in Markdown."""
+    page = write_report(run).read_text()
+    return page, (run / "report.md").read_text()
 
 
 class Structure(HTMLParser):
@@ -203,8 +193,8 @@ def shape(text: str) -> list[str]:
 def test_html_has_the_elements_of_plain_names(hostile: tuple[Path, dict[str, str]], plain: Path) -> None:
     run, _ = hostile
     for page, other in (
-        (render(board(run), "html"), render(board(plain), "html")),
-        (write_report(run).read_text(), write_report(plain).read_text()),
+        (rendered(run, "html"), rendered(plain, "html")),
+        (reported(run)[0], reported(plain)[0]),
     ):
         found = structure(page)
         assert found.found == structure(other).found
@@ -235,11 +225,9 @@ def test_a_paragraph_of_a_report_begins_no_block(plain: Path) -> None:
 
 def test_markdown_has_the_blocks_of_plain_names(hostile: tuple[Path, dict[str, str]], plain: Path) -> None:
     run, _ = hostile
-    write_report(run, ["leaderboard", "failures", "data", "verdict", "llm", "reproduce"])
-    write_report(plain, ["leaderboard", "failures", "data", "verdict", "llm", "reproduce"])
     for text, other in (
-        (render(board(run), "md"), render(board(plain), "md")),
-        ((run / "report.md").read_text(), (plain / "report.md").read_text()),
+        (rendered(run, "md"), rendered(plain, "md")),
+        (reported(run)[1], reported(plain)[1]),
     ):
         assert shape(text) == shape(other)
         assert ACTS.findall(text) == []
@@ -249,7 +237,7 @@ def test_latex_is_that_of_plain_names_with_escaped_ones_in_their_place(
     hostile: tuple[Path, dict[str, str]], plain: Path
 ) -> None:
     run, names = hostile
-    text, other = render(board(run), "tex"), render(board(plain), "tex")
+    text, other = rendered(run, "tex"), rendered(plain, "tex")
     commands = re.compile(r"\\(?!text(?:backslash|bar|less|greater|ascii)|dag|times)[A-Za-z]+|(?<!\\)%")
     text, other = (re.sub(r"^%.*\n", "", one) for one in (text, other))  # the title
     assert commands.findall(text) == commands.findall(other)
@@ -261,7 +249,7 @@ def test_csv_has_no_formula_and_its_numbers_are_numbers(
     hostile: tuple[Path, dict[str, str]], plain: Path
 ) -> None:
     run, _ = hostile
-    rows, others = (list(csv.reader(StringIO(render(board(one), "csv")))) for one in (run, plain))
+    rows, others = (list(csv.reader(StringIO(rendered(one, "csv")))) for one in (run, plain))
     assert [len(row) for row in rows] == [len(row) for row in others]
     assert rows[0] == others[0]
     for row in rows[1:]:
@@ -276,7 +264,7 @@ def test_csv_has_no_formula_and_its_numbers_are_numbers(
 
 def test_json_holds_the_names_as_they_are(hostile: tuple[Path, dict[str, str]]) -> None:
     run, names = hostile
-    found = json.loads(board_json(board(run)).encode(errors="backslashreplace"))
+    found = json.loads(board_json(build_board(load_run(run))).encode(errors="backslashreplace"))
     assert [task["task"] for task in found["tasks"]] == [names["digits"], names["bytes"]]
 
 
@@ -284,9 +272,15 @@ def test_a_terminal_is_given_no_character_that_acts(
     hostile: tuple[Path, dict[str, str]], plain: Path
 ) -> None:
     run, _ = hostile
-    text = render(board(run), "terminal")
+    text = rendered(run, "terminal")
     assert ACTS.findall(text) == []
     assert [line for line in text.splitlines() if line in ("evil", "fine")] == []
+
+
+def printed(*words: object) -> tuple[int, str, str]:
+    """Returns how a command ended and what it printed, to the byte."""
+    done = subprocess.run([*COMMAND, *map(str, words)], capture_output=True, env=os.environ, timeout=120)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 def test_every_verb_prints_only_visible_text(tmp_path: Path) -> None:
@@ -297,10 +291,9 @@ def test_every_verb_prints_only_visible_text(tmp_path: Path) -> None:
         ["report", str(run)],
         ["compare", str(run), "a", "b"],
     ):
-        done = subprocess.run([*COMMAND, *words], capture_output=True, env=os.environ, timeout=120)
-        assert b"Traceback" not in done.stderr
-        for stream in (done.stdout, done.stderr):
-            assert ACTS.findall(stream.decode()) == []
+        _, out, errors = printed(*words)
+        assert "Traceback" not in errors
+        assert ACTS.findall(out + errors) == []
 
 
 @pytest.mark.parametrize(
@@ -315,12 +308,9 @@ def test_every_verb_prints_only_visible_text(tmp_path: Path) -> None:
 def test_an_error_about_a_file_prints_only_visible_text(tmp_path: Path, text: str) -> None:
     path = tmp_path / "\x1b[31ms\u202e.toml"
     path.write_text(text)
-    done = subprocess.run([*COMMAND, "eval", str(path)], capture_output=True, env=os.environ, timeout=120)
-    assert done.returncode == 2
-    told = done.stderr.decode()
-    assert told.startswith("harness: ")
-    assert told.count("\n") == 1
-    assert ACTS.findall(told) == []
+    status, _, errors = printed("eval", path)
+    assert (status, errors[:9], errors.count("\n")) == (2, "harness: ", 1)
+    assert ACTS.findall(errors) == []
 
 
 def test_an_argument_of_the_command_line_is_repeated_visibly() -> None:
@@ -330,9 +320,9 @@ def test_an_argument_of_the_command_line_is_repeated_visibly() -> None:
         ["list", "\x1b[31m\u202e"],
         ["describe", "task", "a\x1b[2Jb\nc"],
     ):
-        done = subprocess.run([*COMMAND, *words], capture_output=True, env=os.environ, timeout=120)
-        assert done.returncode == 2
-        assert ACTS.findall(done.stderr.decode()) == []
+        status, _, errors = printed(*words)
+        assert status == 2
+        assert ACTS.findall(errors) == []
 
 
 @given(TEXTS)

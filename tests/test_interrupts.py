@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from command import COMMAND
+from command import COMMAND, python
 
 TASK = """
 import hashlib, os, re, subprocess, sys, time
@@ -145,8 +145,15 @@ def until(claim: Callable[[], bool]) -> bool:
     return False
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-@pytest.mark.parametrize("source", ["waits", "fetched"])
+@pytest.mark.parametrize(
+    ("number", "status", "source"),
+    [
+        (signal.SIGTERM, 143, "waits"),
+        (signal.SIGINT, 130, "fetched"),
+        pytest.param(signal.SIGTERM, 143, "fetched", marks=[pytest.mark.slow, pytest.mark.ci]),
+        pytest.param(signal.SIGINT, 130, "waits", marks=[pytest.mark.slow, pytest.mark.ci]),
+    ],
+)
 def test_an_ended_evaluation_says_how_to_go_on_and_leaves_no_process(
     folder: Path, start: Start, number: signal.Signals, status: int, source: str
 ) -> None:
@@ -240,7 +247,7 @@ def test_an_interrupt_in_a_finaliser_is_not_lost(number: signal.Signals) -> None
         "except KeyboardInterrupt:\n"
         "    print('interrupted')\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    done = python(script)
     assert (done.stdout, done.stderr) == ("interrupted\n", "")
 
 
@@ -255,5 +262,5 @@ def test_an_interrupt_while_the_command_is_imported_ends_without_a_traceback() -
         "from harness.cli.start import main\n"
         "main()\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    done = python(script)
     assert (done.returncode, done.stderr) == (130, "")

@@ -3,9 +3,6 @@
 Truth: what servers on loopback are sent, and which host another library reads out of an address.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +10,7 @@ from typing import Any
 import filled
 import llm_server
 import pytest
+from command import python
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -27,15 +25,6 @@ from harness.run.place import Place
 MINE = "https://mine.example/v1"
 SECRET = "sk-mine-0123456789"
 OTHER = "sk-openai-9876543210"
-SUITE = """
-extends = "toy"
-title = "A search with a language model"
-study = "trained"
-spaces = ["hybrid:micro"]
-searchers = ["collm_nas"]
-claim = {{method = "collm_nas", space = "hybrid:micro"}}
-llm = {{base_url = "{address}", model = "m"}}
-"""
 
 
 def authorizations(headers: list[Mapping[str, str]]) -> list[str | None]:
@@ -127,16 +116,14 @@ def test_every_part_of_a_key_is_blotted_out_of_a_text() -> None:
 
 
 def test_a_redirect_is_not_followed_and_the_other_host_is_asked_nothing(tmp_path: Path) -> None:
-    fine = llm_server.completion("stolen")
-    with llm_server.served(lambda number, request: fine) as (other, asked, headers):
+    with llm_server.served(llm_server.completion("stolen")) as (other, asked, headers):
         moved = llm_server.Answer(307, headers={"Location": f"{other}/chat/completions?api-key=abcdefgh"})
-        with llm_server.served(lambda number, request: moved) as (url, _, _):
+        with llm_server.served(moved) as (url, _, _):
             client = llm_server.endpoint(url, tmp_path / "t.jsonl")
             with pytest.raises(EndpointError, match=r"redirects to http://127.0.0.1:.*no redirect") as error:
-                client.chat([{"role": "user", "content": "x"}], temperature=0.6)
-            table = {"base_url": url, "model": "m", "timeout_seconds": 5.0, "max_tokens": 1}
+                llm_server.asked(client)
             with pytest.raises(EndpointError, match="no redirect is followed"):
-                check_endpoint(table, Key(token=llm_server.KEY))
+                check_endpoint(llm_server.table(url), Key(token=llm_server.KEY))
     assert (asked, headers) == ([], [])
     assert "abcdefgh" not in str(error.value)
 
@@ -144,10 +131,9 @@ def test_a_redirect_is_not_followed_and_the_other_host_is_asked_nothing(tmp_path
 def test_user_password_and_query_of_the_environment_are_sent_and_not_kept(tmp_path: Path) -> None:
     key = Key("", "me:pass-word-1", "api-key=abcdefgh")
     said = llm_server.completion(f"pass-word-1 abcdefgh {key.headers()}")
-    with llm_server.served(lambda number, request: said) as (url, _, headers):
-        table = {"base_url": url, "model": "m", "timeout_seconds": 5.0, "max_tokens": 8}
-        client = open_client(table, model_file=None, transcript=tmp_path / "t.jsonl", key=key)
-        client.chat([{"role": "user", "content": "x"}], temperature=0.6)
+    with llm_server.served(said) as (url, _, headers):
+        path, table = tmp_path / "t.jsonl", llm_server.table(url)
+        llm_server.asked(open_client(table, model_file=None, transcript=path, key=key))
     assert authorizations(headers)[0] == key.headers()["Authorization"]
     assert headers[0]["path"] == "/v1/chat/completions?api-key=abcdefgh"
     kept = (tmp_path / "t.jsonl").read_text()
@@ -157,14 +143,23 @@ def test_user_password_and_query_of_the_environment_are_sent_and_not_kept(tmp_pa
 
 def run(tmp_path: Path, address: str, **settings: str) -> Any:
     """Runs `harness eval` of a suite that names `address`, up to where it checks the endpoint."""
-    (tmp_path / "mine.toml").write_text(SUITE.format(address=address))
+    text = f'{llm_server.SUITE}llm = {{base_url = "{address}", model = "m"}}\n'
+    (tmp_path / "mine.toml").write_text(text)
     arguments = ["eval", str(tmp_path / "mine.toml"), "--out", str(tmp_path / "run")]
     return CliRunner().invoke(app, arguments, env=settings)
 
 
+def refused(done: Any, message: str, run: Path) -> None:
+    """A secret was refused, told without its text, and written nowhere."""
+    assert isinstance(done.exception, HarnessError)
+    assert message in str(done.exception)
+    assert "pass-word" not in str(done.exception)
+    assert not run.exists()
+
+
 @pytest.mark.parametrize("name", ["HARNESS_LLM_API_KEY", "OPENAI_API_KEY"])
 def test_a_suite_that_names_an_address_is_not_given_the_users_key(tmp_path: Path, name: str) -> None:
-    with llm_server.served(lambda number, request: llm_server.Answer(401)) as (url, _, headers):
+    with llm_server.served(llm_server.Answer(401)) as (url, _, headers):
         done = run(tmp_path, url, **{name: SECRET})
     assert [SECRET in str(seen) for seen in headers] == [False]
     assert isinstance(done.exception, EndpointError)
@@ -176,7 +171,7 @@ def test_a_suite_that_names_an_address_is_not_given_the_users_key(tmp_path: Path
 
 
 def test_the_key_is_sent_where_suite_and_environment_name_one_host(tmp_path: Path) -> None:
-    with llm_server.served(lambda number, request: llm_server.Answer(401)) as (url, _, headers):
+    with llm_server.served(llm_server.Answer(401)) as (url, _, headers):
         done = run(tmp_path, url, HARNESS_LLM_API_KEY=SECRET, HARNESS_LLM_BASE_URL=f"{url}/else")
     assert authorizations(headers) == [f"Bearer {SECRET}"]
     assert done.stderr == ""
@@ -195,20 +190,13 @@ def test_the_key_is_sent_where_suite_and_environment_name_one_host(tmp_path: Pat
 def test_an_address_with_a_secret_is_refused_in_a_suite_and_written_nowhere(
     tmp_path: Path, address: str, message: str
 ) -> None:
-    done = run(tmp_path, address)
-    assert isinstance(done.exception, HarnessError)
-    assert message in str(done.exception)
-    assert "pass-word" not in str(done.exception)
-    assert not (tmp_path / "run").exists()
+    refused(run(tmp_path, address), message, tmp_path / "run")
 
 
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (
-            "local-completions?model=m&base_url=https://me:pass-word@h.example/v1",
-            "holds a user or a password",
-        ),
+        ("local-completions?model=m&base_url=https://me:pass-word@h.example/v1", "holds a user or a pass"),
         ("local-completions?model=m&base_url=https://h.example/v1%3Fkey=pass-word", "holds a query"),
         ("local-completions?model=m&auth_token=pass-word", "auth_token is a secret"),
         ("openai-completions?model=m&OPENAI_API_KEY=pass-word", "is a secret"),
@@ -223,15 +211,11 @@ def test_a_model_of_lm_eval_holds_no_secret_and_leads_no_key_astray(
 ) -> None:
     out = tmp_path / "run"
     arguments = ["eval", "toy", "--out", str(out), "--model", f"lm_eval:{model}"]
-    done = CliRunner().invoke(app, arguments)
-    assert isinstance(done.exception, HarnessError)
-    assert message in str(done.exception)
-    assert "pass-word" not in str(done.exception)
-    assert not out.exists()
+    refused(CliRunner().invoke(app, arguments), message, out)
 
 
 def test_a_password_of_the_environment_is_in_no_plan(tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text(SUITE.format(address="").replace(', model = "m"', ""))
+    (tmp_path / "mine.toml").write_text(f"{llm_server.SUITE}llm = {{}}\n")
     settings = {"HARNESS_LLM_BASE_URL": "https://me:pass-word@mine.example/v1?api-key=pass-word"}
     arguments = ["eval", str(tmp_path / "mine.toml"), "--dry-run", "--json"]
     done = CliRunner().invoke(app, arguments, env=settings | {"HARNESS_LLM_MODEL": "m"})
@@ -269,16 +253,10 @@ def test_the_clients_debug_log_does_not_print_what_headers_and_bodies_repeat(tmp
         return llm_server.Answer(answer.status, answer.payload, headers=headers)
 
     with llm_server.served(echoed) as (url, _, headers):
-        done = subprocess.run(
-            [sys.executable, "-c", ECHO, url, str(tmp_path / "t.jsonl"), llm_server.KEY],
-            capture_output=True,
-            env=os.environ | {"OPENAI_LOG": "debug"},
-            timeout=120,
-        )
+        done = python(ECHO, url, tmp_path / "t.jsonl", llm_server.KEY, OPENAI_LOG="debug")
     assert authorizations(headers) == [said, said]
-    assert b"RuntimeError" in done.stderr
-    written = done.stdout + done.stderr + (tmp_path / "t.jsonl").read_bytes()
-    assert llm_server.KEY.encode() not in written
+    assert "RuntimeError" in done.stderr
+    assert llm_server.KEY not in done.stdout + done.stderr + (tmp_path / "t.jsonl").read_text()
 
 
 def test_a_unit_that_fails_with_a_key_in_its_error_records_none(

@@ -1,10 +1,7 @@
 """lm-eval's tasks and our byte networks. Truth: our own scorer, and a byte-by-byte loop over a network."""
 
-import json
 import random
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml_tasks
+from yaml_tasks import CHOOSE, ROLL, log_probability, write_rows
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.language.scores import LmEvalScores, lm_eval_scores, tasks_of
@@ -29,36 +28,6 @@ TEXTS = [
     "\n edges \n",
     "{{ x }}",
 ]
-ROLLING = """\
-task: {name}
-dataset_path: json
-dataset_kwargs: {{data_files: {{test: {path}}}}}
-test_split: test
-output_type: loglikelihood_rolling
-doc_to_text: ""
-doc_to_target: text
-metric_list: [{{metric: bits_per_byte}}]
-"""
-CHOICES = """\
-task: {name}
-dataset_path: json
-dataset_kwargs: {{data_files: {{test: {path}}}}}
-test_split: test
-output_type: multiple_choice
-doc_to_text: question
-doc_to_target: answer
-doc_to_choice: choices
-metric_list: [{{metric: acc}}, {{metric: acc_norm}}]
-"""
-ABSENT = """\
-task: absent
-dataset_path: nobody/nothing
-test_split: test
-output_type: loglikelihood_rolling
-doc_to_text: ""
-doc_to_target: text
-metric_list: [{metric: bits_per_byte}]
-"""
 
 
 def network(seed: int = 0) -> torch.nn.Module:
@@ -78,15 +47,13 @@ def requests(*arguments: tuple[Any, ...]) -> list[Any]:
     return [SimpleNamespace(args=one) for one in arguments]
 
 
-def write(folder: Path, name: str, template: str, rows: list[dict[str, Any]]) -> None:
-    path = folder / f"{name}.jsonl"
-    path.write_text("\n".join(json.dumps(row) for row in rows) + "\n")
-    (folder / f"{name}.yaml").write_text(template.format(name=name, path=path))
+def write(folder: Path, name: str, about: dict[str, str], rows: list[dict[str, Any]]) -> None:
+    yaml_tasks.write(folder, name, write_rows(folder / f"{name}.jsonl", rows), about)
 
 
 def questions(answers: list[int]) -> list[dict[str, Any]]:
     return [
-        {"question": f"{number}?", "choices": ["one", "two", "three"], "answer": answer}
+        {"text": f"{number}?", "choices": ["one", "two", "three"], "gold": answer}
         for number, answer in enumerate(answers)
     ]
 
@@ -110,20 +77,8 @@ def scores(folder: Path, model: Any, **settings: Any) -> dict[str, LmEvalScores]
     return lm_eval_scores(model, include_path=folder, offline=True, **settings)
 
 
-def log_probability(module: torch.nn.Module, before: bytes, after: bytes) -> float:
-    """Returns the log-probability of a continuation that fits the context, one byte at a time."""
-    whole = before + after
-    seen = whole[-CONTEXT - 1 :]
-    total = 0.0
-    for position in range(len(seen) - len(after), len(seen)):
-        with torch.inference_mode():
-            logits = module(torch.tensor([list(seen[:position])]))[0, -1]
-        total += float(logits.log_softmax(-1)[seen[position]])
-    return total
-
-
 def test_every_document_keeps_its_score_and_its_domain(folder: Path) -> None:
-    write(folder, "texts", ROLLING, [{"text": text, "group": text[:1]} for text in TEXTS])
+    write(folder, "texts", ROLL, [{"text": text, "group": text[:1]} for text in TEXTS])
     result = scores(folder, byte_model())["texts"]
     bits = TorchLanguageModel(network(), CONTEXT).bits([text.encode() for text in TEXTS])
     rows = result.records()
@@ -139,7 +94,7 @@ def test_every_document_keeps_its_score_and_its_domain(folder: Path) -> None:
 )
 def test_the_log_probability_of_a_continuation_equals_a_byte_by_byte_loop(before: str, after: str) -> None:
     ((nats, _),) = byte_model().loglikelihood(requests((before, after)))
-    expected = log_probability(network(), before.encode() or b"\0", after.encode())
+    expected = log_probability(network(), CONTEXT, before.encode() or b"\0", after.encode())
     assert nats == pytest.approx(expected, abs=1e-4)  # float32 sums of twenty terms
 
 
@@ -189,10 +144,10 @@ def test_sampling_is_refused() -> None:
 
 
 def test_a_second_model_and_edited_texts_get_scores_of_their_own(folder: Path) -> None:
-    write(folder, "texts", ROLLING, [{"text": "one text"}])
+    write(folder, "texts", ROLL, [{"text": "one text"}])
     first = scores(folder, byte_model(0))["texts"].value()
     second = scores(folder, byte_model(1))["texts"].value()
-    write(folder, "texts", ROLLING, [{"text": "other text"}])
+    write(folder, "texts", ROLL, [{"text": "other text"}])
     edited = scores(folder, byte_model(0))["texts"].value()
     expected = [
         TorchLanguageModel(network(seed), CONTEXT).bits([text])[0] / len(text)
@@ -209,7 +164,7 @@ def test_the_callers_random_states_stay(folder: Path) -> None:
             torch.manual_seed(0)
             return super().loglikelihood(requests, disable_tqdm)
 
-    write(folder, "pick", CHOICES, questions([0, 1, 2]))
+    write(folder, "pick", CHOOSE, questions([0, 1, 2]))
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     assert scores(folder, Reseeding(network(), CONTEXT))["pick"].reason is None
     assert random.getstate() == states[0]
@@ -218,8 +173,8 @@ def test_the_callers_random_states_stay(folder: Path) -> None:
 
 
 def test_a_network_that_gives_nan_fails_and_scores_nothing(folder: Path) -> None:
-    write(folder, "pick", CHOICES, questions([0, 1, 2]))
-    write(folder, "texts", ROLLING, [{"text": "text"}])
+    write(folder, "pick", CHOOSE, questions([0, 1, 2]))
+    write(folder, "texts", ROLL, [{"text": "text"}])
     model = byte_model()
     torch.nn.init.constant_(model.module.head.bias, float("nan"))
     results = scores(folder, model)
@@ -243,40 +198,40 @@ def test_another_model_that_gives_nan_fails_too(folder: Path) -> None:
         def generate_until(self, requests: list[Any]) -> list[str]:
             return ["" for _ in requests]
 
-    write(folder, "pick", CHOICES, questions([0, 1, 2]))
+    write(folder, "pick", CHOOSE, questions([0, 1, 2]))
     assert "not finite" in str(scores(folder, Broken())["pick"].reason)
 
 
 @pytest.mark.parametrize("answer", [3, -1])
 def test_a_right_answer_that_is_not_among_the_choices_fails(folder: Path, answer: int) -> None:
-    write(folder, "pick", CHOICES, questions([0, answer, 2]))
+    write(folder, "pick", CHOOSE, questions([0, answer, 2]))
     assert f"Document 1 has the answer {answer}" in str(scores(folder, byte_model())["pick"].reason)
 
 
 def test_accuracy_is_that_of_the_likeliest_choice(folder: Path) -> None:
     rows = questions([0, 1, 2, 2, 1, 0])
-    write(folder, "pick", CHOICES, rows)
+    write(folder, "pick", CHOOSE, rows)
     result = scores(folder, byte_model())["pick"]
     expected = []
     for row in rows:
         nats = [
-            log_probability(network(), b"\0" + row["question"].encode(), f" {choice}".encode())
+            log_probability(network(), CONTEXT, b"\0" + row["text"].encode(), f" {choice}".encode())
             for choice in row["choices"]
         ]
-        expected.append(float(np.argmax(nats) == row["answer"]))
+        expected.append(float(np.argmax(nats) == row["gold"]))
     assert result.samples.numerator.tolist() == expected
     assert result.aggregates["acc,none"] == pytest.approx(result.value())
 
 
 def test_a_limit_takes_documents_of_every_answer_and_not_the_first(folder: Path) -> None:
-    write(folder, "pick", CHOICES, questions([0] * 10 + [1] * 10 + [2] * 10))
+    write(folder, "pick", CHOOSE, questions([0] * 10 + [1] * 10 + [2] * 10))
     result = scores(folder, byte_model(), limit=6)["pick"]
     assert sorted(result.samples.label.tolist()) == [0, 0, 1, 1, 2, 2]
     assert (len(result.documents), result.available) == (6, 30)
 
 
 def test_a_limited_score_is_that_of_the_documents_it_names(folder: Path) -> None:
-    write(folder, "texts", ROLLING, [{"text": text} for text in TEXTS])
+    write(folder, "texts", ROLL, [{"text": text} for text in TEXTS])
     result = scores(folder, byte_model(), limit=3)["texts"]
     chosen = [TEXTS[index].encode() for index in result.documents]
     bits = TorchLanguageModel(network(), CONTEXT).bits(chosen)
@@ -289,8 +244,8 @@ def test_a_limit_of_nothing_is_an_error_and_not_everything(folder: Path) -> None
 
 
 def test_a_task_that_needs_a_network_fails_alone(folder: Path) -> None:
-    write(folder, "texts", ROLLING, [{"text": "text"}])
-    (folder / "absent.yaml").write_text(ABSENT)
+    write(folder, "texts", ROLL, [{"text": "text"}])
+    yaml_tasks.write(folder, "absent", folder / "none", ROLL, dataset="nobody/nothing")
     (folder / "both.yaml").write_text("group: both\ntask: [absent, texts]\n")
     results = scores(folder, byte_model(), tasks=["both"])
     assert "nobody/nothing" in str(results["absent"].reason)
@@ -302,13 +257,13 @@ def test_the_hub_is_as_open_afterwards_as_it_was(folder: Path) -> None:
     from huggingface_hub import constants
 
     before = (constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE)
-    write(folder, "texts", ROLLING, [{"text": "text"}])
+    write(folder, "texts", ROLL, [{"text": "text"}])
     scores(folder, byte_model())
     assert before == (constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE)
 
 
 def test_a_file_that_is_no_yaml_is_said_and_not_dropped(folder: Path) -> None:
-    write(folder, "pick", CHOICES, questions([0]))
+    write(folder, "pick", CHOOSE, questions([0]))
     assert tasks_of(folder) == ["pick"]
     (folder / "broken.yaml").write_text("task: [broken\n")
     with pytest.raises(HarnessError, match=r"broken\.yaml is no YAML: .*line 2"):
@@ -327,23 +282,11 @@ def test_an_unknown_task_is_said_with_near_names(folder: Path) -> None:
         scores(folder, None, tasks=["wikitex"])
 
 
-def test_lm_eval_and_torch_stay_out_until_a_verb_needs_them() -> None:
-    code = (
-        "import sys, harness.cli.main, harness.language.export; print({'lm_eval', 'torch'} & {*sys.modules})"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
-
-
 def test_a_task_of_generation_counts_exact_matches(folder: Path) -> None:
-    path = folder / "made.jsonl"
     (made,) = byte_model().generate_until(requests(("ask", {"max_gen_toks": 4})))
-    rows = [{"question": "ask", "answer": made}, {"question": "ask", "answer": "never"}]
-    path.write_text("\n".join(json.dumps(row) for row in rows) + "\n")
-    lines = CHOICES.replace("multiple_choice", "generate_until").replace("doc_to_choice: choices\n", "")
-    lines = lines.replace("[{{metric: acc}}, {{metric: acc_norm}}]", "[{{metric: exact_match}}]")
-    lines += "generation_kwargs: {{max_gen_toks: 4, until: [], do_sample: false}}\n"
-    (folder / "made.yaml").write_text(lines.format(name="made", path=path))
+    about = CHOOSE | {"kind": "generate_until", "metrics": "{metric: exact_match}"}
+    about["more"] = "generation_kwargs: {max_gen_toks: 4, until: [], do_sample: false}"
+    write(folder, "made", about, [{"text": "ask", "gold": made}, {"text": "ask", "gold": "never"}])
     result = scores(folder, byte_model())["made"]
     assert result.samples is not None, result.reason
     assert (result.measure, result.samples.numerator.tolist()) == ("exact_match", [1.0, 0.0])

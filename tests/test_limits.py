@@ -8,8 +8,8 @@ from pathlib import Path
 import filled
 import psutil
 import pytest
+from working import plan_of
 
-from harness.errors import HarnessError, UnknownNameError
 from harness.files import write_atomically
 from harness.run.loaded import load_run
 from harness.study.settings import Limits, UnitLimit
@@ -21,36 +21,15 @@ from harness.workers.watch import GIB, TRAINING_SECONDS, USUAL_SECONDS, Watch, e
 HOLDS = "held = bytearray(b'x' * {0}); import time; print('held', flush=True); time.sleep(1000)"
 
 
-def suite(tmp_path: Path, text: str) -> str:
-    path = tmp_path / "limited.toml"
-    path.write_text(f'extends = "toy"\n{text}')
-    return str(path)
+def watch(process: int = 1, **limits: float) -> Watch:
+    return Watch(process, filled.KINDS["score"], UnitLimit(**limits))
 
 
 def test_a_kind_without_limits_of_its_own_has_those_of_all(tmp_path: Path) -> None:
     text = "[limits]\nseconds = 60\nmemory_gib = 2\n[limits.kinds.score]\nseconds = 5\n"
-    limits = load_suite(suite(tmp_path, text))[1].limits
+    limits = plan_of(f'extends = "toy"\n{text}', tmp_path).suite.limits
     assert limits.of("score") == UnitLimit(seconds=5, memory_gib=2)
     assert limits.of("final") == UnitLimit(seconds=60, memory_gib=2)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("[limits.kinds.scores]\nseconds = 5", "There is no kind of unit named 'scores'; did you mean score"),
-        ("[limits]\nseconds = -1", "limits.seconds and limits.memory_gib must be at least 0"),
-        ("[limits.kinds.tune]\nmemory_gib = inf", "limits.kinds.tune.seconds and .* must be at least 0"),
-        ("[limits]\nminutes = 5", r"\[limits\] has no key 'minutes'"),
-    ],
-)
-def test_wrong_limits_are_told_in_one_sentence(tmp_path: Path, text: str, words: str) -> None:
-    with pytest.raises(HarnessError, match=words):
-        load_suite(suite(tmp_path, text))
-
-
-def test_an_unknown_kind_is_an_unknown_name(tmp_path: Path) -> None:
-    with pytest.raises(UnknownNameError):
-        load_suite(suite(tmp_path, "[limits.kinds.evaluation]\nseconds = 5"))
 
 
 @pytest.mark.parametrize("name", ["toy", "toy_lookup", "toy_quality"])
@@ -72,7 +51,7 @@ def test_without_limits_a_unit_that_trains_has_a_week_and_others_a_day() -> None
     training = {name for name, seconds in most.items() if seconds == TRAINING_SECONDS}
     assert training == {"supernet", "tune", "final", "scratch"}
     assert {most[name] for name in most.keys() - training} == {USUAL_SECONDS}
-    assert Watch(1, filled.KINDS["score"], UnitLimit()).gib < psutil.virtual_memory().total / GIB
+    assert watch().gib < psutil.virtual_memory().total / GIB
 
 
 def test_memory_is_that_of_the_whole_tree(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,8 +62,8 @@ def test_memory_is_that_of_the_whole_tree(monkeypatch: pytest.MonkeyPatch) -> No
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline() == "held\n"
-        assert Watch(process.pid, filled.KINDS["score"], UnitLimit(memory_gib=1)).exceeded() is None
-        reason = Watch(process.pid, filled.KINDS["score"], UnitLimit(memory_gib=0.1)).exceeded()
+        assert watch(process.pid, memory_gib=1).exceeded() is None
+        reason = watch(process.pid, memory_gib=0.1).exceeded()
         assert reason.startswith("It held 0.2")
         assert reason.endswith(
             "over its 0.1, and was ended; raise limits.kinds.score.memory_gib of the suite."
@@ -103,7 +82,7 @@ def test_time_counts_from_the_unit_s_beginning_and_not_while_the_run_is_suspende
     now = 0.0
     monkeypatch.setattr(module, "perf_counter", lambda: now)
     monkeypatch.setattr(module, "tree", lambda process: [])
-    watched = Watch(1, filled.KINDS["score"], UnitLimit(seconds=20))
+    watched = watch(seconds=20)
     for _ in range(100):
         now += 1
         assert watched.exceeded() is None, "the process starts"
@@ -123,7 +102,7 @@ def test_a_process_that_never_starts_its_unit_is_over_its_time_too(monkeypatch: 
     now = 0.0
     monkeypatch.setattr(module, "perf_counter", lambda: now)
     monkeypatch.setattr(module, "tree", lambda process: [])
-    watched = Watch(1, filled.KINDS["score"], UnitLimit(seconds=20))
+    watched = watch(seconds=20)
     for _ in range(601):
         now += 1
         reason = watched.exceeded()
@@ -134,7 +113,7 @@ def test_what_a_dead_process_left_is_ended(monkeypatch: pytest.MonkeyPatch) -> N
     script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLDS.format(1)!r}])"
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "held\n"
-    watched = Watch(process.pid, filled.KINDS["score"], UnitLimit())
+    watched = watch(process.pid)
     assert watched.exceeded() is None
     left = psutil.Process(process.pid).children()
     process.kill()
@@ -156,7 +135,7 @@ def test_looking_takes_a_small_share_of_the_time(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(module, "perf_counter", lambda: now)
     monkeypatch.setattr(module, "tree", slow)
-    watched = Watch(1, filled.KINDS["score"], UnitLimit())
+    watched = watch()
     while now < 1000:
         now += 0.2
         watched.exceeded()

@@ -16,16 +16,6 @@ from harness.errors import EndpointError
 from harness.guard.keys import Key
 from harness.llm import check_endpoint
 
-SUITE = """
-extends = "toy"
-title = "A search with a language model"
-study = "trained"
-spaces = ["hybrid:micro"]
-searchers = ["collm_nas"]
-claim = {method = "collm_nas", space = "hybrid:micro"}
-"""
-
-
 LOGIN, QUERY = "planted-user:planted-password", "api-key=planted-query-key"
 BASIC = base64.b64encode(LOGIN.encode()).decode()
 
@@ -51,7 +41,7 @@ def run(out: Path, url: str, key: str) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.ci
 @pytest.mark.parametrize("login", ["", f"{LOGIN}@"], ids=["token", "login"])
 def test_a_run_with_an_endpoint_that_echoes_the_key_leaves_it_nowhere(tmp_path: Path, login: str) -> None:
-    (tmp_path / "toy_key.toml").write_text(SUITE)
+    (tmp_path / "toy_key.toml").write_text(llm_server.SUITE)
 
     def echoed(number: int, request: dict[str, Any]) -> Any:
         if number in (3, 4):
@@ -79,18 +69,15 @@ def test_no_error_and_no_log_names_the_key(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     shown = ""
-    with llm_server.served(lambda number, request: echoing(status)) as (url, _, _):
+    with llm_server.served(echoing(status)) as (url, _, _):
         client = llm_server.endpoint(url, tmp_path / "t.jsonl")
         try:
             for _ in range(3):
-                client.chat([{"role": "user", "content": "x"}], temperature=0.6)
+                llm_server.asked(client)
         except EndpointError:
             shown += traceback.format_exc()
         try:
-            check_endpoint(
-                {"base_url": url, "model": "m", "timeout_seconds": 5.0, "max_tokens": 1},
-                Key(token=llm_server.KEY),
-            )
+            check_endpoint(llm_server.table(url), Key(token=llm_server.KEY))
         except EndpointError:
             shown += traceback.format_exc()
     assert "EndpointError" in shown
@@ -101,6 +88,6 @@ def test_a_key_that_is_a_word_of_the_space_does_not_blank_replies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(llm_server, "KEY", "none")
-    with llm_server.served(lambda number, request: llm_server.completion("none")) as (url, _, _):
+    with llm_server.served(llm_server.completion("none")) as (url, _, _):
         client = llm_server.endpoint(url, tmp_path / "t.jsonl")
-        assert client.chat([{"role": "user", "content": "x"}], temperature=0.6).text == "none"
+        assert llm_server.asked(client).text == "none"

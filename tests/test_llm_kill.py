@@ -13,6 +13,7 @@ from typing import Any
 
 import llm_server
 import pytest
+import spaces
 
 VICTIM = Path(__file__).parent / "llm_victim.py"
 ROOT = Path(__file__).parents[1]
@@ -65,13 +66,12 @@ def kept(folder: Path) -> set[str]:
     return {json.dumps(json.loads(line)["request"]["messages"]) for line in lines}
 
 
-def killed(folder: Path, kills: int) -> None:
-    """Kills one search `kills` times, finishes it, and compares it with one that nobody killed."""
-    from harness import catalog
-
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [pytest.param(4, marks=pytest.mark.ci), 20])
+def test_a_killed_search_asks_nothing_twice_and_ends_the_same(tmp_path: Path, kills: int) -> None:
     draw = random.Random(kills)
-    policy = llm_server.Improver(catalog.load("space", "nasbench201").space("cifar100"))
-    whole, torn = folder / "whole", folder / "torn"
+    policy = llm_server.Improver(spaces.named("nasbench201:cifar100"))
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
     for place in (whole, torn):
         place.mkdir()
     undisturbed = Assassin(policy)
@@ -97,14 +97,3 @@ def killed(folder: Path, kills: int) -> None:
     assert requests <= len(undisturbed.asked[-1]) + deaths
     for name in ("record.json", "transcript.jsonl"):
         assert (torn / name).read_bytes() == (whole / name).read_bytes()
-
-
-@pytest.mark.slow
-@pytest.mark.ci
-def test_a_search_killed_four_times_asks_nothing_twice_and_ends_the_same(tmp_path: Path) -> None:
-    killed(tmp_path, 4)
-
-
-@pytest.mark.slow
-def test_a_search_killed_twenty_times_asks_nothing_twice_and_ends_the_same(tmp_path: Path) -> None:
-    killed(tmp_path, 20)

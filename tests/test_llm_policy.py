@@ -5,9 +5,9 @@ from typing import Any
 import llm_server
 import published
 import pytest
+import spaces
 
-from harness import catalog
-from harness.search.loop import SearchContext, SearchResult, run_search
+from harness.search.loop import SearchResult
 from harness.space.form import Architecture
 
 SEEDS = range(10)
@@ -26,10 +26,6 @@ def table() -> Table:
     }
 
 
-def cell() -> Any:
-    return catalog.load("space", "nasbench201").space("cifar100")
-
-
 def mean_test(results: list[SearchResult], table: Table) -> float:
     """Returns the mean test accuracy of what validation chose, in percent."""
     return sum(table[one.best.architecture][1] for one in results if one.best) / len(results)
@@ -38,7 +34,7 @@ def mean_test(results: list[SearchResult], table: Table) -> float:
 @pytest.fixture(scope="module")
 def searches(table: Table, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Returns the searches of the scripted model, those of local search, and the model's policy."""
-    space = cell()
+    space = spaces.named("nasbench201:cifar100")
     policy = llm_server.Improver(space)
 
     def score(architecture: Architecture) -> float:
@@ -50,9 +46,7 @@ def searches(table: Table, tmp_path_factory: pytest.TempPathFactory) -> Any:
         for seed in SEEDS:
             client = llm_server.endpoint(url, folder / f"{seed}.jsonl", model=f"policy-{seed}")
             led.append(llm_server.searched(client, budget=BUDGET, seed=seed, space=space, score=score))
-            entry = catalog.load("searcher", "local_search")
-            context = SearchContext(space=space, seed=seed, budget=BUDGET, options=entry.options)
-            local.append(run_search(entry.build(context), context, score))
+            local.append(spaces.searched("local_search", space, score, seed=seed, budget=BUDGET))
     return led, local, policy
 
 

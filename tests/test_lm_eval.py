@@ -20,7 +20,7 @@ from harness import catalog
 from harness.catalog import metric_of
 from harness.cli.export import export_task_verb
 from harness.data.load import load_split
-from harness.errors import HarnessError, UnknownNameError
+from harness.errors import HarnessError
 from harness.guard.keys import OPENAI, Key, Keys, host_of
 from harness.language.export import export_task
 from harness.language.external import LmEvalLanguageModel, build_model, is_address, parse_address
@@ -159,28 +159,21 @@ def test_a_folder_that_holds_other_things_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
-def test_a_task_of_images_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match="a task of images"):
-        export_task_verb("toy_patterns", format_name="lm-eval", out=tmp_path / "out", data=tmp_path)
-
-
-def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match="There is no format 'onnx' of tasks; there is lm-eval"):
-        export_task_verb("toy_patterns", format_name="onnx", out=tmp_path / "out", data=tmp_path)
+@pytest.mark.parametrize(
+    ("format_name", "message"),
+    [("lm-eval", "a task of images"), ("onnx", "There is no format 'onnx' of tasks; there is lm-eval")],
+)
+def test_what_cannot_be_exported_is_refused(tmp_path: Path, format_name: str, message: str) -> None:
+    with pytest.raises(HarnessError, match=message):
+        export_task_verb("toy_patterns", format_name=format_name, out=tmp_path / "out", data=tmp_path)
 
 
 def test_an_address_has_a_model_and_typed_arguments() -> None:
-    address = parse_address("lm_eval:hf?pretrained=/a/b=c%26d+e&batch_size=4&trust_remote_code=false")
-    assert address.model == "hf"
-    assert address.arguments == {
-        "pretrained": "/a/b=c&d+e",
-        "batch_size": 4,
-        "trust_remote_code": False,
-    }
-
-
-def test_only_an_address_is_an_address() -> None:
-    assert is_address("lm_eval:vllm?pretrained=x")
+    text = "lm_eval:hf?pretrained=/a/b=c%26d+e&batch_size=4&trust_remote_code=false"
+    address = parse_address(text)
+    told = {"pretrained": "/a/b=c&d+e", "batch_size": 4, "trust_remote_code": False}
+    assert (address.model, address.arguments) == ("hf", told)
+    assert is_address(text)
     assert not is_address("default")
 
 
@@ -192,16 +185,12 @@ def test_only_an_address_is_an_address() -> None:
         ("lm_eval:hf?pretrained", "is not NAME=VALUE"),
         ("lm_eval:hf?a=1&a=2", "given twice"),
         ("lm_eval:openai-completions?api_key=x", "is a secret"),
+        ("lm_eval:vlm?pretrained=x", "did you mean vllm"),
     ],
 )
 def test_an_address_of_another_form_is_refused(text: str, message: str) -> None:
     with pytest.raises(HarnessError, match=message):
         parse_address(text)
-
-
-def test_an_unknown_kind_of_model_is_said_with_near_names() -> None:
-    with pytest.raises(UnknownNameError, match="did you mean vllm"):
-        parse_address("lm_eval:vlm?pretrained=x")
 
 
 def test_a_model_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
@@ -210,17 +199,16 @@ def test_a_model_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
         build_model(address, offline=True)
 
 
-def test_a_model_behind_an_endpoint_scores_what_its_network_scores(address: str) -> None:
-    model = LmEvalLanguageModel(build_model(parse_address(address), api_key="k", offline=True))
+def test_a_model_behind_an_endpoint_scores_what_its_network_scores_and_is_asked_with_its_key(
+    address: str,
+) -> None:
+    model = LmEvalLanguageModel(build_model(parse_address(address), api_key="the-key", offline=True))
     texts = [text.encode() for text in TEXTS["odd"]]
     expected = TorchLanguageModel(network(), CONTEXT).bits(texts)
     np.testing.assert_allclose(model.bits(texts), expected, rtol=1e-5)
-
-
-def test_a_model_behind_an_endpoint_is_asked_with_the_key_it_was_given(address: str) -> None:
-    model = LmEvalLanguageModel(build_model(parse_address(address), api_key="the-key", offline=True))
-    model.bits([b"text"])
     assert Endpoint.keys[-1] == "Bearer the-key"
+    whole, cut = model.bits([b"text", b"text" + "ö".encode()[:1]])
+    assert cut == whole + 8, "bytes that are no character cost eight bits each"
 
 
 def test_a_model_behind_an_endpoint_is_never_sent_the_key_of_another_host(
@@ -253,12 +241,6 @@ def test_what_a_server_repeats_of_a_key_is_not_printed(
     with pytest.raises(OSError, match="400"):
         LmEvalLanguageModel(model).bits([b"text"])
     assert "sk-planted" not in caplog.text
-
-
-def test_bytes_that_are_no_character_cost_eight_bits_each(address: str) -> None:
-    model = LmEvalLanguageModel(build_model(parse_address(address), api_key="k", offline=True))
-    whole, cut = model.bits([b"text", b"text" + "ö".encode()[:1]])
-    assert cut == whole + 8
 
 
 def test_a_model_behind_an_endpoint_answers_lm_evals_tasks(address: str, tmp_path: Path) -> None:

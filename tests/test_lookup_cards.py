@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 import published
 import pytest
+from spaces import searched
 
 from harness import catalog
 from harness.data.table.card import read_card
+from harness.data.table.decode import from_naslib, from_one_hot
 from harness.data.table.table import LookupTable, bound_space, load_table
 from harness.errors import DataUnavailableError, HarnessError
-from harness.search.loop import SearchContext, run_search
 from harness.space.listed import ListedSpace
 
 GRID = list(itertools.product(range(4), repeat=3))
@@ -135,6 +136,21 @@ def test_cells_of_nasbench201_are_read_from_other_encodings(
     assert list(table.rows) == [MIXED, (0,) * 6]
 
 
+@pytest.mark.parametrize("value", [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 5], [0, 0, 0, 0, 0, -1], 7])
+def test_what_is_no_cell_of_naslib_is_told(value: Any) -> None:
+    with pytest.raises(HarnessError, match="is not six operations"):
+        from_naslib(value)
+
+
+@pytest.mark.parametrize(
+    "bits",
+    [[[]] * 30, [{}] * 30, ["1"] * 30, [None] * 30, 5, None, {}, "0" * 30, [2, 0] * 15, [1] * 30, [1, 0]],
+)
+def test_what_is_no_bits_is_told(bits: Any) -> None:
+    with pytest.raises(HarnessError, match="is not 6 groups of 5 bits"):
+        from_one_hot(bits)
+
+
 def put(row: Any, column: str, value: Any) -> Callable[[pd.DataFrame], pd.DataFrame]:
     def change(frame: pd.DataFrame) -> pd.DataFrame:
         frame.loc[row, column] = value
@@ -159,7 +175,20 @@ def drop(frame: pd.DataFrame) -> pd.DataFrame:
         (put(slice(None), "b", 3.0), "column 'b': every row has the same value"),
         (fall, "column 'b': it falls where column 'a' of the same domain 'one' rises .*-1.00"),
         (drop, "column 'cell': it has no row of {'digits': \\[2, 1, 1\\]}, which space toy_grid:only holds"),
-        (put(5, "a", float("nan")), "row 5, column 'a': 'nan' is not a finite number"),
+        *(
+            (put(5, "a", value), f"row 5, column 'a': '{value}' is not a finite number")
+            for value in (float("nan"), float("inf"))
+        ),
+        (
+            lambda frame: frame.astype({"a": str}).replace({"a": {"15.0": "many"}}),
+            "row 11, column 'a': 'many' is not a finite number",
+        ),
+        (
+            lambda frame: frame.rename(columns={"b": "other"}),
+            "no column 'b'; it has: cell, a, other, c, loss",
+        ),
+        (put(9, "cell", '{"digits":[0,0,9]}'), "row 9, column 'cell': .*give one of .0, 1, 2, 3"),
+        (put(9, "cell", "nonsense"), "row 9, column 'cell'"),
         (put(9, "cell", '{"digits": [0, 0, 0]}'), "row 9, column 'cell': .* is in row 0 too"),
     ],
 )
@@ -169,6 +198,11 @@ def test_a_damaged_table_is_told_in_one_sentence(
     with pytest.raises(DataUnavailableError, match=message) as found:
         load(tmp_path, grid(change))
     assert "\n" not in str(found.value)
+
+
+def test_a_table_of_another_hash_than_its_card_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataUnavailableError, match=r"has sha256 .* and its card says 0000"):
+        load(tmp_path, grid(), more=f'sha256 = "{"0" * 64}"')
 
 
 def test_a_partial_table_may_lack_rows(tmp_path: Path) -> None:
@@ -183,6 +217,12 @@ def test_a_partial_table_may_lack_rows(tmp_path: Path) -> None:
         ({"test": "7"}, "domains.one.test must be a column or a list of columns, not 7"),
         ({"test": "[1, 2]"}, "domains.one.test must be a column or a list of columns"),
         ({"encoding": "digits"}, "the encoding digits needs a list `digits`"),
+        (
+            {"encoding": "morse"},
+            "encoding must be digits, json, text, naslib, one_hot, choices or pattern, not 'morse'",
+        ),
+        ({"more": 'unit = "miles"'}, "unit must be percent, share or raw, not 'miles'"),
+        ({"more": 'colum = "cell"'}, "has no key 'colum'; did you mean column"),
         ({"domain": 'unit = "miles"'}, "unit must be percent, share or raw, not 'miles'"),
         ({"domain": 'higher_is_better = "no"'}, "higher_is_better must be true or false"),
     ],
@@ -251,9 +291,7 @@ def test_neighbours_in_a_space_of_few_rows_are_the_nearest_rows() -> None:
 )
 def test_every_searcher_finds_all_rows_of_a_partial_table(name: str) -> None:
     space = few()
-    entry = catalog.load("searcher", name)
-    context = SearchContext(space=space, seed=0, budget=space.size(), options=dict(entry.options))
-    result = run_search(entry.build(context), context, lambda one: float(sum(one)))
+    result = searched(name, space, lambda one: float(sum(one)), budget=space.size())
     assert {one.architecture for one in result.history} == set(space.enumerate())
 
 

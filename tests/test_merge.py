@@ -141,8 +141,9 @@ def only(whole: Path, folder: Path, searchers: list[str]) -> Path:
 
 
 def test_runs_that_look_up_merge_and_others_stand_beside_them(make: Make, tmp_path: Path) -> None:
-    whole = tmp_path / "whole"
-    done = harness("eval", "toy_lookup", "--out", str(whole), "--workers", "1")
+    whole, suite = tmp_path / "whole", tmp_path / "mine.toml"
+    suite.write_text('extends = "toy_lookup"\nrepeats = 2\ndomains = ["near"]\n[search]\nbudgets = [5]\n')
+    done = harness("eval", suite, "--out", whole, "--workers", "1")
     assert done.returncode == 0, done.stderr
     one = only(whole, tmp_path / "one", ["random_search", "local_search", "local_search_default"])
     other = only(whole, tmp_path / "other", ["random_search", "spos_evolution"])

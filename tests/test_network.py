@@ -10,8 +10,9 @@ from pathlib import Path
 
 import llm_server
 import pytest
-from command import COMMAND, apart
+from command import COMMAND, apart, python
 from typer.testing import CliRunner
+from working import FLOORS
 
 from harness.cli.main import app
 from harness.errors import HarnessError
@@ -72,42 +73,10 @@ from huggingface_hub import constants
 import datasets
 print(constants.HF_HUB_DISABLE_TELEMETRY, datasets.config.HF_UPDATE_DOWNLOAD_COUNTS)
 """
-SUITE = """
-title = "Two floors"
-study = "trained"
-seeds = [0, 1]
-baselines = ["floor"]
-tuned_space = "hybrid:micro-attention"
-reference = "floor"
-claim = {method = "floor"}
-
-[[tasks]]
-name = "toy_patterns"
-validation_samples = 40
-test_samples = 60
-[tasks.supernet]
-steps = 4
-batch_size = 8
-[tasks.training]
-steps = 4
-batch_size = 8
-learning_rates = [3e-3]
-"""
-
-
-ASKING = """
-extends = "toy"
-title = "A search with a language model"
-study = "trained"
-spaces = ["hybrid:micro"]
-searchers = ["collm_nas"]
-claim = {method = "collm_nas", space = "hybrid:micro"}
-"""
 
 
 def test_no_call_of_python_leaves_the_machine_once_the_network_is_shut() -> None:
-    done = subprocess.run([sys.executable, "-c", LEAVING], capture_output=True, text=True, timeout=120)
-    told = json.loads(done.stdout)
+    told = json.loads(python(LEAVING).stdout)
     assert told.pop("here") == "x"
     assert len(told) == 14
     assert [
@@ -177,7 +146,7 @@ def test_telemetry_is_off_before_any_package_is_imported() -> None:
 
 
 def test_an_endpoint_elsewhere_is_not_asked_offline(tmp_path: Path) -> None:
-    (tmp_path / "s.toml").write_text(ASKING)
+    (tmp_path / "s.toml").write_text(llm_server.SUITE)
     settings = {"HARNESS_LLM_BASE_URL": "https://mine.example/v1", "HARNESS_LLM_MODEL": "m"}
     words = ["eval", str(tmp_path / "s.toml"), "--out", str(tmp_path / "run"), "--offline"]
     done = CliRunner().invoke(app, words, env=settings)
@@ -196,7 +165,7 @@ def test_a_model_of_lm_eval_elsewhere_is_not_asked_offline() -> None:
 
 
 def test_a_worker_and_the_code_it_runs_cannot_leave_the_machine_offline(tmp_path: Path) -> None:
-    (tmp_path / "s.toml").write_text(SUITE)
+    (tmp_path / "s.toml").write_text(FLOORS)
     (tmp_path / "own.py").write_text(CALLING)
     words = ["eval", tmp_path / "s.toml", "--out", tmp_path / "run", "--offline", "--workers", "1"]
     done = apart(*words, "--model", f"{tmp_path}/own.py:predict")
@@ -208,7 +177,7 @@ def test_a_worker_and_the_code_it_runs_cannot_leave_the_machine_offline(tmp_path
 
 
 def test_a_suite_without_a_language_model_contacts_nobody(tmp_path: Path) -> None:
-    (tmp_path / "s.toml").write_text(SUITE)
+    (tmp_path / "s.toml").write_text(FLOORS)
     script = Path(__file__).parents[1] / "benchmarks" / "network.py"
     words = ["eval", str(tmp_path / "s.toml"), "--out", str(tmp_path / "run"), "--workers", "1"]
     done = subprocess.run([sys.executable, str(script), *words], capture_output=True, text=True, timeout=300)
@@ -216,10 +185,10 @@ def test_a_suite_without_a_language_model_contacts_nobody(tmp_path: Path) -> Non
 
 
 def test_a_suite_with_a_language_model_contacts_its_host_alone(tmp_path: Path) -> None:
-    (tmp_path / "s.toml").write_text(ASKING)
+    (tmp_path / "s.toml").write_text(llm_server.SUITE)
     script = Path(__file__).parents[1] / "benchmarks" / "network.py"
     words = ["eval", str(tmp_path / "s.toml"), "--out", str(tmp_path / "run")]
-    with llm_server.served(lambda number, request: llm_server.Answer(401)) as (url, _, _):
+    with llm_server.served(llm_server.Answer(401)) as (url, _, _):
         settings = {"HARNESS_LLM_BASE_URL": url, "HARNESS_LLM_MODEL": "m"}
         done = subprocess.run(
             [sys.executable, str(script), *words],
@@ -236,7 +205,7 @@ def test_a_run_offline_ends_where_there_is_no_network(tmp_path: Path) -> None:
     alone = [shutil.which("unshare") or "unshare", "-rn"]
     if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
         pytest.skip("no network namespace may be made here")
-    (tmp_path / "s.toml").write_text(SUITE)
+    (tmp_path / "s.toml").write_text(FLOORS)
     words = ["eval", str(tmp_path / "s.toml"), "--out", str(tmp_path / "run"), "--offline", "--workers", "1"]
     done = subprocess.run([*alone, *COMMAND, *words], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

@@ -49,15 +49,25 @@ def own(tmp_path: Path) -> Path:
     return path
 
 
+SUITE = """
+extends = "toy"
+title = "Fixed rows"
+spaces = []
+searchers = []
+claim = { method = "tuned", space = "" }
+"""
+
+
 def run(suite: str, folder: Path, *models: str) -> Board:
+    (folder / "mine.toml").write_text(suite)
     words = [word for model in models for word in ("--model", model)]
-    done = harness("eval", suite, "--out", folder, *words)
+    done = harness("eval", folder / "mine.toml", "--out", folder / "run", *words)
     assert done.returncode == 0, done.stderr
-    return build_board(load_run(folder))
+    return build_board(load_run(folder / "run"))
 
 
 def test_own_networks_and_predictors_join_the_board(own: Path, tmp_path: Path) -> None:
-    board = run("toy", tmp_path / "run", f"{own}:build", f"{own}:predict")
+    board = run(SUITE, tmp_path, f"{own}:build", f"{own}:predict")
     trained, ready = (board.tasks[0].row(f"file:{own}:{name}") for name in ("build", "predict"))
     assert trained.rank is not None
     assert trained.parameters == (8 * 8 * 4 + 4,) * 2
@@ -69,20 +79,18 @@ def test_own_networks_and_predictors_join_the_board(own: Path, tmp_path: Path) -
     assert against.difference.value == pytest.approx(0.25 - row.held_out.value)
     assert len(against.difference.by_seed) == 2, "one role is compared with both of the other"
     plan = json.loads((tmp_path / "run" / "plan.json").read_text())
-    assert plan["command"] == f"harness eval toy --model {own}:build --model {own}:predict"
+    assert plan["command"] == f"harness eval mine --model {own}:build --model {own}:predict"
 
 
 def test_a_predictor_of_bytes_gives_code_lengths(own: Path, tmp_path: Path) -> None:
-    suite = tmp_path / "bytes.toml"
-    suite.write_text(
-        'extends = "toy"\ntitle = "Bytes"\n'
-        + '[[tasks]]\nname = "toy_bytes"\nvalidation_samples = 10\ntest_samples = 10\n'
-        "supernet = { steps = 2, batch_size = 4 }\ntraining = { steps = 2, batch_size = 4 }\n"
+    suite = SUITE.replace('"tuned"', '"floor"') + (
+        'baselines = ["floor"]\nreference = "floor"\n'
+        '[[tasks]]\nname = "toy_bytes"\nvalidation_samples = 10\ntest_samples = 10\n'
+        "training = { steps = 2, batch_size = 4 }\n"
     )
-    board = run(str(suite), tmp_path / "run", f"{own}:predict")
+    board = run(suite, tmp_path, f"{own}:predict")
     task = next(task for task in board.tasks if task.task == "toy_bytes")
-    row = task.row(f"file:{own}:predict")
-    assert row.held_out.value == pytest.approx(8.0)
+    assert task.row(f"file:{own}:predict").held_out.value == pytest.approx(8.0)
 
 
 def test_weights_are_loaded_and_the_row_is_ready(own: Path, tmp_path: Path) -> None:

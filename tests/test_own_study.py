@@ -142,15 +142,28 @@ loaded = 0.8
 """
 
 
-@pytest.fixture
-def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns a catalog folder that holds the study in one folder, and a suite."""
-    (tmp_path / "catalog" / "studies" / "coins").mkdir(parents=True)
-    (tmp_path / "catalog" / "studies" / "coins" / "study.py").write_text(STUDY)
-    (tmp_path / "catalog" / "leaderboards").mkdir()
-    (tmp_path / "catalog" / "leaderboards" / "two_coins.toml").write_text(SUITE.format("0.0"))
-    monkeypatch.setenv("HARNESS_CATALOG", str(tmp_path / "catalog"))
-    return tmp_path
+    folder = tmp_path_factory.mktemp("mine")
+    (folder / "catalog" / "studies" / "coins").mkdir(parents=True)
+    (folder / "catalog" / "studies" / "coins" / "study.py").write_text(STUDY)
+    (folder / "catalog" / "leaderboards").mkdir()
+    (folder / "catalog" / "leaderboards" / "two_coins.toml").write_text(SUITE.format("0.0"))
+    return folder
+
+
+@pytest.fixture
+def mine(written: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HARNESS_CATALOG", str(written / "catalog"))
+    return written
+
+
+def evaluated(mine: Path) -> Path:
+    """Returns the run of the suite, made where it is not there."""
+    done = harness("eval", "two_coins", "--out", mine / "run", "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    return mine / "run"
 
 
 def heads(bias: float, seed: int) -> float:
@@ -169,9 +182,7 @@ def test_a_study_in_one_folder_is_listed_checked_run_told_and_compared(mine: Pat
     assert f"coins: How often coins land heads. ({mine}" in harness("list", "studies").stdout
     checked = harness("check", "study", "coins")
     assert checked.returncode == 0, checked.stdout
-    run = str(mine / "run")
-    done = harness("eval", "two_coins", "--out", run, "--workers", "1")
-    assert done.returncode == 0, done.stderr
+    run = str(evaluated(mine))
     board = json.loads((mine / "run" / "board.json").read_text())
     assert board["verdict"] == "loaded lands heads most often."
     assert board["heads"] == {
@@ -193,7 +204,7 @@ def test_a_study_in_one_folder_is_listed_checked_run_told_and_compared(mine: Pat
 
 def test_a_study_of_ones_own_that_was_killed_ends_in_the_bytes_of_a_fresh_run(mine: Path) -> None:
     suite = mine / "slow.toml"
-    suite.write_text(SUITE.format("0.4"))
+    suite.write_text(SUITE.format("0.2"))
     assert harness("eval", str(suite), "--out", str(mine / "whole"), "--workers", "1").returncode == 0
     words = [*COMMAND, "eval", str(suite), "--out", str(mine / "killed"), "--workers", "1"]
     process = subprocess.Popen(words, env=os.environ, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -221,7 +232,7 @@ def test_what_is_wrong_with_it_is_one_sentence(mine: Path) -> None:
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
         assert message in done.stderr
     run = str(mine / "run")
-    assert harness("eval", "two_coins", "--out", run).returncode == 0
+    evaluated(mine)
     assert "There is no coin edge" in harness("compare", run, "edge", "fair").stderr
     assert "no other metric" in harness("rescore", run, "--metric", "accuracy").stderr
 
@@ -229,8 +240,7 @@ def test_what_is_wrong_with_it_is_one_sentence(mine: Path) -> None:
 def test_a_plan_of_an_earlier_version_and_a_study_that_is_gone_are_refused_by_name(
     mine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = mine / "run"
-    assert harness("eval", "two_coins", "--out", str(run)).returncode == 0
+    run = evaluated(mine)
     plan = json.loads((run / "plan.json").read_text())
     del plan["checksum"], plan["suite"]["study"]
     (mine / "old").mkdir()

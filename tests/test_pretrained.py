@@ -216,7 +216,8 @@ def test_rows_that_come_trained_are_marked_and_not_ranked(tmp_path: Path) -> Non
     suite.write_text(
         'extends = "toy"\ntitle = "Pretrained"\nbaselines = ["default", "timm:resnet10t?train=head", '
         f'"{probe}", "{tuned}", "floor"]\nreference = "default"\nsearchers = []\nspaces = []\n'
-        '[claim]\nmethod = "default"\nspace = ""\n'
+        '[claim]\nmethod = "default"\nspace = ""\n[[tasks]]\nname = "toy_patterns"\n'
+        "validation_samples = 8\ntest_samples = 12\n[tasks.training]\nsteps = 1\nbatch_size = 4\n"
     )
     done = harness("eval", suite, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr

@@ -242,31 +242,6 @@ def test_a_computed_table_is_told_by_a_sample_and_says_so(tmp_path: Path) -> Non
     assert (tmp_path / "run" / "report.md").read_text().count("the best of 20,000 sampled") >= 2
 
 
-@pytest.mark.parametrize(
-    ("table", "text", "message"),
-    [
-        ("toy_table", 'cost_limit = { cost = "watts", share = 0.5 }', "There is no cost named 'watts'"),
-        ("toy_table", "cost_limit = { share = 0.5 }", "search.cost_limit lacks `cost`"),
-        (
-            "toy_table",
-            'cost_limit = { cost = "macs" }',
-            "needs either share, above 0 and at most 1, or at_most",
-        ),
-        ("toy_table", 'cost_limit = { cost = "macs", share = 2.0 }', "needs either share"),
-        (
-            "toy_table",
-            'mac_limit = 3\ncost_limit = { cost = "macs", share = 0.5 }',
-            "both a cost_limit and a mac",
-        ),
-    ],
-)
-def test_a_wrong_limit_is_told_in_one_sentence(tmp_path: Path, table: str, text: str, message: str) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_text(f'extends = "toy_lookup"\ntable = "{table}"\n[search]\n{text}\n')
-    with pytest.raises(HarnessError, match=message):
-        make_plan(*load_suite(str(path)))
-
-
 @needs_tables
 def test_scales_that_are_other_spaces_are_not_held_out(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"

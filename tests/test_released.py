@@ -5,7 +5,6 @@ the released code step by step: elastic kernels, leading channels, rows of queri
 """
 
 import argparse
-import os
 import random
 from pathlib import Path
 from typing import Any
@@ -13,28 +12,17 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from spaces import named
 from torch import Tensor
+from working import all_done, done, first, plan_of
 
-from harness import catalog
-from harness.data.view import DataPlace
 from harness.errors import HarnessError
 from harness.learn.fit import seeded
 from harness.nn.released import read_released
-from harness.run.place import Place
-from harness.run.stored import inputs_of, write_record
-from harness.space.choices import SearchSpace
-from harness.study.study import make_plan
-from harness.study.suite import load_suite
 from harness.task.signature import Signature
-from harness.workers.perform import perform
 
 Weights = dict[str, Tensor]
 SMALL = Signature(kind="image", classes=4, channels=3, height=16, width=16)
-
-
-def bound(name: str, signature: Signature | None = None) -> SearchSpace:
-    family, _, preset = name.partition(":")
-    return catalog.load("space", family).space(preset, signature)
 
 
 def filled(shapes: dict[str, tuple[int, ...]]) -> Weights:
@@ -163,7 +151,7 @@ def mobile_by_hand(
 
 
 def test_a_slice_of_a_released_mobilenet_equals_the_released_code() -> None:
-    space, weights = bound("mobilenet:micro", SMALL), micro_ofa()
+    space, weights = named("mobilenet:micro", SMALL), micro_ofa()
     supernet = space.networks.supernet().eval()
     assert space.networks.load_released(supernet, weights) == "once-for-all"
     images = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
@@ -188,7 +176,7 @@ def test_a_slice_of_a_released_mobilenet_equals_the_released_code() -> None:
 )
 def test_the_published_widths_load_whole(preset: str, frame: tuple[Any, ...]) -> None:
     weights = once_for_all(*frame, 1000)
-    space = bound(f"mobilenet:{preset}")
+    space = named(f"mobilenet:{preset}")
     supernet = space.networks.supernet()
     space.networks.load_released(supernet, weights)
     counted = sum(value.numel() for name, value in weights.items() if name.rpartition(".")[2] not in BUFFERS)
@@ -201,7 +189,7 @@ BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def test_the_later_names_of_the_repository_are_read_too() -> None:
-    space, weights = bound("mobilenet:micro", SMALL), micro_ofa()
+    space, weights = named("mobilenet:micro", SMALL), micro_ofa()
     older, newer = space.networks.supernet(), space.networks.supernet()
     space.networks.load_released(older, weights)
     renamed = {name.replace(".mobile_inverted_conv.", ".conv."): value for name, value in weights.items()}
@@ -296,7 +284,7 @@ def transformer_by_hand(
 
 
 def test_a_slice_of_a_released_autoformer_equals_the_released_code() -> None:
-    space, weights = bound("autoformer:micro", SMALL), micro_autoformer()
+    space, weights = named("autoformer:micro", SMALL), micro_autoformer()
     supernet = space.networks.supernet().eval()
     assert space.networks.load_released(supernet, weights) == "AutoFormer"
     images = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
@@ -319,7 +307,7 @@ def test_a_slice_of_a_released_autoformer_equals_the_released_code() -> None:
 )
 def test_the_published_supernets_have_the_released_shapes(preset: str, shape: tuple[int, int, int]) -> None:
     with torch.device("meta"):
-        space = bound(f"autoformer:{preset}")
+        space = named(f"autoformer:{preset}")
         supernet = space.networks.supernet()
         weights = {
             name: value.to("meta") for name, value in autoformer(*shape, 64, 16, 196, 14, 1000).items()
@@ -351,7 +339,7 @@ def test_the_published_supernets_have_the_released_shapes(preset: str, shape: tu
 def test_what_does_not_fit_is_named(change: Any, message: str) -> None:
     weights = micro_autoformer()
     change(weights)
-    space = bound("autoformer:micro", SMALL)
+    space = named("autoformer:micro", SMALL)
     with seeded(0):
         supernet = space.networks.supernet()
     before = {name: value.clone() for name, value in supernet.state_dict().items()}
@@ -361,14 +349,14 @@ def test_what_does_not_fit_is_named(change: Any, message: str) -> None:
 
 
 def test_checkpoints_of_the_other_space_are_refused() -> None:
-    space = bound("mobilenet:micro", SMALL)
+    space = named("mobilenet:micro", SMALL)
     supernet = space.networks.supernet()
     with pytest.raises(HarnessError, match=r"it lacks first_conv\.conv\.weight, .* and \d+ more"):
         space.networks.load_released(supernet, micro_autoformer())
 
 
 def test_a_space_without_released_weights_says_so() -> None:
-    space = bound("shufflenet:micro")
+    space = named("shufflenet:micro")
     with pytest.raises(HarnessError, match="No released checkpoint of shufflenet:micro is known"):
         space.networks.load_released(space.networks.supernet(), {})
 
@@ -429,32 +417,18 @@ def test_a_suite_searches_a_released_supernet(tmp_path: Path) -> None:
     weights = micro_ofa()
     weights["first_conv.conv.weight"] = weights["first_conv.conv.weight"][:, :1]
     torch.save({"state_dict": weights}, file)
-    suite = tmp_path / "mine.toml"
-    suite.write_text(SUITE % file)
-    units = {unit.hash: unit for unit in make_plan(*load_suite(str(suite))).units}
-    place = Place(run=tmp_path / "run", data=DataPlace(folder=Path(os.environ["HARNESS_DATA"])))
-    found = {}
-    for unit in units.values():
-        is_source = unit.kind.name == "prepare" and unit.spec.domain in ("clean", "grainy")
-        is_mine = (
-            getattr(unit.spec, "space", None) == "mobilenet:micro" and getattr(unit.spec, "seed", None) == 0
-        )
-        if is_source or (is_mine and unit.kind.name in ("supernet", "search")):
-            done = perform(unit, {need: units[need] for need in unit.needs}, place)
-            inputs = inputs_of(place.run, [units[need] for need in unit.needs])
-            write_record(place.run, unit, "ok", result=done.result, inputs=inputs)
-            found[unit.kind.name] = unit, done.result.to_json()
-    unit, result = found["supernet"]
+    plan = plan_of(SUITE % file, tmp_path)
+    supernet, search = (first(plan, kind, space="mobilenet:micro", seed=0) for kind in ("supernet", "search"))
+    results = all_done(plan, [supernet, search], tmp_path / "run")
+    result = results[supernet.hash]
     assert (result["steps"], result["checkpoint"]["format"]) == (0, "once-for-all")
-    assert "strategy" not in unit.spec.to_json()
-    assert len(found["search"][1]["history"]) == 5
+    assert "strategy" not in supernet.spec.to_json()
+    assert len(results[search.hash]["history"]) == 5
     torch.save({"state_dict": weights, "epoch": 1}, file)
     with pytest.raises(HarnessError, match="and the plan was made for"):
-        perform(unit, {need: units[need] for need in unit.needs}, place)
+        done(plan, supernet, tmp_path / "run")
 
 
 def test_a_missing_checkpoint_is_told_before_anything_runs(tmp_path: Path) -> None:
-    suite = tmp_path / "mine.toml"
-    suite.write_text(SUITE % (tmp_path / "gone.pth"))
     with pytest.raises(HarnessError, match=r"There is no checkpoint .*gone\.pth of mobilenet:micro; give"):
-        make_plan(*load_suite(str(suite)))
+        plan_of(SUITE % (tmp_path / "gone.pth"), tmp_path)

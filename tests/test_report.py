@@ -3,11 +3,10 @@
 import html
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command import python
 from made_run import ToyRun
 
 from harness import catalog
@@ -58,9 +57,7 @@ def test_a_report_has_the_same_bytes_in_another_process(run: Path, tmp_path: Pat
     for name in ("report.html", "report.md"):
         (copy / name).unlink()
     code = "import sys; from pathlib import Path; from harness.report.page import write_report"
-    subprocess.run(
-        [sys.executable, "-c", f"{code}; write_report(Path(sys.argv[1]))", str(copy)], check=True, timeout=60
-    )
+    assert python(f"{code}; write_report(Path(sys.argv[1]))", copy).returncode == 0
     for name in ("report.html", "report.md"):
         assert (copy / name).read_bytes() == (run / name).read_bytes()
 
@@ -108,27 +105,17 @@ def test_the_stand_in_is_named_and_timings_are_told(run: Path) -> None:
     assert "Timed on: h." in twin
 
 
-def test_chosen_sections_alone_are_written(tmp_path: Path) -> None:
-    path = ToyRun(tmp_path).write()
+def test_chosen_sections_alone_are_written(run: Path, tmp_path: Path) -> None:
+    path = shutil.copytree(run, tmp_path / "copy")
     page = write_report(path, ["failures", "verdict"]).read_text()
     assert re.findall(r'<section id="([^"]+)"', page) == ["verdict", "failures"]
     with pytest.raises(UnknownNameError, match="did you mean verdict"):
         write_report(path, ["verdct"])
 
 
-def test_a_run_with_no_result_yet_has_a_report(tmp_path: Path) -> None:
-    path = ToyRun(tmp_path).write()
+def test_a_run_with_no_result_yet_has_a_report(run: Path, tmp_path: Path) -> None:
+    path = shutil.copytree(run, tmp_path / "copy")
     shutil.rmtree(path / "units")
     text = visible(write_report(path).read_text())
     assert "no verdict" in text
     assert "0 done" in text
-
-
-def test_importing_board_and_report_loads_no_heavy_package() -> None:
-    code = (
-        "import sys, harness.board, harness.report.page; "
-        "heavy = {'torch', 'pandas', 'matplotlib', 'seaborn', 'scipy', 'pyarrow', 'jinja2'}; "
-        "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr

@@ -3,9 +3,11 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
+import spaces
 
 from harness import catalog
 from harness.checks.space import SIGNATURES
@@ -16,7 +18,7 @@ from harness.llm.scripted import ScriptedClient
 from harness.search.archive import Evaluation
 from harness.search.llm.anonymous import AnonymousSpace, letter
 from harness.search.llm.decoding import decoding_prompt
-from harness.search.loop import Limit, SearchContext, SearcherEntry, SearchResult, run_search
+from harness.search.loop import Limit, SearcherEntry, SearchResult, run_search
 from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
 
@@ -74,16 +76,9 @@ def score(architecture: Architecture) -> float:
 
 
 def searched(client: Any, *, budget: int = 50, limit: Limit | None = None, **options: Any) -> SearchResult:
-    context = SearchContext(
-        space=SPACE,
-        seed=0,
-        budget=budget,
-        options={**COLLM.options, **options},
-        score_name="validation accuracy",
-        limit=limit,
-        client=client,
-    )
-    return run_search(COLLM.build(context), context, score)
+    given = spaces.context("collm_nas", SPACE, budget=budget, limit=limit, client=client, **options)
+    given = replace(given, score_name="validation accuracy")
+    return run_search(COLLM.build(given), given, score)
 
 
 @pytest.mark.parametrize("navigator", [True, False])
@@ -220,14 +215,16 @@ def test_other_prompts_have_another_hash_and_the_same_facts() -> None:
         assert "validation accuracy" in text
 
 
-def test_a_folder_without_prompts_is_refused() -> None:
-    with pytest.raises(HarnessError, match=r"lacks generator_system.txt.*there are: collm_nas"):
-        searched(Listener(), prompts="nowhere")
-
-
-def test_an_endpoint_cannot_rate_letters() -> None:
-    with pytest.raises(HarnessError, match="needs the embedded model"):
-        searched(Listener(), generator="letters")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"prompts": "nowhere"}, r"lacks generator_system.txt.*there are: collm_nas"),
+        ({"generator": "letters"}, "needs the embedded model"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(options: dict[str, str], message: str) -> None:
+    with pytest.raises(HarnessError, match=message):
+        searched(Listener(), **options)
 
 
 @pytest.mark.parametrize(("gene", "name"), [(0, "A"), (25, "Z"), (26, "AA"), (27, "AB"), (701, "ZZ")])
@@ -248,12 +245,10 @@ def test_letters_spend_the_whole_budget_on_every_space(name: str) -> None:
     for signature in (one for one in SIGNATURES if one.kind in family.kinds):
         space = family.space(preset) if preset == family.default_preset else family.space(preset, signature)
         budget = min(30, space.size())
-        context = SearchContext(
-            space=space, seed=3, budget=budget, options=COLLM.options, client=ScriptedClient()
+        # raises on what is illegal or repeated
+        result = spaces.searched(
+            "collm_nas", space, lambda one: float(sum(one)), seed=3, budget=budget, client=ScriptedClient()
         )
-        result = run_search(
-            COLLM.build(context), context, lambda one: float(sum(one))
-        )  # raises on what is illegal or repeated
         assert len(result.history) == budget
         counters = result.report["counters"]
         assert counters["proposed"] == counters["legal"] == counters["new"]

@@ -10,42 +10,32 @@ import time
 from pathlib import Path
 
 import pytest
-from command import COMMAND, harness
+from command import COMMAND, harness, result_bytes
+from working import done, planned, units
 
-from harness.data import load
+from harness import catalog
+from harness.data import load, view
 from harness.data.view import DataPlace, SourceView
 from harness.errors import HarnessError
 from harness.run.record import read_record
-from harness.study.study import make_plan
-from harness.study.suite import load_suite
 from harness.task.split import Split
 from harness.workers.execute import lock
-
-APART = ("timing.json", "provenance.json", ".lock", "report.html", "report.md")
-
-
-def result_bytes(run: Path) -> dict[str, bytes]:
-    """Returns all that must not depend on how the run went: records, artifacts and the board."""
-    kept = {}
-    for file in sorted(run.rglob("*")):
-        if file.is_file() and file.name not in APART:
-            kept[str(file.relative_to(run))] = file.read_bytes()
-    return kept
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run") / "toy"
-    done = harness("eval", "toy", "--out", str(out))
-    assert done.returncode == 0, done.stderr
-    assert "Report:" in done.stdout
+    ended = harness("eval", "toy", "--out", str(out))
+    assert ended.returncode == 0, ended.stderr
+    assert "Report:" in ended.stdout
     return out
 
 
-def test_a_finished_run_says_so_and_runs_nothing(finished: Path) -> None:
+def test_a_finished_run_says_so_and_runs_nothing_and_json_is_one_document(finished: Path) -> None:
     before = result_bytes(finished)
-    again = harness("eval", "toy", "--out", str(finished))
+    again = harness("eval", "toy", "--out", str(finished), "--json")
     assert again.returncode == 0
+    assert isinstance(json.loads(again.stdout), dict)
     assert "already finished" in again.stderr
     assert result_bytes(finished) == before
 
@@ -60,20 +50,14 @@ def test_every_unit_kind_left_a_record(finished: Path) -> None:
     assert kinds == {"prepare", "supernet", "search", "final", "score"}
 
 
-def test_json_output_is_one_document_and_nothing_else(finished: Path) -> None:
-    done = harness("eval", "toy", "--out", str(finished), "--json")
-    assert isinstance(json.loads(done.stdout), dict)
-
-
 def test_a_folder_of_another_suite_is_refused(finished: Path) -> None:
-    done = harness("eval", "toy_canary", "--out", str(finished))
-    assert done.returncode == 2
-    assert "holds a run of toy, not of toy_canary" in done.stderr
+    refused = harness("eval", "toy_canary", "--out", str(finished))
+    assert refused.returncode == 2
+    assert "holds a run of toy, not of toy_canary" in refused.stderr
 
 
 def test_a_canary_among_the_held_out_domains_harms_only_its_own_scores(tmp_path: Path) -> None:
-    done = harness("eval", "toy_canary", "--out", str(tmp_path / "run"))
-    assert done.returncode == 1
+    assert harness("eval", "toy_canary", "--out", str(tmp_path / "run")).returncode == 1
     plan = json.loads((tmp_path / "run" / "plan.json").read_text())
     lost = set()
     for unit in plan["units"]:
@@ -87,10 +71,6 @@ def test_a_canary_among_the_held_out_domains_harms_only_its_own_scores(tmp_path:
 def test_no_test_split_and_no_held_out_domain_is_read_before_scoring(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from harness.data import view as protocol
-    from harness.run.place import Place
-    from harness.workers.perform import perform
-
     read: set[tuple[str, str]] = set()
     real = load.load_split
 
@@ -98,27 +78,17 @@ def test_no_test_split_and_no_held_out_domain_is_read_before_scoring(
         read.add((domain.name, name))
         return real(task_name, task, domain, name, folder, limit=limit)
 
-    monkeypatch.setattr(protocol, "load_split", watched)
-    plan = make_plan(*load_suite("toy"))
-    units = {unit.hash: unit for unit in plan.units}
-    place = Place(run=tmp_path, data=DataPlace(folder=Path(os.environ["HARNESS_DATA"])))
-    from harness.run.stored import inputs_of, write_record
-
-    for unit in plan.units:
-        if unit.kind.name in ("prepare", "supernet", "search", "final"):
-            done = perform(unit, {need: units[need] for need in unit.needs}, place)
-            inputs = inputs_of(tmp_path, [units[need] for need in unit.needs])
-            write_record(tmp_path, unit, "ok", result=done.result, inputs=inputs)
+    monkeypatch.setattr(view, "load_split", watched)
+    for unit in units(planned("toy"), "prepare", "supernet", "search", "final"):
+        done(planned("toy"), unit, tmp_path)
     assert read == {(source, name) for source in ("clean", "grainy") for name in ("train", "validation")}
 
 
 def test_a_source_view_refuses_the_test_split(tmp_path: Path) -> None:
-    from harness import catalog
-
     task = catalog.load("task", "toy_patterns")
-    view = SourceView("toy_patterns", task, ("clean",), DataPlace(folder=tmp_path))
+    sources = SourceView("toy_patterns", task, ("clean",), DataPlace(folder=tmp_path))
     with pytest.raises(ValueError, match="train and validation"):
-        view.splits("test")
+        sources.splits("test")
 
 
 def test_two_runs_of_one_folder_at_once_are_refused(tmp_path: Path) -> None:
@@ -176,14 +146,12 @@ def test_an_interrupt_stops_at_once_and_says_how_to_go_on(tmp_path: Path) -> Non
 @pytest.mark.slow
 @pytest.mark.ci
 def test_every_searcher_that_asks_no_model_runs_on_a_supernet(tmp_path: Path) -> None:
-    from harness import catalog
-
     names = [name for name in catalog.names("searcher") if not catalog.load("searcher", name).needs_llm]
     suite = tmp_path / "all.toml"
     listed = ", ".join(f'"{name}"' for name in names)
     suite.write_text(f'extends = "toy"\nspaces = ["hybrid:micro"]\nsearchers = [{listed}]\n')
-    done = harness("eval", str(suite), "--out", str(tmp_path / "run"))
-    assert done.returncode == 0, done.stderr
+    ended = harness("eval", str(suite), "--out", str(tmp_path / "run"))
+    assert ended.returncode == 0, ended.stderr
     board = json.loads((tmp_path / "run" / "board.json").read_text())
     rows = {row["method"]: row for row in board["tasks"][0]["rows"]}
     assert all(rows[name]["evaluations"] == [5, 5] for name in names)

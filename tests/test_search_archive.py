@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from spaces import cells, evaluated, named
 
-from harness import catalog
-from harness.search.archive import Evaluation, SearchArchive, listed
+from harness.search.archive import SearchArchive, listed
 from harness.search.loop import SearchContext, Searcher, run_search
 from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
@@ -23,17 +23,8 @@ DRAWS: dict[str, Draw] = {
 }
 
 
-def cells(window: tuple[int, int] | None = None) -> SearchSpace:
-    return catalog.load("space", "nasbench201").space("micro", window=window)
-
-
 def small() -> SearchSpace:
-    family = catalog.load("space", "hybrid")
-    return family.matched("micro-attention", family.presets["micro-attention"], 0.05)
-
-
-def evaluated(architecture: Architecture, score: float | None) -> Evaluation:
-    return Evaluation(architecture=architecture, score=score, parameters=1, macs=1, iteration=0)
+    return named("hybrid:micro-attention", tolerance=0.05)
 
 
 @given(st.lists(st.integers(0, 9), max_size=30), st.lists(st.integers(0, 9), max_size=9), st.integers(0, 9))

@@ -12,13 +12,13 @@ import numpy as np
 import published
 import pytest
 import torch
+from spaces import cells, searched
 
 from harness import catalog
 from harness.checks.searcher import searcher_claims
 from harness.errors import UnknownNameError
 from harness.llm.scripted import ScriptedClient
 from harness.search.loop import SearchContext, Searcher, SearcherEntry, SearchResult, run_search
-from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
 
 SEARCHERS = catalog.names("searcher")
@@ -26,22 +26,11 @@ SEEDS = 100
 COLUMNS = ("c10", "c100", "in16")
 
 
-def cells() -> SearchSpace:
-    return catalog.load("space", "nasbench201").space("micro")
-
-
-def searched(name: str, score: Callable[[Architecture], float], *, seed: int, **options: Any) -> SearchResult:
+def found_by(name: str, score: Callable[[Architecture], float], **settings: Any) -> SearchResult:
     entry: SearcherEntry = catalog.load("searcher", name)
-    space = cells()
-    context = SearchContext(
-        space=space,
-        seed=seed,
-        budget=100,
-        options={**entry.options, **options},
-        client=ScriptedClient() if entry.needs_llm else None,
-        proxies={space.default(): 1.0} if entry.proxy else None,
-    )
-    return run_search(entry.build(context), context, score)
+    client = ScriptedClient() if entry.needs_llm else None
+    proxies = {cells().default(): 1.0} if entry.proxy else None
+    return searched(name, cells(), score, client=client, proxies=proxies, **settings)
 
 
 @pytest.mark.parametrize("name", SEARCHERS)
@@ -132,7 +121,7 @@ def test_no_searcher_touches_the_global_generators() -> None:
     np.random.seed(7)  # noqa: NPY002
     before = (random.getstate(), torch.random.get_rng_state(), np.random.get_state()[1].tolist())  # noqa: NPY002
     for name in SEARCHERS:
-        searched(name, lambda one: sum(one) / 100, seed=0)
+        found_by(name, lambda one: sum(one) / 100)
     assert random.getstate() == before[0]
     assert torch.equal(torch.random.get_rng_state(), before[1])
     assert np.random.get_state()[1].tolist() == before[2]  # noqa: NPY002
@@ -154,26 +143,22 @@ def test_it_reaches_the_reference_on_nasbench201(
     for column, reference in zip(COLUMNS, expected, strict=True):
         found = []
         for seed in range(SEEDS):
-            result = searched(name, lambda one: float(rows[one][f"{column}_val"]) / 100, seed=seed, **options)  # noqa: B023
+            result = found_by(name, lambda one: float(rows[one][f"{column}_val"]) / 100, seed=seed, **options)  # noqa: B023
             found.append(float(rows[result.best.architecture][f"{column}_test"]))
         # Four standard errors of the difference of two means; .01 is how the reference is rounded.
         error = stdev(found) * (1 / SEEDS + 1 / 200) ** 0.5
         assert abs(mean(found) - reference) < 4 * error + 0.01
 
 
-def test_local_search_can_start_from_the_default() -> None:
-    first = searched("local_search", lambda one: 1.0, seed=3, start="default").history[0]
+def test_local_search_can_start_from_the_default_and_refuses_what_it_does_not_know() -> None:
+    first = found_by("local_search", lambda one: 1.0, seed=3, start="default").history[0]
     assert first.architecture == cells().default()
-
-
-def test_an_unknown_start_is_refused_with_what_there_is() -> None:
     with pytest.raises(UnknownNameError, match="did you mean default"):
-        searched("local_search", lambda one: 1.0, seed=3, start="defualt")
+        found_by("local_search", lambda one: 1.0, seed=3, start="defualt")
 
 
 def test_local_search_stops_moving_only_at_a_local_optimum() -> None:
-    space = cells()
-    result = searched("local_search", lambda one: -sum(abs(gene - 2) for gene in one), seed=1)
+    result = found_by("local_search", lambda one: -sum(abs(gene - 2) for gene in one), seed=1)
     assert result.best.score == 0
     visited = {one.architecture for one in result.history}
-    assert set(space.neighbours(result.best.architecture)) <= visited
+    assert set(cells().neighbours(result.best.architecture)) <= visited

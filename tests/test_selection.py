@@ -7,11 +7,9 @@ import filled
 import pytest
 from command import harness
 
-from harness.errors import HarnessError, UnknownNameError
 from harness.run.loaded import load_run
 from harness.study.formats import render
-from harness.study.study import build_board, make_plan, verdict
-from harness.study.suite import load_suite
+from harness.study.study import build_board, verdict
 from harness.study.trained.boards.values import Board
 from harness.task.selection import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE, SELECTIONS
 
@@ -69,20 +67,3 @@ def test_an_oracle_chooses_for_each_domain_by_its_validation_split(folder: Path)
         assert set(usual.rates) == {"1e-05", "0.03"}
     hashes = {unit.hash for unit in filled.units(run, "score", selection=DEFAULT_SELECTION)}
     assert hashes.isdisjoint(unit.hash for unit in filled.units(run, "score", selection=ORACLE))
-
-
-def test_an_unknown_rule_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "wrong.toml"
-    path.write_text('extends = "toy"\nselection = ["orakel"]\n')
-    with pytest.raises(UnknownNameError, match="oracle"):
-        load_suite(str(path))
-
-
-def test_cross_validation_needs_two_sources(tmp_path: Path) -> None:
-    path = tmp_path / "one.toml"
-    path.write_text(
-        f'extends = "toy"\nselection = ["{CROSS_VALIDATION}"]\n'
-        '[[tasks]]\nname = "toy_patterns"\nsources = ["clean"]\n'
-    )
-    with pytest.raises(HarnessError, match="needs two sources"):
-        make_plan(*load_suite(str(path)))

@@ -4,7 +4,6 @@ Truth: enumeration, built modules and torch's counter. The counter sees convolut
 their biases, and the products of attention; what a space's convention counts beyond that stands in `_unseen`.
 """
 
-import math
 import random
 import time
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spaces import inputs, named, stirred
 from torch import nn
 
 from harness import catalog
@@ -50,54 +50,31 @@ SIGNATURES = (
 )
 
 
-def family(name: str) -> SpaceFamily:
-    return catalog.load("space", name)
+FAMILIES: dict[str, SpaceFamily] = {name: catalog.load("space", name) for name in NAMES}
 
 
 def small() -> dict[str, SearchSpace]:
     """Returns all micro presets on all signatures that they read; hybrids want images of whole patches."""
     found = {}
-    for name in NAMES:
-        for preset in (one for one in family(name).presets if one.startswith("micro")):
+    for name, family in FAMILIES.items():
+        for preset in (one for one in family.presets if one.startswith("micro")):
             for signature in SIGNATURES:
-                if signature.kind not in family(name).kinds or (name == "hybrid" and signature.height % 4):
-                    continue
-                space = family(name).space(preset, signature)
-                shape = (signature.kind, signature.height, signature.context)
-                found[f"{space.name}-{'-'.join(map(str, shape))}"] = space
-    for name, option in (("autoformer", {"relative": False}), ("decoder", {"tied": True})):
-        space = family(name).space("micro")
-        make: Any = type(space)
-        found[f"{name}:{option}"] = make("micro", space.signature, None, **option)
+                if signature.kind in family.kinds and (name != "hybrid" or signature.height % 4 == 0):
+                    space = family.space(preset, signature)
+                    shape = (signature.kind, signature.height, signature.context)
+                    found[f"{space.name}-{'-'.join(map(str, shape))}"] = space
+    found["autoformer: not relative"] = named("autoformer:micro", relative=False)
+    found["decoder: tied"] = named("decoder:micro", tied=True)
     return found
 
 
-def published() -> dict[str, SearchSpace]:
-    found = {
-        f"{name}:{preset}": family(name).space(preset) for name in NAMES for preset in family(name).presets
-    }
-    return {name: space for name, space in found.items() if ":micro" not in name}
-
-
 SMALL = small()
-ALL = SMALL | published()
-
-
-def inputs_of(signature: Signature) -> torch.Tensor:
-    if signature.kind != "image":
-        return torch.arange(2 * signature.context).reshape(2, -1) % 256
-    shape = (2, signature.channels, signature.height, signature.width)
-    return torch.linspace(-1, 1, math.prod(shape)).sin().reshape(shape)
-
-
-def stirred(space: SearchSpace) -> nn.Module:
-    """Returns a supernet no tensor of which is at a value that hides a mistake."""
-    supernet = space.networks.supernet()
-    with torch.no_grad():
-        for tensor in supernet.state_dict().values():
-            if tensor.is_floating_point():
-                tensor.add_(torch.rand_like(tensor) * 0.02)
-    return supernet
+ALL = SMALL | {
+    f"{name}:{preset}": family.space(preset)
+    for name, family in FAMILIES.items()
+    for preset in family.presets
+    if not preset.startswith("micro")
+}
 
 
 def _unseen(space: SearchSpace, form: dict[str, Any]) -> int:
@@ -134,26 +111,26 @@ def test_closed_forms_equal_the_built_module(name: str, count: int) -> None:
 def test_a_slice_equals_the_stand_alone_module(name: str, trains: bool) -> None:
     space = SMALL[name]
     draw = random.Random(0)
-    inputs = inputs_of(space.signature)
+    pixels = inputs(space.signature)
     with seeded(0), torch.inference_mode():
-        supernet = stirred(space).train(trains)
+        supernet = stirred(space, 0.02).train(trains)
         for _ in range(12):
             architecture = space.sample(draw)
             alone = space.networks.slice(supernet, architecture)
             assert alone.training == trains
-            there = supernet(inputs, space.networks.route(architecture))
-            torch.testing.assert_close(alone(inputs), there, atol=1e-5, rtol=1e-5)
+            there = supernet(pixels, space.networks.route(architecture))
+            torch.testing.assert_close(alone(pixels), there, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", [one for one in SMALL if one.startswith(LEADING)])
 def test_gradients_reach_only_the_slice(name: str) -> None:
     space = SMALL[name]
     with seeded(0):
-        supernet = stirred(space)
+        supernet = stirred(space, 0.02)
         architecture = space.sample(random.Random(2))
         alone = dict(space.networks.build(architecture).named_parameters())
-    inputs = inputs_of(space.signature)
-    supernet(inputs, space.networks.route(architecture)).square().sum().backward()
+    pixels = inputs(space.signature)
+    supernet(pixels, space.networks.route(architecture)).square().sum().backward()
     for weight_name, weight in supernet.named_parameters():
         if weight_name not in alone:
             assert weight.grad is None or not weight.grad.any(), weight_name
@@ -175,7 +152,7 @@ def test_no_token_sees_a_later_one(name: str) -> None:
             if name == "llama":
                 module = catalog.load("baseline", name).build(signature, 20_000)
             else:
-                space = family(name).space("micro", signature)
+                space = FAMILIES[name].space("micro", signature)
                 module = space.networks.build(space.sample(draw))
             for weight_name, weight in module.named_parameters():
                 if weight_name in ("head", "head.weight"):  # which starts at zero
@@ -187,7 +164,7 @@ def test_no_token_sees_a_later_one(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_another_module_is_no_supernet(name: str) -> None:
-    space = family(name).space("micro")
+    space = FAMILIES[name].space("micro")
     with pytest.raises(TypeError, match=f"Linear is not a supernet of {name}:micro"):
         space.networks.slice(nn.Linear(1, 1), space.default())
 
@@ -197,8 +174,7 @@ def test_another_module_is_no_supernet(name: str) -> None:
 def test_moves_stay_legal_and_json_reads_back(seed: int, name: str, is_matched: bool) -> None:
     space = ALL[name]
     if is_matched and name in SMALL:
-        catalog_name, _, preset = space.name.partition(":")
-        space = family(catalog_name).matched(preset, space.signature, 0.1)
+        space = named(space.name, space.signature, tolerance=0.1)
     draw = random.Random(seed)
     drawn = space.sample(draw)
     moved = [] if space.window else space.neighbours(drawn)[:3]
@@ -249,8 +225,7 @@ def test_the_schema_takes_architectures_and_nothing_else(name: str) -> None:
     ],
 )
 def test_size_equals_enumeration(name: str, size: int) -> None:
-    catalog_name, _, preset = name.partition(":")
-    space = family(catalog_name).space(preset)
+    space = named(name)
     assert space.size() == sum(1 for _ in space.enumerate()) == size
 
 
@@ -284,10 +259,10 @@ def test_a_supernet_by_name_trains_the_slice_and_its_statistics_alone() -> None:
     networks = Networks.by_name("made", build, (4,))
     with seeded(0):
         supernet = networks.supernet().train()
-        inputs = torch.randn(8, 1, 5, 5)
+        pixels = torch.randn(8, 1, 5, 5)
     alone = networks.slice(supernet, (2,)).train()
-    output = supernet(inputs, networks.route((2,)))
-    torch.testing.assert_close(output, alone(inputs), atol=0, rtol=0)
+    output = supernet(pixels, networks.route((2,)))
+    torch.testing.assert_close(output, alone(pixels), atol=0, rtol=0)
     output.square().sum().backward()
     gradient, mean = (
         supernet.get_parameter("whole.0.weight").grad,
@@ -297,7 +272,7 @@ def test_a_supernet_by_name_trains_the_slice_and_its_statistics_alone() -> None:
     assert not gradient[2:].any()
     assert torch.equal(mean[:2], alone.get_buffer("1.running_mean"))
     assert not mean[2:].any()
-    assert supernet(inputs).shape == (8, 4, 3, 3)
+    assert supernet(pixels).shape == (8, 4, 3, 3)
 
 
 class Ladder(SearchSpace):
@@ -389,7 +364,7 @@ def test_what_is_no_form_is_told() -> None:
     with pytest.raises(HarnessError, match="Space ladder has no texts of its own"):
         LADDER.from_json("1:2")
     with pytest.raises(HarnessError, match="r 226; give 128 to 224 in steps of 4"):
-        family("mobilenet").space("w1.0").from_json({"r": 226, "d": [2] * 5, "ks": [3] * 20, "e": [3] * 20})
+        named("mobilenet:w1.0").from_json({"r": 226, "d": [2] * 5, "ks": [3] * 20, "e": [3] * 20})
 
 
 @pytest.mark.parametrize(

@@ -3,21 +3,16 @@
 from pathlib import Path
 
 import pytest
+from working import plan_of, planned, units
 
 from harness.errors import HarnessError, UnknownNameError
-from harness.study.study import make_plan
 from harness.study.suite import load_suite
+from harness.task.selection import CROSS_VALIDATION
 
-
-def suite_file(folder: Path, text: str) -> str:
-    path = folder / "mine.toml"
-    path.write_text(text)
-    return str(path)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
+TASK = '[[tasks]]\nname = "toy_patterns"\n'
+CHOICE = '[[tasks]]\nname = "toy_patterns"\n[tasks.recipe]\n'
+WRONG = {
+    "toy": [
         ("seedz = [1, 2]", r"mine.toml, line 2: the top level has no key 'seedz'; did you mean seeds"),
         ('seeds = ["a"]', r"line 2: seeds must be a whole number, not 'a'"),
         ("seeds = 3", r"line 2: seeds must be a list"),
@@ -25,37 +20,97 @@ def suite_file(folder: Path, text: str) -> str:
         ("[search]\nevaluation = 3", r"line 3: \[search\] has no key 'evaluation'; did you mean evaluations"),
         ("[search]\nevaluations = true", "whole number"),
         ("[search]\nevaluations = 0", "at least 1"),
+        (
+            'baselines = ["default", "tuned:default"]\nspaces = []\nsearchers = []\nreference = "default"\n'
+            'claim = { method = "default", space = "" }\n[search]\nevaluations = 0',
+            "tuned in search.evaluations trials, and the suite has 0",
+        ),
         ('reference = "nobody"', "reference 'nobody'"),
         ("title = ", "is not TOML"),
         ('[claim]\nmethod = "local_search"\nspace = "hybrid:nowhere"', "claim must name"),
-    ],
-)
-def test_a_wrong_suite_says_where(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(HarnessError, match=message):
-        load_suite(suite_file(tmp_path, 'extends = "toy"\n' + text))
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
+        ("tasks = [1]", r"mine\.toml.*(must be|lacks)"),
+        ('tasks = [{ name = ["a"] }]', r"mine\.toml.*(must be|lacks)"),
         (
             'spaces = ["hybrid:huge"]\n[claim]\nmethod = "local_search"\nspace = "hybrid:huge"',
             "preset named 'huge'",
         ),
-        ('[[tasks]]\nname = "toy_patterns"\nheld_out = ["clean"]', "clean both as source and as held out"),
-        ('[[tasks]]\nname = "toy_patterns"\nheld_out = ["roug"]', "did you mean rough"),
+        (TASK + 'held_out = ["clean"]', "clean both as source and as held out"),
+        (TASK + 'held_out = ["roug"]', "did you mean rough"),
+        (TASK + 'held_out = ["clean+rotatoin-3"]', "did you mean rotation"),
         ("[search.options.local_search]\nwarmth = 1", "has no option 'warmth'"),
+        ("[limits.kinds.scores]\nseconds = 5", "There is no kind of unit named 'scores'; did you mean score"),
+        ("[limits.kinds.evaluation]\nseconds = 5", "There is no kind of unit named 'evaluation'"),
+        ("[limits]\nseconds = -1", "limits.seconds and limits.memory_gib must be at least 0"),
+        ("[limits.kinds.tune]\nmemory_gib = inf", "limits.kinds.tune.seconds and .* must be at least 0"),
+        ("[limits]\nminutes = 5", r"\[limits\] has no key 'minutes'"),
+        ('selection = ["orakel"]', "oracle"),
+        (f'selection = ["{CROSS_VALIDATION}"]\n{TASK}sources = ["clean"]', "needs two sources"),
+        (CHOICE + 'optimizer = "sdg"', "did you mean sgd"),
+        (CHOICE + 'schedule = "step"', "schedule named 'step'"),
+        (CHOICE + 'augmentation = ["mixpu"]', "did you mean mixup"),
+        (CHOICE + "warmup = 1.0", r"recipe\.warmup must be in \[0, 1\)"),
+        (CHOICE + "clip = -1.0", r"recipe\.clip must be at least 0"),
+        (CHOICE + "momentum = 0.9", r"has no key 'momentum'"),
     ],
+    "toy_lookup": [
+        ('table = "toy_tabel"', "did you mean toy_table"),
+        ('domains = ["nearer"]', "no domain named 'nearer'; did you mean near"),
+        ('searchers = ["random_serch"]\nreference = "random_serch"\nclaim = "random_serch"', "did you mean"),
+        ("repeats = 1", "at least 2"),
+        ('feedback = ["tset"]', "feedback must be validation, test or both"),
+        ('claim = "nobody"', "claim 'nobody' is not among its searchers"),
+        ('controls = ["nobody"]', "controls names 'nobody'"),
+        (
+            '[search.options.local_search]\nstart = "there"',
+            "'start' of searcher 'local_search' is .*'there'",
+        ),
+        ("[search.options.local_search]\nstart = 3", "is 'random' by default and cannot be 3"),
+        ("[search.options.spos_evolution]\nmutation = 3.0", "'mutation' of searcher 'spos_evolution' is 0"),
+        ('held_out = "some"', "held_out must be 'each' or a list of domains, not 'some'"),
+        ("held_out = [3]", "held_out must be 'each' or a list of domains"),
+        ('held_out = ["nera"]', "no domain named 'nera'; did you mean near"),
+        ('held_out = "each"\ndomains = ["near"]', "needs another domain to see"),
+        ('domains = ["near", "near"]', "domains has a name twice"),
+        ('[search.cost_limit]\ncost = "watts"\nshare = 0.5', "There is no cost named 'watts'"),
+        ("[search.cost_limit]\nshare = 0.5", "search.cost_limit lacks `cost`"),
+        ('[search.cost_limit]\ncost = "macs"', "needs either share, above 0 and at most 1, or at_most"),
+        ('[search.cost_limit]\ncost = "macs"\nshare = 2.0', "needs either share"),
+        (
+            '[search]\nmac_limit = 3\ncost_limit = { cost = "macs", share = 0.5 }',
+            "both a cost_limit and a mac",
+        ),
+    ],
+    "toy_quality": [
+        ("seeds = [1]", "at least two"),
+        ("architectures = 3", "at least 4"),
+        ("strategies = []", "no strategy"),
+        ("parameter_tolerance = 2.0", r"parameter_tolerance must be in \[0, 1\)"),
+        ("[task.training]\nsteps = 0", "steps >= 1"),
+        ('strategies = ["sandwhich"]', "did you mean sandwich"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("suite", "text", "message"), [(suite, *row) for suite, rows in WRONG.items() for row in rows]
 )
-def test_a_suite_that_names_what_is_not_there_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_a_wrong_suite_is_one_sentence(tmp_path: Path, suite: str, text: str, message: str) -> None:
     with pytest.raises(HarnessError, match=message):
-        make_plan(*load_suite(suite_file(tmp_path, 'extends = "toy"\n' + text)))
+        plan_of(f'extends = "{suite}"\n{text}\n', tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"), [('extends = ["toy"]', "`extends` names"), ("extends = {}", "lacks the key 'study'")]
+)
+def test_what_is_no_suite_to_extend_is_told(tmp_path: Path, line: str, words: str) -> None:
+    with pytest.raises(HarnessError, match=rf"mine\.toml.*{words}"):
+        plan_of(line, tmp_path)
 
 
 @pytest.mark.parametrize(("limit", "steps"), [(None, {300, 500}), (2, {10}), (1000, {300, 500})])
 def test_a_limited_run_trains_few_steps(limit: int | None, steps: set[int]) -> None:
-    units = make_plan(*load_suite("quickstart"), limit=limit).units
-    assert {unit.spec.steps for unit in units if "steps" in unit.spec.to_json()} == steps
+    found = planned("quickstart", limit).units
+    assert {unit.spec.steps for unit in found if "steps" in unit.spec.to_json()} == steps
 
 
 def test_an_unknown_suite_is_answered_with_near_names() -> None:
@@ -64,30 +119,22 @@ def test_an_unknown_suite_is_answered_with_near_names() -> None:
 
 
 def test_the_quickstart_plans_crossed_roles_and_shares_the_tuned_search() -> None:
-    plan = make_plan(*load_suite("quickstart"))
-    kinds = [unit.kind.name for unit in plan.units]
-    assert kinds.count("supernet") == 8
-    assert kinds.count("search") == 24
-    finals = [unit.spec for unit in plan.units if unit.kind.name == "final"]
-    roles = {(spec.select_seed, spec.report_seed) for spec in finals}
-    assert roles == {(0, 1), (1, 0)}
+    plan = planned("quickstart")
+    finals = [unit.spec for unit in units(plan, "final")]
+    assert (len(units(plan, "supernet")), len(units(plan, "search"))) == (8, 24)
+    assert {(spec.select_seed, spec.report_seed) for spec in finals} == {(0, 1), (1, 0)}
     assert len(finals) == 2 * (2 * (3 + 5) - 1), "a floor has one role"
 
 
-def test_needs_come_before_what_needs_them() -> None:
-    plan = make_plan(*load_suite("quickstart"))
+def test_needs_come_before_what_needs_them_and_only_scores_need_a_held_out_domain() -> None:
+    plan = planned("quickstart")
     seen: set[str] = set()
     for unit in plan.units:
         assert set(unit.needs) <= seen
         seen.add(unit.hash)
-
-
-def test_only_scores_need_a_held_out_domain() -> None:
-    plan = make_plan(*load_suite("quickstart"))
     held_out = {
         unit.hash
-        for unit in plan.units
-        if unit.kind.name == "prepare" and unit.spec.domain in ("figlet", "optdigits", "health_tweets")
+        for unit in units(plan, "prepare")
+        if unit.spec.domain in ("figlet", "optdigits", "health_tweets")
     }
-    readers = {unit.kind.name for unit in plan.units if held_out & set(unit.needs)}
-    assert readers == {"score"}
+    assert {unit.kind.name for unit in plan.units if held_out & set(unit.needs)} == {"score"}

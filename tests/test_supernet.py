@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 import torch
+from spaces import named
 from torch import nn
 
-from harness import catalog
 from harness.errors import UnknownNameError
 from harness.learn.fit import Recipe, cross_entropy, seeded
 from harness.learn.supernet import (
@@ -26,9 +26,8 @@ from harness.space.form import Architecture
 from harness.study import settings
 from harness.task.signature import Signature
 
-IMAGE = Signature(kind="image", classes=4, height=16, width=16)
-CELLS: SearchSpace = catalog.load("space", "nasbench201").space("micro", IMAGE)
-HYBRID: SearchSpace = catalog.load("space", "hybrid").space("micro", IMAGE)
+IMAGE = Signature(kind="image", classes=4, height=8, width=8)
+CELLS, HYBRID, MOBILE = (named(f"{name}:micro", IMAGE) for name in ("nasbench201", "hybrid", "mobilenet"))
 
 
 def test_fairness_trains_every_option_of_every_choice_once_a_step() -> None:
@@ -57,7 +56,7 @@ def test_a_sandwich_is_the_largest_the_smallest_and_two_others() -> None:
 
 
 def test_extremes_are_the_largest_and_the_smallest_of_all() -> None:
-    space = catalog.load("space", "hybrid").space("micro-attention", IMAGE)
+    space = named("hybrid:micro-attention", IMAGE)
     sizes = [space.parameters(one) for one in space.enumerate()]
     assert space.parameters(space.extreme(largest=True)) == max(sizes)
     assert space.parameters(space.extreme(largest=False)) == min(sizes)
@@ -85,9 +84,6 @@ def test_shrinking_opens_one_group_of_choices_after_another() -> None:
     assert moved[-1]
 
 
-MOBILE: SearchSpace = catalog.load("space", "mobilenet").space("micro", IMAGE)
-
-
 def test_what_the_optimizer_remembers_is_reordered_with_the_channels(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -100,7 +96,7 @@ def test_what_the_optimizer_remembers_is_reordered_with_the_channels(
 
         def data():
             while True:
-                yield torch.randn(8, 1, 16, 16, generator=draw), torch.randint(0, 4, (8,), generator=draw)
+                yield torch.randn(8, 1, 8, 8, generator=draw), torch.randint(0, 4, (8,), generator=draw)
 
         recipe = Recipe(steps=8, batch_size=8, learning_rate=1e-4)
         order = sort_channels if sorts else lambda supernet: []
@@ -131,7 +127,7 @@ def test_the_teacher_is_the_largest_as_the_first_stage_left_it() -> None:
     strategy.parts(9, supernet)
     teacher = strategy.teacher()
     assert teacher is not None
-    inputs = torch.randn(3, 1, 16, 16)
+    inputs = torch.randn(3, 1, 8, 8)
     largest = HYBRID.extreme(largest=True)
     before = teacher(inputs)
     assert torch.allclose(before, supernet(inputs, HYBRID.networks.route(largest)), atol=1e-5)
@@ -151,7 +147,7 @@ def test_every_strategy_learns_to_tell_dark_from_bright(space: SearchSpace, stra
     def data(size: int = 16):
         while True:
             labels = torch.randint(0, 4, (size,), generator=draw)
-            noise = torch.randn(size, 1, 16, 16, generator=draw)
+            noise = torch.randn(size, 1, 8, 8, generator=draw)
             yield noise * 0.1 + labels.view(-1, 1, 1, 1) - 1.5, labels
 
     recipe = Recipe(steps=40, batch_size=16, learning_rate=1e-2)
@@ -212,7 +208,7 @@ def test_a_step_leaves_gradients_inside_its_slice_alone() -> None:
         supernet = CELLS.networks.supernet()
     architecture: Architecture = (3, 0, 2, 1, 4, 3)
     loss = cross_entropy(
-        supernet(torch.randn(4, 1, 16, 16), CELLS.networks.route(architecture)), torch.tensor([0, 1, 2, 3])
+        supernet(torch.randn(4, 1, 8, 8), CELLS.networks.route(architecture)), torch.tensor([0, 1, 2, 3])
     )
     loss.backward()
     for name, weight in supernet.named_parameters():

@@ -2,20 +2,18 @@
 
 import math
 import random
-from collections.abc import Callable
 from itertools import combinations
 from itertools import pairwise as neighbouring
 from statistics import mean, stdev
-from typing import Any
 
 import numpy as np
 import published
 import pytest
 from sklearn.linear_model import Ridge
+from spaces import cells, evaluated, named, searched
 
-from harness import catalog
-from harness.search.archive import Evaluation, SearchArchive
-from harness.search.loop import Limit, SearchContext, SearchResult, run_search
+from harness.search.archive import SearchArchive
+from harness.search.loop import Limit
 from harness.search.surrogates import (
     RidgeSurrogate,
     candidates,
@@ -37,21 +35,13 @@ from harness.task.signature import Signature
 IMAGES = Signature(kind="image", classes=10)
 
 
-def cells(window: tuple[int, int] | None = None) -> SearchSpace:
-    return catalog.load("space", "nasbench201").space("micro", window=window)
-
-
 def hybrids() -> SearchSpace:
-    return catalog.load("space", "hybrid").matched("small", IMAGES, 0.05)
+    return named("hybrid:small", IMAGES, tolerance=0.05)
 
 
 def drawn(space: SearchSpace, count: int, seed: int = 0) -> list[Architecture]:
     draw = random.Random(seed)
     return [space.sample(draw) for _ in range(count)]
-
-
-def evaluated(architecture: Architecture, score: float | None) -> Evaluation:
-    return Evaluation(architecture=architecture, score=score, parameters=1, macs=1, iteration=0)
 
 
 def columns(space: SearchSpace, architectures: list[Architecture]) -> np.ndarray:
@@ -172,23 +162,6 @@ def test_closeness_spreads_the_best_and_knows_no_unit() -> None:
 @pytest.mark.parametrize("values", [[0.3], [0.3, 0.3, 0.3], [0.3, 0.3, 0.1]])
 def test_closeness_is_finite_where_scores_tie(values: list[float]) -> None:
     assert np.isfinite(closeness(np.array(values), 0.05)).all()
-
-
-def searched(
-    name: str,
-    space: SearchSpace,
-    score: Callable[[Architecture], float | None],
-    *,
-    seed: int = 0,
-    budget: int = 100,
-    limit: Limit | None = None,
-    **options: Any,
-) -> SearchResult:
-    entry = catalog.load("searcher", name)
-    context = SearchContext(
-        space=space, seed=seed, budget=budget, limit=limit, options={**entry.options, **options}
-    )
-    return run_search(entry.build(context), context, score)
 
 
 def pairwise(architecture: Architecture) -> float:

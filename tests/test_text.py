@@ -119,16 +119,6 @@ def test_a_catalog_with_large_files_is_still_listed(tmp_path: Path, monkeypatch:
     assert perf_counter() - started < 5
 
 
-@pytest.mark.parametrize(
-    "line", ['extends = ["toy"]', "extends = {}", "tasks = [1]", 'tasks = [{ name = ["a"] }]']
-)
-def test_a_suite_of_the_wrong_types_is_told(tmp_path: Path, line: str) -> None:
-    extends = "" if "extends" in line else 'extends = "toy"\n'
-    (tmp_path / "a.toml").write_text(f"{extends}{line}\n")
-    with pytest.raises(HarnessError, match=r"a.toml.*(`extends` names|must be|lacks)"):
-        load_suite(str(tmp_path / "a.toml"))
-
-
 def test_suites_that_extend_one_another_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "leaderboards").mkdir()
     for one, other in ("ab", "ba"):

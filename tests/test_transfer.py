@@ -16,9 +16,9 @@ import published
 import pytest
 from command import harness
 from scipy import stats
+from working import plan_of, units
 
 from harness.data.table.table import LookupTable
-from harness.errors import HarnessError
 from harness.run.loaded import load_run
 from harness.space.cells import MEANINGS
 from harness.stats.ranks import kendall
@@ -30,8 +30,7 @@ from harness.stats.transfer import (
     transfer,
     transfer_matrix,
 )
-from harness.study.study import build_board, make_plan
-from harness.study.suite import load_suite
+from harness.study.study import build_board
 
 
 @pytest.fixture
@@ -330,26 +329,7 @@ def test_every_record_of_a_held_out_search_names_its_sources(run: Path) -> None:
     assert all(spec["domain"] not in spec["sources"] and len(spec["sources"]) == 2 for spec in searches)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ('held_out = "some"', "held_out must be 'each' or a list of domains, not 'some'"),
-        ("held_out = [3]", "held_out must be 'each' or a list of domains"),
-        ('held_out = ["nera"]', "no domain named 'nera'; did you mean near"),
-        ('held_out = "each"\ndomains = ["near"]', "needs another domain to see"),
-        ('domains = ["near", "near"]', "domains has a name twice"),
-    ],
-)
-def test_a_wrong_rule_of_holding_out_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_text(f'extends = "toy_lookup"\n{text}\n')
-    with pytest.raises(HarnessError, match=message):
-        make_plan(*load_suite(str(path)))
-
-
 def test_a_domain_that_is_not_held_out_is_a_source_and_no_column(tmp_path: Path) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_text('extends = "toy_lookup"\nheld_out = ["far"]\n')
-    plan = make_plan(*load_suite(str(path)))
-    searches = [unit.spec for unit in plan.units if unit.kind.name == "lookup"]
+    plan = plan_of('extends = "toy_lookup"\nheld_out = ["far"]\n', tmp_path)
+    searches = [unit.spec for unit in units(plan, "lookup")]
     assert {(spec.domain, *spec.sources) for spec in searches} == {("far", "near")}

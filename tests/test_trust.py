@@ -1,13 +1,11 @@
 """YAML tasks of lm-eval that bring code, which runs if it is trusted. Truth: files that code would write."""
 
-import json
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
-import numpy as np
 import pytest
 from command import Ended, harness
+from yaml_tasks import Uniform, write_rows
 
 from harness import catalog
 from harness.errors import HarnessError
@@ -54,7 +52,7 @@ def write(folder: Path, more: str = "", text: str = "{{text}}") -> Path:
     """Writes a folder of one task, beside code that leaves a file."""
     folder.mkdir(parents=True)
     rows = [{"text": f"{number} ab", "choices": ["abc", "d"], "gold": number % 2} for number in range(6)]
-    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
+    write_rows(folder / "rows.jsonl", rows)
     keys = {line.partition(":")[0] for line in more.splitlines()}
     kept = [
         line
@@ -66,13 +64,6 @@ def write(folder: Path, more: str = "", text: str = "{{text}}") -> Path:
     (folder / "loader.py").write_text(CODE.format(place=str(folder.parent / "ran")))
     (folder / "hidden.txt").write_text("process_docs: !function helper.docs\n")
     return folder
-
-
-class Uniform:
-    """A model that finds all texts equally likely."""
-
-    def bits(self, documents: list[bytes]) -> Any:
-        return np.array([len(document) for document in documents], np.float64)
 
 
 @pytest.mark.parametrize("more", RUNS)

@@ -7,7 +7,6 @@ one, and widths with a search over all of them.
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -16,27 +15,24 @@ from typing import Any
 
 import pytest
 import torch
+from command import python
+from working import all_done, done, first, plan_of
 
 from harness import catalog
 from harness.cli.progress import label, planned
 from harness.data import load
-from harness.data.view import DataPlace
 from harness.errors import HarnessError, UnknownNameError
 from harness.files import write_atomically
 from harness.identity.unit import AnyUnit, unit_folder
 from harness.learn.baseline import FixedBaseline
 from harness.report.page import write_report
 from harness.run.loaded import load_run
-from harness.run.place import Place
 from harness.run.record import read_record
-from harness.run.stored import inputs_of, unit_record, write_record
 from harness.study.cost import Costs
 from harness.study.plan import Plan
-from harness.study.study import build_board, make_plan
-from harness.study.suite import load_suite
+from harness.study.study import build_board
 from harness.task.selection import ORACLE, SELECTIONS
 from harness.task.signature import Signature
-from harness.workers.perform import perform
 
 TRIALS = 4
 ROWS = ("default", "tuned:default", "default:mobilenet:micro", "tuned:default:mobilenet:micro")
@@ -44,43 +40,24 @@ BYTES = Signature(kind="bytes", classes=256)
 IMAGES = Signature(kind="image", classes=10)
 
 
-def plan_of(
+def tuning(
     folder: Path, baselines: Iterable[str] = ROWS, *, task: str = "toy_patterns", **changed: Any
 ) -> Plan:
     settings = {"rates": [3e-3, 1e-2], "trials": TRIALS, "rules": [SELECTIONS[0]], **changed}
     names = list(baselines)
-    path = folder / "tuning.toml"
-    path.write_text(
+    text = (
         f'extends = "toy"\nspaces = []\nsearchers = []\nbaselines = {json.dumps(names)}\n'
         f'reference = "{names[0]}"\nselection = {json.dumps(settings["rules"])}\n'
         f'[claim]\nmethod = "{names[0]}"\nspace = ""\n[search]\nevaluations = {settings["trials"]}\n'
         f'[[tasks]]\nname = "{task}"\nvalidation_samples = 40\ntest_samples = 60\n'
         f"[tasks.training]\nsteps = 4\nbatch_size = 8\nlearning_rates = {settings['rates']}\n"
     )
-    return make_plan(*load_suite(str(path)))
+    return plan_of(text, folder)
 
 
-def place(run: Path) -> Place:
-    return Place(run=run, data=DataPlace(folder=Path(os.environ["HARNESS_DATA"])))
-
-
-def done(plan: Plan, unit: AnyUnit, run: Path) -> dict[str, Any]:
-    units = {one.hash: one for one in plan.units}
-    for need in unit.needs:
-        if units[need].kind.name == "prepare" and unit_record(run, units[need]) is None:
-            done(plan, units[need], run)
-    made = perform(unit, {need: units[need] for need in unit.needs}, place(run))
-    inputs = inputs_of(run, [units[need] for need in unit.needs])
-    write_record(run, unit, "ok", result=made.result, about=made.about, inputs=inputs)
-    return made.result.to_json()
-
-
-def one_of(plan: Plan, kind: str, **spec: Any) -> AnyUnit:
-    return next(
-        one
-        for one in plan.units
-        if one.kind.name == kind and all(getattr(one.spec, name) == value for name, value in spec.items())
-    )
+def result(plan: Plan, unit: AnyUnit, run: Path) -> dict[str, Any]:
+    found: dict[str, Any] = done(plan, unit, run).result.to_json()
+    return found
 
 
 def parameters(module: torch.nn.Module) -> int:
@@ -92,12 +69,12 @@ class Ran:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "run"
-        self.plan = plan_of(folder, rules=list(SELECTIONS))
-        self.results = {unit.hash: done(self.plan, unit, self.folder) for unit in self.plan.units}
+        self.plan = tuning(folder, rules=list(SELECTIONS))
+        self.results = all_done(self.plan, self.plan.units, self.folder)
         write_atomically(self.folder / "plan.json", self.plan.to_json())
 
     def result(self, kind: str, **spec: Any) -> dict[str, Any]:
-        return self.results[one_of(self.plan, kind, **spec).hash]
+        return self.results[first(self.plan, kind, **spec).hash]
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +85,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 @pytest.fixture
 def prepared(ran: Ran, tmp_path: Path) -> tuple[Plan, AnyUnit]:
     """Returns a plan whose data is prepared, and its first tuning."""
-    plan = plan_of(tmp_path, ["default", "tuned:default"])
-    return plan, one_of(plan, "tune", seed=0)
+    plan = tuning(tmp_path, ["default", "tuned:default"])
+    return plan, first(plan, "tune", seed=0)
 
 
 @pytest.mark.parametrize("name", ["default", "default:mobilenet:micro"])
@@ -150,9 +127,9 @@ def test_the_best_trial_is_chosen_and_trained_again_on_the_other_seed(ran: Ran) 
 
 
 def test_a_final_on_the_selecting_seed_would_be_the_trial_itself(ran: Ran, tmp_path: Path) -> None:
-    unit = one_of(ran.plan, "final", method="tuned:default", select_seed=0, selection=SELECTIONS[0])
+    unit = first(ran.plan, "final", method="tuned:default", select_seed=0, selection=SELECTIONS[0])
     same = replace(unit, spec=replace(unit.spec, report_seed=0))
-    found = done(ran.plan, same, ran.folder)
+    found = result(ran.plan, same, ran.folder)
     assert found["validation"] == ran.result("tune", method="tuned:default", seed=0)["validation"]
     files = [unit_folder(ran.folder, one) / "weights.safetensors" for one in (unit, same)]
     assert files[0].read_bytes() != files[1].read_bytes()
@@ -188,7 +165,7 @@ def test_a_tuned_row_reads_its_sources_alone_before_it_is_scored(
     monkeypatch.setattr(protocol, "load_split", watched)
     plan, tune = prepared
     done(plan, tune, tmp_path)
-    done(plan, one_of(plan, "final", method="tuned:default", select_seed=0), tmp_path)
+    done(plan, first(plan, "final", method="tuned:default", select_seed=0), tmp_path)
     assert read == {(source, name) for source in ("clean", "grainy") for name in ("train", "validation")}
 
 
@@ -210,17 +187,18 @@ def test_a_killed_tuning_goes_on_with_its_next_trial_to_the_same_bytes(
         "    return real(*given)\n"
         "module.RowTraining.at = dying\n"
         "here = runpy.run_path(sys.argv[1])\n"
-        "plan = here['plan_of'](Path(sys.argv[2]), ['default', 'tuned:default'])\n"
-        "here['done'](plan, here['one_of'](plan, 'tune', seed=0), Path(sys.argv[2]))\n"
+        "plan = here['tuning'](Path(sys.argv[2]), ['default', 'tuned:default'])\n"
+        "here['done'](plan, here['first'](plan, 'tune', seed=0), Path(sys.argv[2]))\n"
     )
-    killed = subprocess.run([sys.executable, "-c", code, __file__, str(tmp_path)], timeout=120)
-    assert killed.returncode == -signal.SIGKILL
+    path = str(Path(__file__).parent)
+    killed = python(code, __file__, tmp_path, PYTHONPATH=os.pathsep.join([path, *filter(None, sys.path)]))
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     path = unit_folder(tmp_path, unit) / "trials.jsonl"
-    first = path.read_bytes()
-    assert first.count(b"\n") == 2
-    path.write_bytes(first + b'{"learning_rate":0.0')  # what a kill may leave of a line
+    kept = path.read_bytes()
+    assert kept.count(b"\n") == 2
+    path.write_bytes(kept + b'{"learning_rate":0.0')  # what a kill may leave of a line
     done(plan, unit, tmp_path)
-    whole = one_of(ran.plan, "tune", method="tuned:default", seed=0)
+    whole = first(ran.plan, "tune", method="tuned:default", seed=0)
     assert whole.hash == unit.hash
     assert left(tmp_path, unit) == left(ran.folder, whole)
     assert set(left(tmp_path, unit)) == {"trials.jsonl", "record.json"}
@@ -240,7 +218,7 @@ def test_a_trial_that_fails_counts_and_has_a_reason(
         return torch.nn.Linear(9, 1), value
 
     monkeypatch.setattr(module.RowTraining, "at", scripted)
-    found = done(*prepared, tmp_path)
+    found = result(*prepared, tmp_path)
     assert [trial["validation"] for trial in found["trials"]] == [None, 0.25, None, 0.75]
     assert "at step 3" in found["trials"][0]["reason"]
     assert "not finite" in found["trials"][2]["reason"]
@@ -248,9 +226,9 @@ def test_a_trial_that_fails_counts_and_has_a_reason(
 
 
 def test_a_tuning_without_any_score_fails(ran: Ran, tmp_path: Path) -> None:
-    plan = plan_of(tmp_path, ["default", "tuned:default"], rates=[1e20], trials=2)
+    plan = tuning(tmp_path, ["default", "tuned:default"], rates=[1e20], trials=2)
     with pytest.raises(HarnessError, match=r"None of the 2 trials of tuned:default has a score.*not finite"):
-        done(plan, one_of(plan, "tune", seed=0), tmp_path)
+        done(plan, first(plan, "tune", seed=0), tmp_path)
 
 
 def test_boards_and_reports_tell_trials(ran: Ran) -> None:
@@ -271,23 +249,20 @@ def test_boards_and_reports_tell_trials(ran: Ran) -> None:
 
 
 def test_trials_cost_what_as_many_finals_would(tmp_path: Path) -> None:
-    plan = plan_of(tmp_path, rates=[3e-3])
+    plan = tuning(tmp_path, rates=[3e-3])
     costs = Costs(plan)
-    one = costs.macs(one_of(plan, "final", method="default"))
-    assert costs.macs(one_of(plan, "tune", method="tuned:default")) == TRIALS * one
-    assert costs.macs(one_of(plan, "final", method="tuned:default")) == one
-    unit = one_of(plan, "tune", method="tuned:default", seed=1)
+    one = costs.macs(first(plan, "final", method="default"))
+    assert costs.macs(first(plan, "tune", method="tuned:default")) == TRIALS * one
+    assert costs.macs(first(plan, "final", method="tuned:default")) == one
+    unit = first(plan, "tune", method="tuned:default", seed=1)
     assert label(unit) == "tune · toy_patterns · tuned:default · seed 1"
     assert unit.hash in planned(plan)
 
 
 def test_llama_is_tuned_on_bytes_in_bits_where_less_is_better(tmp_path: Path) -> None:
-    plan = plan_of(tmp_path, ["floor", "tuned:llama", "default:mobilenet:micro"], task="toy_bytes")
+    plan = tuning(tmp_path, ["floor", "tuned:llama", "default:mobilenet:micro"], task="toy_bytes")
     assert "default:mobilenet:micro" not in {getattr(unit.spec, "method", None) for unit in plan.units}
-    for unit in plan.units:
-        if unit.kind.name == "prepare":
-            done(plan, unit, tmp_path)
-    found = done(plan, one_of(plan, "tune", seed=0), tmp_path)
+    found = result(plan, first(plan, "tune", seed=0), tmp_path)
     assert found["validation"] == min(trial["validation"] for trial in found["trials"])
     sizes = [trial["parameters"] for trial in found["trials"]]
     assert max(sizes) < 1.15 * min(sizes)
@@ -353,11 +328,6 @@ def test_an_unknown_member_is_answered_with_what_there_is(name: str, sentence: s
 def test_what_is_not_trained_or_tuned_already_is_not_tuned(name: str) -> None:
     with pytest.raises(HarnessError, match="no learning rate to tune"):
         catalog.load("baseline", f"tuned:{name}")
-
-
-def test_tuning_needs_a_budget(tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match=r"tuned in search.evaluations trials, and the suite has 0"):
-        plan_of(tmp_path, ["default", "tuned:default"], trials=0)
 
 
 def test_a_space_says_what_it_cannot_read() -> None:

@@ -2,21 +2,22 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import completion_server
 import filled
 import numpy as np
 import pandas as pd
 import pytest
-import torch
+import yaml_tasks
 from command import apart
 from safetensors.torch import load_file
+from working import plan_of, units
+from yaml_tasks import CHOOSE, ROLL, Uniform, log_probability, write_rows
 
 from harness import catalog
 from harness.data.load import load_split
@@ -26,7 +27,7 @@ from harness.identity.unit import AnyUnit
 from harness.nn.floors import NGram
 from harness.run.loaded import Run, load_run
 from harness.study.cost import Costs
-from harness.study.study import build_board, make_plan
+from harness.study.study import build_board
 from harness.study.suite import load_suite
 from harness.study.trained.boards.values import TaskBoard
 from harness.study.work.specs import with_domains
@@ -58,35 +59,18 @@ name = "elsewhere"
 trained_on = "toy_bytes"
 lm_eval_tasks = "mine"
 """
-TASK = """
-task: {name}
-dataset_path: {dataset}
-dataset_kwargs: {{data_files: {{test: {file}}}}}
-test_split: test
-output_type: {kind}
-doc_to_text: "{text}"
-doc_to_target: {target}
-doc_to_choice: choices
-metric_list: [{{metric: {measure}}}]
-"""
 ROWS = [
     {"text": f"{number} ab", "choices": ["abc", "d" * number, "é"], "gold": number % 3}
     for number in range(1, 10)
 ]
-CHOOSE = {"kind": "multiple_choice", "text": "{{text}}", "target": "gold", "measure": "acc"}
-ROLL = {"kind": "loglikelihood_rolling", "text": "", "target": "text", "measure": "bits_per_byte"}
 
 
 def write_tasks(folder: Path) -> None:
     folder.mkdir()
-    file = folder / "rows.jsonl"
-    file.write_text("\n".join(json.dumps(row) for row in ROWS) + "\n")
-    for name, dataset, about in (
-        ("pick", "json", CHOOSE),
-        ("absent", "nobody/nothing", CHOOSE),
-        ("texts", "json", ROLL),
-    ):
-        (folder / f"{name}.yaml").write_text(TASK.format(name=name, dataset=dataset, file=file, **about))
+    rows = write_rows(folder / "rows.jsonl", ROWS)
+    yaml_tasks.write(folder, "pick", rows, CHOOSE)
+    yaml_tasks.write(folder, "absent", rows, CHOOSE, dataset="nobody/nothing")
+    yaml_tasks.write(folder, "texts", rows, ROLL)
 
 
 @pytest.fixture(scope="module")
@@ -121,17 +105,6 @@ def asked(domain: str) -> Split:
     task = catalog.load("task", "toy_choice")
     data = Path(os.environ["HARNESS_DATA"])
     return load_split("toy_choice", task, task.domain(domain), "test", data, limit=LIMIT)
-
-
-def log_probability(module: torch.nn.Module, context: int, before: bytes, after: bytes) -> float:
-    """Returns the log-probability of a continuation that fits the context, one byte at a time."""
-    whole = (before + after)[-context - 1 :]
-    total = 0.0
-    for position in range(len(whole) - len(after), len(whole)):
-        with torch.inference_mode():
-            logits = module(torch.tensor([list(whole[:position])]))[0, -1]
-        total += float(logits.log_softmax(-1)[whole[position]])
-    return total
 
 
 def saved(model: NGram, before: bytes, after: bytes) -> float:
@@ -266,34 +239,29 @@ def test_the_report_says_where_questions_come_from(run: Run) -> None:
         assert part in text
 
 
-def hashes(suite: Path) -> dict[str, str]:
-    plan = make_plan(*load_suite(str(suite)))
+def hashes(folder: Path) -> dict[str, str]:
     return {
         f"{unit.spec.domain} {unit.spec.method} {unit.spec.report_seed}": unit.hash
-        for unit in plan.units
-        if unit.kind.name in ("score", "zero_shot")
+        for unit in units(plan_of(SUITE.format(ready=""), folder), "score", "zero_shot")
     }
 
 
 def test_an_edited_task_is_another_unit_and_leaves_the_rest(tmp_path: Path) -> None:
     write_tasks(tmp_path / "mine")
-    (tmp_path / "suite.toml").write_text(SUITE.format(ready=""))
-    before = hashes(tmp_path / "suite.toml")
+    before = hashes(tmp_path)
     with (tmp_path / "mine" / "rows.jsonl").open("a") as file:
         file.write(json.dumps(ROWS[0]) + "\n")
-    after = hashes(tmp_path / "suite.toml")
+    after = hashes(tmp_path)
     changed = {name.split()[0] for name in before if before[name] != after[name]}
     assert changed == {"lm_eval:pick", "lm_eval:absent", "lm_eval:texts"}
 
 
 def test_the_cost_of_a_question_is_that_of_its_answers(tmp_path: Path) -> None:
     write_tasks(tmp_path / "mine")
-    (tmp_path / "suite.toml").write_text(SUITE.format(ready=""))
-    plan = make_plan(*load_suite(str(tmp_path / "suite.toml")))
+    plan = plan_of(SUITE.format(ready=""), tmp_path)
     costs = {
         (unit.spec.domain, unit.spec.method): Costs(plan).macs(unit)
-        for unit in plan.units
-        if unit.kind.name in ("score", "zero_shot")
+        for unit in units(plan, "score", "zero_shot")
     }
     one_pass = costs["one", "default"] / (10 * 512 / 16)  # ten documents of 512 bytes in windows of 16
     assert costs["toy_choice/two", "default"] == 1500 * 4 * one_pass
@@ -324,9 +292,8 @@ def test_a_wrong_board_is_told_in_one_sentence(tmp_path: Path, old: str, new: st
     (tmp_path / "mine").mkdir()
     text = SUITE.format(ready="")
     assert old in text
-    (tmp_path / "suite.toml").write_text(text.replace(old, new))
     with pytest.raises(HarnessError, match=message):
-        make_plan(*load_suite(str(tmp_path / "suite.toml")))
+        plan_of(text.replace(old, new), tmp_path)
 
 
 def test_a_task_of_questions_that_a_suite_trains_names_the_remedy() -> None:
@@ -335,21 +302,14 @@ def test_a_task_of_questions_that_a_suite_trains_names_the_remedy() -> None:
         with_domains(replace(settings, name="toy_choice"))
 
 
-class Uniform:
-    """Eight bits for every byte."""
-
-    def bits(self, documents: Sequence[bytes]) -> Any:
-        return np.array([8.0 * len(document) for document in documents])
-
-
 def test_code_lengths_alone_answer_no_task_that_asks_for_words(tmp_path: Path) -> None:
     from harness.language.models import lm_eval_model
     from harness.language.scores import lm_eval_scores
 
     folder = tmp_path / "mine"
     write_tasks(folder)
-    text = (folder / "pick.yaml").read_text().replace("multiple_choice", "generate_until")
-    (folder / "made.yaml").write_text(text.replace("pick", "made").replace("doc_to_choice: choices\n", ""))
+    made = CHOOSE | {"kind": "generate_until", "more": ""}
+    yaml_tasks.write(folder, "made", folder / "rows.jsonl", made)
     model = lm_eval_model(Uniform())
     found = lm_eval_scores(model, ["made", "texts"], include_path=folder, offline=True)
     assert "asks what a model would write" in str(found["made"].reason)
