@@ -180,10 +180,22 @@ def build_lookup_board(run: Run) -> LookupBoard:
         published=tuple(suite.published),
         notes=(
             *(table_notes(table) if table else ()),
+            *_ties(run),
             *mark_notes([Marked(method, one) for method, one in marks.items()]),
         ),
         sampled=table.sampled if table else None,
     )
+
+
+def _ties(run: Run) -> Iterator[str]:
+    """Says how many searches end with several architectures that share the best score."""
+    ties = [one.ties for unit in run.planned(LOOKUP) if (found := run.result(unit)) for one in found.searches]
+    tied = [one for one in ties if one > 1]
+    if tied:
+        yield (
+            f"{len(tied):,} of {len(ties):,} searches end with several architectures that share the best score "
+            f"(at most {max(tied)}); their test scores are averaged."
+        )
 
 
 Blocks = dict[tuple[str, str, str], list[Unit[LookupSpec, Searches]]]

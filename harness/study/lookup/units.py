@@ -220,7 +220,8 @@ class TableSearch(Schema):
         evaluations: spent.
         over_limit: architectures that cost too much.
         stopped: why it ended.
-        incumbents: every architecture that was the best so far.
+        incumbents: every architecture that was the best so far; its test score is the mean of all that tie.
+        ties: architectures that share the best score at the end.
         found: the last incumbent's JSON form, where scores are computed.
         evaluated: rows, or architectures; with the four below where a cost is limited.
         costs: of what was evaluated.
@@ -234,6 +235,7 @@ class TableSearch(Schema):
     over_limit: int
     stopped: str
     incumbents: tuple[Incumbent, ...]
+    ties: int = 1
     found: Mapping[str, Any] | None = None
     evaluated: tuple[Any, ...] | None = None
     costs: tuple[float | None, ...] | None = None
