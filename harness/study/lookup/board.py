@@ -193,8 +193,8 @@ def _ties(run: Run) -> Iterator[str]:
     tied = [one for one in ties if one > 1]
     if tied:
         yield (
-            f"{len(tied):,} of {len(ties):,} searches end with several architectures that share the best score "
-            f"(at most {max(tied)}); their test scores are averaged."
+            f"{len(tied):,} of {len(ties):,} searches end with several architectures that share the best "
+            f"score (at most {max(tied)}); their test scores are averaged."
         )
 
 
