@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_run import TOY_ROWS, ToyRun
+from made_run import DIVERSE, PLAIN, TOY_ROWS, MadeRun, ToyRun
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.run.loaded import load_run
@@ -106,6 +106,40 @@ def test_held_out_domains_of_different_strata_are_never_averaged(tmp_path: Path)
     assert outcomes == ["better", "worse", "better"]
     assert "The signs disagree, so no one sentence holds." in verdict(found)
     assert all({"mnist", "print"} <= {cell.domain for cell in row.cells} for row in found.tasks[1].rows)
+
+
+def test_the_reference_once_more_is_a_control_that_the_rule_seldom_tells_apart(tmp_path: Path) -> None:
+    def unsteady(method: str, domain: str, seed: int) -> dict[str, Any]:
+        draw = np.random.default_rng([seed, len(method), *domain.encode()])
+        shift = np.random.default_rng([seed, len(method)]).normal(0, 0.05)  # of the training: on all domains
+        right = draw.random(120) < 0.6 + shift
+        return {"group": np.arange(120), "label": 0, "numerator": right.astype(float), "denominator": 1.0}
+
+    again = [("tuned", PLAIN)]
+    made = MadeRun(tmp_path, unsteady, rows=[*again, ("local_search", DIVERSE)], again=again)
+    task = build_board(load_run(made.write())).tasks[0]
+    assert task.again is not None
+    assert task.again.splits == 126
+    assert task.again.called / 126 < 0.15, "groups alone would tell a third of them apart"
+    row = task.row("tuned again")
+    assert (row.is_variant, row.rank, len(row.seeds)) == (True, None, 5)
+    assert row.seeds[0] == (1000, 1001)
+    assert row.difference.by_seed == (), "other seeds saw other batches, so nothing is paired"
+    assert any(note.startswith("A/A: the rule tells ") for note in task.notes)
+    assert task.row("local_search").difference.by_seed
+
+
+def test_seeds_that_disagree_widen_the_interval_of_the_claim(tmp_path: Path) -> None:
+    def unsteady(method: str, domain: str, seed: int) -> dict[str, Any]:
+        level = 0.6 + (method == "local_search") * (0.1 if seed % 2 else -0.05)
+        luck = np.random.default_rng([seed, *domain.encode()]).random(120)
+        return {"group": np.arange(120), "label": 0, "numerator": (luck < level) * 1.0, "denominator": 1.0}
+
+    made = MadeRun(tmp_path, unsteady, rows=[("tuned", PLAIN), ("local_search", DIVERSE)])
+    row = build_board(load_run(made.write())).tasks[0].row("local_search")
+    assert row.difference.call == "cannot tell"
+    spread = np.std(row.difference.by_seed, ddof=1) / 5**0.5
+    assert row.difference.error > spread > 0
 
 
 def test_a_row_with_a_failed_cell_is_shown_and_not_ranked(tmp_path: Path) -> None:
