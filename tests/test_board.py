@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_run import DIVERSE, PLAIN, TOY_ROWS, MadeRun, ToyRun
+from made_run import DIVERSE, PLAIN, TOY_ROWS, MadeRun, ToyRun, drawn, make
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.run.loaded import load_run
 from harness.study.formats import board_json, render
-from harness.study.study import build_board, verdict
+from harness.study.study import build_board, load_study, verdict
 from harness.study.trained.boards.values import Board
 from harness.study.trained.boards.verdict import task_verdict
 
@@ -106,6 +106,22 @@ def test_held_out_domains_of_different_strata_are_never_averaged(tmp_path: Path)
     assert outcomes == ["better", "worse", "better"]
     assert "The signs disagree, so no one sentence holds." in verdict(found)
     assert all({"mnist", "print"} <= {cell.domain for cell in row.cells} for row in found.tasks[1].rows)
+
+
+def test_a_run_without_a_verdict_says_what_one_would_take(tmp_path: Path) -> None:
+    claim = {"method": "local_search", "space": DIVERSE}
+    samples = drawn({"local_search": 0.8}, per_group=8)  # 15 groups
+    rows = [("tuned", PLAIN), ("local_search", DIVERSE)]
+    run = load_run(make(tmp_path, samples, rows=rows, suite={"seeds": [0, 1], "claim": claim}))
+    board = build_board(run)
+    units = [unit for unit in run.units if unit.kind.name != "prepare"]
+    assert load_study("trained").wants(run, board) == [
+        f"marks: 3 more seeds in `seeds`, about {1.5 * len(units) / 3600 * 1.5:.2g} hours of one process as "
+        "fast as those of this run.",
+        "marks: more test_samples, as rough has 60 groups in its test.",
+        "marks: more test_samples, as grainy has 60 groups in its test.",
+    ]
+    assert load_study("trained").wants(run, board_of(tmp_path / "enough")) == []
 
 
 def test_the_reference_once_more_is_a_control_that_the_rule_seldom_tells_apart(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def _run(
     from harness.run.score_cache import FOLDER
     from harness.run.standing import SUPERSEDED
     from harness.study.formats import board_json, render
-    from harness.study.study import build_board
+    from harness.study.study import build_board, load_study
     from harness.workers.execute import claim, execute, lock
 
     folder = place.run
@@ -184,13 +184,16 @@ def _run(
             )
         if not (folder / "plan.json").exists():
             raise HarnessError(f"{folder} was removed while it ran; run the command again.")
-        board = build_board(load_run(folder))
+        finished = load_run(folder)
+        board = build_board(finished)
         write_atomically(folder / "board.json", sealed(json.loads(board_json(board))))
         report = write_report(folder)
     if as_json:
         print(board_json(board), end="")
     else:
         print(render(board, "terminal", width=terminal_width()))
+        for line in load_study(board.study).wants(finished, board):
+            print(f"A verdict would take: {inert.line(line)}")
         print(f"Report: {inert.line(str(report.resolve()))}")
     if outcome.reused == len(plan.units):
         print(f"{plan.name} was already finished in {folder}; nothing was run.", file=sys.stderr)

@@ -92,6 +92,10 @@ class Study(Generic[S, B]):
         """Returns what the run says of the claim that its suite fixed in advance."""
         return str(self._part("verdict")(board))
 
+    def wants(self, run: Run, board: B) -> list[str]:
+        """Returns what a verdict that the run does not give would take, with its cost at this run's speed."""
+        return list(self._part("wants")(run, board)) if "wants" in self.parts else []
+
     def tables(self, board: B) -> "list[Table]":
         """Returns the tables that a leaderboard prints."""
         return list(self._part("tables")(board))

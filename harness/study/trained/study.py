@@ -35,6 +35,7 @@ class TrainedStudy(Study[Suite, "Board"]):
         "plan": "harness.study.trained.plan:plan_trained",
         "board": "harness.study.trained.boards.board:build_trained_board",
         "verdict": "harness.study.trained.boards.verdict:trained_verdict",
+        "wants": "harness.study.trained.boards.verdict:trained_wants",
         "tables": "harness.study.trained.boards.tables:leaderboard_tables",
         "lines": "harness.study.trained.boards.tables:csv_lines",
         "compare": "harness.study.trained.boards.compare:compare_trained",

@@ -8,8 +8,11 @@ from harness.board.marks import STALE
 from harness.board.values import Difference, Outcome
 from harness.board.wording import listed, show, show_difference, unit_of_difference
 from harness.catalog import metric_of
+from harness.run.loaded import Run
 from harness.stats.effect import LEAST_GROUPS, LEAST_SEEDS
 from harness.study.trained.boards.values import Board, Row, TaskBoard
+from harness.study.trained.settings import PlannedSuite
+from harness.study.work.units import PREPARE
 
 
 class TaskVerdict(NamedTuple):
@@ -26,6 +29,44 @@ def trained_verdict(board: Board) -> str:
     verdicts = [task_verdict(board, task) for task in board.decisive]
     sentences = [overall(board, verdicts), *(one.sentence for one in verdicts)]
     return " ".join(sentences)
+
+
+def trained_wants(run: Run, board: Board) -> Iterator[str]:
+    """Yields what each task without a verdict would need: seeds with their cost, samples, other domains."""
+    for task in board.decisive:
+        row = task.row(*board.claim) if board.claim else None
+        if row is None or row.difference is None:
+            continue
+        seeds = row.difference.seeds
+        if seeds is not None and seeds < LEAST_SEEDS:
+            spent = [
+                timing.seconds
+                for unit in run.units
+                if getattr(unit.spec, "task", "") in (task.task, task.trained_on)
+                and unit.kind is not PREPARE
+                and (timing := run.timings.get(unit.hash))
+            ]
+            hours = sum(spent) / 3600 * (LEAST_SEEDS - seeds) / len(PlannedSuite.of(run).seeds)
+            yield (
+                f"{task.title}: {LEAST_SEEDS - seeds} more seeds in `seeds`, about {hours:.2g} hours of one "
+                "process as fast as those of this run."
+            )
+        for cell in row.on("held_out"):
+            if not cell.difference or not (groups := cell.difference.groups) or groups >= LEAST_GROUPS:
+                continue
+            prepared = (
+                run.result(unit)
+                for unit in run.planned(PREPARE)
+                if (unit.spec.task, unit.spec.domain) == (task.task, cell.domain)
+            )
+            there = next((found.groups["test"] for found in prepared if found), 0)
+            if there >= LEAST_GROUPS:
+                yield f"{task.title}: more test_samples, as {cell.domain} has {there} groups in its test."
+            else:
+                yield (
+                    f"{task.title}: another domain, as {cell.domain} has no more than {there} groups in "
+                    "its test."
+                )
 
 
 def overall(board: Board, verdicts: list[TaskVerdict]) -> str:
