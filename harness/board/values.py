@@ -133,6 +133,7 @@ class LanguageModelUse:
         prompt_tokens: tokens read.
         completion_tokens: tokens written, reasoning included.
         reasoning_tokens: of these, reasoning.
+        uncounted: calls whose server told no tokens.
     """
 
     model: str
@@ -141,6 +142,13 @@ class LanguageModelUse:
     prompt_tokens: int
     completion_tokens: int
     reasoning_tokens: int
+    uncounted: int = 0
+
+    def told(self, tokens: int) -> str:
+        """Returns a number of tokens as people read it: at least so many, or unknown, where some lack."""
+        if not self.uncounted:
+            return f"{tokens:,}"
+        return f"at least {tokens:,}" if tokens else "unknown"
 
 
 def row_name(method: str, space: str | None) -> str:

@@ -92,7 +92,7 @@ def _row(board: LookupBoard, row: LookupRow) -> tuple[str, ...]:
     tokens = MISSING
     if row.llm is not None and seeds:
         total = row.llm.prompt_tokens + row.llm.completion_tokens
-        tokens = f"{total / (seeds * len(row.cells)):,.0f}"
+        tokens = row.llm.told(round(total / (seeds * len(row.cells))))
     return (
         _rank(row),
         with_marks(with_model(row.method, row.llm), row.marks),

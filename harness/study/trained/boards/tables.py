@@ -149,7 +149,11 @@ def cost_table(task: TaskBoard) -> Table:
     rows = []
     for row in task.rows:
         tokens = (
-            (f"{row.llm.calls:,}", f"{row.llm.prompt_tokens:,}", f"{row.llm.completion_tokens:,}")
+            (
+                f"{row.llm.calls:,}",
+                row.llm.told(row.llm.prompt_tokens),
+                row.llm.told(row.llm.completion_tokens),
+            )
             if row.llm
             else (MISSING, MISSING, MISSING)
         )
