@@ -276,7 +276,7 @@ def _text(content: Any) -> str:
 
 
 def _written(message: Any) -> str:
-    """Returns what a message says: its content, else the arguments of its tool calls, else a thought with JSON.
+    """Returns what a message says: its content, else arguments of its tool calls, else a thought with JSON.
 
     Some servers answer a request for JSON by a call of a tool of their own, and some reasoning models leave
     the content empty and put the answer into what they thought.
