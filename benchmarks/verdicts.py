@@ -165,9 +165,10 @@ def resampled(cell: Cell, planted: float, generator: np.random.Generator) -> Row
     return rows
 
 
-def by_effect(rows: Rows) -> Effect:
-    """Returns what the rule finds."""
-    return effect(rows.first, rows.second)
+def by_effect(cell: Cell, planted: float, generator: np.random.Generator) -> Effect:
+    """Returns what the rule finds in two rows."""
+    rows = drawn(cell, planted, generator)
+    return effect(rows.first, rows.second, is_proportion=cell.kind == "accuracy")
 
 
 def by_former(rows: Rows, generator: np.random.Generator) -> int:
@@ -221,16 +222,14 @@ class Rates(NamedTuple):
 def rates(cell: Cell, *, replicates: int, former: int) -> Rates:
     """Returns the rates of a cell; the former rule is slow and runs in `former` replicates."""
     seed = zlib.crc32(cell.name.encode())
-    effects = [
-        by_effect(drawn(cell, 0.0, np.random.default_rng([seed, 0, index]))) for index in range(replicates)
-    ]
+    effects = [by_effect(cell, 0.0, np.random.default_rng([seed, 0, index])) for index in range(replicates)]
     stated = float(np.median([one.detectable for one in effects]))
     found = []
     covered = [holds(one, 0.0) for one in effects]
     for step, size in enumerate((stated, -2 * stated), 1):
         hits = 0
         for index in range(replicates):
-            one = by_effect(drawn(cell, size, np.random.default_rng([seed, step, index])))
+            one = by_effect(cell, size, np.random.default_rng([seed, step, index]))
             covered.append(holds(one, size))
             hits += not holds(one, 0.0) and (one.value > 0) == (size > 0)
         found.append(hits / replicates)

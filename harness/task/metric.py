@@ -15,7 +15,7 @@ Need = Literal["prediction", "bits"]
 class SampleScores(NamedTuple):
     """The scores of one model on one split, kept per sample so that no later question needs the model.
 
-    All have shape (samples,): group index, class, numerator (1 for a right prediction, or bits) and
+    All have shape (samples,): group, class, numerator (1 for a right prediction, or bits) and
     denominator (1, or bytes).
     """
 

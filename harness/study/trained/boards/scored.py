@@ -85,7 +85,7 @@ class TaskScores:
         for key in {key for key, _ in found}:
             mine = [index for index, (owner, _) in enumerate(found) if owner == key]
             sums = SeedSums(
-                clusters=groups + (place << 40),
+                clusters=np.where(groups < 2**32, groups + (place << 32), groups),
                 numerators=numerators[mine],
                 denominators=denominators[mine],
                 is_seedless=len(mine) == 1 < self._suite_seeds,

@@ -39,6 +39,7 @@ def score_unit(unit: Unit[ScoreSpec, Score], needs: Needs, folder: Path) -> Done
     model, rate = restored(spec, needs, spec.document_bytes)
     split = test_split(spec.task, task, spec.domain, needs.place.data, samples=spec.samples)
     samples = score(model, split, document_bytes=spec.document_bytes)
+    samples = samples._replace(group=split.clusters[samples.group])
     samples.write(folder / SAMPLES)
     result = Score(
         metric=task.metric,
