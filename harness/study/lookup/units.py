@@ -28,9 +28,6 @@ class CostCut(Schema):
     at_most: float
     sha256: str = ""
 
-    def to_json(self) -> dict[str, Any]:
-        return {"cost": self.cost, "share": self.share, "at_most": self.at_most} | super().to_json()
-
 
 def table_reads(name: str) -> Iterator[Read]:
     """Yields a table, and the spaces that its card names."""
