@@ -165,11 +165,6 @@ class Unit(Generic[S, R]):
         return f"{self.kind}-{self.hash}"
 
     @property
-    def result_words(self) -> str:
-        """What people call its result."""
-        return self.spec.data or self.kind.name
-
-    @property
     def told(self) -> str:
         """What people call it: `KIND of TASK/DOMAIN`, or of a table."""
         return self.spec.data or f"{self.kind} of {self.spec.of}"

@@ -83,7 +83,7 @@ class Run:
             if there is None or there.status != "ok":
                 continue
             if record.inputs.get(need.name) != there.result_hash:
-                yield f"{READ} {need.result_words}"
+                yield f"{READ} {need.spec.data or need.kind}"
 
     def changed(self, units: Iterable[AnyUnit]) -> tuple[str, ...]:
         """Returns what changed since the results of these units were made; nothing where they are current."""
