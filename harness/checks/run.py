@@ -33,23 +33,21 @@ def run_findings(run: Path, data: Path) -> list[Finding]:
     records: dict[str, Record] = {}
     names = {unit.hash: unit.name for unit in units}
     for unit in units:
+        folder = unit_folder(run, unit)
         try:
             record = unit_record(run, unit)
             if record is not None and record.status == "ok":
-                check_files(unit_folder(run, unit), record)
+                check_files(folder, record)
                 records[unit.hash] = record
             for name in (TIMING, PROVENANCE):
-                beside = read_beside(unit_folder(run, unit), name, unit.name)
-                if beside is None and unit.hash in records:
-                    raise DamagedError(f"{unit_folder(run, unit) / name} is gone; no result depends on it.")
+                if read_beside(folder, name, unit.name) is None and unit.hash in records:
+                    raise DamagedError(f"{folder / name} is gone; no result depends on it.")
+            state, reason = _state(unit, record, records, names)
         except DamagedError as error:
-            states["damaged"] += 1
-            findings.append(Finding(_name(unit), False, str(error)))
-            continue
-        state, reason = _state(unit, record, records, names)
+            state, reason = "damaged", str(error)
         states[state] += 1
         if reason:
-            findings.append(Finding(_name(unit), False, reason))
+            findings.append(Finding(f"unit {unit.folder}", False, reason))
     text = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
     whole = Finding("units of the run", set(states) <= {"ok"}, text or "no units")
     return [whole, *findings, *_products(units, records, data), *_others(run)]
@@ -69,7 +67,7 @@ def why(run: Path, name: str) -> list[str]:
     if len(chosen) > 1:
         raise HarnessError(f"{name!r} means {len(chosen)} units; give more digits, as in {chosen[0].folder}.")
     unit = chosen[0]
-    lines = [f"{_name(unit)} depends on"]
+    lines = [f"unit {unit.folder} depends on"]
     for label, parts in parts_of(unit.kind, unit.spec).items():
         is_same = unit.code.get(label) == combined(parts)
         state = "as it was" if is_same else "changed since the plan was made"
@@ -112,11 +110,12 @@ def _products(units: list[AnyUnit], records: dict[str, Record], data: Path) -> I
         except HarnessError as error:
             yield Finding(spec.data, False, str(error))
             continue
+        kept = Preparation.from_json(records[unit.hash].result).sha256
         if card is None:
             yield Finding(spec.data, True, f"not whole in {data}; it is prepared again where a unit needs it")
         else:
-            same = card.sha256 == Preparation.from_json(records[unit.hash].result).sha256
-            yield Finding(spec.data, same, card.sha256[:16] if same else "not what the run read")
+            told = card.sha256[:16] if card.sha256 == kept else "not what the run read"
+            yield Finding(spec.data, card.sha256 == kept, told)
 
 
 def _others(run: Path) -> Iterator[Finding]:
@@ -132,7 +131,3 @@ def _others(run: Path) -> Iterator[Finding]:
         if count:
             text = f"{count} lines are damaged and are not believed; {REMEDY}."
             yield Finding(f"scores {path.name}", False, text)
-
-
-def _name(unit: AnyUnit) -> str:
-    return f"unit {unit.folder}"

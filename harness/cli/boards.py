@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import terminal_width
+from harness.cli.options import Json, terminal_width
 from harness.guard.inert import cell, html, line, markdown_block
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def compare(
     first: Annotated[str, typer.Argument(metavar="A", help="METHOD, METHOD@SPACE or 'METHOD in SPACE'.")],
     second: Annotated[str, typer.Argument(metavar="B", help="The row that A is compared with.")],
     metric: Annotated[str | None, typer.Option(help="Another metric that the kept samples give.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Compare two rows of a run: paired differences with intervals, tests, and one plain sentence."""
     from harness.run.loaded import load_run

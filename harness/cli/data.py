@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from harness import catalog
@@ -86,16 +87,11 @@ def _domains(tasks: Sequence[str], data: Path, reason: Reason) -> Chosen:
             print(f"wait {name}: {task.awaits}", flush=True)
             continue
         for domain in task.domains:
-            waits = "" if tasks else _reason(reason, name, domain, data)
+            waits: str | None = ""
+            with suppress(HarnessError):  # a damaged one: it is worked on, and says so then
+                waits = "" if tasks else reason(name, domain, data)
             if waits:
                 print(f"wait {name}/{domain.name}: {waits}", flush=True)
             elif waits == "":
                 chosen.append((name, domain))
     return chosen, broken
-
-
-def _reason(reason: Reason, task: str, domain: Domain, data: Path) -> str | None:
-    try:
-        return reason(task, domain, data)
-    except HarnessError:  # a damaged one: it is worked on, and says so then
-        return ""

@@ -74,13 +74,8 @@ def _module(name: str) -> Path:
     return file
 
 
-def _reader(read: Read) -> dict[str, Parts]:
-    """A preparation runs the task's reader."""
-    return {f"task {read.name}": reader_of(read.name, ())}
-
-
 def _task(read: Read) -> dict[str, Parts]:
-    """All other units see what the task says it is, and the data."""
+    """What a task says it is; a preparation sees its reader in place of it, and all others the data."""
     task: Task = catalog.load("task", read.name)
     said = [asdict(task.signature), task.metric, task.chance, list(task.class_names)]
     return {f"task {read.name}": {read.name: content_hash(said)}}
@@ -112,10 +107,6 @@ def _model(read: Read) -> dict[str, Parts]:
     }
 
 
-def _table(read: Read) -> dict[str, Parts]:
-    return {f"table {read.name}": {read.name: toml_digest(catalog.files("table")[read.name])}}
-
-
 def _model_file(read: Read) -> dict[str, Parts]:
     """The weights of a language model of the user's own."""
     return {f"model_file {file.name}": {file.name: _content(file)} for file in read.files if file.is_file()}
@@ -123,12 +114,12 @@ def _model_file(read: Read) -> dict[str, Parts]:
 
 INPUTS: Final[Mapping[str, Callable[[Read], dict[str, Parts]]]] = {
     **dict.fromkeys(("metric", "modality", "space", "searcher", "baseline"), _entry),
-    "reader": _reader,
+    "reader": lambda read: {f"task {read.name}": reader_of(read.name, ())},
     "task": _task,
     "prompts": _prompts,
     "floor": _floor,
     "model": _model,
-    "table": _table,
+    "table": lambda read: {f"table {read.name}": {read.name: toml_digest(catalog.files("table")[read.name])}},
     "model_file": _model_file,
 }
 """Kinds of content beside the engine that a unit may depend on, and what gives label -> parts of each."""

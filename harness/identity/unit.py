@@ -32,12 +32,9 @@ WORDS: Final = (
 
 
 class Read(NamedTuple):
-    """Something that a unit runs or reads beside the engine.
+    """Something that a unit runs or reads beside the engine: an entry, or files of the user's.
 
-    Attributes:
-        input: what it is, as `harness.identity.content.INPUTS` has it.
-        name: of the entry; nothing is read for an empty one.
-        files: those of the user's, where it is no entry.
+    `input` says what it is, as `harness.identity.content.INPUTS` has it; nothing is read for an empty name.
     """
 
     input: str
@@ -166,11 +163,6 @@ class Unit(Generic[S, R]):
     @property
     def folder(self) -> str:
         return f"{self.kind}-{self.hash}"
-
-    @property
-    def result_words(self) -> str:
-        """What people call its result."""
-        return self.spec.data or self.kind.name
 
     @property
     def told(self) -> str:

@@ -54,13 +54,7 @@ PAGE_COLOURS = {INK: "currentColor", SOFT: "var(--soft)", RULE: "var(--rule)"}
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A plot.
-
-    Attributes:
-        svg: the drawing.
-        alt: what it shows and finds, for those who cannot see it; also its caption.
-        csv: the data behind it.
-    """
+    """A plot: its drawing, what it shows and finds, for those who cannot see it, and the data behind it."""
 
     svg: str
     alt: str

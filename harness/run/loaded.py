@@ -83,7 +83,7 @@ class Run:
             if there is None or there.status != "ok":
                 continue
             if record.inputs.get(need.name) != there.result_hash:
-                yield f"{READ} {need.result_words}"
+                yield f"{READ} {need.spec.data or need.kind}"
 
     def changed(self, units: Iterable[AnyUnit]) -> tuple[str, ...]:
         """Returns what changed since the results of these units were made; nothing where they are current."""
@@ -197,9 +197,7 @@ def load_run(folder: Path) -> Run:
 
 def _differences(made: Mapping[str, Any], usual: Mapping[str, Any]) -> Iterator[str]:
     """Yields where two kinds of machine differ."""
-    for key in sorted({*made, *usual}):
-        mine, other = made.get(key), usual.get(key)
-        if isinstance(mine, Mapping) and isinstance(other, Mapping):
-            yield from _differences(mine, other)
-        elif mine != other:
-            yield f"{key} {mine} against {other}"
+    mine, other = dict(flat(made)), dict(flat(usual))
+    for key in sorted({*mine, *other}):
+        if mine.get(key) != other.get(key):
+            yield f"{key.split()[-1]} {mine.get(key)} against {other.get(key)}"

@@ -83,12 +83,9 @@ class Needs:
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What a unit's work left.
+    """What a unit's work left: a result, what is said of it but not computed (a licence), and seconds.
 
-    Attributes:
-        result: what it computed.
-        about: what is said of it and was not computed, such as a licence.
-        seconds: by what they went into, a list for one value per iteration of a search.
+    Seconds are told by what they went into, a list for one value per iteration of a search.
     """
 
     result: Schema

@@ -13,11 +13,9 @@ from harness.study.study import AnyBoard, build_board, load_study
 
 @dataclass(frozen=True, kw_only=True)
 class MergedBoards:
-    """The boards of several runs.
+    """A board for each set of runs whose protocols agree, in an order that the runs' order does not change.
 
-    Attributes:
-        boards: one per set of runs whose protocols agree, in an order that the runs' order does not change.
-        reasons: one sentence for each board after the first: why it is not merged into the first.
+    `reasons` has a sentence for each board after the first: why it is not merged into the first.
     """
 
     boards: tuple[AnyBoard, ...]

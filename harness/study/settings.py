@@ -241,7 +241,13 @@ def check_task(task: TaskSettings, need: Need, *, searches: bool = True) -> None
     need(bool(task.training.learning_rates), f"task {task.name!r} needs at least one learning rate")
     need(min(rates) > 0, f"task {task.name!r} needs learning rates above 0")
     need.known("strategy", [task.supernet.strategy], STRATEGIES)
-    _check_recipe(task.recipe, need)
+    recipe = task.recipe
+    need.known("optimizer", [recipe.optimizer], OPTIMIZERS)
+    need.known("schedule", [recipe.schedule], SCHEDULES)
+    need.known("augmentation", recipe.augmentation, AUGMENTATIONS)
+    need(0 <= recipe.warmup < 1, "recipe.warmup must be in [0, 1)")
+    need(0 <= recipe.label_smoothing < 1, "recipe.label_smoothing must be in [0, 1)")
+    need(min(recipe.weight_decay, recipe.clip) >= 0, "recipe.weight_decay and recipe.clip must be at least 0")
 
 
 def check_limits(limits: Limits, kinds: Sequence[str], need: Need) -> None:
@@ -264,15 +270,6 @@ def check_zero_shot(board: ZeroShotSettings, tasks: Sequence[str], need: Need) -
         is_ours = domain.count("/") == 1 and all(domain.split("/"))
         right = is_ours or (domain.startswith(LM_EVAL) and domain != LM_EVAL)
         need(right, f"{about} has {domain!r} where TASK/DOMAIN or {LM_EVAL}NAME is needed")
-
-
-def _check_recipe(recipe: RecipeSettings, need: Need) -> None:
-    need.known("optimizer", [recipe.optimizer], OPTIMIZERS)
-    need.known("schedule", [recipe.schedule], SCHEDULES)
-    need.known("augmentation", recipe.augmentation, AUGMENTATIONS)
-    need(0 <= recipe.warmup < 1, "recipe.warmup must be in [0, 1)")
-    need(0 <= recipe.label_smoothing < 1, "recipe.label_smoothing must be in [0, 1)")
-    need(min(recipe.weight_decay, recipe.clip) >= 0, "recipe.weight_decay and recipe.clip must be at least 0")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,8 +38,7 @@ def plan_lookup(name: str, suite: LookupSuite, *, limit: int | None, tables: tup
     scored = (one for row in suite.published for one in row.scores)
     Need.known("domain", [*suite.domains, *scored], card.domains)
     domains = suite.domains or list(card.domains)
-    filled = replace(suite, domains=domains, held_out=_held_out(suite, domains))
-    _check_fit(suite.search.cost_limit, card, filled)
+    filled = replace(suite, domains=domains, held_out=_held_out(suite, card, domains))
     spec = TableSpec(
         table=suite.table,
         sha256=sha256,
@@ -71,6 +70,8 @@ def _limited(limit: CostLimit, card: TableCard, folders: tuple[Path, ...]) -> Co
     """Returns the limit as units have it; None where there is none."""
     if not limit.cost:
         return None
+    known = [*card.costs, *(SPACE_COSTS if card.space or card.computed else ())]
+    Need.known("cost", [limit.cost], known)
     file = card.costs[limit.cost].file if limit.cost in card.costs else ""
     if not file:
         return CostCut(**asdict(limit))
@@ -80,20 +81,15 @@ def _limited(limit: CostLimit, card: TableCard, folders: tuple[Path, ...]) -> Co
     return CostCut(**asdict(limit), sha256=card.hashes.get(file) or file_hash(path))
 
 
-def _check_fit(limit: CostLimit, card: TableCard, suite: LookupSuite) -> None:
-    if card.computed and suite.held_out:
+def _held_out(suite: LookupSuite, card: TableCard, domains: list[str]) -> list[str]:
+    """Returns the domains that are reported alone, in the order of `domains`."""
+    if not suite.held_out:
+        return []
+    if card.computed:
         raise HarnessError(
             f"The domains of table {suite.table!r} are spaces of their own, so none can be held out of a "
             "search on the others; remove held_out."
         )
-    if limit.cost and limit.cost not in card.costs:
-        Need.known("cost", [limit.cost], [*card.costs, *(SPACE_COSTS if card.space or card.computed else ())])
-
-
-def _held_out(suite: LookupSuite, domains: list[str]) -> list[str]:
-    """Returns the domains that are reported alone, in the order of `domains`."""
-    if not suite.held_out:
-        return []
     wanted = domains if suite.held_out == "each" else list(suite.held_out)
     Need.known("domain", wanted, domains)
     if len(domains) < 2:

@@ -14,22 +14,15 @@ from harness.study.work.units import PROXIES, SearchingSpec, space_reads
 
 @dataclass(frozen=True, kw_only=True)
 class CostCut(Schema):
-    """A limit that keeps costly architectures from being chosen.
+    """A limit that keeps costly architectures from being chosen: a share of all, or `at_most` where not 0.
 
-    Attributes:
-        cost: its name.
-        share: of the architectures that keep to it.
-        at_most: its value; 0 where the share gives it.
-        sha256: of the file of costs; empty where they stand in the table.
+    `sha256` is that of the file of costs; empty where they stand in the table.
     """
 
     cost: str
     share: float
     at_most: float
     sha256: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        return {"cost": self.cost, "share": self.share, "at_most": self.at_most} | super().to_json()
 
 
 def table_reads(name: str) -> Iterator[Read]:

@@ -70,16 +70,7 @@ class Trial(Schema):
 
 @dataclass(frozen=True, kw_only=True)
 class Tuned(Schema):
-    """The best trial, and all of them.
-
-    Attributes:
-        learning_rate: of the best.
-        architecture: of the best; None for the plain one.
-        parameters: of the best.
-        validation: of the best.
-        evaluations: trials.
-        trials: all of them.
-    """
+    """The best trial, whose architecture is None for the plain one, and all of them."""
 
     learning_rate: float
     architecture: Mapping[str, Any] | None

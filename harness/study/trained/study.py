@@ -47,7 +47,10 @@ class TrainedStudy(Study[Suite, "Board"]):
         need(len(settings.seeds) >= 2, "seeds needs at least two, as one selects and another reports")
         need.once(settings.seeds, "seeds has a seed twice")
         need(bool(settings.tasks), "there is no task")
-        searches = bool(settings.searchers) or any(map(_is_tuned, settings.baselines))
+        # A baseline that is not there is told by the plan.
+        known = [name for name in settings.baselines if name in catalog.files("baseline")]
+        tuned = (isinstance(catalog.load("baseline", name), TunedBaseline) for name in known)
+        searches = bool(settings.searchers) or any(tuned)
         need(bool(settings.searchers) == bool(settings.spaces), "searchers and spaces belong together")
         need(settings.search.evaluations >= 1 or not searches, "search.evaluations must be at least 1")
         need(0 <= settings.search.parameter_tolerance < 1, "search.parameter_tolerance must be in [0, 1)")
@@ -117,11 +120,6 @@ class TrainedStudy(Study[Suite, "Board"]):
 
     def noted(self, board: "Board", note: str) -> "Board":
         return replace(board, tasks=tuple(replace(task, notes=(*task.notes, note)) for task in board.tasks))
-
-
-def _is_tuned(name: str) -> bool:
-    """Whether a baseline is searched for; one that is not there is told by the plan."""
-    return name in catalog.files("baseline") and isinstance(catalog.load("baseline", name), TunedBaseline)
 
 
 STUDY = TrainedStudy()

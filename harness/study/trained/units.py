@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness import catalog
-from harness.identity.unit import Read, Spec, UnitKind
+from harness.identity.unit import R, Read, S, Spec, UnitKind
 from harness.learn.baseline import FloorBaseline
 from harness.study.trained.results import Final, Score, Search, Tuned, ZeroShotScore
 from harness.study.work.units import (
@@ -168,46 +168,23 @@ class ZeroShotSpec(RowScoreSpec):
         yield from super().reads()
 
 
-SEARCH = UnitKind(
-    name="search",
-    spec=SearchSpec,
-    result=Search,
-    work="harness.study.trained.work.search:search",
-    cost="harness.study.trained.cost:search",
-    seconds=6.0,
-)
-TUNE = UnitKind(
-    name="tune",
-    spec=TuneSpec,
-    result=Tuned,
-    work="harness.study.trained.work.tune:tune",
-    cost="harness.study.trained.cost:tune",
-    seconds=240.0,
-    trains=True,
-)
-FINAL = UnitKind(
-    name="final",
-    spec=FinalSpec,
-    result=Final,
-    work="harness.study.trained.work.final:final",
-    cost="harness.study.trained.cost:final",
-    seconds=10.0,
-    trains=True,
-)
-SCORE = UnitKind(
-    name="score",
-    spec=ScoreSpec,
-    result=Score,
-    work="harness.study.trained.work.score:score_unit",
-    cost="harness.study.trained.cost:score",
-    seconds=1.5,
-)
-ZERO_SHOT = UnitKind(
-    name="zero_shot",
-    spec=ZeroShotSpec,
-    result=ZeroShotScore,
-    work="harness.study.trained.work.zero_shot:zero_shot_score",
-    cost="harness.study.trained.cost:zero_shot",
-    seconds=10.0,
-)
+def _kind(
+    name: str, spec: type[S], result: type[R], work: str, *, seconds: float, trains: bool = False
+) -> UnitKind[S, R]:
+    return UnitKind(
+        name=name,
+        spec=spec,
+        result=result,
+        work=f"harness.study.trained.work.{work}",
+        cost=f"harness.study.trained.cost:{name}",
+        seconds=seconds,
+        trains=trains,
+    )
+
+
+SEARCH = _kind("search", SearchSpec, Search, "search:search", seconds=6.0)
+TUNE = _kind("tune", TuneSpec, Tuned, "tune:tune", seconds=240.0, trains=True)
+FINAL = _kind("final", FinalSpec, Final, "final:final", seconds=10.0, trains=True)
+SCORE = _kind("score", ScoreSpec, Score, "score:score_unit", seconds=1.5)
+ZERO_SHOT = _kind("zero_shot", ZeroShotSpec, ZeroShotScore, "zero_shot:zero_shot_score", seconds=10.0)
 KINDS = (PREPARE, SUPERNET, PROXIES, SEARCH, TUNE, FINAL, SCORE, ZERO_SHOT)
