@@ -152,9 +152,9 @@ def test_a_damaged_table_names_row_and_column(
         (
             '"json"',
             '"morse"',
-            "encoding must be digits, json, text, naslib, one_hot, choices or pattern, not 'morse'",
+            "line [0-9]+: encoding must be 'digits' or 'json' or .* or 'pattern', not 'morse'",
         ),
-        ('"percent"', '"miles"', "unit must be percent, share or raw, not 'miles'"),
+        ('"percent"', '"miles"', "unit must be 'percent' or 'share' or 'raw', not 'miles'"),
         ("column =", "colum =", "has no key 'colum'; did you mean column"),
     ],
 )

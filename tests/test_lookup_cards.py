@@ -183,7 +183,7 @@ def test_a_partial_table_may_lack_rows(tmp_path: Path) -> None:
         ({"test": "7"}, "domains.one.test must be a column or a list of columns, not 7"),
         ({"test": "[1, 2]"}, "domains.one.test must be a column or a list of columns"),
         ({"encoding": "digits"}, "the encoding digits needs a list `digits`"),
-        ({"domain": 'unit = "miles"'}, "unit must be percent, share or raw, not 'miles'"),
+        ({"domain": 'unit = "miles"'}, "unit must be 'percent' or 'share' or 'raw', not 'miles'"),
         ({"domain": 'higher_is_better = "no"'}, "higher_is_better must be true or false"),
     ],
 )

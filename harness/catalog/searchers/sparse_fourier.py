@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from harness import Architecture, SearchContext, SearcherEntry
 from harness.search.loop import SeededSearcher
+from harness.search.surrogates import codes_of, filled, parities, ranks
 
 PATIENCE = 200
 ASSIGNMENTS = 4096
@@ -84,8 +85,6 @@ class SparseFourier(SeededSearcher):
 
     def _largest_terms(self) -> list[tuple[tuple[int, ...], float]]:
         """Returns (bits, coefficient) of the largest terms that still vary among the kept options."""
-        from harness.search.surrogates import codes_of, filled, parities, ranks
-
         evaluations = self.archive.evaluations
         codes = codes_of(self.space, [one.architecture for one in evaluations])
         columns, genes = np.asarray(self.bits).T
