@@ -10,7 +10,6 @@ from harness.guard.paths import path_below
 from harness.task.task import Archive
 from harness.toml import parse, read_toml
 
-Feedback = Literal["validation", "test"]
 Encoding = Literal["digits", "json", "text", "naslib", "one_hot", "choices", "pattern"]
 Unit = Literal["percent", "share", "raw"]
 UNITS = {"percent": (0.01, 100.0), "share": (1.0, 1.0), "raw": (1.0, float("inf"))}
