@@ -63,12 +63,7 @@ class AutoFormerSpace(SearchSpace):
     """
 
     def __init__(
-        self,
-        preset: str,
-        signature: Signature,
-        window: tuple[int, int] | None,
-        *,
-        relative: bool = True,
+        self, preset: str, signature: Signature, window: tuple[int, int] | None, *, relative: bool = True
     ) -> None:
         """Binds a preset; `relative` adds relative positions in two dimensions, as published (default)."""
         size = self.dimensions = SIZES[preset]

@@ -47,12 +47,7 @@ class DecoderSpace(SearchSpace):
     """
 
     def __init__(
-        self,
-        preset: str,
-        signature: Signature,
-        window: tuple[int, int] | None,
-        *,
-        tied: bool = False,
+        self, preset: str, signature: Signature, window: tuple[int, int] | None, *, tied: bool = False
     ) -> None:
         """Binds a preset; `tied` makes the embedding's weight the head's too (default: untied)."""
         is_text = signature.kind == "text"

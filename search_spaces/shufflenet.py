@@ -22,7 +22,6 @@ MEANINGS = (
 XCEPTION = 3
 SCALES = (0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6)
 
-
 DESIGNS = {
     "paper": ShuffleDesign(
         stem=16, stem_stride=2, repeats=(4, 4, 8, 4), widths=(64, 160, 320, 640), head=1024, dropout=0.1

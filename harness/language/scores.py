@@ -40,7 +40,6 @@ class LmEvalScores:
             `group` column. None without scores.
         documents: number of each row's document in the task, shape (samples,).
         group_names: what the rows' group indices mean.
-        available: documents the task has; fewer rows mean a limit.
         chance: the metric of a blind guess on these documents; None where it is not known.
         aggregates: lm-eval's own aggregates, such as `acc,none`, as plain floats.
         version: of the task.
@@ -53,7 +52,6 @@ class LmEvalScores:
     samples: SampleScores | None = None
     documents: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     group_names: tuple[str, ...] = ()
-    available: int = 0
     chance: float | None = None
     aggregates: Mapping[str, float] = field(default_factory=dict)
     version: str | None = None
@@ -202,7 +200,6 @@ def _scores_of(model: Any, name: str, task: Any, limit: int | None) -> LmEvalSco
         samples=SampleScores(renumbered, labels[chosen], numbers[:, 0], numbers[:, 1]),
         documents=chosen,
         group_names=tuple(group_names[index] for index in used),
-        available=len(labels),
         chance=_chance(task, chosen),
         aggregates=_plain(output["results"][name]),
         version=str(output["versions"].get(name)),

@@ -23,7 +23,6 @@ class Classifier(Protocol):
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Returns the predicted class of images (samples, channels, height, width), shape (samples,)."""
-        ...
 
 
 @runtime_checkable
@@ -32,7 +31,6 @@ class TextClassifier(Protocol):
 
     def classify(self, documents: Sequence[bytes]) -> NDArray[np.int64]:
         """Returns the predicted class of each document, shape (documents,)."""
-        ...
 
 
 @runtime_checkable
@@ -44,7 +42,6 @@ class LanguageModel(Protocol):
 
         Every byte is predicted, the first one from nothing but the start of a document.
         """
-        ...
 
 
 @runtime_checkable
@@ -53,7 +50,6 @@ class SplitScorer(Protocol):
 
     def scores(self, split: Split) -> SampleScores:
         """Returns the scores of every sample of a split."""
-        ...
 
 
 Predictor = Classifier | TextClassifier | LanguageModel | SplitScorer
@@ -153,7 +149,6 @@ class Floor(Protocol):
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Returns the arrays that restore it."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)

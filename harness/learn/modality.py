@@ -22,7 +22,6 @@ Form = Literal["image", "document", "question"]
 Corruption = Callable[[bytes, Signature, int], bytes]
 """Makes a corrupted sample of a sample's data, at a severity from 1 to 5."""
 
-
 UNTRAINED = "Nothing is trained on samples of kind {}; score a model that comes trained on them."
 
 
@@ -31,11 +30,9 @@ class FloorType(Protocol):
 
     def fit(self, splits: Sequence[Split]) -> Floor:
         """Returns the floor of the pooled samples of `splits`."""
-        ...
 
     def from_state(self, state: Mapping[str, NDArray[Any]]) -> Predictor:
         """Returns the floor that the arrays of `Floor.state` came from."""
-        ...
 
 
 class Export(NamedTuple):
@@ -83,7 +80,6 @@ class Modality(Protocol):
 
     def describe(self, signature: Signature) -> str:
         """Returns what a task's inputs are, in words."""
-        ...
 
     def show(self, split: Split, class_names: Sequence[str]) -> str:
         """Returns the first sample of a split, with its class, in characters."""

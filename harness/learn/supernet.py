@@ -47,7 +47,6 @@ class Strategy(Resumable, Protocol):
 
     def parts(self, step: int, supernet: nn.Module) -> Sequence[Part]:
         """Returns what step `step` trains, the losses being averaged."""
-        ...
 
     def moves(self) -> Sequence[Reordering]:
         """Returns how the last call of `parts` reordered shared weights."""

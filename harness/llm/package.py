@@ -14,7 +14,6 @@ EMBEDDED_MODEL: Final = wheel(
 )
 EMBEDDED_NAME: Final = "SmolLM2-135M-Instruct Q4_1"
 
-
 _whole: set[tuple[Path, int, int]] = set()
 
 

@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+"""(from, to) of each edge of a cell, in the order of the published string."""
+KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
+"""Side of the kernel of the operations on an edge that convolve."""
+
 
 class TransformerShape(NamedTuple):
     """One sub-network of an elastic transformer.

@@ -84,7 +84,6 @@ class Searcher(Protocol):
 
     def ask(self, count: int) -> list[Architecture]:
         """Returns at most `count` legal architectures that were not told before; none when it is done."""
-        ...
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Takes the results of the last ask, in its order; the archive has them already."""

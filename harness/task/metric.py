@@ -8,6 +8,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.files import write_atomically
+
 Need = Literal["prediction", "bits"]
 """What a metric needs of a sample: whether its prediction is right, or its code length in bits."""
 
@@ -28,8 +30,6 @@ class SampleScores(NamedTuple):
         """Writes a parquet file with one row per sample; `more` are columns beside its own."""
         import pyarrow as pa
         import pyarrow.parquet as pq
-
-        from harness.files import write_atomically
 
         sink = pa.BufferOutputStream()
         pq.write_table(pa.table({**self._asdict(), **(more or {})}), sink)

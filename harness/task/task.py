@@ -12,7 +12,6 @@ from harness.task.signature import Signature
 
 SPLITS = ("train", "validation", "test")
 
-
 _PACKAGE: Final = r"(@[A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*"
 _VERSION: Final = r"[A-Za-z0-9][\w.+!-]*"
 

@@ -11,6 +11,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from harness import FixedBaseline, Signature, SpaceFamily, catalog
+from harness.nn.heads import HEADS, nearest_width
 
 if TYPE_CHECKING:
     from torch import nn
@@ -54,8 +55,6 @@ def _build(signature: Signature, parameters: int, *, depth: int | None = None) -
 def _shape(signature: Signature, parameters: int, depth: int | None) -> tuple[int, int, int]:
     """Returns width, depth and heads; a head is 16 wide in the plain transformer, else nearly so."""
     import torch
-
-    from harness.nn.heads import HEADS, nearest_width
 
     heads = {width: width // HEAD_WIDTH for width in range(HEAD_WIDTH, WIDEST, HEAD_WIDTH)}
     if depth is not None:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from harness import Archive, FixedBaseline, HarnessError, Opening, Signature
+from harness.data.fetch import fetch
+from harness.data.foreign.archive import zip_archive
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,7 +30,6 @@ CLASSIFIER: Final = 2
 
 
 def _named(name: str) -> FixedBaseline:
-    """Returns the baseline `efficientnet_lite0:head`."""
     if name != "head":
         raise HarnessError(f"The baseline 'efficientnet_lite0' has the member 'head', not {name!r}.")
     summary = "EfficientNet-Lite0, frozen, weights of ImageNet; a linear head is fitted."
@@ -49,8 +50,6 @@ def _load(module: "nn.Module", opening: Opening) -> None:
 
     import torch
 
-    from harness.data.fetch import fetch
-    from harness.data.foreign.archive import zip_archive
     from harness.nn.pretrained import copy_weights
 
     with zip_archive(fetch(PACKAGE, opening.data, offline=opening.offline)) as opened:

@@ -25,7 +25,6 @@ OUTSIDE = "whatever its file brings"
 
 
 def _named(name: str) -> FixedBaseline | ReadyBaseline:
-    """Returns the baseline `file:PATH:FUNCTION`, or `file:PATH:FUNCTION?weights=FILE`."""
     place, options = member_options(name, weights=())
     path, _, function = place.rpartition(":")
     if not path:

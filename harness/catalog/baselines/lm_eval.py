@@ -9,9 +9,9 @@ from harness.learn.baseline import made_of
 
 
 def _named(name: str) -> ReadyBaseline:
-    """Returns the baseline `lm_eval:MODEL?NAME=VALUE&NAME=VALUE`."""
     kind, _, query = name.partition("?")
     refuse_secrets(kind, query)
+    local = [Path(value) for _, value in parse_qsl(query) if "/" in value]
 
     def open_model(signature: Signature, opening: Opening) -> Predictor:
         from harness.language.external import LmEvalLanguageModel, build_model, parse_address
@@ -30,14 +30,8 @@ def _named(name: str) -> ReadyBaseline:
         open=open_model,
         kinds=("bytes",),
         outside="whatever its makers trained it on",
-        files=made_of(*_local(name)),
+        files=made_of(*(path for path in local if path.exists())),
     )
-
-
-def _local(name: str) -> list[Path]:
-    """Returns the files and folders of this machine that the arguments of a model name."""
-    values = (value for _, value in parse_qsl(name.partition("?")[2]))
-    return [path for value in values if "/" in value and (path := Path(value)).exists()]
 
 
 def _unnamed(signature: Signature, opening: Opening) -> Predictor:

@@ -28,7 +28,6 @@ LEAST_SIDE = 64
 
 
 def _named(name: str) -> FixedBaseline:
-    """Returns the baseline `timm:NAME`, or `timm:NAME?weights=FILE&train=head`."""
     import timm
 
     name, options = member_options(name, weights=(), train=("all", "head"))
@@ -39,22 +38,15 @@ def _named(name: str) -> FixedBaseline:
         raise HarnessError(f"timm has no network named {name!r}; `timm.list_models()` shows the names.")
     is_frozen = options.get("train") == "head"
     weights = Path(options["weights"]) if "weights" in options else None
-    if weights is None and not is_frozen:
-        return FixedBaseline(
-            summary=f"{name} of timm, random weights, its own size.",
-            build=partial(_build, name),
-            kinds=("image",),
-            is_matched=False,
-        )
+    used = "a linear head on frozen features" if is_frozen else "fine-tuned" if weights else "its own size"
     return FixedBaseline(
-        summary=f"{name} of timm, {'random weights' if weights is None else f'weights of {weights}'}, "
-        f"{'a linear head on frozen features' if is_frozen else 'fine-tuned'}.",
-        build=partial(_pretrained, name),
+        summary=f"{name} of timm, {f'weights of {weights}' if weights else 'random weights'}, {used}.",
+        build=partial(_pretrained if weights or is_frozen else _build, name),
         kinds=("image",),
         is_matched=False,
         files=made_of(weights),
-        load=None if weights is None else partial(_load, name, weights),
-        outside=None if weights is None else "whatever its weights were trained on",
+        load=partial(_load, name, weights) if weights else None,
+        outside="whatever its weights were trained on" if weights else None,
         is_frozen=is_frozen,
     )
 

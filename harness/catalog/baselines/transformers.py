@@ -22,7 +22,6 @@ DEFAULT_SIDE = 224
 
 
 def _named(name: str) -> FixedBaseline | ReadyBaseline:
-    """Returns the baseline `transformers:FOLDER`, or `transformers:FOLDER?train=head`."""
     place, options = member_options(name, train=("all", "head", "nothing"))
     _transformers()
     folder = Path(place)

@@ -13,7 +13,6 @@ from harness.learn.baseline import is_trained
 
 
 def _named(name: str) -> FixedBaseline:
-    """Returns the baseline `tuned:NAME`."""
     baseline = catalog.load("baseline", name)
     if not isinstance(baseline, FixedBaseline) or not is_trained(baseline) or baseline.is_tuned:
         raise HarnessError(

@@ -1,15 +1,11 @@
 """Questions with possible answers, which language models score and nothing is trained on."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from harness import Modality, Signature
 from harness.data.text.questions import questions
 from harness.learn.modality import Export
 from harness.task.split import Split
-
-if TYPE_CHECKING:
-    pass
 
 ASKED = """\
 output_type: multiple_choice

@@ -125,7 +125,11 @@ class Coordinator(Searcher):
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         if self.rounds:
             self.rounds[-1]["over_limit"] += sum(one.over_limit for one in evaluations)
-        self.last = self._shown(evaluations)
+        self.last = list(evaluations)
+        if self.options["feedback"] == "shuffled":  # the model sees each result with another's score
+            scores = [one.score for one in evaluations]
+            self.shuffle.shuffle(scores)
+            self.last = [replace(one, score=score) for one, score in zip(evaluations, scores, strict=True)]
         self.history += self.last
 
     def report(self) -> dict[str, Any]:
@@ -195,14 +199,6 @@ class Coordinator(Searcher):
                 )
             return navigator, LetterGenerator(briefing, client, self.archive.claimed, context.seed)
         return navigator, ChattingGenerator(briefing, client)
-
-    def _shown(self, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
-        """Returns the results as the model sees them: with shuffled feedback each has another's score."""
-        if self.options["feedback"] != "shuffled":
-            return list(evaluations)
-        scores = [one.score for one in evaluations]
-        self.shuffle.shuffle(scores)
-        return [replace(one, score=score) for one, score in zip(evaluations, scores, strict=True)]
 
     def _new(self, proposed: Sequence[Architecture], tally: Tally) -> list[Architecture]:
         legal = [one for one in proposed if self.space.legal(one)]

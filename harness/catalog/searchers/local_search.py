@@ -53,5 +53,5 @@ SEARCHER = SearcherEntry(
     summary="First improvement among neighbours in random order, random restarts.",
     build=LocalSearch,
     options={"start": "random"},
-    allowed={"start": ("random", "default")},
+    allowed={"start": STARTS},
 )

@@ -35,7 +35,9 @@ class RegularisedEvolution(SeededSearcher):
         if claimed < self.population:
             return self._random(min(count, self.population - claimed))
         for _ in range(self.repeats):
-            child = step(self.space, self._parent(), self.draw)
+            drawn = self.draw.sample(self.living, min(self.sample, len(self.living)))
+            parent = max(drawn, key=lambda one: self.archive.of[one].fitness)
+            child = step(self.space, parent, self.draw)
             if child is None:
                 break
             if self.archive.claim(child):
@@ -47,10 +49,6 @@ class RegularisedEvolution(SeededSearcher):
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         self.living.extend(evaluation.architecture for evaluation in evaluations)
-
-    def _parent(self) -> Architecture:
-        drawn = self.draw.sample(self.living, min(self.sample, len(self.living)))
-        return max(drawn, key=lambda one: self.archive.of[one].fitness)
 
     def _forced(self) -> list[Architecture]:
         child: Architecture | None = self.living[-1]

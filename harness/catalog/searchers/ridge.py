@@ -7,6 +7,7 @@ import numpy as np
 
 from harness import Architecture, SearchContext, SearcherEntry
 from harness.search.loop import SeededSearcher
+from harness.search.surrogates import RidgeSurrogate, candidates, codes_of, highest, ranks
 
 
 class PairwiseRidge(SeededSearcher):
@@ -19,8 +20,6 @@ class PairwiseRidge(SeededSearcher):
     """
 
     def __init__(self, context: SearchContext) -> None:
-        from harness.search.surrogates import RidgeSurrogate, candidates
-
         super().__init__(context)
         options = context.options
         self.first = int(options["first"])
@@ -47,8 +46,6 @@ class PairwiseRidge(SeededSearcher):
         return batch
 
     def _best_predicted(self) -> list[Architecture]:
-        from harness.search.surrogates import codes_of, highest, ranks
-
         self.counters["fits"] += 1
         scale = ranks if self.ranked else np.asarray
         architectures, codes, is_whole = self.candidates()

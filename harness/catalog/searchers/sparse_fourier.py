@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from harness import Architecture, SearchContext, SearcherEntry
 from harness.search.loop import SeededSearcher
+from harness.search.surrogates import codes_of, filled, parities, ranks
 
 PATIENCE = 200
 ASSIGNMENTS = 4096
@@ -34,13 +35,14 @@ class SparseFourier(SeededSearcher):
         self.penalty = float(options["penalty"])
         self.left = int(options["first"])
         self.counters.update(stages=1, reopened=0)
-        self.bits = [(index, gene) for index, one in enumerate(self.sizes()) for gene in _bits(one)]
+        self.every = [range(len(choice.options)) for choice in self.space.choices]
+        self.bits = [(index, gene) for index, genes in enumerate(self.every) for gene in _bits(genes)]
         self.pairs = [
             (first, second)
             for first, second in combinations(range(len(self.bits)), 2)
             if self.bits[first][0] != self.bits[second][0]
         ]
-        self.kept = [list(range(size)) for size in self.sizes()]
+        self.kept: list[Sequence[int]] = [*self.every]
 
     def ask(self, count: int) -> list[Architecture]:
         if self.left == 0:
@@ -51,19 +53,15 @@ class SparseFourier(SeededSearcher):
         self.left -= len(batch)
         return batch
 
-    def sizes(self) -> list[int]:
-        """Returns the number of options of each choice."""
-        return [len(choice.options) for choice in self.space.choices]
-
     def _draw(self) -> list[Architecture]:
         drawn = (
             self.space.canonical([self.draw.choice(genes) for genes in self.kept]) for _ in range(PATIENCE)
         )
         if found := self.archive.take(filter(self.space.in_window, drawn)):
             return found
-        if any(len(genes) < size for genes, size in zip(self.kept, self.sizes(), strict=True)):
+        if list(map(len, self.kept)) != list(map(len, self.every)):
             self.counters["reopened"] += 1
-            self.kept = [list(range(size)) for size in self.sizes()]
+            self.kept = [*self.every]
         return self.archive.pick(self.draw)
 
     def _restrict(self) -> None:
@@ -84,8 +82,6 @@ class SparseFourier(SeededSearcher):
 
     def _largest_terms(self) -> list[tuple[tuple[int, ...], float]]:
         """Returns (bits, coefficient) of the largest terms that still vary among the kept options."""
-        from harness.search.surrogates import codes_of, filled, parities, ranks
-
         evaluations = self.archive.evaluations
         codes = codes_of(self.space, [one.architecture for one in evaluations])
         columns, genes = np.asarray(self.bits).T
@@ -128,9 +124,9 @@ class SparseFourier(SeededSearcher):
         return best
 
 
-def _bits(size: int) -> range:
+def _bits(genes: range) -> range:
     """Returns the options that get a bit; one bit says all of a choice of two, and none of one."""
-    return range(size) if size > 2 else range(1, size)
+    return genes if len(genes) > 2 else genes[1:]
 
 
 def _lasso(columns: NDArray[np.float64], targets: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:

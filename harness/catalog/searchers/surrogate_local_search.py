@@ -14,6 +14,7 @@ import numpy as np
 
 from harness import Architecture, SearchContext, SearcherEntry, generator
 from harness.search.loop import SeededSearcher
+from harness.search.surrogates import RidgeSurrogate, candidates, closeness, codes_of, ranks
 
 CYCLE = ("one_choice", "one_choice", "two_choices", "one_choice", "one_choice", "anywhere")
 
@@ -29,8 +30,6 @@ class SurrogateLocalSearch(SeededSearcher):
     """
 
     def __init__(self, context: SearchContext) -> None:
-        from harness.search.surrogates import RidgeSurrogate, candidates, closeness
-
         super().__init__(context)
         options = context.options
         self.limit = context.limit
@@ -81,8 +80,6 @@ class SurrogateLocalSearch(SeededSearcher):
         return self._first(self._predicted([*near, *far]))
 
     def _anywhere(self) -> Architecture | None:
-        from harness.search.surrogates import ranks
-
         architectures, codes, _ = self.candidates()
         predicted = self.surrogate.predict_again(codes, ranks)
         shuffled = self.ties.permutation(len(codes))
@@ -101,8 +98,6 @@ class SurrogateLocalSearch(SeededSearcher):
 
     def _predicted(self, architectures: Iterable[Architecture]) -> list[Architecture]:
         """Returns them without duplicates, the best predicted first."""
-        from harness.search.surrogates import codes_of
-
         unique = list(dict.fromkeys(architectures))
         # Early predictions tie, and the order in which a space lists its options must not decide then.
         self.draw.shuffle(unique)

@@ -1,7 +1,6 @@
 """Glyphs: characters of TrueType and figlet fonts as small grey pictures, light on black."""
 
 import io
-import itertools
 import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,7 +41,6 @@ class Jitter:
 
 
 PLAIN = Jitter()
-
 
 Figlet = Mapping[str, tuple[str, ...]]
 """A parsed figlet or TOIlet font: character -> its rows of text."""
@@ -169,20 +167,13 @@ def _draw(face: Any, text: str) -> "Image.Image":
 
 @lru_cache(maxsize=4096)
 def _cell(character: str, font: bytes) -> "Image.Image":
-    from PIL import Image, ImageDraw
+    from PIL import Image, ImageDraw, ImageFont
 
-    face = _cell_face(font)
+    face = ImageFont.truetype(io.BytesIO(font), CELL, layout_engine=ImageFont.Layout.BASIC)
     width = round(face.getlength("M"))
     picture = Image.new("L", (width, 2 * width))
     ImageDraw.Draw(picture).text((0, round(1.55 * width)), character, fill=255, font=face, anchor="ls")
     return picture
-
-
-@lru_cache(maxsize=2)
-def _cell_face(font: bytes) -> Any:
-    from PIL import ImageFont
-
-    return ImageFont.truetype(io.BytesIO(font), CELL, layout_engine=ImageFont.Layout.BASIC)
 
 
 def _draw_rows(rows: Iterable[str], cell_font: bytes) -> "Image.Image":
@@ -200,13 +191,7 @@ def _draw_rows(rows: Iterable[str], cell_font: bytes) -> "Image.Image":
 
 
 def _distinct(pictures: "list[Image.Image]", absent: "Image.Image | None") -> "list[Image.Image] | None":
-    if any(picture.getbbox() is None for picture in pictures):
+    if not all(picture.getbbox() for picture in pictures):
         return None
-    small = [fit(picture).astype(np.int64) for picture in pictures]
-    if absent is not None and absent.getbbox() is not None:
-        small_absent = fit(absent).astype(np.int64)
-        if any(np.array_equal(image, small_absent) for image in small):
-            return None
-    if any(np.array_equal(first, second) for first, second in itertools.combinations(small, 2)):
-        return None
-    return pictures
+    compared = [*pictures, absent] if absent is not None and absent.getbbox() else pictures
+    return pictures if len({fit(picture).tobytes() for picture in compared}) == len(compared) else None

@@ -121,10 +121,6 @@ def _state(base: Path, files: list[Path]) -> list[tuple[str, int, str]]:
     there = {os.path.relpath(file, base): file.stat() for file in files if file.is_file()}
     is_small = sum(status.st_size for status in there.values()) <= HASHED_BYTES
     return sorted(
-        (
-            name,
-            one.st_size,
-            known_hash(base / name) if is_small else str(one.st_mtime_ns),
-        )
+        (name, one.st_size, known_hash(base / name) if is_small else str(one.st_mtime_ns))
         for name, one in there.items()
     )

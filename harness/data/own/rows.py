@@ -116,7 +116,6 @@ class Label(NamedTuple):
 
 
 def _tables(repository: str, configuration: str | None, revision: str | None) -> Mapping[str, Any]:
-    """Returns split -> table."""
     folder = Path(repository)
     with quiet_datasets() as datasets:
         try:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness import catalog
 from harness.catalog import metric_of
@@ -59,7 +59,7 @@ class TaskFile:
     domains: dict[str, dict[str, Any]] = field(default_factory=dict)
     classes: int | list[str] = 0
     size: int | list[int] = 32
-    channels: int = 3
+    channels: Literal[1, 3] = 3
     context: int = 64
     metric: str = ""
 
@@ -143,8 +143,6 @@ def _wrong_numbers(file: TaskFile) -> str:
     if len(sides) != 2 or not all(isinstance(side, int) and 0 < side <= LONGEST_SIDE for side in sides):
         what = "pixels of one side or of height and width"
         return f"size must be {what}, not {file.size!r}, and at most {LONGEST_SIDE}"
-    if file.channels not in (1, 3):
-        return f"channels must be 1 or 3, not {file.channels}"
     if not 1 <= file.context <= LONGEST_CONTEXT:
         return f"context must be 1 byte or more, not {file.context}, and at most {LONGEST_CONTEXT}"
     if isinstance(file.classes, int):
@@ -231,12 +229,7 @@ def _absent(place: OwnPlace, name: str, reason: str) -> Domain:
 
     made = f"{place.origin}; " if place.origin else ""
     return Domain(
-        name=name,
-        origin=f"{made}not here",
-        licence=place.licence,
-        groups="sample",
-        read=read,
-        awaits=reason,
+        name=name, origin=f"{made}not here", licence=place.licence, groups="sample", read=read, awaits=reason
     )
 
 
@@ -261,7 +254,9 @@ def _classes(file: TaskFile, places: dict[str, OwnPlace], path: Path) -> tuple[t
             f"{path}: it has no `classes`, and they can be read of folders and files that are there alone; "
             "name them, in the order of their numbers, or say how many there are."
         )
-    names = _ordered(name for domain, place in sources.items() for name in _labels(place, domain))
+    distinct = {name for domain, place in sources.items() for name in _labels(place, domain)}
+    key: Callable[[str], Any] = int if all(name.isdecimal() for name in distinct) else str
+    names = tuple(sorted(distinct, key=key))
     if len(names) < 2 or (file.classes and len(names) != file.classes):
         wanted = f"{file.classes} classes" if file.classes else "two classes or more"
         shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
@@ -273,12 +268,6 @@ def _labels(place: OwnPlace, domain: str) -> Iterable[str]:
     if place.folder:
         return class_folders(Path(place.folder))
     return (str(cell(row, place.columns.label)) for row in domain_rows(place, domain))
-
-
-def _ordered(names: Iterable[str]) -> tuple[str, ...]:
-    distinct = set(names)
-    key: Callable[[str], Any] = int if all(name.isdecimal() for name in distinct) else str
-    return tuple(sorted(distinct, key=key))
 
 
 def _answers(places: dict[str, OwnPlace], path: Path) -> tuple[tuple[str, ...], float]:

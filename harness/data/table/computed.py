@@ -25,7 +25,6 @@ LAYERS = 5
 
 Floats = NDArray[np.float64]
 
-
 Layers = list[tuple[Floats, Floats]]
 """Weight, shape (outputs, inputs), and bias, shape (outputs,), of each linear layer of a surrogate."""
 

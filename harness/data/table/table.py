@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,27 +22,21 @@ from harness.space.choices import SearchSpace, SpaceFamily
 from harness.space.form import Architecture
 from harness.space.listed import DeclaredSpace
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Floats = NDArray[np.float64]
 
 
 class RowIndex:
-    """Rows by genes, one at a time by a dictionary or many by codes in order; each is made when first needed.
-
-    A code is the genes as one number with a radix per choice where 63 bits hold it, and as bytes otherwise.
+    """Rows by genes, one at a time by a dictionary or many at once by pandas; each is made when first needed.
 
     Attributes:
         genes: option of each choice, shape (rows, choices), int32; may lie in a file.
     """
 
-    def __init__(self, genes: NDArray[np.int32], sizes: tuple[int, ...]) -> None:
-        """Indexes `genes`, of choices with `sizes` options."""
+    def __init__(self, genes: NDArray[np.int32]) -> None:
         self.genes = genes
-        self._sizes = np.asarray(sizes, dtype=np.int64)
-        radix = [1]
-        for size in reversed(sizes):
-            radix.append(radix[-1] * size)
-        fits = radix.pop() < 2**63
-        self._radix = np.asarray(radix[::-1], dtype=np.int64) if fits else None
 
     @cached_property
     def rows(self) -> dict[Architecture, int]:
@@ -49,11 +44,8 @@ class RowIndex:
         return {tuple(one): row for row, one in enumerate(self.genes.tolist())}
 
     @cached_property
-    def _ordered(self) -> tuple[NDArray[np.generic], NDArray[np.intp]]:
-        """Codes of all rows, ascending, and the row of each."""
-        codes = self._codes(np.asarray(self.genes))
-        order = np.argsort(codes, kind="stable")
-        return codes[order], order
+    def _many(self) -> "pd.MultiIndex":
+        return _indexed(self.genes)
 
     def find(self, genes: NDArray[np.integer]) -> NDArray[np.int64]:
         """Returns the row of each architecture, shape (architectures,).
@@ -64,32 +56,24 @@ class RowIndex:
         Raises:
             HarnessError: one of them has no row, or is none of the space; it is named by its place.
         """
-        if genes.ndim != 2 or genes.shape[1] != self._sizes.size:
-            raise HarnessError(
-                f"Genes of the shape {genes.shape} are no architectures of {self._sizes.size} choices."
-            )
-        wrong = np.flatnonzero(((genes < 0) | (genes >= self._sizes)).any(axis=1))
-        if not wrong.size:
-            codes, (known, order) = self._codes(genes), self._ordered
-            at = np.searchsorted(known, codes)
-            at[at == known.size] = 0
-            wrong = np.flatnonzero(known[at] != codes)
+        choices = self.genes.shape[1]
+        if genes.ndim != 2 or genes.shape[1] != choices:
+            raise HarnessError(f"Genes of the shape {genes.shape} are no architectures of {choices} choices.")
+        rows = self._many.get_indexer(_indexed(genes))
+        wrong = np.flatnonzero(rows < 0)
         if wrong.size:
             first = int(wrong[0])
             raise HarnessError(
                 f"{wrong.size} of {len(genes)} architectures have no row; the first, at {first}, is "
                 f"{tuple(genes[first].tolist())}."
             )
-        return np.asarray(order[at])
+        return np.asarray(rows, dtype=np.int64)
 
-    def _codes(self, genes: NDArray[np.integer]) -> NDArray[np.generic]:
-        if self._radix is not None:
-            total = np.zeros(len(genes), dtype=np.int64)
-            for column, factor in zip(genes.T, self._radix, strict=True):
-                total += column.astype(np.int64) * factor
-            return total
-        packed = np.ascontiguousarray(genes, dtype=">u4")
-        return packed.view(f"S{4 * self._sizes.size}").ravel()
+
+def _indexed(genes: NDArray[np.integer]) -> "pd.MultiIndex":
+    import pandas as pd
+
+    return pd.MultiIndex.from_arrays(list(genes.T))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,9 +175,7 @@ def _key(found: str, path: Path, card: TableCard, card_path: Path, space: Search
 
 
 def _table(card: TableCard, name: str, named: SearchSpace | None, kept: Converted) -> LookupTable:
-    choices = named.choices if named else DeclaredSpace(name, kept.choices, {}).choices
-    sizes = tuple(len(choice.options) for choice in choices)
-    index = RowIndex(kept.genes, sizes)
+    index = RowIndex(kept.genes)
     domains = list(card.domains)
     costs = dict(zip(kept.costs, kept.cost_values, strict=True))
     space = named

@@ -139,7 +139,10 @@ class MobileNet(nn.Module):
     def forward(self, inputs: Tensor, route: Route | None = None) -> Tensor:
         """Returns logits, (batch, classes), of the sub-network `route`."""
         route = route or self.largest
-        hidden = self.stem(channels_last(_resized(inputs, route.side)))
+        side = route.side
+        if side is not None and inputs.shape[-2:] != (side, side):
+            inputs = F.interpolate(inputs, (side, side), mode="bilinear", antialias=True)
+        hidden = self.stem(channels_last(inputs))
         reduced = self.first(hidden)
         hidden = hidden + reduced if hidden.shape[1] == reduced.shape[1] else reduced
         for blocks, inners in zip(self.stages, route.stages, strict=True):
@@ -149,12 +152,6 @@ class MobileNet(nn.Module):
         pooled = self.final(hidden).mean(dim=(2, 3), keepdim=True)
         logits: Tensor = self.head(F.hardswish(self.mix(pooled)).flatten(1))
         return logits
-
-
-def _resized(images: Tensor, side: int | None) -> Tensor:
-    if side is None or images.shape[-2:] == (side, side):
-        return images
-    return F.interpolate(images, (side, side), mode="bilinear", antialias=True)
 
 
 def transformed_kernels(supernet: MobileNet, _: nn.Module, route: Route) -> dict[str, Tensor]:

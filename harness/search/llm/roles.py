@@ -112,7 +112,6 @@ class Navigator(Protocol):
 
     def strategy(self, history: Sequence[Evaluation], last: Sequence[Evaluation], tally: Tally) -> str:
         """Returns the strategy after all of `history`, whose newest results are `last`."""
-        ...
 
 
 class Generator(Protocol):
@@ -122,7 +121,6 @@ class Generator(Protocol):
         self, strategy: str, history: Sequence[Evaluation], count: int, tally: Tally
     ) -> list[Architecture]:
         """Returns canonical architectures, perhaps illegal or visited; counts what was lost."""
-        ...
 
 
 class ChattingNavigator:
