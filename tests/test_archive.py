@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.data.foreign import archive
@@ -28,7 +28,7 @@ from harness.data.foreign.columns import read_columns
 from harness.errors import DataUnavailableError, HarnessError
 from harness.llm.package import extract_model
 
-Tmp = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+Tmp = settings(max_examples=60)
 
 
 def zipped(path: Path, *members: tuple[Any, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
