@@ -6,8 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before anything imports torch
+settings.register_profile(
+    "ours",  # a busy machine is no error, and a folder of a test may be used by many examples
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.function_scoped_fixture,
+    ],
+)
+settings.load_profile("ours")
 TOY = Path(__file__).parent / "toy"
 sys.path.append(str(Path(__file__).parent))  # where what several tests use stands
 

@@ -1,25 +1,27 @@
 """Scores and training. Truth: closed forms, and a byte-by-byte loop over a network."""
 
+import math
 import random
 
 import filled
 import numpy as np
 import pytest
 import torch
+from spaces import named
 
-from harness import catalog, seeds
+from harness import seeds
 from harness.catalog import metric_of
 from harness.errors import DivergedError
 from harness.learn.batches import batches
 from harness.learn.fit import Recipe, cross_entropy, fit, seeded
-from harness.learn.predictors import TorchLanguageModel, score
+from harness.learn.predictors import TorchLanguageModel, predictor, score
 from harness.learn.supernet import train_supernet
-from harness.space.choices import SearchSpace
 from harness.task.metric import SampleScores
 from harness.task.signature import Signature
 from harness.task.split import Split
 
 IMAGE = Signature(kind="image", classes=4, height=8, width=8)
+HYBRID = named("hybrid:micro", IMAGE)
 BYTES = Signature(kind="bytes", classes=256, context=8)
 
 
@@ -53,7 +55,7 @@ def test_empty_and_infinite_scores_are_errors_not_numbers(numerator: list[float]
 
 
 def test_bits_of_a_document_equal_a_byte_by_byte_loop() -> None:
-    space: SearchSpace = catalog.load("space", "hybrid").space("micro-attention", BYTES)
+    space = named("hybrid:micro-attention", BYTES)
     with seeded(0):
         module = space.networks.build(space.default())
         torch.nn.init.normal_(module.get_parameter("head"), std=0.2)
@@ -73,12 +75,11 @@ def test_bits_of_a_document_equal_a_byte_by_byte_loop() -> None:
 
 
 def test_training_learns_and_the_same_seed_gives_the_same_bytes() -> None:
-    space: SearchSpace = catalog.load("space", "hybrid").space("micro", IMAGE)
     split = image_split()
 
     def trained() -> torch.nn.Module:
         with seeded(1):
-            module = space.networks.build(space.default())
+            module = HYBRID.networks.build(HYBRID.default())
         data = batches(IMAGE, [split], 16, seeds.generator(1, "batches"))
         recipe = Recipe(steps=60, batch_size=16, learning_rate=5e-3)
         fit(module, recipe, data, lambda batch, step: cross_entropy(module(batch[0]), batch[1]))
@@ -87,20 +88,17 @@ def test_training_learns_and_the_same_seed_gives_the_same_bytes() -> None:
     first, second = trained(), trained()
     for one, other in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(one, other)
-    from harness.learn.predictors import predictor
-
     assert metric_of("accuracy").value(score(predictor(first, IMAGE), split, document_bytes=1)) > 0.9
 
 
 def test_a_supernet_step_leaves_what_its_path_does_not_use() -> None:
-    space: SearchSpace = catalog.load("space", "hybrid").space("micro", IMAGE)
     with seeded(0):
-        supernet = space.networks.supernet()
+        supernet = HYBRID.networks.supernet()
     before = {name: weight.clone() for name, weight in supernet.named_parameters()}
     data = batches(IMAGE, [image_split()], 8, seeds.generator(0, "b"))
     recipe = Recipe(steps=1, batch_size=8, learning_rate=1e-2)
-    train_supernet(supernet, space, "single_path", recipe, data, random.Random(3))
-    depth = len(space.to_json(space.sample(random.Random(3)))["mixers"])
+    train_supernet(supernet, HYBRID, "single_path", recipe, data, random.Random(3))
+    depth = len(HYBRID.to_json(HYBRID.sample(random.Random(3)))["mixers"])
     changed = {name for name, weight in supernet.named_parameters() if not torch.equal(weight, before[name])}
     assert "embed_bias" in changed or "head_bias" in changed
     assert {name.split(".")[1] for name in changed if name.startswith("layers.")} <= {
@@ -109,27 +107,17 @@ def test_a_supernet_step_leaves_what_its_path_does_not_use() -> None:
 
 
 def test_a_loss_that_is_not_finite_ends_the_training() -> None:
-    space: SearchSpace = catalog.load("space", "hybrid").space("micro", IMAGE)
-    module = space.networks.build(space.default())
+    module = HYBRID.networks.build(HYBRID.default())
     data = batches(IMAGE, [image_split()], 8, seeds.generator(0, "b"))
-    words = (
-        r"not finite at step 0 of 3, where the loss is inf and the learning rate 0\.0005 \(at most 0\.001\)"
-    )
-    with pytest.raises(DivergedError, match=words):
-        fit(
-            module,
-            Recipe(steps=3, batch_size=8, learning_rate=1e-3, warmup=0.7),
-            data,
-            lambda batch, step: cross_entropy(module(batch[0]), batch[1]) * float("inf"),
-        )
+    recipe = Recipe(steps=3, batch_size=8, learning_rate=1e-3, warmup=0.7)
+    words = r"at step 0 of 3, where the loss is inf and the learning rate 0\.0005 \(at most 0\.001\)"
+    with pytest.raises(DivergedError, match=f"not finite {words}"):
+        fit(module, recipe, data, lambda batch, step: cross_entropy(module(batch[0]), batch[1]) * math.inf)
 
 
 def test_a_supernet_that_diverges_tells_step_and_rate() -> None:
-    space: SearchSpace = catalog.load("space", "hybrid").space("micro", IMAGE)
     data = batches(IMAGE, [image_split()], 8, seeds.generator(0, "b"))
     recipe = Recipe(steps=9, batch_size=8, learning_rate=1e30, warmup=0)
-    words = (
-        r"not finite at step [1-8] of 9, where the loss is (nan|inf) .* \(at most 1e\+30\); lower the rate"
-    )
-    with pytest.raises(DivergedError, match=words):
-        train_supernet(space.networks.supernet(), space, "sandwich", recipe, data, random.Random(3))
+    words = r"at step [1-8] of 9, where the loss is (nan|inf) .* \(at most 1e\+30\); lower the rate"
+    with pytest.raises(DivergedError, match=f"not finite {words}"):
+        train_supernet(HYBRID.networks.supernet(), HYBRID, "sandwich", recipe, data, random.Random(3))

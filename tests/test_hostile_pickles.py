@@ -7,11 +7,13 @@ Python's own unpickler when it was given numpy's functions, and limits that the 
 import ast
 import importlib.util
 import json
+import os
 import pickle
 import re
+import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
@@ -196,18 +198,100 @@ def test_values_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "at most 1000 columns and 3 values are read" in json.loads(answer(b'["it"]\n' + data))
 
 
-def test_rows_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    wide = {number: {f"{number} {column}": 1 for column in range(60)} for number in range(20)}
-    kept = {"wide": wide, "bytes": {b"a": 1}, "same": {(1,): 1, "[1]": 2}, "none": 7}
-    reasons = [
-        "1000 columns",
-        "a key is not made of numbers",
-        "the same when written as text",
-        "holds int, not a",
-    ]
-    with zipfile.ZipFile(tmp_path / "made.whl", "w") as archive:
-        for name, value in kept.items():
-            archive.writestr(name, pickle.dumps(value))
-    for name, reason in zip(kept, reasons, strict=True):
-        with pytest.raises(DataUnavailableError, match=reason):
-            read_members(tmp_path / "made.whl", {"a": name}, [])
+def wheel(folder: Path, **members: Any) -> Path:
+    with zipfile.ZipFile(folder / "made.whl", "w") as archive:
+        for name, value in members.items():
+            archive.writestr(f"made/{name}.bench", pickle.dumps(value))
+    return folder / "made.whl"
+
+
+WIDE = {number: {f"{number} {column}": 1 for column in range(60)} for number in range(20)}
+
+
+@pytest.mark.parametrize(
+    ("kept", "reason"),
+    [
+        (WIDE, "1000 columns"),
+        ({b"a": 1}, "a key is not made of numbers"),
+        ({(1,): 1, "[1]": 2}, "the same when written as text"),
+        (7, "holds int, not a"),
+        ([1], "holds list, not a mapping of architectures"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused(tmp_path: Path, kept: Any, reason: str) -> None:
+    with pytest.raises(DataUnavailableError, match=reason):
+        read_members(wheel(tmp_path, odd=kept), {"a": "made/odd.bench"}, [])
+
+
+class Hostile:
+    """Runs a command when an ordinary unpickler reads it."""
+
+    def __init__(self, call: Callable[..., Any], *words: Any) -> None:
+        self.made = (call, words)
+
+    def __reduce__(self) -> Any:
+        return self.made
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+@pytest.mark.parametrize(
+    "made",
+    [
+        (os.system, "touch owned"),
+        (eval, "open('owned', 'w')"),
+        (getattr, "", "join"),
+        (subprocess.Popen, ["ls"]),
+    ],
+    ids=["system", "eval", "getattr", "popen"],
+)
+def test_a_hostile_pickle_is_refused_and_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: int, made: tuple[Any, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for value in (Hostile(*made), {"a": [1, Hostile(*made)]}, np.array([Hostile(*made)], dtype=object)):
+        with pytest.raises(DataUnavailableError, match=r"evil.bench is a pickle that is not read: it wants"):
+            unpickled(pickle.dumps(value, protocol), "evil.bench")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_class_that_a_card_names_gives_its_attributes_and_runs_nothing() -> None:
+    record = f"{Hostile.__module__}.Hostile"
+    data = pickle.dumps({1: Plain(3)}).replace(b"Plain", b"Other")
+    found = unpickled(data, "a", [f"{Plain.__module__}.Other"])
+    assert found[1].__dict__ == {"value": 3}
+    with pytest.raises(DataUnavailableError, match="is a pickle that is not read"):
+        unpickled(pickle.dumps(Hostile(os.system, "true")), "a", [record])
+
+
+class Plain:
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_numbers_arrays_and_containers_are_read(protocol: int) -> None:
+    value = {"a": (1, 2.5, None), "b": {3, 4}, "c": np.float32(0.5), "d": np.arange(6.0).reshape(2, 3)}
+    found = unpickled(pickle.dumps(value, protocol), "a")
+    assert (found["a"], found["b"], found["c"]) == (value["a"], value["b"], value["c"])
+    assert np.array_equal(found["d"], value["d"])
+
+
+@pytest.mark.parametrize("data", [b"", b"not a pickle", pickle.dumps([1, 2])[:-3]])
+def test_a_damaged_pickle_is_told_in_one_sentence(data: bytes) -> None:
+    with pytest.raises(DataUnavailableError, match="is a pickle that is not read"):
+        unpickled(data, "a")
+
+
+def test_members_of_a_package_become_columns(tmp_path: Path) -> None:
+    graphs = {7: {"perf": np.float64(0.5)}, 12: {"perf": 0.75}}
+    path = wheel(tmp_path, cora=graphs, pubmed={12: {"perf": 0.1}, 7: {"perf": {"mean": 0.2}}})
+    frame = read_members(path, {"cora": "made/cora.bench"}, [])
+    assert frame.to_dict("list") == {"key": [7, 12], "cora.perf": [0.5, 0.75]}
+    with pytest.raises(DataUnavailableError, match=r"made/photo.bench cannot be opened"):
+        read_members(path, {"photo": "made/photo.bench"}, [])
+
+
+def test_members_with_other_keys_are_refused(tmp_path: Path) -> None:
+    path = wheel(tmp_path, cora={1: {"perf": 1.0}, 2: {"perf": 2.0}}, pubmed={1: {"perf": 1.0}})
+    with pytest.raises(DataUnavailableError, match="differ in 1 keys, as in 2"):
+        read_members(path, {"cora": "made/cora.bench", "pubmed": "made/pubmed.bench"}, [])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
 from torch import nn
@@ -63,7 +63,7 @@ def test_a_header_that_lies_is_one_sentence(tmp_path: Path, lie: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(st.sampled_from(["zip", "old", "safetensors"]), st.data())
 def test_damaged_weights_are_read_or_one_sentence(tmp_path: Path, kind: str, draw: st.DataObject) -> None:
     path = tmp_path / ("a.safetensors" if kind == "safetensors" else "a.pth")

@@ -153,27 +153,16 @@ searchers = ["listed"]
 baselines = ["layer", "floor", "file:own/own.py:build"]
 tuned_space = "hybrid:micro-attention"
 reference = "floor"
-
-[claim]
-method = "listed"
-space = "hybrid:micro-attention"
-
-[search]
-evaluations = 2
-parameter_tolerance = 0.05
+claim = { method = "listed", space = "hybrid:micro-attention" }
+search = { evaluations = 2, parameter_tolerance = 0.05 }
 """
 TASKS = """
 [[tasks]]
 name = "{}"
 validation_samples = 20
 test_samples = 30
-[tasks.supernet]
-steps = 2
-batch_size = 8
-[tasks.training]
-steps = 2
-batch_size = 8
-learning_rates = [3e-3]
+supernet = {{ steps = 2, batch_size = 8 }}
+training = {{ steps = 2, batch_size = 8, learning_rates = [3e-3] }}
 """
 LOOKUP = """\
 title = "A table, and a language model"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_server import hybrid
 from spaces import named
@@ -309,7 +309,7 @@ LAZY = st.deferred(replies)
 
 
 @given(reply=LAZY)
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500)
 def test_any_text_is_read_without_an_error_and_gives_only_what_is_in_the_space(
     reply: tuple[str, SearchSpace],
 ) -> None:
@@ -318,6 +318,6 @@ def test_any_text_is_read_without_an_error_and_gives_only_what_is_in_the_space(
 
 @pytest.mark.slow
 @given(reply=LAZY)
-@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10_000)
 def test_ten_thousand_texts_are_read_without_an_error(reply: tuple[str, SearchSpace]) -> None:
     check(reply)

@@ -34,12 +34,13 @@ from harness.study.suite import load_suite
 TOY = Path(__file__).parent / "toy" / "tasks" / "toy_table.toml"
 
 
-def test_the_expected_best_is_the_mean_over_all_subsets() -> None:
+@pytest.mark.parametrize("chosen", [range(8), range(1, 8, 2)], ids=["all", "within a limit"])
+def test_the_expected_best_is_the_mean_over_all_subsets_that_hold_a_choice(chosen: range) -> None:
     draw = random.Random(0)
-    select = [draw.random() for _ in range(8)]
+    select = [draw.random() if at in chosen else -np.inf for at in range(8)]
     report = [draw.random() for _ in range(8)]
     for draws in (1, 3, 7, 8):
-        subsets = itertools.combinations(range(8), draws)
+        subsets = [one for one in itertools.combinations(range(8), draws) if set(one) & set(chosen)]
         brute = np.mean([report[max(subset, key=lambda one: select[one])] for subset in subsets])
         assert expected_best(select, report, draws) == pytest.approx(brute, abs=1e-12)
 
@@ -68,9 +69,11 @@ def test_a_tied_incumbent_is_the_mean_of_what_ties() -> None:
     assert found == [(1, 0, []), (2, 1, []), (3, 1, [2]), (5, 1, [2, 4]), (6, 5, [])]
 
 
-def test_more_draws_than_the_pool_are_refused() -> None:
+def test_more_draws_than_the_pool_and_a_pool_without_a_choice_are_refused() -> None:
     with pytest.raises(ValueError, match="9 draws cannot be made from a pool of 8"):
         expected_best(range(8), range(8), 9)
+    with pytest.raises(ValueError, match="Nothing of the pool can be chosen"):
+        expected_best([-np.inf] * 3, [1, 2, 3], 2)
 
 
 def test_welch_agrees_with_scipy() -> None:

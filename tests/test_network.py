@@ -176,27 +176,23 @@ def test_a_worker_and_the_code_it_runs_cannot_leave_the_machine_offline(tmp_path
     assert failed == {"--offline forbids contacting 192.0.2.1; run without --offline."}
 
 
+def watched(folder: Path, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """Evaluates a folder's suite, and tells the hosts that were contacted."""
+    script = Path(__file__).parents[1] / "benchmarks" / "network.py"
+    command = [sys.executable, script, "eval", folder / "s.toml", "--out", folder / "run", *words]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | settings, timeout=300)
+
+
 def test_a_suite_without_a_language_model_contacts_nobody(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(FLOORS)
-    script = Path(__file__).parents[1] / "benchmarks" / "network.py"
-    words = ["eval", str(tmp_path / "s.toml"), "--out", str(tmp_path / "run"), "--workers", "1"]
-    done = subprocess.run([sys.executable, str(script), *words], capture_output=True, text=True, timeout=300)
+    done = watched(tmp_path, "--workers", "1")
     assert done.stderr.splitlines()[-1] == "exit status 0; 0 hosts contacted"
 
 
 def test_a_suite_with_a_language_model_contacts_its_host_alone(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(llm_server.SUITE)
-    script = Path(__file__).parents[1] / "benchmarks" / "network.py"
-    words = ["eval", str(tmp_path / "s.toml"), "--out", str(tmp_path / "run")]
     with llm_server.served(llm_server.Answer(401)) as (url, _, _):
-        settings = {"HARNESS_LLM_BASE_URL": url, "HARNESS_LLM_MODEL": "m"}
-        done = subprocess.run(
-            [sys.executable, str(script), *words],
-            capture_output=True,
-            text=True,
-            env=os.environ | settings,
-            timeout=300,
-        )
+        done = watched(tmp_path, HARNESS_LLM_BASE_URL=url, HARNESS_LLM_MODEL="m")
     assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("host")] == ["127.0.0.1"]
     assert done.stderr.splitlines()[-1] == "exit status 2; 1 hosts contacted"
 

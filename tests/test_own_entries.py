@@ -181,24 +181,15 @@ searchers = []
 tuned_space = "hybrid:micro"
 baselines = ["spectrum", "floor"]
 reference = "floor"
-
-[claim]
-method = "spectrum"
-space = ""
-
-[search]
-evaluations = 1
-parameter_tolerance = 0.05
+claim = { method = "spectrum", space = "" }
+search = { evaluations = 1, parameter_tolerance = 0.05 }
 
 [[tasks]]
 name = "tones"
 held_out = ["street", "studio+hiss-2"]
 validation_samples = 40
 test_samples = 80
-[tasks.training]
-steps = 60
-batch_size = 16
-learning_rates = [1e-2]
+training = { steps = 60, batch_size = 16, learning_rates = [1e-2] }
 """
 
 

@@ -8,10 +8,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from spaces import cells, named
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from harness import catalog
 from harness.errors import UnknownNameError
 from harness.learn.fit import seeded
 from harness.search.proxies import PROXIES, naswot, proxy_score, synflow
@@ -23,14 +23,8 @@ BYTES = Signature(kind="bytes", classes=256, context=8)
 
 
 def spaces() -> list[SearchSpace]:
-    hybrid = catalog.load("space", "hybrid")
-    cells = catalog.load("space", "nasbench201")
-    image = Signature(kind="image", classes=10)
-    return [
-        hybrid.matched("micro", image, 0.05),
-        hybrid.matched("micro", Signature(kind="bytes", classes=256), 0.05),
-        cells.space("micro"),
-    ]
+    signatures = (Signature(kind="image", classes=10), Signature(kind="bytes", classes=256))
+    return [*(named("hybrid:micro", one, tolerance=0.05) for one in signatures), cells()]
 
 
 def linear_layers(*widths: int) -> list[nn.Linear]:
@@ -141,8 +135,7 @@ def test_a_cell_that_passes_nothing_on_has_no_naswot() -> None:
 
 
 def test_every_mixer_of_the_deepest_small_networks_has_a_synflow() -> None:
-    family = catalog.load("space", "hybrid")
-    space = family.space("small", Signature(kind="bytes", classes=256, context=32))
+    space = named("hybrid:small", Signature(kind="bytes", classes=256, context=32))
     for mixer in range(5):
         genes = tuple(
             mixer if choice.name.startswith("mixers") else len(choice.options) - 1 for choice in space.choices

@@ -4,10 +4,8 @@ Truth: numbers of the published tables themselves, the closed forms of the space
 perplexities of the published surrogates.
 """
 
-import itertools
 import json
 import os
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +27,6 @@ from harness.data.table.table import LookupTable, bound_space, load_table
 from harness.errors import DataUnavailableError, HarnessError
 from harness.run.loaded import load_run
 from harness.stats.fronts import front, hypervolume
-from harness.stats.order import expected_best
 from harness.study.formats import render
 from harness.study.lookup.board import LookupBoard
 from harness.study.study import build_board, make_plan
@@ -163,18 +160,6 @@ def test_the_graph_benchmark_has_its_published_rows() -> None:
     assert len(published("nas_bench_graph_proteins").rows) == 2021
 
 
-def test_random_search_under_a_limit_is_the_mean_over_subsets_that_hold_a_choice() -> None:
-    draw = random.Random(0)
-    select = [draw.random() if at % 2 else -np.inf for at in range(8)]
-    report = [draw.random() for _ in range(8)]
-    for draws in (1, 3, 7, 8):
-        subsets = [one for one in itertools.combinations(range(8), draws) if any(at % 2 for at in one)]
-        brute = np.mean([report[max(one, key=lambda at: select[at])] for one in subsets])
-        assert expected_best(select, report, draws) == pytest.approx(brute, abs=1e-12)
-    with pytest.raises(ValueError, match="Nothing of the pool can be chosen"):
-        expected_best([-np.inf] * 3, [1, 2, 3], 2)
-
-
 def evaluated(folder: Path, suite: str, **places: str) -> tuple[Any, LookupBoard]:
     (folder / "mine.toml").write_text(suite)
     done = harness("eval", folder / "mine.toml", "--out", folder / "run", "--json", **places)
@@ -248,40 +233,3 @@ def test_scales_that_are_other_spaces_are_not_held_out(tmp_path: Path) -> None:
     path.write_text('extends = "hwgpt"\nheld_out = "each"\n')
     with pytest.raises(HarnessError, match="are spaces of their own, so none can be held out"):
         make_plan(*load_suite(str(path)), tables=(TABLES,))
-
-
-@pytest.mark.slow
-@pytest.mark.ci
-def test_twenty_rows_of_an_own_space_on_three_domains_are_searched_and_compared(tmp_path: Path) -> None:
-    folder = tmp_path / "catalog" / "tasks"
-    folder.mkdir(parents=True)
-    lines = ["net,street_val,street_test,forest_val,forest_test,depth_val,depth_test"]
-    for row, digits in enumerate(itertools.islice(itertools.product("012", repeat=3), 20)):
-        scores = [50 + row, 51 + row, 50 + (7 * row) % 20, 52 + (7 * row) % 20, 3 - row / 10, 3.1 - row / 10]
-        lines.append(",".join(map(str, ["".join(digits), *scores])))
-    (folder / "nets.csv").write_text("\n".join(lines) + "\n")
-    domains = [
-        f'[domains.{name}]\nvalidation = "{name}_val"\ntest = "{name}_test"\n'
-        for name in ("street", "forest")
-    ]
-    (folder / "nets.toml").write_text(
-        'summary = "Twenty nets of mine."\nfile = "nets.csv"\ncolumn = "net"\n'
-        'encoding = "digits"\npartial = true\n'
-        'origin = "mine"\nlicence = "CC0"\n[choices]\ndepth = [1, 2, 3]\nwidth = [16, 32, 64]\n'
-        'mixer = ["attention", "convolution", "recurrence"]\n' + "".join(domains) + "[domains.depth]\n"
-        'validation = "depth_val"\ntest = "depth_test"\nunit = "raw"\nhigher_is_better = false\n'
-    )
-    places = os.pathsep.join([os.environ["HARNESS_CATALOG"], str(tmp_path / "catalog")])
-    suite = (
-        'title = "Nets"\nstudy = "lookup"\n'
-        'table = "nets"\nheld_out = "each"\nrepeats = 3\nfeedback = ["validation"]\n'
-        'searchers = ["random_search", "local_search"]\nreference = "random_search"\nclaim = "local_search"\n'
-        "[search]\nbudgets = [5]\n"
-    )
-    run, board = evaluated(tmp_path, suite, HARNESS_CATALOG=places)
-    told = filled.told(run, filled.units(run, "table")[0])
-    matrix = told["transfer"]["matrix"]
-    assert told["rows"] == 20
-    assert matrix["street"]["depth"]["spearman"] == pytest.approx(1.0)
-    assert set(matrix) == set(matrix["forest"]) == {"street", "forest", "depth"}
-    assert all(row.regret is not None for row in board.rankings[0].rows)

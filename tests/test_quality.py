@@ -8,25 +8,22 @@ import numpy as np
 import pytest
 from command import harness
 from scipy.stats import kendalltau
+from working import plan_of
 
 from harness.files import write_atomically
 from harness.identity.unit import AnyUnit
 from harness.run.loaded import load_run
 from harness.run.stored import write_record
 from harness.study.formats import render
-from harness.study.plan import Plan
 from harness.study.ranking.board import QualityBoard
-from harness.study.study import build_board, make_plan, verdict
-from harness.study.suite import load_suite
+from harness.study.study import build_board, verdict
 
 ALONE = "training alone, another seed"
 
 
-def written(folder: Path, *, architectures: int = 40, lacking: bool = False) -> Plan:
+def written(folder: Path, *, architectures: int = 40, lacking: bool = False) -> None:
     """Writes a run whose `single_path` knows the truth but for noise, and whose `fair` knows nothing."""
-    path = folder / "mine.toml"
-    path.write_text(f'extends = "toy_quality"\narchitectures = {architectures}\n')
-    plan = make_plan(*load_suite(str(path)))
+    plan = plan_of(f'extends = "toy_quality"\narchitectures = {architectures}\n', folder)
     write_atomically(folder / "plan.json", plan.to_json())
     draw = np.random.default_rng(1)
     truth = np.linspace(0, 1, architectures)
@@ -49,16 +46,16 @@ def written(folder: Path, *, architectures: int = 40, lacking: bool = False) -> 
             scores = truth + draw.normal(0, noise[unit.spec.strategy], architectures)
             sizes = draw.integers(0, 100, architectures).tolist()
             left(unit, scores=scores.tolist(), parameters=sizes, macs=sizes)
-    return plan
 
 
-def board_of(folder: Path) -> QualityBoard:
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> QualityBoard:
+    folder = tmp_path_factory.mktemp("quality")
+    written(folder)
     return build_board(load_run(folder))
 
 
-def test_tau_is_the_mean_over_seeds_of_scipys(tmp_path: Path) -> None:
-    written(tmp_path)
-    board = board_of(tmp_path)
+def test_tau_is_the_mean_over_seeds_of_scipys(board: QualityBoard) -> None:
     row = board.rows[0]
     truth = np.mean(board.scores[ALONE], axis=0)
     expected = np.mean([kendalltau(scores, truth).statistic for scores in board.scores["single_path"]])
@@ -67,30 +64,27 @@ def test_tau_is_the_mean_over_seeds_of_scipys(tmp_path: Path) -> None:
     assert row.tau.low < expected < row.tau.high
 
 
-def test_the_verdict_comes_from_the_interval_of_the_difference_to_size(tmp_path: Path) -> None:
-    written(tmp_path)
-    assert "single_path has the highest rank correlation" in verdict(board_of(tmp_path))
-    assert "orders architectures better than their parameters do" in verdict(board_of(tmp_path))
+def test_the_verdict_comes_from_the_interval_of_the_difference_to_size(board: QualityBoard) -> None:
+    assert "single_path has the highest rank correlation" in verdict(board)
+    assert "orders architectures better than their parameters do" in verdict(board)
 
 
-def test_noise_of_training_is_shown_as_what_is_possible(tmp_path: Path) -> None:
-    written(tmp_path)
-    row = next(row for row in board_of(tmp_path).rows if row.name == ALONE)
+def test_noise_of_training_is_shown_as_what_is_possible(board: QualityBoard) -> None:
+    row = next(row for row in board.rows if row.name == ALONE)
     assert row.tau.value > 0.9
 
 
 def test_without_every_training_there_is_no_tau(tmp_path: Path) -> None:
     written(tmp_path, lacking=True)
-    board = board_of(tmp_path)
+    board = build_board(load_run(tmp_path))
     assert all(row.tau is None for row in board.rows)
     assert "cannot tell" in verdict(board)
 
 
 @pytest.mark.parametrize("format", ["terminal", "md", "csv", "json", "html", "tex"])
-def test_every_format_names_every_order(tmp_path: Path, format: str) -> None:
-    written(tmp_path)
-    text = render(board_of(tmp_path), format).replace("\\_", "_")
-    assert all(row.name in text for row in board_of(tmp_path).rows)
+def test_every_format_names_every_order(board: QualityBoard, format: str) -> None:
+    text = render(board, format).replace("\\_", "_")
+    assert all(row.name in text for row in board.rows)
 
 
 @pytest.mark.slow

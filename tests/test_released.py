@@ -6,6 +6,7 @@ the released code step by step: elastic kernels, leading channels, rows of queri
 
 import argparse
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,43 +37,36 @@ def normed(name: str, width: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.{part}": (width,) for part in parts} | {f"{name}.num_batches_tracked": ()}
 
 
+def layer(name: str, *shape: int, elastic: bool = False) -> dict[str, tuple[int, ...]]:
+    convolution, norm = ("conv.conv", "bn.bn") if elastic else ("conv", "bn")
+    return {f"{name}.{convolution}.weight": shape} | normed(f"{name}.{norm}", shape[0])
+
+
 def once_for_all(
     stem: int, first: int, stages: list[tuple[int, bool]], deep: int, final: int, last: int, classes: int
 ) -> Weights:
     """Returns weights under the names of the released files; `stages` holds width and squeeze."""
-    shapes: dict[str, tuple[int, ...]] = {"first_conv.conv.weight": (stem, 3, 3, 3)}
-    shapes |= normed("first_conv.bn", stem)
     fixed = "blocks.0.mobile_inverted_conv"
-    shapes |= {f"{fixed}.depth_conv.conv.weight": (stem, 1, 3, 3), **normed(f"{fixed}.depth_conv.bn", stem)}
-    shapes |= {f"{fixed}.point_linear.conv.weight": (first, stem, 1, 1)}
-    shapes |= normed(f"{fixed}.point_linear.bn", first)
+    shapes = layer("first_conv", stem, 3, 3, 3) | layer(f"{fixed}.depth_conv", stem, 1, 3, 3)
+    shapes |= layer(f"{fixed}.point_linear", first, stem, 1, 1)
     width, number = first, 0
     for outputs, has_squeeze in stages:
         for _ in range(deep):
             number += 1
             middle = width * 6
             name = f"blocks.{number}.mobile_inverted_conv"
-            shapes[f"{name}.inverted_bottleneck.conv.conv.weight"] = (middle, width, 1, 1)
-            shapes |= normed(f"{name}.inverted_bottleneck.bn.bn", middle)
-            shapes[f"{name}.depth_conv.conv.conv.weight"] = (middle, 1, 7, 7)
-            shapes[f"{name}.depth_conv.conv.7to5_matrix"] = (25, 25)
-            shapes[f"{name}.depth_conv.conv.5to3_matrix"] = (9, 9)
-            shapes |= normed(f"{name}.depth_conv.bn.bn", middle)
+            shapes |= layer(f"{name}.inverted_bottleneck", middle, width, 1, 1, elastic=True)
+            shapes |= layer(f"{name}.depth_conv", middle, 1, 7, 7, elastic=True)
+            shapes |= {f"{name}.depth_conv.conv.7to5_matrix": (25, 25)}
+            shapes |= {f"{name}.depth_conv.conv.5to3_matrix": (9, 9)}
             if has_squeeze:
-                inner = squeezed(middle)
-                gate = f"{name}.depth_conv.se.fc"
-                shapes[f"{gate}.reduce.weight"] = (inner, middle, 1, 1)
-                shapes[f"{gate}.reduce.bias"] = (inner,)
-                shapes[f"{gate}.expand.weight"] = (middle, inner, 1, 1)
-                shapes[f"{gate}.expand.bias"] = (middle,)
-            shapes[f"{name}.point_linear.conv.conv.weight"] = (outputs, middle, 1, 1)
-            shapes |= normed(f"{name}.point_linear.bn.bn", outputs)
+                inner, gate = squeezed(middle), f"{name}.depth_conv.se.fc"
+                shapes |= {f"{gate}.reduce.weight": (inner, middle, 1, 1), f"{gate}.reduce.bias": (inner,)}
+                shapes |= {f"{gate}.expand.weight": (middle, inner, 1, 1), f"{gate}.expand.bias": (middle,)}
+            shapes |= layer(f"{name}.point_linear", outputs, middle, 1, 1, elastic=True)
             width = outputs
-    shapes |= {
-        "final_expand_layer.conv.weight": (final, width, 1, 1),
-        **normed("final_expand_layer.bn", final),
-    }
-    shapes["feature_mix_layer.conv.weight"] = (last, final, 1, 1)
+    shapes |= layer("final_expand_layer", final, width, 1, 1)
+    shapes |= {"feature_mix_layer.conv.weight": (last, final, 1, 1)}
     shapes |= {"classifier.linear.weight": (classes, last), "classifier.linear.bias": (classes,)}
     return filled(shapes)
 
@@ -163,8 +157,8 @@ def test_a_slice_of_a_released_mobilenet_equals_the_released_code() -> None:
         with torch.inference_mode():
             found = supernet(images, space.networks.route(architecture))
             alone = space.networks.slice(supernet, architecture)(images)
-        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
-        torch.testing.assert_close(alone, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+        for one in (found, alone):
+            torch.testing.assert_close(one, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize(
@@ -204,27 +198,16 @@ def autoformer(
 ) -> Weights:
     inner, hidden = heads * head_width, 4 * width
     shapes: dict[str, tuple[int, ...]] = {"cls_token": (1, 1, width), "pos_embed": (1, patches + 1, width)}
-    shapes |= {
-        "patch_embed_super.proj.weight": (width, 3, patch, patch),
-        "patch_embed_super.proj.bias": (width,),
-    }
+    biased = {"patch_embed_super.proj": (width, 3, patch, patch), "norm": (width,), "head": (classes, width)}
     for at in range(depth):
         block = f"blocks.{at}"
-        for part in ("k", "v"):
-            for axis in ("v", "h"):
-                table = f"{block}.attn.rel_pos_embed_{part}.embeddings_table_{axis}"
-                shapes[table] = (2 * reach + 2, head_width)
-        for name, outputs, inputs in (
-            ("attn.qkv", 3 * inner, width),
-            ("attn.proj", width, inner),
-            ("fc1", hidden, width),
-            ("fc2", width, hidden),
-        ):
-            shapes |= {f"{block}.{name}.weight": (outputs, inputs), f"{block}.{name}.bias": (outputs,)}
-        for name in ("attn_layer_norm", "ffn_layer_norm"):
-            shapes |= {f"{block}.{name}.weight": (width,), f"{block}.{name}.bias": (width,)}
-    shapes |= {"norm.weight": (width,), "norm.bias": (width,)}
-    shapes |= {"head.weight": (classes, width), "head.bias": (classes,)}
+        tables = [f"{part}.embeddings_table_{axis}" for part in "kv" for axis in "vh"]
+        shapes |= {f"{block}.attn.rel_pos_embed_{one}": (2 * reach + 2, head_width) for one in tables}
+        biased |= {f"{block}.attn.qkv": (3 * inner, width), f"{block}.attn.proj": (width, inner)}
+        biased |= {f"{block}.fc1": (hidden, width), f"{block}.fc2": (width, hidden)}
+        biased |= {f"{block}.attn_layer_norm": (width,), f"{block}.ffn_layer_norm": (width,)}
+    for name, shape in biased.items():
+        shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
     return filled(shapes)
 
 
@@ -298,8 +281,8 @@ def test_a_slice_of_a_released_autoformer_equals_the_released_code() -> None:
         with torch.inference_mode():
             found = supernet(images, space.networks.route(architecture))
             alone = space.networks.slice(supernet, architecture)(images)
-        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
-        torch.testing.assert_close(alone, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+        for one in (found, alone):
+            torch.testing.assert_close(one, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize(
@@ -317,23 +300,21 @@ def test_the_published_supernets_have_the_released_shapes(preset: str, shape: tu
     assert counted == sum(weight.numel() for weight in supernet.parameters())
 
 
+def with_zeros(shapes: dict[str, tuple[int, ...]]) -> Callable[[Weights], None]:
+    return lambda weights: weights.update({name: torch.zeros(shape) for name, shape in shapes.items()})
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda weights: weights.pop("head.bias"), r"it lacks head\.bias\.$"),
-        (lambda weights: weights.update(extra=torch.zeros(1)), r"has besides extra\.$"),
+        (with_zeros({"extra": (1,)}), r"has besides extra\.$"),
+        (with_zeros({f"extra{at}": (1,) for at in range(9)}), r"extra0, extra1, extra2 and 6 more\.$"),
         (
-            lambda weights: weights.update({f"extra{at}": torch.zeros(1) for at in range(9)}),
-            r"extra0, extra1, extra2 and 6 more\.$",
-        ),
-        (
-            lambda weights: weights.update({"head.weight": torch.zeros(10, 64)}),
+            with_zeros({"head.weight": (10, 64)}),
             r"head\.weight in shape \(10, 64\) and must have \(4, 64\)\.$",
         ),
-        (
-            lambda weights: weights.update({"blocks.0.attn.qkv.weight": torch.zeros(190, 64)}),
-            r"qkv\.weight in shape \(190, 64\)",
-        ),
+        (with_zeros({"blocks.0.attn.qkv.weight": (190, 64)}), r"qkv\.weight in shape \(190, 64\)"),
     ],
 )
 def test_what_does_not_fit_is_named(change: Any, message: str) -> None:

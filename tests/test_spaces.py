@@ -170,7 +170,7 @@ def test_another_module_is_no_supernet(name: str) -> None:
 
 
 @given(seed=st.integers(0, 2**32), name=st.sampled_from(list(ALL)), is_matched=st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_moves_stay_legal_and_json_reads_back(seed: int, name: str, is_matched: bool) -> None:
     space = ALL[name]
     if is_matched and name in SMALL:
@@ -403,7 +403,7 @@ def declarations(draw: st.DrawFn) -> SearchSpace:
 
 
 @given(space=declarations())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_declaration_has_its_size_and_reads_back(space: SearchSpace) -> None:
     everything = list(space.enumerate())
     assert len(everything) == space.size()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from command import harness
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import catalog
@@ -97,7 +97,7 @@ def test_what_is_plain_is_read(tmp_path: Path) -> None:
     }
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(st.text(st.sampled_from("a.b='\"[]{}\n1,#\\ _-"), max_size=200), st.sampled_from(READERS[:2]))
 def test_any_text_is_a_table_or_one_sentence(tmp_path: Path, text: str, reader: Any) -> None:
     (tmp_path / "a.toml").write_text(text)

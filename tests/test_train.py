@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -15,18 +16,17 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from spaces import named
 from torch import Tensor, nn
 
-from harness import catalog
 from harness.errors import HarnessError
 from harness.learn import fit as train
 from harness.learn.fit import Batch, Recipe, cross_entropy, fit, half_precision, seeded
 from harness.learn.supernet import train_supernet
-from harness.space.choices import SearchSpace
 from harness.task.signature import Signature
 
 IMAGE = Signature(kind="image", classes=4, height=8, width=8)
-SPACE: SearchSpace = catalog.load("space", "hybrid").space("micro", IMAGE)
+SPACE = named("hybrid:micro", IMAGE)
 
 
 def drawn(size: int = 12) -> Iterator[Batch]:
@@ -52,8 +52,6 @@ def trained(recipe: Recipe) -> tuple[nn.Module, list[float]]:
 
 
 def supernet(strategy: str, recipe: Recipe) -> nn.Module:
-    import random
-
     with seeded(0):
         module = SPACE.networks.supernet()
     train_supernet(module, SPACE, strategy, recipe, drawn(recipe.batch_size), random.Random(0))

@@ -21,7 +21,6 @@ from working import plan_of, units
 
 from harness.data.table.table import LookupTable
 from harness.run.loaded import load_run
-from harness.space.cells import MEANINGS
 from harness.stats.ranks import kendall
 from harness.stats.transfer import (
     choose,
@@ -167,11 +166,10 @@ def test_what_cannot_be_measured_is_refused(call: Callable[[], Any], message: st
 
 
 CARD = """
-summary = "Twenty cells on three domains of mine."
+summary = "Twenty networks of a space of mine on three domains."
 file = "mine.csv"
-space = "nasbench201:cifar10"
 column = "cell"
-encoding = "text"
+encoding = "digits"
 unit = "percent"
 partial = true
 origin = "made up"
@@ -190,6 +188,14 @@ validation = "depth_val"
 test = "depth_test"
 unit = "raw"
 higher_is_better = false
+
+[choices]
+depth = [1, 2, 3, 4, 5]
+width = [8, 16, 32, 64, 128]
+first = ["attention", "convolution", "recurrence", "pooling", "nothing"]
+second = ["attention", "convolution", "recurrence", "pooling", "nothing"]
+ratio = [1.0, 2.0, 3.0, 4.0, 6.0]
+heads = [1, 2, 3, 4, 6]
 """
 SUITE = """
 title = "My cells"
@@ -216,8 +222,7 @@ def write_mine(folder: Path, change: Callable[[dict[str, Any]], None] | None = N
     for number in sorted(draw.sample(range(5**6), 20)):
         digits = np.base_repr(number, 5).zfill(6)
         good = digits.count("3") + draw.random()
-        names = [[*MEANINGS][int(digit)] for digit in digits]
-        row: dict[str, Any] = {"cell": "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|".format(*names)}
+        row: dict[str, Any] = {"cell": digits}
         for name in ("street_val", "street_test", "forest_val", "forest_one", "forest_two"):
             row[name] = round(60 + 5 * good + draw.random(), 3)
         for name in ("depth_val", "depth_test"):
@@ -262,6 +267,12 @@ def test_a_table_of_ones_own_is_checked_from_one_card(mine: Path) -> None:
 
 
 def test_a_suite_on_a_table_of_ones_own_reports_its_transfer(run: Path) -> None:
+    loaded = load_run(run)
+    told = filled.told(loaded, filled.units(loaded, "table")[0])
+    matrix = told["transfer"]["matrix"]
+    assert told["rows"] == 20
+    assert set(matrix) == set(matrix["forest"]) == {"street", "forest", "depth"}
+    assert all(row.regret is not None for row in build_board(loaded).rankings[0].rows)
     text = (run / "report.md").read_text()
     assert "## Transfer between domains" in text
     assert "| street | forest |" in text

@@ -71,27 +71,16 @@ searchers = ["random_search"]
 baselines = ["tuned", "floor"]
 tuned_space = "hybrid:micro-attention"
 reference = "tuned"
-
-[claim]
-method = "random_search"
-space = "hybrid:micro-attention"
-
-[search]
-evaluations = 2
-parameter_tolerance = 0.05
+claim = { method = "random_search", space = "hybrid:micro-attention" }
+search = { evaluations = 2, parameter_tolerance = 0.05 }
 """
 SETTINGS = """
 [[tasks]]
 name = "{}"
 validation_samples = 20
 test_samples = 20
-[tasks.supernet]
-steps = 2
-batch_size = 8
-[tasks.training]
-steps = 2
-batch_size = 8
-learning_rates = [3e-3]
+supernet = {{ steps = 2, batch_size = 8 }}
+training = {{ steps = 2, batch_size = 8, learning_rates = [3e-3] }}
 """
 
 
