@@ -48,8 +48,8 @@ def test_a_document_is_read_window_by_window() -> None:
     costs = Costs(plan)
     score = first(plan, "score", task="byte_domains", method="default")
     final = first(plan, "final", task="byte_domains", method="default")
-    per_window = costs.macs(final) / (3 * 300 * 32 + 40 * 3 * 8)
-    assert costs.macs(score) == round(per_window) * 300 * 8
+    per_window = costs.macs(final) / (3 * 80 * 16 + 30 * 2 * 4)
+    assert costs.macs(score) == round(per_window) * 120 * 4
 
 
 def test_every_unit_is_printed_and_the_assumption_stated() -> None:
@@ -59,7 +59,7 @@ def test_every_unit_is_printed_and_the_assumption_stated() -> None:
     assert all(("EMACs" in line) == (" prepare " not in f" {line} ") for line in lines)
     costs = Costs(plan)
     summed = sum(costs.macs(unit) for unit in plan.units)
-    assert total == f"26 units  {summed / 1e18:.3g} EMACs, {summed / MACS_PER_SECOND / 3600:.3g} GPU-hours"
+    assert total == f"32 units  {summed / 1e18:.3g} EMACs, {summed / MACS_PER_SECOND / 3600:.3g} GPU-hours"
     assert "5e+12" in stated
 
 

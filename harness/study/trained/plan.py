@@ -133,7 +133,7 @@ class _TaskPlan:
         if not self._is_seedless(method):
             if self.suite.again:
                 yield "again"
-            if self.suite.control and self.task.signature.kind == "image":
+            if self.suite.control and modality_of(self.task.signature.kind).form == "image":
                 yield "augmented"
 
     def _baseline(self, method: str) -> Baseline | None:

@@ -12,7 +12,8 @@ from harness.run.loaded import Run
 from harness.stats.effect import LEAST_GROUPS, LEAST_SEEDS
 from harness.study.trained.boards.values import Board, Row, TaskBoard
 from harness.study.trained.settings import PlannedSuite
-from harness.study.work.units import PREPARE
+from harness.study.trained.units import RowSpec
+from harness.study.work.units import PREPARE, SourcesSpec
 
 
 class TaskVerdict(NamedTuple):
@@ -42,8 +43,8 @@ def trained_wants(run: Run, board: Board) -> Iterator[str]:
             spent = [
                 timing.seconds
                 for unit in run.units
-                if getattr(unit.spec, "task", "") in (task.task, task.trained_on)
-                and unit.kind is not PREPARE
+                if isinstance(unit.spec, SourcesSpec | RowSpec)
+                and unit.spec.task in (task.task, task.trained_on)
                 and (timing := run.timings.get(unit.hash))
             ]
             hours = sum(spent) / 3600 * (LEAST_SEEDS - seeds) / len(PlannedSuite.of(run).seeds)
