@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from working import plan_of, planned, units
 
+from harness.cli.language_model import with_environment
 from harness.errors import HarnessError, UnknownNameError
+from harness.study.study import make_plan
 from harness.study.suite import load_suite
 from harness.task.selection import CROSS_VALIDATION
 
@@ -158,3 +160,23 @@ def test_the_reference_stands_once_more_under_other_seeds(tmp_path: Path) -> Non
     assert len({one.hash for one in searches}) > len(supernets) / 2
     with pytest.raises(UnknownNameError, match="augmentation named 'blur'"):
         plan_of('extends = "toy"\ncontrol = ["blur"]\n', tmp_path)
+
+
+def test_no_row_bears_the_name_of_a_method_that_the_embedded_model_stands_in_for() -> None:
+    endpoint = {"HARNESS_LLM_BASE_URL": "http://127.0.0.1:9/v1", "HARNESS_LLM_MODEL": "large"}
+    _, trained = load_suite("quickstart")
+    asked = with_environment(trained, endpoint)
+    assert (asked.searchers[0], asked.claim.method) == ("collm_nas", "collm_nas")
+    stood_in = with_environment(trained, {})
+    assert (stood_in.searchers, stood_in.claim.method) == (
+        ["collm_standin", "random_search"],
+        "collm_standin",
+    )
+    plan = make_plan("quickstart", stood_in)
+    assert {unit.spec.searcher for unit in units(plan, "search")} == {"collm_nas", "random_search"}
+    assert {unit.spec.key[0] for unit in units(plan, "final")} == {
+        *("collm_standin", "random_search", "default", "tuned", "tuned again", "floor"),
+    }
+    table = with_environment(load_suite("nasbench201_contamination")[1], {})
+    assert table.controls[0] == table.searchers[0] == "collm_standin"
+    assert "collm_nas" not in table.searchers

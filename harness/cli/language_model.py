@@ -12,6 +12,7 @@ from harness.guard.network import is_loopback
 from harness.run.place import Place
 from harness.study.plan import Plan
 from harness.study.settings import SearchingSettings, Settings
+from harness.study.study import load_study
 from harness.study.work.units import SearchingSpec
 
 T = TypeVar("T", bound=Settings)
@@ -29,7 +30,7 @@ def with_environment(suite: T, environment: Mapping[str, str]) -> T:
     if llm.base_url and not llm.model:
         raise HarnessError(f"The endpoint {llm.base_url} needs a model; set HARNESS_LLM_MODEL or llm.model.")
     asking: T = replace(suite, llm=llm)
-    return asking
+    return asking if llm.base_url or llm.model_file else load_study(suite.study).stood_in(asking)
 
 
 def check_language_model(plan: Plan, place: Place) -> None:

@@ -130,6 +130,8 @@ class SearcherEntry:
         allowed: option name -> the texts it may be, or its (least, greatest) number; others are free.
         proxy: name of the zero-cost proxy whose scores `build` wants in its context; None for none.
         reads: returns the files and folders that `build` reads with given options, such as prompts.
+        standin: what its rows are called where the embedded model answers in place of one that the method is
+            meant for, so that no result bears the method's name; its own name where it is empty.
     """
 
     summary: str
@@ -140,6 +142,7 @@ class SearcherEntry:
     allowed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     proxy: str | None = None
     reads: Callable[[Mapping[str, Any]], Sequence[Path]] = lambda options: ()
+    standin: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -77,6 +77,12 @@ def prepare_unit(task_name: str, name: str) -> Unit[PrepareSpec, Preparation]:
     return planned(PREPARE, spec)
 
 
+def stand_ins(searchers: Iterable[str]) -> dict[str, str]:
+    """Returns the names that searchers of the catalog have where the embedded model answers, by their own."""
+    known = [name for name in searchers if name in catalog.files("searcher")]
+    return {name: new for name in known if (new := catalog.load("searcher", name).standin)}
+
+
 def resolve_searcher(settings: SearcherSettings, name: str) -> tuple[str, SearcherEntry, dict[str, Any]]:
     """Returns the catalog name, the entry and all options of a suite's searcher or variant.
 

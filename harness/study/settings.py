@@ -1,8 +1,8 @@
 """How a suite says that the networks of one task are trained, and how many samples score them."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -296,6 +296,11 @@ class SearcherSettings:
     variants: dict[str, Variant] = field(default_factory=dict)
     mac_limit: int = 0
     target: float = 0.0
+
+    def with_names(self, names: Mapping[str, str]) -> Self:
+        """Returns the settings with searchers under other names."""
+        more = {new: Variant(searcher=old) for old, new in names.items()}
+        return replace(self, variants={**self.variants, **more})
 
     def resolve(self, name: str) -> Variant:
         """Returns the searcher that `name` means, with the options that the suite gives it."""

@@ -140,6 +140,10 @@ class Study(Generic[S, B]):
         """
         raise HarnessError("--model joins suites that train; this one has no rows that a model could join.")
 
+    def stood_in(self, settings: S) -> S:
+        """Returns the suite with searchers under the names that they have with the embedded model."""
+        return settings
+
     def protocol(self, run: Run) -> dict[str, Any]:
         """Returns, by what people call it, all that must agree before rows of two runs are comparable."""
         suite = asdict(run.suite)  # type: ignore[call-overload]

@@ -236,4 +236,5 @@ SEARCHER = SearcherEntry(
     allowed=ALLOWED,
     needs_llm=True,
     is_anytime=False,
+    standin="collm_standin",
 )

@@ -9,6 +9,7 @@ from harness.identity.unit import AnyUnit
 from harness.run.loaded import Run
 from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.units import KINDS, LOOKUP, TABLE, LookupSpec
+from harness.study.plan import stand_ins
 from harness.study.settings import Need, check_language_model
 from harness.study.study import Study, joint, rules_of
 
@@ -62,6 +63,17 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
 
         Need.known("table", [settings.table], catalog.files("table"))
         return [resolve_searcher(settings.search, name)[0] for name in settings.searchers]
+
+    def stood_in(self, settings: LookupSuite) -> LookupSuite:
+        names = stand_ins(settings.searchers)
+        return replace(
+            settings,
+            searchers=[names.get(one, one) for one in settings.searchers],
+            controls=[names.get(one, one) for one in settings.controls],
+            reference=names.get(settings.reference, settings.reference),
+            claim=names.get(settings.claim, settings.claim),
+            search=settings.search.with_names(names),
+        )
 
     def protocol(self, run: Run) -> dict[str, Any]:
         found = super().protocol(run) | rules_of(LookupSuite.of(run).search)

@@ -10,6 +10,7 @@ from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit
 from harness.learn.baseline import TunedBaseline
 from harness.run.loaded import Run
+from harness.study.plan import stand_ins
 from harness.study.settings import AUGMENTATIONS, Need, check_language_model, check_task, check_zero_shot
 from harness.study.study import Study, joint, rules_of, words
 from harness.study.trained.settings import PlannedSuite, Suite
@@ -90,6 +91,16 @@ class TrainedStudy(Study[Suite, "Board"]):
         return replace(
             settings,
             baselines=[*settings.baselines, *(one for one in named if one not in settings.baselines)],
+        )
+
+    def stood_in(self, settings: Suite) -> Suite:
+        names, claim = stand_ins(settings.searchers), settings.claim
+        return replace(
+            settings,
+            searchers=[names.get(one, one) for one in settings.searchers],
+            reference=names.get(settings.reference, settings.reference),
+            claim=replace(claim, method=names.get(claim.method, claim.method)),
+            search=settings.search.with_names(names),
         )
 
     def protocol(self, run: Run) -> dict[str, Any]:
