@@ -20,11 +20,10 @@ from harness.search.llm.anonymous import AnonymousSpace
 from harness.search.llm.decoding import decoding_prompt
 from harness.search.llm.letters import letter
 from harness.search.loop import Limit, SearcherEntry, SearchResult, run_search
-from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
 
 COLLM: SearcherEntry = catalog.load("searcher", "collm_nas")
-SPACE: SearchSpace = catalog.load("space", "nasbench201").space("cifar10")
+SPACE = spaces.named("nasbench201:cifar10")
 
 
 class Listener:
