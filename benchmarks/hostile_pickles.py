@@ -12,6 +12,7 @@ import pickle  # writes what is read, and reads nothing  # nosec B403
 import random
 import struct
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -116,7 +117,7 @@ def pickles(count: int, seed: int = 0) -> Iterator[tuple[str, bytes]]:
 def read_all(count: int, seed: int = 0, kept: Path | None = None) -> Counts:
     """Returns what became of so many pickles, read by one child in turn; a folder keeps the lost ones."""
     counts = Counts()
-    with Confined(answer) as child:
+    with closing(Confined(answer)) as child:
         for name, data in pickles(count, seed):
             counts.tried += 1
             started = perf_counter()

@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 import signal
-import subprocess
+import subprocess  # nosec B404
 import sys
 import tempfile
 import time
@@ -173,7 +173,7 @@ def coverage_of(files: list[str], tests: tuple[str, ...], folder: Path, kept: Pa
         command = [sys.executable, "-m", "coverage", "run", "--data-file=found", f"--include={pattern}"]
         command += ["-m", "pytest", "-n0", "-m", "", "-p", "no:cacheprovider"]
         command += [f"tests/test_{name}.py" for name in tests]
-        subprocess.run(command, cwd=folder, env=environment(folder), check=True)
+        subprocess.run(command, cwd=folder, env=environment(folder), check=True)  # nosec B603 - our own list
         plugin.write_text(before)
         from coverage import CoverageData
 
@@ -264,7 +264,7 @@ def run(mutant: Mutant, folder: Path, tests: list[str]) -> str:
     moment = time.time_ns() // 10**9 * 10**9 + hash(mutant.name) % 10**6 * 10**9
     os.utime(file, ns=(moment, moment))
     command = [sys.executable, "-m", "pytest", "-n0", "-m", "", "-x", "-p", "no:cacheprovider", *tests]
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # nosec B603 - our own list
         command,
         cwd=folder,
         env=environment(folder),

@@ -28,9 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from harness.stats.bootstrap import bootstrap_ratios, group_shares, percentile_interval
+from harness.stats.bootstrap import percentile_interval
 from harness.stats.effect import LEAST_GROUPS, LEAST_SEEDS, Effect, SeedSums, effect
-from harness.stats.pairs import flip_groups
+from harness.stats.sums import grouped_ratio
 
 Array = NDArray[np.float64]
 CLASSES = 5
@@ -165,28 +165,43 @@ def resampled(cell: Cell, planted: float, generator: np.random.Generator) -> Row
     return rows
 
 
-def by_effect(rows: Rows) -> Effect:
-    """Returns what the rule finds."""
-    return effect(rows.first, rows.second)
+def by_effect(cell: Cell, planted: float, generator: np.random.Generator) -> Effect:
+    """Returns what the rule finds in two rows."""
+    rows = drawn(cell, planted, generator)
+    return effect(rows.first, rows.second, is_proportion=cell.kind == "accuracy")
 
 
 def by_former(rows: Rows, generator: np.random.Generator) -> int:
-    """Returns the sign that the former rule called, 0 where it could not tell."""
+    """Returns the sign that the former rule called, 0 where it could not tell.
+
+    Whole groups are drawn again 400 times, seeds averaged; then their signs are flipped 9,999 times.
+    """
     replicates, shares, seeds = [], [], []
     for first, second in zip(*rows, strict=True):
-        tops = np.concatenate([first.numerators, second.numerators])
-        bottoms = np.concatenate([first.denominators, second.denominators])
-        half = len(tops) // 2
-        ratios = bootstrap_ratios(tops, bottoms, generator=generator, replicates=400)
-        replicates.append(ratios[:half].mean(axis=0) - ratios[half:].mean(axis=0))
-        parts = group_shares(tops, bottoms)
-        shares.append(parts[:half].mean(axis=0) - parts[half:].mean(axis=0))
+        groups = first.numerators.shape[1]
+        weights = generator.multinomial(groups, np.full(groups, 1 / groups), size=400).astype(float)
+        ratios = [
+            grouped_ratio(
+                np.einsum("rg,sgk->rsk", weights, row.numerators),
+                np.einsum("rg,sgk->rsk", weights, row.denominators),
+            ).mean(axis=1)
+            for row in (first, second)
+        ]
+        replicates.append(ratios[0] - ratios[1])
+        parts = []
+        for row in (first, second):
+            totals = row.denominators.sum(axis=1, keepdims=True)
+            of_class = np.divide(row.numerators, totals, out=np.zeros_like(row.numerators), where=totals > 0)
+            parts.append((of_class.sum(axis=2) / (totals > 0).sum(axis=2)).mean(axis=0))
+        shares.append(parts[0] - parts[1])
         seeds.append(first.by_seed - second.by_seed)
     low, high = percentile_interval(np.mean(replicates, axis=0))
     by_seed = np.mean(seeds, axis=0)
     if low <= 0 <= high or by_seed.min() < 0 < by_seed.max():
         return 0
-    p = flip_groups(np.concatenate(shares)[None], generator=generator)[0]
+    by_group = np.concatenate(shares)
+    flipped = (2.0 * generator.integers(0, 2, size=(9_999, len(by_group)), dtype=np.int8) - 1.0) @ by_group
+    p = (1 + (np.abs(flipped) >= abs(by_group.sum()) * (1 - 1e-9)).sum()) / 10_000
     return int(np.sign(by_seed.mean())) if p < 0.05 else 0
 
 
@@ -207,16 +222,14 @@ class Rates(NamedTuple):
 def rates(cell: Cell, *, replicates: int, former: int) -> Rates:
     """Returns the rates of a cell; the former rule is slow and runs in `former` replicates."""
     seed = zlib.crc32(cell.name.encode())
-    effects = [
-        by_effect(drawn(cell, 0.0, np.random.default_rng([seed, 0, index]))) for index in range(replicates)
-    ]
+    effects = [by_effect(cell, 0.0, np.random.default_rng([seed, 0, index])) for index in range(replicates)]
     stated = float(np.median([one.detectable for one in effects]))
     found = []
     covered = [holds(one, 0.0) for one in effects]
     for step, size in enumerate((stated, -2 * stated), 1):
         hits = 0
         for index in range(replicates):
-            one = by_effect(drawn(cell, size, np.random.default_rng([seed, step, index])))
+            one = by_effect(cell, size, np.random.default_rng([seed, step, index]))
             covered.append(holds(one, size))
             hits += not holds(one, 0.0) and (one.value > 0) == (size > 0)
         found.append(hits / replicates)

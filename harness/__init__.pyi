@@ -27,8 +27,10 @@ from .report.draw import INK as INK
 from .report.draw import MARKERS as MARKERS
 from .report.draw import RULE as RULE
 from .report.draw import SOFT as SOFT
+from .report.draw import Axes as Axes
 from .report.draw import Figure as Figure
 from .report.draw import draw as draw
+from .report.draw import forest as forest
 from .report.draw import palette as palette
 from .report.page import Block as Block
 from .report.page import Section as Section

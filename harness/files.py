@@ -59,7 +59,7 @@ def write_atomically(path: Path, data: bytes | str) -> None:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
 _SEAL: Final = re.compile(rb',\n "checksum": "([0-9a-f]{64})"\n}\n\Z')
@@ -90,29 +90,20 @@ def read_sealed(path: Path, remedy: str) -> dict[str, Any]:
     except OSError as error:
         raise DamagedError(f"{path} cannot be read ({error.strerror}); {remedy}.") from error
     seal = _SEAL.search(raw)
-    if seal is None or hashlib.sha256(raw[: seal.start()]).hexdigest() != seal[1].decode():
-        schema = _schema(raw)
-        if seal is None and schema not in (None, SCHEMA):
-            raise HarnessError(
-                f"{path} has schema {schema}, this version reads {SCHEMA}; use --fresh or another --out."
-            )
-        raise DamagedError(f"{path} is damaged: it is not what was written; {remedy}.")
-    value: dict[str, Any] = json.loads(raw)
-    del value["checksum"]
-    if value.get("schema", SCHEMA) != SCHEMA:
-        raise HarnessError(
-            f"{path} has schema {value['schema']}, this version reads {SCHEMA}; use --fresh or another --out."
-        )
-    return value
-
-
-def _schema(raw: bytes) -> Any:
-    """Returns the schema that an unsealed file of an earlier version says; None where it is no such file."""
+    is_whole = seal is not None and hashlib.sha256(raw[: seal.start()]).hexdigest() == seal[1].decode()
     try:
         value = json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
-    return value.get("schema") if isinstance(value, dict) else None
+        schema = value.get("schema", SCHEMA)
+    except (ValueError, AttributeError, RecursionError):
+        value, schema = {}, SCHEMA
+    if schema != SCHEMA and (is_whole or seal is None):  # whole, or from before there were seals
+        raise HarnessError(
+            f"{path} has schema {schema}, this version reads {SCHEMA}; use --fresh or another --out."
+        )
+    if not is_whole:
+        raise DamagedError(f"{path} is damaged: it is not what was written; {remedy}.")
+    del value["checksum"]
+    return dict(value)
 
 
 def checked_line(of: Sequence[Any], entry: Mapping[str, Any]) -> bytes:
@@ -149,7 +140,7 @@ def append_line(file: FileIO, line: bytes) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(file.fileno())
     except OSError as error:
-        raise _unwritable(Path(file.name), error) from error
+        raise unwritable(Path(file.name), error) from error
 
 
 class Journal:
@@ -164,13 +155,7 @@ class Journal:
     """
 
     def __init__(self, path: Path | None, owner: str, names: tuple[str, ...]) -> None:
-        """Reads the file, if there is one.
-
-        Args:
-            path: of the file; None keeps the entries in memory alone.
-            owner: whose journal it is, so that another's file in its place is not believed.
-            names: the members of an entry.
-        """
+        """Reads the file, if there is one; the entries of another `owner` are not believed."""
         self.path = path
         self.entries: list[dict[str, Any]] = []
         self._owner = owner
@@ -197,7 +182,7 @@ class Journal:
         try:
             file = self.path.open("ab", buffering=0)
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
         with file:
             append_line(file, line)
         self._size += len(line)
@@ -209,11 +194,7 @@ class Journal:
             self._size = None
 
     def settle(self) -> None:
-        """Makes the file hold the entries and nothing else.
-
-        Raises:
-            HarnessError: the disk is full or the file cannot be written.
-        """
+        """Makes the file hold the entries and nothing else."""
         if self.path is None:
             return
         there = self.path.stat().st_size if self.path.exists() else None
@@ -238,11 +219,7 @@ def file_hash(path: Path) -> str:
 
 
 def known_hash(path: Path) -> str:
-    """Returns what `file_hash` does; a process reads the file once as long as it does not change.
-
-    Raises:
-        OSError: it is gone or cannot be read.
-    """
+    """Returns what `file_hash` does; a process reads the file once as long as it does not change."""
     mark = path.stat()
     return _known_hash(path, mark.st_ino, mark.st_size, mark.st_mtime_ns)
 
@@ -252,5 +229,6 @@ def _known_hash(path: Path, number: int, size: int, changed: int) -> str:
     return file_hash(path)
 
 
-def _unwritable(path: Path, error: OSError) -> HarnessError:
-    return HarnessError(f"Cannot write {path}: {error.strerror}; free space or choose another folder.")
+def unwritable(path: Path, error: OSError, other: str = "folder") -> HarnessError:
+    """Returns the error that says why a file cannot be written, and what other one to choose."""
+    return HarnessError(f"Cannot write {path}: {error.strerror}; free space or choose another {other}.")

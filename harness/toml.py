@@ -102,7 +102,7 @@ class _Reader:
             return {
                 key: self.value(get_args(wanted)[1], item, f"{where}.{key}") for key, item in value.items()
             }
-        if isinstance(wanted, UnionType) and NoneType in get_args(wanted):
+        if NoneType in get_args(wanted):
             return self.value(get_args(wanted)[0], value, where)
         if origin is Literal:
             self._expect(value in get_args(wanted), where, " or ".join(map(repr, get_args(wanted))), value)

@@ -7,7 +7,6 @@ from harness.study.lookup.units import LOOKUP
 
 
 def render(run: Run, board: LookupBoard) -> Block:
-    """Returns the table of controls; nothing where the suite has none."""
     controls = tuple(LookupSuite.of(run).controls)
     if not controls:
         return Block()

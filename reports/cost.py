@@ -1,19 +1,14 @@
 """What each row cost: parameters, MACs, evaluations, steps and tokens; seconds apart."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from harness import MARKERS, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
+from harness import MARKERS, Axes, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
 from harness.board.wording import metric_name
 from harness.catalog import metric_of
 from harness.study.trained.boards.tables import cost_table, timing_table
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 def render(run: Run, board: Board) -> Block:
-    """Returns a plot of score against MACs, the cost table and the timing table of each task."""
     figures = [_figure(task) for task in board.tasks if _points(task)]
     tables = []
     for task in board.tasks:
@@ -40,18 +35,12 @@ def _figure(task: TaskBoard) -> Figure:
     scale = metric_of(task.metric).factor
     sign = metric_of(task.metric).sign
 
-    def paint(axes: Sequence["Axes"]) -> None:
+    def paint(axes: Sequence[Axes]) -> None:
         axis = axes[0]
         colours = palette(10)
         for index, (name, macs, value) in enumerate(points):
-            axis.plot(
-                [macs / 1e6],
-                [scale * value],
-                MARKERS[index % 10],
-                color=colours[index % 10],
-                markersize=9,
-                label=name,
-            )
+            marker, colour = MARKERS[index % 10], colours[index % 10]
+            axis.plot([macs / 1e6], [scale * value], marker, color=colour, markersize=9, label=name)
         axis.margins(0.12)
         axis.set_xlabel("million MACs of one sample, mean over seeds")
         axis.set_ylabel("held-out score")

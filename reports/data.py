@@ -7,7 +7,6 @@ from harness.study.work.units import PREPARE, Preparation
 
 
 def render(run: Run, board: AnyBoard) -> Block:
-    """Returns one table of domains per task."""
     if isinstance(board, LookupBoard):
         return _table(run, board)
     tables = []

@@ -1,33 +1,24 @@
 """In-domain against held-out scores: what each row loses when the domain changes."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from harness import RULE, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
+from harness import RULE, Axes, Block, Board, Figure, Run, Section, TaskBoard, draw, forest, palette
 from harness.board.wording import metric_name, show
 from harness.catalog import metric_of
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 def render(run: Run, board: Board) -> Block:
-    """Returns one dumbbell plot per task."""
     figures = [_figure(task) for task in board.tasks if any(row.gap for row in task.rows)]
     paragraphs = () if figures else ("No row has all of its scores yet.",)
     return Block(paragraphs=paragraphs, figures=tuple(figures))
 
 
 def _figure(task: TaskBoard) -> Figure:
-    rows = [row for row in task.rows if row.held_out and row.in_domain]
+    rows = [(row, row.in_domain, row.held_out) for row in task.rows if row.in_domain and row.held_out]
     scale = metric_of(task.metric).factor
-    points = [
-        (scale * row.in_domain.value, scale * row.held_out.value)
-        for row in rows
-        if row.in_domain and row.held_out
-    ]
+    points = [(scale * inside.value, scale * outside.value) for _, inside, outside in rows]
 
-    def paint(axes: Sequence["Axes"]) -> None:
+    def paint(axes: Sequence[Axes]) -> None:
         axis = axes[0]
         blue, orange = palette(2)
         for index, (inside, outside) in enumerate(points):
@@ -35,16 +26,12 @@ def _figure(task: TaskBoard) -> Figure:
         heights = range(len(points))
         axis.plot([x for x, _ in points], heights, "o", color=blue, markersize=8, label="source domains")
         axis.plot([x for _, x in points], heights, "D", color=orange, markersize=7, label="held-out domains")
-        axis.set_yticks(heights, [row.label for row in rows])
-        axis.set_ylim(len(rows) - 0.4, -0.9)
+        forest(axis, [row.label for row, _, _ in rows], (), top=-0.9)
         axis.set_xlabel(metric_name(task.metric))
         axis.set_title(task.title)
-        axis.grid(axis="x")
-        axis.tick_params(left=False)
-        axis.spines["left"].set_visible(False)
         axis.legend(loc="upper right", ncols=2, bbox_to_anchor=(1, 1.16), borderaxespad=0)
 
-    ranked = [row for row in rows if row.rank] or rows
+    ranked = [row for row, _, _ in rows if row.rank] or [row for row, _, _ in rows]
     losses = sorted((row.gap.value, row.name) for row in ranked if row.gap)
     least, most = (
         f"{name} ({show(task.metric, value, signed=True, unit=True)})"
@@ -55,17 +42,10 @@ def _figure(task: TaskBoard) -> Figure:
         f"{most} most."
     )
     data = [
-        {
-            "method": row.method,
-            "space": row.space,
-            "in_domain": row.in_domain.value,
-            "held_out": row.held_out.value,
-            "gap": row.gap.value,
-            "gap_low": row.gap.low,
-            "gap_high": row.gap.high,
-        }
-        for row in rows
-        if row.in_domain and row.held_out and row.gap
+        {"method": row.method, "space": row.space, "in_domain": inside.value, "held_out": outside.value}
+        | {"gap": row.gap.value, "gap_low": row.gap.low, "gap_high": row.gap.high}
+        for row, inside, outside in rows
+        if row.gap
     ]
     name = f"domain-gap-{task.slug}"
     return draw(paint, name=name, alt=alt, data=data, size=(9.0, 1.3 + 0.36 * len(rows)))

@@ -4,9 +4,10 @@ from typing import Any
 
 from harness import AnyBoard, Block, Run, Section, Table, Unit
 
+SEEDS = ("seed", "select_seed", "report_seed")
+
 
 def render(run: Run, board: AnyBoard) -> Block:
-    """Returns a table of failures and the number of units by state."""
     kinds = dict.fromkeys(unit.kind for unit in run.units)
     units = [unit for kind in kinds for unit in run.planned(kind)]
     rows, skipped, missing = [], 0, 0
@@ -35,24 +36,12 @@ def render(run: Run, board: AnyBoard) -> Block:
 
 
 def _about(unit: Unit[Any, Any]) -> str:
-    keys = (
-        "task",
-        "table",
-        "domain",
-        "feedback",
-        "method",
-        "searcher",
-        "space",
-        "seed",
-        "select_seed",
-        "report_seed",
-    )
-    words = [
-        f"{key.replace('_', ' ')} {value}" if "seed" in key else str(value)
-        for key in keys
-        if (value := getattr(unit.spec, key, None)) not in (None, "")
-    ]
-    return ", ".join(words)
+    keys = ("task", "table", "domain", "feedback", "method", "searcher", "space", *SEEDS)
+    told = {key: getattr(unit.spec, key, None) for key in keys}
+    words = {
+        key: f"{key.replace('_', ' ')} {value}" if key in SEEDS else str(value) for key, value in told.items()
+    }
+    return ", ".join(words[key] for key, value in told.items() if value not in (None, ""))
 
 
 SECTION = Section(

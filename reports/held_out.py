@@ -5,7 +5,6 @@ from harness.study.trained.boards.tables import domain_table, worst_group_table
 
 
 def render(run: Run, board: Board) -> Block:
-    """Returns two tables per task."""
     tables = []
     for task in board.tasks:
         worst = worst_group_table(task)

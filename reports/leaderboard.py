@@ -1,19 +1,15 @@
 """The ranked board of every task, as tables and as intervals."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from itertools import chain
 
-from harness import INK, MARKERS, SOFT, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
+from harness import INK, SOFT, Axes, Block, Board, Figure, Run, Section, TaskBoard, draw, forest, palette
 from harness.board.wording import metric_name, show
 from harness.catalog import metric_of
 from harness.study.trained.boards.tables import main_table
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 def render(run: Run, board: Board) -> Block:
-    """Returns one table and one interval plot per task."""
     figures = [_figure(task) for task in board.tasks if any(row.held_out for row in task.rows)]
     return Block(figures=tuple(figures), tables=tuple(main_table(board, task) for task in board.tasks))
 
@@ -21,46 +17,28 @@ def render(run: Run, board: Board) -> Block:
 def _figure(task: TaskBoard) -> Figure:
     rows = [row for row in task.rows if row.held_out]
     scale = metric_of(task.metric).factor
+    estimates = [row.held_out for row in rows if row.held_out]
 
-    def paint(axes: Sequence["Axes"]) -> None:
+    def paint(axes: Sequence[Axes]) -> None:
         axis = axes[0]
-        colours = palette(10)
-        for index, row in enumerate(rows):
-            if row.held_out is None:
-                continue
-            value, low, high = (scale * number for number in row.held_out)
-            colour = SOFT if row.rank is None else colours[index % 10]
-            axis.plot([low, high], [index, index], color=colour, linewidth=3, alpha=0.55)
-            axis.plot([value], [index], MARKERS[index % 10], color=colour, markersize=8)
-        shown = [scale * number for row in rows if row.held_out for number in row.held_out]
-        _mark_chance(axis, None if task.chance is None else scale * task.chance, min(shown), max(shown))
-        axis.set_yticks(range(len(rows)), [row.label for row in rows])
-        axis.set_ylim(len(rows) - 0.4, -0.9)
+        every = palette(10)
+        colours = [SOFT if row.rank is None else every[index % 10] for index, row in enumerate(rows)]
+        forest(axis, [row.label for row in rows], estimates, scale=scale, colours=colours, top=-0.9)
+        low, high = scale * min(chain(*estimates)), scale * max(chain(*estimates))
+        chance = None if task.chance is None else scale * task.chance
+        if chance is not None and low - chance < 0.5 * (high - low + 1e-9) and chance <= high:
+            axis.axvline(chance, color=SOFT, linestyle=":", linewidth=1)
+            axis.annotate("chance", (chance, -0.75), color=SOFT, fontsize=9, ha="left", va="bottom")
         axis.set_xlabel(f"held-out {metric_name(task.metric)}")
         axis.set_title(task.title, color=INK, pad=16)
-        axis.grid(axis="x")
-        axis.tick_params(left=False)
-        axis.spines["left"].set_visible(False)
 
     data = [
         {"method": row.method, "space": row.space, "held_out": est.value, "low": est.low, "high": est.high}
         for row in rows
         if (est := row.held_out)
     ]
-    return draw(
-        paint,
-        name=f"leaderboard-{task.slug}",
-        alt=_finding(task),
-        data=data,
-        size=(9.0, 1.2 + 0.36 * len(rows)),
-    )
-
-
-def _mark_chance(axis: "Axes", chance: float | None, low: float, high: float) -> None:
-    """Draws the line of a blind guess where it is near what is shown."""
-    if chance is not None and low - chance < 0.5 * (high - low + 1e-9) and chance <= high:
-        axis.axvline(chance, color=SOFT, linestyle=":", linewidth=1)
-        axis.annotate("chance", (chance, -0.75), color=SOFT, fontsize=9, ha="left", va="bottom")
+    size = (9.0, 1.2 + 0.36 * len(rows))
+    return draw(paint, name=f"leaderboard-{task.slug}", alt=_finding(task), data=data, size=size)
 
 
 def _finding(task: TaskBoard) -> str:

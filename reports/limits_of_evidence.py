@@ -2,12 +2,10 @@
 
 from harness import AnyBoard, Block, Board, LookupBoard, QualityBoard, Run, Section, TaskBoard
 from harness.board.wording import show
-from harness.stats.pairs import minimum_detectable_effect
 from harness.study.trained.settings import PlannedSuite
 
 
 def render(run: Run, board: AnyBoard) -> Block:
-    """Returns the limits that hold for this run."""
     if isinstance(board, LookupBoard):
         return _lookup(run)
     if isinstance(board, QualityBoard):
@@ -21,9 +19,9 @@ def render(run: Run, board: AnyBoard) -> Block:
         return Block()
     seeds = len(PlannedSuite.of(run).seeds)
     paragraphs = [
-        "Intervals resample the groups of each test split (documents, font families, writers) and hold the "
-        f"domains and the {seeds} seeds fixed. They say what other samples of these domains would give, and "
-        "neither what other domains would nor what other seeds would.",
+        f"Intervals hold the spread over the {seeds} seeds and over the groups of each test split "
+        "(documents, font families, writers). They say what other seeds and other samples of these domains "
+        "would give, and not what other domains would.",
         *(text for task in board.tasks for text in _task(board, task)),
         "Many rows were compared. Only the claim was fixed in advance; whatever else looks good here "
         "should be tested in a run of its own.",
@@ -50,15 +48,14 @@ def _task(board: Board, task: TaskBoard) -> list[str]:
     texts = []
     row = task.row(*board.claim) if board.claim else None
     if row is not None and row.difference is not None:
-        effect = minimum_detectable_effect(row.difference.standard_error)
         seeds = [show(task.metric, value, signed=True) for value in row.difference.by_seed]
-        size = show(task.metric, effect, signed=True, unit=True).lstrip("+")
+        size = show(task.metric, row.difference.detectable, signed=True, unit=True).lstrip("+")
+        given = f" The seeds gave {', '.join(seeds)}." if seeds else ""
         texts.append(
             f"{task.title}: a true difference to {board.reference} of {size} would be found four times in "
-            f"five; smaller ones mostly stay hidden. Pairs of seed roles gave {', '.join(seeds)}, a spread "
-            "that the interval does not hold."
+            f"five; smaller ones mostly stay hidden.{given}"
         )
-    few = [note for note in task.notes if "too narrow" in note]
+    few = [note for note in task.notes if "a verdict needs" in note]
     texts += [f"{task.title}: {note}" for note in few]
     return texts
 

@@ -1,17 +1,17 @@
 """What the searches asked of a language model, which model it was, and what became of its proposals."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import chain, zip_longest
+from statistics import fmean
+from typing import Any, NamedTuple
 
-from harness import MARKERS, AnyBoard, Block, Figure, Run, Section, Table, Unit, draw, palette
+from harness import MARKERS, AnyBoard, Axes, Block, Figure, Run, Section, Table, Unit, draw, palette
 from harness.board.wording import MISSING, show_seconds
 from harness.search.report import ModelUse, SearchReport
 from harness.study.lookup.units import LOOKUP
 from harness.study.trained.units import SEARCH
 from harness.study.work.units import SearchingSpec
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 FUNNEL = ("proposed", "parsed", "legal", "new", "evaluated")
 TOKENS = ("calls", "prompt_tokens", "completion_tokens", "reasoning_tokens")
@@ -26,34 +26,32 @@ class Asked(NamedTuple):
 
     @property
     def use(self) -> ModelUse:
-        """What it asked."""
         assert self.report.llm is not None
         return self.report.llm
 
 
+Rows = dict[str, list[Asked]]
+"""Row -> its searches that asked a model."""
+
+
 def render(run: Run, board: AnyBoard) -> Block:
-    """Returns who answered, calls and tokens, the funnel of proposals, and every setting."""
-    asked = list(_asked(run))
-    if not asked:
+    rows: Rows = {}
+    for one in _asked(run):
+        rows.setdefault(one.row, []).append(one)
+    if not rows:
         if not any(unit.spec.llm for unit in run.units if isinstance(unit.spec, SearchingSpec)):
             return Block()
         return Block(paragraphs=("No finished search of this run asked a language model.",))
-    rows = list(dict.fromkeys(one.row for one in asked))
+    asked = list(chain(*rows.values()))
     paragraphs = [
         f"{model} is the embedded model: a stand-in that needs no key and no network, far smaller than the "
         "models the method was published with. Its row tells what the machinery does with it and is no "
         "measure of the published method."
         for model in sorted({one.use.model for one in asked if one.use.kind == "embedded"})
     ]
-    figures = [_figure(asked, rows)] if any(one.report.iterations for one in asked) else []
-    tables = [
-        _accounting(run, asked, rows),
-        _funnel(asked, rows),
-        _by_iteration(asked, rows),
-        _losses(asked, rows),
-        _settings(asked, rows),
-    ]
-    return Block(paragraphs=tuple(paragraphs), figures=tuple(figures), tables=tuple(tables))
+    figures = [_figure(rows)] if any(one.report.iterations for one in asked) else []
+    tables = (_accounting(run, rows), _funnel(rows), _by_iteration(rows), _losses(rows), _settings(rows))
+    return Block(paragraphs=tuple(paragraphs), figures=tuple(figures), tables=tables)
 
 
 def _asked(run: Run) -> Iterator[Asked]:
@@ -71,36 +69,18 @@ def _asked(run: Run) -> Iterator[Asked]:
                 yield Asked(row, report, block)
 
 
-def _accounting(run: Run, asked: Sequence[Asked], rows: Sequence[str]) -> Table:
+def _accounting(run: Run, rows: Rows) -> Table:
     lines = []
-    for row in rows:
-        mine = [one for one in asked if one.row == row]
-        sums = [sum(getattr(one.use, key) for one in mine) for key in TOKENS]
-        seconds = [_seconds(run, mine, part) for part in ("llm", "evaluation")]
-        lines.append(
-            (
-                row,
-                ", ".join(sorted({one.use.model for one in mine})),
-                str(len(mine)),
-                *(f"{number:,}" for number in sums),
-                _price(mine),
-                *(show_seconds(value) for value in seconds),
-            )
-        )
+    for row, mine in rows.items():
+        models = ", ".join(sorted({one.use.model for one in mine}))
+        sums = [f"{sum(getattr(one.use, key) for one in mine):,}" for key in TOKENS]
+        seconds = [show_seconds(_seconds(run, mine, part)) for part in ("llm", "evaluation")]
+        lines.append((row, models, str(len(mine)), *sums, _price(mine), *seconds))
+    tokens = "Prompt tokens", "Completion tokens", "of these reasoning"
+    seconds = ["Seconds in the model", "Seconds in evaluation"]
     return Table(
         caption="Calls and tokens, summed over a row's searches; seconds are this machine's",
-        columns=(
-            "Row",
-            "Model",
-            "Searches",
-            "Calls",
-            "Prompt tokens",
-            "Completion tokens",
-            "of these reasoning",
-            "Price",
-            "Seconds in the model",
-            "Seconds in evaluation",
-        ),
+        columns=("Row", "Model", "Searches", "Calls", *tokens, "Price", *seconds),
         rows=tuple(lines),
         labels=2,
     )
@@ -108,54 +88,46 @@ def _accounting(run: Run, asked: Sequence[Asked], rows: Sequence[str]) -> Table:
 
 def _seconds(run: Run, asked: Sequence[Asked], part: str) -> float | None:
     """Returns the sum of a part of the searches' seconds; None unless all of them have it."""
-    found = [
-        seconds
-        for one in asked
-        if (timing := run.timings.get(one.unit.hash)) is not None
-        and (seconds := timing.part(part)) is not None
-    ]
+    timings = [run.timings.get(one.unit.hash) for one in asked]
+    found = [seconds for one in timings if one and (seconds := one.part(part)) is not None]
     return sum(found) if len(found) == len(asked) else None
 
 
 def _price(asked: Sequence[Asked]) -> str:
     """Returns the money of all searches, in the currency of the suite's prices."""
-    prices = [one.use.price for one in asked]
-    known = [price for price in prices if price is not None]
-    return f"{sum(known):.4f}" if known and len(known) == len(prices) else MISSING
+    known = [one.use.price for one in asked if one.use.price is not None]
+    return f"{sum(known):.4f}" if known and len(known) == len(asked) else MISSING
 
 
-def _funnel(asked: Sequence[Asked], rows: Sequence[str]) -> Table:
+def _counters(asked: Sequence[Asked]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for one in asked:
+        total.update(one.report.counters)
+    return total
+
+
+def _funnel(rows: Rows) -> Table:
+    names = (*FUNNEL, "over_limit", "random first")
     lines = []
-    for row in rows:
-        counters = [one.report.counters for one in asked if one.row == row]
-        sums = [sum(found.get(key, 0) for found in counters) for key in (*FUNNEL, "over_limit")]
-        first = sum(found.get("random first", 0) for found in counters)
-        shares = [f"{100 * after / before:.1f}" if before else MISSING for before, after in _steps(sums)]
-        lines.append((row, *(f"{value:,}" for value in sums), f"{first:,}", *shares))
+    for row, mine in rows.items():
+        sums = _counters(mine)
+        steps = ("proposed", "legal"), ("legal", "new")
+        shares = [
+            f"{100 * sums[after] / sums[before]:.1f}" if sums[before] else MISSING for before, after in steps
+        ]
+        lines.append((row, *(f"{sums[name]:,}" for name in names), *shares))
     return Table(
         caption="What became of the proposals, summed over a row's searches",
-        columns=(
-            "Row",
-            *(name.capitalize() for name in FUNNEL),
-            "Over limit",
-            "Random first",
-            "Legal in %",
-            "New in %",
-        ),
+        columns=("Row", *(name.replace("_", " ").capitalize() for name in names), "Legal in %", "New in %"),
         rows=tuple(lines),
     )
 
 
-def _steps(sums: Sequence[int]) -> list[tuple[int, int]]:
-    proposed, _, legal, new = sums[:4]
-    return [(proposed, legal), (legal, new)]
-
-
-def _by_iteration(asked: Sequence[Asked], rows: Sequence[str]) -> Table:
+def _by_iteration(rows: Rows) -> Table:
     names = (*FUNNEL, "over_limit", *TOKENS)
     lines = []
-    for row in rows:
-        means = _per_iteration([one.report for one in asked if one.row == row], names)
+    for row, mine in rows.items():
+        means = _per_iteration(mine, names)
         lines += [
             (row, str(at + 1), *(f"{means[name][at]:,.1f}" for name in names))
             for at in range(len(means["proposed"]))
@@ -167,16 +139,12 @@ def _by_iteration(asked: Sequence[Asked], rows: Sequence[str]) -> Table:
     )
 
 
-def _losses(asked: Sequence[Asked], rows: Sequence[str]) -> Table:
+def _losses(rows: Rows) -> Table:
     known = {*FUNNEL, "over_limit", "random first"}
     lines = []
-    for row in rows:
-        found: dict[str, int] = {}
-        for one in asked:
-            if one.row == row:
-                for name, number in one.report.counters.items():
-                    found[name] = found.get(name, 0) + number
-        told = [f"{name.replace('_', ' ')} {found[name]:,}" for name in sorted(found) if name not in known]
+    for row, mine in rows.items():
+        found = sorted(_counters(mine).items())
+        told = [f"{name.replace('_', ' ')} {number:,}" for name, number in found if name not in known]
         lines.append((row, ", ".join(told) or "none"))
     return Table(
         caption="Losses and events by reason, summed over a row's searches",
@@ -186,15 +154,12 @@ def _losses(asked: Sequence[Asked], rows: Sequence[str]) -> Table:
     )
 
 
-def _settings(asked: Sequence[Asked], rows: Sequence[str]) -> Table:
+def _settings(rows: Rows) -> Table:
     lines = []
-    for row in rows:
-        reports = [one.report for one in asked if one.row == row]
-        told = {
-            ", ".join(f"{key} {value}" for key, value in sorted(report.settings.items()))
-            for report in reports
-        }
-        prompts = {report.prompt_hash or MISSING for report in reports}
+    for row, mine in rows.items():
+        every = [sorted(one.report.settings.items()) for one in mine]
+        told = {", ".join(f"{key} {value}" for key, value in settings) for settings in every}
+        prompts = {one.report.prompt_hash or MISSING for one in mine}
         lines.append((row, "; ".join(sorted(told)), ", ".join(sorted(prompts))))
     return Table(
         caption="Every setting of the searcher, and the hash of its prompts",
@@ -204,12 +169,12 @@ def _settings(asked: Sequence[Asked], rows: Sequence[str]) -> Table:
     )
 
 
-def _figure(asked: Sequence[Asked], rows: Sequence[str]) -> Figure:
-    curves = {row: _per_iteration([one.report for one in asked if one.row == row]) for row in rows}
+def _figure(rows: Rows) -> Figure:
+    curves = {row: _per_iteration(mine) for row, mine in rows.items()}
 
-    def paint(axes: Sequence["Axes"]) -> None:
-        for axis, row in zip(axes, rows[:3], strict=False):
-            colours = palette(len(FUNNEL))
+    def paint(axes: Sequence[Axes]) -> None:
+        colours = palette(len(FUNNEL))
+        for axis, row in zip(axes, curves, strict=False):
             for index, (name, values) in enumerate(curves[row].items()):
                 at = range(1, len(values) + 1)
                 axis.plot(at, values, color=colours[index], marker=MARKERS[index], markersize=4, label=name)
@@ -220,7 +185,7 @@ def _figure(asked: Sequence[Asked], rows: Sequence[str]) -> Figure:
         axes[0].set_ylabel("architectures, mean over searches")
         axes[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8)
 
-    totals = {name: sum(sum(curves[row][name]) for row in rows) for name in FUNNEL}
+    totals = {name: sum(sum(found[name]) for found in curves.values()) for name in FUNNEL}
     share = 100 * totals["new"] / totals["proposed"] if totals["proposed"] else 0.0
     more = f" Only the first three of {len(rows)} rows are drawn." if len(rows) > 3 else ""
     alt = (
@@ -228,25 +193,18 @@ def _figure(asked: Sequence[Asked], rows: Sequence[str]) -> Figure:
         f"proposed was legal and new.{more}"
     )
     data = [
-        {"row": row, "iteration": at, **{name: curves[row][name][at - 1] for name in FUNNEL}}
-        for row in rows
-        for at in range(1, len(curves[row]["proposed"]) + 1)
+        {"row": row, "iteration": at, **dict(zip(FUNNEL, values, strict=True))}
+        for row, found in curves.items()
+        for at, values in enumerate(zip(*found.values(), strict=True), start=1)
     ]
     return draw(paint, name="llm-funnel", alt=alt, data=data, panels=min(3, len(rows)), size=(10.5, 3.4))
 
 
-def _per_iteration(reports: Sequence[SearchReport], names: Sequence[str] = FUNNEL) -> dict[str, list[float]]:
+def _per_iteration(asked: Sequence[Asked], names: Sequence[str] = FUNNEL) -> dict[str, list[float]]:
     """Returns name -> mean count at each iteration, over the searches that came so far."""
-    rounds = [report.iterations for report in reports]
-    length = max(map(len, rounds))
-    curves: dict[str, list[float]] = {}
-    for name in names:
-        values = []
-        for at in range(length):
-            found = [one[at].get(name, 0) for one in rounds if at < len(one)]
-            values.append(sum(found) / len(found))
-        curves[name] = values
-    return curves
+    rounds = list(zip_longest(*(one.report.iterations for one in asked)))
+    known = [[one for one in found if one is not None] for found in rounds]
+    return {name: [fmean(one.get(name, 0) for one in found) for found in known] for name in names}
 
 
 SECTION = Section(
@@ -254,8 +212,5 @@ SECTION = Section(
     order=90,
     summary="Which model answered, how often, how many tokens it took, and what became of its proposals.",
     render=render,
-    studies=(
-        "trained",
-        "lookup",
-    ),
+    studies=("trained", "lookup"),
 )

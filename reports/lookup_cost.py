@@ -8,7 +8,6 @@ from harness.study.work.units import PROXIES
 
 
 def render(run: Run, board: LookupBoard) -> Block:
-    """Returns seconds and evaluations of each searcher."""
     rows = []
     for method in LookupSuite.of(run).searchers:
         units = [unit for unit in run.planned(LOOKUP) if unit.spec.method == method and run.result(unit)]

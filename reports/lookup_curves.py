@@ -1,25 +1,20 @@
 """Regret against evaluations, for every searcher of a suite on a table."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import MARKERS, Block, Figure, LookupBoard, Run, Section, draw, palette
-from harness.stats.bootstrap import Array
+from harness import MARKERS, Axes, Block, Figure, LookupBoard, Run, Section, draw, palette
+from harness.stats.sums import Array
 from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.tables import heading
 from harness.study.lookup.units import LOOKUP, TABLE, TableFound
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 PANELS = 4
 """Domains side by side in one plot."""
 
 
 def render(run: Run, board: LookupBoard) -> Block:
-    """Returns one plot per feedback, with a panel for each domain."""
     table = next(map(run.result, run.planned(TABLE)), None)
     if table is None:
         return Block(paragraphs=("The table was not read yet.",))
@@ -66,7 +61,7 @@ def _figure(
     order = [row.method for row in board.ranking(feedback, budget).rows]
     methods.sort(key=order.index)
 
-    def paint(axes: Sequence["Axes"]) -> None:
+    def paint(axes: Sequence[Axes]) -> None:
         for axis, domain in zip(axes, domains, strict=True):
             _paint(axis, methods, [curves.get((domain, method)) for method in methods])
             axis.set_title(heading(board, domain))
@@ -81,29 +76,17 @@ def _figure(
     )
     marks = [mark for mark in (1, 2, 5, 10, 25, 50, 100, 200, 500) if mark < budget] + [budget]
     data = [
-        {
-            "domain": domain,
-            "method": method,
-            "evaluations": mark,
-            "regret": regrets[:, mark - 1].mean(),
-        }
+        {"domain": domain, "method": method, "evaluations": mark, "regret": regrets[:, mark - 1].mean()}
         for (domain, method), regrets in curves.items()
         if domain in domains
         for mark in marks
     ]
     first = board.domains.index(domains[0])
-    return draw(
-        paint,
-        name=f"lookup-curves-{feedback}-{first}",
-        alt=alt,
-        data=data,
-        panels=len(domains),
-        size=(11.0, 4.4),
-        share_y=False,
-    )
+    name = f"lookup-curves-{feedback}-{first}"
+    return draw(paint, name=name, alt=alt, data=data, panels=len(domains), size=(11.0, 4.4))
 
 
-def _paint(axis: "Axes", methods: Sequence[str], curves: Sequence[Array | None]) -> None:
+def _paint(axis: Axes, methods: Sequence[str], curves: Sequence[Array | None]) -> None:
     """Draws the mean regret of each method with its interval on two logarithmic axes."""
     colours = palette(max(10, len(methods)))
     for index, (method, regrets) in enumerate(zip(methods, curves, strict=True)):

@@ -1,29 +1,26 @@
 """Score and cost together, for suites on a table that name a cost."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import MARKERS, Block, Figure, LookupBoard, Run, Section, Table, draw, palette
+from harness import MARKERS, Axes, Block, Figure, LookupBoard, Run, Section, Table, draw, palette
+from harness.board.values import Difference
 from harness.board.wording import MISSING
-from harness.stats.bootstrap import Array
+from harness.stats.corrections import holm
+from harness.stats.effect import seed_effect
 from harness.stats.fronts import front, hypervolume
 from harness.stats.intervals import t_interval
-from harness.stats.pairs import Comparison, holm, welch
+from harness.stats.sums import Array
 from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.tables import heading
 from harness.study.lookup.units import LOOKUP, TABLE, CostFound, TableFound
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 Fronts = Mapping[tuple[str, str], list[Array]]
 """(domain, method) -> of each seed the chosen front: costs and test scores, shape (points, 2)."""
 
 
 def render(run: Run, board: LookupBoard) -> Block:
-    """Returns a table of hypervolumes and one plot for each feedback."""
     table = next(map(run.result, run.planned(TABLE)), None)
     if table is None or not any(about.limit for about in table.domains.values()):
         return Block()
@@ -81,27 +78,23 @@ def _table(board: LookupBoard, table: TableFound, fronts: Fronts, which: tuple[s
     found = {method: _shares(board, table, fronts, method) for method in methods}
     complete = {method: shares for method, shares in found.items() if shares is not None}
     base = complete.get(board.reference)
-    others = [method for method in complete if method != board.reference and base is not None]
-    tests = {method: welch(complete[method], base) for method in others if base is not None}
-    adjusted = dict(zip(others, holm([tests[method].p for method in others]), strict=True))
+    others = {one: shares for one, shares in complete.items() if one != board.reference}
+    tests = {}
+    if base is not None:
+        tests = {method: Difference.of(seed_effect(shares, base)) for method, shares in others.items()}
+    p_values = {method: test.p for method, test in tests.items() if test.p is not None}
+    adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     rows = []
-    means = {method: -float(shares.mean()) for method, shares in complete.items()}
-    for method in sorted(methods, key=lambda one: means.get(one, 1.0)):
-        shares = complete.get(method)
+    for method in sorted(methods, key=lambda one: -complete[one].mean() if one in complete else 1.0):
+        shares, test = complete.get(method), tests.get(method)
         if shares is None:
             rows.append((method, MISSING, MISSING, MISSING, MISSING))
             continue
         low, high = t_interval(shares)
-        test = tests.get(method)
-        rows.append(
-            (
-                method,
-                f"{100 * shares.mean():.2f} [{100 * low:.2f}, {100 * high:.2f}]",
-                _difference(test) if test else "reference",
-                f"{max(adjusted[method], 1e-4):.4f}" if test else MISSING,
-                str(len(shares)),
-            )
-        )
+        volume = f"{100 * shares.mean():.2f} [{100 * low:.2f}, {100 * high:.2f}]"
+        difference = _difference(test) if test else "reference"
+        p = f"{max(adjusted[method], 1e-4):.4f}" if method in adjusted else MISSING
+        rows.append((method, volume, difference, p, str(len(shares))))
     feedback, budget = which
     return Table(
         caption=f"{board.table}: hypervolume of score and {_cost(table)}, {feedback} as feedback, {budget} "
@@ -109,13 +102,13 @@ def _table(board: LookupBoard, table: TableFound, fronts: Fronts, which: tuple[s
         columns=("Searcher", "Hypervolume", f"Minus {board.reference}", "p (Holm)", "Seeds"),
         rows=tuple(rows),
         notes=(
-            "Intervals: 95 %, Student's t over seeds, mean over domains; differences: Welch. "
+            "Intervals: 95 %, Student's t over seeds, mean over domains; differences: of independent seeds. "
             "A p below .0001 is printed as .0001.",
         ),
     )
 
 
-def _difference(test: Comparison) -> str:
+def _difference(test: Difference) -> str:
     return f"{100 * test.value:+.2f} [{100 * test.low:+.2f}, {100 * test.high:+.2f}]"
 
 
@@ -140,7 +133,7 @@ def _figure(board: LookupBoard, table: TableFound, fronts: Fronts, feedback: str
         if (domain, method) in fronts
     }
 
-    def paint(axes: Sequence["Axes"]) -> None:
+    def paint(axes: Sequence[Axes]) -> None:
         colours = palette(max(10, len(methods)))
         for axis, domain in zip(axes, board.domains, strict=True):
             factor = 1 if board.scales[domain].unit == "raw" else 100
@@ -176,15 +169,8 @@ def _figure(board: LookupBoard, table: TableFound, fronts: Fronts, feedback: str
         f"{board.table}, {feedback} as feedback: the mean over seeds of the best test score on the front at "
         f"most at a {_cost(table)}, for each searcher, with the table's true front in grey."
     )
-    return draw(
-        paint,
-        name=f"lookup-front-{feedback}",
-        alt=alt,
-        data=data,
-        panels=len(board.domains),
-        size=(11.0, 4.4),
-        share_y=False,
-    )
+    panels = len(board.domains)
+    return draw(paint, name=f"lookup-front-{feedback}", alt=alt, data=data, panels=panels, size=(11.0, 4.4))
 
 
 def _grid(table: TableFound, domain: str) -> Array:

@@ -1,19 +1,14 @@
 """The ranked searchers of a suite on a table, at every budget and feedback."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from harness import MARKERS, Block, Figure, LookupBoard, Run, Section, draw, palette
+from harness import Axes, Block, Figure, LookupBoard, Run, Section, draw, forest
 from harness.board.scale import percent
 from harness.study.lookup.board import LookupRanking
 from harness.study.lookup.tables import ranking_table, regret_table
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 def render(run: Run, board: LookupBoard) -> Block:
-    """Returns an interval plot of the largest budget, the table of regrets, and a table of each ranking."""
     budget = max(ranking.budget for ranking in board.rankings)
     last = [ranking for ranking in board.rankings if ranking.budget == budget]
     figures = [_figure(board, ranking) for ranking in last if any(row.regret for row in ranking.rows)]
@@ -26,22 +21,10 @@ def render(run: Run, board: LookupBoard) -> Block:
 def _figure(board: LookupBoard, ranking: LookupRanking) -> Figure:
     rows = [row for row in ranking.rows if row.regret]
 
-    def paint(axes: Sequence["Axes"]) -> None:
-        axis = axes[0]
-        colours = palette(10)
-        for index, row in enumerate(rows):
-            if row.regret is None:
-                continue
-            value, low, high = (100 * number for number in row.regret)
-            axis.plot([low, high], [index, index], color=colours[index % 10], linewidth=3, alpha=0.55)
-            axis.plot([value], [index], MARKERS[index % 10], color=colours[index % 10], markersize=8)
-        axis.set_yticks(range(len(rows)), [row.method for row in rows])
-        axis.set_ylim(len(rows) - 0.4, -0.6)
-        axis.set_xlabel("normalised regret in %, left is better")
-        axis.set_title(f"{ranking.feedback} as feedback, {ranking.budget} evaluations")
-        axis.grid(axis="x")
-        axis.tick_params(left=False)
-        axis.spines["left"].set_visible(False)
+    def paint(axes: Sequence[Axes]) -> None:
+        forest(axes[0], [row.method for row in rows], [row.regret for row in rows if row.regret], scale=100)
+        axes[0].set_xlabel("normalised regret in %, left is better")
+        axes[0].set_title(f"{ranking.feedback} as feedback, {ranking.budget} evaluations")
 
     first = rows[0]
     assert first.regret is not None

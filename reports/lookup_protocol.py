@@ -6,7 +6,6 @@ from harness.study.lookup.units import LOOKUP
 
 
 def render(run: Run, board: LookupBoard) -> Block:
-    """Returns the rules, and a table of searchers and their options."""
     suite = LookupSuite.of(run)
     search = suite.search
     budgets = ", ".join(str(budget) for budget in sorted(set(search.budgets)))

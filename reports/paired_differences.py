@@ -1,19 +1,14 @@
-"""Differences to the reference row on the same resamples of the same groups."""
+"""Differences to the reference row on the same samples."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from harness import MARKERS, SOFT, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
+from harness import SOFT, Axes, Block, Board, Figure, Run, Section, TaskBoard, draw, forest
 from harness.board.wording import unit_of_difference
 from harness.catalog import metric_of
 from harness.study.trained.boards.tables import difference_table
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 def render(run: Run, board: Board) -> Block:
-    """Returns a forest plot and a table per task."""
     figures = [_figure(board, task) for task in board.tasks if any(row.difference for row in task.rows)]
     return Block(
         paragraphs=(
@@ -29,44 +24,39 @@ def render(run: Run, board: Board) -> Block:
 def _figure(board: Board, task: TaskBoard) -> Figure:
     rows = [row for row in task.rows if row.difference and not row.is_floor]
     metric = metric_of(task.metric)
-    scale = metric.factor
 
-    def paint(axes: Sequence["Axes"]) -> None:
+    def paint(axes: Sequence[Axes]) -> None:
         axis = axes[0]
-        colours = palette(10)
         axis.axvline(0, color=SOFT, linewidth=1)
-        for index, row in enumerate(rows):
-            if row.difference is None:
-                continue
-            value, low, high = (scale * number for number in row.difference[:3])
-            claimed = (row.method, row.space) == board.claim
-            axis.plot([low, high], [index, index], color=colours[index % 10], linewidth=3, alpha=0.55)
-            axis.plot([value], [index], MARKERS[index % 10], color=colours[index % 10], markersize=8)
-            if claimed:
+        found = [row.difference for row in rows if row.difference]
+        forest(
+            axis,
+            [row.label for row in rows],
+            [(one.value, one.low, one.high) for one in found],
+            scale=metric.factor,
+        )
+        for index, (row, difference) in enumerate(zip(rows, found, strict=True)):
+            if (row.method, row.space) == board.claim:
+                high = metric.factor * difference.high
                 axis.annotate(
                     "the claim",
                     (high, index),
-                    xytext=(12, 0),
+                    (12, 0),
                     textcoords="offset points",
                     va="center",
                     color=SOFT,
                     fontsize=9,
                 )
-        axis.set_yticks(range(len(rows)), [row.label for row in rows])
-        axis.set_ylim(len(rows) - 0.4, -0.6)
         axis.margins(x=0.12)
         side = "right" if metric.higher_is_better else "left"
         unit = f"{unit_of_difference(task.metric)}; {side} of 0 is better"
         axis.set_xlabel(f"minus {board.reference}, {unit}")
         axis.set_title(task.title)
-        axis.grid(axis="x")
-        axis.tick_params(left=False)
-        axis.spines["left"].set_visible(False)
 
-    clear = [row for row in rows if row.difference and not row.difference.low <= 0 <= row.difference.high]
+    clear = [row for row in rows if row.difference and row.difference.call in ("higher", "lower")]
     alt = (
         f"{task.title}: paired differences to {board.reference} on held-out domains with 95 % intervals. "
-        f"{len(clear)} of {len(rows)} intervals exclude 0, before any correction for their number. "
+        f"{len(clear)} of {len(rows)} differences are decided, before any correction for their number. "
         "The floor is left out of the plot and stands in the table."
     )
     data = [
@@ -81,7 +71,7 @@ def _figure(board: Board, task: TaskBoard) -> Figure:
 SECTION = Section(
     title="Paired differences",
     order=60,
-    summary="Every row minus the reference, on the same resamples.",
+    summary="Every row minus the reference, on the same samples.",
     render=render,
     studies=("trained",),
 )

@@ -5,7 +5,6 @@ from harness.study.trained.settings import PlannedSuite
 
 
 def render(run: Run, board: Board) -> Block:
-    """Returns the rules of the comparison and a table of tasks."""
     suite = PlannedSuite.of(run)
     search = suite.search
     seeds = ", ".join(str(seed) for seed in suite.seeds)
@@ -16,17 +15,13 @@ def render(run: Run, board: Board) -> Block:
         f"Roles of seeds are crossed over seeds {seeds}: a search on one seed selects the architecture, "
         "a training from scratch on another reports it, and the reverse; numbers are means over the roles.",
     ]
-    is_searched = any(row.space for task in board.tasks for row in task.rows)
-    if is_searched:
-        paragraphs.append(
+    if any(row.space for task in board.tasks for row in task.rows):
+        paragraphs += [
             f"Budget: every search, that of the {board.reference} row included, evaluates "
-            f"{search.evaluations:,} new, legal architectures with the same evaluator."
-        )
-    tolerance = search.parameter_tolerance
-    if is_searched:
-        paragraphs.append(
-            f"Size: every candidate is within {100 * tolerance:g} % of the default architecture's parameters."
-        )
+            f"{search.evaluations:,} new, legal architectures with the same evaluator.",
+            f"Size: every candidate is within {100 * search.parameter_tolerance:g} % of the default "
+            "architecture's parameters.",
+        ]
     if board.claim is not None:
         paragraphs.append(f"Claim fixed in the suite: {board.claimed} against {board.reference}.")
     rows = [

@@ -1,21 +1,16 @@
 """How well scores of shared weights order architectures, beside training them alone."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import Block, Figure, QualityBoard, Run, Section, draw, palette
-from harness.study.ranking.board import ALONE, quality_table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from harness import Axes, Block, Figure, QualityBoard, Run, Section, draw, palette
+from harness.study.ranking.board import ALONE, quality_tables
 
 
 def render(run: Run, board: QualityBoard) -> Block:
-    """Returns a scatter plot per strategy and the table of rank correlations."""
     figures = (_figure(board),) if ALONE in board.scores and len(board.scores) > 1 else ()
-    return Block(figures=figures, tables=(quality_table(board),))
+    return Block(figures=figures, tables=tuple(quality_tables(board)))
 
 
 def _figure(board: QualityBoard) -> Figure:
@@ -23,7 +18,7 @@ def _figure(board: QualityBoard) -> Figure:
     truth = np.mean(board.scores[ALONE], axis=0)
     means = {name: np.mean(board.scores[name], axis=0) for name in names}
 
-    def paint(axes: Sequence["Axes"]) -> None:
+    def paint(axes: Sequence[Axes]) -> None:
         colours = palette(max(1, len(names)))
         for axis, name, colour in zip(axes, names, colours, strict=True):
             axis.plot(truth, means[name], "o", color=colour, markersize=4, alpha=0.7)

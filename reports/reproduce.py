@@ -1,18 +1,12 @@
 """The command that makes this run again, and what its bytes depend on."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from harness import AnyBoard, Block, Board, Run, Section, Table
 
 
 def render(run: Run, board: AnyBoard) -> Block:
-    """Returns the command, the found architectures and the versions."""
-    versions: dict[str, set[str]] = {}
-    for made in run.made.values():
-        for name, value in _flat(made).items():
-            versions.setdefault(name, set()).add(value)
+    versions = run.versions
     table = Table(
         caption="What the records depend on",
         columns=("Name", "Value"),
@@ -25,10 +19,8 @@ def render(run: Run, board: AnyBoard) -> Block:
             for final in task.finals(run, row.key) if task.trained_on is None else ():
                 result = run.result(final)
                 if result is not None and result.architecture is not None:
-                    seed = str(final.spec.select_seed)
-                    found.append(
-                        (task.title, row.name, seed, json.dumps(result.architecture, sort_keys=True))
-                    )
+                    architecture = json.dumps(result.architecture, sort_keys=True)
+                    found.append((task.title, row.name, str(final.spec.select_seed), architecture))
     architectures = Table(
         caption="The architectures that were selected",
         columns=("Task", "Row", "Selected on seed", "Architecture"),
@@ -44,16 +36,6 @@ def render(run: Run, board: AnyBoard) -> Block:
         tables=tuple(one for one in (architectures, table) if one.rows),
         code=(run.command,),
     )
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key} ")
-        else:
-            flat[f"{prefix}{key}"] = str(value)
-    return flat
 
 
 SECTION = Section(

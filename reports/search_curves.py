@@ -1,16 +1,15 @@
 """How good the best architecture so far was after each evaluation of a search, and what tuning chose."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+import math
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import NamedTuple
 
-from harness import MARKERS, Block, Board, Figure, Run, Section, Table, TaskBoard, Unit, draw, palette
+from harness import MARKERS, Axes, Block, Board, Figure, Run, Section, Table, TaskBoard, Unit, draw, palette
 from harness.board.wording import MISSING, show_counts
 from harness.study.trained.boards.values import Row
 from harness.study.trained.results import Final, Search, Tuned
 from harness.study.trained.units import SEARCH, TUNE, FinalSpec
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 class Curve(NamedTuple):
@@ -23,10 +22,9 @@ class Curve(NamedTuple):
 
 
 def render(run: Run, board: Board) -> Block:
-    """Returns one plot and one table per task, and a table of the baselines that trials tuned."""
     figures, tables = [], []
     for task in board.tasks:
-        curves = _curves(run, task)
+        curves = list(_curves(run, task))
         if curves:
             figures.append(_figure(task, curves))
             tables.append(_table(task, curves))
@@ -41,34 +39,26 @@ def render(run: Run, board: Board) -> Block:
     return Block(paragraphs=paragraphs, figures=tuple(figures), tables=tuple(tables))
 
 
-def _curves(run: Run, task: TaskBoard) -> list[Curve]:
-    curves = []
+def _curves(run: Run, task: TaskBoard) -> Iterator[Curve]:
     for row in task.rows:
         for final in _finals(run, task, row):
             search = run.needed(final, SEARCH)
             result = run.result(search)
             if search is None or result is None:
                 continue
-            best: float | None = None
-            values = []
-            for entry in result.history:
-                score = entry.score
-                if score is not None and (best is None or score > best):
-                    best = score
-                values.append(best)
-            curves.append(Curve(row.name, search.spec.seed, tuple(values), result))
-    return curves
+            scores = (-math.inf if one.score is None else one.score for one in result.history)
+            best = (None if one == -math.inf else one for one in accumulate(scores, max))
+            yield Curve(row.name, search.spec.seed, tuple(best), result)
 
 
 def _finals(run: Run, task: TaskBoard, row: Row) -> list[Unit[FinalSpec, Final]]:
-    """Returns the finals that this board's own task trained for a row."""
     return task.finals(run, row.key) if task.trained_on is None else []
 
 
 def _figure(task: TaskBoard, curves: Sequence[Curve]) -> Figure:
     names = list(dict.fromkeys(curve.name for curve in curves))
 
-    def paint(axes: Sequence["Axes"]) -> None:
+    def paint(axes: Sequence[Axes]) -> None:
         axis = axes[0]
         for index, (name, colour) in enumerate(zip(names, palette(max(10, len(names))), strict=False)):
             mine = [curve.best for curve in curves if curve.name == name]
@@ -114,11 +104,8 @@ def _figure(task: TaskBoard, curves: Sequence[Curve]) -> Figure:
 
 def _mean(curves: Sequence[Sequence[float | None]]) -> list[float | None]:
     """Returns the mean curve, None before every search has a score, as long as the shortest."""
-    means: list[float | None] = []
-    for column in zip(*curves, strict=False):
-        known = [value for value in column if value is not None]
-        means.append(sum(known) / len(known) if len(known) == len(column) else None)
-    return means
+    columns = list(zip(*curves, strict=False))
+    return [None if None in column else sum(filter(None, column)) / len(column) for column in columns]
 
 
 def _known(curve: Sequence[float | None]) -> tuple[list[int], list[float]]:
@@ -128,67 +115,38 @@ def _known(curve: Sequence[float | None]) -> tuple[list[int], list[float]]:
 
 def _table(task: TaskBoard, curves: Sequence[Curve]) -> Table:
     rows = []
-    for curve in curves:
-        correlation = curve.result.rank_by_parameters
-        failed = sum(entry.score is None for entry in curve.result.history)
-        rows.append(
-            (
-                curve.name,
-                str(curve.seed),
-                f"{curve.result.evaluations:,}",
-                str(failed),
-                curve.result.stopped or "",
-                f"{curve.result.score or 0.0:.4f}".replace("-", "−"),
-                show_counts([curve.result.parameters or 0]),
-                MISSING if correlation is None else f"{correlation:.2f}".replace("-", "−"),
-            )
-        )
-    return Table(
-        caption=f"{task.title}: every search",
-        columns=(
-            "Row",
-            "Seed",
-            "Evaluations",
-            "Failed",
-            "Stopped by",
-            "Best score",
-            "Its parameters",
-            "Score by size",
-        ),
-        rows=tuple(rows),
-    )
+    for name, seed, _, result in curves:
+        failed = sum(entry.score is None for entry in result.history)
+        spent = f"{result.evaluations:,}", str(failed), result.stopped or ""
+        best = _signed(result.score or 0.0, 4), show_counts([result.parameters or 0])
+        rows.append((name, str(seed), *spent, *best, _signed(result.rank_by_parameters, 2)))
+    columns = ("Row", "Seed", "Evaluations", "Failed", "Stopped by", "Best score", "Its parameters")
+    return Table(caption=f"{task.title}: every search", columns=(*columns, "Score by size"), rows=tuple(rows))
+
+
+def _signed(value: float | None, digits: int) -> str:
+    return MISSING if value is None else f"{value:.{digits}f}".replace("-", "−")
 
 
 def _tuned(run: Run, task: TaskBoard) -> list[tuple[str, int, Tuned]]:
-    """Returns name, selecting seed and result of every tuning."""
-    found = []
-    for row in task.rows:
-        for final in _finals(run, task, row):
-            result = run.result(run.needed(final, TUNE))
-            if result is not None:
-                found.append((row.name, final.spec.select_seed, result))
-    return found
+    return [
+        (row.name, final.spec.select_seed, result)
+        for row in task.rows
+        for final in _finals(run, task, row)
+        if (result := run.result(run.needed(final, TUNE))) is not None
+    ]
 
 
 def _tuning_table(task: TaskBoard, tuned: Sequence[tuple[str, int, Tuned]]) -> Table:
     """Returns what each tuning chose, beside the plain baseline, which is its first trial."""
     rows = []
     for name, seed, result in tuned:
-        trials = result.trials
-        plain, architecture = trials[0].validation, result.architecture
-        rows.append(
-            (
-                name,
-                str(seed),
-                f"{len(trials):,}",
-                str(sum(trial.validation is None for trial in trials)),
-                MISSING if plain is None else f"{plain:.4f}",
-                f"{result.validation:.4f}",
-                f"{result.learning_rate:.2g}",
-                "its own" if architecture is None else str(architecture["depth"]),
-                show_counts([result.parameters or 0]),
-            )
-        )
+        trials, plain = result.trials, result.trials[0].validation
+        failed = sum(trial.validation is None for trial in trials)
+        scores = MISSING if plain is None else f"{plain:.4f}", f"{result.validation:.4f}"
+        depth = "its own" if result.architecture is None else str(result.architecture["depth"])
+        chosen = f"{result.learning_rate:.2g}", depth, show_counts([result.parameters or 0])
+        rows.append((name, str(seed), f"{len(trials):,}", str(failed), *scores, *chosen))
     return Table(
         caption=f"{task.title}: every tuning of a fixed baseline, on source validation",
         columns=("Row", "Seed", "Trials", "Failed", "Plain", "Chosen", "Rate", "Depth", "Parameters"),

@@ -19,7 +19,7 @@ Matrix = Mapping[str, Mapping[str, Transfer]]
 """Source -> target -> measures."""
 SIDE = 0.62
 """Inches of a cell of a heat map."""
-KEYS = ("spearman", "kendall", "overlap", "regret", "normalised", "rank")
+KEYS = ("spearman", "kendall", "overlap", "regret", "normalised", "rank", "ties")
 PALE, DEEP = "#ffffff", "#5aa5d8"
 """Both light enough for dark figures, whatever the page's colours."""
 
@@ -40,7 +40,7 @@ def render(run: Run, board: LookupBoard) -> Block:
         f"{table.rows:,} rows of the table. A source ranks by its validation score, a target counts by "
         "its test score. Regret is what the row that is best on the source lacks on the target to the "
         "target's best; normalised, it is over (best - mean of the table), so that 100 % is what a random "
-        "row lacks on average. Of rows that tie on the source the first is taken.",
+        "row lacks on average. Where rows tie on the source, all is averaged over them.",
     )
     figures = (_figure(board, names, matrix),)
     return Block(paragraphs=paragraphs, figures=figures, tables=tuple(tables))
@@ -112,7 +112,7 @@ def _pairs(board: LookupBoard, names: Sequence[str], transfer: TransferFound, ta
                     percent(one.overlap, digits=0),
                     in_unit(one.regret, _scale(board, target, table)),
                     percent(one.normalised),
-                    f"{one.rank:,}",
+                    _rank(one.rank, one.ties),
                 )
             )
     return Table(
@@ -133,9 +133,14 @@ def _pairs(board: LookupBoard, names: Sequence[str], transfer: TransferFound, ta
         notes=(
             "Regret is in points of percent, or in the target's own unit where that is raw.",
             "Where source and target are one domain, the numbers tell validation from test alone; they are "
-            "perfect where one column serves as both.",
+            "perfect, but for ties, where one column serves as both.",
         ),
     )
+
+
+def _rank(rank: float, ties: int) -> str:
+    """Returns a rank; of several rows that tie on the source, their mean rank and number."""
+    return f"{rank:,.0f}" if ties == 1 else f"{rank:,.1f} (mean of {ties} that tie)"
 
 
 def _choices(board: LookupBoard, table: TableFound) -> Table:
@@ -154,10 +159,10 @@ def _choices(board: LookupBoard, table: TableFound) -> Table:
                     ranking,
                     best,
                     percent(found[best].normalised),
-                    f"{found[best].rank:,}",
+                    _rank(found[best].rank, found[best].ties),
                     percent(mean),
                     percent(everything.normalised),
-                    f"{everything.rank:,}",
+                    _rank(everything.rank, everything.ties),
                 )
             )
     return Table(

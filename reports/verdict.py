@@ -3,11 +3,10 @@
 from harness import AnyBoard, Block, Board, LookupBoard, Run, Section, verdict
 from harness.study.lookup.tables import lookup_sentences
 from harness.study.settings import STEPS_PER_SAMPLE
-from harness.study.trained.boards.verdict import overall, task_verdict
+from harness.study.trained.boards.verdict import overall, task_verdict, trained_wants
 
 
 def render(run: Run, board: AnyBoard) -> Block:
-    """Returns the sentence over all tasks in large type and one sentence per task."""
     if isinstance(board, LookupBoard):
         first, *others = lookup_sentences(board)
         return Block(lead=first, paragraphs=tuple(others))
@@ -22,7 +21,11 @@ def render(run: Run, board: AnyBoard) -> Block:
         )
     return Block(
         lead=overall(board, verdicts),
-        paragraphs=(*(one.sentence for one in verdicts), *limited),
+        paragraphs=(
+            *(one.sentence for one in verdicts),
+            *(f"A verdict would take: {line}" for line in trained_wants(run, board)),
+            *limited,
+        ),
     )
 
 

@@ -9,61 +9,27 @@ MACs are those of the patch embedding, the linear layers and the attention produ
 relative positions; norms, biases, softmax and pooling are not counted.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from harness import Architecture, Choice, ChoiceList, Networks, SearchSpace, Signature, SpaceFamily
+from harness.nn.designs import TransformerShape, TransformerSize, VisionFrame
 
-
-@dataclass(frozen=True, kw_only=True)
-class Size:
-    """The options of a preset.
-
-    Attributes:
-        widths: channels of a token.
-        depths: layers, ascending.
-        ratios: MLP width over token width.
-        heads: attention heads of a layer.
-        default: width, depth, ratio and heads of the plain transformer.
-        largest: width of the supernet, at least the largest option.
-        head_width: channels of one head.
-        patches: sides of a patch in pixels; the first that divides the image is used, or the first.
-        reach: relative distances beyond this many patches share one vector.
-    """
-
-    widths: tuple[int, ...]
-    depths: tuple[int, ...]
-    ratios: tuple[float, ...]
-    heads: tuple[int, ...]
-    default: tuple[int, int, float, int]
-    largest: int
-    head_width: int = 64
-    patches: tuple[int, ...] = (16,)
-    reach: int = 14
-
-
-_TINY = Size(
-    widths=(192, 216, 240),
-    depths=(12, 13, 14),
-    ratios=(3.5, 4.0),
-    heads=(3, 4),
-    default=(192, 12, 4.0, 3),
-    largest=256,
+_TINY = TransformerSize(
+    widths=(192, 216, 240), depths=(12, 13, 14), ratios=(3.5, 4.0), heads=(3, 4), default=(192, 12, 4.0, 3)
 )
-_SMALL = Size(
+_SMALL = TransformerSize(
     widths=(320, 384, 448),
     depths=(12, 13, 14),
     ratios=(3.0, 3.5, 4.0),
     heads=(5, 6, 7),
     default=(384, 12, 4.0, 6),
-    largest=448,
 )
-_BASE = Size(
+_BASE = TransformerSize(
     widths=(528, 576, 624),
     depths=(14, 15, 16),
     ratios=(3.0, 3.5, 4.0),
     heads=(9, 10),
     default=(576, 14, 4.0, 9),
-    largest=640,
 )
 SIZES = {
     "tiny": _TINY,
@@ -72,18 +38,21 @@ SIZES = {
     "small-paper": _SMALL,
     "base": _BASE,
     "base-paper": replace(_BASE, heads=(8, 9, 10)),
-    "micro": Size(
+    "micro": TransformerSize(
         widths=(32, 48, 64),
         depths=(2, 3, 4),
         ratios=(2.0, 3.0, 4.0),
         heads=(2, 3, 4),
         default=(48, 3, 3.0, 3),
-        largest=64,
         head_width=16,
-        patches=(4, 7),
-        reach=7,
     ),
 }
+LARGEST = {"tiny": 256, "small": 448, "base": 640, "micro": 64}
+"""Widths of supernets, at least that of the largest option."""
+PATCHES = {"micro": (4, 7)}
+"""Sides of a patch in pixels, 16 elsewhere; the first that divides the image is used, or the first."""
+REACH = {"micro": 7}
+"""Relative distances beyond so many patches, 14 elsewhere, share one vector."""
 
 
 class AutoFormerSpace(SearchSpace):
@@ -94,21 +63,23 @@ class AutoFormerSpace(SearchSpace):
     """
 
     def __init__(
-        self,
-        preset: str,
-        signature: Signature,
-        window: tuple[int, int] | None,
-        *,
-        relative: bool = True,
+        self, preset: str, signature: Signature, window: tuple[int, int] | None, *, relative: bool = True
     ) -> None:
         """Binds a preset; `relative` adds relative positions in two dimensions, as published (default)."""
         size = self.dimensions = SIZES[preset]
-        sides = (signature.height, signature.width)
-        fitting = [patch for patch in size.patches if not any(side % patch for side in sides)]
-        self.relative = relative
-        self.patch = fitting[0] if fitting else size.patches[0]
-        self.grid = (-(-sides[0] // self.patch), -(-sides[1] // self.patch))
-        self.tokens = self.grid[0] * self.grid[1] + 1
+        self.widest = LARGEST[preset.partition("-")[0]]
+        sides, patches = (signature.height, signature.width), PATCHES.get(preset, (16,))
+        fitting = [patch for patch in patches if not any(side % patch for side in sides)]
+        patch = [*fitting, patches[0]][0]
+        frame = self.frame = VisionFrame(
+            channels=signature.channels,
+            classes=signature.classes,
+            patch=patch,
+            grid=(-(-sides[0] // patch), -(-sides[1] // patch)),
+            head_width=size.head_width,
+            reach=REACH.get(preset, 14) if relative else None,
+        )
+        self.tokens = frame.grid[0] * frame.grid[1] + 1
         heads = "heads of layer {}"
         super().__init__(
             f"autoformer:{preset}",
@@ -123,67 +94,40 @@ class AutoFormerSpace(SearchSpace):
                 ChoiceList(name="num_heads", options=size.heads, meaning=heads, length="depth"),
             ),
             default=dict(zip(("embed_dim", "depth", "mlp_ratio", "num_heads"), size.default, strict=True)),
-            about=f"A vision transformer over {self.grid[0]} x {self.grid[1]} patches of {self.patch} pixels "
+            about=f"A vision transformer over {frame.grid[0]} x {frame.grid[1]} patches of {patch} pixels "
             f"and a class token, with learned positions{', relative positions' * relative}, mean pooling and "
             f"a linear head. An MLP has mlp_ratio times embed_dim channels; each head has {size.head_width} "
             "channels for queries, keys and values, whatever embed_dim is.",
         )
 
     def parameters(self, architecture: Architecture) -> int:
-        width, depth, inner, hidden = self._sums(architecture)
-        size = self.dimensions
-        tables = 4 * (2 * size.reach + 2) * size.head_width if self.relative else 0
-        total = (self.signature.channels * self.patch**2 + 1) * width + width * (self.tokens + 1)
-        total += depth * (6 * width + tables) + (4 * width + 3) * inner + (2 * width + 1) * hidden
-        return total + 2 * width + (width + 1) * self.signature.classes
+        (width, heads, hidden, _), frame = self._shape(architecture), self.frame
+        tables = 0 if frame.reach is None else 4 * (2 * frame.reach + 2) * frame.head_width
+        total = (frame.channels * frame.patch**2 + 1) * width + width * (self.tokens + 1)
+        total += len(heads) * (6 * width + tables) + (4 * width + 3) * sum(heads) * frame.head_width
+        return total + (2 * width + 1) * sum(hidden) + 2 * width + (width + 1) * frame.classes
 
     def macs(self, architecture: Architecture) -> int:
-        width, _, inner, hidden = self._sums(architecture)
-        tokens, products = self.tokens, 4 if self.relative else 2
-        total = (tokens - 1) * self.signature.channels * self.patch**2 * width
-        total += tokens * ((4 * width + products * tokens) * inner + 2 * width * hidden)
-        return total + width * self.signature.classes
+        (width, heads, hidden, _), frame = self._shape(architecture), self.frame
+        tokens, products = self.tokens, 2 if frame.reach is None else 4
+        inner = sum(heads) * frame.head_width
+        total = (tokens - 1) * frame.channels * frame.patch**2 * width
+        total += tokens * ((4 * width + products * tokens) * inner + 2 * width * sum(hidden))
+        return total + width * frame.classes
 
-    def _sums(self, architecture: Architecture) -> tuple[int, int, int, int]:
-        """Returns width, depth, and the sums of the widths of attentions and of MLPs."""
-        value = self.to_json(architecture)
-        width, inner = value["embed_dim"], sum(value["num_heads"]) * self.dimensions.head_width
-        hidden = sum([int(width * ratio) for ratio in value["mlp_ratio"]])
-        return width, value["depth"], inner, hidden
+    def _shape(self, architecture: Architecture) -> TransformerShape:
+        return self.dimensions.shape(self.to_json(architecture))
 
     @property
     def networks(self) -> Networks:
-        from harness.nn.networks.autoformer import VisionFrame, VisionTransformer
+        from harness.nn.networks.autoformer import VisionTransformer
         from harness.nn.released import load_autoformer
-        from harness.nn.slices import TransformerShape
-
-        size = self.dimensions
-        deepest = size.depths[-1]
-        frame = VisionFrame(
-            channels=self.signature.channels,
-            classes=self.signature.classes,
-            patch=self.patch,
-            grid=self.grid,
-            head_width=size.head_width,
-            reach=size.reach if self.relative else None,
-        )
-        largest = TransformerShape(
-            width=size.largest,
-            heads=(size.heads[-1],) * deepest,
-            hidden=(int(size.largest * size.ratios[-1]),) * deepest,
-        )
-
-        def route(architecture: Architecture) -> TransformerShape:
-            value = self.to_json(architecture)
-            width = value["embed_dim"]
-            hidden = tuple(int(width * ratio) for ratio in value["mlp_ratio"])
-            return TransformerShape(width=width, heads=tuple(value["num_heads"]), hidden=hidden)
 
         return Networks(
             name=self.name,
-            route=route,
-            alone=lambda shape: VisionTransformer(frame, shape),
-            supernet=lambda: VisionTransformer(frame, largest),
+            route=self._shape,
+            alone=lambda shape: VisionTransformer(self.frame, shape),
+            supernet=lambda: VisionTransformer(self.frame, self.dimensions.largest(self.widest)),
             load=("AutoFormer", load_autoformer),
         )
 

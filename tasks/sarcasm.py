@@ -15,11 +15,6 @@ def _remarks(file: str, sarcastic: str, archives: Archives) -> Iterator[Sample]:
     )
 
 
-SHA256 = {
-    "headlines": "4e22340b3939b56be778c6948b4e065ced5add29060352b5b515b1e4fb8c0626",
-    "portuguese": "8b4306368a55a5f75bf3c0ecb5f0a6d37ff6fc9f6bfce79c572963bb532ac96d",
-}
-
 TASK = Task(
     summary="Tell sarcasm from earnest in a sentence, and in another language; balanced accuracy.",
     signature=Signature(kind="text", classes=2, context=64),
@@ -33,7 +28,7 @@ TASK = Task(
             groups="headline",
             read=partial(_remarks, "sarcasm/samples", "1"),
             archives=(EVALS,),
-            sha256=SHA256["headlines"],
+            sha256="4e22340b3939b56be778c6948b4e065ced5add29060352b5b515b1e4fb8c0626",
         ),
         Domain(
             name="portuguese",
@@ -42,7 +37,7 @@ TASK = Task(
             groups="remark",
             read=partial(_remarks, "portuguese-sarcasm/samples", "Y"),
             archives=(EVALS,),
-            sha256=SHA256["portuguese"],
+            sha256="8b4306368a55a5f75bf3c0ecb5f0a6d37ff6fc9f6bfce79c572963bb532ac96d",
         ),
     ),
     sources=("headlines",),

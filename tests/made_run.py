@@ -43,7 +43,7 @@ def drawn(levels: Mapping[str, float], *, samples: int = 120, per_group: int = 1
 class MadeRun:
     """A run folder whose units all ended, but for the (method, domain) pairs of `failed`, with their reasons.
 
-    Rows of a space have a search behind them where `has_search` says so.
+    Rows of a space have a search behind them where `has_search` says so. Those of `again` stand once more.
     """
 
     def __init__(
@@ -59,12 +59,14 @@ class MadeRun:
         code: Mapping[str, str] | None = None,
         suite: Mapping[str, Any] | None = None,
         has_search: bool = False,
+        again: Iterable[Row] = (),
     ) -> None:
         self.path, self.samples, self.rows = path, samples, list(rows)
+        self.again = [(*row, "again") for row in again]
         self.failed, self.floors, self.prepared = failed or {}, tuple(floors), prepared
         self.code, self.has_search = code or {"engine": "as it is"}, has_search
         self.made: dict[str, tuple[Unit, Record]] = {}
-        self.suite: dict[str, Any] = {"seeds": [0, 1], "reference": "tuned", "claim": None}
+        self.suite: dict[str, Any] = {"seeds": [0, 1, 2, 3, 4], "reference": "tuned", "claim": None}
         self.suite |= {"search": {"evaluations": 8, "parameter_tolerance": 0.05}, "tuned_space": PLAIN}
         self.suite |= {"searchers": [], "spaces": [], "baselines": [], "title": "Made up", "study": "trained"}
         self.suite |= suite or {}
@@ -81,12 +83,11 @@ class MadeRun:
             about = {"origin": f"drawn for {domain}", "licence": "CC0-1.0"}
             spec = {"task": task["name"], "domain": domain}
             data[domain] = self.unit("prepare", spec, [], counts | {"sha256": self.prepared}, about=about)
-        first, second = self.suite["seeds"][0], self.suite["seeds"][-1]
-        roles = [(first, second), (second, first)] if first != second else [(first, first)]
-        for method, space in self.rows:
-            for select, report in roles:
+        for method, space, variant in [(*row, "") for row in self.rows] + self.again:
+            seeds = [seed + 1000 * (variant == "again") for seed in self.suite["seeds"]]
+            for select, report in zip(seeds, [*seeds[1:], seeds[0]], strict=True):
                 needs = [*data.values(), *self.searched(task["name"], method, space, select)]
-                spec = {"task": task["name"], "method": method, "space": space}
+                spec = {"task": task["name"], "method": method, "space": space, "variant": variant}
                 spec |= {"select_seed": select, "report_seed": report}
                 final = self.unit("final", spec, needs, self.final(method, space, select))
                 for role, domain in domains:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_run import TOY_ROWS, ToyRun
+from made_run import DIVERSE, PLAIN, TOY_ROWS, MadeRun, ToyRun, drawn, make
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.run.loaded import load_run
 from harness.study.formats import board_json, render
-from harness.study.study import build_board, verdict
+from harness.study.study import build_board, load_study, verdict
 from harness.study.trained.boards.values import Board
 from harness.study.trained.boards.verdict import task_verdict
 
@@ -28,18 +28,18 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Board:
 
 def test_a_better_search_gets_a_verdict_on_every_task(board: Board) -> None:
     assert [task_verdict(board, task).outcome for task in board.tasks] == ["better", "better"]
-    assert "is better than tuned on all 2 tasks" in verdict(board)
+    assert "is better than tuned on all 2 boards" in verdict(board)
 
 
 def test_a_search_as_good_as_the_reference_cannot_tell(tmp_path: Path) -> None:
     found = board_of(tmp_path, collm_nas=0.6)
-    assert [task_verdict(found, task).outcome for task in found.tasks] == ["cannot tell", "cannot tell"]
+    assert [task_verdict(found, task).outcome for task in found.tasks] == ["same", "same"]
     assert verdict(found).startswith("This run cannot tell whether collm_nas in hybrid:micro holds up better")
 
 
 def test_a_worse_search_is_called_worse(tmp_path: Path) -> None:
     found = board_of(tmp_path, collm_nas=0.4)
-    assert "is worse than tuned on all 2 tasks" in verdict(found)
+    assert "is worse than tuned on all 2 boards" in verdict(found)
 
 
 def test_rows_are_ranked_by_the_metric_in_its_own_direction(board: Board) -> None:
@@ -74,13 +74,88 @@ def test_a_fixed_architecture_above_the_claim_is_in_the_verdict(tmp_path: Path) 
 
 def test_a_claim_of_a_baseline_speaks_of_no_search(tmp_path: Path) -> None:
     found = replace(board_of(tmp_path, default=0.95), claim=("default", None))
-    assert "default is better than tuned on all 2 tasks." in verdict(found)
+    assert "default is better than tuned on all 2 boards." in verdict(found)
     assert ": default holds up better." in verdict(found)
     assert "the search" not in verdict(found)
 
 
 def test_a_floor_above_everything_is_in_the_verdict(tmp_path: Path) -> None:
     assert "floor (9" in verdict(board_of(tmp_path, floor=0.9))
+
+
+def test_a_reference_that_does_not_pass_the_floor_in_domain_gives_no_verdict(tmp_path: Path) -> None:
+    found = board_of(tmp_path, floor=0.9)
+    assert {task_verdict(found, task).outcome for task in found.tasks} == {"no verdict"}
+    assert "no regime that answers" in verdict(found)
+
+
+def test_held_out_domains_of_different_strata_are_never_averaged(tmp_path: Path) -> None:
+    class Strata(ToyRun):
+        def __init__(self, path: Path) -> None:
+            super().__init__(path)
+            self.suite["tasks"][0]["strata"] = {"figlet": "style", "optdigits": "scan"}
+
+        def eased(self, method: str, domain: str, seed: int) -> dict[str, Any]:
+            turned = domain == "optdigits" and method == "collm_nas"
+            return super().eased("local_search" if turned else method, domain, seed)
+
+    found = build_board(load_run(Strata(tmp_path).write()))
+    assert [task.title for task in found.tasks] == ["digits, style", "digits, scan", "bytes"]
+    assert [task.held_out for task in found.tasks[:2]] == [("figlet",), ("optdigits",)]
+    outcomes = [task_verdict(found, task).outcome for task in found.tasks]
+    assert outcomes == ["better", "worse", "better"]
+    assert "The signs disagree, so no one sentence holds." in verdict(found)
+    assert all({"mnist", "print"} <= {cell.domain for cell in row.cells} for row in found.tasks[1].rows)
+
+
+def test_a_run_without_a_verdict_says_what_one_would_take(tmp_path: Path) -> None:
+    claim = {"method": "local_search", "space": DIVERSE}
+    samples = drawn({"local_search": 0.8}, per_group=8)  # 15 groups
+    rows = [("tuned", PLAIN), ("local_search", DIVERSE)]
+    run = load_run(make(tmp_path, samples, rows=rows, suite={"seeds": [0, 1], "claim": claim}))
+    board = build_board(run)
+    units = [unit for unit in run.units if unit.kind.name != "prepare"]
+    assert load_study("trained").wants(run, board) == [
+        f"marks: 3 more seeds in `seeds`, about {1.5 * len(units) / 3600 * 1.5:.2g} hours of one process as "
+        "fast as those of this run.",
+        "marks: more test_samples, as rough has 60 groups in its test.",
+        "marks: more test_samples, as grainy has 60 groups in its test.",
+    ]
+    assert load_study("trained").wants(run, board_of(tmp_path / "enough")) == []
+
+
+def test_the_reference_once_more_is_a_control_that_the_rule_seldom_tells_apart(tmp_path: Path) -> None:
+    def unsteady(method: str, domain: str, seed: int) -> dict[str, Any]:
+        draw = np.random.default_rng([seed, len(method), *domain.encode()])
+        shift = np.random.default_rng([seed, len(method)]).normal(0, 0.05)  # of the training: on all domains
+        right = draw.random(120) < 0.6 + shift
+        return {"group": np.arange(120), "label": 0, "numerator": right.astype(float), "denominator": 1.0}
+
+    again = [("tuned", PLAIN)]
+    made = MadeRun(tmp_path, unsteady, rows=[*again, ("local_search", DIVERSE)], again=again)
+    task = build_board(load_run(made.write())).tasks[0]
+    assert task.again is not None
+    assert task.again.splits == 126
+    assert task.again.called / 126 < 0.15, "groups alone would tell a third of them apart"
+    row = task.row("tuned again")
+    assert (row.is_variant, row.rank, len(row.seeds)) == (True, None, 5)
+    assert row.seeds[0] == (1000, 1001)
+    assert row.difference.by_seed == (), "other seeds saw other batches, so nothing is paired"
+    assert any(note.startswith("A/A: the rule tells ") for note in task.notes)
+    assert task.row("local_search").difference.by_seed
+
+
+def test_seeds_that_disagree_widen_the_interval_of_the_claim(tmp_path: Path) -> None:
+    def unsteady(method: str, domain: str, seed: int) -> dict[str, Any]:
+        level = 0.6 + (method == "local_search") * (0.1 if seed % 2 else -0.05)
+        luck = np.random.default_rng([seed, *domain.encode()]).random(120)
+        return {"group": np.arange(120), "label": 0, "numerator": (luck < level) * 1.0, "denominator": 1.0}
+
+    made = MadeRun(tmp_path, unsteady, rows=[("tuned", PLAIN), ("local_search", DIVERSE)])
+    row = build_board(load_run(made.write())).tasks[0].row("local_search")
+    assert row.difference.call == "cannot tell"
+    spread = np.std(row.difference.by_seed, ddof=1) / 5**0.5
+    assert row.difference.error > spread > 0
 
 
 def test_a_row_with_a_failed_cell_is_shown_and_not_ranked(tmp_path: Path) -> None:
@@ -137,7 +212,7 @@ def test_missing_units_are_dashes(tmp_path: Path) -> None:
         record.unlink()
     found = build_board(load_run(path))
     assert {cell.state for task in found.tasks for row in task.rows for cell in row.cells} == {"missing"}
-    assert "cannot tell" in verdict(found)
+    assert "no verdict" in verdict(found)
     for form in ("terminal", "md", "csv", "json", "html", "tex"):
         assert render(found, form)
 

@@ -17,8 +17,8 @@ from harness.board.comparison import RowComparison, compared_table
 from harness.errors import HarnessError, UnknownNameError
 from harness.files import read_sealed, sealed, write_atomically
 from harness.run.loaded import load_run
+from harness.stats.corrections import holm
 from harness.stats.intervals import wilson
-from harness.stats.pairs import holm, mcnemar
 from harness.study.lookup.compare import compare_lookup
 from harness.study.study import build_board, make_plan
 from harness.study.suite import load_suite
@@ -55,11 +55,8 @@ def test_a_grouped_comparison_with_the_reference_is_the_boards(make: Make, task:
     board = build_board(load_run(folder))
     row = board.tasks[0].row("local_search")
     part = compared(folder).parts[0]
-    assert part.overall.difference == pytest.approx(row.difference[:3], abs=1e-12)
-    assert part.overall.p == row.difference.p
-    for one, cell in zip(part.domains, row.on("held_out"), strict=True):
-        assert one.difference == pytest.approx(cell.difference[:3], abs=1e-12)
-        assert (one.p, one.test) == (cell.difference.p, "flips of whole groups")
+    assert part.overall.difference == row.difference
+    assert [one.difference for one in part.domains] == [cell.difference for cell in row.on("held_out")]
 
 
 @pytest.mark.parametrize(
@@ -72,31 +69,25 @@ def test_where_no_resample_could_tell_board_and_comparison_say_the_same(
     board = build_board(load_run(folder))
     row = board.tasks[0].row("local_search")
     part = compared(folder).parts[0]
-    assert part.overall.difference == pytest.approx(row.difference[:3], abs=1e-12)
-    low, high = row.difference[1:3]
-    assert high - low > 0.03, "a perfect score is no certainty"
-    for one, cell in zip(part.domains, row.on("held_out"), strict=True):
-        assert one.difference == pytest.approx(cell.difference[:3], abs=1e-12)
+    assert part.overall.difference == row.difference
+    assert row.difference.high - row.difference.low > 0.015, "a perfect score is no certainty"
+    assert [one.difference for one in part.domains] == [cell.difference for cell in row.on("held_out")]
 
 
-def test_one_seed_and_one_sample_a_group_is_mcnemars_exact_test(make: Make) -> None:
-    from statsmodels.stats.contingency_tables import mcnemar as theirs
-
-    folder = make({"tuned": 0.7, "local_search": 0.76, "default": 0.7}, suite=ONE_SEED)
-    samples = made_run.drawn({"tuned": 0.7, "local_search": 0.76})
-    for one in compared(folder).parts[0].domains:
-        mine, other = (samples(name, one.where, 0)["numerator"] for name in ("local_search", "tuned"))
-        wins, losses = int(((mine == 1) & (other == 0)).sum()), int(((mine == 0) & (other == 1)).sum())
-        assert one.test == "exact McNemar"
-        assert one.p == pytest.approx(mcnemar(wins, losses))
-        assert one.p == pytest.approx(theirs([[0, wins], [losses, 0]], exact=True).pvalue)
-
-
-def test_two_seeds_of_independent_samples_are_tested_exactly(make: Make) -> None:
-    for one in compared(make()).parts[0].domains:
-        assert one.test == "exact sign flip"
-        assert one.p is not None
-        assert one.p < 0.001
+@pytest.mark.parametrize(
+    ("seeds", "groups", "lacks"),
+    [(4, 120, "4 seeds of the 5"), (5, 19, "19 groups of the 20"), (5, 20, ""), (9, 120, "")],
+)
+def test_too_few_seeds_or_groups_give_no_verdict(make: Make, seeds: int, groups: int, lacks: str) -> None:
+    samples = made_run.drawn(LEVELS, samples=groups)
+    claim = {"method": "local_search", "space": made_run.DIVERSE}
+    folder = make(samples=samples, suite={"seeds": list(range(seeds)), "claim": claim})
+    board = build_board(load_run(folder))
+    said = task_verdict(board, board.tasks[0])
+    assert (said.outcome == "no verdict") == bool(lacks)
+    assert ("no verdict" in compared(folder).sentence) == bool(lacks)
+    assert lacks in compared(folder).sentence
+    assert any(row.unbeaten for row in board.tasks[0].rows) == (not lacks)
 
 
 def test_a_floor_is_what_no_step_trained_whatever_its_name(make: Make) -> None:
@@ -132,7 +123,7 @@ def board_text(folder: Path) -> str:
 
 def test_p_values_of_domains_are_adjusted_by_holm(make: Make) -> None:
     part = compared(make({"tuned": 0.6, "local_search": 0.63})).parts[0]
-    raw = [one.p for one in part.domains if one.p is not None]
+    raw = [one.difference.p for one in part.domains if one.difference.p is not None]
     assert [one.p_holm for one in part.domains] == holm(raw)
     assert part.overall.p_holm is None
 
@@ -142,17 +133,7 @@ def test_the_mean_is_over_held_out_domains(make: Make) -> None:
     assert [one.where for one in part.domains] == ["rough", "grainy"]
     values = [one.difference.value for one in part.domains if one.difference]
     assert part.overall.difference.value == pytest.approx(np.mean(values))
-    assert part.overall.detectable is not None
-    assert part.overall.detectable < min(one.detectable or 0 for one in part.domains)
-
-
-def test_the_detectable_difference_is_that_of_the_paired_samples(make: Make) -> None:
-    folder = make({"tuned": 0.6, "local_search": 0.7}, suite=ONE_SEED)
-    samples = made_run.drawn({"tuned": 0.6, "local_search": 0.7})
-    one = compared(folder).parts[0].domains[0]
-    apart = samples("local_search", "rough", 0)["numerator"] - samples("tuned", "rough", 0)["numerator"]
-    expected = 2.8016 * apart.std(ddof=1) / len(apart) ** 0.5
-    assert one.detectable == pytest.approx(expected, rel=0.05), "4,000 replicates know a spread to about 1 %"
+    assert part.overall.difference.detectable < min(one.difference.detectable for one in part.domains)
 
 
 def test_the_sentence_follows_the_interval(make: Make) -> None:
@@ -161,27 +142,6 @@ def test_the_sentence_follows_the_interval(make: Make) -> None:
     open_one = compared(make({"tuned": 0.6, "local_search": 0.601})).sentence
     assert "this run cannot tell which is better; " in open_one
     assert "four times in five" in open_one
-
-
-def test_four_wins_of_four_are_not_enough_whatever_the_bootstrap_says(make: Make) -> None:
-    drawn = made_run.drawn({})
-
-    def nearly(method: str, domain: str, seed: int) -> Any:
-        right = np.arange(120) >= (40 if domain == "grainy" or method == "local_search" else 44)
-        return drawn(method, domain, seed) | {"numerator": right.astype(float)}
-
-    task = made_run.IMAGES | {"held_out": ["rough"]}
-    claim = {"method": "local_search", "space": made_run.DIVERSE}
-    folder = make(samples=nearly, tasks=[task], suite=ONE_SEED | {"claim": claim})
-    overall = compared(folder).parts[0].overall
-    assert overall.difference.low > 0
-    assert overall.p == mcnemar(4, 0) == 0.125
-    assert overall.outcome == "cannot tell"
-    board = build_board(load_run(folder))
-    assert not any(row.unbeaten for row in board.tasks[0].rows)
-    assert task_verdict(board, board.tasks[0]).sentence.endswith(
-        "this run cannot tell, because flips of whole groups give p = 0.125."
-    )
 
 
 def test_fewer_bits_are_better(make: Make) -> None:
@@ -197,9 +157,9 @@ def test_swapped_rows_swap_the_sign_alone(make: Make) -> None:
     other = compared(folder, "tuned", "local_search").parts[0].overall
     assert one.difference is not None
     assert other.difference is not None
-    value, low, high = other.difference
-    assert one.difference == pytest.approx((-value, -high, -low))
-    assert one.p == other.p
+    mine, theirs = one.difference, other.difference
+    assert (mine.value, mine.low, mine.high) == pytest.approx((-theirs.value, -theirs.high, -theirs.low))
+    assert mine.p == pytest.approx(theirs.p)
 
 
 @pytest.mark.parametrize("per_group", [1, 4])
@@ -225,17 +185,17 @@ def test_two_perfect_rows_may_still_differ(make: Make) -> None:
     part = compared(make({"tuned": 1.1, "local_search": 1.1})).parts[0]
     reach = wilson(0, 120).high
     for one in part.domains:
-        assert one.difference == pytest.approx((0, -reach, reach))
-        assert one.p == 1
-    assert part.overall.outcome == "cannot tell"
+        assert one.difference.value == 0
+        assert (one.difference.low, one.difference.high) == pytest.approx((-reach, reach), rel=1e-3)
+        assert one.difference.p is None
+    assert part.overall.outcome == "same"
     assert 0 < part.overall.difference.high < reach
 
 
 def test_a_perfect_row_against_another_has_room_below(make: Make) -> None:
     part = compared(make({"tuned": 0.6, "local_search": 1.1}, per_group=3)).parts[0]
     assert part.overall.difference is not None
-    value, low, high = part.overall.difference
-    assert low < value < high
+    assert part.overall.difference.low < part.overall.difference.value < part.overall.difference.high
     assert part.overall.outcome == "better"
 
 
@@ -244,7 +204,8 @@ def test_an_incomplete_row_cannot_tell_and_says_why(make: Make) -> None:
     assert "cannot tell, because tuned in hybrid:micro-attention has no score on rough" in comparison.sentence
     part = comparison.parts[0]
     assert [one.state for one in part.domains] == ["failed", "ok"]
-    assert part.domains[1].p == part.domains[1].p_holm, "a domain without a score is no second claim"
+    only = part.domains[1]
+    assert only.difference.p == only.p_holm, "a domain without a score is no second claim"
     assert "✗" in compared_table(comparison, part).rows[0]
 
 
@@ -253,7 +214,7 @@ def test_other_samples_are_not_paired(make: Make) -> None:
 
     def shuffled(method: str, domain: str, seed: int) -> Any:
         found = drawn(method, domain, seed)
-        return found | {"label": found["label"][::-1]} if method == "tuned" else found
+        return found | {"group": found["group"] // 2} if method == "tuned" else found
 
     with pytest.raises(HarnessError, match="different samples of marks/rough"):
         compared(make(samples=shuffled))
@@ -282,7 +243,6 @@ def test_accuracy_and_balanced_accuracy_come_from_the_same_samples(make: Make) -
     balanced = with_metric(load_run(folder), "balanced_accuracy")
     one = compare_trained(balanced, "tuned", "default").parts[0].domains[0]
     assert one.first == pytest.approx((right[:90].mean() + right[90:].mean()) / 2)
-    assert one.test == "flips of whole groups", "classes of unequal size weigh samples unequally"
     assert compared(folder, "tuned", "default").parts[0].domains[0].first == pytest.approx(right.mean())
 
 
@@ -304,11 +264,10 @@ def test_the_worst_group_of_each_row_is_scored_again_with_its_own_samples(make: 
     assert {cell.groups for cell in cells.values()} == {40}
     own = cells["tuned"].estimate
     half = 1.96 * (0.25 / 40) ** 0.5
-    assert (own.low, own.high) == pytest.approx((0.5 - half, 0.5 + half), abs=0.02)
+    assert (own.low, own.high) == pytest.approx((0.5 - half, 0.5 + half), abs=0.03)
     again = with_metric(run, "worst_group_accuracy")
     one = compare_trained(again, "tuned", "default").parts[0].domains[0]
     assert one.difference.value == pytest.approx(0.25)
-    assert one.test == "flips of whole groups"
 
 
 def test_a_rescored_board_says_what_chose_its_rows(make: Make) -> None:
@@ -353,7 +312,7 @@ def test_searchers_on_a_table_are_compared_by_welch(lookup: Path) -> None:
         searches = [search for unit in units for search in run.records[unit.hash].result["searches"]]
         tests.append([search["incumbents"][-1][3] for search in searches])
     one = found.parts[0].domains[0]
-    assert one.p == pytest.approx(ttest_ind(*tests, equal_var=False).pvalue)
+    assert one.difference.p == pytest.approx(ttest_ind(*tests, equal_var=False).pvalue)
     assert one.first == pytest.approx(np.mean(tests[0]))
 
 
@@ -364,7 +323,7 @@ def test_the_overall_difference_of_a_table_is_the_boards(lookup: Path) -> None:
         rankings = [one for one in board.rankings if f" {one.budget} evaluations" in part.heading]
         rows = [ranking.row("local_search").difference for ranking in rankings]
         assert part.overall.difference is not None
-        assert any(part.overall.difference == pytest.approx(row[:3]) for row in rows)
+        assert part.overall.difference in rows
 
 
 def test_the_command_line_prints_a_sentence_and_a_table_or_one_document(make: Make, lookup: Path) -> None:
@@ -377,7 +336,7 @@ def test_the_command_line_prints_a_sentence_and_a_table_or_one_document(make: Ma
     words = ("compare", folder, "local_search", "tuned", "--metric", "balanced_accuracy", "--json")
     document = json.loads(harness(*words).stdout)
     assert document["parts"][0]["what"] == "balanced accuracy in %"
-    assert document["parts"][0]["domains"][0]["test"] == "exact sign flip", "its classes have equal sizes"
+    assert document["parts"][0]["domains"][0]["difference"]["call"] == "higher"
     mistaken = harness("compare", str(lookup), "local_serch", "random_search")
     assert mistaken.returncode == 2
     assert mistaken.stderr.startswith("harness: There is no row named 'local_serch'; did you mean")
@@ -396,9 +355,7 @@ def test_a_run_on_rank_quality_has_nothing_to_compare(tmp_path: Path) -> None:
     write_atomically(tmp_path / "plan.json", make_plan(*load_suite("toy_quality")).to_json())
     done = harness("compare", str(tmp_path), "fair", "single_path")
     assert done.returncode == 2
-    assert done.stderr.startswith(
-        "harness: toy_quality is about rank quality and has no rows of scores to compare"
-    )
+    assert done.stderr.startswith("harness: toy_quality has no rows of scores to compare")
 
 
 def test_a_search_that_was_not_run_yet_cannot_tell(lookup: Path, tmp_path: Path) -> None:

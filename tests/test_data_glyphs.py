@@ -33,7 +33,7 @@ def figlet(digits: str = DIGITS) -> bytes:
 
 def test_a_figlet_font_is_read_without_its_end_marks_and_hard_blanks() -> None:
     font = parse_figlet(figlet())
-    assert font.rows["2"] == ("###", " #")
+    assert font["2"] == ("###", " #")
 
 
 @pytest.mark.parametrize("data", [b"", b"no font", figlet()[:200], b"flf2a$ 0 1 12 0 1\n"])
@@ -49,7 +49,7 @@ def test_figlet_fonts_that_lack_or_repeat_glyphs_are_skipped() -> None:
     assert glyphs is not None
     assert len(glyphs) == 10
     assert figlet_glyphs(empty, DIGITS, cells) is None
-    repeated = whole._replace(rows={**whole.rows, "7": whole.rows["3"]})
+    repeated = {**whole, "7": whole["3"]}
     assert figlet_glyphs(repeated, DIGITS, cells) is None
 
 

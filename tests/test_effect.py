@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import t
 
 from harness.stats.effect import Effect, SeedSums, effect
+from harness.task.split import Split
 
 SEEDS, GROUPS, CLASSES = 5, 24, 3
 
@@ -87,7 +88,7 @@ def test_effect_is_its_definition(shift: int) -> None:
     half = t.ppf(0.975, freedom) * math.sqrt(squared)
     assert found.interval == pytest.approx((value - half, value + half))
     assert found.p == pytest.approx(2 * t.sf(abs(value) / math.sqrt(squared), freedom))
-    assert found.value == pytest.approx(np.mean(found.by_domain)) == pytest.approx(np.mean(found.by_seed))
+    assert found.value == pytest.approx(np.mean(found.by_seed))
 
 
 def test_rows_that_are_not_paired_have_a_variance_each() -> None:
@@ -170,7 +171,6 @@ def test_decision_interval_p_and_equivalence_never_contradict() -> None:
             error=float(generator.uniform(0.001, 0.02)),
             freedom=float(generator.uniform(2, 40)),
             by_seed=(),
-            by_domain=(),
             seeds=5,
             groups=20.0,
             seed_share=0.5,
@@ -202,3 +202,18 @@ def test_the_former_rule_fails_the_simulation(verdicts: ModuleType) -> None:
     found = verdicts.rates(cell, replicates=60, former=60)
     assert found.former > 0.2
     assert found.judged == 0
+
+
+def test_a_group_that_stands_in_two_domains_is_one_cluster_unless_its_name_only_counts() -> None:
+    def split(domain: str, *names: str) -> Split:
+        nothing, count = np.zeros(0, np.uint8), len(names)
+        arrays = {"images": nothing, "text": nothing, "offsets": np.zeros(1, np.int64)}
+        arrays |= {"labels": np.zeros(count, np.int64), "groups": np.arange(count)}
+        return Split(domain=domain, name="test", group_names=names, **arrays)
+
+    flat = split("flat", "cat", "dog", "test/00012").clusters
+    drawn = split("drawn", "dog", "test/cat", "test/00012").clusters
+    assert (flat[0], flat[1]) == (drawn[1], drawn[0])
+    assert flat[2] != drawn[2], "twelfth rows have nothing in common"
+    assert (flat > 2**32).all()
+    assert len({*flat, *drawn}) == 4

@@ -12,7 +12,7 @@ from working import FLOORS
 
 from harness.data.parts import part_folder
 from harness.errors import HarnessError
-from harness.run.folder import claim
+from harness.workers.execute import claim
 
 CLOCK = """
 import itertools, time
@@ -137,7 +137,7 @@ def test_what_a_killed_process_left_of_a_folder_is_swept_and_what_one_holds_is_n
     script = (
         "import pathlib, sys, time\n"
         "from harness.data.parts import part_folder\n"
-        "with part_folder(pathlib.Path(sys.argv[1]), '.part-') as folder:\n"
+        "with part_folder(pathlib.Path(sys.argv[1]) / 'place') as folder:\n"
         "    (folder / 'half').touch()\n"
         "    print(folder.name, flush=True)\n"
         "    time.sleep(1000)\n"
@@ -146,12 +146,12 @@ def test_what_a_killed_process_left_of_a_folder_is_swept_and_what_one_holds_is_n
     held = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=os.environ)
     name = held.stdout.readline().strip()
     try:
-        with part_folder(tmp_path, ".part-") as own:
+        with part_folder(tmp_path / "place") as own:
             assert {path.name for path in tmp_path.iterdir()} == {name, own.name}
     finally:
         held.kill()
         held.communicate()
     assert [path.name for path in tmp_path.iterdir()] == [name]
-    with part_folder(tmp_path, ".part-") as own:
+    with part_folder(tmp_path / "place") as own:
         assert [path.name for path in tmp_path.iterdir()] == [own.name]
     assert not list(tmp_path.iterdir())

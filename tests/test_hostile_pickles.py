@@ -14,6 +14,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -96,7 +97,7 @@ REASONS = {
 
 @pytest.fixture(scope="module")
 def child() -> Iterator[Confined]:
-    with Confined(answer) as started:
+    with closing(Confined(answer)) as started:
         yield started
 
 
@@ -143,7 +144,7 @@ def test_a_pickle_over_a_limit_is_refused(monkeypatch: pytest.MonkeyPatch, limit
 
 
 def asked(code: str) -> Any:
-    with Confined(eval) as started:
+    with closing(Confined(eval)) as started:
         return ast.literal_eval(started.ask(f"repr({code}).encode()".encode(), "it").decode())
 
 
@@ -170,7 +171,7 @@ def test_the_child_has_no_environment_and_limits_on_memory_time_and_files(
     ],
 )
 def test_a_child_that_dies_is_one_sentence_and_the_next_one_answers(code: str, ended: str) -> None:
-    with Confined(eval) as started:
+    with closing(Confined(eval)) as started:
         with pytest.raises(DataUnavailableError, match=f"it is not read: its reader ended with {ended}"):
             started.ask(code.encode(), "it")
         assert started.ask(b"b'alive'", "it") == b"alive"
@@ -178,7 +179,7 @@ def test_a_child_that_dies_is_one_sentence_and_the_next_one_answers(code: str, e
 
 def test_a_child_that_answers_with_too_much_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confined, "ANSWER_BYTES", 10)
-    with Confined(eval) as started:
+    with closing(Confined(eval)) as started:
         assert started.ask(b"b'x' * 10", "it") == b"x" * 10
         with pytest.raises(DataUnavailableError, match="it is not read"):
             started.ask(b"b'x' * 11", "it")
@@ -186,7 +187,7 @@ def test_a_child_that_answers_with_too_much_is_ended(monkeypatch: pytest.MonkeyP
 
 def test_a_child_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confined, "WAITED_SECONDS", 0.5)
-    with Confined(eval) as started, pytest.raises(DataUnavailableError, match="ended with signal 9"):
+    with closing(Confined(eval)) as started, pytest.raises(DataUnavailableError, match="ended with signal 9"):
         started.ask(b"[0 for _ in iter(int, 1)]", "it")
 
 

@@ -163,6 +163,28 @@ def test_a_message_in_parts_and_a_body_of_odd_usage_are_read(tmp_path: Path) -> 
     assert (reply.text, reply.usage) == ("fine", (0, 5, 0))
 
 
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        (
+            {"content": None, "tool_calls": [{"function": {"name": "json", "arguments": '{"a": 1}'}}]},
+            '{"a": 1}',
+        ),
+        ({"content": "", "reasoning_content": 'so I say {"a": 2}'}, 'so I say {"a": 2}'),
+        ({"content": None, "reasoning": [{"text": '{"a": 3}'}]}, '{"a": 3}'),
+        ({"content": None, "reasoning": "I cannot say."}, ""),
+        ({"content": "words", "tool_calls": [{"function": {"arguments": "{}"}}]}, "words"),
+        ({"content": None, "tool_calls": [5, {"function": 5}, {"function": {"arguments": [1]}}]}, ""),
+    ],
+)
+def test_what_stands_beside_an_empty_content_is_read(tmp_path: Path, message: Any, text: str) -> None:
+    body = {"choices": [{"message": message, "finish_reason": "tool_calls"}]}
+    with llm_server.served(llm_server.Answer(200, json.dumps(body).encode())) as (url, _, _):
+        reply = asked_once(url, tmp_path / "t.jsonl")
+    assert (reply.text, reply.finish_reason) == (text, "stop" if text else "empty")
+    assert reply.events["reply: no usage"] == 1, "no usage is not usage of no tokens"
+
+
 def test_a_turn_that_was_empty_is_sent_with_words_in_it(tmp_path: Path) -> None:
     with llm_server.served(llm_server.completion("fine")) as (url, requests, _):
         client = llm_server.endpoint(url, tmp_path / "t.jsonl")

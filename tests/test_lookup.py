@@ -20,12 +20,14 @@ from harness.data.table.card import DomainColumns, TableCard
 from harness.data.table.table import bound_space, load_table
 from harness.errors import DataUnavailableError
 from harness.run.loaded import load_run
+from harness.search.archive import Evaluation
 from harness.search.loop import Limit, SearchContext, run_search
 from harness.space.form import Architecture
+from harness.stats.effect import seed_effect
 from harness.stats.order import expected_best
-from harness.stats.pairs import welch
 from harness.study.formats import board_json, render
 from harness.study.lookup.board import LookupBoard
+from harness.study.lookup.search import _incumbents
 from harness.study.study import build_board, make_plan
 from harness.study.suite import load_suite
 
@@ -43,6 +45,30 @@ def test_the_expected_best_is_the_mean_over_all_subsets_that_hold_a_choice(chose
         assert expected_best(select, report, draws) == pytest.approx(brute, abs=1e-12)
 
 
+def test_ties_are_averaged_over_their_orders_in_the_expected_best() -> None:
+    select, report = [1, 2, 2, 3, 3, 3], [0.1, 0.2, 0.5, 0.3, 0.9, 0.4]
+    for draws in (1, 2, 4, 6):
+        found = []
+        for subset in itertools.combinations(range(6), draws):
+            best = max(select[one] for one in subset)
+            found.append(np.mean([report[one] for one in subset if select[one] == best]))
+        assert expected_best(select, report, draws) == pytest.approx(np.mean(found), abs=1e-12)
+        assert expected_best(select[::-1], report[::-1], draws) == pytest.approx(np.mean(found), abs=1e-12)
+
+
+def test_a_tied_incumbent_is_the_mean_of_what_ties() -> None:
+    scores = [0.2, 0.5, 0.5, 0.1, 0.5, 0.6]
+    history = tuple(
+        Evaluation(architecture=(at,), score=score, parameters=None, macs=None, iteration=0)
+        for at, score in enumerate(scores)
+    )
+    found = [
+        (at, best.architecture[0], [one.architecture[0] for one in tied])
+        for at, best, tied in _incumbents(history)
+    ]
+    assert found == [(1, 0, []), (2, 1, []), (3, 1, [2]), (5, 1, [2, 4]), (6, 5, [])]
+
+
 def test_more_draws_than_the_pool_and_a_pool_without_a_choice_are_refused() -> None:
     with pytest.raises(ValueError, match="9 draws cannot be made from a pool of 8"):
         expected_best(range(8), range(8), 9)
@@ -53,18 +79,21 @@ def test_more_draws_than_the_pool_and_a_pool_without_a_choice_are_refused() -> N
 def test_welch_agrees_with_scipy() -> None:
     draw = np.random.default_rng(1)
     first, second = draw.normal(0, 1, 12), draw.normal(0.5, 3, 7)
-    ours = welch(first, second)
+    ours = seed_effect(first, second)
     theirs = stats.ttest_ind(first, second, equal_var=False)
     low, high = theirs.confidence_interval()
-    assert ours == pytest.approx((first.mean() - second.mean(), low, high, theirs.pvalue))
+    assert (ours.value, *ours.interval) == pytest.approx((first.mean() - second.mean(), low, high))
+    assert ours.p == pytest.approx(theirs.pvalue)
 
 
 def test_samples_that_do_not_vary_have_a_sure_difference() -> None:
-    assert welch([1.0, 1.0], [0.5, 0.5]) == (0.5, 0.5, 0.5, 0.0)
-    assert welch([1.0, 1.0], [1.0, 1.0]).p == 1.0
+    apart, alike = seed_effect([1.0] * 5, [0.5] * 5), seed_effect([1.0] * 5, [1.0] * 5)
+    assert (*apart.interval, apart.p, apart.call) == (0.5, 0.5, 0.0, "higher")
+    assert (alike.p, alike.call) == (None, "same")
+    assert seed_effect([1.0] * 4, [0.5] * 4).call == "no verdict"
 
 
-@pytest.mark.parametrize(("draws", "expected"), [(10, 69.752), (100, 71.4388), (1000, 72.6657)])
+@pytest.mark.parametrize(("draws", "expected"), [(10, 69.752), (100, 71.4388), (1000, 72.6651)])
 def test_exact_random_search_on_nasbench201_is_the_published_value(draws: int, expected: float) -> None:
     table = published.table("nasbench201", "nasbench201.csv")
     found = expected_best(table.validation["cifar100"], table.test["cifar100"], draws)

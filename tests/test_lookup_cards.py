@@ -18,7 +18,7 @@ from spaces import searched
 
 from harness import catalog
 from harness.data.table.card import read_card
-from harness.data.table.encodings import from_naslib, from_one_hot
+from harness.data.table.decode import from_naslib, from_one_hot
 from harness.data.table.table import LookupTable, bound_space, load_table
 from harness.errors import DataUnavailableError, HarnessError
 from harness.space.listed import ListedSpace
@@ -219,11 +219,11 @@ def test_a_partial_table_may_lack_rows(tmp_path: Path) -> None:
         ({"encoding": "digits"}, "the encoding digits needs a list `digits`"),
         (
             {"encoding": "morse"},
-            "encoding must be digits, json, text, naslib, one_hot, choices or pattern, not 'morse'",
+            "encoding must be 'digits' or 'json' or .* or 'pattern', not 'morse'",
         ),
-        ({"more": 'unit = "miles"'}, "unit must be percent, share or raw, not 'miles'"),
+        ({"more": 'unit = "miles"'}, "unit must be 'percent' or 'share' or 'raw', not 'miles'"),
         ({"more": 'colum = "cell"'}, "has no key 'colum'; did you mean column"),
-        ({"domain": 'unit = "miles"'}, "unit must be percent, share or raw, not 'miles'"),
+        ({"domain": 'unit = "miles"'}, "unit must be 'percent' or 'share' or 'raw', not 'miles'"),
         ({"domain": 'higher_is_better = "no"'}, "higher_is_better must be true or false"),
     ],
 )

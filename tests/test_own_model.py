@@ -77,7 +77,7 @@ def test_own_networks_and_predictors_join_the_board(own: Path, tmp_path: Path) -
     against = compare_trained(load_run(tmp_path / "run"), f"file:{own}:predict", "tuned").parts[0].overall
     row = board.tasks[0].row("tuned")
     assert against.difference.value == pytest.approx(0.25 - row.held_out.value)
-    assert len(against.by_seed) == 2, "one role is compared with both of the other"
+    assert len(against.difference.by_seed) == 2, "one role is compared with both of the other"
     plan = json.loads((tmp_path / "run" / "plan.json").read_text())
     assert plan["command"] == f"harness eval mine --model {own}:build --model {own}:predict"
 

@@ -24,8 +24,8 @@ from typing import ClassVar
 from harness import Done, HarnessError, Limits, Plan, Schema, Spec, Study, Table, UnitKind, planned
 from harness.board.comparison import Compared, ComparedPart, RowComparison
 from harness.board.scale import Scale
-from harness.board.values import Estimate
-from harness.stats.pairs import welch
+from harness.board.values import Difference
+from harness.stats.effect import seed_effect
 
 PERCENT = Scale(unit="percent", higher_is_better=True)
 
@@ -121,9 +121,8 @@ class CoinStudy(Study):
         for name in (first, second):
             if name not in heads:
                 raise HarnessError(f"There is no coin {name}; there are {', '.join(heads)}.")
-        found = welch(heads[first], heads[second])
-        estimate = Estimate(found.value, found.low, found.high)
-        one = Compared(where="mean", scale=PERCENT, first=1, second=0, difference=estimate, p=found.p)
+        found = Difference.of(seed_effect(heads[first], heads[second]))
+        one = Compared(where="mean", scale=PERCENT, first=1, second=0, difference=found)
         text = f"{first} less {second} is {100 * found.value:.1f} points."
         part = ComparedPart(heading="coins", what="heads in %", overall=one, domains=(), sentence=text)
         return RowComparison(name=run.name, first=first, second=second, sentence=text, parts=(part,))

@@ -174,7 +174,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_tensor_of_another_shape_is_named() -> None:
-    with pytest.raises(HarnessError, match="has in another shape weight"):
+    with pytest.raises(HarnessError, match="has weight in shape"):
         copy_weights(nn.Linear(2, 3), {"weight": torch.zeros(3, 4), "bias": torch.zeros(3)}, "file")
 
 

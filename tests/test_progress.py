@@ -19,8 +19,8 @@ spec = PrepareSpec(task="\\x1b]0;evil\\x07", domain="a\\nb [red]c", archives=())
 unit = Unit(kind=kind, spec=spec)
 plan = Plan(name="p", suite=None, table={}, limit=None, units=(unit,))
 with progress(plan, 1) as on_event:
-    on_event("started", unit, "", 1)
-    on_event("finished", unit, "failed", 0)
+    on_event("started", unit, "")
+    on_event("finished", unit, "failed")
 """
 
 

@@ -16,9 +16,8 @@ from harness.llm import Message, Reply, Transcript, Usage
 from harness.llm.client import Ratings
 from harness.llm.scripted import ScriptedClient
 from harness.search.archive import Evaluation
-from harness.search.llm.anonymous import AnonymousSpace
+from harness.search.llm.anonymous import AnonymousSpace, letter
 from harness.search.llm.decoding import decoding_prompt
-from harness.search.llm.letters import letter
 from harness.search.loop import Limit, SearcherEntry, SearchResult, run_search
 from harness.space.form import Architecture
 

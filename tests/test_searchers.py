@@ -15,8 +15,9 @@ import torch
 from spaces import cells, searched
 
 from harness import catalog
-from harness.checks.searcher import scripted_client, searcher_claims
+from harness.checks.searcher import searcher_claims
 from harness.errors import UnknownNameError
+from harness.llm.scripted import ScriptedClient
 from harness.search.loop import SearchContext, Searcher, SearcherEntry, SearchResult, run_search
 from harness.space.form import Architecture
 
@@ -27,7 +28,7 @@ COLUMNS = ("c10", "c100", "in16")
 
 def found_by(name: str, score: Callable[[Architecture], float], **settings: Any) -> SearchResult:
     entry: SearcherEntry = catalog.load("searcher", name)
-    client = scripted_client() if entry.needs_llm else None
+    client = ScriptedClient() if entry.needs_llm else None
     proxies = {cells().default(): 1.0} if entry.proxy else None
     return searched(name, cells(), score, client=client, proxies=proxies, **settings)
 

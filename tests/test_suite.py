@@ -138,3 +138,23 @@ def test_needs_come_before_what_needs_them_and_only_scores_need_a_held_out_domai
         if unit.spec.domain in ("figlet", "optdigits", "health_tweets")
     }
     assert {unit.kind.name for unit in plan.units if held_out & set(unit.needs)} == {"score"}
+
+
+def test_the_reference_stands_once_more_under_other_seeds(tmp_path: Path) -> None:
+    text = 'extends = "toy"\nagain = true\ncontrol = ["erase"]\n[search]\nshared_supernet = true\n'
+    plan = plan_of(text, tmp_path)
+    finals = {variant: units(plan, "final", method="tuned", variant=variant) for variant in ("", "again")}
+    assert len(finals["again"]) == len(finals[""]) > 0
+    others = {(one.spec.select_seed - 1000, one.spec.report_seed - 1000) for one in finals["again"]}
+    assert others == {(one.spec.select_seed, one.spec.report_seed) for one in finals[""]}
+    assert {one.spec.key[0] for one in finals["again"]} == {"tuned again"}
+    assert not units(plan, "final", method="local_search", variant="again")
+    augmented = units(plan, "final", variant="augmented")
+    assert {one.spec.recipe.augmentation for one in augmented} == {("erase",)}
+    assert len(augmented) == len(finals[""])
+    supernets = units(plan, "supernet")
+    assert len(supernets) == len({(one.spec.task, one.spec.space) for one in supernets})
+    searches = units(plan, "search", searcher="local_search")
+    assert len({one.hash for one in searches}) > len(supernets) / 2
+    with pytest.raises(UnknownNameError, match="augmentation named 'blur'"):
+        plan_of('extends = "toy"\ncontrol = ["blur"]\n', tmp_path)

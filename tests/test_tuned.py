@@ -181,12 +181,12 @@ def test_a_killed_tuning_goes_on_with_its_next_trial_to_the_same_bytes(
     code = (
         "import os, sys, runpy; from pathlib import Path\n"
         "from harness.study.trained.work import tune as module\n"
-        "real, calls = module.trial, []\n"
+        "real, calls = module.RowTraining.at, []\n"
         "def dying(*given):\n"
         "    calls.append(1)\n"
         f"    if len(calls) == 3: os.kill(os.getpid(), {int(signal.SIGKILL)})\n"
         "    return real(*given)\n"
-        "module.trial = dying\n"
+        "module.RowTraining.at = dying\n"
         "here = runpy.run_path(sys.argv[1])\n"
         "plan = here['tuning'](Path(sys.argv[2]), ['default', 'tuned:default'])\n"
         "here['done'](plan, here['first'](plan, 'tune', seed=0), Path(sys.argv[2]))\n"
@@ -212,13 +212,13 @@ def test_a_trial_that_fails_counts_and_has_a_reason(
 
     values = iter([None, 0.25, float("nan"), 0.75])
 
-    def scripted(*given: Any) -> tuple[float, int]:
+    def scripted(*given: Any) -> tuple[torch.nn.Module, float]:
         value = next(values)
         if value is None:
             raise FloatingPointError("The gradient is not finite at step 3.")
-        return value, 10
+        return torch.nn.Linear(9, 1), value
 
-    monkeypatch.setattr(module, "trial", scripted)
+    monkeypatch.setattr(module.RowTraining, "at", scripted)
     found = result(*prepared, tmp_path)
     assert [trial["validation"] for trial in found["trials"]] == [None, 0.25, None, 0.75]
     assert "at step 3" in found["trials"][0]["reason"]

@@ -1,18 +1,17 @@
 """Two rows side by side: what a comparison holds, and how it is told."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
 
 from harness.board.scale import Scale, in_unit
 from harness.board.table import Table
-from harness.board.values import Estimate, State, rounded
-from harness.board.wording import FAILED, MISSING
+from harness.board.values import Difference, Outcome, State, rounded
+from harness.board.wording import FAILED, MISSING, listed
 from harness.errors import HarnessError, UnknownNameError
 from harness.files import SCHEMA, canonical_json
-from harness.stats.pairs import holm
+from harness.stats.corrections import holm
+from harness.stats.effect import LEAST_GROUPS, LEAST_SEEDS
 
-Outcome = Literal["better", "worse", "cannot tell"]
 OVERALL = "mean"
 
 
@@ -27,14 +26,9 @@ class Compared:
         reason: one sentence when the state is not ok.
         first: score of the first row, averaged over seeds.
         second: score of the second row.
-        difference: first minus second, with its 95 % interval.
-        p: two-sided, of "there is no difference".
-        p_holm: the same, adjusted for the number of domains; None for the mean.
-        detectable: the true difference that this many samples would find four times in five.
-        test: what `p` is from.
-        by_seed: the difference of each pair of seed roles.
+        difference: first minus second, with all that is decided of it.
+        p_holm: its p, adjusted for the number of domains; None for the mean and without p.
         samples: test samples of each score, or searches of the row with fewer.
-        groups: groups that were resampled; None where nothing is.
     """
 
     where: str
@@ -43,32 +37,16 @@ class Compared:
     reason: str | None = None
     first: float | None = None
     second: float | None = None
-    difference: Estimate | None = None
-    p: float | None = None
+    difference: Difference | None = None
     p_holm: float | None = None
-    detectable: float | None = None
-    test: str | None = None
-    by_seed: tuple[float, ...] = ()
     samples: int | None = None
-    groups: int | None = None
 
     @property
     def outcome(self) -> Outcome:
-        """What the interval says of the first row, unless seeds disagree or the test does not follow it."""
-        if self.difference is None or self.doubt is not None:
-            return "cannot tell"
-        return "better" if (self.difference.value > 0) == self.scale.higher_is_better else "worse"
-
-    @property
-    def doubt(self) -> str | None:
-        """Why the difference is not told; empty where the interval holds 0, None where nothing speaks."""
-        if self.difference is None or self.difference.low <= 0 <= self.difference.high:
-            return ""
-        if min(self.by_seed, default=0.0) < 0 < max(self.by_seed, default=0.0):
-            return ", because its seeds disagree about the direction"
-        if self.p is not None and self.p >= 0.05:
-            return f", because the {self.test} gives p = {self.p:.3f}"
-        return None
+        """What the decision says of the first row."""
+        if self.difference is None:
+            return "no verdict"
+        return self.difference.outcome(higher_is_better=self.scale.higher_is_better)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,28 +119,45 @@ def find_row(name: str, rows: Sequence[str]) -> str:
 
 def adjusted(domains: Sequence[Compared]) -> tuple[Compared, ...]:
     """Returns the domains with p-values adjusted for their number; those without one do not count."""
-    corrected = iter(holm([one.p for one in domains if one.p is not None]))
-    return tuple(one if one.p is None else replace(one, p_holm=next(corrected)) for one in domains)
+    tests = [None if one.difference is None else one.difference.p for one in domains]
+    corrected = iter(holm([p for p in tests if p is not None]))
+    return tuple(
+        one if p is None else replace(one, p_holm=next(corrected))
+        for one, p in zip(domains, tests, strict=True)
+    )
 
 
 def sentence(part: str, names: tuple[str, str], overall: Compared, *, over: str, kind: str) -> str:
     """Returns what the interval of `overall` says, and what it could have said."""
     first, second = names
-    if overall.difference is None or overall.detectable is None:
+    difference = overall.difference
+    if difference is None:
         return f"{part}: this run cannot tell, because {(overall.reason or 'a score lacks').rstrip('.')}."
     scores = [tell(overall, value) for value in (overall.first, overall.second)]
-    value, low, high = (tell(overall, bound, signed=True) for bound in overall.difference)
+    value, low, high = (
+        tell(overall, bound, signed=True) for bound in (difference.value, difference.low, difference.high)
+    )
     is_bits = overall.scale.unit == "raw"
     unit, each = ("bits per byte", "bits per byte") if is_bits else ("points", "%")
-    words = f"{first} is {overall.outcome}"
-    if overall.outcome == "cannot tell":
-        words = f"this run cannot tell which is better{overall.doubt}"
-        found = tell(overall, overall.detectable)
-        words += f"; it would find a true difference of {found} {unit} four times in five"
+    found = tell(overall, difference.detectable)
+    words = {
+        "same": "the two are alike on every group of every seed",
+        "cannot tell": "this run cannot tell which is better; it would find a true difference of "
+        f"{found} {unit} four times in five",
+        "no verdict": f"no verdict, because {listed(list(lacking(difference)))}",
+    }.get(overall.outcome, f"{first} is {overall.outcome}")
     return (
         f"{part}: {first} has {scores[0]} {each}, {second} {scores[1]} {each} {over}; the {kind} is {value} "
         f"{unit} (95 % interval {low} to {high}): {words}."
     )
+
+
+def lacking(difference: Difference) -> Iterator[str]:
+    """Yields what a difference lacks for a verdict."""
+    if difference.seeds is not None and difference.seeds < LEAST_SEEDS:
+        yield f"there are {difference.seeds} seeds of the {LEAST_SEEDS} that it takes"
+    if difference.groups is not None and difference.groups < LEAST_GROUPS:
+        yield f"a domain counts as {difference.groups:.0f} groups of the {LEAST_GROUPS} that it takes"
 
 
 def tell(compared: Compared, value: float | None, *, signed: bool = False) -> str:
@@ -178,11 +173,12 @@ def compared_table(comparison: RowComparison, part: ComparedPart) -> Table:
             mark = MISSING if one.state == "missing" else FAILED
             rows.append((one.where, *6 * (mark,), one.reason or "no reason"))
             continue
-        value, low, high = (tell(one, bound, signed=True) for bound in one.difference)
+        found = one.difference
+        value, low, high = (tell(one, bound, signed=True) for bound in (found.value, found.low, found.high))
         counted = [
-            one.test or "",
             "" if one.samples is None else f"n {one.samples:,}",
-            "" if one.groups is None else f"{one.groups:,} groups",
+            "" if found.groups is None else f"{found.groups:,.0f} groups",
+            "" if found.seeds is None else f"{found.seeds} seeds",
         ]
         rows.append(
             (
@@ -190,18 +186,18 @@ def compared_table(comparison: RowComparison, part: ComparedPart) -> Table:
                 tell(one, one.first),
                 tell(one, one.second),
                 f"{value} [{low}, {high}]",
-                MISSING if one.p is None else f"{one.p:.4f}",
+                MISSING if found.p is None else f"{found.p:.4f}",
                 MISSING if one.p_holm is None else f"{one.p_holm:.4f}",
-                tell(one, one.detectable),
+                tell(one, found.detectable),
                 ", ".join(filter(None, counted)) or MISSING,
             )
         )
     return Table(
         caption=f"{part.heading}: {comparison.first} minus {comparison.second}, {part.what}",
-        columns=("Domain", "First", "Second", "Difference", "p", "p (Holm)", "Detectable", "Test"),
+        columns=("Domain", "First", "Second", "Difference", "p", "p (Holm)", "Detectable", "From"),
         rows=tuple(rows),
         notes=(
-            "Intervals: 95 %. Holm: adjusted for the number of domains. Detectable: the true difference "
-            "that a test of this size finds four times in five.",
+            "Intervals: 95 %, seeds and groups inside. Holm: adjusted for the number of domains. Detectable: "
+            "the true difference that a run like this finds four times in five.",
         ),
     )

@@ -8,7 +8,8 @@ from harness.search.report import SearchReport
 
 def language_model_use(reports: Iterable[SearchReport]) -> LanguageModelUse | None:
     """Returns calls and tokens summed over searches; None when none of them asked a model."""
-    uses = [report.llm for report in reports if report.llm is not None]
+    told = list(reports)
+    uses = [report.llm for report in told if report.llm is not None]
     if not uses:
         return None
     return LanguageModelUse(
@@ -18,4 +19,5 @@ def language_model_use(reports: Iterable[SearchReport]) -> LanguageModelUse | No
         prompt_tokens=sum(use.prompt_tokens for use in uses),
         completion_tokens=sum(use.completion_tokens for use in uses),
         reasoning_tokens=sum(use.reasoning_tokens for use in uses),
+        uncounted=sum(report.counters.get("reply: no usage", 0) for report in told),
     )

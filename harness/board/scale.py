@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from harness.board.values import Estimate
+from harness.board.values import Difference, Estimate
 from harness.board.wording import MISSING
-from harness.stats.pairs import Comparison
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +35,7 @@ def percent(value: float, *, signed: bool = False, digits: int = 2) -> str:
 
 
 def with_interval(
-    estimate: Estimate | Comparison | None, *, signed: bool = False, scale: Scale | None = None
+    estimate: Estimate | Difference | None, *, signed: bool = False, scale: Scale | None = None
 ) -> str:
     """Returns value and 95 % interval in percent, or as the scale of a domain says."""
     if estimate is None:

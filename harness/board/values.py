@@ -1,18 +1,17 @@
 """The values a board is made of; missing is None, never 0."""
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 from harness.stats.aggregates import WorstGroup
+from harness.stats.effect import Call, Effect
 
 State = Literal["ok", "failed", "skipped", "missing"]
 
 
 Role = Literal["source", "held_out"]
-
-
-FEW_GROUPS: Final = 30
-"""Below this many resampled groups an interval is too narrow; measured coverage is .86 at 6."""
+Outcome = Literal["better", "worse", "same", "cannot tell", "no verdict"]
+"""What is said of a row against another."""
 
 
 class Estimate(NamedTuple):
@@ -23,19 +22,73 @@ class Estimate(NamedTuple):
     high: float
 
 
-class Difference(NamedTuple):
-    """A paired difference: row minus reference, both scored on the same resamples.
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A row minus another, with all that is decided of it.
 
-    `p` is two-sided, from flips of whole groups, `standard_error` the spread of the replicates, and `by_seed`
-    the difference of each pair of seed roles.
+    Attributes:
+        value: the estimate, in the metric's own unit.
+        low: of the 95 % interval, seeds and groups inside.
+        high: of the 95 % interval.
+        p: two-sided, of no difference; None where the rows are alike on every group of every seed.
+        error: the standard error.
+        detectable: the true difference that a run like this finds four times in five.
+        call: the decision; `no verdict` where there are too few seeds or groups.
+        by_seed: the difference in each seed; empty where the rows' seeds are not paired.
+        seeds: the smaller number of seeds of the two rows; None where no seed changes either.
+        groups: effective number of groups of the domain that has fewest; None where no samples were drawn.
+        beyond: p of "the true difference is beyond the suite's margin"; None without one.
     """
 
     value: float
     low: float
     high: float
-    p: float
-    standard_error: float
+    p: float | None
+    error: float
+    detectable: float
+    call: Call
     by_seed: tuple[float, ...]
+    seeds: int | None
+    groups: float | None
+    beyond: float | None = None
+
+    def outcome(self, *, higher_is_better: bool) -> Outcome:
+        """Returns the decision in the words of a metric."""
+        if self.call == "higher":
+            return "better" if higher_is_better else "worse"
+        if self.call == "lower":
+            return "worse" if higher_is_better else "better"
+        return self.call
+
+    @classmethod
+    def of(cls, found: Effect, *, is_proportion: bool = False, margin: float = 0.0) -> Self:
+        """Returns what a board keeps of an effect; the interval of two shares ends at -1 and 1."""
+        low, high = found.interval
+        if is_proportion:
+            low, high = max(low, -1.0), min(high, 1.0)
+        return cls(
+            value=found.value,
+            low=low,
+            high=high,
+            p=found.p,
+            error=found.error,
+            detectable=found.detectable,
+            call=found.call,
+            by_seed=found.by_seed,
+            seeds=found.seeds,
+            groups=found.groups,
+            beyond=found.equivalence(margin) if margin and found.is_judged else None,
+        )
+
+
+class Splits(NamedTuple):
+    """How often the rule tells a row from itself: splits of its trainings in halves.
+
+    Splits overlap, so this describes these trainings and is no rate of error.
+    """
+
+    called: int
+    splits: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +103,7 @@ class Cell:
         estimate: the score, averaged over seed roles.
         by_seed: the score of each pair of seed roles.
         samples: test samples behind it.
-        groups: groups that were resampled.
+        groups: how many have a sample that counts.
         limited: whether `--limit` touched it.
         worst: accuracy of the worst group with samples enough; None where no group has them.
         difference: to the reference row on this domain; None for that row itself.
@@ -80,6 +133,7 @@ class LanguageModelUse:
         prompt_tokens: tokens read.
         completion_tokens: tokens written, reasoning included.
         reasoning_tokens: of these, reasoning.
+        uncounted: calls whose server told no tokens.
     """
 
     model: str
@@ -88,6 +142,13 @@ class LanguageModelUse:
     prompt_tokens: int
     completion_tokens: int
     reasoning_tokens: int
+    uncounted: int = 0
+
+    def told(self, tokens: int) -> str:
+        """Returns a number of tokens as people read it: at least so many, or unknown, where some lack."""
+        if not self.uncounted:
+            return f"{tokens:,}"
+        return f"at least {tokens:,}" if tokens else "unknown"
 
 
 def row_name(method: str, space: str | None) -> str:

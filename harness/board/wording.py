@@ -10,6 +10,11 @@ FAILED = "✗"
 LIMITED = "‡"
 
 
+def listed(parts: Sequence[str]) -> str:
+    """Returns parts as a sentence lists them: one, two and three."""
+    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
+
+
 def metric_name(metric: str) -> str:
     """Returns the metric with its unit and direction."""
     entry = metric_of(metric)

@@ -75,11 +75,7 @@ def roots() -> list[Path]:
 
 @cache
 def _plugin_folders() -> dict[Path, str]:
-    """Returns folder -> package of installed plug-ins; reading the metadata of all packages is slow.
-
-    Raises:
-        HarnessError: a plug-in does not import, or is no package with folders of entries.
-    """
+    """Returns folder -> package of installed plug-ins; reading the metadata of all packages is slow."""
     found: dict[Path, str] = {}
     for point in entry_points(group="harness.catalog"):
         package = point.dist.name if point.dist is not None else point.name
@@ -192,7 +188,7 @@ def load(kind: str, name: str) -> Any:
     if kind == "baseline" and ":" in name:
         family, _, member = name.partition(":")
         entry = load(kind, family)
-        if not hasattr(entry, "named"):
+        if getattr(entry, "named", None) is None:
             raise HarnessError(f"Baseline {family!r} has no members; write it without {':' + member!r}.")
         return entry.named(member)
     found = files(kind)
@@ -228,11 +224,7 @@ def load(kind: str, name: str) -> Any:
 
 
 def metric_of(name: str) -> "Metric":
-    """Returns the metric called `name`.
-
-    Raises:
-        UnknownNameError: there is no such metric.
-    """
+    """Returns the metric called `name`."""
     return _metric(name, os.environ.get("HARNESS_CATALOG", ""))
 
 

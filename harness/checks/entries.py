@@ -1,17 +1,13 @@
 """The conformance kit behind `harness check`, and what the tests are parametrized over."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 from harness import catalog
-from harness.checks.baseline import baseline_claims
+from harness.checks.claims import baseline_claims, metric_claims, modality_claims, table_claims
 from harness.checks.finding import Finding
-from harness.checks.metric import metric_claims
-from harness.checks.modality import modality_claims
-from harness.checks.searcher import claims_of
+from harness.checks.searcher import searcher_claims
 from harness.checks.space import space_claims
-from harness.checks.table import table_claims
 from harness.errors import HarnessError
 
 
@@ -20,38 +16,23 @@ def check_entry(
 ) -> list[Finding]:
     """Returns the findings of every check that entries of `kind` must pass.
 
-    Args:
-        kind: of the entry.
-        name: of the entry.
-        data: the cache of domains.
-        offline: fetch nothing.
-        tables: folders where tables of published results lie.
-
     Raises:
         UnknownNameError: there is no such kind or entry.
     """
-    catalog.files(kind)
     if kind == "task":
         from harness.checks.task import check_task
 
         findings = check_task(name, catalog.load("task", name), data, offline=offline)
         return [one._replace(entry=f"task {name}") for one in findings]
-    check = (
-        partial(table_claims, folders=tables, data=data, offline=offline)
-        if kind == "table"
-        else _CHECKS[kind]
-    )
-    return list(_run(f"{kind} {name}", check, name))
-
-
-def _run(entry: str, check: Callable[[str], Iterator[tuple[str, bool, str]]], name: str) -> Iterator[Finding]:
-    if name not in catalog.names(entry.split()[0]):
-        catalog.load(entry.split()[0], name)  # raises with near names
+    if name not in catalog.files(kind):
+        catalog.load(kind, name)  # raises with near names
+    found: list[Finding] = []
     try:
-        for claim, holds, detail in check(name):
-            yield Finding(claim, holds, detail, entry)
+        claims = table_claims(name, tables, data, offline) if kind == "table" else _CHECKS[kind](name)
+        found.extend(Finding(*claim, f"{kind} {name}") for claim in claims)
     except HarnessError as error:
-        yield Finding("loads and runs", False, str(error), entry)
+        found.append(Finding("loads and runs", False, str(error), f"{kind} {name}"))
+    return found
 
 
 def _suite(name: str) -> Iterator[tuple[str, bool, str]]:
@@ -85,7 +66,7 @@ def _section(name: str) -> Iterator[tuple[str, bool, str]]:
 
 _CHECKS: dict[str, Callable[[str], Iterator[tuple[str, bool, str]]]] = {
     "space": space_claims,
-    "searcher": claims_of,
+    "searcher": lambda name: searcher_claims(catalog.load("searcher", name)),
     "baseline": baseline_claims,
     "suite": _suite,
     "study": _study,

@@ -4,13 +4,9 @@ from typing import NamedTuple
 
 
 class Finding(NamedTuple):
-    """One claim and whether it holds.
+    """A claim, whether it holds, and the numbers or what is wrong.
 
-    Attributes:
-        claim: what should be so.
-        holds: whether it is.
-        detail: the numbers, or what is wrong.
-        entry: KIND NAME of the catalog entry that it is about; empty for a machine or a run.
+    `entry` is KIND NAME of the entry that it is about; empty for a machine or a run.
     """
 
     claim: str

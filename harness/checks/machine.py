@@ -3,10 +3,7 @@
 import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
 from harness.checks.finding import Finding
 from harness.data.overview import domains
 

@@ -2,6 +2,7 @@
 
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +10,21 @@ from typing import Any, Final
 
 from harness.checks.finding import Finding
 from harness.errors import HarnessError
-from harness.files import canonical_json, read_sealed
+from harness.files import canonical_json
 from harness.identity.content import code_of
 from harness.identity.unit import AnyUnit, unit_folder
 from harness.run.place import Place
-from harness.run.provenance import kind_of, provenance
+from harness.run.provenance import flat, kind_of, provenance
 from harness.run.record import Record
-from harness.run.stored import PROVENANCE, check_files, files_of, planned_units, read_beside, unit_record
+from harness.run.stored import (
+    PROVENANCE,
+    check_files,
+    files_of,
+    planned_units,
+    read_beside,
+    read_plan,
+    unit_record,
+)
 from harness.study.work.units import PREPARE
 from harness.workers.perform import perform
 
@@ -24,19 +33,15 @@ TOLERANCE: Final = 0.05
 
 
 def environment(run: Path) -> list[str]:
-    """Returns the command that makes a run, and what it was made with, a line each.
-
-    Raises:
-        HarnessError: there is no run, or it is damaged.
-    """
-    units = planned_units(run)
-    plan = read_sealed(run / "plan.json", "run the suite again")
+    """Returns the command that makes a run, and what it was made with, a line each."""
+    plan = read_plan(run)
     lines = [f"command: {plan['command']}"]
     found: dict[str, dict[str, None]] = {}
-    for unit in units:
+    for unit in plan["units"]:
         made = read_beside(unit_folder(run, unit), PROVENANCE, unit.name)
-        for name, value in _flat(made or {}):
-            found.setdefault(name, {})[value] = None
+        for name, value in flat(made or {}):
+            if value is not None:
+                found.setdefault(name, {})[str(value)] = None
     return lines + [f"{name}: {' and '.join(values)}" for name, values in sorted(found.items())]
 
 
@@ -45,15 +50,6 @@ def reproduce(run: Path, place: Place, *, count: int, seed: int) -> Iterator[Fin
 
     The units are drawn, at least one of each kind where there are so many. Where a unit was made on this kind
     of machine its bytes must be the same; elsewhere its numbers may differ by `TOLERANCE`.
-
-    Args:
-        run: the run's folder, which is only read.
-        place: where units run; its run folder and cache stand for the kept ones.
-        count: how many units.
-        seed: of the draw.
-
-    Raises:
-        HarnessError: there is no run, or it is damaged.
     """
     import torch
 
@@ -81,12 +77,12 @@ def _drawn(units: Sequence[AnyUnit], count: int, seed: int) -> list[AnyUnit]:
     """Returns `count` of the units, one of each kind before the second of any."""
     shuffled = list(units)
     random.Random(seed).shuffle(shuffled)
-    rounds: dict[str, int] = {}
-    order: list[tuple[int, int, AnyUnit]] = []
+    seen: Counter[str] = Counter()
+    rounds: list[int] = []
     for unit in shuffled:
-        rounds[unit.kind.name] = rounds.get(unit.kind.name, 0) + 1
-        order.append((rounds[unit.kind.name], len(order), unit))
-    return [unit for _, _, unit in sorted(order, key=lambda one: one[:2])[:count]]
+        rounds.append(seen[unit.kind.name])
+        seen[unit.kind.name] += 1
+    return [shuffled[index] for index in sorted(range(len(shuffled)), key=rounds.__getitem__)[:count]]
 
 
 def _again(unit: AnyUnit, units: Mapping[str, AnyUnit], run: Path, place: Place) -> Record:
@@ -142,11 +138,3 @@ def _is_near(kept: Any, again: Any) -> bool:
     if isinstance(kept, int | float) and isinstance(again, int | float):
         return abs(kept - again) <= TOLERANCE * max(abs(kept), abs(again))
     return False
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key} ")
-        elif value is not None:
-            yield f"{prefix}{key}", str(value)

@@ -12,7 +12,7 @@ from harness.errors import DamagedError, HarnessError, UnknownNameError
 from harness.files import read_sealed
 from harness.identity.code import combined
 from harness.identity.content import code_of, parts_of
-from harness.identity.unit import AnyUnit, unit_folder
+from harness.identity.unit import AnyUnit, apart, unit_folder
 from harness.run.record import Record
 from harness.run.score_cache import FOLDER, damaged_lines
 from harness.run.stored import PROVENANCE, TIMING, check_files, planned_units, read_beside, unit_record
@@ -23,15 +23,7 @@ REMEDY = "run the same `harness eval` again"
 
 
 def run_findings(run: Path, data: Path) -> list[Finding]:
-    """Returns how every unit of a run stands, those first that do not hold.
-
-    Args:
-        run: the run's folder.
-        data: the data cache; a domain that is not in it is prepared again where a unit needs it.
-
-    Raises:
-        HarnessError: there is no run, or one of another schema.
-    """
+    """Returns how every unit of a run stands, those first that do not hold."""
     try:
         units = planned_units(run)
     except DamagedError as error:
@@ -41,23 +33,21 @@ def run_findings(run: Path, data: Path) -> list[Finding]:
     records: dict[str, Record] = {}
     names = {unit.hash: unit.name for unit in units}
     for unit in units:
+        folder = unit_folder(run, unit)
         try:
             record = unit_record(run, unit)
             if record is not None and record.status == "ok":
-                check_files(unit_folder(run, unit), record)
+                check_files(folder, record)
                 records[unit.hash] = record
             for name in (TIMING, PROVENANCE):
-                beside = read_beside(unit_folder(run, unit), name, unit.name)
-                if beside is None and unit.hash in records:
-                    raise DamagedError(f"{unit_folder(run, unit) / name} is gone; no result depends on it.")
+                if read_beside(folder, name, unit.name) is None and unit.hash in records:
+                    raise DamagedError(f"{folder / name} is gone; no result depends on it.")
+            state, reason = _state(unit, record, records, names)
         except DamagedError as error:
-            states["damaged"] += 1
-            findings.append(Finding(_name(unit), False, str(error)))
-            continue
-        state, reason = _state(unit, record, records, names)
+            state, reason = "damaged", str(error)
         states[state] += 1
         if reason:
-            findings.append(Finding(_name(unit), False, reason))
+            findings.append(Finding(f"unit {unit.folder}", False, reason))
     text = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
     whole = Finding("units of the run", set(states) <= {"ok"}, text or "no units")
     return [whole, *findings, *_products(units, records, data), *_others(run)]
@@ -69,10 +59,6 @@ def why(run: Path, name: str) -> list[str]:
     Args:
         run: the run's folder.
         name: of a unit's folder, or the first digits of its key.
-
-    Raises:
-        UnknownNameError: there is no such unit.
-        HarnessError: the name means several units.
     """
     units = planned_units(run)
     chosen = [unit for unit in units if unit.folder == name or unit.hash.startswith(name)]
@@ -81,7 +67,7 @@ def why(run: Path, name: str) -> list[str]:
     if len(chosen) > 1:
         raise HarnessError(f"{name!r} means {len(chosen)} units; give more digits, as in {chosen[0].folder}.")
     unit = chosen[0]
-    lines = [f"{_name(unit)} depends on"]
+    lines = [f"unit {unit.folder} depends on"]
     for label, parts in parts_of(unit.kind, unit.spec).items():
         is_same = unit.code.get(label) == combined(parts)
         state = "as it was" if is_same else "changed since the plan was made"
@@ -101,7 +87,7 @@ def _state(
     if record.status != "ok":
         return record.status, record.reason or record.status
     try:
-        changed = list(_changes(unit, record))
+        changed = [*apart(unit.code, record.code), *apart(code_of(unit.kind, unit.spec), record.code)]
     except (HarnessError, LookupError, TypeError, ValueError) as error:
         return "stale", f"what it runs is not here any more: {type(error).__name__}: {error}"
     read = [need for need in unit.needs if need in records]
@@ -110,14 +96,6 @@ def _state(
     if changed:
         return "stale", f"{' and '.join(dict.fromkeys(changed))} changed since it ran; {REMEDY}."
     return "ok", ""
-
-
-def _changes(unit: AnyUnit, record: Record) -> Iterator[str]:
-    """Yields what is not as it was when a unit ran: in the plan, or here and now."""
-    for code in (unit.code, code_of(unit.kind, unit.spec)):
-        for label in sorted({*code, *record.code}):
-            if code.get(label) != record.code.get(label):
-                yield label
 
 
 def _products(units: list[AnyUnit], records: dict[str, Record], data: Path) -> Iterator[Finding]:
@@ -132,11 +110,12 @@ def _products(units: list[AnyUnit], records: dict[str, Record], data: Path) -> I
         except HarnessError as error:
             yield Finding(spec.data, False, str(error))
             continue
+        kept = Preparation.from_json(records[unit.hash].result).sha256
         if card is None:
             yield Finding(spec.data, True, f"not whole in {data}; it is prepared again where a unit needs it")
         else:
-            same = card.sha256 == Preparation.from_json(records[unit.hash].result).sha256
-            yield Finding(spec.data, same, card.sha256[:16] if same else "not what the run read")
+            told = card.sha256[:16] if card.sha256 == kept else "not what the run read"
+            yield Finding(spec.data, card.sha256 == kept, told)
 
 
 def _others(run: Path) -> Iterator[Finding]:
@@ -152,7 +131,3 @@ def _others(run: Path) -> Iterator[Finding]:
         if count:
             text = f"{count} lines are damaged and are not believed; {REMEDY}."
             yield Finding(f"scores {path.name}", False, text)
-
-
-def _name(unit: AnyUnit) -> str:
-    return f"unit {unit.folder}"

@@ -3,24 +3,16 @@
 import math
 import random
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from harness import catalog
+from harness.checks.space import SIGNATURES
 from harness.files import canonical_json
 from harness.search.loop import Limit, SearchContext, Searcher, SearcherEntry, SearchResult, run_search
 from harness.space.choices import SearchSpace, SpaceFamily
 from harness.space.form import Architecture, Choice
 
-if TYPE_CHECKING:
-    from harness.llm import Client
-from harness.checks.space import SIGNATURES
-
 BUDGET = 25
 """Evaluations of a searcher's check: more than most spend at random before they learn."""
-
-
-def claims_of(name: str) -> Iterator[tuple[str, bool, str]]:
-    yield from searcher_claims(catalog.load("searcher", name))
 
 
 def searcher_claims(entry: SearcherEntry) -> Iterator[tuple[str, bool, str]]:
@@ -120,6 +112,8 @@ def _search(
     known: Mapping[Architecture, float | None] | None = None,
 ) -> SearchResult:
     """Returns the result of a new searcher; `known` scores are told in place of those of `score`."""
+    from harness.llm.scripted import ScriptedClient
+
     proxies = None
     if entry.proxy is not None:
         draw = random.Random(0)
@@ -132,7 +126,7 @@ def _search(
         options=dict(entry.options),
         limit=limit,
         proxies=proxies,
-        client=scripted_client() if entry.needs_llm else None,
+        client=ScriptedClient() if entry.needs_llm else None,
     )
     told = known or {}
     return run_search(
@@ -181,10 +175,3 @@ class _Toy(SearchSpace):
         return sum(architecture)
 
     macs = parameters
-
-
-def scripted_client() -> "Client":
-    """Returns a language model that needs none: it answers from a fixed rule, for checks and tests."""
-    from harness.llm.scripted import ScriptedClient
-
-    return ScriptedClient()

@@ -2,12 +2,10 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from harness import catalog
 from harness.learn.modality import modality_of, random_inputs
-from harness.space.choices import SearchSpace, SpaceFamily
-from harness.space.form import Architecture
+from harness.space.choices import SpaceFamily
 from harness.task.signature import Signature
 
 SIGNATURES = (
@@ -47,20 +45,12 @@ def space_claims(name: str) -> Iterator[tuple[str, bool, str]]:
             with seeded(0), torch.inference_mode():
                 supernet = space.networks.supernet()
                 inputs = random_inputs(signature, 2)
-                worst = max(_slice_error(space, supernet, one, inputs) for one in chosen)
-                exact = all(_built(space, one) == space.parameters(one) for one in chosen)
+                worst, exact = 0.0, True
+                for one in chosen:
+                    alone, built = space.networks.slice(supernet, one), space.networks.build(one)
+                    shared = supernet(inputs, space.networks.route(one))
+                    worst = max(worst, float((alone(inputs) - shared).abs().max()))
+                    exact &= sum(weight.numel() for weight in built.parameters()) == space.parameters(one)
             yield f"{where} counts its parameters", exact, "closed form equals the built module"
-            yield (
-                f"{where} slices equal stand-alone modules",
-                worst <= 1e-5,
-                f"largest difference {worst:.1e}",
-            )
-
-
-def _slice_error(space: SearchSpace, supernet: Any, one: Architecture, inputs: Any) -> float:
-    alone = space.networks.slice(supernet, one)
-    return float((alone(inputs) - supernet(inputs, space.networks.route(one))).abs().max())
-
-
-def _built(space: SearchSpace, one: Architecture) -> int:
-    return sum(weight.numel() for weight in space.networks.build(one).parameters())
+            told = f"largest difference {worst:.1e}"
+            yield f"{where} slices equal stand-alone modules", worst <= 1e-5, told

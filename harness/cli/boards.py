@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import terminal_width
+from harness.cli.options import Json, terminal_width
 from harness.guard.inert import cell, html, line, markdown_block
 
 if TYPE_CHECKING:
@@ -28,10 +28,8 @@ def leaderboard(
     from harness.study.merge import merge
 
     merged = merge([load_run(run) for run in runs])
-    if len(merged.boards) == 1:
-        print(render(merged.boards[0], format, width=terminal_width()).rstrip("\n"))
-    else:
-        print(_side_by_side(merged, format).rstrip("\n"))
+    texts = [render(board, format, width=terminal_width()) for board in merged.boards]
+    print((texts[0] if len(texts) == 1 else _side_by_side(merged, texts, format)).rstrip("\n"))
 
 
 def report(
@@ -49,7 +47,7 @@ def compare(
     first: Annotated[str, typer.Argument(metavar="A", help="METHOD, METHOD@SPACE or 'METHOD in SPACE'.")],
     second: Annotated[str, typer.Argument(metavar="B", help="The row that A is compared with.")],
     metric: Annotated[str | None, typer.Option(help="Another metric that the kept samples give.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Compare two rows of a run: paired differences with intervals, tests, and one plain sentence."""
     from harness.run.loaded import load_run
@@ -71,9 +69,8 @@ def rescore(
     from harness.study.study import load_study
 
     loaded = load_run(run)
-    print(
-        render(load_study(loaded.study).rescore(loaded, metric), format, width=terminal_width()).rstrip("\n")
-    )
+    board = load_study(loaded.study).rescore(loaded, metric)
+    print(render(board, format, width=terminal_width()).rstrip("\n"))
 
 
 def _as_text(comparison: "RowComparison") -> str:
@@ -86,18 +83,13 @@ def _as_text(comparison: "RowComparison") -> str:
     return "\n".join([*lines, *(line for table in tables for line in terminal_lines(table, width))])
 
 
-def _side_by_side(merged: "MergedBoards", format: str) -> str:
+def _side_by_side(merged: "MergedBoards", texts: list[str], format: str) -> str:
     """Returns one table after the other, the reasons why they are not one at the top."""
     from harness.files import SCHEMA
-    from harness.study.formats import render
 
-    texts = [render(board, format, width=terminal_width()) for board in merged.boards]
     if format == "json":
-        apart = {
-            "schema": SCHEMA,
-            "apart": list(merged.reasons),
-            "boards": [json.loads(one) for one in texts],
-        }
+        every = [json.loads(one) for one in texts]
+        apart = {"schema": SCHEMA, "apart": list(merged.reasons), "boards": every}
         return json.dumps(apart, sort_keys=True, ensure_ascii=False, indent=1)
     if format == "csv":
         return _one_csv(merged.boards, texts)

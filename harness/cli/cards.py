@@ -2,10 +2,10 @@
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from harness import catalog
 from harness.board.wording import metric_name
@@ -17,19 +17,12 @@ from harness.space.choices import SearchSpace, SpaceFamily
 from harness.space.form import Architecture
 from harness.task.task import Task
 
-if TYPE_CHECKING:
-    pass
-
 MOST_SHOWN = 500
 """Characters of what is wrong with an architecture that are shown."""
 
 
 def describe(kind: str, name: str, data: Path) -> dict[str, Any]:
-    """Returns the card of a catalog entry as JSON-able values.
-
-    Raises:
-        UnknownNameError: there is no such kind or entry.
-    """
+    """Returns the card of a catalog entry as JSON-able values."""
     if kind == "space":
         plain, _, preset = name.partition(":")
         return _space(name, catalog.load("space", plain), preset or None)
@@ -42,59 +35,50 @@ def describe(kind: str, name: str, data: Path) -> dict[str, Any]:
         from harness.study.suite import load_suite
 
         return asdict(cast(Any, load_suite(name)[1]))
-    card: dict[str, Any] = {"name": name, "summary": entry.summary}
-    if kind == "searcher":
-        card |= {
-            "needs_llm": entry.needs_llm,
-            "is_anytime": entry.is_anytime,
-            "options": dict(entry.options),
-            "allowed": {option: list(values) for option, values in entry.allowed.items()},
-        }
-    if kind == "metric":
-        card |= {
-            "printed": metric_name(name),
-            "decimals": entry.decimals,
-            "needs": entry.needs,
-            "averages_classes": entry.is_balanced,
-        }
-    if kind == "modality":
-        card |= {
-            "form": entry.form,
-            "gives": entry.gives,
-            "metric": entry.metric,
-            "trained_on": entry.is_trained,
-            "corruptions": ", ".join(entry.corruptions) or None,
-        }
-    if kind == "baseline":
-        card |= {
-            "reads": ", ".join(getattr(entry, "kinds", ())) or None,
-            "follows_the_size_of_the_suite": getattr(entry, "is_matched", None),
-            "trained_before_on": getattr(entry, "outside", None),
-        }
-    return card
+    return {"name": name, "summary": entry.summary, **_ABOUT[kind](name, entry)}
+
+
+_ABOUT: dict[str, Callable[[str, Any], dict[str, Any]]] = {
+    "searcher": lambda name, entry: {
+        "needs_llm": entry.needs_llm,
+        "is_anytime": entry.is_anytime,
+        "options": dict(entry.options),
+        "allowed": {option: list(values) for option, values in entry.allowed.items()},
+    },
+    "metric": lambda name, entry: {
+        "printed": metric_name(name),
+        "decimals": entry.decimals,
+        "needs": entry.needs,
+        "averages_classes": entry.is_balanced,
+    },
+    "modality": lambda name, entry: {
+        "form": entry.form,
+        "gives": entry.gives,
+        "metric": entry.metric,
+        "trained_on": entry.is_trained,
+        "corruptions": ", ".join(entry.corruptions) or None,
+    },
+    "baseline": lambda name, entry: {
+        "reads": ", ".join(getattr(entry, "kinds", ())) or None,
+        "follows_the_size_of_the_suite": getattr(entry, "is_matched", None),
+        "trained_before_on": getattr(entry, "outside", None),
+    },
+    "section": lambda name, entry: {},
+    "study": lambda name, entry: {},
+}
+"""Kind -> what a card says of an entry beside its name and summary."""
 
 
 def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
     modality = modality_of(task.signature.kind)
+    roles = dict.fromkeys(task.held_out, "held out") | dict.fromkeys(task.sources, "source")
     cards = []
     for domain in task.domains:
         prepared, wrong = prepared_card(name, domain, data)
-        cards.append(
-            {
-                "domain": domain.name,
-                "role": "source"
-                if domain.name in task.sources
-                else "held out"
-                if domain.name in task.held_out
-                else "spare",
-                "origin": domain.origin,
-                "licence": domain.licence,
-                "groups": domain.groups,
-                "counts": dict(prepared.samples) if prepared else None,
-                "sha256": prepared.sha256 if prepared else None,
-                "damaged": wrong,
-            }
-        )
+        about = {"origin": domain.origin, "licence": domain.licence, "groups": domain.groups}
+        counts = dict(prepared.samples) if prepared else None
+        there = {"counts": counts, "sha256": prepared.sha256 if prepared else None, "damaged": wrong}
+        cards.append({"domain": domain.name, "role": roles.get(domain.name, "spare"), **about, **there})
     return {
         "name": name,
         "summary": task.summary,
@@ -176,11 +160,7 @@ def as_text(card: Mapping[str, Any]) -> str:
 
 
 def architecture(space: SearchSpace, text: str, where: str = "--architecture") -> Architecture:
-    """Returns the architecture that `text` means: JSON, default, smallest, largest or random:SEED.
-
-    Raises:
-        HarnessError: it means none.
-    """
+    """Returns the architecture that `text` means: JSON, default, smallest, largest or random:SEED."""
     if text == "default":
         return space.default()
     if text in ("smallest", "largest"):

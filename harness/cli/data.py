@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from harness import catalog
@@ -21,11 +22,6 @@ def prepare_all(tasks: Sequence[str], data: Path, *, offline: bool) -> int:
     Repositories of a hub are fetched when their task is named.
 
     Whoever stops it loses the domain that is being read and no other: the same call goes on from there.
-
-    Args:
-        tasks: catalog names; every task when there are none.
-        data: the cache.
-        offline: fetch nothing.
     """
 
     def prepare(task: str, domain: Domain) -> str:
@@ -41,22 +37,16 @@ def prepare_all(tasks: Sequence[str], data: Path, *, offline: bool) -> int:
 
 
 def verify_all(tasks: Sequence[str], data: Path) -> int:
-    """Verifies every domain, says so line by line, and returns the exit status.
-
-    Args:
-        tasks: catalog names; all that was ever prepared when there are none.
-        data: the cache.
-    """
+    """Verifies the domains of tasks, by default all that is prepared, and returns the exit status."""
 
     def verify(task: str, domain: Domain) -> str:
         verify_domain(task, domain, data)
         return ""
 
-    return _each(_domains(tasks, data, _unprepared), verify, "as they were written")
+    def unprepared(task: str, domain: Domain, data: Path) -> str | None:
+        return "" if prepared_folder(task, domain, data).exists() else None
 
-
-def _unprepared(task: str, domain: Domain, data: Path) -> str | None:
-    return "" if prepared_folder(task, domain, data).exists() else None
+    return _each(_domains(tasks, data, unprepared), verify, "as they were written")
 
 
 def _each(chosen_and_broken: Chosen, work: Callable[[str, Domain], str], done: str) -> int:
@@ -97,16 +87,11 @@ def _domains(tasks: Sequence[str], data: Path, reason: Reason) -> Chosen:
             print(f"wait {name}: {task.awaits}", flush=True)
             continue
         for domain in task.domains:
-            waits = "" if tasks else _reason(reason, name, domain, data)
+            waits: str | None = ""
+            with suppress(HarnessError):  # a damaged one: it is worked on, and says so then
+                waits = "" if tasks else reason(name, domain, data)
             if waits:
                 print(f"wait {name}/{domain.name}: {waits}", flush=True)
             elif waits == "":
                 chosen.append((name, domain))
     return chosen, broken
-
-
-def _reason(reason: Reason, task: str, domain: Domain, data: Path) -> str | None:
-    try:
-        return reason(task, domain, data)
-    except HarnessError:  # a damaged one: it is worked on, and says so then
-        return ""

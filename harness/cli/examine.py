@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.checks.finding import Finding
-from harness.cli.options import Offline
-from harness.cli.places import data_folder, place_of
+from harness.cli.options import Offline, data_folder, place_of
 from harness.errors import HarnessError
 from harness.guard import inert
 from harness.guard.keys import take_keys

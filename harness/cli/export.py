@@ -9,24 +9,13 @@ from harness.task.task import Task
 
 
 def export_task_verb(
-    name: str,
-    *,
-    format_name: str,
-    out: Path,
-    data: Path,
-    offline: bool = False,
-    document_bytes: int | None = None,
-    limit: int | None = None,
+    name: str, *, format_name: str, out: Path, data: Path, offline: bool = False, limit: int | None = None
 ) -> int:
-    """Exports a task of the catalog, says what was written and what is missing, and returns the exit status.
-
-    Raises:
-        HarnessError: there is no such format or task, or `export_task` refuses.
-    """
+    """Exports a task of the catalog, says what was written and what lacks, and returns the exit status."""
     if format_name not in FORMATS:
         raise HarnessError(f"There is no format {format_name!r} of tasks; there is {', '.join(FORMATS)}.")
     task: Task = catalog.load("task", name)
-    done = export_task(name, task, out, data, offline=offline, document_bytes=document_bytes, limit=limit)
+    done = export_task(name, task, out, data, offline=offline, limit=limit)
     for member in done.tasks:
         print(f"ok   {member}")
     for domain, reason in done.failures.items():

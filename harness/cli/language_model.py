@@ -11,19 +11,15 @@ from harness.errors import HarnessError
 from harness.guard.network import is_loopback
 from harness.run.place import Place
 from harness.study.plan import Plan
-from harness.study.settings import AsksLanguageModel, Settings
+from harness.study.settings import SearchingSettings, Settings
 from harness.study.work.units import SearchingSpec
 
 T = TypeVar("T", bound=Settings)
 
 
 def with_environment(suite: T, environment: Mapping[str, str]) -> T:
-    """Returns the suite with the endpoint and the model of the environment where it names none.
-
-    Raises:
-        HarnessError: there is an endpoint and no name of a model.
-    """
-    if not isinstance(suite, AsksLanguageModel):
+    """Returns the suite with the endpoint and the model of the environment where it names none."""
+    if not isinstance(suite, SearchingSettings):
         return suite
     llm = replace(
         suite.llm,
@@ -37,11 +33,7 @@ def with_environment(suite: T, environment: Mapping[str, str]) -> T:
 
 
 def check_language_model(plan: Plan, place: Place) -> None:
-    """Makes sure that the language model of a plan can answer; says where no key of the user's is sent.
-
-    Raises:
-        HarnessError: it cannot, or --offline forbids asking it.
-    """
+    """Makes sure that the language model of a plan can answer; says where no key of the user's is sent."""
     searches = (unit.spec for unit in plan.units if isinstance(unit.spec, SearchingSpec))
     settings = next((spec.llm for spec in searches if spec.llm is not None), None)
     if settings is None:

@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
+from harness import catalog
 from harness.cli.options import Json
+from harness.errors import UnknownNameError
 from harness.guard import inert
 
-KINDS = ("task", "table", "space", "searcher", "baseline", "suite", "section", "study", "metric", "modality")
-PLURALS = {f"{kind.removesuffix('y')}ies" if kind.endswith("y") else f"{kind}s": kind for kind in KINDS}
+PLURALS = {
+    f"{kind.removesuffix('y')}ies" if kind.endswith("y") else f"{kind}s": kind for kind in catalog.KINDS
+}
 
 
 def list_entries(
@@ -17,9 +20,6 @@ def list_entries(
     as_json: Json = False,
 ) -> None:
     """List the catalog."""
-    from harness import catalog
-    from harness.errors import UnknownNameError
-
     if kind is not None and kind not in PLURALS:
         raise UnknownNameError("kind", kind, PLURALS)
     plurals = PLURALS if kind is None else {kind: PLURALS[kind]}

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli import boards as verbs
-from harness.cli import examine
+from harness.cli import boards, examine
 from harness.cli.listing import PLURALS, list_entries
-from harness.cli.options import Json, Offline, terminal_width
-from harness.cli.places import data_folder, place_of, tables
+from harness.cli.options import Json, Offline, data_folder, place_of, tables, terminal_width
 from harness.errors import HarnessError
 from harness.guard import inert
 from harness.guard.keys import take_keys
@@ -101,10 +99,11 @@ def evaluate(
 
     from harness.cli.language_model import check_language_model, with_environment
     from harness.learn.peers import data_parallel
+    from harness.run.provenance import kind_of, provenance
     from harness.run.standing import Belief
     from harness.study.study import load_study, make_plan
     from harness.study.suite import load_suite
-    from harness.study.trained.plan_zero_shot import refuse_code
+    from harness.study.trained.plan import refuse_code
     from harness.workers.execute import follow
 
     if device not in ("cpu", "cuda"):
@@ -132,18 +131,11 @@ def evaluate(
         with data_parallel(device, launched="WORLD_SIZE" in os.environ) as peers:
             if peers.rank:
                 return follow(place)
+            machine = {**kind_of(provenance(device, peers.size)), "threads": 1} if strict else None
+            belief = Belief(keep_stale=keep_stale, provenance=machine)
             together = peers.size > 1
-            belief = Belief(
-                keep_stale=keep_stale, provenance=_machine(device, peers.size) if strict else None
-            )
             status = _run(
-                plan,
-                place,
-                workers=workers,
-                fresh=fresh,
-                as_json=as_json,
-                together=together,
-                belief=belief,
+                plan, place, workers=workers, belief=belief, fresh=fresh, as_json=as_json, together=together
             )
     except KeyboardInterrupt:  # typer would end without a word
         print("harness: interrupted; the same command continues from here.", file=sys.stderr)
@@ -151,35 +143,27 @@ def evaluate(
     raise typer.Exit(status)
 
 
-def _machine(device: str, processes: int) -> dict[str, Any]:
-    """Returns the kind of machine that a worker here is."""
-    from harness.run.provenance import kind_of, provenance
-
-    return {**kind_of(provenance(device, processes)), "threads": 1}
-
-
 def _run(
     plan: "Plan",
     place: "Place",
     *,
     workers: int,
+    belief: "Belief",
     fresh: bool,
     as_json: bool,
     together: bool,
-    belief: "Belief",
 ) -> int:
     import shutil
 
     from harness.cli.progress import progress
     from harness.files import sealed, write_atomically
     from harness.report.page import write_report
-    from harness.run.folder import claim
     from harness.run.loaded import load_run
     from harness.run.score_cache import FOLDER
     from harness.run.standing import SUPERSEDED
     from harness.study.formats import board_json, render
-    from harness.study.study import build_board
-    from harness.workers.execute import execute, lock
+    from harness.study.study import build_board, load_study
+    from harness.workers.execute import claim, execute, lock
 
     folder = place.run
     claim(folder, plan.name)
@@ -200,22 +184,22 @@ def _run(
             )
         if not (folder / "plan.json").exists():
             raise HarnessError(f"{folder} was removed while it ran; run the command again.")
-        board = build_board(load_run(folder))
+        finished = load_run(folder)
+        board = build_board(finished)
         write_atomically(folder / "board.json", sealed(json.loads(board_json(board))))
         report = write_report(folder)
     if as_json:
         print(board_json(board), end="")
     else:
         print(render(board, "terminal", width=terminal_width()))
+        for line in load_study(board.study).wants(finished, board):
+            print(f"A verdict would take: {inert.line(line)}")
         print(f"Report: {inert.line(str(report.resolve()))}")
     if outcome.reused == len(plan.units):
         print(f"{plan.name} was already finished in {folder}; nothing was run.", file=sys.stderr)
     if outcome.failed or outcome.skipped:
-        print(
-            f"{outcome.failed} units failed and {outcome.skipped} were skipped; the report says why, and the "
-            "same command tries them again.",
-            file=sys.stderr,
-        )
+        told = f"{outcome.failed} units failed and {outcome.skipped} were skipped; the report says why"
+        print(f"{told}, and the same command tries them again.", file=sys.stderr)
     return 1 if outcome.failed or outcome.skipped else 0
 
 
@@ -289,11 +273,8 @@ def count(
         raise HarnessError(f"There is no file {architectures}; give JSON lines, one architecture each.")
     for number, line in enumerate(read_text(architectures).splitlines(), start=1):
         if line.strip():
-            print(
-                json.dumps(
-                    show.count(bound, show.architecture(bound, line, f"{architectures}, line {number}"))
-                )
-            )
+            one = show.architecture(bound, line, f"{architectures}, line {number}")
+            print(json.dumps(show.count(bound, one)))
 
 
 def _signature(
@@ -305,21 +286,18 @@ def _signature(
     from harness.learn.modality import modality_of
 
     signature: Signature = catalog.load("task", task).signature if task else default
-    changes: dict[str, Any] = {}
-    if resolution is not None:
-        changes |= {"height": resolution, "width": resolution}
-    if classes is not None:
-        changes["classes"] = classes
+    sizes: dict[str, Any] = {"height": resolution, "width": resolution, "classes": classes}
+    changes = {name: size for name, size in sizes.items() if size is not None}
     if changes and modality_of(signature.kind).form != "image":
         raise HarnessError(f"--resolution and --classes are for images; this task reads {signature.kind}.")
     return replace(signature, **changes)
 
 
 for verb in (
-    verbs.leaderboard,
-    verbs.compare,
-    verbs.rescore,
-    verbs.report,
+    boards.leaderboard,
+    boards.compare,
+    boards.rescore,
+    boards.report,
     examine.reproduce,
     examine.doctor,
 ):
@@ -337,10 +315,10 @@ def export_task(
     """Write a task so that another evaluation harness runs it."""
     from harness.cli.export import export_task_verb
 
-    status = export_task_verb(
-        name, format_name=format, out=out, data=data_folder(), offline=offline, limit=limit
+    data = data_folder()
+    raise typer.Exit(
+        export_task_verb(name, format_name=format, out=out, data=data, offline=offline, limit=limit)
     )
-    raise typer.Exit(status)
 
 
 @data.command("list")

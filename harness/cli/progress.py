@@ -5,16 +5,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
 
 from harness.guard.inert import line, unshielded
 from harness.identity.unit import AnyUnit
 from harness.study.cost import MACS_PER_SECOND, Costs
 from harness.study.plan import Plan
 from harness.workers.execute import Event, OnEvent
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
 
 
 def label(unit: AnyUnit) -> str:
@@ -73,55 +69,21 @@ class Clock:
         return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
 
 
-class _Display(Protocol):
-    def event(self, event: Event, unit: AnyUnit, status: str, running: list[str], left: str) -> None: ...
-
-
-class _Lines:
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.done = 0
-
-    def event(self, event: Event, unit: AnyUnit, status: str, running: list[str], left: str) -> None:
-        if event == "reused":
-            self.done += 1
-        if event == "finished":
-            self.done += 1
-            print(
-                f"[{self.done}/{self.total}] {status:7} {label(unit)} ({left})", file=sys.stderr, flush=True
-            )
-
-
-class _Bar:
-    def __init__(self, progress: "Progress", task: "TaskID") -> None:
-        self.progress = progress
-        self.task = task
-
-    def event(self, event: Event, unit: AnyUnit, status: str, running: list[str], left: str) -> None:
-        done = 0 if event == "started" else 1
-        if event == "finished" and status != "ok":
-            self.progress.console.print(f"{status}: {label(unit)}", style="yellow", markup=False)
-        now = "; ".join(running) or "finishing"
-        self.progress.update(self.task, advance=done, description=now, left=left)
-
-
 @contextmanager
 def progress(plan: Plan, workers: int) -> Iterator[OnEvent]:
     """Gives the callback that `execute` reports to."""
-    clock = Clock(plan, workers)
+    clock, total = Clock(plan, workers), len(plan.units)
     running: dict[str, str] = {}
 
-    def note(display: _Display, event: Event, unit: AnyUnit, status: str) -> None:
+    def lines(event: Event, unit: AnyUnit, status: str) -> None:
         clock.note(event, unit)
-        if event == "started":
-            running[unit.hash] = label(unit)
-        else:
-            running.pop(unit.hash, None)
-        display.event(event, unit, status, list(running.values()), clock.text())
+        if event == "finished":
+            done = total - sum(clock.left.values())
+            told = f"[{done}/{total}] {status:7} {label(unit)} ({clock.text()})"
+            print(told, file=sys.stderr, flush=True)
 
     if not sys.stderr.isatty():
-        lines = _Lines(len(plan.units))
-        yield lambda event, unit, status, left: note(lines, event, unit, status)
+        yield lines
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -133,5 +95,17 @@ def progress(plan: Plan, workers: int) -> Iterator[OnEvent]:
         TextColumn("{task.description}", markup=False),
     )
     with Progress(*columns, console=Console(file=unshielded(sys.stderr))) as live:
-        bar = _Bar(live, live.add_task("starting", total=len(plan.units), left=clock.text()))
-        yield lambda event, unit, status, left: note(bar, event, unit, status)
+        task = live.add_task("starting", total=total, left=clock.text())
+
+        def bar(event: Event, unit: AnyUnit, status: str) -> None:
+            clock.note(event, unit)
+            if event == "started":
+                running[unit.hash] = label(unit)
+            else:
+                running.pop(unit.hash, None)
+            if event == "finished" and status != "ok":
+                live.console.print(f"{status}: {label(unit)}", style="yellow", markup=False)
+            now = "; ".join(running.values()) or "finishing"
+            live.update(task, advance=int(event != "started"), description=now, left=clock.text())
+
+        yield bar

@@ -2,7 +2,6 @@
 
 
 def main() -> None:
-    """Runs the command line."""
     try:
         from harness.cli.main import main as run
     except KeyboardInterrupt:

@@ -85,6 +85,7 @@ def domain_of(task: Task, name: str) -> Domain:
         origin=f"{base.origin}; {match[1]} of severity {severity}",
         read=partial(_corrupted, base, task.signature, made[match[1]], severity),
         sha256=None,
+        stratum=base.stratum and f"{base.stratum}, corrupted",
         fixed_splits=True,
     )
 

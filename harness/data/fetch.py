@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from harness.data.parts import part_folder
-from harness.errors import DataUnavailableError, HarnessError
+from harness.errors import DataUnavailableError
 from harness.files import known_hash
 from harness.guard.paths import path_part
 from harness.guard.tied import tied
@@ -39,16 +39,9 @@ def fetch(archive: Archive, folder: Path, *, offline: bool) -> Path:
             "run `harness data prepare` without --offline first."
         )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _fetch_once(archive, folder, path)
-        except _ClientFailed:  # a network may be there at the next try
-            _fetch_once(archive, folder, path)
-    except OSError as error:
-        raise HarnessError(
-            f"Cannot write {folder}: {error.strerror}; free space or choose another folder."
-        ) from error
-    _check(archive, path)
+        _fetch_once(archive, path)
+    except _ClientFailed:  # a network may be there at the next try
+        _fetch_once(archive, path)
     return path
 
 
@@ -56,23 +49,19 @@ class _ClientFailed(DataUnavailableError):
     """The client ended with an error, or was ended."""
 
 
-def _fetch_once(archive: Archive, folder: Path, path: Path) -> None:
-    with part_folder(folder, ".fetch-") as temporary:
+def _fetch_once(archive: Archive, path: Path) -> None:
+    with part_folder(path.parent, ".fetch-") as temporary:
         fetched = _download(archive, temporary)
         _check(archive, fetched)
+        path.parent.mkdir(exist_ok=True)
         os.replace(fetched, path)
 
 
 def command(archive: Archive, destination: Path) -> list[str]:
     """Returns the client's command line that saves `archive` into `destination`."""
     if archive.registry == "npm":
-        return [
-            shutil.which("npm") or "npm",
-            "pack",
-            "--silent",
-            "--ignore-scripts",
-            f"{archive.name}@{archive.version}",
-        ]
+        package = f"{archive.name}@{archive.version}"
+        return [shutil.which("npm") or "npm", "pack", "--silent", "--ignore-scripts", package]
     quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--quiet"]
     wanted = f"{archive.name}=={archive.version}"
     return [

@@ -89,13 +89,10 @@ def spread(
 
 def _ordinal(keys: NDArray[Any], order: NDArray[Any]) -> NDArray[np.int64]:
     """Returns, per element, how many elements with the same key come before it in `order`."""
-    sorting = np.lexsort((order, keys))
-    ordered = keys[sorting]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    lengths = np.diff(np.r_[starts, len(keys)])
-    result = np.empty(len(keys), np.int64)
-    result[sorting] = np.arange(len(keys)) - np.repeat(starts, lengths)
-    return result
+    import pandas as pd
+
+    place = pd.Series(order).groupby(keys).rank(method="first")
+    return place.to_numpy().astype(np.int64) - 1
 
 
 def _arrays(

@@ -54,26 +54,28 @@ def clusters(documents: Sequence[bytes], *, linked: float = 0.25) -> list[int]:
     for held in holders.values():
         if len(held) <= COMMON:
             shared.update(combinations(held, 2))
-    first = list(range(len(documents)))
-    for (one, other), number in sorted(shared.items()):
-        if number >= linked * min(len(runs[one]), len(runs[other])):
-            low, high = sorted((_root(first, one), _root(first, other)))
-            first[high] = low
-    return [_root(first, index) for index in range(len(documents))]
+    links = [
+        (one, other)
+        for (one, other), number in shared.items()
+        if number >= linked * min(len(runs[one]), len(runs[other]))
+    ]
+    return firsts(len(documents), links)
 
 
-def _root(first: list[int], index: int) -> int:
-    while first[index] != index:
-        index = first[index]
-    return index
+def firsts(count: int, links: Sequence[tuple[int, int]]) -> list[int]:
+    """Returns per thing of `count` the first one of those that links join it to."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ends = np.array(links, np.int64).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(links)), (ends[0], ends[1])), (count, count))
+    _, cluster = connected_components(graph, directed=False)
+    found: list[int] = np.unique(cluster, return_index=True)[1][cluster].tolist()
+    return found
 
 
 def coarse(images: NDArray[np.uint8]) -> list[bytes]:
-    """Returns a fingerprint per image: means of 2 x 2 cells, in eight grey levels.
-
-    Args:
-        images: shape (samples, channels, height, width).
-    """
+    """Returns a fingerprint per image of (samples, channels, height, width): means of 2 x 2, eight greys."""
     samples, channels, height, width = images.shape
     even = images[:, :, : height // 2 * 2, : width // 2 * 2].astype(np.float32)
     means = even.reshape(samples, channels, height // 2, 2, width // 2, 2).mean(axis=(3, 5))

@@ -8,24 +8,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from harness.errors import HarnessError
+
 
 @contextmanager
-def part_folder(parent: Path, prefix: str) -> Iterator[Path]:
-    """Yields a new folder in `parent`, gone afterwards unless it was moved.
+def part_folder(place: Path, prefix: str = ".part-") -> Iterator[Path]:
+    """Yields a new folder beside `place`, which is made from it; gone afterwards unless it was moved.
 
     Its process holds a lock on it that ends with the process; what nobody holds any more is removed first.
 
     Raises:
-        OSError: `parent` cannot be written.
+        HarnessError: the disk is full or the place cannot be written.
     """
-    for left in parent.glob(f"{prefix}*"):
-        _remove_if_left(left)
-    folder, lock = _locked_folder(parent, prefix)
+    parent = place.parent
     try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
+        parent.mkdir(parents=True, exist_ok=True)
+        for left in parent.glob(f"{prefix}*"):
+            _remove_if_left(left)
+        folder, lock = _locked_folder(parent, prefix)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+    except OSError as error:
+        raise HarnessError(
+            f"Cannot write {place}: {error.strerror or error}; free space or choose another folder."
+        ) from error
 
 
 def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:

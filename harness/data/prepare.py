@@ -136,11 +136,7 @@ def prepare_domain(task_name: str, domain: Domain, folder: Path, *, offline: boo
 
 @contextmanager
 def blamed(name: str) -> Iterator[None]:
-    """Makes whatever a domain's own code raises inside the failure of that domain.
-
-    Raises:
-        DataUnavailableError: something was raised that is neither one sentence nor an interrupt.
-    """
+    """Makes whatever a domain's own code raises inside the failure of that domain."""
     try:
         yield
     except (HarnessError, KeyboardInterrupt):
@@ -324,31 +320,21 @@ def _hash(rows: Iterable[Row]) -> str:
 
 def _store(rows: Sequence[Row], card: Prepared, place: Path) -> None:
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with part_folder(place.parent, ".part-") as temporary:
+        with part_folder(place) as temporary:
             _write(rows, card, temporary)
             if place.is_dir() and not has_sums(place):
                 shutil.rmtree(place, ignore_errors=True)
             os.replace(temporary, place)
-    except OSError as error:
+    except HarnessError:
         # Another process may have finished the same preparation first: its bytes are the same.
-        if has_sums(place):
-            return
-        raise HarnessError(
-            f"Cannot write {place}: {error.strerror}; free space or choose another folder."
-        ) from error
+        if not has_sums(place):
+            raise
 
 
 def _write(rows: Sequence[Row], card: Prepared, folder: Path) -> None:
     with quiet_datasets() as datasets:
-        features = datasets.Features(
-            {
-                "data": datasets.Value("binary"),
-                "label": datasets.Value("int64"),
-                "group": datasets.Value("string"),
-                "split": datasets.Value("string"),
-            }
-        )
+        kinds = {"data": "binary", "label": "int64", "group": "string", "split": "string"}
+        features = datasets.Features({name: datasets.Value(kind) for name, kind in kinds.items()})
         columns = {
             "data": [sample.data for _, sample in rows],
             "label": [sample.label for _, sample in rows],

@@ -39,11 +39,7 @@ class SourceView:
         self._place = place
 
     def hashes(self) -> list[str]:
-        """Returns the hash of each source's prepared data, 64 hexadecimal digits.
-
-        Raises:
-            DataUnavailableError: a source is not prepared.
-        """
+        """Returns the hash of each source's prepared data, 64 hexadecimal digits."""
         found = []
         for source in self.sources:
             card = read_card(self._task_name, domain_of(self._task, source), self._place.folder)
@@ -57,35 +53,24 @@ class SourceView:
         return SourceView(self._task_name, self._task, sources, self._place)
 
     def splits(self, name: Literal["train", "validation"], *, samples: int | None = None) -> list[Split]:
-        """Returns that split of every source, at most `samples` of each, stratified.
-
-        Raises:
-            ValueError: another split was asked for.
-        """
+        """Returns that split of every source, at most `samples` of each, stratified."""
         if name not in ("train", "validation"):
             raise ValueError(f"A source view has train and validation, not {name!r}.")
-        limits = [limit for limit in (samples, self._place.limit) if limit is not None]
-        limit = min(limits, default=None)
-        return [
-            load_split(
-                self._task_name,
-                self._task,
-                domain_of(self._task, source),
-                name,
-                self._place.folder,
-                limit=limit,
-            )
-            for source in self.sources
-        ]
+        return [_split(self._task_name, self._task, one, name, self._place, samples) for one in self.sources]
 
 
 def oracle_split(task_name: str, task: Task, domain: str, place: DataPlace, *, samples: int) -> Split:
     """Returns the validation split of any domain; only scores that are marked as an oracle's read it."""
-    limit = samples if place.limit is None else min(samples, place.limit)
-    return load_split(task_name, task, domain_of(task, domain), "validation", place.folder, limit=limit)
+    return _split(task_name, task, domain, "validation", place, samples)
 
 
 def test_split(task_name: str, task: Task, domain: str, place: DataPlace, *, samples: int) -> Split:
     """Returns the test split of any domain; only the final scoring calls this."""
-    limit = samples if place.limit is None else min(samples, place.limit)
-    return load_split(task_name, task, domain_of(task, domain), "test", place.folder, limit=limit)
+    return _split(task_name, task, domain, "test", place, samples)
+
+
+def _split(
+    task_name: str, task: Task, domain: str, name: str, place: DataPlace, samples: int | None
+) -> Split:
+    limit = min((one for one in (samples, place.limit) if one is not None), default=None)
+    return load_split(task_name, task, domain_of(task, domain), name, place.folder, limit=limit)

@@ -25,11 +25,7 @@ def path_part(kind: str, name: str) -> str:
 
 
 def path_below(kind: str, name: str) -> str:
-    """Returns `name`, a relative path of `/` and parts that are names, such as `tables/mine.csv`.
-
-    Raises:
-        HarnessError: a part is no name, or it is not relative.
-    """
+    """Returns `name`, a relative path of `/` and parts that are names, such as `tables/mine.csv`."""
     parts = PurePosixPath(name).parts
     for part in parts:
         path_part(kind, part)

@@ -7,6 +7,7 @@ from typing import Any
 from harness.errors import HarnessError
 
 LARGEST_BYTES = 2**26
+LONGEST_REASON = 300
 LONGEST_SHOWN = 200
 """Characters of a value that an error shows."""
 
@@ -43,6 +44,11 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def reason_of(error: BaseException) -> str:
+    """Returns what an error of another package says, in one line of at most 300 characters; else its type."""
+    return " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__
 
 
 def shown(value: Any) -> str:

@@ -40,9 +40,6 @@ def closure(*files: Path) -> dict[str, str]:
     Imports inside of functions count, those under TYPE_CHECKING do not; a package that only hands names on
     stands for the modules that the names come from. Packages that are installed beside the harness are left
     out, their versions being provenance, but for plug-ins of the catalog and what lies on no such path.
-
-    Raises:
-        HarnessError: a file cannot be parsed.
     """
     key = (files, os.environ.get("HARNESS_CATALOG", ""))
     known = _closures.get(key)
@@ -185,35 +182,28 @@ def _files_of(name: str) -> list[Path]:
     """Returns the files that `import NAME` runs: the module's and those of the packages around it."""
     parts = name.split(".")
     found = [module_file(".".join(parts[:end])) for end in range(1, len(parts) + 1)]
-    return [one for one in found if one is not None and not _hands_on(one)]
+    return [one for one in found if one is not None and _names_of(one) is None]
 
 
 def _files_from(name: str, what: str) -> list[Path]:
     """Returns the files that `from NAME import WHAT` needs."""
-    inner = module_file(f"{name}.{what}")
-    if inner is not None:
+    if module_file(f"{name}.{what}") is not None:
         return _files_of(f"{name}.{what}")
     file = module_file(name)
-    if file is not None and file.name == "__init__.py" and _hands_on(file):
-        handed = _handed(file, _mark(file)).get(what)
-        if handed is not None:
-            return [*_files_of(name), *_files_from(*handed)]
-    if file is not None and _hands_on(file):  # a star, or a name that is not there
-        return [*_files_of(name), file]
-    return _files_of(name)
+    if file is None or (handed := _names_of(file)) is None:
+        return _files_of(name)
+    # A star, or a name that is not there, needs the package itself.
+    return [*_files_of(name), *(_files_from(*handed[what]) if what in handed else [file])]
 
 
-def _hands_on(file: Path) -> bool:
-    """Returns whether a package does nothing but import names from its modules."""
-    return file.name == "__init__.py" and _handed(file, _mark(file)) is not _ACTS
-
-
-_ACTS: Mapping[str, tuple[str, str]] = {"": ("", "")}
+def _names_of(file: Path) -> Mapping[str, tuple[str, str]] | None:
+    """Returns what a package hands on that does nothing but import names; None for any other file."""
+    return _handed(file, _mark(file)) if file.name == "__init__.py" else None
 
 
 @cache
-def _handed(file: Path, mark: tuple[int, int]) -> Mapping[str, tuple[str, str]]:
-    """Returns name -> (module, name there) of a package that only hands names on; `_ACTS` for any other."""
+def _handed(file: Path, mark: tuple[int, int]) -> Mapping[str, tuple[str, str]] | None:
+    """Returns name -> (module, name there) of a package that only hands names on; None for any other."""
     found: dict[str, tuple[str, str]] = {}
     stub = file.with_suffix(".pyi")
     if stub.is_file():  # what is handed on stands there
@@ -223,12 +213,8 @@ def _handed(file: Path, mark: tuple[int, int]) -> Mapping[str, tuple[str, str]]:
             package = f"{_name(file.with_suffix('.py'))}." if statement.level else ""
             for alias in statement.names:
                 found[alias.asname or alias.name] = (f"{package}{statement.module}", alias.name)
-        elif not (
-            isinstance(statement, ast.Assign | ast.AnnAssign)
-            and ast.unparse(getattr(statement, "target", statement)).split(" = ")[0]
-            in ("__all__", "__version__")
-        ):
-            return _ACTS
+        elif not ast.unparse(statement).startswith(("__all__", "__version__")):
+            return None
     return found
 
 

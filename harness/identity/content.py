@@ -14,14 +14,12 @@ from harness import catalog
 from harness.errors import HarnessError
 from harness.files import content_hash, known_hash
 from harness.identity.code import closure, combined, module_file
-from harness.identity.unit import AnyKind, AnyUnit, Read, Spec
+from harness.identity.unit import AnyKind, AnyUnit, Read, Spec, apart
 from harness.task.task import Task
 from harness.toml import read_toml
 
 LARGE_BYTES: Final = 2**32
 """Beyond, a file is told apart by its size and the time of its change, as reading it takes minutes."""
-UNSCORED: Final = ("prepare", "supernet", "proxies")
-"""Kinds of units whose results hold no score."""
 Parts = dict[str, str]
 """Module or file -> digest of its content."""
 
@@ -39,22 +37,14 @@ def check_code(unit: AnyUnit) -> None:
     """
     if not unit.code:
         return
-    now = code_of(unit.kind, unit.spec)
-    edited = [label for label in sorted({*now, *unit.code}) if now.get(label) != unit.code.get(label)]
+    edited = apart(code_of(unit.kind, unit.spec), unit.code)
     if edited:
         raise HarnessError(f"{' and '.join(edited)} was edited while the run went on; run the command again.")
 
 
 def parts_of(kind: AnyKind, spec: Spec) -> dict[str, Parts]:
-    """Returns label -> what is behind it, module or file -> digest.
-
-    Raises:
-        UnknownNameError: there is no such entry.
-        HarnessError: a file cannot be read.
-    """
-    work = module_file(kind.work.partition(":")[0])
-    assert work is not None
-    engine = closure(work)
+    """Returns label -> what is behind it, module or file -> digest."""
+    engine = closure(_module(kind.work.partition(":")[0]))
     found: dict[str, Parts] = {"engine": engine}
     for read in spec.reads():
         for label, parts in INPUTS[read.input](read).items() if read.name else ():
@@ -65,45 +55,36 @@ def parts_of(kind: AnyKind, spec: Spec) -> dict[str, Parts]:
 
 def code_of_module(name: str) -> str:
     """Returns the digest of a module of the engine and of all that it imports."""
-    file = module_file(name)
-    assert file is not None
-    return combined(closure(file))
+    return combined(closure(_module(name)))
 
 
 def reader_of(task_name: str, readers: tuple[Path, ...]) -> Parts:
-    """Returns what defines the samples of a task's domains: its file with its imports, and the readers'.
-
-    Args:
-        task_name: of the task, which need not be in the catalog.
-        readers: where what reads a domain stands.
-    """
+    """Returns what defines the samples of a task's domains: its file, if any, and the readers' files."""
     entry = catalog.files("task").get(task_name)
-    preparation = module_file("harness.data.prepare")
-    assert preparation is not None
-    starts = [preparation, *([entry] if entry and entry.suffix == ".py" else []), *readers]
-    found = closure(*starts)
-    if entry is not None and entry.suffix == ".toml":
-        reader = module_file("harness.data.own.task")
-        assert reader is not None
-        found |= closure(reader)
-        found[entry.stem] = toml_digest(entry)
-    return found
+    starts = [_module("harness.data.prepare"), *readers]
+    if entry is None or entry.suffix == ".py":
+        return closure(*starts, *([entry] if entry else []))
+    return closure(*starts, _module("harness.data.own.task")) | {entry.stem: toml_digest(entry)}
 
 
-def _reader(read: Read) -> dict[str, Parts]:
-    """A preparation runs the task's reader."""
-    return {f"task {read.name}": reader_of(read.name, ())}
+def _module(name: str) -> Path:
+    """Returns the file of a module that there is."""
+    file = module_file(name)
+    assert file is not None
+    return file
 
 
 def _task(read: Read) -> dict[str, Parts]:
-    """All other units see what the task says it is, and the data."""
+    """What a task says it is; a preparation sees its reader in place of it, and all others the data."""
     task: Task = catalog.load("task", read.name)
     said = [asdict(task.signature), task.metric, task.chance, list(task.class_names)]
     return {f"task {read.name}": {read.name: content_hash(said)}}
 
 
-def _of_catalog(kind: str) -> Callable[[Read], dict[str, Parts]]:
-    return lambda read: {f"{kind} {read.name}": _entry(kind, read.name)}
+def _entry(read: Read) -> dict[str, Parts]:
+    """The file of an entry of the catalog."""
+    file = catalog.files(read.input).get(read.name)
+    return {f"{read.input} {read.name}": closure(file) if file else {}}
 
 
 def _prompts(read: Read) -> dict[str, Parts]:
@@ -126,37 +107,22 @@ def _model(read: Read) -> dict[str, Parts]:
     }
 
 
-def _table(read: Read) -> dict[str, Parts]:
-    return {f"table {read.name}": {read.name: toml_digest(catalog.files("table")[read.name])}}
-
-
 def _model_file(read: Read) -> dict[str, Parts]:
     """The weights of a language model of the user's own."""
     return {f"model_file {file.name}": {file.name: _content(file)} for file in read.files if file.is_file()}
 
 
 INPUTS: Final[Mapping[str, Callable[[Read], dict[str, Parts]]]] = {
-    "reader": _reader,
+    **dict.fromkeys(("metric", "modality", "space", "searcher", "baseline"), _entry),
+    "reader": lambda read: {f"task {read.name}": reader_of(read.name, ())},
     "task": _task,
-    "metric": _of_catalog("metric"),
-    "modality": _of_catalog("modality"),
-    "space": _of_catalog("space"),
-    "searcher": _of_catalog("searcher"),
     "prompts": _prompts,
-    "baseline": _of_catalog("baseline"),
     "floor": _floor,
     "model": _model,
-    "table": _table,
+    "table": lambda read: {f"table {read.name}": {read.name: toml_digest(catalog.files("table")[read.name])}},
     "model_file": _model_file,
 }
 """Kinds of content beside the engine that a unit may depend on, and what gives label -> parts of each."""
-
-
-def _entry(kind: str, name: str) -> Parts:
-    found = catalog.files(kind)
-    if name not in found:
-        return {}
-    return closure(found[name])
 
 
 def _files(folder: Path) -> list[tuple[str, str]]:
@@ -168,11 +134,7 @@ def _files(folder: Path) -> list[tuple[str, str]]:
 
 
 def toml_digest(file: Path) -> str:
-    """Returns the digest of what a TOML file says, without its comments.
-
-    Raises:
-        HarnessError: it cannot be read, or is not TOML.
-    """
+    """Returns the digest of what a TOML file says, without its comments."""
     return content_hash(_plain(read_toml(file)))
 
 

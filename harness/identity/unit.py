@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from harness.files import content_hash
 from harness.guard.paths import path_part
@@ -32,12 +32,9 @@ WORDS: Final = (
 
 
 class Read(NamedTuple):
-    """Something that a unit runs or reads beside the engine.
+    """Something that a unit runs or reads beside the engine: an entry, or files of the user's.
 
-    Attributes:
-        input: what it is, as `harness.identity.content.INPUTS` has it.
-        name: of the entry; nothing is read for an empty one.
-        files: those of the user's, where it is no entry.
+    `input` says what it is, as `harness.identity.content.INPUTS` has it; nothing is read for an empty name.
     """
 
     input: str
@@ -47,11 +44,7 @@ class Read(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Spec(Schema):
-    """The parameters of a unit; each kind of unit has its own.
-
-    Attributes:
-        limit: largest number of samples of each split; None for all.
-    """
+    """The parameters of a unit, each kind its own; `limit` is the largest number of samples of each split."""
 
     limit: int | None = None
 
@@ -164,22 +157,12 @@ class Unit(Generic[S, R]):
         }
 
     def input_key(self, inputs: Mapping[str, str]) -> str:
-        """Returns 16 hexadecimal digits over all that its result depends on, as `Record.input_key` has them.
-
-        Args:
-            inputs: name of each unit that it needs -> hash of that unit's result.
-        """
+        """Returns what `Record.input_key` is where needed units, by name, have results of these hashes."""
         return content_hash([self.kind.name, self._spec, dict(self.code), dict(inputs)])
 
     @property
     def folder(self) -> str:
-        """Its folder below the run's `units`."""
         return f"{self.kind}-{self.hash}"
-
-    @property
-    def result_words(self) -> str:
-        """What people call its result."""
-        return self.spec.data or self.kind.name
 
     @property
     def told(self) -> str:
@@ -190,6 +173,11 @@ class Unit(Generic[S, R]):
     def label(self) -> str:
         """What tells it from others of its run, in a line."""
         return " · ".join([self.kind.name, *self.spec.words])
+
+
+def apart(first: Mapping[str, str], second: Mapping[str, str]) -> list[str]:
+    """Returns the labels under which two codes, as `Unit.code` has them, differ."""
+    return sorted(label for label in {*first, *second} if first.get(label) != second.get(label))
 
 
 def unit_name(kind: str, spec: Mapping[str, Any]) -> str:
@@ -224,15 +212,6 @@ def called(reference: str) -> Callable[..., Any]:
     return found
 
 
-class Keyed(Protocol):
-    """A unit, by its kind and its plan key."""
-
-    @property
-    def folder(self) -> str:
-        """KIND-KEY."""
-        ...
-
-
-def unit_folder(run: Path, unit: Keyed) -> Path:
+def unit_folder(run: Path, unit: AnyUnit) -> Path:
     """Returns where the unit's record lies."""
     return run / "units" / path_part("unit", unit.folder)

@@ -35,6 +35,10 @@ class ByteModel(TemplateLM):  # type: ignore[misc]
     cached and nothing is drawn.
     """
 
+    eot_token_id = START
+    max_gen_toks = GENERATED_BYTES
+    tokenizer_name = "bytes"
+
     def __init__(self, module: nn.Module, context: int, route: Any = None, *, batch_size: int = 64) -> None:
         super().__init__()
         module.eval()
@@ -45,24 +49,12 @@ class ByteModel(TemplateLM):  # type: ignore[misc]
         self._documents = TorchLanguageModel(module, context, route, batch_size=batch_size)
 
     @property
-    def eot_token_id(self) -> int:
-        return START
-
-    @property
     def max_length(self) -> int:
         return self.context
 
     @property
-    def max_gen_toks(self) -> int:
-        return GENERATED_BYTES
-
-    @property
     def device(self) -> torch.device:
         return next(self.module.parameters()).device
-
-    @property
-    def tokenizer_name(self) -> str:
-        return "bytes"
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **kwargs: Any) -> list[int]:
         return list(string.encode())
@@ -75,20 +67,13 @@ class ByteModel(TemplateLM):  # type: ignore[misc]
         """Returns (log-probability in nats, whether greedy decoding gives it) per (context, continuation).
 
         Unlike its base, no space is moved between the two, and no byte is taken for a special token.
-
-        Raises:
-            FloatingPointError: a log-probability is not finite.
         """
         pairs = [request.args for request in requests]
         encoded = [(pair, self.tok_encode(pair[0]) or [START], self.tok_encode(pair[1])) for pair in pairs]
         return self._loglikelihood_tokens(encoded, disable_tqdm=disable_tqdm)
 
     def loglikelihood_rolling(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[float]:
-        """Returns the log-probability in nats of whole texts.
-
-        Raises:
-            FloatingPointError: a log-probability is not finite.
-        """
+        """Returns the log-probability in nats of whole texts."""
         documents = [request.args[0].encode() for request in requests]
         distinct = sorted(set(documents), key=lambda document: (-len(document), document))
         bits = self._documents.bits(distinct)

@@ -119,7 +119,18 @@ def write_domain(
     """
     member = f"{path_part('task', name)}_{path_part('domain', domain.name)}"
     asks = modality_of(task.signature.kind).form == "question"
-    rows = _questions(split) if asks else _documents(split, document_bytes)
+    if asks:  # lm-eval puts a space between the text and an answer
+        told: list[dict[str, Any]] = [
+            {"text": f"{one.question}\nAnswer:", "choices": list(one.choices), "gold": one.gold}
+            for one in questions(split)
+        ]
+    else:
+        told = [{"text": _text(one, document_bytes, split.domain)} for one in split.documents()]
+    groups = [split.group_names[group] for group in split.groups]
+    rows = [
+        {"document": number, "group": group, **one}
+        for number, (group, one) in enumerate(zip(groups, told, strict=True))
+    ]
     lines = [json.dumps(row, ensure_ascii=True, sort_keys=True) for row in rows]
     write_atomically(out / f"{member}.jsonl", "\n".join(lines) + "\n")
     fields = {
@@ -159,31 +170,6 @@ def _clear(out: Path, name: str) -> None:
         raise HarnessError(f"{out} holds more than an export of {name}; choose another --out.")
     for file in ours:
         file.unlink(missing_ok=True)
-
-
-def _documents(split: Split, document_bytes: int | None) -> list[dict[str, Any]]:
-    return [
-        {
-            "document": number,
-            "group": split.group_names[split.groups[number]],
-            "text": _text(document, document_bytes, split.domain),
-        }
-        for number, document in enumerate(split.documents())
-    ]
-
-
-def _questions(split: Split) -> list[dict[str, Any]]:
-    """Returns what lm-eval reads of questions: it puts a space between the text and an answer."""
-    return [
-        {
-            "document": number,
-            "group": split.group_names[split.groups[number]],
-            "text": f"{one.question}\nAnswer:",
-            "choices": list(one.choices),
-            "gold": one.gold,
-        }
-        for number, one in enumerate(questions(split))
-    ]
 
 
 def _text(document: bytes, document_bytes: int | None, domain: str) -> str:

@@ -131,15 +131,13 @@ class LmEvalLanguageModel:
         requests = [SimpleNamespace(args=(text,)) for text in shown]
         with kept_random_states():
             answers = self.model.loglikelihood_rolling(requests) if requests else []
-        nats = {"": 0.0} | {text: _number(answer) for text, answer in zip(shown, answers, strict=True)}
+        nats = {"": 0.0} | {
+            text: float(answer[0] if isinstance(answer, tuple) else answer)
+            for text, answer in zip(shown, answers, strict=True)  # some models give a tuple of one
+        }
         unread = [len(document) - len(text.encode()) for document, text in zip(documents, texts, strict=True)]
         bits: NDArray[np.float64] = np.array([-nats[text] for text in texts], dtype=np.float64) / np.log(2)
         if not np.isfinite(bits).all():
             raise FloatingPointError("The model gives log-probabilities that are not finite.")
         bits += BITS_OF_AN_UNREAD_BYTE * np.array(unread, dtype=np.float64)
         return bits
-
-
-def _number(answer: Any) -> float:
-    """Returns the log-probability: lm-eval's models give it alone, or in a tuple of one."""
-    return float(answer[0] if isinstance(answer, tuple) else answer)

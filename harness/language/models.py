@@ -17,11 +17,7 @@ from harness.learn.predictors import TorchLanguageModel
 
 
 def lm_eval_model(model: Predictor) -> Any:
-    """Returns `model` as lm-eval sees it: itself where it is one of lm-eval's.
-
-    Raises:
-        HarnessError: it gives no code lengths.
-    """
+    """Returns `model` as lm-eval sees it: itself where it is one of lm-eval's."""
     if isinstance(model, LmEvalLanguageModel):
         return model.model
     if isinstance(model, TorchLanguageModel):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from lm_eval.tasks import TaskManager
 
 MEASURES = ("acc", "exact_match", "em", "acc_norm")
+SCORED = ("multiple_choice", "loglikelihood_rolling")
+"""Types of tasks for which a model need not write."""
 FEWSHOT_SEED = 1234
 REASON_CHARACTERS = 400
 BITS_OF_A_BLIND_GUESS = 8.0
@@ -38,7 +40,6 @@ class LmEvalScores:
             `group` column. None without scores.
         documents: number of each row's document in the task, shape (samples,).
         group_names: what the rows' group indices mean.
-        available: documents the task has; fewer rows mean a limit.
         chance: the metric of a blind guess on these documents; None where it is not known.
         aggregates: lm-eval's own aggregates, such as `acc,none`, as plain floats.
         version: of the task.
@@ -51,17 +52,12 @@ class LmEvalScores:
     samples: SampleScores | None = None
     documents: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     group_names: tuple[str, ...] = ()
-    available: int = 0
     chance: float | None = None
     aggregates: Mapping[str, float] = field(default_factory=dict)
     version: str | None = None
 
     def value(self) -> float:
-        """Returns the metric.
-
-        Raises:
-            HarnessError: there are no scores.
-        """
+        """Returns the metric."""
         if self.samples is None or self.metric is None:
             raise HarnessError(f"{self.domain} has no scores: {self.reason}")
         return metric_of(self.metric).value(self.samples)
@@ -70,18 +66,11 @@ class LmEvalScores:
         """Returns one JSON-ready row per document, each with its domain."""
         if self.samples is None:
             return []
-        rows = zip(self.documents.tolist(), *(column.tolist() for column in self.samples), strict=True)
-        return [
-            {
-                "domain": self.domain,
-                "document": document,
-                "group": self.group_names[group],
-                "label": label,
-                "numerator": numerator,
-                "denominator": denominator,
-            }
-            for document, group, label, numerator, denominator in rows
-        ]
+        groups = [self.group_names[group] for group in self.samples.group]
+        others = [column.tolist() for column in self.samples[1:]]
+        names = ("document", "group", *self.samples._fields[1:])
+        rows = zip(self.documents.tolist(), groups, *others, strict=True)
+        return [{"domain": self.domain, **dict(zip(names, row, strict=True))} for row in rows]
 
 
 def lm_eval_scores(
@@ -183,7 +172,7 @@ def _scores_of(model: Any, name: str, task: Any, limit: int | None) -> LmEvalSco
     from lm_eval.evaluator import evaluate
 
     try:
-        if task.OUTPUT_TYPE not in ("multiple_choice", "loglikelihood_rolling") and not _writes(model):
+        if task.OUTPUT_TYPE not in SCORED and not getattr(model, "writes", True):
             raise ValueError("The task asks what a model would write, and this one gives code lengths alone.")
         labels, groups, group_names = _documents(task)
         chosen = np.arange(len(labels))
@@ -197,7 +186,8 @@ def _scores_of(model: Any, name: str, task: Any, limit: int | None) -> LmEvalSco
             bootstrap_iters=0,
             log_samples=True,
         )
-        logged = _first_filter(output["samples"][name])
+        logged = output["samples"][name]
+        logged = [sample for sample in logged if sample["filter"] == logged[0]["filter"]]
         measure, pairs = _numbers(task, logged)
     except Exception as error:
         return LmEvalScores(domain=name, reason=_sentence(error))
@@ -210,7 +200,6 @@ def _scores_of(model: Any, name: str, task: Any, limit: int | None) -> LmEvalSco
         samples=SampleScores(renumbered, labels[chosen], numbers[:, 0], numbers[:, 1]),
         documents=chosen,
         group_names=tuple(group_names[index] for index in used),
-        available=len(labels),
         chance=_chance(task, chosen),
         aggregates=_plain(output["results"][name]),
         version=str(output["versions"].get(name)),
@@ -251,10 +240,6 @@ def _label(task: Any, number: int, document: Any) -> int:
     return int(indices[0])
 
 
-def _writes(model: Any) -> bool:
-    return getattr(model, "writes", True)
-
-
 def _chance(task: Any, chosen: NDArray[np.int64]) -> float | None:
     """Returns the mean over documents of the share of choices that are right; 8 bits per byte for texts."""
     if task.OUTPUT_TYPE == "loglikelihood_rolling":
@@ -268,10 +253,6 @@ def _chance(task: Any, chosen: NDArray[np.int64]) -> float | None:
         right = len(answer) if isinstance(answer, list) else 1
         shares.append(right / len(task.doc_to_choice(document)))
     return float(np.mean(shares))
-
-
-def _first_filter(logged: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [sample for sample in logged if sample["filter"] == logged[0]["filter"]]
 
 
 def _numbers(task: Any, logged: Sequence[Mapping[str, Any]]) -> tuple[str, list[tuple[float, float]]]:

@@ -105,12 +105,10 @@ def _refuse_code(file: Path, tags: list[str], content: Any) -> None:
             raise _untrusted(file, f"has the key {key!r}")
         if key == "dataset_path" and value in CODE_READERS:
             raise _untrusted(file, f"reads data by the reader {value!r}")
-        if key == "trust_remote_code" and value:
+        if key in ("trust_remote_code", "hf_evaluate") and value:
             raise _untrusted(file, f"has the key {key!r}")
         if key == "metric" and not _is_known_metric(value):
             raise _untrusted(file, f"counts {shown(value)}, which is no metric of lm-eval")
-        if key == "hf_evaluate" and value:
-            raise _untrusted(file, f"has the key {key!r}")
 
 
 def _is_exported(file: Path, function: str) -> bool:

@@ -44,13 +44,10 @@ def augmented(images: Tensor, labels: Tensor, steps: Sequence[str], classes: int
     return mixed
 
 
-def _crop(height: int, width: int) -> nn.Module:
-    sides = v2.RandomResizedCrop((height, width), antialias=True)
-    return nn.Sequential(sides, v2.RandomHorizontalFlip())
-
-
 STEPS: dict[str, Callable[[int, int], nn.Module]] = {
-    "crop": _crop,
+    "crop": lambda height, width: nn.Sequential(
+        v2.RandomResizedCrop((height, width), antialias=True), v2.RandomHorizontalFlip()
+    ),
     "colour": lambda height, width: v2.ColorJitter(COLOUR, COLOUR, COLOUR),
     "randaugment": lambda height, width: v2.RandAugment(num_ops=2, magnitude=9),
 }

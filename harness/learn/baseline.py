@@ -23,7 +23,6 @@ class Classifier(Protocol):
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Returns the predicted class of images (samples, channels, height, width), shape (samples,)."""
-        ...
 
 
 @runtime_checkable
@@ -32,7 +31,6 @@ class TextClassifier(Protocol):
 
     def classify(self, documents: Sequence[bytes]) -> NDArray[np.int64]:
         """Returns the predicted class of each document, shape (documents,)."""
-        ...
 
 
 @runtime_checkable
@@ -44,7 +42,6 @@ class LanguageModel(Protocol):
 
         Every byte is predicted, the first one from nothing but the start of a document.
         """
-        ...
 
 
 @runtime_checkable
@@ -53,7 +50,6 @@ class SplitScorer(Protocol):
 
     def scores(self, split: Split) -> SampleScores:
         """Returns the scores of every sample of a split."""
-        ...
 
 
 Predictor = Classifier | TextClassifier | LanguageModel | SplitScorer
@@ -74,6 +70,8 @@ class FixedBaseline:
         outside: what those weights were trained on, in words; the row is marked and never ranked.
         is_frozen: only a head on the features of a `harness.nn.pretrained.Pretrained` is fitted.
         depths: depth -> `build` at that depth and near the same parameters; empty for a single shape.
+        named: the member of a family of baselines that `FAMILY:NAME` means; None where it is no family.
+        example: the member that conformance checks build in place of a family; empty for itself.
         is_tuned: whether trials choose its learning rate, and its depth where there are several; they are as
             many as a searcher's evaluations, on the selecting seed, scored on source validation alone. The
             rules of a suite's `selection` then choose nothing for it: every one keeps the rate of the trials.
@@ -88,6 +86,8 @@ class FixedBaseline:
     outside: str | None = None
     is_frozen: bool = False
     depths: Mapping[int, Callable[[Signature, int], "nn.Module"]] = field(default_factory=dict)
+    named: "Callable[[str], FixedBaseline] | None" = None
+    example: str = ""
     is_tuned: bool = False
 
 
@@ -118,6 +118,7 @@ class ReadyBaseline:
         outside: what it was trained on, in words.
         kinds: signatures that it can read; a suite leaves it out of other tasks.
         files: what it is made of.
+        named: the member of a family of baselines that `FAMILY:NAME` means; None where it is no family.
     """
 
     summary: str
@@ -125,6 +126,7 @@ class ReadyBaseline:
     outside: str
     kinds: tuple[str, ...] = ("image", "bytes")
     files: tuple[Path, ...] = ()
+    named: "Callable[[str], FixedBaseline | ReadyBaseline] | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,10 +136,12 @@ class TunedBaseline:
     Attributes:
         summary: one line.
         searcher: catalog name of the searcher that tunes it, over the suite's `tuned_space`.
+        named: any fixed baseline by its name, tuned as well.
     """
 
     summary: str
     searcher: str
+    named: Callable[[str], FixedBaseline] | None = None
 
 
 class Floor(Protocol):
@@ -145,7 +149,6 @@ class Floor(Protocol):
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Returns the arrays that restore it."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,9 +209,6 @@ def made_of(*files: Path | None) -> tuple[Path, ...]:
 
     Args:
         files: of the model; a folder stands for all of its files, None for nothing.
-
-    Raises:
-        HarnessError: there is no such file.
     """
     found: list[Path] = []
     for file in files:

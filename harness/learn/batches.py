@@ -21,11 +21,7 @@ def batches(
     draw: np.random.Generator,
     augmentation: Sequence[str] = (),
 ) -> "Iterator[tuple[Tensor, Tensor]]":
-    """Yields (inputs, targets) for ever, each source domain with equal probability, as the modality says.
-
-    Raises:
-        HarnessError: nothing is trained on tasks of this kind.
-    """
+    """Yields (inputs, targets) for ever, each source domain with equal probability, as the modality says."""
     return modality_of(signature.kind).batches(signature, splits, batch_size, draw, augmentation)
 
 

@@ -21,7 +21,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from harness.files import canonical_json, write_atomically
-from harness.guard.text import parse_json
+from harness.guard.text import parse_json, reason_of
 
 LARGEST_SHARE = 0.02
 """Largest share of a training's time that goes into writing its checkpoints."""
@@ -34,11 +34,10 @@ class Resumable(Protocol):
 
     def state(self) -> dict[str, Tensor]:
         """Returns the tensors that restore it."""
-        ...
+        return {}
 
     def restore(self, state: Mapping[str, Tensor], module: nn.Module) -> None:
         """Takes back what `state` gave; `module` has its weights already."""
-        ...
 
 
 @dataclass(kw_only=True)
@@ -156,7 +155,7 @@ def _read(path: Path, identity: str) -> _Kept | None:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, KeyError, RuntimeError, MemoryError) as error:
-        _tell(path, " ".join(str(error).split())[:300] or type(error).__name__)
+        _tell(path, reason_of(error))
         return None
     text = metadata.get("header", "")
     if metadata.get("sha256") != _digest(text, tensors):

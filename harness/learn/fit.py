@@ -148,7 +148,7 @@ class _Gradients:
         self.recipe = recipe
         self.loss = loss
         self.peers = peers
-        self.device = _device(module)
+        self.device = next(module.parameters()).device
         self.half = half_precision(self.device)
         self.compiled = recipe.compiled
         if self.compiled:
@@ -209,10 +209,6 @@ def _optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.SGD(
         groups, lr=recipe.learning_rate, momentum=0.9, nesterov=recipe.optimizer == "nesterov"
     )
-
-
-def _device(module: nn.Module) -> torch.device:
-    return next(module.parameters()).device
 
 
 def _schedule(step: int, recipe: Recipe) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import catalog
+from harness.errors import HarnessError
 from harness.learn.baseline import Floor, Predictor
 from harness.task.metric import Need
 from harness.task.signature import Signature
@@ -21,17 +22,17 @@ Form = Literal["image", "document", "question"]
 Corruption = Callable[[bytes, Signature, int], bytes]
 """Makes a corrupted sample of a sample's data, at a severity from 1 to 5."""
 
+UNTRAINED = "Nothing is trained on samples of kind {}; score a model that comes trained on them."
+
 
 class FloorType(Protocol):
     """The class of a floor, whose objects are its predictors."""
 
     def fit(self, splits: Sequence[Split]) -> Floor:
         """Returns the floor of the pooled samples of `splits`."""
-        ...
 
     def from_state(self, state: Mapping[str, NDArray[Any]]) -> Predictor:
         """Returns the floor that the arrays of `Floor.state` came from."""
-        ...
 
 
 class Export(NamedTuple):
@@ -57,8 +58,8 @@ class Modality(Protocol):
         vocabulary: how many tokens an input is made of; 0 where inputs are real numbers.
         corruptions: name -> what makes a sample harder.
         floor: MODULE:CLASS of its floor; named, as only rows of floors depend on it.
-        checks: MODULE:FUNCTION of each check of a domain's quality, called with the task, which returns the
-            check of its splits; named, as no unit depends on them.
+        checks: MODULE:FUNCTION of each check of a domain's quality, called with the task and name -> split,
+            which returns a finding; named, as no unit depends on them.
         export: what lm-eval does with it; None where it cannot read it.
     """
 
@@ -79,7 +80,6 @@ class Modality(Protocol):
 
     def describe(self, signature: Signature) -> str:
         """Returns what a task's inputs are, in words."""
-        ...
 
     def show(self, split: Split, class_names: Sequence[str]) -> str:
         """Returns the first sample of a split, with its class, in characters."""
@@ -102,12 +102,15 @@ class Modality(Protocol):
 
         Inputs have shape (batch, *shape); targets are classes (batch,), the next tokens (batch, context), or
         shares of classes (batch, classes).
+
+        Raises:
+            HarnessError: nothing is trained on samples of this kind.
         """
-        ...
+        raise HarnessError(UNTRAINED.format(signature.kind))
 
     def predictor(self, module: "nn.Module", signature: Signature, route: Any = None) -> Predictor:
         """Returns a network, or its slice at `route`, as something that scores samples."""
-        ...
+        raise HarnessError(UNTRAINED.format(signature.kind))
 
     def passes(self, signature: Signature, document_bytes: int) -> int:
         """Returns the forward passes of one scored sample."""
@@ -115,11 +118,7 @@ class Modality(Protocol):
 
 
 def modality_of(kind: str) -> Modality:
-    """Returns the kind of input that a signature names.
-
-    Raises:
-        UnknownNameError: there is no such kind.
-    """
+    """Returns the kind of input that a signature names."""
     modality: Modality = catalog.load("modality", kind)
     return modality
 

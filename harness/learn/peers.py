@@ -26,10 +26,8 @@ def data_parallel(device: str, *, launched: bool = True) -> Iterator[Peers]:
     """Joins the processes of a launcher: inside, `harness.learn.fit.fit` gives each its share of every batch.
 
     Every process must build the same network and draw the same batches and architectures, that is, run the
-    same code from the same seeds; their weights then stay the same. Only the first writes checkpoints.
-
-    Args:
-        device: `cpu`, or `cuda` for the device that the launcher gives to each process.
+    same code from the same seeds; their weights then stay the same. Only the first writes checkpoints. The
+    device is `cpu`, or `cuda` for what the launcher gives to each process.
     """
     if not launched:
         yield Peers()
@@ -85,10 +83,6 @@ def average_statistics(module: "nn.Module") -> None:
 
 
 def agree_on(step: int) -> None:
-    """Makes sure that every process goes on from the same step.
-
-    Raises:
-        HarnessError: they do not.
-    """
+    """Makes sure that every process goes on from the same step."""
     if told(step) != step:
         raise HarnessError("The processes do not see the same checkpoint; give them one run folder.")

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.errors import UnknownNameError
-from harness.learn.checkpoint import Checkpoint
+from harness.learn.checkpoint import Checkpoint, Resumable
 from harness.learn.fit import Batch, Recipe, cross_entropy, fit
 from harness.nn.slices import Reordering
 from harness.space.choices import SearchSpace
@@ -35,12 +35,18 @@ class Part(NamedTuple):
     target: Literal["labels", "first", "teacher"] = "labels"
 
 
-class Strategy(Protocol):
+class Strategy(Resumable, Protocol):
     """Decides which architectures a step trains; all that it draws comes from the generator it is given."""
+
+    space: SearchSpace
+    draw: random.Random
+
+    def __init__(self, space: SearchSpace, steps: int, draw: random.Random) -> None:
+        self.space = space
+        self.draw = draw
 
     def parts(self, step: int, supernet: nn.Module) -> Sequence[Part]:
         """Returns what step `step` trains, the losses being averaged."""
-        ...
 
     def moves(self) -> Sequence[Reordering]:
         """Returns how the last call of `parts` reordered shared weights."""
@@ -50,13 +56,6 @@ class Strategy(Protocol):
         """Returns the network that parts with the target `teacher` learn from."""
         return None
 
-    def state(self) -> dict[str, Tensor]:
-        """Returns what it remembers from step to step besides its generator."""
-        return {}
-
-    def restore(self, state: Mapping[str, Tensor], module: nn.Module) -> None:
-        """Takes back what `state` gave; `module` is the supernet, its weights restored."""
-
 
 class SinglePath(Strategy):
     """One uniform architecture per step.
@@ -64,10 +63,6 @@ class SinglePath(Strategy):
     Source: Guo et al. 2020 (SPOS, arXiv 1904.00420), section 3.2. On a supernet whose blocks are slices of
     the largest it is the weight entanglement of Chen et al. 2021 (AutoFormer, arXiv 2107.00651), section 3.2.
     """
-
-    def __init__(self, space: SearchSpace, steps: int, draw: random.Random) -> None:
-        self.space = space
-        self.draw = draw
 
     def parts(self, step: int, supernet: nn.Module) -> Sequence[Part]:
         return [Part(self.space.sample(self.draw))]
@@ -80,8 +75,7 @@ class Sandwich(Strategy):
     """
 
     def __init__(self, space: SearchSpace, steps: int, draw: random.Random) -> None:
-        self.space = space
-        self.draw = draw
+        super().__init__(space, steps, draw)
         self.largest = space.extreme(largest=True)
         self.smallest = space.extreme(largest=False)
 
@@ -100,8 +94,7 @@ class Fair(Strategy):
     """
 
     def __init__(self, space: SearchSpace, steps: int, draw: random.Random) -> None:
-        self.space = space
-        self.draw = draw
+        super().__init__(space, steps, draw)
         self.paths = max(len(choice.options) for choice in space.choices)
 
     def parts(self, step: int, supernet: nn.Module) -> Sequence[Part]:
@@ -126,8 +119,7 @@ class ProgressiveShrinking(Strategy):
     """
 
     def __init__(self, space: SearchSpace, steps: int, draw: random.Random) -> None:
-        self.space = space
-        self.draw = draw
+        super().__init__(space, steps, draw)
         self.largest = space.extreme(largest=True)
         self.groups = space.stages()
         self.length = max(1, steps // (len(self.groups) + 1))
@@ -201,9 +193,6 @@ def train_supernet(
         data: endless batches of source training data.
         draw: the generator of architectures.
         checkpoint: where the training is kept, with the generators of `data`.
-
-    Raises:
-        UnknownNameError: there is no such strategy.
     """
     if strategy not in STRATEGIES:
         raise UnknownNameError("strategy", strategy, STRATEGIES)

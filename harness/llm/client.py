@@ -93,7 +93,6 @@ class Client(Protocol):
         self, messages: Sequence[Message], *, temperature: float, schema: Mapping[str, Any] | None = None
     ) -> Reply:
         """Returns the answer to a conversation; with a schema, JSON where the model can."""
-        ...
 
     def letters(self, prompt: str, letters: Sequence[str], *, cold: bool) -> Ratings:
         """Returns the log-probability of each letter as the next token after `prompt`.
@@ -102,4 +101,3 @@ class Client(Protocol):
             letters: capital letters; each is one token with its leading space.
             cold: forget cached text first, so that the same calls give the same numbers.
         """
-        ...

@@ -41,9 +41,6 @@ def blamed(
 
     One at a time, as an error that repeats the whole request names every setting; a refusal that names none
     is taken to be about the schema, of which a server may know nothing.
-
-    Args:
-        parameter: what the error says it is about, if it does.
     """
     left = [one for one in SETTINGS if one not in refused and (one != "schema" or request["schema"])]
     for setting in left:

@@ -22,12 +22,7 @@ class EmbeddedClient:
     kind: Literal["endpoint", "embedded"] = "embedded"
 
     def __init__(
-        self,
-        model_file: Path | None,
-        name: str,
-        transcript: Transcript,
-        *,
-        max_tokens: int = STRATEGY_TOKENS,
+        self, model_file: Path | None, name: str, transcript: Transcript, *, max_tokens: int = STRATEGY_TOKENS
     ) -> None:
         self.name = name
         self.transcript = transcript

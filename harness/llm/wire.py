@@ -77,13 +77,12 @@ def open_endpoint(settings: Mapping[str, Any], key: Key) -> "OpenAI":
 
 
 def decoded(data: bytes) -> Any:
-    """Returns the JSON that a server sent, numbers that are too long as None.
+    """Returns the JSON that a server sent, numbers that are too long as None."""
 
-    Raises:
-        JSONDecodeError: it is none.
-        RecursionError: it is nested too deep.
-    """
-    return json.loads(data.decode("utf-8", "replace"), parse_int=_integer)
+    def integer(digits: str) -> int | None:
+        return int(digits) if len(digits) <= LONGEST_NUMBER else None
+
+    return json.loads(data.decode("utf-8", "replace"), parse_int=integer)
 
 
 def redirected(base_url: str, error: "APIStatusError") -> EndpointError | None:
@@ -156,7 +155,3 @@ class _Watch:
 def _cut(connection: socket.socket) -> None:
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-
-
-def _integer(digits: str) -> int | None:
-    return int(digits) if len(digits) <= LONGEST_NUMBER else None

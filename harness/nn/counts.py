@@ -9,12 +9,8 @@ from functools import cache
 HEAD_WIDTH = 16
 KERNEL = 7
 FAMILIES = ("attention", "local", "linear", "convolution", "recurrence", "pooling")
-_PARTS = {"attention": 3, "local": 3, "linear": 3, "convolution": 2, "recurrence": 3, "pooling": 2}
-
-
-def parts(family: str) -> int:
-    """Returns how many projections a family makes of each token."""
-    return _PARTS[family]
+PARTS = {"attention": 3, "local": 3, "linear": 3, "convolution": 2, "recurrence": 3, "pooling": 2}
+"""Family -> projections that it makes of each token."""
 
 
 def inner_width(family: str, width: int) -> int:
@@ -31,14 +27,14 @@ def mixer_parameters(family: str, width: int) -> int:
     """Returns the parameters of a mixer."""
     inner = inner_width(family, width)
     extra = {"convolution": (KERNEL + 1) * inner, "recurrence": inner}.get(family, 0)
-    return (parts(family) + 1) * inner * width + extra
+    return (PARTS[family] + 1) * inner * width + extra
 
 
 @cache
 def mixer_macs(family: str, width: int, tokens: int) -> int:
     """Returns the multiply-accumulates of a mixer over `tokens` tokens."""
     inner = inner_width(family, width)
-    projections = (parts(family) + 1) * inner * width * tokens
+    projections = (PARTS[family] + 1) * inner * width * tokens
     if family in ("attention", "local", "linear"):
         return projections + 2 * tokens**2 * inner
     if family == "convolution":

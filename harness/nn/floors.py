@@ -1,6 +1,6 @@
 """Floors: models without gradients that every trained network should beat."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, NamedTuple, Self
@@ -142,8 +142,15 @@ class NGram(ArrayFloor):
         return cls(grams, counts.astype(np.int64))
 
     @cached_property
-    def _levels(self) -> list["_Level"]:
-        return list(_levels(self.grams, self.counts))
+    def _levels(self) -> list[_Level]:
+        levels = []
+        for length in range(ORDER):
+            short, place = np.unique(self.grams & ((1 << 8 * (length + 1)) - 1), return_inverse=True)
+            summed = np.bincount(place, self.counts, minlength=len(short)).astype(np.int64)
+            contexts, first, kinds = np.unique(short >> 8, return_index=True, return_counts=True)
+            totals = np.add.reduceat(summed, first)
+            levels.append(_Level(short, summed, contexts, totals, kinds.astype(np.int64)))
+        return levels
 
     def bits(self, documents: Sequence[bytes]) -> NDArray[np.float64]:
         """Returns the code length of each document in bits, shape (documents,)."""
@@ -174,14 +181,6 @@ def _windows(text: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.
     for back in range(ORDER - 1, -1, -1):
         keys = (keys << 8) | padded[ends - back]
     return keys
-
-
-def _levels(grams: NDArray[np.int64], counts: NDArray[np.int64]) -> Iterator[_Level]:
-    for length in range(ORDER):
-        short, place = np.unique(grams & ((1 << 8 * (length + 1)) - 1), return_inverse=True)
-        summed = np.bincount(place, counts, minlength=len(short)).astype(np.int64)
-        contexts, first, kinds = np.unique(short >> 8, return_index=True, return_counts=True)
-        yield _Level(short, summed, contexts, np.add.reduceat(summed, first), kinds.astype(np.int64))
 
 
 def _find(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -23,10 +23,6 @@ HEADS: Final[Mapping[int, int]] = _heads(4096)
 
 
 def nearest_width(widths: list[int], parameters: Callable[[int], int], target: int) -> int:
-    """Returns which of the ascending `widths` has the parameters nearest to `target`, the smaller of two.
-
-    Args:
-        parameters: of a network by its width, ascending.
-    """
+    """Returns which of the ascending `widths` has the parameters nearest to `target`, the smaller of two."""
     over = bisect_left(widths, target, key=parameters)
     return min(widths[max(0, over - 1) : over + 1], key=lambda width: abs(parameters(width) - target))

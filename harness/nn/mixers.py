@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.nn.counts import HEAD_WIDTH, KERNEL, inner_width, parts
+from harness.nn.counts import HEAD_WIDTH, KERNEL, PARTS, inner_width
 from harness.nn.positions import rotary
 
 LOCAL_REACH = 8
@@ -55,7 +55,7 @@ class Mixer(nn.Module):
         inner = inner_width(family, width)
         self.family = family
         self.layout = layout
-        self.inward = nn.Parameter(torch.randn(parts(family), inner, width) * width**-0.5)
+        self.inward = nn.Parameter(torch.randn(PARTS[family], inner, width) * width**-0.5)
         self.outward = nn.Parameter(torch.randn(width, inner) * (inner * 2 * layers) ** -0.5)
         if family == "convolution":
             self.kernel = nn.Parameter(torch.randn(inner, KERNEL) * KERNEL**-0.5)
@@ -69,19 +69,14 @@ class Mixer(nn.Module):
         """Returns the mixed tokens, using the leading `width` channels of every weight."""
         inner = inner_width(self.family, width)
         weight = self.inward[:, :inner, :width].reshape(-1, width)
-        projected = F.linear(inputs, weight).unflatten(-1, (parts(self.family), inner))
+        projected = F.linear(inputs, weight).unflatten(-1, (PARTS[self.family], inner))
         mixed = _CORES[self.family](self, projected.unbind(-2))
         return F.linear(mixed, self.outward[:width, :inner])
 
 
-def _heads(tokens: Tensor) -> Tensor:
-    heads: Tensor = tokens.unflatten(-1, (-1, HEAD_WIDTH))
-    return heads.transpose(1, 2)
-
-
 def _query_key_value(mixer: Mixer, projected: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
     """Returns the heads, (batch, heads, tokens, head width); sequences rotate queries and keys."""
-    query, key, value = (_heads(part) for part in projected)
+    query, key, value = (part.unflatten(-1, (-1, HEAD_WIDTH)).transpose(1, 2) for part in projected)
     if mixer.layout.grid is None:
         query, key = rotary(query), rotary(key)
     return query, key, value

@@ -7,11 +7,6 @@ PADDING = 0
 
 
 def pooled(logits: Tensor, inputs: Tensor) -> Tensor:
-    """Returns the mean of the logits of each byte over a text, (batch, classes), the padding left out.
-
-    Args:
-        logits: of each byte, (batch, tokens, classes).
-        inputs: the bytes, (batch, tokens).
-    """
+    """Returns the mean over a text, (batch, classes), of its bytes' logits, (batch, tokens, classes)."""
     real = (inputs != PADDING).unsqueeze(-1).to(logits.dtype)
     return (logits * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)

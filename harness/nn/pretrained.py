@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from harness.errors import HarnessError
+from harness.guard.text import reason_of
 from harness.nn.floors import logistic_regression, spread
-from harness.nn.released import read_released
+from harness.nn.released import misfit, read_released
 from harness.task.signature import Signature
 from harness.task.split import Split
 
@@ -195,8 +196,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError, ValueError, KeyError, RuntimeError, MemoryError) as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise HarnessError(f"{path} does not hold weights in safetensors: {reason}.") from error
+        raise HarnessError(f"{path} does not hold weights in safetensors: {reason_of(error)}.") from error
 
 
 def copy_weights(module: nn.Module, weights: Mapping[str, Tensor], origin: str) -> None:
@@ -205,17 +205,12 @@ def copy_weights(module: nn.Module, weights: Mapping[str, Tensor], origin: str) 
     Raises:
         HarnessError: a tensor is left over on either side, or has another shape.
     """
-    wanted = {name: tensor.shape for name, tensor in module.state_dict().items()}
-    lacking = [name for name in wanted if name not in weights and not name.endswith("num_batches_tracked")]
-    over = [name for name in weights if name not in wanted]
-    other = [name for name, tensor in weights.items() if name in wanted and tensor.shape != wanted[name]]
-    for what, names in (("lacks", lacking), ("has besides", over), ("has in another shape", other)):
-        if names:
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            raise HarnessError(
-                f"{origin} does not fit the network: it {what} {', '.join(names[:3])}{more}; give weights of "
-                "the same network by the same library."
-            )
+    wrong = misfit(module.state_dict(), weights)
+    if wrong:
+        raise HarnessError(
+            f"{origin} does not fit the network: it {wrong}; give weights of the same network by the same "
+            "library."
+        )
     module.load_state_dict(dict(weights), strict=False)
 
 

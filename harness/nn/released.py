@@ -11,7 +11,6 @@ import pickle  # only for its error; torch reads weights alone  # nosec B403
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,21 +54,13 @@ def read_released(path: Path) -> dict[str, Tensor]:
 
 
 def load_once_for_all(supernet: MobileNet, released: Mapping[str, Tensor]) -> None:
-    """Copies the weights of `ofa_mbv3_d234_e346_k357_w1.0` or `w1.2` into a supernet of that width.
-
-    Raises:
-        HarnessError: a tensor is left over on either side, or has another shape.
-    """
+    """Copies the weights of `ofa_mbv3_d234_e346_k357_w1.0` or `w1.2` into a supernet of that width."""
     renamed = {_plain(name): value for name, value in released.items()}
     _load(supernet, renamed, dict(_once_for_all(supernet)), "once-for-all")
 
 
 def load_autoformer(supernet: VisionTransformer, released: Mapping[str, Tensor]) -> None:
-    """Copies the weights of `supernet-tiny`, `-small` or `-base` into a supernet of that size.
-
-    Raises:
-        HarnessError: a tensor is left over on either side, or has another shape.
-    """
+    """Copies the weights of `supernet-tiny`, `-small` or `-base` into a supernet of that size."""
     ordered = {
         name: _by_part(value) if name.endswith("attn.qkv.weight") else value
         for name, value in released.items()
@@ -78,30 +69,31 @@ def load_autoformer(supernet: VisionTransformer, released: Mapping[str, Tensor])
 
 
 def _load(supernet: nn.Module, released: Mapping[str, Tensor], names: Names, origin: str) -> None:
-    """Copies tensor by tensor; counts of batches, which no function depends on, are left alone."""
-
-    def wanted(tensors: Mapping[str, Any]) -> list[str]:
-        return [name for name in tensors if not name.endswith("num_batches_tracked")]
-
     ours = supernet.state_dict()
-    assert set(wanted(ours)) == set(names)
-    missing = [theirs for theirs in names.values() if theirs not in released]
-    left = sorted(set(wanted(released)) - set(names.values()))
-    for what, found in (("lacks", missing), ("has, and the supernet has no place for,", left)):
-        if found:
-            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-            raise HarnessError(
-                f"This is no {origin} checkpoint of this supernet: it {what} {', '.join(found[:3])}{more}."
-            )
-    for name, theirs in names.items():
-        if ours[name].shape != released[theirs].shape:
-            raise HarnessError(
-                f"This is no {origin} checkpoint of this supernet: {theirs} has shape "
-                f"{tuple(released[theirs].shape)} and must have {tuple(ours[name].shape)}."
-            )
+    wrong = misfit({theirs: ours[name] for name, theirs in names.items()}, released)
+    if wrong:
+        raise HarnessError(f"This is no {origin} checkpoint of this supernet: it {wrong}.")
     with torch.no_grad():
         for name, theirs in names.items():
             ours[name].copy_(released[theirs])
+
+
+def misfit(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
+    """Returns how given tensors differ from the wanted ones in name or shape; empty where they do not.
+
+    Counts of batches, which no function depends on, are left alone.
+    """
+    lacking = [name for name in wanted if name not in given]
+    over = [name for name in given if name not in wanted]
+    for what, names in (("lacks", lacking), ("has besides", over)):
+        counted = [name for name in names if not name.endswith("num_batches_tracked")]
+        if counted:
+            more = f" and {len(counted) - 3} more" if len(counted) > 3 else ""
+            return f"{what} {', '.join(counted[:3])}{more}"
+    for name, tensor in wanted.items():
+        if name in given and given[name].shape != tensor.shape:
+            return f"has {name} in shape {tuple(given[name].shape)} and must have {tuple(tensor.shape)}"
+    return ""
 
 
 def _plain(name: str) -> str:

@@ -77,22 +77,6 @@ def _leading(tensor: Tensor | None, channels: int) -> Tensor | None:
     return None if tensor is None else tensor[:channels]
 
 
-class TransformerShape(NamedTuple):
-    """One sub-network of an elastic transformer.
-
-    Attributes:
-        width: channels of a token.
-        heads: attention heads of each layer; its length is the depth.
-        hidden: inner channels of each layer's MLP.
-        bias: whether linear layers of the blocks have biases.
-    """
-
-    width: int
-    heads: tuple[int, ...]
-    hidden: tuple[int, ...]
-    bias: bool = True
-
-
 def layer_norm(width: int) -> nn.ParameterList:
     """Returns the scale and the shift of a LayerNorm, for `sliced_layer_norm`."""
     return nn.ParameterList([torch.ones(width), torch.zeros(width)])
@@ -163,9 +147,6 @@ def copy_leading(
     """Returns `alone` with the leading part of each tensor of the same name in `supernet` copied in.
 
     Tensors in `given` take the place of the supernet's. Device and training mode become the supernet's.
-
-    Raises:
-        KeyError: neither holds a tensor that `alone` needs.
     """
     weights = supernet.state_dict() | dict(given or {})
     alone.to(next(supernet.parameters()).device).train(supernet.training)

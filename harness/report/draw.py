@@ -12,24 +12,17 @@ from harness.guard.inert import html, visible
 from harness.study.formats import csv_text
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
+    from matplotlib.axes import Axes as Axes
+else:
+    Axes = Any  # matplotlib is slow to import
 
 INK: Final = "#0b0c0d"
 """Drawn in the colour of the page's text, light or dark."""
-
-
 SOFT: Final = "#5b5c5d"
 """Drawn in the page's colour of captions."""
-
-
 RULE: Final = "#dadbdc"
 """Drawn in the page's colour of rules."""
-
-
 MARKERS: Final = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "*")
-
-
 _STYLE: Final[dict[Any, Any]] = {
     "text.parse_math": False,
     "svg.fonttype": "none",
@@ -56,20 +49,12 @@ _STYLE: Final[dict[Any, Any]] = {
     "figure.facecolor": "none",
     "savefig.facecolor": "none",
 }
-
-
 PAGE_COLOURS = {INK: "currentColor", SOFT: "var(--soft)", RULE: "var(--rule)"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A plot.
-
-    Attributes:
-        svg: the drawing.
-        alt: what it shows and finds, for those who cannot see it; also its caption.
-        csv: the data behind it.
-    """
+    """A plot: its drawing, what it shows and finds, for those who cannot see it, and the data behind it."""
 
     svg: str
     alt: str
@@ -77,14 +62,13 @@ class Figure:
 
 
 def draw(
-    paint: Callable[[Sequence["Axes"]], None],
+    paint: Callable[[Sequence[Axes]], None],
     *,
     name: str,
     alt: str,
     data: Sequence[dict[str, Any]],
     panels: int = 1,
     size: tuple[float, float] = (9.0, 3.6),
-    share_y: bool = False,
 ) -> Figure:
     """Returns a plot as SVG that follows the page's colours and has the same bytes every time.
 
@@ -95,7 +79,6 @@ def draw(
         data: the rows behind it; all have the same keys.
         panels: how many axes.
         size: width and height in inches.
-        share_y: whether the panels have one vertical axis.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -104,13 +87,36 @@ def draw(
     with mpl.rc_context({**_STYLE, "svg.hashsalt": f"harness-{name}"}):
         drawing = Drawing(figsize=size, layout="constrained")
         FigureCanvasSVG(drawing)
-        axes = drawing.subplots(1, panels, squeeze=False, sharey=share_y)[0]
+        axes = drawing.subplots(1, panels, squeeze=False)[0]
         paint(list(axes))
         sink = StringIO()
         with warnings.catch_warnings():  # letters stay text, so that one which our font lacks lacks nothing
             warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
             drawing.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
     return Figure(svg=_inline_svg(sink.getvalue(), identifier(name), alt), alt=alt, csv=csv_text(data))
+
+
+def forest(
+    axis: Axes,
+    labels: Sequence[str],
+    estimates: Sequence[tuple[float, float, float]],
+    *,
+    scale: float = 1.0,
+    colours: Sequence[Any] = (),
+    top: float = -0.6,
+) -> None:
+    """Draws a row for each label from 0 down, with its value and interval where estimates are given."""
+    every = palette(10)
+    for index, estimate in enumerate(estimates):
+        value, low, high = (scale * number for number in estimate)
+        colour = colours[index] if colours else every[index % 10]
+        axis.plot([low, high], [index, index], color=colour, linewidth=3, alpha=0.55)
+        axis.plot([value], [index], MARKERS[index % 10], color=colour, markersize=8)
+    axis.set_yticks(range(len(labels)), labels)
+    axis.set_ylim(len(labels) - 0.4, top)
+    axis.grid(axis="x")
+    axis.tick_params(left=False)
+    axis.spines["left"].set_visible(False)
 
 
 def palette(count: int) -> list[tuple[float, float, float]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from harness import catalog
 from harness.board.table import Table
@@ -14,9 +14,6 @@ from harness.report.draw import Figure
 from harness.run.loaded import Run, load_run
 from harness.study.formats import markdown_table
 from harness.study.study import AnyBoard, build_board
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +66,7 @@ class _Part(NamedTuple):
 
 
 def write_report(folder: Path, sections: Sequence[str] | None = None) -> Path:
-    """Writes `report.html` and `report.md` of the run in `folder` and returns the path of the first.
-
-    Args:
-        folder: a run folder.
-        sections: names of sections; all of them when None.
+    """Writes `report.html` and `report.md` of a run, all or some sections, and returns the first's path.
 
     Raises:
         HarnessError: there is no run, or no such section.

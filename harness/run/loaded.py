@@ -4,16 +4,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.errors import DamagedError, HarnessError
-from harness.files import canonical_json, read_sealed
+from harness.files import canonical_json
 from harness.identity.schema import Schema
-from harness.identity.unit import AnyUnit, R, S, Unit, UnitKind, unit_folder, unit_from_json
-from harness.run.provenance import kind_of
+from harness.identity.unit import AnyUnit, R, S, Unit, UnitKind, apart, unit_folder
+from harness.run.provenance import flat, kind_of
 from harness.run.record import Record, Timing
-from harness.run.stored import PROVENANCE, TIMING, read_beside, study_of, unit_record
+from harness.run.stored import PROVENANCE, TIMING, read_beside, read_plan, unit_record
 
 READ = "the"
 """How the label of a result starts that is not the one that was read."""
@@ -43,6 +43,7 @@ class Run:
         records: unit hash -> record, for units that left one.
         timings: unit hash -> what it took; not part of any result.
         made: unit hash -> where its result was made, for units that left one.
+        folders: unit hash -> where its result lies, where that is not in `folder`.
     """
 
     folder: Path
@@ -55,35 +56,34 @@ class Run:
     records: Mapping[str, Record]
     timings: Mapping[str, Timing]
     made: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    folders: Mapping[str, Path] = field(default_factory=dict)
+
+    def place(self, unit: AnyUnit) -> Path:
+        """Returns the folder of a unit's result."""
+        return self.folders.get(unit.hash) or unit_folder(self.folder, unit)
 
     @cached_property
     def stale(self) -> Mapping[str, tuple[str, ...]]:
         """Unit hash -> what changed since it was made, itself or what it read, where anything did."""
         found: dict[str, tuple[str, ...]] = {}
-
-        def of(unit: AnyUnit) -> tuple[str, ...]:
-            if unit.hash not in found:
-                needs = [self._by_hash[need] for need in unit.needs if need in self._by_hash]
-                changed = [one for need in needs for one in of(need)]
-                found[unit.hash] = tuple(dict.fromkeys([*changed, *self._own(unit, needs)]))
-            return found[unit.hash]
-
-        return {unit.hash: changed for unit in self.units if (changed := of(unit))}
+        for unit in self.units:  # needs come first
+            needs = [self._by_hash[need] for need in unit.needs if need in self._by_hash]
+            changed = [one for need in needs for one in found.get(need.hash, ())]
+            found[unit.hash] = tuple(dict.fromkeys([*changed, *self._own(unit, needs)]))
+        return {key: changed for key, changed in found.items() if changed}
 
     def _own(self, unit: AnyUnit, needs: Sequence[AnyUnit]) -> Iterator[str]:
         """Yields what changed of a unit itself, and of its needs, since its result was made."""
         record = self.records.get(unit.hash)
         if record is None or record.status != "ok":
             return
-        for label in sorted({*unit.code, *record.code}):
-            if unit.code.get(label) != record.code.get(label):
-                yield label
+        yield from apart(unit.code, record.code)
         for need in needs:
             there = self.records.get(need.hash)
             if there is None or there.status != "ok":
                 continue
             if record.inputs.get(need.name) != there.result_hash:
-                yield f"{READ} {need.result_words}"
+                yield f"{READ} {need.spec.data or need.kind}"
 
     def changed(self, units: Iterable[AnyUnit]) -> tuple[str, ...]:
         """Returns what changed since the results of these units were made; nothing where they are current."""
@@ -92,9 +92,18 @@ class Run:
     @cached_property
     def machine(self) -> Mapping[str, Any]:
         """The kind of machine that most units of the run were made on."""
-        kinds = {canonical_json(kind_of(made)): kind_of(made) for made in self.made.values()}
-        counted = Counter(canonical_json(kind_of(made)) for made in self.made.values())
-        return kinds[max(sorted(counted), key=counted.__getitem__)] if counted else {}
+        kinds = [kind_of(made) for made in self.made.values()]
+        counted = Counter(map(canonical_json, kinds))
+        usual = max(sorted(counted), key=counted.__getitem__, default="")
+        return next((kind for kind in kinds if canonical_json(kind) == usual), {})
+
+    @property
+    def versions(self) -> Mapping[str, set[str]]:
+        """What results may depend on besides their units -> every value that it had."""
+        found: dict[str, set[str]] = {}
+        for name, value in chain.from_iterable(map(flat, self.made.values())):
+            found.setdefault(name, set()).add(str(value))
+        return found
 
     def strangers(self, units: Iterable[AnyUnit]) -> tuple[str, ...]:
         """Returns how the machines that made these units, and what they read, differ from the run's own."""
@@ -122,7 +131,7 @@ class Run:
     def _ordered(self) -> dict[str, list[AnyUnit]]:
         """Kind -> its units in the order that their specs fix."""
         kinds: dict[str, list[AnyUnit]] = {}
-        for unit in sorted(self.units, key=_place_of):
+        for unit in sorted(self.units, key=lambda one: (one.spec.order, canonical_json(one.spec.to_json()))):
             kinds.setdefault(unit.kind.name, []).append(unit)
         return kinds
 
@@ -165,51 +174,30 @@ class Run:
         return str(self.suite.study)
 
 
-def _place_of(unit: AnyUnit) -> tuple[Any, ...]:
-    """Returns what orders units of a kind, whatever their code."""
-    return unit.spec.order, canonical_json(unit.spec.to_json())
-
-
 def load_run(folder: Path) -> Run:
     """Returns the run in `folder`.
 
     Raises:
         HarnessError: there is no run, or one of its files is damaged or of another schema.
     """
-    path = folder / "plan.json"
-    try:
-        plan = read_sealed(path, "run `harness eval` again, which writes it again")
-        study = study_of(plan, path)
-        kinds = {kind.name: kind for kind in study.kinds}
-        units = tuple(unit_from_json(one, kinds) for one in plan["units"])
-        head = {key: plan[key] for key in ("name", "title", "limit", "command")}
-        head["suite"] = study.suite_from_json(plan["suite"])
-    except (FileNotFoundError, NotADirectoryError):
-        raise HarnessError(
-            f"There is no run in {folder} (no plan.json); `harness eval SUITE --out {folder}` makes one."
-        ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedError(f"{path} is no plan ({error}); run the suite again with --fresh.") from error
+    plan = read_plan(folder)
     records: dict[str, Record] = {}
     timings: dict[str, Timing] = {}
     made: dict[str, Mapping[str, Any]] = {}
-    for unit in units:
+    for unit in plan["units"]:
         place = unit_folder(folder, unit)
-        record = unit_record(folder, unit)
-        if record is not None:
+        if (record := unit_record(folder, unit)) is not None:
             records[unit.hash] = record
         if (timing := read_beside(place, TIMING, unit.name)) is not None:
             timings[unit.hash] = Timing.from_json(timing)
         if (beside := read_beside(place, PROVENANCE, unit.name)) is not None:
             made[unit.hash] = beside
-    return Run(folder=folder, units=units, records=records, timings=timings, made=made, **head)
+    return Run(folder=folder, records=records, timings=timings, made=made, **plan)
 
 
 def _differences(made: Mapping[str, Any], usual: Mapping[str, Any]) -> Iterator[str]:
     """Yields where two kinds of machine differ."""
-    for key in sorted({*made, *usual}):
-        mine, other = made.get(key), usual.get(key)
-        if isinstance(mine, Mapping) and isinstance(other, Mapping):
-            yield from _differences(mine, other)
-        elif mine != other:
-            yield f"{key} {mine} against {other}"
+    mine, other = dict(flat(made)), dict(flat(usual))
+    for key in sorted({*mine, *other}):
+        if mine.get(key) != other.get(key):
+            yield f"{key.split()[-1]} {mine.get(key)} against {other.get(key)}"

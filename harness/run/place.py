@@ -57,22 +57,14 @@ class Needs:
         return found
 
     def record(self, kind: UnitKind[S, R]) -> Record:
-        """Returns the record of the needed unit of that kind.
-
-        Raises:
-            HarnessError: it is gone.
-        """
+        """Returns the record of the needed unit of that kind."""
         record = unit_record(self.place.run, self.of(kind))
         if record is None:
             raise HarnessError(f"The {kind} record that this unit needs is gone; run the command again.")
         return record
 
     def result(self, kind: UnitKind[S, R]) -> R:
-        """Returns what the needed unit of that kind computed.
-
-        Raises:
-            HarnessError: it is gone.
-        """
+        """Returns what the needed unit of that kind computed."""
         return kind.result.from_json(self.record(kind).result)
 
     def read(self, kind: UnitKind[S, R], name: str) -> bytes:
@@ -91,12 +83,9 @@ class Needs:
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What a unit's work left.
+    """What a unit's work left: a result, what is said of it but not computed (a licence), and seconds.
 
-    Attributes:
-        result: what it computed.
-        about: what is said of it and was not computed, such as a licence.
-        seconds: by what they went into, a list for one value per iteration of a search.
+    Seconds are told by what they went into, a list for one value per iteration of a search.
     """
 
     result: Schema

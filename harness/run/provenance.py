@@ -3,7 +3,7 @@
 import os
 import platform
 import subprocess  # git, of a checkout alone  # nosec B404
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,12 +20,7 @@ KINDS: Final = ("python", "packages", "processor", "system", "device", "threads"
 
 
 def provenance(device: str, processes: int) -> dict[str, Any]:
-    """Returns version or commit, interpreter, packages, processor, system, device and threads.
-
-    Args:
-        device: `cpu` or `cuda`.
-        processes: how many trained together.
-    """
+    """Returns what is known of this machine, and how many processes trained together on `cpu` or `cuda`."""
     import torch
 
     name = torch.cuda.get_device_name() if device == "cuda" else device
@@ -45,6 +40,15 @@ def provenance(device: str, processes: int) -> dict[str, Any]:
 def kind_of(made: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what of a provenance makes a kind of machine."""
     return {key: made.get(key) for key in KINDS}
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields the values of nested mappings, each under the names that lead to it."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key} ")
+        else:
+            yield f"{prefix}{key}", value
 
 
 @cache

@@ -5,21 +5,17 @@ from io import BytesIO
 import numpy as np
 
 from harness.errors import HarnessError
-from harness.identity.unit import AnyUnit, unit_folder
+from harness.identity.unit import AnyUnit
 from harness.run.loaded import Run
 from harness.run.stored import read_checked
-from harness.stats.bootstrap import GroupSums, group_sums
+from harness.stats.sums import GroupSums, group_sums
 from harness.task.metric import Metric, SampleScores
 
 SAMPLES = "samples.parquet"
 
 
 def sums_of(samples: SampleScores, metric: Metric) -> GroupSums:
-    """Returns the sums by group, and by class where the metric balances classes.
-
-    Raises:
-        HarnessError: the samples cannot give the metric.
-    """
+    """Returns the sums by group, and by class where the metric balances classes."""
     group, label, numerator, denominator = metric.counted(samples)
     classes = label if metric.is_balanced else np.zeros_like(group)
     return group_sums(group, classes, numerators=numerator, denominators=denominator)
@@ -33,7 +29,7 @@ def read_samples(run: Run, unit: AnyUnit) -> SampleScores:
     """
     from pyarrow.parquet import ParquetFile
 
-    folder = unit_folder(run.folder, unit)
+    folder = run.place(unit)
     path = folder / SAMPLES
     data = read_checked(folder, run.records[unit.hash], SAMPLES)
     try:

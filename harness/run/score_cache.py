@@ -10,8 +10,15 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
-from harness.files import append_line, canonical_json, checked_line, content_hash, read_line, write_atomically
+from harness.files import (
+    append_line,
+    canonical_json,
+    checked_line,
+    content_hash,
+    read_line,
+    unwritable,
+    write_atomically,
+)
 
 FOLDER = ".scores"
 """Where the files lie in a run's folder."""
@@ -44,14 +51,10 @@ class ScoreCache:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise unwritable(self.path, error, "--out") from error
 
     def value(self, key: Any, compute: Callable[[], Any]) -> Any:
-        """Returns the JSON value of `key`, from `compute` only where no process of this run has it.
-
-        Raises:
-            HarnessError: the disk is full or the file cannot be written.
-        """
+        """Returns the JSON value of `key`, from `compute` only where no process of this run has it."""
         text = canonical_json(key)
         if text not in self._values:
             with self._locked(text) as file:
@@ -66,7 +69,7 @@ class ScoreCache:
         try:
             file = self.path.open("a+b", buffering=0)
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise unwritable(self.path, error, "--out") from error
         with file:
             place = _LOCKS + int.from_bytes(hashlib.sha256(key.encode()).digest()[:4])
             fcntl.lockf(file, fcntl.LOCK_EX, 1, place)
@@ -84,11 +87,6 @@ class ScoreCache:
         self._values[key] = value
         # The leading newline ends what a killed process may have left of a line.
         append_line(file, b"\n" + _line(key, value, self.path.stem))
-
-    def _unwritable(self, error: OSError) -> HarnessError:
-        return HarnessError(
-            f"Cannot write {self.path}: {error.strerror}; free space or choose another --out."
-        )
 
 
 def sort_scores(run: Path) -> None:

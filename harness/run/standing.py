@@ -2,15 +2,16 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import DamagedError, HarnessError
 from harness.files import write_atomically
-from harness.identity.unit import AnyUnit, unit_folder, unit_name
+from harness.identity.unit import AnyUnit, apart, unit_folder, unit_name
 from harness.run.record import Record, Timing, read_record
 from harness.run.stored import PROVENANCE, RECORD, TIMING, check_files, read_beside, unit_record, write_record
 
@@ -49,16 +50,9 @@ class Standing:
         belief: Belief | None = None,
         is_intact: Callable[[AnyUnit, Record], bool] = lambda unit, record: True,
     ) -> None:
-        """Reads every record of the run's folder.
+        """Reads every record of the run's folder; units come after what they need.
 
-        Args:
-            run: the run's folder.
-            units: of the plan, in an order in which needs come first.
-            belief: what is believed besides.
-            is_intact: whether what a unit left outside of the run's folder is as its record says.
-
-        Raises:
-            HarnessError: a record is of another schema.
+        `is_intact` says whether what a unit left outside of the folder is as its record says.
         """
         self.run = run
         self.units = {unit.hash: unit for unit in units}
@@ -142,25 +136,22 @@ class Standing:
         lines = [f"{text} It is made again." for text in self.damaged]
         before = [unit for unit in self.units.values() if self._before[unit.hash] is not None]
         again = [unit for unit in before if unit.hash not in self.status]
-        causes = Counter(label for unit in again for label in self._causes(unit))
+        causes = sorted({label for unit in again for label in self._causes(unit)})
         if causes:
-            what, seconds = " and ".join(sorted(causes)), sum(map(self._seconds, again))
+            # What only read what changed may stay, where that comes out alike.
+            spared = sum(not self._changed(unit) for unit in again)
+            but = f", but for up to {spared} whose inputs may come out the same" if spared else ""
             lines.append(
-                f"{what} changed since {len(again)} of {len(before)} units ran: they run again"
-                f"{self._spared(again)} ({_time(seconds)} when they ran)."
+                f"{' and '.join(causes)} changed since {len(again)} of {len(before)} units ran: they run "
+                f"again{but} ({_time(sum(map(self._seconds, again)))} when they ran)."
             )
-        kept = [unit for unit in before if unit.hash in self.reused and self._changed(unit)]
+        kept = [changed for unit in before if unit.hash in self.reused and (changed := self._changed(unit))]
         if kept:
-            what = " and ".join(sorted({label for unit in kept for label in self._changed(unit)}))
+            what = " and ".join(sorted(set(chain(*kept))))
             lines.append(
                 f"{what} changed since {len(kept)} of {len(before)} units ran: they are kept, marked †."
             )
         return lines
-
-    def _spared(self, again: Sequence[AnyUnit]) -> str:
-        """Says how many of the units only read what changed; what comes out alike lets them stay."""
-        count = sum(not self._changed(unit) for unit in again)
-        return f", but for up to {count} whose inputs may come out the same" if count else ""
 
     def tidy(self) -> None:
         """Puts what is of no unit of this plan aside, so that the folder is as a fresh run leaves it.
@@ -185,9 +176,12 @@ class Standing:
                     (folder / RECORD).unlink(missing_ok=True)
                     continue
                 if record is not None and record.status == "ok":
-                    found = _Found(folder, record)
-                    self._by_input[record.input_key] = found
-                    self._by_name[found.name] = found
+                    self._know(folder, record)
+
+    def _know(self, folder: Path, record: Record) -> "_Found":
+        found = _Found(folder, record)
+        self._by_input[record.input_key] = self._by_name[found.name] = found
+        return found
 
     def _is_able(self, unit: AnyUnit) -> bool:
         return all(self.status.get(need) == "ok" for need in unit.needs)
@@ -205,8 +199,7 @@ class Standing:
                 _aside(self.run, place)
             place.parent.mkdir(parents=True, exist_ok=True)
             found.folder.rename(place)
-            found = replace(found, folder=place)
-            self._by_input[found.record.input_key] = self._by_name[found.name] = found
+            found = self._know(place, found.record)
         if found.record.hash != unit.hash:
             moved = replace(found.record, hash=unit.hash)
             write_atomically(place / RECORD, moved.to_json())
@@ -279,14 +272,12 @@ class Standing:
                     self._unsettled[unit.hash] = None
                     record = unit_record(self.run, unit)
                     if record is not None and record.status == "ok":
-                        found = _Found(unit_folder(self.run, unit), record)
-                        self._by_input[record.input_key] = self._by_name[found.name] = found
+                        self._know(unit_folder(self.run, unit), record)
 
     def _changed(self, unit: AnyUnit) -> list[str]:
         """Returns what changed of a unit's own code since it ran."""
         before = self._before[unit.hash]
-        code = before.record.code if before is not None else {}
-        return sorted(label for label in {*unit.code, *code} if unit.code.get(label) != code.get(label))
+        return apart(unit.code, before.record.code if before is not None else {})
 
     def _causes(self, unit: AnyUnit) -> tuple[str, ...]:
         """Returns what changed since a unit ran: of its own code, or else of what it needs."""
@@ -313,8 +304,7 @@ class _Found:
 
     @property
     def name(self) -> str:
-        record = self.record
-        return unit_name(record.kind, record.spec)
+        return unit_name(self.record.kind, self.record.spec)
 
 
 def _fault(error: DamagedError) -> str:

@@ -35,38 +35,37 @@ def unit_record(run: Path, unit: AnyUnit) -> Record | None:
     return record
 
 
-def study_of(plan: Mapping[str, Any], path: Path) -> Any:
-    """Returns the study of a plan that was read from `path`, an object of `harness.study.study`.
-
-    Raises:
-        UnknownNameError: there is no such study here.
-        HarnessError: an earlier version wrote the plan.
-    """
-    name = dict(plan["suite"]).get("study")
-    if name is None:
-        raise HarnessError(
-            f"{path} names no study, as an earlier version wrote it; use --fresh or another --out."
-        )
-    return catalog.load("study", str(name))
-
-
-def planned_units(run: Path) -> list[AnyUnit]:
-    """Returns the units of a run's plan, in an order in which needs come first.
+def read_plan(run: Path) -> dict[str, Any]:
+    """Returns name, title, suite, limit, command and units of a run's plan, needs before what needs them.
 
     Raises:
         DamagedError: the plan is not what was written.
-        HarnessError: there is no run, or one of another schema.
+        HarnessError: there is no run, or one of another schema, or of an unknown study.
     """
+    path = run / "plan.json"
     try:
-        plan = read_sealed(run / "plan.json", f"{AGAIN}")
-        kinds = {kind.name: kind for kind in study_of(plan, run / "plan.json").kinds}
-        return [unit_from_json(one, kinds) for one in plan["units"]]
+        plan = read_sealed(path, "run `harness eval` again, which writes it again")
+        name = dict(plan["suite"]).get("study")
+        if name is None:
+            raise HarnessError(
+                f"{path} names no study, as an earlier version wrote it; use --fresh or another --out."
+            )
+        study = catalog.load("study", str(name))
+        kinds = {kind.name: kind for kind in study.kinds}
+        units = tuple(unit_from_json(one, kinds) for one in plan["units"])
+        head = {key: plan[key] for key in ("name", "title", "limit", "command")}
+        return {**head, "suite": study.suite_from_json(plan["suite"]), "units": units}
     except FileNotFoundError:
         raise HarnessError(
             f"There is no run in {run} (no plan.json); `harness eval SUITE --out {run}` makes one."
         ) from None
     except (KeyError, TypeError, ValueError) as error:
-        raise DamagedError(f"{run / 'plan.json'} is no plan ({error}); run the suite again.") from error
+        raise DamagedError(f"{path} is no plan ({error}); run the suite again with --fresh.") from error
+
+
+def planned_units(run: Path) -> list[AnyUnit]:
+    """Returns the units of a run's plan; raises as `read_plan` does."""
+    return list(read_plan(run)["units"])
 
 
 def inputs_of(run: Path, needs: Iterable[AnyUnit]) -> dict[str, str]:
@@ -102,23 +101,13 @@ def files_of(folder: Path) -> dict[str, str]:
 
 
 def check_files(folder: Path, record: Record) -> None:
-    """Makes sure that all files of a result are as they were written.
-
-    Raises:
-        DamagedError: one is not, or is gone.
-    """
+    """Makes sure that all files of a result are as they were written."""
     for name in record.files:
         read_checked(folder, record, name, whole=False)
 
 
 def read_checked(folder: Path, record: Record, name: str, *, whole: bool = True) -> bytes:
     """Returns a file of a unit's result.
-
-    Args:
-        folder: the unit's.
-        record: of the unit.
-        name: of the file, as the record has it.
-        whole: False where its checksum is all that is asked for.
 
     Raises:
         DamagedError: it is not as it was written, or is gone.
@@ -174,11 +163,6 @@ def write_beside(run: Path, unit: AnyUnit, name: str, value: Mapping[str, Any]) 
 
 def read_beside(folder: Path, name: str, unit: str) -> dict[str, Any] | None:
     """Returns what `write_beside` wrote; None when there is nothing.
-
-    Args:
-        folder: of the unit.
-        name: of the file.
-        unit: the unit's name.
 
     Raises:
         DamagedError: it is damaged, or another unit's.

@@ -120,11 +120,7 @@ class SearchArchive:
         return found
 
     def sample(self, draw: random.Random, count: int = 1) -> list[Architecture]:
-        """Claims and returns random architectures as the space draws them; fewer after many repeats.
-
-        Raises:
-            HarnessError: no legal architecture was found.
-        """
+        """Claims and returns random architectures as the space draws them; fewer after many repeats."""
         return self.take(iter(partial(self.space.sample, draw), None), count, misses=PATIENCE)
 
     def fresh(self, draw: random.Random, count: int = 1) -> list[Architecture]:
@@ -139,9 +135,6 @@ class SearchArchive:
 
         Of a larger space it returns what `sample` does, where genes are uniform rather than architectures.
         It returns fewer as `fresh` does.
-
-        Raises:
-            HarnessError: no legal architecture was found.
         """
         return _several(count, partial(self._pick, draw))
 

@@ -2,25 +2,20 @@
 
 import math
 import random
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness.search.archive import Evaluation
-from harness.search.loop import SearchContext, Searcher
+from harness.search.loop import SearchContext, SeededSearcher
 from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
 
 STEP_TRIES = 200
 
-ALLOWED = {
-    "population": (1, 100_000),
-    "least_population": (1, 100_000),
-    "least_generations": (1, 100_000),
-    "top": (1, 100_000),
-    "tries": (1, 100_000),
-}
-"""(Least, greatest) value of the options of `Generations`."""
+OPTIONS = {"population": 50, "least_population": 8, "least_generations": 10, "top": 10, "tries": 100}
+"""Options of `Generations` as both published searches have them."""
+ALLOWED = dict.fromkeys(OPTIONS, (1, 100_000))
+"""(Least, greatest) value of each."""
 
 
 def step(space: SearchSpace, architecture: Architecture, draw: random.Random) -> Architecture | None:
@@ -48,7 +43,7 @@ def _changed(space: SearchSpace, architecture: Architecture, draw: random.Random
     return space.canonical((*architecture[:index], gene, *architecture[index + 1 :]))
 
 
-class Generations(Searcher):
+class Generations(SeededSearcher):
     """Generations whose children are mutants and crossings of the best so far; the first one is random.
 
     Options: `population` (of a generation), `least_generations` and `least_population` (the population is
@@ -65,10 +60,8 @@ class Generations(Searcher):
             rates: probability, per choice, that a mutant's gene is redrawn.
             is_paired_alike: whether the parents of a crossing should have the same active choices.
         """
+        super().__init__(context)
         options = context.options
-        self.space = context.space
-        self.draw = random.Random(context.seed)
-        self.archive = context.archive
         room = max(options["least_population"], context.budget // options["least_generations"])
         self.population = min(options["population"], room)
         self.top = options["top"]
@@ -77,7 +70,7 @@ class Generations(Searcher):
         self.is_paired_alike = is_paired_alike
         self.waiting: list[Architecture] = []
         self.best: list[Evaluation] = []
-        self.counts: Counter[str] = Counter()
+        self.counters.update(generations=0, mutants=0, crossings=0, random=0)
 
     def ask(self, count: int) -> list[Architecture]:
         """Returns the next of this generation, whose results make the next one."""
@@ -91,24 +84,20 @@ class Generations(Searcher):
         self.best = sorted(self.best + told, key=lambda one: -one.fitness)[: self.top + self.population]
 
     def report(self) -> dict[str, Any]:
-        names = ("generations", "mutants", "crossings", "random")
-        return {
-            "counters": {name: self.counts[name] for name in names},
-            "settings": {"population_used": self.population},
-        }
+        return {**super().report(), "settings": {"population_used": self.population}}
 
     def _generation(self) -> list[Architecture]:
-        self.counts["generations"] += 1
+        self.counters["generations"] += 1
         parents = [one.architecture for one in self.best[: self.top]]
         children: list[Architecture] = []
         if parents:
             half = self.population // 2
             mutants = self._children(half, lambda: self._mutant(self.draw.choice(parents)))
             crossings = self._children(self.population - half, lambda: self._crossing(parents))
-            self.counts.update(mutants=len(mutants), crossings=len(crossings))
+            self.counters.update(mutants=len(mutants), crossings=len(crossings))
             children = mutants + crossings
         drawn = self.archive.fresh(self.draw, self.population - len(children))
-        self.counts["random"] += len(drawn)
+        self.counters["random"] += len(drawn)
         return children + drawn
 
     def _children(self, wanted: int, make: Callable[[], Architecture]) -> list[Architecture]:

@@ -1,6 +1,8 @@
 """The ask/tell protocol of searchers and the loop that spends a budget of evaluations."""
 
 import math
+import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,11 +35,7 @@ class Limit:
     known: Callable[[Architecture], float] | None = field(default=None, compare=False)
 
     def of(self, space: SearchSpace, architecture: Architecture) -> float:
-        """Returns the limited cost of an architecture.
-
-        Raises:
-            HarnessError: nobody knows it.
-        """
+        """Returns the limited cost of an architecture."""
         if self.known is not None:
             return self.known(architecture)
         cost = dict(zip(("parameters", "macs"), space.costs(architecture), strict=True))[self.cost]
@@ -86,7 +84,6 @@ class Searcher(Protocol):
 
     def ask(self, count: int) -> list[Architecture]:
         """Returns at most `count` legal architectures that were not told before; none when it is done."""
-        ...
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Takes the results of the last ask, in its order; the archive has them already."""
@@ -98,6 +95,26 @@ class Searcher(Protocol):
         A searcher that ends for another reason than an exhausted space says so under `stopped`.
         """
         return {}
+
+
+class SeededSearcher(Searcher):
+    """What searchers share that draw from one stream and count what they do.
+
+    Attributes:
+        space: that is searched.
+        archive: the history of the search.
+        draw: the searcher's own stream.
+        counters: name -> how often it happened, for the record.
+    """
+
+    def __init__(self, context: SearchContext) -> None:
+        self.space = context.space
+        self.archive = context.archive
+        self.draw = random.Random(context.seed)
+        self.counters: Counter[str] = Counter()
+
+    def report(self) -> dict[str, Any]:
+        return {"counters": dict(self.counters)}
 
 
 @dataclass(frozen=True, kw_only=True)

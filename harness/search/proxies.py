@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 PROXIES = ("parameters", "synflow", "naswot")
 BATCH = 32
 """Random inputs that NASWOT tells apart."""
+BENT = (
+    *("relu", "gelu", "silu", "elu", "hardtanh", "relu6"),
+    *("leaky_relu", "hardswish", "mish", "selu", "celu", "prelu"),
+)
+"""Activations whose signs NASWOT reads."""
 Rewrite = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
@@ -30,9 +35,6 @@ def proxy_score(name: str, space: SearchSpace, architecture: Architecture, seed:
     Args:
         name: one of `PROXIES`.
         seed: of the initial values and of the random inputs; the caller's generator is left alone.
-
-    Raises:
-        UnknownNameError: there is no such proxy.
     """
     if name not in PROXIES:
         raise UnknownNameError("zero-cost proxy", name, PROXIES)
@@ -103,25 +105,9 @@ def naswot(module: "nn.Module", inputs: "Tensor") -> float:
     for part in module.modules():
         if isinstance(part, nn.modules.batchnorm._BatchNorm):
             part.train()
-    bent: set[Any] = {
-        F.relu,
-        torch.relu,
-        torch.relu_,
-        torch.Tensor.relu,
-        torch.Tensor.relu_,
-        F.gelu,
-        F.silu,
-        F.elu,
-    }
-    bent |= {F.hardtanh, F.relu6, F.leaky_relu, F.hardswish, F.mish, F.selu, F.celu, F.prelu}
-    squashed: set[Any] = {
-        torch.sigmoid,
-        F.sigmoid,
-        torch.Tensor.sigmoid,
-        torch.tanh,
-        F.tanh,
-        torch.Tensor.tanh,
-    }
+    bent: set[Any] = {getattr(F, name) for name in BENT}
+    bent |= {torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_}
+    squashed = {getattr(owner, name) for owner in (torch, F, torch.Tensor) for name in ("sigmoid", "tanh")}
     size = len(inputs)
     kernels: dict[bool, Tensor] = {
         kind: torch.zeros(size, size, dtype=torch.float64) for kind in (True, False)

@@ -7,7 +7,7 @@ bring it above the incumbent.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -181,13 +181,11 @@ def _cuts(order: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
 def _part(split: Split, places: NDArray[np.intp]) -> Split:
     documents = [split.text[split.offsets[at] : split.offsets[at + 1]] for at in places if split.text.size]
     lengths = [len(document) for document in documents]
-    return Split(
-        domain=split.domain,
-        name=split.name,
+    return replace(
+        split,
         images=split.images[places] if split.images.size else split.images,
         text=np.concatenate(documents) if documents else split.text[:0],
         offsets=np.cumsum([0, *lengths]).astype(np.int64),
         labels=split.labels[places],
         groups=split.groups[places],
-        group_names=split.group_names,
     )

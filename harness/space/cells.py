@@ -8,12 +8,12 @@ and of the classifier with its bias. The default has 3x3 convolutions on all edg
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from harness.nn.designs import EDGES, KERNELS
 from harness.space.choices import SearchSpace
 from harness.space.form import Architecture, ChoiceList
 from harness.space.networks import Networks
 from harness.task.signature import Signature
 
-EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 MEANINGS = {
     "none": "no connection",
     "skip_connect": "identity",
@@ -21,8 +21,6 @@ MEANINGS = {
     "nor_conv_3x3": "ReLU, 3x3 convolution, BatchNorm",
     "avg_pool_3x3": "3x3 average pooling",
 }
-AREAS = {"nor_conv_1x1": 1, "nor_conv_3x3": 9}
-"""Kernel area of the operations that have a convolution."""
 WIDTH = 16
 
 
@@ -69,7 +67,7 @@ class CellSpace(SearchSpace):
         self.operations = tuple(operations)
         self.cells = cells
         self.read = read
-        areas = [AREAS.get(one, 0) for one in operations]
+        areas = [KERNELS.get(one, 0) ** 2 for one in operations]
         self._fixed, self._by_operation = _costs(signature, cells, areas)
 
     def from_text(self, text: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import mul
+from operator import attrgetter, mul
 from typing import Any
 
 from harness.errors import HarnessError, UnknownNameError
@@ -70,19 +70,11 @@ class SearchSpace(ABC):
 
     @property
     def networks(self) -> Networks:
-        """The torch modules of the space.
-
-        Raises:
-            HarnessError: there are none.
-        """
+        """The torch modules of the space."""
         raise HarnessError(f"Space {self.name} is known by its table alone; it has no networks to build.")
 
     def from_text(self, text: str) -> Mapping[str, Any]:
-        """Returns the JSON form that a text of the literature means.
-
-        Raises:
-            HarnessError: it means none.
-        """
+        """Returns the JSON form that a text of the literature means."""
         raise HarnessError(f"Space {self.name} has no texts of its own; give another encoding.")
 
     # What follows from the declaration.
@@ -252,6 +244,11 @@ class SearchSpace(ABC):
         }
 
 
+def _passed_on(method: str) -> Any:
+    """Returns a method of `WrappedSpace` that has the other space answer."""
+    return lambda self, *given: getattr(self.space, method)(*given)
+
+
 class WrappedSpace(SearchSpace):
     """Another space seen otherwise: all that a subclass does not change is that space's own.
 
@@ -268,39 +265,10 @@ class WrappedSpace(SearchSpace):
         self.about = space.about
         self.form = space.form
 
-    @property
-    def networks(self) -> Networks:
-        return self.space.networks
-
-    def default(self) -> Architecture:
-        return self.space.default()
-
-    def active(self, architecture: Architecture) -> tuple[bool, ...]:
-        return self.space.active(architecture)
-
-    def in_window(self, architecture: Architecture) -> bool:
-        return self.space.in_window(architecture)
-
-    def size(self) -> int:
-        return self.space.size()
-
-    def to_json(self, architecture: Architecture) -> dict[str, Any]:
-        return self.space.to_json(architecture)
-
-    def from_json(self, value: Mapping[str, Any] | str) -> Architecture:
-        return self.space.from_json(value)
-
-    def json_schema(self) -> dict[str, Any]:
-        return self.space.json_schema()
-
-    def parameters(self, architecture: Architecture) -> int:
-        return self.space.parameters(architecture)
-
-    def macs(self, architecture: Architecture) -> int:
-        return self.space.macs(architecture)
-
-    def costs(self, architecture: Architecture) -> tuple[int | None, int | None]:
-        return self.space.costs(architecture)
+    networks: Any = property(attrgetter("space.networks"))
+    default, active, in_window, size = map(_passed_on, ("default", "active", "in_window", "size"))
+    to_json, from_json, json_schema = map(_passed_on, ("to_json", "from_json", "json_schema"))
+    parameters, macs, costs = map(_passed_on, ("parameters", "macs", "costs"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -250,12 +250,7 @@ class Form:
                 continue
             least = min(slot.lengths) if slot.cut_by else slot.count
             properties[key] = {"type": "array", "items": one, "minItems": least, "maxItems": slot.count}
-        return {
-            "type": "object",
-            "properties": properties,
-            "required": [*properties],
-            "additionalProperties": False,
-        }
+        return object_schema(properties)
 
     def size(self) -> int:
         """Returns how many canonical architectures there are."""
@@ -313,6 +308,12 @@ class Form:
 
     def _reject(self, has: str, wanted: str) -> NoReturn:
         raise HarnessError(f"An architecture of {self.name} {has}; give {wanted}.")
+
+
+def object_schema(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the JSON schema of an object with these properties and no other."""
+    closed = {"required": [*properties], "additionalProperties": False}
+    return {"type": "object", "properties": dict(properties), **closed}
 
 
 def _is_boolean(options: Sequence[Option]) -> bool:

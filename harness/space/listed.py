@@ -81,11 +81,7 @@ class DeclaredSpace(SearchSpace):
     def __init__(
         self, name: str, choices: Mapping[str, Sequence[Any]], costs: Mapping[str, Mapping[Architecture, int]]
     ) -> None:
-        """Makes the space; `costs` may hold `parameters` and `macs` of architectures.
-
-        Raises:
-            HarnessError: a choice has no options, as in a table without rows.
-        """
+        """Makes the space; `costs` may hold `parameters` and `macs` of architectures."""
         empty = [key for key, options in choices.items() if not options]
         if empty:
             raise HarnessError(f"Choice {empty[0]!r} of table {name} has no options; give rows, or options.")

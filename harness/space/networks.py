@@ -61,11 +61,7 @@ class Networks:
         return self.alone(self.route(architecture))
 
     def slice(self, supernet: "nn.Module", architecture: Architecture) -> "nn.Module":
-        """Returns `build(architecture)` with the slice's weights copied from `supernet`.
-
-        Raises:
-            TypeError: `supernet` lacks a tensor, so it is another module.
-        """
+        """Returns `build(architecture)` with the slice's weights copied from `supernet`."""
         from harness.nn.slices import copy_leading
 
         route = self.route(architecture)

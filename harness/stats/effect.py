@@ -6,13 +6,14 @@ from training seeds and from groups of samples; the domains are fixed ("on these
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from harness.stats.bootstrap import Array, grouped_ratio
-from harness.stats.intervals import Interval
+from harness.stats.intervals import Interval, wilson
+from harness.stats.sums import Array, grouped_ratio
 
 LEVEL = 0.05
 """Two-sided error rate of a decision."""
@@ -30,60 +31,97 @@ class SeedSums:
     """What one row scored on one domain, seed by seed.
 
     Attributes:
-        clusters: identities of the groups, shape (groups,); one that stands in two domains is one cluster.
+        clusters: sorted identities of the groups, shape (groups,); one that stands in two domains is one
+            cluster.
         numerators: sums, shape (seeds, groups, classes).
         denominators: sums, shape (seeds, groups, classes).
+        is_seedless: whether no seed changes the row, so that its one "seed" holds for every one.
     """
 
     clusters: NDArray[np.int64]
     numerators: Array
     denominators: Array
+    is_seedless: bool = False
 
-    @property
+    def of_seeds(self, chosen: Sequence[int]) -> "SeedSums":
+        """Returns the sums of some of the seeds."""
+        wanted = list(chosen)
+        return SeedSums(
+            clusters=self.clusters,
+            numerators=self.numerators[wanted],
+            denominators=self.denominators[wanted],
+        )
+
+    @cached_property
     def by_seed(self) -> Array:
         """The score of each seed, shape (seeds,): the mean over classes of numerator / denominator."""
         return grouped_ratio(self.numerators.sum(axis=1), self.denominators.sum(axis=1))
 
+    @cached_property
+    def weights(self) -> Array:
+        """Each group's share of the domain, shape (groups,)."""
+        sizes = self.denominators.sum(axis=2).mean(axis=0)
+        return np.asarray(sizes / max(float(sizes.sum()), 1e-300))
+
+    @cached_property
+    def influence(self) -> Array:
+        """What each group adds to the score, mean over seeds, divided by one less its share; shape (groups,).
+
+        Ratios are linearised: a group adds numerator - ratio * denominator. It is NaN for a group that is the
+        whole domain, as nothing is known then of how groups differ.
+        """
+        totals = self.denominators.sum(axis=1, keepdims=True)
+        present = totals > 0
+        safe = np.where(present, totals, 1.0)
+        ratios = self.numerators.sum(axis=1, keepdims=True) / safe
+        parts = np.where(present, (self.numerators - ratios * self.denominators) / safe, 0.0)
+        own = (parts.sum(axis=2) / np.maximum(1, present.sum(axis=2))).mean(axis=0)
+        rest = 1 - self.weights
+        return np.asarray(np.divide(own, rest, out=np.full(own.shape, np.nan), where=rest > 1e-9))
+
+    @property
+    def groups(self) -> float:
+        """Effective number of groups, (sum w)^2 / sum w^2 for shares w of the domain; 0 of an empty one."""
+        squares = float(np.sum(self.weights**2))
+        return round(1 / squares, 6) if squares else 0.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
-    """First row minus second, averaged over domains.
+    """The mean over domains of a first row less that of a second.
 
     Attributes:
         value: the estimate.
-        error: its standard error, 0 where the two rows are alike on every group and seed.
+        error: its standard error; 0 where nothing varies.
         freedom: degrees of freedom of its t quantiles; infinite where nothing varies.
         by_seed: the effect in each seed, shape (seeds,); empty where the rows' seeds are not paired.
-        by_domain: the effect on each domain, shape (domains,).
-        seeds: the smaller number of seeds of the two rows.
-        groups: effective number of groups, (sum w)^2 / sum w^2, of the domain that has fewest.
+        seeds: the smaller number of seeds of the two rows; None where no seed changes either.
+        groups: effective number of groups of the domain that has fewest; None where no samples were drawn, as
+            in a table that holds all of them.
         seed_share: share of the squared error that comes from seeds.
+        is_tie: whether the two rows are alike on every group of every seed: then there is no p.
     """
 
     value: float
     error: float
     freedom: float
     by_seed: tuple[float, ...]
-    by_domain: tuple[float, ...]
-    seeds: int
-    groups: float
+    seeds: int | None
+    groups: float | None
     seed_share: float
-
-    @property
-    def is_tie(self) -> bool:
-        """Whether the two rows are alike on every group of every seed: then there is no p."""
-        return self.error == 0.0 and self.value == 0.0
+    is_tie: bool = False
 
     @property
     def interval(self) -> Interval:
-        """The 95 % interval."""
+        """The 95 % interval; of one seed, it speaks of these trained networks and not of the method."""
         half = self._quantile(1 - LEVEL / 2) * self.error
         return Interval(self.value - half, self.value + half)
 
     @property
     def is_judged(self) -> bool:
         """Whether there are seeds and groups enough for a verdict."""
-        return self.seeds >= LEAST_SEEDS and self.groups >= LEAST_GROUPS
+        enough_seeds = self.seeds is None or self.seeds >= LEAST_SEEDS
+        return enough_seeds and (self.groups is None or self.groups >= LEAST_GROUPS)
 
     @property
     def call(self) -> Call:
@@ -103,7 +141,7 @@ class Effect:
         if self.is_tie:
             return None
         if self.error == 0.0:
-            return 0.0
+            return 0.0 if self.value else 1.0
         return float(2 * t.sf(abs(self.value) / self.error, self.freedom))
 
     @property
@@ -137,53 +175,84 @@ class Effect:
         return float(t.ppf(share, self.freedom))
 
 
-def effect(first: Sequence[SeedSums], second: Sequence[SeedSums], *, is_paired: bool = True) -> Effect:
-    """Returns the effect of the first row against the second.
+def effect(
+    first: Sequence[SeedSums],
+    second: Sequence[SeedSums] = (),
+    *,
+    is_paired: bool = True,
+    is_proportion: bool = False,
+) -> Effect:
+    """Returns the effect of the first row against the second, or the first row's own mean without one.
 
     Args:
         first: sums of the first row, one entry a domain, all with the same seeds.
-        second: sums of the second row on the same domains.
+        second: sums of the second row, likewise, mostly on the same domains.
         is_paired: whether seed s of both rows saw the same data in the same order. A matter of the design,
             never of the result.
+        is_proportion: whether scores are shares of samples. Where no seed and no group differs, no spread
+            says what more samples would show; Wilson's interval of none among so many groups does.
 
     Raises:
-        ValueError: there is no domain, the rows' domains differ in number, or paired rows differ in seeds.
+        ValueError: there is no domain, or paired rows differ in seeds.
 
     The squared error is a variance of seeds V_S and one of groups V_G; what seeds and groups share is counted
     in both, which pays for few seeds. V_S is the variance of the seeds' effects over their number, for rows
-    that are not paired one term a row. V_G is the jackknife over clusters of their influence, seeds averaged;
-    a group's influence is divided by one less its share of its domain. Freedom is Satterthwaite's, V_G having
-    (sum w^2)^2 / sum w^4 - 1 for shares w of the clusters, which is G - 1 where all are alike.
-    Ratios are linearised: a group adds numerator - ratio * denominator.
+    that are not paired one term a row; one seed alone has none. V_G is the jackknife over clusters of their
+    influence. Freedom is Satterthwaite's, V_G having (sum w^2)^2 / sum w^4 - 1 for shares w of the clusters,
+    which is G - 1 where all are alike.
 
     Source: Cameron, Gelbach and Miller 2011 (sums of one-way clustered variances); Bell and McCaffrey 2002
     (few clusters); Satterthwaite 1946.
     """
-    if not first or len(first) != len(second):
-        raise ValueError(f"Rows with {len(first)} and {len(second)} domains cannot be compared.")
-    scores = [np.array([domain.by_seed for domain in row]) for row in (first, second)]
-    counts = [one.shape[1] for one in scores]
-    if is_paired and counts[0] != counts[1]:
+    if not first:
+        raise ValueError("A row without a domain has no effect.")
+    rows = [row for row in (first, second) if row]
+    means = [np.mean([domain.by_seed for domain in row], axis=0) for row in rows]
+    varying = [mean for mean, row in zip(means, rows, strict=True) if not row[0].is_seedless]
+    counts = [mean.size for mean in varying]
+    is_paired = is_paired or len(varying) < len(rows)  # what has no seed pairs with every one
+    if is_paired and len(set(counts)) > 1:
         raise ValueError(f"Rows with {counts[0]} and {counts[1]} seeds are not paired.")
-    by_domain = scores[0].mean(axis=1) - scores[1].mean(axis=1)
-    means = [one.mean(axis=0) for one in scores]
-    shared = (means[0] - means[1],) if is_paired else ()
-    terms = [_variance_of_mean(values) for values in (shared or means)]
-    groups = _groups_term([_influences(*pair) for pair in zip(first, second, strict=True)])
-    variances = [*(term.variance for term in terms), groups.variance]
-    total = sum(variances)
-    freedoms = [*(term.freedom for term in terms), groups.freedom]
-    scale = sum(one**2 / freedom for one, freedom in zip(variances, freedoms, strict=True) if one)
-    is_known = bool(np.isfinite(total))
+    less = means[0] - (means[1] if second else 0.0) if is_paired or not counts else None
+    terms = [_variance_of_mean(values) for values in (varying if less is None else [less])]
+    groups, clusters = _groups_term(rows)
+    error, freedom, total = _together([*terms, groups])
+    value = float(means[0].mean() - (means[1].mean() if second else 0.0))
+    if not total and is_proportion:
+        error = wilson(0, max(1, round(clusters))).high / 1.96
     return Effect(
-        value=float(by_domain.mean()),
-        error=float(np.sqrt(total)),
-        freedom=(float(total**2 / scale) if scale else np.inf) if is_known else 1.0,
-        by_seed=tuple(map(float, shared[0])) if shared else (),
-        by_domain=tuple(map(float, by_domain)),
-        seeds=min(counts),
-        groups=min(effective_groups(*pair) for pair in zip(first, second, strict=True)),
-        seed_share=float(sum(term.variance for term in terms) / total) if total and is_known else 0.0,
+        value=value,
+        error=error,
+        freedom=freedom,
+        by_seed=() if less is None else tuple(map(float, less)),
+        seeds=min(counts, default=None),
+        groups=min(domain.groups for row in rows for domain in row),
+        seed_share=float(sum(term.variance for term in terms) / total) if total else 0.0,
+        is_tie=bool(second) and not total and value == 0.0,
+    )
+
+
+def seed_effect(first: ArrayLike, second: ArrayLike) -> Effect:
+    """Returns the mean of `first` minus that of `second`, values of independent seeds without samples.
+
+    Args:
+        first: shape (seeds,).
+        second: shape (other seeds,).
+
+    Source: Welch 1947.
+    """
+    mine, other = (np.asarray(values, dtype=np.float64) for values in (first, second))
+    value = float(mine.mean() - other.mean())
+    error, freedom, total = _together([_variance_of_mean(mine), _variance_of_mean(other)])
+    return Effect(
+        value=value,
+        error=error,
+        freedom=freedom,
+        by_seed=(),
+        seeds=min(mine.size, other.size),
+        groups=None,
+        seed_share=1.0,
+        is_tie=not total and abs(value) < 1e-12,
     )
 
 
@@ -194,64 +263,32 @@ class _Term(NamedTuple):
     freedom: float
 
 
-class _Influences(NamedTuple):
-    """What each group of a domain adds to the effect there, and its share of the domain, shape (groups,)."""
-
-    clusters: NDArray[np.int64]
-    influence: Array
-    weights: Array
+def _together(terms: Sequence[_Term]) -> tuple[float, float, float]:
+    """Returns the standard error of a sum of independent terms, Satterthwaite's freedom, and its square."""
+    total = sum(term.variance for term in terms)
+    scale = sum(term.variance**2 / term.freedom for term in terms if term.variance)
+    return float(np.sqrt(total)), float(total**2 / scale) if scale else np.inf, float(total)
 
 
 def _variance_of_mean(values: Array) -> _Term:
-    """Returns the variance of the mean of independent values; unknown, so infinite, for a single one."""
+    """Returns the variance of the mean of independent values; none is known of a single one."""
     if values.size < 2:
-        return _Term(np.inf, 1.0)
+        return _Term(0.0, np.inf)
     variance = float(values.var(ddof=1)) / values.size
     return _Term(0.0 if variance < 1e-24 else variance, values.size - 1.0)
 
 
-def _influences(first: SeedSums, second: SeedSums) -> _Influences:
-    names = np.union1d(first.clusters, second.clusters)
-    influence, weights = np.zeros(len(names)), np.zeros(len(names))
-    for sign, row in ((1.0, first), (-1.0, second)):
-        place = np.searchsorted(names, row.clusters)
-        influence[place] += sign * _linearised(row)
-        weights[place] += _weights(row) / 2
-    return _Influences(names, influence, weights)
-
-
-def _linearised(row: SeedSums) -> Array:
-    """Returns the influence of each group on the row's score, mean over seeds, shape (groups,)."""
-    totals = row.denominators.sum(axis=1, keepdims=True)
-    present = totals > 0
-    safe = np.where(present, totals, 1.0)
-    ratios = row.numerators.sum(axis=1, keepdims=True) / safe
-    parts = np.where(present, (row.numerators - ratios * row.denominators) / safe, 0.0)
-    return np.asarray((parts.sum(axis=2) / np.maximum(1, present.sum(axis=2))).mean(axis=0))
-
-
-def _weights(row: SeedSums) -> Array:
-    """Returns each group's share of the domain, shape (groups,)."""
-    sizes = row.denominators.sum(axis=2).mean(axis=0)
-    return np.asarray(sizes / max(float(sizes.sum()), 1e-300))
-
-
-def effective_groups(*rows: SeedSums) -> float:
-    """Returns the effective number of groups of one domain, (sum w)^2 / sum w^2, the least of the rows'."""
-    found = [float(1 / np.sum(_weights(row) ** 2)) if row.denominators.any() else 0.0 for row in rows]
-    return round(min(found), 6)
-
-
-def _groups_term(domains: Sequence[_Influences]) -> _Term:
-    """Returns the delete-one jackknife variance over clusters that may stand in several domains."""
-    names, place = np.unique(np.concatenate([one.clusters for one in domains]), return_inverse=True)
-    count = len(domains)
-    lonely = any(one.weights.max() > 1 - 1e-9 for one in domains)
-    if lonely or len(names) < 2:
-        return _Term(np.inf, 1.0)
-    parts = np.concatenate([one.influence / (1 - one.weights) for one in domains]) / count
-    weights = np.bincount(place, weights=np.concatenate([one.weights for one in domains])) / count
-    sums = np.bincount(place, weights=parts)
+def _groups_term(rows: Sequence[Sequence[SeedSums]]) -> tuple[_Term, float]:
+    """Returns the delete-one jackknife variance over clusters, and their effective number."""
+    signs = [1.0, -1.0][: len(rows)]
+    parts = [(sign / len(row), domain) for sign, row in zip(signs, rows, strict=True) for domain in row]
+    names, place = np.unique(np.concatenate([domain.clusters for _, domain in parts]), return_inverse=True)
+    sums = np.bincount(place, weights=np.concatenate([weight * one.influence for weight, one in parts]))
+    weights = np.bincount(place, weights=np.concatenate([abs(weight) * one.weights for weight, one in parts]))
+    squares = float(np.sum(weights**2))
+    effective = float(np.sum(weights) ** 2 / squares) if squares else 0.0
+    if len(names) < 2 or not np.isfinite(sums).all():
+        return _Term(0.0, np.inf), effective
     variance = (len(names) - 1) / len(names) * float(np.sum(sums**2))
-    effective = float(np.sum(weights**2) ** 2 / np.sum(weights**4))  # of squares that vary as weights do
-    return _Term(0.0 if variance < 1e-24 else variance, max(1.0, effective - 1))
+    freedom = squares**2 / float(np.sum(weights**4)) - 1  # of squares that vary as weights do
+    return _Term(0.0 if variance < 1e-24 else variance, max(1.0, freedom)), effective

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 
 class Interval(NamedTuple):
@@ -47,52 +47,3 @@ def t_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
     mean = float(sample.mean())
     half = float(t.ppf((1 + level) / 2, sample.size - 1) * sample.std(ddof=1) / np.sqrt(sample.size))
     return Interval(mean - half, mean + half)
-
-
-def clustered_standard_error(values: ArrayLike, clusters: ArrayLike) -> float:
-    """Returns the standard error of the mean when values of one cluster are not independent.
-
-    Args:
-        values: one score per sample, shape (samples,).
-        clusters: which cluster each sample belongs to, shape (samples,).
-
-    Raises:
-        ValueError: there are fewer than two clusters.
-
-    Source: the sandwich estimator with the factor C / (C - 1) for C clusters.
-    """
-    sample: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
-    names, index = np.unique(np.asarray(clusters), return_inverse=True)
-    if len(names) < 2:
-        raise ValueError("A clustered standard error needs two clusters.")
-    sums = np.bincount(index, weights=sample - sample.mean())
-    return float(np.sqrt(np.sum(sums**2) * len(names) / (len(names) - 1)) / sample.size)
-
-
-def square_and_add(values: ArrayLike, intervals: list[Interval]) -> Interval:
-    """Returns the interval of the mean of independent estimates from their own, maybe lopsided, intervals.
-
-    Source: Zou and Donner 2008, the method of variance estimates recovery, equation 4, for a mean.
-    """
-    points = np.asarray(values, dtype=np.float64)
-    lows = points - [one.low for one in intervals]
-    highs = np.asarray([one.high for one in intervals]) - points
-    mean = float(points.mean())
-    return Interval(
-        mean - float(np.sqrt(np.sum(lows**2))) / points.size,
-        mean + float(np.sqrt(np.sum(highs**2))) / points.size,
-    )
-
-
-def difference_interval(first: float, one: Interval, second: float, other: Interval) -> Interval:
-    """Returns the interval of first minus second from their own, maybe lopsided, intervals.
-
-    It takes the two for independent, so for two that go together it is too wide rather than too narrow.
-
-    Source: Zou and Donner 2008, equation 3.
-    """
-    value = first - second
-    return Interval(
-        value - float(np.hypot(first - one.low, other.high - second)),
-        value + float(np.hypot(one.high - first, second - other.low)),
-    )

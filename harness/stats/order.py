@@ -8,8 +8,9 @@ def expected_best(select: ArrayLike, report: ArrayLike, draws: int) -> float:
     """Returns the mean of `report` at the best of `draws` by `select`, drawn without replacement.
 
     Args:
-        select: what the choice is made by, higher is better, shape (pool,); ties go to the lower index. One
-            of minus infinity is never chosen: the mean is over draws that hold another.
+        select: what the choice is made by, higher is better, shape (pool,); of those that tie each is as
+            likely to be taken. One of minus infinity is never chosen: the mean is over draws that hold
+            another.
         report: what is reported of the chosen one, shape (pool,).
         draws: how many of the pool are seen.
 
@@ -26,6 +27,8 @@ def expected_best(select: ArrayLike, report: ArrayLike, draws: int) -> float:
         raise ValueError("Nothing of the pool can be chosen.")
     from scipy.special import gammaln
 
+    _, tied = np.unique(keys, return_inverse=True)
+    values = (np.bincount(tied, weights=values) / np.bincount(tied))[tied]
     order = np.argsort(-keys, kind="stable")
     below = np.arange(keys.size - 1, draws - 2, -1)  # worse ones that are left for the other draws
     logs = gammaln(below + 1) - gammaln(draws) - gammaln(below - draws + 2)

@@ -1,37 +1,53 @@
-"""Ranks, and how far the intervals of the scores allow them to move."""
+"""Ranks, and how far the tests allow them to move."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from harness.stats.intervals import Interval
-
-Array = NDArray[np.float64]
+from harness.stats.corrections import holm
 
 
-class RankInterval(NamedTuple):
-    """The best and the worst rank that the intervals allow."""
+class Placement(NamedTuple):
+    """A method's rank, the ranks that paired tests allow it, and whether none is significantly better.
 
+    `unbeaten` is of no method where no pair differs.
+    """
+
+    rank: int
     best: int
     worst: int
+    unbeaten: bool
 
 
-def ranks(scores: Sequence[float]) -> list[int]:
-    """Returns the rank of each score, 1 for the highest; equal scores share the better rank."""
-    return [1 + sum(other > score for other in scores) for score in scores]
+def placements(
+    scores: Sequence[float], test: Callable[[int, int], tuple[float, float] | None]
+) -> list[Placement]:
+    """Returns the placement of each method; a pair differs at 5 % after Holm over all tested pairs.
 
-
-def rank_intervals(intervals: Sequence[Interval]) -> list[RankInterval]:
-    """Returns the rank interval of each method from the intervals of their scores, higher being better."""
-    count = len(intervals)
+    Args:
+        scores: higher is better, shape (methods,); equal ones share the better rank.
+        test: gives the score of method i less that of j with its two-sided p; None where nothing is decided.
+    """
+    pairs = list(combinations(range(len(scores)), 2))
+    tested = [(pair, found) for pair in pairs if (found := test(*pair)) is not None]
+    adjusted = holm([p for _, (_, p) in tested])
+    better, worse = np.zeros(len(scores), dtype=int), np.zeros(len(scores), dtype=int)
+    for ((first, second), (value, _)), p in zip(tested, adjusted, strict=True):
+        if p < 0.05:
+            winner, loser = (first, second) if value > 0 else (second, first)
+            worse[winner] += 1
+            better[loser] += 1
     return [
-        RankInterval(
-            1 + sum(other.low > mine.high for other in intervals),
-            count - sum(other.high < mine.low for other in intervals),
+        Placement(
+            1 + sum(other > score for other in scores),
+            1 + int(above),
+            len(scores) - int(below),
+            bool(worse.any() and above == 0),
         )
-        for mine in intervals
+        for score, above, below in zip(scores, better, worse, strict=True)
     ]
 
 
@@ -60,7 +76,7 @@ def stability(scores: ArrayLike, *, generator: np.random.Generator, replicates: 
     return Stability(float(falls.all(axis=0).mean()), float(first.mean()))
 
 
-def kendall(first: ArrayLike, second: ArrayLike, weights: ArrayLike | None = None) -> Array:
+def kendall(first: ArrayLike, second: ArrayLike, weights: ArrayLike | None = None) -> NDArray[np.float64]:
     """Returns Kendall's tau-b of two score vectors, for each row of weights.
 
     Args:
@@ -77,7 +93,7 @@ def kendall(first: ArrayLike, second: ArrayLike, weights: ArrayLike | None = Non
     signs = [np.sign(values[:, None] - values[None, :]) for values in (x, y)]
     counts = np.ones((1, x.size)) if weights is None else np.asarray(weights, dtype=np.float64)
 
-    def total(matrix: Array) -> Array:
+    def total(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(((counts @ matrix) * counts).sum(axis=1))
 
     both = total(signs[0] * signs[1])

@@ -15,7 +15,8 @@ class Transfer(NamedTuple):
     `spearman` and `kendall` (tau-b) are rank correlations of the two columns; `overlap` is the share of the
     source's best that are among the target's best; `value` is the target's score of the source's first
     choice, `regret` what it lacks to the target's optimum, `normalised` that over (optimum - mean of the
-    target), and `rank` its place on the target, 1 for the best.
+    target), and `rank` its place on the target, 1 for the best. All of them are means over the `ties` rows
+    that share the first place on the source.
     """
 
     spearman: float
@@ -24,17 +25,18 @@ class Transfer(NamedTuple):
     value: float
     regret: float
     normalised: float
-    rank: int
+    rank: float
+    ties: int
 
 
 class Chosen(NamedTuple):
-    """One row of a table, and its score, regret, normalised regret and rank on a target."""
+    """Score, regret, normalised regret and rank on a target, means over the rows that tie as the best."""
 
-    row: int
     value: float
     regret: float
     normalised: float
-    rank: int
+    rank: float
+    ties: int
 
 
 def standardised(values: ArrayLike) -> Array:
@@ -56,7 +58,7 @@ def standardised_mean(columns: Sequence[ArrayLike]) -> Array:
 
 
 def choose(source: ArrayLike, target: ArrayLike) -> Chosen:
-    """Returns what the target makes of the row that is best on the source; ties go to the lower row.
+    """Returns what the target makes of the row that is best on the source, on average over those that tie.
 
     Args:
         source: scores that choose, higher is better, shape (rows,).
@@ -66,17 +68,17 @@ def choose(source: ArrayLike, target: ArrayLike) -> Chosen:
         ValueError: the columns have different lengths, or the target does not vary.
     """
     selecting, counting = _columns(source, target)
-    row = int(np.argmax(selecting))
-    value, best = float(counting[row]), float(counting.max())
+    tied = counting[selecting == selecting.max()]
+    value, best = float(tied.mean()), float(counting.max())
     spread = best - float(counting.mean())
     if not spread > 0:
         raise ValueError("A target that does not vary has no normalised regret.")
-    rank = 1 + int(np.sum(counting > value))
-    return Chosen(row, value, best - value, (best - value) / spread, rank)
+    above = counting.size - np.searchsorted(np.sort(counting), tied, side="right")
+    return Chosen(value, best - value, (best - value) / spread, 1 + float(above.mean()), tied.size)
 
 
 def top_overlap(source: ArrayLike, target: ArrayLike, top: int) -> float:
-    """Returns the share of the source's `top` best rows among the target's; ties go to the lower rows.
+    """Returns the share of the source's `top` best rows among the target's, expected over orders of ties.
 
     Raises:
         ValueError: `top` is not between 1 and the number of rows.
@@ -84,8 +86,7 @@ def top_overlap(source: ArrayLike, target: ArrayLike, top: int) -> float:
     selecting, counting = _columns(source, target)
     if not 1 <= top <= selecting.size:
         raise ValueError(f"The best {top} cannot be taken of {selecting.size} rows.")
-    best = [set(np.argsort(-column, kind="stable")[:top].tolist()) for column in (selecting, counting)]
-    return len(best[0] & best[1]) / top
+    return float(np.sum(_chances(selecting, top) * _chances(counting, top)) / top)
 
 
 def transfer(source: ArrayLike, target: ArrayLike, *, top: int) -> Transfer:
@@ -113,6 +114,7 @@ def transfer(source: ArrayLike, target: ArrayLike, *, top: int) -> Transfer:
         regret=chosen.regret,
         normalised=chosen.normalised,
         rank=chosen.rank,
+        ties=chosen.ties,
     )
 
 
@@ -124,6 +126,13 @@ def transfer_matrix(
         source: {target: transfer(selecting, counting, top=top) for target, counting in targets.items()}
         for source, selecting in sources.items()
     }
+
+
+def _chances(column: Array, top: int) -> Array:
+    """Returns each row's chance to be among the `top` best where ties are drawn, shape (rows,)."""
+    last = np.sort(column)[-top]
+    above, tied = column > last, column == last
+    return np.asarray(above + tied * (top - above.sum()) / tied.sum())
 
 
 def _columns(source: ArrayLike, target: ArrayLike) -> tuple[Array, Array]:

@@ -16,7 +16,7 @@ from harness.learn.baseline import FixedBaseline
 from harness.learn.modality import modality_of
 from harness.space.choices import SearchSpace
 from harness.study.plan import Plan
-from harness.study.work.units import SourcesSpec, Supernet, SupernetSpec, ValidatedSpec
+from harness.study.work.units import SourcesSpec, Supernet, SupernetSpec, TrainedSpec, ValidatedSpec
 from harness.task.signature import Signature
 
 MACS_PER_SECOND = 5e12
@@ -24,6 +24,9 @@ MACS_PER_SECOND = 5e12
 
 Depth-wise convolutions reach less of it, and wide transformers several times as much.
 """
+
+CALIBRATION_IMAGES = 64
+"""Of a batch that re-estimates BatchNorm statistics."""
 
 DRAWN = 20
 """Random architectures that stand for one that is not known yet."""
@@ -43,6 +46,17 @@ class Costs:
     def validation(self, spec: ValidatedSpec) -> int:
         """Returns the forward passes of one candidate on source validation."""
         return spec.validation_samples * len(spec.sources) * passes(spec.task, spec.document_bytes)
+
+    def slices(self, spec: ValidatedSpec, count: int, calibration_batches: int) -> float:
+        """Returns the cost of scoring slices, with the images that re-estimate their BatchNorm statistics."""
+        calibration = calibration_batches * CALIBRATION_IMAGES if self.has_batch_norm(spec) else 0
+        return self.mean(spec) * count * (self.validation(spec) + calibration)
+
+    def trainings(self, spec: TrainedSpec, count: int, macs: float) -> float:
+        """Returns the cost of training networks alone, each of which has `macs`, and of scoring them."""
+        assert spec.steps is not None
+        assert spec.batch_size is not None
+        return macs * count * (3 * spec.steps * spec.batch_size + self.validation(spec))
 
     def alone(self, method: str, spec: SourcesSpec) -> float:
         """Returns the cost of one forward pass of what a final trains."""
@@ -136,7 +150,3 @@ def passes(task: str, document_bytes: int) -> int:
     """Returns the forward passes of a sample: one, or one a window of a document."""
     signature = _signature(task)
     return modality_of(signature.kind).passes(signature, document_bytes)
-
-
-CALIBRATION_IMAGES = 64
-"""Of a batch that re-estimates BatchNorm statistics."""

@@ -23,18 +23,14 @@ def board_json(board: AnyBoard) -> str:
 def render(board: AnyBoard, format: str, *, width: int | None = None) -> str:
     """Returns the board in `format`: terminal, md, csv, json, html or tex.
 
-    Args:
-        board: of a run of any study.
-        format: its name.
-        width: characters of a line on a terminal; None for any.
-
     Raises:
         UnknownNameError: there is no such format.
     """
     if format == "json":
         return board_json(board)
     if format == "csv":
-        return _csv(board)
+        lines = load_study(board.study).lines(board)
+        return csv_text(lines, counts=("rank", "samples", "groups", "seeds"))
     writers: dict[str, Callable[[str, str, list[Table]], str]] = {
         "terminal": partial(_terminal, width=width),
         "md": _md,
@@ -46,18 +42,20 @@ def render(board: AnyBoard, format: str, *, width: int | None = None) -> str:
     return writers[format](board.title, verdict(board), load_study(board.study).tables(board))
 
 
+def _cells(table: Table, index: int, escape: Callable[[str], str], before: str, after: str) -> list[str]:
+    """Returns a row's texts in a format, emphasised ones between `before` and `after`."""
+    texts = map(escape, table.rows[index])
+    bold = {column for row, column in table.bold if row == index}
+    return [f"{before}{text}{after}" if column in bold else text for column, text in enumerate(texts)]
+
+
 def markdown_table(table: Table) -> str:
     """Returns the table in GitHub's Markdown, its caption above and its notes below."""
-    width = len(table.columns)
-    rule = ["---" if index < table.labels else "---:" for index in range(width)]
+    rule = ["---" if index < table.labels else "---:" for index in range(len(table.columns))]
     lines = [f"**{inert.markdown(table.caption)}**", ""]
     lines += [f"| {' | '.join(map(inert.markdown, table.columns))} |", f"| {' | '.join(rule)} |"]
-    for index, row in enumerate(table.rows):
-        cells = [
-            f"**{inert.markdown(text)}**" if (index, column) in table.bold else inert.markdown(text)
-            for column, text in enumerate(row)
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
+    for index in range(len(table.rows)):
+        lines.append(f"| {' | '.join(_cells(table, index, inert.markdown, '**', '**'))} |")
     lines += ["", *(f"- {inert.markdown_block(note)}" for note in table.notes)]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -77,19 +75,12 @@ def _html(title: str, sentence: str, tables: list[Table]) -> str:
     parts = [f"<h1>{inert.html(title)}</h1>", f"<p>{inert.html(sentence)}</p>"]
     for table in tables:
         head = "".join(f'<th scope="col">{inert.html(text)}</th>' for text in table.columns)
-        body = []
-        for index, row in enumerate(table.rows):
-            cells = "".join(
-                f"<td><b>{inert.html(text)}</b></td>"
-                if (index, column) in table.bold
-                else f"<td>{inert.html(text)}</td>"
-                for column, text in enumerate(row)
-            )
-            body.append(f"<tr>{cells}</tr>")
+        rows = (_cells(table, index, inert.html, "<b>", "</b>") for index in range(len(table.rows)))
+        body = "".join(f"<tr>{''.join(f'<td>{text}</td>' for text in cells)}</tr>" for cells in rows)
         parts += [
             f"<table><caption>{inert.html(table.caption)}</caption>",
             f"<thead><tr>{head}</tr></thead>",
-            f"<tbody>{''.join(body)}</tbody></table>",
+            f"<tbody>{body}</tbody></table>",
             *(f"<p>{inert.html(note)}</p>" for note in table.notes),
         ]
     return "\n".join(parts) + "\n"
@@ -99,26 +90,17 @@ def _tex(title: str, sentence: str, tables: list[Table]) -> str:
     parts = [f"% {inert.line(title)}", inert.tex(sentence), ""]
     for table in tables:
         columns = "l" * table.labels + "r" * (len(table.columns) - table.labels)
-        lines = [
+        rows = [[*map(inert.tex, table.columns)]]
+        rows += [_cells(table, index, inert.tex, r"\textbf{", "}") for index in range(len(table.rows))]
+        head, *lines = [" & ".join(cells) + r" \\" for cells in rows]
+        parts += [
             r"\begin{table}",
             rf"\caption{{{inert.tex(table.caption)}}}",
             rf"\begin{{tabular}}{{{columns}}}",
         ]
-        lines += [r"\hline", " & ".join(map(inert.tex, table.columns)) + r" \\", r"\hline"]
-        for index, row in enumerate(table.rows):
-            cells = [
-                rf"\textbf{{{inert.tex(text)}}}" if (index, column) in table.bold else inert.tex(text)
-                for column, text in enumerate(row)
-            ]
-            lines.append(" & ".join(cells) + r" \\")
-        parts += [*lines, r"\hline", r"\end{tabular}", *map(inert.tex, table.notes), r"\end{table}", ""]
+        parts += [r"\hline", head, r"\hline", *lines, r"\hline", r"\end{tabular}"]
+        parts += [*map(inert.tex, table.notes), r"\end{table}", ""]
     return "\n".join(parts)
-
-
-def _csv(board: AnyBoard) -> str:
-    """Returns one line per row and domain, and one per row for the means, in the metric's own unit."""
-    lines = load_study(board.study).lines(board)
-    return csv_text(lines, counts=("rank", "samples", "groups", "seeds"))
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]], *, counts: Sequence[str] = ()) -> str:

@@ -1,15 +1,11 @@
 """Several runs as one board where their protocols agree, and side by side, with the reason, where not."""
 
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
 from harness.files import canonical_json
-from harness.identity.unit import unit_folder
 from harness.run.loaded import Run
 from harness.run.record import Record
 from harness.study.study import AnyBoard, build_board, load_study
@@ -17,11 +13,9 @@ from harness.study.study import AnyBoard, build_board, load_study
 
 @dataclass(frozen=True, kw_only=True)
 class MergedBoards:
-    """The boards of several runs.
+    """A board for each set of runs whose protocols agree, in an order that the runs' order does not change.
 
-    Attributes:
-        boards: one per set of runs whose protocols agree, in an order that the runs' order does not change.
-        reasons: one sentence for each board after the first: why it is not merged into the first.
+    `reasons` has a sentence for each board after the first: why it is not merged into the first.
     """
 
     boards: tuple[AnyBoard, ...]
@@ -29,11 +23,7 @@ class MergedBoards:
 
 
 def merge(runs: Sequence[Run]) -> MergedBoards:
-    """Returns the boards of `runs`, merged where the protocols agree; a folder counts once.
-
-    Raises:
-        HarnessError: the scores of a finished unit are gone or damaged.
-    """
+    """Returns the boards of `runs`, merged where the protocols agree; a folder counts once."""
     distinct = {run.folder.resolve(): run for run in runs}
     ordered = sorted(distinct.values(), key=lambda run: (run.name, canonical_json(_content(run))))
     sets: list[list[Run]] = []
@@ -112,8 +102,7 @@ def _clash(one: Run, other: Run) -> str | None:
 def _board(runs: Sequence[Run]) -> AnyBoard:
     if len(runs) == 1:
         return build_board(runs[0])
-    with _one_folder(runs) as folder:
-        board = build_board(_merged(runs, folder))
+    board = build_board(_merged(runs))
     note = (
         f"Rows of {len(runs)} runs ({', '.join(run.name for run in runs)}), merged because tasks, prepared "
         "data, test samples, seeds and budget agree."
@@ -122,47 +111,27 @@ def _board(runs: Sequence[Run]) -> AnyBoard:
     return noted
 
 
-def _merged(runs: Sequence[Run], folder: Path) -> Run:
+def _merged(runs: Sequence[Run]) -> Run:
+    units = {unit.hash: unit for run in runs for unit in run.units}
     records: dict[str, Record] = {}
+    folders: dict[str, Path] = {}
     for run in runs:
         for name, record in run.records.items():
             if name not in records or records[name].status != "ok":
-                records[name] = record
+                records[name], folders[name] = record, run.place(units[name])
     names, titles = (sorted({getattr(run, key) for run in runs}) for key in ("name", "title"))
     return replace(
         runs[0],
-        folder=folder,
         name=" + ".join(names),
         title=" + ".join(titles),
         suite=load_study(runs[0].suite.study).merged(runs),
         command=" && ".join(sorted({run.command for run in runs})),
-        units=tuple({unit.hash: unit for run in runs for unit in run.units}.values()),
+        units=tuple(units.values()),
         records=records,
         timings={name: timing for run in reversed(runs) for name, timing in run.timings.items()},
         made={name: made for run in reversed(runs) for name, made in run.made.items()},
+        folders=folders,
     )
-
-
-@contextmanager
-def _one_folder(runs: Sequence[Run]) -> Iterator[Path]:
-    """Yields a folder of links to the units of all runs, as a board reads samples from one folder.
-
-    Raises:
-        HarnessError: the scores of a finished unit are gone.
-    """
-    with tempfile.TemporaryDirectory() as name:
-        units = Path(name) / "units"
-        units.mkdir()
-        for run in runs:
-            for unit in run.units:
-                place = unit_folder(run.folder.resolve(), unit)
-                if run.result(unit) is None or (units / place.name).is_symlink():
-                    continue
-                record = run.records[unit.hash]
-                if any(not (place / name).is_file() for name in record.files):
-                    raise HarnessError(f"{place} has lost its files; delete it and run the command again.")
-                (units / place.name).symlink_to(place, target_is_directory=True)
-        yield Path(name)
 
 
 def _content(run: Run) -> list[str]:

@@ -54,12 +54,7 @@ class Plan:
 
 
 def planned(kind: UnitKind[S, R], spec: Spec, needs: Sequence[str] = ()) -> Unit[S, R]:
-    """Returns a unit with the content of all that it runs and reads as it is now.
-
-    Raises:
-        UnknownNameError: there is no such entry.
-        HarnessError: a file cannot be read.
-    """
+    """Returns a unit with the content of all that it runs and reads as it is now."""
     assert isinstance(spec, kind.spec)
     return Unit(kind=kind, spec=spec, needs=tuple(needs), code=code_of(kind, spec))
 
@@ -75,7 +70,6 @@ def members(spec: Spec, kind: type[Spec]) -> dict[str, Any]:
 
 
 def prepare_unit(task_name: str, name: str) -> Unit[PrepareSpec, Preparation]:
-    """Returns the unit that fetches, checks, splits and caches one domain."""
     task: Task = catalog.load("task", task_name)
     domain = domain_of(task, name)
     archives = tuple(archive.sha256 for archive in domain.archives)
@@ -103,16 +97,13 @@ def resolve_searcher(settings: SearcherSettings, name: str) -> tuple[str, Search
                 f"Option {option!r} of searcher {variant.searcher!r} is {default!r} by default and cannot be "
                 f"{value!r}."
             )
-        _check_range(variant.searcher, option, value, entry.allowed.get(option))
+        allowed = entry.allowed.get(option)
+        if allowed is None:
+            continue
+        is_name = isinstance(value, str)
+        if not (value in allowed if is_name else allowed[0] <= value <= allowed[-1]):
+            there = ", ".join(allowed) if is_name else f"{allowed[0]} to {allowed[-1]}"
+            raise HarnessError(
+                f"Option {option!r} of searcher {variant.searcher!r} is {there}, not {value!r}."
+            )
     return variant.searcher, entry, {**entry.options, **variant.options}
-
-
-def _check_range(searcher: str, option: str, value: Any, allowed: tuple[Any, ...] | None) -> None:
-    if allowed is None:
-        return
-    if isinstance(value, str):
-        right, there = value in allowed, ", ".join(allowed)
-    else:
-        right, there = allowed[0] <= value <= allowed[-1], f"{allowed[0]} to {allowed[-1]}"
-    if not right:
-        raise HarnessError(f"Option {option!r} of searcher {searcher!r} is {there}, not {value!r}.")

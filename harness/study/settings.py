@@ -1,10 +1,10 @@
 """How a suite says that the networks of one task are trained, and how many samples score them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Self
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.guard.keys import wrong_address
@@ -40,11 +40,7 @@ class UnitLimit:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits(UnitLimit):
-    """What every unit of a suite may take; no part of what it computes.
-
-    Attributes:
-        kinds: kind of unit -> what units of that kind may take.
-    """
+    """What every unit of a suite may take, or units of some kinds; no part of what it computes."""
 
     kinds: dict[str, UnitLimit] = field(default_factory=dict)
 
@@ -147,15 +143,14 @@ class TaskSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedTask(TaskSettings):
-    """A task as `plan.json` keeps it, with its domains.
+    """A task as `plan.json` keeps it, with domains, metric, and chance (None where it is not known).
 
-    Attributes:
-        metric: of its scores.
-        chance: the metric of a blind guess; None where it is not known.
+    `strata` gives each held-out domain's kind of shift; only scores on domains of one kind are averaged.
     """
 
     metric: str
     chance: float | None
+    strata: dict[str, str] = field(default_factory=dict)
 
     @property
     def trained_on(self) -> None:
@@ -218,6 +213,17 @@ class Need:
         if not right:
             raise HarnessError(f"{self.path}: {what}.")
 
+    def once(self, names: Sequence[Any], what: str) -> None:
+        """Says `what` where one of the names stands twice."""
+        self(len(set(names)) == len(names), what)
+
+    @staticmethod
+    def known(kind: str, names: Iterable[str], known: Collection[str]) -> None:
+        """Raises an UnknownNameError where one of the names is not known."""
+        for name in names:
+            if name not in known:
+                raise UnknownNameError(kind, name, known)
+
 
 def check_task(task: TaskSettings, need: Need, *, searches: bool = True) -> None:
     """Raises the first thing that is wrong with a task of a suite that `searches`, or does not."""
@@ -225,10 +231,8 @@ def check_task(task: TaskSettings, need: Need, *, searches: bool = True) -> None
     need(not both, f"task {task.name!r} has {', '.join(both)} both as source and as held out")
     steps = [task.training.steps, *([task.supernet.steps] if searches else [])]
     need(min(steps) >= 1, f"task {task.name!r} needs steps >= 1")
-    need(
-        task.supernet.batch_size >= 1 and task.training.batch_size >= 1,
-        f"task {task.name!r} needs batch_size >= 1",
-    )
+    sizes = (task.supernet.batch_size, task.training.batch_size)
+    need(min(sizes) >= 1, f"task {task.name!r} needs batch_size >= 1")
     smallest = min(task.validation_samples, task.test_samples, task.document_bytes)
     need(smallest >= 1, f"task {task.name!r} needs sample counts and document_bytes >= 1")
     parts = task.training.accumulate
@@ -236,16 +240,20 @@ def check_task(task: TaskSettings, need: Need, *, searches: bool = True) -> None
     rates = [*task.training.learning_rates, task.supernet.learning_rate]
     need(bool(task.training.learning_rates), f"task {task.name!r} needs at least one learning rate")
     need(min(rates) > 0, f"task {task.name!r} needs learning rates above 0")
-    if task.supernet.strategy not in STRATEGIES:
-        raise UnknownNameError("strategy", task.supernet.strategy, STRATEGIES)
-    _check_recipe(task.recipe, need)
+    need.known("strategy", [task.supernet.strategy], STRATEGIES)
+    recipe = task.recipe
+    need.known("optimizer", [recipe.optimizer], OPTIMIZERS)
+    need.known("schedule", [recipe.schedule], SCHEDULES)
+    need.known("augmentation", recipe.augmentation, AUGMENTATIONS)
+    need(0 <= recipe.warmup < 1, "recipe.warmup must be in [0, 1)")
+    need(0 <= recipe.label_smoothing < 1, "recipe.label_smoothing must be in [0, 1)")
+    need(min(recipe.weight_decay, recipe.clip) >= 0, "recipe.weight_decay and recipe.clip must be at least 0")
 
 
 def check_limits(limits: Limits, kinds: Sequence[str], need: Need) -> None:
     """Raises the first thing that is wrong with the limits of units of these kinds."""
+    need.known("kind of unit", limits.kinds, kinds)
     for kind, limit in {"": limits, **limits.kinds}.items():
-        if kind and kind not in kinds:
-            raise UnknownNameError("kind of unit", kind, kinds)
         key = f"limits.kinds.{kind}" if kind else "limits"
         is_right = all(0 <= one < math.inf for one in (limit.seconds, limit.memory_gib))
         need(is_right, f"{key}.seconds and {key}.memory_gib must be at least 0")
@@ -256,23 +264,12 @@ def check_zero_shot(board: ZeroShotSettings, tasks: Sequence[str], need: Need) -
     about = f"zero_shot {board.name!r}"
     need(board.trained_on in tasks, f"{about} has trained_on {board.trained_on!r}, which is no task of it")
     need(bool(board.held_out or board.lm_eval_tasks), f"{about} needs held_out or lm_eval_tasks")
-    need(len(set(board.held_out)) == len(board.held_out), f"{about} has a domain twice")
+    need.once(board.held_out, f"{about} has a domain twice")
     need(board.test_samples >= 1, f"{about} needs test_samples >= 1")
     for domain in board.held_out:
         is_ours = domain.count("/") == 1 and all(domain.split("/"))
         right = is_ours or (domain.startswith(LM_EVAL) and domain != LM_EVAL)
         need(right, f"{about} has {domain!r} where TASK/DOMAIN or {LM_EVAL}NAME is needed")
-
-
-def _check_recipe(recipe: RecipeSettings, need: Need) -> None:
-    named = [("optimizer", recipe.optimizer, OPTIMIZERS), ("schedule", recipe.schedule, SCHEDULES)]
-    named += [("augmentation", name, AUGMENTATIONS) for name in recipe.augmentation]
-    for what, name, known in named:
-        if name not in known:
-            raise UnknownNameError(what, name, known)
-    need(0 <= recipe.warmup < 1, "recipe.warmup must be in [0, 1)")
-    need(0 <= recipe.label_smoothing < 1, "recipe.label_smoothing must be in [0, 1)")
-    need(min(recipe.weight_decay, recipe.clip) >= 0, "recipe.weight_decay and recipe.clip must be at least 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -321,14 +318,11 @@ class LanguageModelSettings:
     price_per_million_completion_tokens: float = 0.0
 
 
-@runtime_checkable
-class AsksLanguageModel(Protocol):
-    """A suite whose searchers may ask a language model."""
+@dataclass(frozen=True, kw_only=True)
+class SearchingSettings(Settings):
+    """A suite whose searchers may ask a language model, `llm`."""
 
-    @property
-    def llm(self) -> LanguageModelSettings:
-        """The language model."""
-        ...
+    llm: LanguageModelSettings = field(default_factory=LanguageModelSettings)
 
 
 def check_language_model(llm: LanguageModelSettings, need: Need) -> None:

@@ -14,7 +14,7 @@ from harness import catalog
 from harness.errors import HarnessError
 from harness.identity.unit import AnyKind, AnyUnit, called
 from harness.run.loaded import Run
-from harness.study.settings import Need, Settings
+from harness.study.settings import Need, SearcherSettings, Settings
 
 if TYPE_CHECKING:
     from harness.board.comparison import RowComparison
@@ -76,12 +76,6 @@ class Study(Generic[S, B]):
     def plan(self, name: str, settings: S, *, limit: int | None, tables: tuple[Path, ...]) -> "Plan":
         """Returns the units of a suite.
 
-        Args:
-            name: of the suite.
-            settings: what to plan.
-            limit: largest number of samples of each split, or of seeds of a look-up; None for all.
-            tables: folders where tables of published results lie.
-
         Raises:
             UnknownNameError: an entry that the suite names does not exist.
             HarnessError: its settings do not fit together.
@@ -90,17 +84,17 @@ class Study(Generic[S, B]):
         return plan
 
     def board(self, run: Run) -> B:
-        """Returns the board of a run, complete or not.
-
-        Raises:
-            HarnessError: the scores of a finished unit are gone or damaged.
-        """
+        """Returns the board of a run, complete or not."""
         board: B = self._part("board")(run)
         return board
 
     def verdict(self, board: B) -> str:
         """Returns what the run says of the claim that its suite fixed in advance."""
         return str(self._part("verdict")(board))
+
+    def wants(self, run: Run, board: B) -> list[str]:
+        """Returns what a verdict that the run does not give would take, with its cost at this run's speed."""
+        return list(self._part("wants")(run, board)) if "wants" in self.parts else []
 
     def tables(self, board: B) -> "list[Table]":
         """Returns the tables that a leaderboard prints."""
@@ -135,11 +129,7 @@ class Study(Generic[S, B]):
         return board
 
     def names(self, settings: S) -> list[str]:
-        """Returns the entries that a suite names, where its plan needs files that may not be here; else none.
-
-        Raises:
-            UnknownNameError: one does not exist.
-        """
+        """Returns the entries that a suite names where its plan needs files that may not be here."""
         return []
 
     def with_models(self, settings: S, models: Sequence[str]) -> S:
@@ -187,11 +177,7 @@ class Study(Generic[S, B]):
 
 
 def load_study(name: str) -> "Study[Any, Any]":
-    """Returns the study called `name`.
-
-    Raises:
-        UnknownNameError: there is none.
-    """
+    """Returns the study called `name`."""
     study: Study[Any, Any] = catalog.load("study", name)
     return study
 
@@ -217,3 +203,14 @@ def verdict(board: AnyBoard) -> str:
 def words(key: str) -> str:
     """Returns a key as people read it."""
     return key.replace("_", " ")
+
+
+def joint(suites: Sequence[Settings], key: str) -> list[Any]:
+    """Returns what the lists of several suites hold under a key, each once."""
+    return list(dict.fromkeys(one for suite in suites for one in getattr(suite, key)))
+
+
+def rules_of(search: SearcherSettings) -> dict[str, Any]:
+    """Returns what of a search must agree before its rows are comparable."""
+    free = ("variants", "options")
+    return {f"search {words(key)}": value for key, value in asdict(search).items() if key not in free}

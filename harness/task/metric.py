@@ -8,6 +8,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.files import write_atomically
+
 Need = Literal["prediction", "bits"]
 """What a metric needs of a sample: whether its prediction is right, or its code length in bits."""
 
@@ -15,7 +17,7 @@ Need = Literal["prediction", "bits"]
 class SampleScores(NamedTuple):
     """The scores of one model on one split, kept per sample so that no later question needs the model.
 
-    All have shape (samples,): group index, class, numerator (1 for a right prediction, or bits) and
+    All have shape (samples,): group, class, numerator (1 for a right prediction, or bits) and
     denominator (1, or bytes).
     """
 
@@ -28,8 +30,6 @@ class SampleScores(NamedTuple):
         """Writes a parquet file with one row per sample; `more` are columns beside its own."""
         import pyarrow as pa
         import pyarrow.parquet as pq
-
-        from harness.files import write_atomically
 
         sink = pa.BufferOutputStream()
         pq.write_table(pa.table({**self._asdict(), **(more or {})}), sink)

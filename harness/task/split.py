@@ -1,9 +1,13 @@
 """One split of one prepared domain, as arrays."""
 
+import re
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
+
+from harness.task.task import SPLITS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,18 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def clusters(self) -> NDArray[np.int64]:
+        """The identity of each group, above 2^32, shape (groups,): one in two domains that share its name.
+
+        A concept that is drawn in two styles is one cluster. A name without a letter counts rows, so that it
+        means another group in every domain.
+        """
+        plain = [re.sub(rf"^({'|'.join(SPLITS)})/", "", name) for name in self.group_names]
+        texts = [name if re.search(r"[^\W\d_]", name) else f"{self.domain}\0{name}" for name in plain]
+        digests = [blake2b(text.encode(), digest_size=8).digest() for text in texts]
+        return np.frombuffer(b"".join(digests), dtype=np.int64) & (2**62 - 1) | 2**62
 
     def documents(self) -> list[bytes]:
         """Returns the documents of a domain of bytes, texts or questions."""

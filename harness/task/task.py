@@ -12,7 +12,6 @@ from harness.task.signature import Signature
 
 SPLITS = ("train", "validation", "test")
 
-
 _PACKAGE: Final = r"(@[A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*"
 _VERSION: Final = r"[A-Za-z0-9][\w.+!-]*"
 
@@ -36,11 +35,7 @@ class Archive:
     sha256: str
 
     def __post_init__(self) -> None:
-        """Refuses what a client would read as an option, an address or a folder.
-
-        Raises:
-            HarnessError: the name, the version or the file name is none of a package.
-        """
+        """Refuses what a client would read as an option, an address or a folder."""
         path_part("package's file", self.filename)
         for what, text, pattern in (("name", self.name, _PACKAGE), ("version", self.version, _VERSION)):
             if not re.fullmatch(pattern, text):
@@ -72,6 +67,9 @@ class Domain:
         origin: where the data comes from, one line.
         licence: its licence, one line.
         groups: what a group is, e.g. `font family`.
+        stratum: the kind of shift that it is where it is held out, e.g. `code`; scores are averaged over
+            domains of one kind alone, as effects on different kinds may have opposite signs.
+        family: of domains that share an author, artist or source; its own name where it is empty.
         read: yields all samples, in a fixed order, from the fetched archives (package name -> path).
         archives: packages that `read` needs.
         sha256: recorded hash of the prepared arrays; None where it is not pinned.
@@ -86,6 +84,8 @@ class Domain:
     origin: str
     licence: str
     groups: str
+    stratum: str = ""
+    family: str = ""
     read: Callable[[Archives], Iterable[Sample]]
     archives: tuple[Archive, ...] = ()
     sha256: str | None = None
@@ -95,11 +95,7 @@ class Domain:
     awaits: str = ""
 
     def __post_init__(self) -> None:
-        """Refuses a name that is no part of a path.
-
-        Raises:
-            HarnessError: it has a separator, starts with a dot, or is none for another reason.
-        """
+        """Refuses a name that is no part of a path."""
         path_part("domain", self.name)
 
 
@@ -130,11 +126,7 @@ class Task:
     awaits: str = ""
 
     def domain(self, name: str) -> Domain:
-        """Returns the domain called `name`.
-
-        Raises:
-            UnknownNameError: the task has no such domain.
-        """
+        """Returns the domain called `name`."""
         for domain in self.domains:
             if domain.name == name:
                 return domain

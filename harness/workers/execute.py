@@ -1,20 +1,20 @@
 """Runs a plan's units on local processes; what has a valid record is not run again."""
 
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from harness.errors import HarnessError
-from harness.files import write_atomically
+from harness.errors import DamagedError, HarnessError
+from harness.files import read_sealed, write_atomically
 from harness.identity.content import check_code
 from harness.identity.unit import AnyUnit, unit_folder
 from harness.run.record import Timing
-from harness.run.score_cache import forget_scores, sort_scores
-from harness.run.standing import Belief, Standing
+from harness.run.score_cache import FOLDER, forget_scores, sort_scores
+from harness.run.standing import SUPERSEDED, Belief, Standing
 from harness.run.stored import PROVENANCE, TIMING, TRACEBACK, inputs_of, write_beside, write_record
 from harness.study.plan import Plan
 from harness.workers.pool import Pool, Together
@@ -23,15 +23,13 @@ if TYPE_CHECKING:
     from harness.run.place import Place
 
 Event = Literal["reused", "started", "finished"]
-OnEvent = Callable[[Event, AnyUnit, str, int], None]
-"""Called with what happened, the unit, its status and the units still to do."""
+OnEvent = Callable[[Event, AnyUnit, str], None]
+"""Called with what happened, the unit and its status."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """Units by how they ended: `ok` (of which `reused` were there before), `failed` and `skipped`."""
+class Outcome(NamedTuple):
+    """How many units were there before, failed and were skipped."""
 
-    ok: int
     reused: int
     failed: int
     skipped: int
@@ -68,7 +66,7 @@ def execute(
         place.run, plan.units, belief=belief, is_intact=lambda unit, record: is_intact(unit, record, place)
     )
     for unit in state.settle():
-        on_event("reused", unit, "ok", len(state.waiting))
+        on_event("reused", unit, "ok")
     for line in state.told():
         tell(line)
     told = len(state.damaged)
@@ -78,35 +76,30 @@ def execute(
         while state.waiting or pool.busy:
             for unit in state.blocked():
                 state.skip(unit)
-                on_event("finished", unit, "skipped", len(state.waiting) + len(pool.busy))
+                on_event("finished", unit, "skipped")
             while pool.idle and (ready := state.ready()) is not None:
-                on_event("started", ready, "", len(state.waiting) + len(pool.busy))
+                on_event("started", ready, "")
                 pool.submit(ready, {need: state.units[need] for need in ready.needs})
             if pool.busy:
                 for unit, status, reason in pool.finished():
                     if reason is not None:
                         write_record(place.run, unit, "failed", reason=place.keys.hidden_in(reason))
                     state.finished(unit, status)
-                    on_event("finished", unit, status, len(state.waiting) + len(pool.busy))
+                    on_event("finished", unit, status)
             for unit in state.settle():
-                on_event("reused", unit, "ok", len(state.waiting) + len(pool.busy))
+                on_event("reused", unit, "ok")
             for line in state.damaged[told:]:
                 tell(f"{line} It is made again.")
             told = len(state.damaged)
     finally:
         pool.stop()
-    ended = list(state.status.values())
     state.tidy()
-    if ended.count("ok") == len(plan.units):
+    ended = Counter(state.status.values())
+    if ended["ok"] == len(plan.units):
         forget_scores(place.run)
     else:
         sort_scores(place.run)
-    return Outcome(
-        ok=ended.count("ok"),
-        reused=len(state.reused),
-        failed=ended.count("failed"),
-        skipped=ended.count("skipped"),
-    )
+    return Outcome(reused=len(state.reused), failed=ended["failed"], skipped=ended["skipped"])
 
 
 def follow(place: "Place") -> None:
@@ -134,14 +127,12 @@ def _run(unit: AnyUnit, needs: Mapping[str, AnyUnit], place: "Place") -> str:
         inputs = inputs_of(place.run, needs.values())
         done = perform(unit, needs, place)
         check_code(unit)
-    except HarnessError as error:
-        write_record(place.run, unit, "failed", reason=place.keys.hidden_in(str(error)))
-        return "failed"
     except Exception as error:  # any failure of a unit is a row with a reason
-        folder = unit_folder(place.run, unit)
-        write_atomically(folder / TRACEBACK, place.keys.hidden_in(traceback.format_exc()))
-        told = place.keys.hidden_in(str(error))
-        reason = f"{type(error).__name__}: {told} (see {folder.name}/{TRACEBACK})."
+        reason = place.keys.hidden_in(str(error))
+        if not isinstance(error, HarnessError):
+            folder = unit_folder(place.run, unit)
+            write_atomically(folder / TRACEBACK, place.keys.hidden_in(traceback.format_exc()))
+            reason = f"{type(error).__name__}: {reason} (see {folder.name}/{TRACEBACK})."
         write_record(place.run, unit, "failed", reason=reason)
         return "failed"
     timing = Timing(
@@ -180,3 +171,34 @@ def lock(run: Path) -> Iterator[None]:
         for part in run.rglob(".part-*"):
             part.unlink(missing_ok=True)
         yield
+
+
+def claim(folder: Path, name: str) -> None:
+    """Makes sure that `folder` is free for the run of the suite `name`, or holds it.
+
+    Raises:
+        HarnessError: it holds something else, or cannot be read.
+    """
+    held = folder / "plan.json"
+    try:
+        if held.exists():
+            other = _name(held, name)
+            if other != name:
+                raise HarnessError(f"{folder} holds a run of {other}, not of {name}; choose another --out.")
+        elif folder.exists() and (not folder.is_dir() or not all(map(_is_of_a_run, folder.iterdir()))):
+            raise HarnessError(f"{folder} is not a run folder and not empty; choose another --out.")
+    except OSError as error:
+        raise HarnessError(f"Cannot read {folder}: {error.strerror}; choose another --out.") from error
+
+
+def _name(plan: Path, name: str) -> str:
+    """Returns the suite of the run; a damaged plan is written again where units are there to continue."""
+    try:
+        return str(read_sealed(plan, "it is written again")["name"])
+    except DamagedError:
+        return name if (plan.parent / "units").is_dir() else "a damaged plan.json"
+
+
+def _is_of_a_run(path: Path) -> bool:
+    """Whether this is what a run leaves that was killed, or its folder removed, without a plan."""
+    return path.name in (".lock", "units", SUPERSEDED, FOLDER) or path.name.startswith(".part-")

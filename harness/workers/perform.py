@@ -10,13 +10,7 @@ from harness.run.stored import TRACEBACK
 
 
 def perform(unit: AnyUnit, needs: Mapping[str, AnyUnit], place: Place) -> Done:
-    """Does the work of `unit` and returns what it left.
-
-    Args:
-        unit: what to do.
-        needs: hash -> unit, for every unit it needs.
-        place: where.
-    """
+    """Does the work of `unit` and returns what it left."""
     folder = unit_folder(place.run, unit)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / TRACEBACK).unlink(missing_ok=True)  # of a try before this one

@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -39,16 +39,17 @@ class Ended(NamedTuple):
     reason: str | None = None
 
 
-@dataclass
-class _Worker:
-    """A place in the pool: a process, and the unit it has."""
+class _Task(NamedTuple):
+    unit: AnyUnit
+    needs: Mapping[str, AnyUnit]
+    tries: int
+    watch: Watch
 
+
+@dataclass(eq=False)
+class _Worker:
     process: SpawnProcess
     connection: Connection
-    unit: AnyUnit | None = None
-    needs: Mapping[str, AnyUnit] = field(default_factory=dict)
-    tries: int = 0
-    watch: Watch | None = None
 
 
 class Pool:
@@ -64,25 +65,21 @@ class Pool:
         self.limits = limits
         self.folder = os.open(place.run, os.O_RDONLY)
         self.idle = [self._started() for _ in range(workers)]
-        self.busy: list[_Worker] = []
+        self.busy: dict[_Worker, _Task] = {}
 
     def submit(self, unit: AnyUnit, needs: Mapping[str, AnyUnit]) -> None:
         """Gives `unit` to an idle worker."""
         self._begin(self.idle.pop(0), unit, needs, tries=1)
 
     def finished(self) -> list[Ended]:
-        """Waits for a moment, or until a worker says something, and returns the units that ended.
-
-        Raises:
-            HarnessError: a record cannot be written, or the run's folder was removed.
-        """
+        """Waits for a moment, or until a worker says something, and returns the units that ended."""
         if not _is_same(self.folder, self.place.run):
             raise HarnessError(f"{self.place.run} was removed while it ran; run the command again.")
         heard = wait([worker.connection for worker in self.busy], timeout=POLL_SECONDS)
         ended = []
-        for worker in list(self.busy):
-            is_alive = worker.process.is_alive()
-            one = self._answer(worker) if worker.connection in heard or not is_alive else self._over(worker)
+        for worker, task in list(self.busy.items()):
+            speaks = worker.connection in heard or not worker.process.is_alive()
+            one = self._answer(worker, task) if speaks else self._over(worker, task)
             if one is not None:
                 ended.append(one)
         return ended
@@ -123,58 +120,49 @@ class Pool:
             worker = self._started()
             worker.connection.send((unit, needs))
         assert worker.process.pid is not None
-        worker.unit, worker.needs, worker.tries = unit, needs, tries
-        worker.watch = Watch(worker.process.pid, unit.kind, self.limits.of(unit.kind.name))
-        self.busy.append(worker)
+        watch = Watch(worker.process.pid, unit.kind, self.limits.of(unit.kind.name))
+        self.busy[worker] = _Task(unit, needs, tries, watch)
 
-    def _answer(self, worker: _Worker) -> Ended | None:
+    def _answer(self, worker: _Worker, task: _Task) -> Ended | None:
         """Takes what a worker says, or its death; None where its unit goes on."""
-        assert worker.unit is not None
-        assert worker.watch is not None
         try:
             said, text = worker.connection.recv() if worker.connection.poll() else ("died", "")
         except (EOFError, OSError):
             said, text = "died", ""
         if said == "begins":
-            worker.watch.begins()
+            task.watch.begins()
             return None
         if said == "died":
-            return self._after_death(worker)
+            return self._after_death(worker, task)
         if said == "stopped":
             raise HarnessError(text)
         self._free(worker)
-        if said == "raised":
-            return Ended(worker.unit, "failed", text)
-        return Ended(worker.unit, text)
+        return Ended(task.unit, "failed", text) if said == "raised" else Ended(task.unit, text)
 
-    def _after_death(self, worker: _Worker) -> Ended | None:
-        assert worker.unit is not None
-        assert worker.watch is not None
+    def _after_death(self, worker: _Worker, task: _Task) -> Ended | None:
         worker.process.join()
-        worker.watch.end()
+        task.watch.end()
         code = worker.process.exitcode or 0
         self._free(worker)
-        if code < 0 and worker.tries < TRIES:
+        if code < 0 and task.tries < TRIES:
             self.idle.remove(worker)
-            self._begin(worker, worker.unit, worker.needs, tries=worker.tries + 1)
+            self._begin(worker, task.unit, task.needs, tries=task.tries + 1)
             return None
-        return Ended(worker.unit, "failed", _cause(code))
+        return Ended(task.unit, "failed", _cause(code))
 
-    def _over(self, worker: _Worker) -> Ended | None:
+    def _over(self, worker: _Worker, task: _Task) -> Ended | None:
         """Ends a unit that takes more than its limit; None where it goes on."""
-        assert worker.unit is not None
-        assert worker.watch is not None
-        reason = worker.watch.exceeded()
+        reason = task.watch.exceeded()
         if reason is None:
             return None
-        worker.watch.end()
+        task.watch.end()
         worker.process.join()
         self._free(worker)
-        return Ended(worker.unit, "failed", reason)
+        return Ended(task.unit, "failed", reason)
 
     def _free(self, worker: _Worker) -> None:
         """Makes the worker's place idle; a dead one is replaced when the place is needed."""
-        self.busy.remove(worker)
+        del self.busy[worker]
         if not worker.process.is_alive():
             worker.connection.close()
         self.idle.append(worker)
@@ -222,19 +210,15 @@ def _is_same(folder: int, path: Path) -> bool:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silences progress bars and what Python says of ended workers, in processes that start inside."""
-    tracker = "ignore:resource_tracker"
-    warnings = os.environ.get("PYTHONWARNINGS")
-    own = {"TQDM_DISABLE": "1", "PYTHONWARNINGS": f"{warnings},{tracker}" if warnings else tracker}
-    before = {name: os.environ.get(name) for name in own}
-    os.environ |= own
+    own = [os.environ.get("PYTHONWARNINGS"), "ignore:resource_tracker"]
+    before = dict(os.environ)
+    os.environ |= {"TQDM_DISABLE": "1", "PYTHONWARNINGS": ",".join(filter(None, own))}
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        for name in ("TQDM_DISABLE", "PYTHONWARNINGS"):
+            os.environ.pop(name)
+        os.environ |= before
 
 
 def _cause(code: int) -> str:

@@ -7,11 +7,11 @@ weights per position instead of pooling, as every searched network does.
 window of parameters changes what may be searched and no default, and its row says how many it has.
 """
 
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from harness import FixedBaseline, Signature, SpaceFamily, catalog
+from harness.nn.heads import HEADS, nearest_width
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,25 +25,17 @@ WIDEST = 1024
 HEAD_WIDTH = 16
 
 
-@dataclass(frozen=True, kw_only=True)
-class DefaultFamily(FixedBaseline):
-    """The plain transformer, and the default architecture of any search space."""
-
-    def named(self, name: str) -> FixedBaseline:
-        """Returns the baseline `default:SPACE:PRESET`; `default:SPACE` is that of the space's usual preset.
-
-        Raises:
-            UnknownNameError: there is no such space or preset.
-        """
-        space, _, preset = name.partition(":")
-        family: SpaceFamily = catalog.load("space", space)
-        bound = family.space(preset or None)
-        return FixedBaseline(
-            summary=f"The default architecture of {bound.name}, trained alone, its own size.",
-            build=partial(_default_of, family, preset or None),
-            kinds=family.kinds,
-            is_matched=False,
-        )
+def _named(name: str) -> FixedBaseline:
+    """Returns the baseline `default:SPACE:PRESET`; `default:SPACE` is that of the space's usual preset."""
+    space, _, preset = name.partition(":")
+    family: SpaceFamily = catalog.load("space", space)
+    bound = family.space(preset or None)
+    return FixedBaseline(
+        summary=f"The default architecture of {bound.name}, trained alone, its own size.",
+        build=partial(_default_of, family, preset or None),
+        kinds=family.kinds,
+        is_matched=False,
+    )
 
 
 def _default_of(
@@ -63,8 +55,6 @@ def _build(signature: Signature, parameters: int, *, depth: int | None = None) -
 def _shape(signature: Signature, parameters: int, depth: int | None) -> tuple[int, int, int]:
     """Returns width, depth and heads; a head is 16 wide in the plain transformer, else nearly so."""
     import torch
-
-    from harness.nn.heads import HEADS, nearest_width
 
     heads = {width: width // HEAD_WIDTH for width in range(HEAD_WIDTH, WIDEST, HEAD_WIDTH)}
     if depth is not None:
@@ -118,7 +108,8 @@ def _language(signature: Signature, width: int, depth: int, heads: int) -> "nn.M
     return Decoder(width=width, depth=depth, heads=heads, hidden=int(width * RATIO), classes=classes)
 
 
-BASELINE = DefaultFamily(
+BASELINE = FixedBaseline(
+    named=_named,
     summary="Plain transformer: timm VisionTransformer for images, GPT decoder for bytes and texts.",
     build=_build,
     kinds=("image", "bytes", "text"),

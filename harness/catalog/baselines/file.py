@@ -8,7 +8,6 @@ of the classes, shape (samples, classes), of documents their code lengths in bit
 
 import importlib.util
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import FixedBaseline, HarnessError, Opening, Predictor, ReadyBaseline, Signature
+from harness.guard.text import reason_of
 from harness.learn.baseline import made_of, member_options
 
 if TYPE_CHECKING:
@@ -24,43 +24,34 @@ if TYPE_CHECKING:
 OUTSIDE = "whatever its file brings"
 
 
-@dataclass(frozen=True, kw_only=True)
-class FileFamily(ReadyBaseline):
-    """Baselines that are told apart by a file and a function in it."""
-
-    def named(self, name: str) -> FixedBaseline | ReadyBaseline:
-        """Returns the baseline `file:PATH:FUNCTION`, or `file:PATH:FUNCTION?weights=FILE`.
-
-        Raises:
-            HarnessError: there is no such file or function, or the file does not import.
-        """
-        place, options = member_options(name, weights=())
-        path, _, function = place.rpartition(":")
-        if not path:
-            raise HarnessError(f"{place!r} names no function; write PATH.py:FUNCTION.")
-        weights = options.get("weights")
-        made = _function(Path(path), function)
-        files = made_of(Path(path), Path(weights) if weights else None)
-        if function == "predict":
-            return ReadyBaseline(
-                summary=f"{place}, as it is.",
-                open=lambda signature, opening: _Predicting(made, signature),
-                outside=OUTSIDE,
-                files=files,
-            )
-        if weights:
-            return ReadyBaseline(
-                summary=f"{place} with the weights of {weights}, as it is.",
-                open=lambda signature, opening: _restored(made, Path(weights), signature, opening),
-                outside=OUTSIDE,
-                files=files,
-            )
-        return FixedBaseline(
-            summary=f"{place}, trained by the suite's recipe.",
-            build=lambda signature, parameters: _module(made, signature),
-            is_matched=False,
+def _named(name: str) -> FixedBaseline | ReadyBaseline:
+    place, options = member_options(name, weights=())
+    path, _, function = place.rpartition(":")
+    if not path:
+        raise HarnessError(f"{place!r} names no function; write PATH.py:FUNCTION.")
+    weights = options.get("weights")
+    made = _function(Path(path), function)
+    files = made_of(Path(path), Path(weights) if weights else None)
+    if function == "predict":
+        return ReadyBaseline(
+            summary=f"{place}, as it is.",
+            open=lambda signature, opening: _Predicting(made, signature),
+            outside=OUTSIDE,
             files=files,
         )
+    if weights:
+        return ReadyBaseline(
+            summary=f"{place} with the weights of {weights}, as it is.",
+            open=lambda signature, opening: _restored(made, Path(weights), signature, opening),
+            outside=OUTSIDE,
+            files=files,
+        )
+    return FixedBaseline(
+        summary=f"{place}, trained by the suite's recipe.",
+        build=lambda signature, parameters: _module(made, signature),
+        is_matched=False,
+        files=files,
+    )
 
 
 class _Predicting:
@@ -95,8 +86,9 @@ def _restored(
     try:
         module.load_state_dict(read_weights(weights))
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise HarnessError(f"{weights} does not hold the weights of this module: {reason}") from error
+        raise HarnessError(
+            f"{weights} does not hold the weights of this module: {reason_of(error)}"
+        ) from error
     return predictor(module.to(opening.device), signature)
 
 
@@ -135,6 +127,9 @@ def _unnamed(signature: Signature, opening: Opening) -> Predictor:
     raise HarnessError("The baseline 'file' needs a file and a function, as in 'file:mine.py:build'.")
 
 
-BASELINE = FileFamily(
-    summary="A model of your own in one Python file, file:PATH:FUNCTION.", open=_unnamed, outside=OUTSIDE
+BASELINE = ReadyBaseline(
+    named=_named,
+    summary="A model of your own in one Python file, file:PATH:FUNCTION.",
+    open=_unnamed,
+    outside=OUTSIDE,
 )

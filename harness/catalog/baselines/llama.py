@@ -4,6 +4,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from harness import FixedBaseline, HarnessError, Signature
+from harness.nn.heads import HEADS, nearest_width
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,7 +48,6 @@ def _build(signature: Signature, target: int) -> "nn.Module":
 
 def _at_depth(depth: int, signature: Signature, target: int) -> "nn.Module":
     """Returns the decoder of that depth, with heads of 10 to 22, that is nearest to `target` parameters."""
-    from harness.nn.heads import HEADS, nearest_width
 
     def size(width: int) -> int:
         return parameters(width, depth, signature.classes)

@@ -6,13 +6,13 @@ bytes; so it compares with byte models, whose tokens are bytes.
 """
 
 from harness import HarnessError, Opening, Predictor, ReadyBaseline, Signature
+from harness.data.fetch import fetch
 
 
 def _open(signature: Signature, opening: Opening) -> Predictor:
     from importlib.util import find_spec
     from urllib.parse import quote
 
-    from harness.data.fetch import fetch
     from harness.language.external import LmEvalLanguageModel, build_model, parse_address
     from harness.llm.package import EMBEDDED_MODEL, extract_model
 

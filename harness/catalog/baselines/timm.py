@@ -8,7 +8,6 @@ images are what these networks were not made for. One that needs a fixed input, 
 is made for this input, with smaller patches; any other sees small images enlarged.
 """
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -28,50 +27,28 @@ LEAST_SIDE = 64
 """Pixels of the shorter side below which convolutions with stride 32 would leave a single pixel."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TimmFamily(FixedBaseline):
-    """Baselines that are told apart by a name after a colon.
+def _named(name: str) -> FixedBaseline:
+    import timm
 
-    Attributes:
-        example: the member that conformance checks build.
-    """
-
-    example: str = "resnet10t"
-
-    def named(self, name: str) -> FixedBaseline:
-        """Returns the baseline `timm:NAME`, or `timm:NAME?weights=FILE&train=head`.
-
-        Raises:
-            HarnessError: timm has no such network, or there is no such file.
-        """
-        import timm
-
-        name, options = member_options(name, weights=(), train=("all", "head"))
-        if not timm.is_model(name):
-            near = get_close_matches(name, timm.list_models(), n=3, cutoff=0.5)
-            if near:
-                raise UnknownNameError("network of timm", name, near)
-            raise HarnessError(f"timm has no network named {name!r}; `timm.list_models()` shows the names.")
-        is_frozen = options.get("train") == "head"
-        weights = Path(options["weights"]) if "weights" in options else None
-        if weights is None and not is_frozen:
-            return FixedBaseline(
-                summary=f"{name} of timm, random weights, its own size.",
-                build=partial(_build, name),
-                kinds=("image",),
-                is_matched=False,
-            )
-        return FixedBaseline(
-            summary=f"{name} of timm, {'random weights' if weights is None else f'weights of {weights}'}, "
-            f"{'a linear head on frozen features' if is_frozen else 'fine-tuned'}.",
-            build=partial(_pretrained, name),
-            kinds=("image",),
-            is_matched=False,
-            files=made_of(weights),
-            load=None if weights is None else partial(_load, name, weights),
-            outside=None if weights is None else "whatever its weights were trained on",
-            is_frozen=is_frozen,
-        )
+    name, options = member_options(name, weights=(), train=("all", "head"))
+    if not timm.is_model(name):
+        near = get_close_matches(name, timm.list_models(), n=3, cutoff=0.5)
+        if near:
+            raise UnknownNameError("network of timm", name, near)
+        raise HarnessError(f"timm has no network named {name!r}; `timm.list_models()` shows the names.")
+    is_frozen = options.get("train") == "head"
+    weights = Path(options["weights"]) if "weights" in options else None
+    used = "a linear head on frozen features" if is_frozen else "fine-tuned" if weights else "its own size"
+    return FixedBaseline(
+        summary=f"{name} of timm, {f'weights of {weights}' if weights else 'random weights'}, {used}.",
+        build=partial(_pretrained if weights or is_frozen else _build, name),
+        kinds=("image",),
+        is_matched=False,
+        files=made_of(weights),
+        load=partial(_load, name, weights) if weights else None,
+        outside="whatever its weights were trained on" if weights else None,
+        is_frozen=is_frozen,
+    )
 
 
 def _pretrained(name: str, signature: Signature, parameters: int) -> "nn.Module":
@@ -162,7 +139,9 @@ def _create(name: str, signature: Signature, **resized: Any) -> "nn.Module":
     return module
 
 
-BASELINE = TimmFamily(
+BASELINE = FixedBaseline(
+    named=_named,
+    example="resnet10t",
     summary="An image network of timm, timm:NAME; random weights or those of ?weights=FILE, any input size.",
     build=_unnamed,
     kinds=("image",),

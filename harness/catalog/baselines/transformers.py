@@ -4,12 +4,12 @@ Every weight is trained by the suite's recipe; `?train=head` fits a linear head 
 and `?train=nothing` scores the classifier of the folder as it is. Needs the extra `language`.
 """
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import FixedBaseline, HarnessError, Opening, Predictor, ReadyBaseline, Signature
+from harness.guard.text import parse_json, read_text, reason_of
 from harness.learn.baseline import member_options
 
 if TYPE_CHECKING:
@@ -21,42 +21,33 @@ OUTSIDE = "whatever its makers trained it on"
 DEFAULT_SIDE = 224
 
 
-@dataclass(frozen=True, kw_only=True)
-class TransformersFamily(ReadyBaseline):
-    """Baselines that are told apart by a folder."""
-
-    def named(self, name: str) -> FixedBaseline | ReadyBaseline:
-        """Returns the baseline `transformers:FOLDER`, or `transformers:FOLDER?train=head`.
-
-        Raises:
-            HarnessError: transformers is not installed, or the folder holds no network.
-        """
-        place, options = member_options(name, train=("all", "head", "nothing"))
-        _transformers()
-        folder = Path(place)
-        held = sorted([*folder.glob("*.json"), *folder.glob("*.safetensors"), *folder.glob("*.bin")])
-        if not (folder / "config.json").is_file():
-            raise HarnessError(f"{folder} has no config.json; give a folder that save_pretrained wrote.")
-        files = tuple(held)
-        train = options.get("train", "all")
-        if train == "nothing":
-            return ReadyBaseline(
-                summary=f"{folder}, as it is.",
-                open=partial(_open, folder),
-                outside=OUTSIDE,
-                kinds=("image",),
-                files=files,
-            )
-        return FixedBaseline(
-            summary=f"{folder}, {'a linear head on frozen features' if train == 'head' else 'fine-tuned'}.",
-            build=partial(_build, folder),
-            kinds=("image",),
-            is_matched=False,
-            files=files,
-            load=partial(_load, folder),
+def _named(name: str) -> FixedBaseline | ReadyBaseline:
+    place, options = member_options(name, train=("all", "head", "nothing"))
+    _transformers()
+    folder = Path(place)
+    held = sorted([*folder.glob("*.json"), *folder.glob("*.safetensors"), *folder.glob("*.bin")])
+    if not (folder / "config.json").is_file():
+        raise HarnessError(f"{folder} has no config.json; give a folder that save_pretrained wrote.")
+    files = tuple(held)
+    train = options.get("train", "all")
+    if train == "nothing":
+        return ReadyBaseline(
+            summary=f"{folder}, as it is.",
+            open=partial(_open, folder),
             outside=OUTSIDE,
-            is_frozen=train == "head",
+            kinds=("image",),
+            files=files,
         )
+    return FixedBaseline(
+        summary=f"{folder}, {'a linear head on frozen features' if train == 'head' else 'fine-tuned'}.",
+        build=partial(_build, folder),
+        kinds=("image",),
+        is_matched=False,
+        files=files,
+        load=partial(_load, folder),
+        outside=OUTSIDE,
+        is_frozen=train == "head",
+    )
 
 
 def _transformers() -> Any:
@@ -105,11 +96,7 @@ def _open(folder: Path, signature: Signature, opening: Opening) -> Predictor:
 
 
 def _trained(kind: str, folder: Path) -> Any:
-    """Returns the network of a folder, without the report of what is in it that another kind would use.
-
-    Raises:
-        HarnessError: a weight of it is not there, which transformers would draw at random.
-    """
+    """Returns the network of a folder, without the report of what is in it that another kind would use."""
     transformers = _transformers()
     verbosity = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
@@ -117,8 +104,7 @@ def _trained(kind: str, folder: Path) -> Any:
         made = getattr(transformers, kind)
         network, found = made.from_pretrained(folder, local_files_only=True, output_loading_info=True)
     except (OSError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise HarnessError(f"{folder} holds no network that can be read: {reason}") from error
+        raise HarnessError(f"{folder} holds no network that can be read: {reason_of(error)}") from error
     finally:
         transformers.logging.set_verbosity(verbosity)
     absent = sorted(name for name in found["missing_keys"] if "pooler." not in name)
@@ -133,7 +119,6 @@ def _config(folder: Path) -> Any:
 
 def _view(folder: Path) -> "View":
     """Returns what the folder says of images: its processor's mean and deviation, its network's size."""
-    from harness.guard.text import parse_json, read_text
     from harness.nn.pretrained import View
 
     file = folder / "preprocessor_config.json"
@@ -163,7 +148,8 @@ def _unnamed(signature: Signature, opening: Opening) -> Predictor:
     raise HarnessError("The baseline 'transformers' needs a folder, as in 'transformers:models/mine'.")
 
 
-BASELINE = TransformersFamily(
+BASELINE = ReadyBaseline(
+    named=_named,
     summary="An image network in a folder of transformers, transformers:FOLDER, fine-tuned, or ?train=head.",
     open=_unnamed,
     outside=OUTSIDE,

@@ -14,9 +14,6 @@ def worst_group(samples: SampleScores) -> SampleScores:
 
     Intervals therefore resample the samples of that group and hold fixed which group it is. Groups of fewer
     than ten samples do not count.
-
-    Raises:
-        HarnessError: no group has ten samples.
     """
     _, place, counts = np.unique(samples.group, return_inverse=True, return_counts=True)
     accuracy = np.bincount(place, samples.numerator) / np.bincount(place, samples.denominator)

@@ -7,6 +7,7 @@ import numpy as np
 
 from harness import Modality, Predictor, Signature
 from harness.data.corruptions import OF_TEXTS
+from harness.learn.batches import byte_batches
 from harness.learn.modality import Export
 from harness.task.split import Split
 
@@ -48,8 +49,6 @@ class Bytes(Modality):
         augmentation: Sequence[str] = (),
     ) -> "Iterator[tuple[Tensor, Tensor]]":
         import torch
-
-        from harness.learn.batches import byte_batches
 
         for windows in byte_batches(splits, batch_size, signature.context, draw):
             tokens = torch.from_numpy(windows).long()

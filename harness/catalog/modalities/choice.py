@@ -1,17 +1,11 @@
 """Questions with possible answers, which language models score and nothing is trained on."""
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
-import numpy as np
-
-from harness import HarnessError, Modality, Predictor, Signature
+from harness import Modality, Signature
 from harness.data.text.questions import questions
 from harness.learn.modality import Export
 from harness.task.split import Split
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 ASKED = """\
 output_type: multiple_choice
@@ -21,7 +15,6 @@ doc_to_target: gold
 metric_list:
   - metric: acc
   - metric: acc_norm"""
-UNTRAINED = "Nothing is trained on multiple-choice questions; score a language model on them."
 
 
 class Questions(Modality):
@@ -40,19 +33,6 @@ class Questions(Modality):
         asked = questions(split)[0]
         answers = [f"{'*' if place == asked.gold else '-'} {one}" for place, one in enumerate(asked.choices)]
         return "\n".join([f"{split.domain}: {asked.question}", *answers])
-
-    def batches(
-        self,
-        signature: Signature,
-        splits: Sequence[Split],
-        batch_size: int,
-        draw: np.random.Generator,
-        augmentation: Sequence[str] = (),
-    ) -> "Iterator[tuple[Tensor, Tensor]]":
-        raise HarnessError(UNTRAINED)
-
-    def predictor(self, module: "nn.Module", signature: Signature, route: Any = None) -> Predictor:
-        raise HarnessError(UNTRAINED)
 
 
 MODALITY = Questions()

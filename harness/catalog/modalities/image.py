@@ -7,6 +7,7 @@ import numpy as np
 
 from harness import Modality, Predictor, Signature
 from harness.data.corruptions import OF_IMAGES
+from harness.learn.batches import image_batches
 from harness.task.split import Split
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ class Image(Modality):
     ) -> "Iterator[tuple[Tensor, Tensor]]":
         import torch
 
-        from harness.learn.batches import image_batches
         from harness.learn.fit import seeded
 
         for images, labels in image_batches(splits, batch_size, draw):

@@ -7,6 +7,7 @@ import numpy as np
 
 from harness import Modality, Predictor, Signature
 from harness.data.corruptions import OF_TEXTS
+from harness.learn.batches import text_batches
 from harness.task.split import Split
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ class Text(Modality):
         augmentation: Sequence[str] = (),
     ) -> "Iterator[tuple[Tensor, Tensor]]":
         import torch
-
-        from harness.learn.batches import text_batches
 
         for texts, labels in text_batches(splits, batch_size, signature.context, draw):
             yield torch.from_numpy(texts).long(), torch.from_numpy(labels)

@@ -1,18 +1,9 @@
 """The evolution of AutoFormer's second stage: as SPOS's, with global choices that mutate more often."""
 
 from harness import SearchContext, SearcherEntry
-from harness.search.evolution import ALLOWED, Generations
+from harness.search.evolution import ALLOWED, OPTIONS, Generations
 
 GLOBAL_NAMES = ("depth", "width", "embed_dim")
-OPTIONS = {
-    "population": 50,
-    "least_population": 8,
-    "least_generations": 10,
-    "top": 10,
-    "tries": 100,
-    "layer_mutation": 0.2,
-    "global_mutation": 0.4,
-}
 
 
 def build(context: SearchContext) -> Generations:
@@ -37,7 +28,7 @@ def is_global(name: str) -> bool:
 SEARCHER = SearcherEntry(
     summary="AutoFormer evolution: as SPOS's, with global choices that mutate more often.",
     build=build,
-    options=OPTIONS,
+    options={**OPTIONS, "layer_mutation": 0.2, "global_mutation": 0.4},
     allowed={**ALLOWED, "layer_mutation": (0.0, 1.0), "global_mutation": (0.0, 1.0)},
     is_anytime=False,
 )

@@ -125,7 +125,11 @@ class Coordinator(Searcher):
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         if self.rounds:
             self.rounds[-1]["over_limit"] += sum(one.over_limit for one in evaluations)
-        self.last = self._shown(evaluations)
+        self.last = list(evaluations)
+        if self.options["feedback"] == "shuffled":  # the model sees each result with another's score
+            scores = [one.score for one in evaluations]
+            self.shuffle.shuffle(scores)
+            self.last = [replace(one, score=score) for one, score in zip(evaluations, scores, strict=True)]
         self.history += self.last
 
     def report(self) -> dict[str, Any]:
@@ -162,13 +166,13 @@ class Coordinator(Searcher):
     def _roles(self, context: SearchContext) -> tuple[Navigator, Generator]:
         options, client = self.options, self.client
         is_anonymous = options["names"] == "anonymous"
-        limit = context.limit
-        window = context.space.window
+        limit, window = context.limit, context.space.window
+        space = AnonymousSpace(context.space) if is_anonymous else context.space
         briefing = Briefing(
-            space=AnonymousSpace(context.space) if is_anonymous else context.space,
+            space=space,
             prompts=self.prompts,
             words={
-                "card": AnonymousSpace(context.space).card() if is_anonymous else context.space.card(),
+                "card": space.card(),
                 "score_name": context.score_name,
                 "budget": context.budget,
                 "cost": limit.cost if limit else "parameters",
@@ -196,27 +200,17 @@ class Coordinator(Searcher):
             return navigator, LetterGenerator(briefing, client, self.archive.claimed, context.seed)
         return navigator, ChattingGenerator(briefing, client)
 
-    def _shown(self, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
-        """Returns the results as the model sees them: with shuffled feedback each has another's score."""
-        if self.options["feedback"] != "shuffled":
-            return list(evaluations)
-        scores = [one.score for one in evaluations]
-        self.shuffle.shuffle(scores)
-        return [replace(one, score=score) for one, score in zip(evaluations, scores, strict=True)]
-
     def _new(self, proposed: Sequence[Architecture], tally: Tally) -> list[Architecture]:
-        batch: dict[Architecture, None] = {}
-        for architecture in proposed:
-            if not self.space.legal(architecture):
-                tally["dropped: outside the parameter window"] += 1
-                continue
-            tally["legal"] += 1
-            if architecture in self.archive.claimed or architecture in batch:
-                tally["dropped: repeated"] += 1
-            else:
-                tally["new"] += 1
-                batch[architecture] = None
-        return list(batch)
+        legal = [one for one in proposed if self.space.legal(one)]
+        new = list(dict.fromkeys(self.archive.new(legal)))
+        counts = {
+            "legal": len(legal),
+            "new": len(new),
+            "dropped: outside the parameter window": len(proposed) - len(legal),
+            "dropped: repeated": len(legal) - len(new),
+        }
+        tally.update({name: count for name, count in counts.items() if count})
+        return new
 
 
 def _folder(name: str) -> Path:
@@ -224,11 +218,7 @@ def _folder(name: str) -> Path:
 
 
 def _prompts(name: str) -> dict[str, str]:
-    """Returns the templates of the folder `name`, in the catalog or anywhere.
-
-    Raises:
-        HarnessError: the folder lacks a template.
-    """
+    """Returns the templates of the folder `name`, in the catalog or anywhere."""
     folder = _folder(name)
     wanted = [path.name for path in sorted((PROMPTS / "collm_nas").glob("*.txt"))]
     missing = [file for file in wanted if not (folder / file).is_file()]

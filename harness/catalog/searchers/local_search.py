@@ -1,17 +1,16 @@
 """Local search: first improvement among the neighbours in random order, with random restarts."""
 
 import math
-import random
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from harness import Architecture, Evaluation, SearchContext, Searcher, SearcherEntry
+from harness import Architecture, Evaluation, SearchContext, SearcherEntry
 from harness.errors import UnknownNameError
+from harness.search.loop import SeededSearcher
 
 STARTS = ("random", "default")
 
 
-class LocalSearch(Searcher):
+class LocalSearch(SeededSearcher):
     """Moves to the first better neighbour; restarts at random where no unvisited neighbour is left.
 
     Source: White et al. 2021 (arXiv 2005.02960), in its first-improvement form. Options: `start`, the first
@@ -22,16 +21,13 @@ class LocalSearch(Searcher):
         start = context.options["start"]
         if start not in STARTS:
             raise UnknownNameError("start of local search", str(start), STARTS)
-        self.space = context.space
-        self.draw = random.Random(context.seed)
-        self.archive = context.archive
+        super().__init__(context)
         default = [context.space.default()] if start == "default" else []
         self.first = filter(context.space.legal, default)
         self.neighbours: Iterable[Architecture] = ()
         self.best = -math.inf
         self.is_restarting = True
-        self.restarts = 0
-        self.moves = 0
+        self.counters.update(restarts=0, moves=0)
 
     def ask(self, count: int) -> list[Architecture]:
         """Returns one architecture, as each step depends on the one before."""
@@ -39,26 +35,23 @@ class LocalSearch(Searcher):
             return near
         start = self.archive.take(self.first) or self.archive.fresh(self.draw)
         self.is_restarting = True
-        self.restarts += len(start)
+        self.counters["restarts"] += len(start)
         return start
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         for evaluation in evaluations:
             if self.is_restarting or evaluation.fitness > self.best:
-                self.moves += not self.is_restarting
+                self.counters["moves"] += not self.is_restarting
                 self.is_restarting = False
                 self.best = evaluation.fitness
                 near = self.space.neighbours(evaluation.architecture)
                 self.draw.shuffle(near)
                 self.neighbours = reversed(near)
 
-    def report(self) -> dict[str, Any]:
-        return {"counters": {"restarts": self.restarts, "moves": self.moves}}
-
 
 SEARCHER = SearcherEntry(
     summary="First improvement among neighbours in random order, random restarts.",
     build=LocalSearch,
     options={"start": "random"},
-    allowed={"start": ("random", "default")},
+    allowed={"start": STARTS},
 )

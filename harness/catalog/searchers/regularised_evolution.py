@@ -1,17 +1,16 @@
 """Regularised evolution: tournaments in a population whose oldest member dies."""
 
-import random
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
 
-from harness import Architecture, Evaluation, SearchContext, Searcher, SearcherEntry
+from harness import Architecture, Evaluation, SearchContext, SearcherEntry
 from harness.search.evolution import step
+from harness.search.loop import SeededSearcher
 
 OPTIONS = {"population": 10, "sample": 5, "repeats": 10, "walk": 10}
 
 
-class RegularisedEvolution(Searcher):
+class RegularisedEvolution(SeededSearcher):
     """Mutates the best of a sample of the living in one choice; each child replaces the oldest.
 
     Source: Real et al. 2019 (arXiv 1802.01548), algorithm 1. Ours: a child that is already evaluated costs
@@ -21,16 +20,14 @@ class RegularisedEvolution(Searcher):
     """
 
     def __init__(self, context: SearchContext) -> None:
+        super().__init__(context)
         options = context.options
-        self.space = context.space
-        self.draw = random.Random(context.seed)
-        self.archive = context.archive
         self.population: int = options["population"]
         self.sample: int = options["sample"]
         self.repeats: int = options["repeats"]
         self.walk: int = options["walk"]
         self.living: deque[Architecture] = deque(maxlen=self.population)
-        self.counts = {"repeated": 0, "forced": 0, "random": 0}
+        self.counters.update(repeated=0, forced=0, random=0)
 
     def ask(self, count: int) -> list[Architecture]:
         """Returns the rest of the first population, later one child, as it depends on all before."""
@@ -38,25 +35,20 @@ class RegularisedEvolution(Searcher):
         if claimed < self.population:
             return self._random(min(count, self.population - claimed))
         for _ in range(self.repeats):
-            child = step(self.space, self._parent(), self.draw)
+            drawn = self.draw.sample(self.living, min(self.sample, len(self.living)))
+            parent = max(drawn, key=lambda one: self.archive.of[one].fitness)
+            child = step(self.space, parent, self.draw)
             if child is None:
                 break
             if self.archive.claim(child):
                 return [child]
-            self.counts["repeated"] += 1
+            self.counters["repeated"] += 1
             self.living.append(child)
-        self.counts["forced"] += 1
+        self.counters["forced"] += 1
         return self._forced() or self._random(1)
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         self.living.extend(evaluation.architecture for evaluation in evaluations)
-
-    def report(self) -> dict[str, Any]:
-        return {"counters": dict(self.counts)}
-
-    def _parent(self) -> Architecture:
-        drawn = self.draw.sample(self.living, min(self.sample, len(self.living)))
-        return max(drawn, key=lambda one: self.archive.of[one].fitness)
 
     def _forced(self) -> list[Architecture]:
         child: Architecture | None = self.living[-1]
@@ -68,7 +60,7 @@ class RegularisedEvolution(Searcher):
 
     def _random(self, count: int) -> list[Architecture]:
         drawn = self.archive.fresh(self.draw, count)
-        self.counts["random"] += len(drawn)
+        self.counters["random"] += len(drawn)
         return drawn
 
 

@@ -1,16 +1,16 @@
 """Pairwise ridge: random architectures first, then always the best predicted one that was not evaluated."""
 
-import random
 from functools import cache, partial
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
-from harness import Architecture, SearchContext, Searcher, SearcherEntry
+from harness import Architecture, SearchContext, SearcherEntry
+from harness.search.loop import SeededSearcher
+from harness.search.surrogates import RidgeSurrogate, candidates, codes_of, highest, ranks
 
 
-class PairwiseRidge(Searcher):
+class PairwiseRidge(SeededSearcher):
     """Fits ridge regression on one-hot choices and their pairwise products, and takes the best predicted.
 
     It predicts every architecture of a small space; of a large one the draws made at its start and the
@@ -20,19 +20,16 @@ class PairwiseRidge(Searcher):
     """
 
     def __init__(self, context: SearchContext) -> None:
-        from harness.search.surrogates import RidgeSurrogate, candidates
-
+        super().__init__(context)
         options = context.options
         self.first = int(options["first"])
         self.per_fit = int(options["per_fit"])
-        self.archive = context.archive
         self.surrogate = RidgeSurrogate(self.archive, penalty=float(options["penalty"]))
         self.ranked = bool(options["ranked"])
-        self.draw = random.Random(context.seed)
         # Made at the first fit, and once: drawing them anew for each would cost more than the fit.
         self.candidates = cache(partial(candidates, context.space, self.draw, int(options["candidates"])))
         self.queue: list[Architecture] = []
-        self.counters = {"fits": 0, "random": 0}
+        self.counters.update(fits=0, random=0)
 
     def ask(self, count: int) -> list[Architecture]:
         claimed = len(self.archive.claimed)
@@ -43,26 +40,20 @@ class PairwiseRidge(Searcher):
         batch, self.queue = self.queue[:count], self.queue[count:]
         return self.archive.take(batch, count) or self._random(1)
 
-    def report(self) -> dict[str, Any]:
-        return {"counters": self.counters}
-
     def _random(self, count: int) -> list[Architecture]:
         batch = self.archive.pick(self.draw, count)
         self.counters["random"] += len(batch)
         return batch
 
     def _best_predicted(self) -> list[Architecture]:
-        from harness.search.surrogates import codes_of, highest, ranks
-
         self.counters["fits"] += 1
         scale = ranks if self.ranked else np.asarray
-        space = self.archive.space
         architectures, codes, is_whole = self.candidates()
         predicted = self.surrogate.predict_again(codes, scale)
         if not is_whole and self.archive.best is not None:
-            near = tuple(space.neighbours(self.archive.best.architecture))
+            near = tuple(self.space.neighbours(self.archive.best.architecture))
             architectures = (*architectures, *near)
-            predicted = np.concatenate([predicted, self.surrogate.predict(codes_of(space, near), scale)])
+            predicted = np.concatenate([predicted, self.surrogate.predict(codes_of(self.space, near), scale)])
         # As many as were claimed may stand before the first new one, and a neighbour may have been drawn too.
         order = highest(predicted, len(self.archive.claimed) + 2 * self.per_fit)
         new = dict.fromkeys(self.archive.new(architectures[index] for index in order))

@@ -1,22 +1,22 @@
 """CoNAS: a sparse low-degree Fourier expansion of the score says which options to keep, stage by stage."""
 
 import math
-import random
 from collections.abc import Sequence
 from itertools import combinations, product
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import Architecture, SearchContext, Searcher, SearcherEntry
+from harness import Architecture, SearchContext, SearcherEntry
+from harness.search.loop import SeededSearcher
+from harness.search.surrogates import codes_of, filled, parities, ranks
 
 PATIENCE = 200
 ASSIGNMENTS = 4096
 """Joint options of the terms' choices up to which the polynomial's optimum is exact; then by coordinates."""
 
 
-class SparseFourier(Searcher):
+class SparseFourier(SeededSearcher):
     """Random architectures, a Lasso on parities of their bits, and the best options of its largest terms.
 
     Each option of a choice is a bit in {-1, 1}, 1 where it is taken; the basis is these bits and their
@@ -28,22 +28,21 @@ class SparseFourier(Searcher):
     """
 
     def __init__(self, context: SearchContext) -> None:
+        super().__init__(context)
         options = context.options
-        self.space = context.space
-        self.draw = random.Random(context.seed)
-        self.archive = context.archive
         self.stage = int(options["stage"])
         self.terms = int(options["terms"])
         self.penalty = float(options["penalty"])
         self.left = int(options["first"])
-        self.counters = {"stages": 1, "reopened": 0}
-        self.bits = [(index, gene) for index, one in enumerate(self.sizes()) for gene in _bits(one)]
+        self.counters.update(stages=1, reopened=0)
+        self.every = [range(len(choice.options)) for choice in self.space.choices]
+        self.bits = [(index, gene) for index, genes in enumerate(self.every) for gene in _bits(genes)]
         self.pairs = [
             (first, second)
             for first, second in combinations(range(len(self.bits)), 2)
             if self.bits[first][0] != self.bits[second][0]
         ]
-        self.kept = [list(range(size)) for size in self.sizes()]
+        self.kept: list[Sequence[int]] = [*self.every]
 
     def ask(self, count: int) -> list[Architecture]:
         if self.left == 0:
@@ -54,22 +53,15 @@ class SparseFourier(Searcher):
         self.left -= len(batch)
         return batch
 
-    def report(self) -> dict[str, Any]:
-        return {"counters": self.counters}
-
-    def sizes(self) -> list[int]:
-        """Returns the number of options of each choice."""
-        return [len(choice.options) for choice in self.space.choices]
-
     def _draw(self) -> list[Architecture]:
         drawn = (
             self.space.canonical([self.draw.choice(genes) for genes in self.kept]) for _ in range(PATIENCE)
         )
         if found := self.archive.take(filter(self.space.in_window, drawn)):
             return found
-        if any(len(genes) < size for genes, size in zip(self.kept, self.sizes(), strict=True)):
+        if list(map(len, self.kept)) != list(map(len, self.every)):
             self.counters["reopened"] += 1
-            self.kept = [list(range(size)) for size in self.sizes()]
+            self.kept = [*self.every]
         return self.archive.pick(self.draw)
 
     def _restrict(self) -> None:
@@ -90,8 +82,6 @@ class SparseFourier(Searcher):
 
     def _largest_terms(self) -> list[tuple[tuple[int, ...], float]]:
         """Returns (bits, coefficient) of the largest terms that still vary among the kept options."""
-        from harness.search.surrogates import codes_of, filled, parities, ranks
-
         evaluations = self.archive.evaluations
         codes = codes_of(self.space, [one.architecture for one in evaluations])
         columns, genes = np.asarray(self.bits).T
@@ -134,9 +124,9 @@ class SparseFourier(Searcher):
         return best
 
 
-def _bits(size: int) -> range:
+def _bits(genes: range) -> range:
     """Returns the options that get a bit; one bit says all of a choice of two, and none of one."""
-    return range(size) if size > 2 else range(1, size)
+    return genes if len(genes) > 2 else genes[1:]
 
 
 def _lasso(columns: NDArray[np.float64], targets: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:

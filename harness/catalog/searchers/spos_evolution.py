@@ -1,16 +1,7 @@
 """The evolution of SPOS's second stage: half mutants, half crossings of the ten best so far."""
 
 from harness import SearchContext, SearcherEntry
-from harness.search.evolution import ALLOWED, Generations
-
-OPTIONS = {
-    "population": 50,
-    "least_population": 8,
-    "least_generations": 10,
-    "top": 10,
-    "tries": 100,
-    "mutation": 0.1,
-}
+from harness.search.evolution import ALLOWED, OPTIONS, Generations
 
 
 def build(context: SearchContext) -> Generations:
@@ -25,7 +16,7 @@ def build(context: SearchContext) -> Generations:
 SEARCHER = SearcherEntry(
     summary="SPOS evolution: generations of mutants and crossings of the best.",
     build=build,
-    options=OPTIONS,
+    options={**OPTIONS, "mutation": 0.1},
     allowed={**ALLOWED, "mutation": (0.0, 1.0)},
     is_anytime=False,
 )

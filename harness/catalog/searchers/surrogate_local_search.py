@@ -7,19 +7,19 @@ seen in one place is judged by what it did in others, by counts of options besid
 sixth proposal is the best predicted of the whole space, by ranks, as a way out where the start misled.
 """
 
-import random
 from collections.abc import Iterable
 from functools import cache, partial
-from typing import Any
 
 import numpy as np
 
-from harness import Architecture, SearchContext, Searcher, SearcherEntry, generator
+from harness import Architecture, SearchContext, SearcherEntry, generator
+from harness.search.loop import SeededSearcher
+from harness.search.surrogates import RidgeSurrogate, candidates, closeness, codes_of, ranks
 
 CYCLE = ("one_choice", "one_choice", "two_choices", "one_choice", "one_choice", "anywhere")
 
 
-class SurrogateLocalSearch(Searcher):
+class SurrogateLocalSearch(SeededSearcher):
     """Descends by the best predicted one-choice changes, then adds two-choice changes and points anywhere.
 
     It starts with the space's default architecture and `neighbours` random neighbours of it, and keeps to
@@ -30,24 +30,20 @@ class SurrogateLocalSearch(Searcher):
     """
 
     def __init__(self, context: SearchContext) -> None:
-        from harness.search.surrogates import RidgeSurrogate, candidates, closeness
-
+        super().__init__(context)
         options = context.options
-        self.space = context.space
         self.limit = context.limit
         self.neighbours = int(options["neighbours"])
         self.widened = int(options["widened"])
-        self.draw = random.Random(context.seed)
         self.ties = generator(context.seed, "ties")
         self.candidates = cache(partial(candidates, self.space, self.draw, int(options["candidates"])))
-        self.archive = context.archive
         self.surrogate = RidgeSurrogate(
             self.archive, penalty=float(options["penalty"]), sharing=float(options["sharing"])
         )
         self.near_best = partial(closeness, softening=float(options["softening"]))
         self.is_descending = True  # until the first local optimum, only one-choice changes
         self.known: dict[Architecture, list[Architecture]] = {}
-        self.counters = {"start": 0, "one_choice": 0, "two_choices": 0, "anywhere": 0, "random": 0}
+        self.counters.update(start=0, one_choice=0, two_choices=0, anywhere=0, random=0)
 
     def ask(self, count: int) -> list[Architecture]:
         """Returns one architecture, as each step depends on the one before."""
@@ -67,9 +63,6 @@ class SurrogateLocalSearch(Searcher):
         self.counters["random" if found is None else kind] += len(batch)
         return batch
 
-    def report(self) -> dict[str, Any]:
-        return {"counters": self.counters}
-
     def _start(self) -> Architecture | None:
         default = self.space.canonical(self.space.default())
         if not self.archive.claimed:
@@ -87,8 +80,6 @@ class SurrogateLocalSearch(Searcher):
         return self._first(self._predicted([*near, *far]))
 
     def _anywhere(self) -> Architecture | None:
-        from harness.search.surrogates import ranks
-
         architectures, codes, _ = self.candidates()
         predicted = self.surrogate.predict_again(codes, ranks)
         shuffled = self.ties.permutation(len(codes))
@@ -107,8 +98,6 @@ class SurrogateLocalSearch(Searcher):
 
     def _predicted(self, architectures: Iterable[Architecture]) -> list[Architecture]:
         """Returns them without duplicates, the best predicted first."""
-        from harness.search.surrogates import codes_of
-
         unique = list(dict.fromkeys(architectures))
         # Early predictions tie, and the order in which a space lists its options must not decide then.
         self.draw.shuffle(unique)

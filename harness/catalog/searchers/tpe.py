@@ -1,19 +1,19 @@
 """TPE as a library implements it: optuna's sampler behind the ask/tell protocol."""
 
 import math
-import random
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from harness import Architecture, Evaluation, SearchContext, Searcher, SearcherEntry
+from harness import Architecture, Evaluation, SearchContext, SearcherEntry
+from harness.search.loop import SeededSearcher
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
 
 
-class TreeParzen(Searcher):
+class TreeParzen(SeededSearcher):
     """The tree-structured Parzen estimator with one suggestion per choice, active or not.
 
     The sampler knows nothing of the parameter window, of inactive choices or of what was evaluated: proposals
@@ -26,11 +26,9 @@ class TreeParzen(Searcher):
     def __init__(self, context: SearchContext) -> None:
         import optuna
 
+        super().__init__(context)
         options = context.options
-        self.space = context.space
         self.reasks = int(options["reasks"])
-        self.archive = context.archive
-        self.draw = random.Random(context.seed)
         with _quiet():
             sampler = optuna.samplers.TPESampler(
                 seed=context.seed % 2**32,
@@ -49,7 +47,7 @@ class TreeParzen(Searcher):
             for choice in context.space.choices
         }
         self.asked: dict[Architecture, Trial] = {}
-        self.counters = {"repeated": 0, "illegal": 0, "random": 0}
+        self.counters.update(repeated=0, illegal=0, random=0)
 
     def ask(self, count: int) -> list[Architecture]:
         """Returns one architecture, as each suggestion depends on the results before."""
@@ -89,9 +87,6 @@ class TreeParzen(Searcher):
                             value=evaluation.fitness,
                         )
                     )
-
-    def report(self) -> dict[str, Any]:
-        return {"counters": self.counters}
 
     def _tell(self, trial: "Trial", fitness: float) -> None:
         import optuna

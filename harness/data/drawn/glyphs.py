@@ -1,16 +1,17 @@
 """Glyphs: characters of TrueType and figlet fonts as small grey pictures, light on black."""
 
 import io
-import itertools
 import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from harness.data.near import firsts
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -41,11 +42,8 @@ class Jitter:
 
 PLAIN = Jitter()
 
-
-class Figlet(NamedTuple):
-    """A parsed figlet or TOIlet font: character -> its rows of text."""
-
-    rows: Mapping[str, tuple[str, ...]]
+Figlet = Mapping[str, tuple[str, ...]]
+"""A parsed figlet or TOIlet font: character -> its rows of text."""
 
 
 def truetype_glyphs(font: bytes, characters: str) -> "list[Image.Image] | None":
@@ -65,9 +63,9 @@ def figlet_glyphs(font: Figlet, characters: str, cell_font: bytes) -> "list[Imag
 
     The text of a figlet glyph is drawn in the fixed-width face `cell_font`, each row under the last.
     """
-    if any(character not in font.rows for character in characters):
+    if any(character not in font for character in characters):
         return None
-    return _distinct([_draw_rows(font.rows[character], cell_font) for character in characters], absent=None)
+    return _distinct([_draw_rows(font[character], cell_font) for character in characters], absent=None)
 
 
 def parse_figlet(data: bytes) -> Figlet | None:
@@ -88,7 +86,7 @@ def parse_figlet(data: bytes) -> Figlet | None:
         if len(block) < height:
             return None
         rows[character] = tuple(_strip_end(line).replace(blank, " ") for line in block)
-    return Figlet(rows)
+    return rows
 
 
 def fit(picture: "Image.Image", jitter: Jitter = PLAIN) -> NDArray[np.uint8]:
@@ -111,11 +109,7 @@ def fit(picture: "Image.Image", jitter: Jitter = PLAIN) -> NDArray[np.uint8]:
 
 
 def readable(images: NDArray[np.uint8], needed: int) -> NDArray[np.bool_]:
-    """Returns which fonts have at least `needed` glyphs whose nearest neighbour in other fonts agrees.
-
-    Args:
-        images: glyphs, shape (fonts, characters, pixels).
-    """
+    """Returns which fonts of (fonts, characters, pixels) have `needed` glyphs whose like in others agrees."""
     fonts, characters, pixels = images.shape
     flat = images.reshape(-1, pixels).astype(np.float32)
     flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
@@ -133,32 +127,18 @@ def families(stems: Sequence[str], images: NDArray[np.uint8]) -> list[str]:
     """Returns a family per font: fonts whose names agree, or half of whose glyphs nearly do, share one.
 
     Names agree when they are equal after digits, separators and the words of styles are taken away. A
-    family is called after its first font.
-
-    Args:
-        images: glyphs in the order of `stems`, uint8, shape (fonts, characters, pixels).
+    family is called after its first font. Images are uint8, shape (fonts, characters, pixels).
     """
-    parent = list(range(len(stems)))
-
-    def root(font: int) -> int:
-        while parent[font] != font:
-            font = parent[font]
-        return font
-
-    def join(first: int, second: int) -> None:
-        low, high = sorted((root(first), root(second)))
-        parent[high] = low
-
+    links: list[tuple[int, int]] = []
     by_name: dict[str, int] = {}
     for font, stem in enumerate(stems):
-        join(font, by_name.setdefault(_family_name(stem), font))
+        links.append((font, by_name.setdefault(_family_name(stem), font)))
     glyphs = images.astype(np.float32)
     glyphs /= np.maximum(np.linalg.norm(glyphs, axis=2, keepdims=True), 1e-6)
     likeness = np.einsum("acp,bcp->cab", glyphs, glyphs, optimize=True)
     alike = (likeness > 0.97).mean(axis=0) >= 0.5
-    for first, second in zip(*np.nonzero(np.triu(alike, 1)), strict=True):
-        join(int(first), int(second))
-    return [stems[root(font)] for font in range(len(stems))]
+    links += zip(*(place.tolist() for place in np.nonzero(np.triu(alike, 1))), strict=True)
+    return [stems[first] for first in firsts(len(stems), links)]
 
 
 _STYLE = re.compile(
@@ -187,20 +167,13 @@ def _draw(face: Any, text: str) -> "Image.Image":
 
 @lru_cache(maxsize=4096)
 def _cell(character: str, font: bytes) -> "Image.Image":
-    from PIL import Image, ImageDraw
+    from PIL import Image, ImageDraw, ImageFont
 
-    face = _cell_face(font)
+    face = ImageFont.truetype(io.BytesIO(font), CELL, layout_engine=ImageFont.Layout.BASIC)
     width = round(face.getlength("M"))
     picture = Image.new("L", (width, 2 * width))
     ImageDraw.Draw(picture).text((0, round(1.55 * width)), character, fill=255, font=face, anchor="ls")
     return picture
-
-
-@lru_cache(maxsize=2)
-def _cell_face(font: bytes) -> Any:
-    from PIL import ImageFont
-
-    return ImageFont.truetype(io.BytesIO(font), CELL, layout_engine=ImageFont.Layout.BASIC)
 
 
 def _draw_rows(rows: Iterable[str], cell_font: bytes) -> "Image.Image":
@@ -218,13 +191,7 @@ def _draw_rows(rows: Iterable[str], cell_font: bytes) -> "Image.Image":
 
 
 def _distinct(pictures: "list[Image.Image]", absent: "Image.Image | None") -> "list[Image.Image] | None":
-    if any(picture.getbbox() is None for picture in pictures):
+    if not all(picture.getbbox() for picture in pictures):
         return None
-    small = [fit(picture).astype(np.int64) for picture in pictures]
-    if absent is not None and absent.getbbox() is not None:
-        small_absent = fit(absent).astype(np.int64)
-        if any(np.array_equal(image, small_absent) for image in small):
-            return None
-    if any(np.array_equal(first, second) for first, second in itertools.combinations(small, 2)):
-        return None
-    return pictures
+    compared = [*pictures, absent] if absent is not None and absent.getbbox() else pictures
+    return pictures if len({fit(picture).tobytes() for picture in compared}) == len(compared) else None

@@ -54,11 +54,7 @@ def read_icons(path: Path) -> IconSet:
 
 
 def draw(icons: IconSet, name: str, side: int) -> bytes:
-    """Returns an icon on white as uint8 bytes in (3, side, side) order; the colour of text is black.
-
-    Raises:
-        DataUnavailableError: the renderer is not installed.
-    """
+    """Returns an icon on white as uint8 bytes in (3, side, side) order; the colour of text is black."""
     try:
         from resvg_py import svg_to_bytes
     except ImportError as error:

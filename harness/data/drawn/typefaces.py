@@ -53,9 +53,6 @@ def figlet_domain(characters: str, what: str) -> Domain:
     """Returns the domain of `characters` in the text-art fonts of pyfiglet that can be read.
 
     A font stays when half of its glyphs have their like among the other fonts as nearest neighbour.
-
-    Args:
-        characters: one per class, in the order of the labels.
     """
     return Domain(
         name="figlet",

@@ -55,17 +55,9 @@ class ZipMembers:
         """
         return b"".join(self.pieces(name))
 
-    def size(self, name: str) -> int:
-        """Returns the bytes that a member says it has."""
-        return self._info(name).file_size
-
-    def checksum(self, name: str) -> int:
-        """Returns the CRC-32 that a member says it has."""
-        return self._info(name).CRC
-
     def pieces(self, name: str) -> Iterator[bytes]:
         """Yields a member piece by piece, for one that is copied to a file."""
-        info = self._info(name)
+        info = self.info(name)
         what = f"{self.where}, {name}"
         mode = info.external_attr >> 16
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
@@ -83,7 +75,8 @@ class ZipMembers:
         except _BROKEN as error:
             raise DataUnavailableError(f"{what} cannot be opened: {error}.") from error
 
-    def _info(self, name: str) -> zipfile.ZipInfo:
+    def info(self, name: str) -> zipfile.ZipInfo:
+        """Returns what the archive says of a member."""
         try:
             return self.opened.getinfo(name)
         except KeyError as error:
@@ -93,7 +86,7 @@ class ZipMembers:
 
 
 @contextmanager
-def zip_archive(source: Path | bytes, where: str = "") -> Iterator[ZipMembers]:
+def zip_archive(source: Path | bytes) -> Iterator[ZipMembers]:
     """Opens a zip archive.
 
     Args:
@@ -102,7 +95,7 @@ def zip_archive(source: Path | bytes, where: str = "") -> Iterator[ZipMembers]:
     Raises:
         DataUnavailableError: it is damaged, or one of its members has a name that leaves its folder.
     """
-    told = where or str(source if isinstance(source, Path) else "an archive in an archive")
+    told = str(source if isinstance(source, Path) else "an archive in an archive")
     try:
         raw: IO[bytes] = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
         with raw, zipfile.ZipFile(_Pieces(raw)) as opened:

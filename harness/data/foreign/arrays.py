@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from harness.data.foreign.archive import zip_archive
 from harness.errors import DataUnavailableError, WrongDataError
+from harness.guard.text import reason_of
 
 MOST_ARRAYS = 10_000
 _BROKEN = (
@@ -49,7 +50,7 @@ def mapped_array(path: Path) -> NDArray[Any]:
                 return np.empty(header.shape, header.kind)
             return np.memmap(file, header.kind, "r", header.start, header.shape, header.order)
     except (*_BROKEN, OSError) as error:
-        raise WrongDataError(f"{path} is not an array of numpy: {_line(error)}.") from error
+        raise WrongDataError(f"{path} is not an array of numpy: {reason_of(error)}.") from error
 
 
 def _array(data: bytes, where: str) -> NDArray[Any]:
@@ -59,7 +60,7 @@ def _array(data: bytes, where: str) -> NDArray[Any]:
         flat = np.frombuffer(data, kind, count, start) if count else np.empty(0, kind)
         return flat.reshape(shape, order=order)
     except _BROKEN as error:
-        raise DataUnavailableError(f"{where} is not a plain array of numpy: {_line(error)}.") from error
+        raise DataUnavailableError(f"{where} is not a plain array of numpy: {reason_of(error)}.") from error
 
 
 class _Header(NamedTuple):
@@ -80,7 +81,3 @@ def _header(file: IO[bytes], size: int) -> _Header:
     if any(one < 0 for one in shape) or math.prod(shape) * kind.itemsize != left:
         raise ValueError(f"its header says shape {shape} of {kind} and {left} bytes follow")
     return _Header(shape, "F" if is_fortran else "C", kind, file.tell())
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from harness.data.foreign.arrays import read_arrays
 from harness.errors import DataUnavailableError, HarnessError
+from harness.guard.text import reason_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,7 @@ def read_columns(path: Path, texts: list[str]) -> "pd.DataFrame":
     try:
         return readers[path.suffix](path, texts)
     except _BROKEN as error:
-        raise _refused(path, " ".join(str(error).split())[:300] or type(error).__name__) from error
+        raise _refused(path, reason_of(error)) from error
 
 
 def _csv(path: Path, texts: list[str]) -> "pd.DataFrame":

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from threading import Timer
-from types import TracebackType
 from typing import IO
 
 import harness
@@ -25,7 +24,7 @@ _SIZE_BYTES = 8
 
 
 class Confined:
-    """A child that answers by one function, started at the first question; a context manager."""
+    """A child that answers by one function, started at the first question and ended by `close`."""
 
     def __init__(self, answer: Callable[[bytes], bytes]) -> None:
         root = str(Path(harness.__file__).parents[1])
@@ -35,20 +34,8 @@ class Confined:
         )
         self.process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> "Confined":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
     def ask(self, question: bytes, where: str) -> bytes:
-        """Returns the answer to `question`.
-
-        Raises:
-            DataUnavailableError: the child crashed, or went over a limit; the next question starts another.
-        """
+        """Returns the answer to `question`."""
         self.process = self.process or self._started()
         timer = Timer(WAITED_SECONDS, self.process.kill)
         timer.start()
@@ -57,7 +44,7 @@ class Confined:
         finally:
             timer.cancel()
         if found is None:
-            status = self.stop()
+            status = self.close()
             ended = f"signal {-status}" if status < 0 else f"exit status {status}"
             raise DataUnavailableError(
                 f"{where} is not read: its reader ended with {ended}, or went over {CPU_SECONDS} seconds or "
@@ -65,7 +52,7 @@ class Confined:
             )
         return found
 
-    def stop(self) -> int:
+    def close(self) -> int:
         """Ends the child and returns its exit status; 0 where there is none."""
         process, self.process = self.process, None
         if process is None:

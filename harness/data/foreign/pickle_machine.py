@@ -100,11 +100,7 @@ def run(data: bytes, classes: Sequence[str]) -> Any:
 
 
 def checked_key(key: Any) -> Any:
-    """Returns a key that is hashed in no time: a number, a text, bytes, or a small tuple of these.
-
-    Raises:
-        RefusedPickleError: it is another.
-    """
+    """Returns a key that is hashed in no time: a number, a text, bytes, or a small tuple of these."""
     if type(key) is str:
         return key
     left = [key]
@@ -218,17 +214,6 @@ class _Machine:
             raise RefusedPickleError("it sets the state of what has none, or has one already")
         made.state = state
 
-    def _append(self) -> None:
-        value = self.pop()
-        self._container(list).append(value)
-
-    def _set_item(self) -> None:
-        value, key = self.pop(), self.pop()
-        self._set_items([key, value])
-
-    def _pop_any(self) -> None:
-        self.stack.pop()
-
 
 def _plain(value: Any) -> Any:
     if type(value) is int and not -LARGEST_INTEGER <= value < 2 * LARGEST_INTEGER:
@@ -245,11 +230,11 @@ def _pairs(parts: list[Any]) -> list[tuple[Any, Any]]:
 
 
 _CALLED = tuple({*FUNCTIONS.values(), "attributes"})
-_RARE: dict[str, Callable[[_Machine, Any], None]] = {
+_RARE: dict[str, Callable[[_Machine, Any], Any]] = {
     "BYTEARRAY8": lambda machine, data: machine.stack.append(bytes(data)),
-    "APPEND": lambda machine, _: machine._append(),
+    "APPEND": lambda machine, _: (lambda value: machine._container(list).append(value))(machine.pop()),
     "APPENDS": lambda machine, _: (lambda parts: machine._container(list).extend(parts))(machine._marked()),
-    "SETITEM": lambda machine, _: machine._set_item(),
+    "SETITEM": lambda machine, _: machine._set_items([machine.pop(), machine.pop()][::-1]),
     "SETITEMS": lambda machine, _: machine._set_items(machine._marked()),
     "ADDITEMS": lambda machine, _: machine._add_items(machine._marked()),
     "LIST": lambda machine, _: machine.stack.append(machine._marked()),
@@ -258,7 +243,7 @@ _RARE: dict[str, Callable[[_Machine, Any], None]] = {
         {checked_key(key): value for key, value in _pairs(machine._marked())}
     ),
     "FROZENSET": lambda machine, _: machine.stack.append(frozenset(map(checked_key, machine._marked()))),
-    "POP": lambda machine, _: machine._pop_any(),
+    "POP": lambda machine, _: machine.stack.pop(),
     "POP_MARK": lambda machine, _: machine._marked().clear(),
     "DUP": lambda machine, _: machine.stack.append(machine._top()),
     "GLOBAL": lambda machine, text: machine._name(text.replace(" ", ".", 1)),

@@ -74,7 +74,9 @@ class _Values:
             return thing
         if made.kind in ("set", "frozenset"):
             return _set(made)
-        return {"bytes": _bytes, "scalar": _scalar, "array": _array, "type": _no_type}[made.kind](made)
+        if made.kind == "type":
+            raise RefusedPickleError("it holds a type of numpy's, not a number or an array")
+        return {"bytes": _bytes, "scalar": _scalar, "array": _array}[made.kind](made)
 
 
 _OPEN = object()
@@ -96,10 +98,6 @@ def _bytes(made: Made) -> bytes:
     if encoding != "latin1" or not isinstance(text, str) or made.state is not None:
         raise RefusedPickleError(f"it wants the codec {str(encoding)[:40]!r}")
     return text.encode("latin1")
-
-
-def _no_type(made: Made) -> Any:
-    raise RefusedPickleError("it holds a type of numpy's, not a number or an array")
 
 
 def _scalar(made: Made) -> Any:

@@ -6,6 +6,7 @@ as what a pickle may call of numpy reads any address.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,7 @@ DEEPEST_NAME = 8
 def unpickled(data: bytes, where: str, classes: Sequence[str] = ()) -> Any:
     """Returns what a pickle holds, made of containers, numbers and texts alone; arrays are lists.
 
-    Args:
-        classes: `MODULE.NAME` whose objects are read as their attributes; none of their code is looked for.
+    Objects of `classes`, each MODULE.NAME, are read as their attributes; none of their code is looked for.
 
     Raises:
         DataUnavailableError: it is damaged, or wants anything else.
@@ -55,7 +55,7 @@ def read_members(path: Path, members: Mapping[str, str], classes: Sequence[str])
 
     first: list[str | int] = []
     columns: dict[str, Any] = {}
-    with zip_archive(path) as archive, Confined(answer) as child:
+    with zip_archive(path) as archive, closing(Confined(answer)) as child:
         for prefix, member in members.items():
             where = f"{path}, {member}"
             question = json.dumps([where, *classes]).encode() + b"\n" + archive.read(member)

@@ -77,11 +77,7 @@ def user_domain(place: OwnPlace, name: str, signature: Signature, classes: tuple
 
 
 def class_folders(path: Path) -> list[str]:
-    """Returns the names of the folders of classes in a folder of pictures, sorted.
-
-    Raises:
-        DataUnavailableError: there is no such folder.
-    """
+    """Returns the names of the folders of classes in a folder of pictures, sorted."""
     return sorted({child.name for _, root in _roots(path) for child in _folders(root)})
 
 
@@ -132,15 +128,16 @@ def _read(
     place: OwnPlace, name: str, signature: Signature, classes: tuple[str, ...], archives: Archives
 ) -> Iterator[Sample]:
     form = modality_of(signature.kind).form
+    numbers = {name: number for number, name in enumerate(classes)}
     if place.folder:
-        pictures = _pictures(Path(place.folder), signature, classes)
+        pictures = _pictures(Path(place.folder), signature, numbers)
         items = list(pictures if form == "image" else _texts(Path(place.folder)))
     elif place.images:
-        items = list(_arrays(place, signature, classes))
+        items = list(_arrays(place, signature, numbers))
     elif form == "question":
         items = _questions(place, name, signature)
     else:
-        items = list(_documents(place, name, signature, classes))
+        items = list(_documents(place, name, signature, numbers))
     splits = _mostly_test(items) if place.is_test else _splits(items)
     for item in items:
         split = splits[item.split, item.sample.group]
@@ -155,14 +152,8 @@ def _splits(items: list[_Item]) -> dict[tuple[str, str], str]:
     if "train" in given and len(given) == 2:
         # The other one, whatever it is called, is what others report on; to select, train gives a part.
         held_back = split_groups({group: size for (split, group), size in sizes.items() if split == "train"})
-        return {
-            (split, group): "test"
-            if split != "train"
-            else "validation"
-            if held_back[group] == "validation"
-            else "train"
-            for split, group in sizes
-        }
+        kept = {group: split if split == "validation" else "train" for group, split in held_back.items()}
+        return {(split, group): kept[group] if split == "train" else "test" for split, group in sizes}
     whole: Counter[str] = Counter()
     for (_, group), size in sizes.items():
         whole[group] += size
@@ -181,8 +172,7 @@ def _mostly_test(items: list[_Item]) -> dict[tuple[str, str], str]:
     return chosen
 
 
-def _pictures(path: Path, signature: Signature, classes: tuple[str, ...]) -> Iterator[_Item]:
-    numbers = {name: number for number, name in enumerate(classes)}
+def _pictures(path: Path, signature: Signature, numbers: Mapping[str, int]) -> Iterator[_Item]:
     for split, root in _roots(path):
         for folder in _folders(root):
             label = _label(folder.name, numbers, str(folder))
@@ -200,7 +190,7 @@ def _texts(path: Path) -> Iterator[_Item]:
                 yield _Item(split, Sample(data, 0, file.relative_to(root).as_posix()))
 
 
-def _arrays(place: OwnPlace, signature: Signature, classes: tuple[str, ...]) -> Iterator[_Item]:
+def _arrays(place: OwnPlace, signature: Signature, numbers: Mapping[str, int]) -> Iterator[_Item]:
     from PIL import Image
 
     loaded = []
@@ -214,15 +204,15 @@ def _arrays(place: OwnPlace, signature: Signature, classes: tuple[str, ...]) -> 
             f"{place.images} holds {images.dtype} of shape {images.shape} and its labels have shape "
             f"{labels.shape}; give uint8 pictures, (n, height, width) or with channels last, and n labels."
         )
-    numbers = {name: number for number, name in enumerate(classes)}
     for row, (image, label) in enumerate(zip(images, labels, strict=True)):
         number = _label(int(label), numbers, f"{place.labels}, row {row}")
         data = image_bytes(Image.fromarray(image.squeeze()), signature)
         yield _Item("", Sample(data, number, f"{row % place.period if place.period else row:08}"))
 
 
-def _documents(place: OwnPlace, name: str, signature: Signature, classes: tuple[str, ...]) -> Iterator[_Item]:
-    numbers = {name: number for number, name in enumerate(classes)}
+def _documents(
+    place: OwnPlace, name: str, signature: Signature, numbers: Mapping[str, int]
+) -> Iterator[_Item]:
     columns = place.columns
     modality = modality_of(signature.kind)
     for number, row in enumerate(domain_rows(place, name), start=1):

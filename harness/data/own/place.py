@@ -85,11 +85,7 @@ class Version(NamedTuple):
 
 
 def version_of(place: OwnPlace, signature: Signature, classes: tuple[str, ...], named: list[Path]) -> Version:
-    """Returns the version of what is read at a place whose folders and files are absolute paths.
-
-    Args:
-        named: pictures that the rows of a file name.
-    """
+    """Returns the version of what is read at a place of absolute paths, whose rows name the pictures."""
     if place.folder:
         path = Path(place.folder)
         is_image = modality_of(signature.kind).form == "image"
@@ -125,10 +121,6 @@ def _state(base: Path, files: list[Path]) -> list[tuple[str, int, str]]:
     there = {os.path.relpath(file, base): file.stat() for file in files if file.is_file()}
     is_small = sum(status.st_size for status in there.values()) <= HASHED_BYTES
     return sorted(
-        (
-            name,
-            one.st_size,
-            known_hash(base / name) if is_small else str(one.st_mtime_ns),
-        )
+        (name, one.st_size, known_hash(base / name) if is_small else str(one.st_mtime_ns))
         for name, one in there.items()
     )

@@ -81,11 +81,8 @@ def dataset_rows(repository: str, configuration: str | None, revision: str | Non
     """Yields the rows of a `datasets` repository or local folder, labels as names where it has names.
 
     Where some of its splits are train, validation or test by any of their names, the others are left out.
-
-    Raises:
-        DataUnavailableError: it cannot be loaded.
     """
-    tables = load_tables(repository, configuration, revision)
+    tables = _tables(repository, configuration, revision)
     known = {name: SPLIT_NAMES[name] for name in tables if name in SPLIT_NAMES}
     for name in known or tables:
         table = _with_files(tables[name])
@@ -118,12 +115,7 @@ class Label(NamedTuple):
         return self.name
 
 
-def load_tables(repository: str, configuration: str | None, revision: str | None) -> Mapping[str, Any]:
-    """Returns split -> table of a `datasets` repository or local folder.
-
-    Raises:
-        DataUnavailableError: it cannot be loaded.
-    """
+def _tables(repository: str, configuration: str | None, revision: str | None) -> Mapping[str, Any]:
     folder = Path(repository)
     with quiet_datasets() as datasets:
         try:
@@ -164,11 +156,7 @@ def optional_cell(row: OwnRow, column: str | None, standard: str) -> str:
 
 
 def split_cell(row: OwnRow, column: str | None) -> str:
-    """Returns the split that a row names, or that its table is; empty for none.
-
-    Raises:
-        WrongDataError: what it names is no split.
-    """
+    """Returns the split that a row names, or that its table is; empty for none."""
     if row.split and column is None:
         return row.split
     text = optional_cell(row, column, "split")

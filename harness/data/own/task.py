@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness import catalog
 from harness.catalog import metric_of
@@ -59,7 +59,7 @@ class TaskFile:
     domains: dict[str, dict[str, Any]] = field(default_factory=dict)
     classes: int | list[str] = 0
     size: int | list[int] = 32
-    channels: int = 3
+    channels: Literal[1, 3] = 3
     context: int = 64
     metric: str = ""
 
@@ -81,10 +81,9 @@ def read_task(path: Path, datasets: Path | None) -> Task:
     if wrong:
         raise HarnessError(f"{path}: {wrong}.")
     places = {name: _place(file, raw, name, path) for name in dict.fromkeys([*file.sources, *file.held_out])}
-    missing = {name: _missing(place, path, datasets) for name, place in places.items()}
-    found = {
-        name: _located(place, path.parent, datasets) for name, place in places.items() if not missing[name]
-    }
+    located = {name: _located(place, path, datasets) for name, place in places.items()}
+    missing = {name: reason for name, (_, reason) in located.items()}
+    found = {name: place for name, (place, reason) in located.items() if not reason}
     classes, chance = _classes(file, found, path)
     height, width = file.size if isinstance(file.size, list) else (file.size, file.size)
     modality = modality_of(file.kind)
@@ -144,8 +143,6 @@ def _wrong_numbers(file: TaskFile) -> str:
     if len(sides) != 2 or not all(isinstance(side, int) and 0 < side <= LONGEST_SIDE for side in sides):
         what = "pixels of one side or of height and width"
         return f"size must be {what}, not {file.size!r}, and at most {LONGEST_SIDE}"
-    if file.channels not in (1, 3):
-        return f"channels must be 1 or 3, not {file.channels}"
     if not 1 <= file.context <= LONGEST_CONTEXT:
         return f"context must be 1 byte or more, not {file.context}, and at most {LONGEST_CONTEXT}"
     if isinstance(file.classes, int):
@@ -161,11 +158,7 @@ def _wrong_numbers(file: TaskFile) -> str:
 
 
 def _place(file: TaskFile, raw: dict[str, Any], name: str, path: Path) -> OwnPlace:
-    """Returns where a domain lies, `{domain}` filled in.
-
-    Raises:
-        HarnessError: a key or a value is wrong.
-    """
+    """Returns where a domain lies, `{domain}` filled in."""
     path_part("domain", name)
     base, own = dict(raw.get("data", {})), file.domains.get(name, {})
     if any(key in own for key in SOURCES):
@@ -195,43 +188,37 @@ def _place(file: TaskFile, raw: dict[str, Any], name: str, path: Path) -> OwnPla
     return replace(place, **{key: getattr(place, key).replace("{domain}", name) for key in texts})
 
 
-def _missing(place: OwnPlace, path: Path, datasets: Path | None) -> str:
-    """Returns what the user must give before the domain can be read; empty for nothing."""
-    for text in (place.folder, place.file, place.dataset, place.images, place.labels):
+def _located(place: OwnPlace, path: Path, datasets: Path | None) -> tuple[OwnPlace, str]:
+    """Returns the place with absolute paths, and what the user must give first; empty for nothing.
+
+    The id of a repository stays where no such folder is.
+    """
+    found: dict[str, Any] = {}
+    for key in ("folder", "file", "dataset", "images", "labels"):
+        text = getattr(place, key)
         if not text.startswith(VARIABLE):
-            continue
-        if datasets is None:
-            return f"{VARIABLE[1:]} must name the folder that holds {text.removeprefix(VARIABLE + '/')}"
-        if not _path(text, path.parent, datasets).exists():
-            return f"{_path(text, path.parent, datasets)} is not there"
-    if place.dataset and not place.revision and not Path(_dataset(place, path.parent, datasets)).is_dir():
-        return (
-            f"{path} has no revision of {place.dataset}; write the commit that the repository's page shows "
-            "under the history of its files (into a copy of another name if the task is a shipped one), or "
-            f"save the dataset as {VARIABLE}/{place.dataset}"
-        )
-    return ""
-
-
-def _located(place: OwnPlace, base: Path, datasets: Path | None) -> OwnPlace:
-    """Returns the place with absolute paths; the id of a repository stays where no such folder is."""
-    texts = {key: getattr(place, key) for key in ("folder", "file", "images", "labels")}
-    paths: dict[str, Any] = {key: str(_path(text, base, datasets)) for key, text in texts.items() if text}
-    return replace(place, **paths, dataset=_dataset(place, base, datasets))
-
-
-def _dataset(place: OwnPlace, base: Path, datasets: Path | None) -> str:
-    text = place.dataset
-    beside = _path(text, base, datasets)
-    saved = datasets / text if datasets is not None else beside
-    found = next((folder for folder in (beside, saved) if text and folder.is_dir()), None)
-    return text if found is None else str(found)
-
-
-def _path(text: str, base: Path, datasets: Path | None) -> Path:
-    if datasets is not None and text.startswith(VARIABLE):
-        return datasets / text.removeprefix(VARIABLE).lstrip("/")
-    return (base / Path(text).expanduser()).resolve()
+            file = (path.parent / Path(text).expanduser()).resolve()
+        elif datasets is None:
+            return (
+                place,
+                f"{VARIABLE[1:]} must name the folder that holds {text.removeprefix(VARIABLE + '/')}",
+            )
+        else:
+            file = datasets / text.removeprefix(VARIABLE).lstrip("/")
+            if not file.exists():
+                return place, f"{file} is not there"
+        found[key] = str(file) if text else ""
+    if place.dataset:
+        saved = [] if datasets is None else [datasets / place.dataset]
+        folders = [folder for folder in (Path(found["dataset"]), *saved) if folder.is_dir()]
+        if not folders and not place.revision:
+            return place, (
+                f"{path} has no revision of {place.dataset}; write the commit that the repository's page "
+                "shows under the history of its files (into a copy of another name if the task is a shipped "
+                f"one), or save the dataset as {VARIABLE}/{place.dataset}"
+            )
+        found["dataset"] = str([*folders, place.dataset][0])
+    return replace(place, **found), ""
 
 
 def _absent(place: OwnPlace, name: str, reason: str) -> Domain:
@@ -242,12 +229,7 @@ def _absent(place: OwnPlace, name: str, reason: str) -> Domain:
 
     made = f"{place.origin}; " if place.origin else ""
     return Domain(
-        name=name,
-        origin=f"{made}not here",
-        licence=place.licence,
-        groups="sample",
-        read=read,
-        awaits=reason,
+        name=name, origin=f"{made}not here", licence=place.licence, groups="sample", read=read, awaits=reason
     )
 
 
@@ -272,7 +254,9 @@ def _classes(file: TaskFile, places: dict[str, OwnPlace], path: Path) -> tuple[t
             f"{path}: it has no `classes`, and they can be read of folders and files that are there alone; "
             "name them, in the order of their numbers, or say how many there are."
         )
-    names = _ordered(name for domain, place in sources.items() for name in _labels(place, domain))
+    distinct = {name for domain, place in sources.items() for name in _labels(place, domain)}
+    key: Callable[[str], Any] = int if all(name.isdecimal() for name in distinct) else str
+    names = tuple(sorted(distinct, key=key))
     if len(names) < 2 or (file.classes and len(names) != file.classes):
         wanted = f"{file.classes} classes" if file.classes else "two classes or more"
         shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
@@ -284,12 +268,6 @@ def _labels(place: OwnPlace, domain: str) -> Iterable[str]:
     if place.folder:
         return class_folders(Path(place.folder))
     return (str(cell(row, place.columns.label)) for row in domain_rows(place, domain))
-
-
-def _ordered(names: Iterable[str]) -> tuple[str, ...]:
-    distinct = set(names)
-    key: Callable[[str], Any] = int if all(name.isdecimal() for name in distinct) else str
-    return tuple(sorted(distinct, key=key))
 
 
 def _answers(places: dict[str, OwnPlace], path: Path) -> tuple[tuple[str, ...], float]:

@@ -25,33 +25,8 @@ LAYERS = 5
 
 Floats = NDArray[np.float64]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Perplexity:
-    """The perplexity surrogate of one scale of HW-GPT-Bench, on architectures of `decoder`.
-
-    Source: Sukthanker et al. 2024 (arXiv 2405.10299), section 3.3. An architecture is one-hot: embedding,
-    layers, MLP ratio and heads of each layer (zeros for absent ones), bias (true first).
-
-    Attributes:
-        weights: of each linear layer, shape (outputs, inputs).
-        biases: of each linear layer, shape (outputs,).
-    """
-
-    weights: tuple[Floats, ...]
-    biases: tuple[Floats, ...]
-
-    def scores(self, space: SearchSpace, genes: NDArray[np.integer]) -> Floats:
-        """Returns perplexities, lower being better, shape (architectures,).
-
-        Args:
-            space: a published preset of `decoder`.
-            genes: canonical ones, option of each choice, shape (architectures, choices).
-        """
-        hidden = features(space, genes)
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            hidden = (np.maximum(hidden, 0) if layer else hidden) @ weight.T + bias
-        return np.asarray(hidden[:, 0])
+Layers = list[tuple[Floats, Floats]]
+"""Weight, shape (outputs, inputs), and bias, shape (outputs,), of each linear layer of a surrogate."""
 
 
 def features(space: SearchSpace, genes: NDArray[np.integer]) -> Floats:
@@ -72,20 +47,27 @@ def features(space: SearchSpace, genes: NDArray[np.integer]) -> Floats:
 class ComputedTable:
     """Scores of any architecture, by domain; those that are better when lower are negated.
 
+    They are those of the perplexity surrogates of HW-GPT-Bench, on architectures of `decoder`.
+
+    Source: Sukthanker et al. 2024 (arXiv 2405.10299), section 3.3. An architecture is one-hot: embedding,
+    layers, MLP ratio and heads of each layer (zeros for absent ones), bias (true first).
+
     Attributes:
         card: of the table.
         spaces: domain -> its space.
-        surrogates: domain -> what computes its scores.
+        surrogates: domain -> the layers of its surrogate.
     """
 
     card: TableCard
     spaces: Mapping[str, SearchSpace]
-    surrogates: Mapping[str, Perplexity]
+    surrogates: Mapping[str, Layers]
 
     def scores(self, genes: NDArray[np.integer], domain: str) -> Floats:
-        """Returns the scores of many architectures of a domain's space, shape (architectures,)."""
-        values = self.surrogates[domain].scores(self.spaces[domain], genes)
-        return np.asarray(values * self.card.factor(domain))
+        """Returns the scores of canonical genes of a domain's space, shape (architectures, choices)."""
+        hidden = features(self.spaces[domain], genes)
+        for layer, (weight, bias) in enumerate(self.surrogates[domain]):
+            hidden = (np.maximum(hidden, 0) if layer else hidden) @ weight.T + bias
+        return np.asarray(hidden[:, 0] * self.card.factor(domain))
 
     def sample(self, domain: str, seed: int) -> list[Architecture]:
         """Returns `SAMPLED` random architectures of a domain's space, drawn as random search draws them."""
@@ -116,9 +98,9 @@ def load_computed(path: Path, card_path: Path) -> ComputedTable:
     return ComputedTable(card=card, spaces=spaces, surrogates=surrogates)
 
 
-def _surrogate(path: Path, held: Mapping[str, Floats], prefix: str, space: SearchSpace) -> Perplexity:
+def _surrogate(path: Path, held: Mapping[str, Floats], prefix: str, space: SearchSpace) -> Layers:
     """Returns the surrogate of the arrays `PREFIX/fcN.weight` and `PREFIX/fcN.bias`."""
-    weights, biases = [], []
+    layers: Layers = []
     width = features(space, np.asarray([space.default()])).shape[1]
     for layer in range(1, LAYERS + 1):
         names = [f"{prefix}/fc{layer}.{part}" for part in ("weight", "bias")]
@@ -133,7 +115,6 @@ def _surrogate(path: Path, held: Mapping[str, Floats], prefix: str, space: Searc
                 f"{path}, array {names[0]!r}: shape {weight.shape} does not take the {width} inputs that "
                 f"space {space.name} or the layer before gives."
             )
-        weights.append(weight)
-        biases.append(bias)
+        layers.append((weight, bias))
         width = len(weight)
-    return Perplexity(weights=tuple(weights), biases=tuple(biases))
+    return layers

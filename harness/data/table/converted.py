@@ -13,7 +13,7 @@ from harness.data.parts import part_folder
 from harness.errors import DataUnavailableError, HarnessError
 from harness.files import file_hash, read_sealed, sealed
 
-ARRAYS = ("genes", "codes", "order", "scores", "cost_values")
+ARRAYS = ("genes", "scores", "cost_values")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +22,6 @@ class Converted:
 
     Attributes:
         genes: option of each choice, shape (rows, choices), int32.
-        codes: of all rows, ascending, shape (rows,).
-        order: the row of each code, shape (rows,).
         scores: of each domain, validation first and then test, shape (2 * domains, rows).
         cost_values: shape (costs, rows).
         costs: their names.
@@ -33,8 +31,6 @@ class Converted:
     """
 
     genes: NDArray[np.int32]
-    codes: NDArray[Any]
-    order: NDArray[np.int64]
     scores: NDArray[np.float64]
     cost_values: NDArray[np.float64]
     costs: list[str]
@@ -86,15 +82,12 @@ def write_converted(folder: Path, table: Converted) -> None:
     """
     told = {name: value for name, value in table.__dict__.items() if name not in ARRAYS}
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with part_folder(folder.parent, ".part-") as part:
+        with part_folder(folder) as part:
             for name in ARRAYS:
                 np.save(part / f"{name}.npy", getattr(table, name), allow_pickle=False)
             hashes = {name: file_hash(part / f"{name}.npy") for name in ARRAYS}
             (part / "table.json").write_text(sealed({**told, "name": folder.name, "files": hashes}))
             os.replace(part, folder)
-    except OSError as error:
+    except HarnessError:
         if not folder.is_dir():
-            raise HarnessError(
-                f"Cannot write {folder}: {error.strerror or error}; free space or choose another folder."
-            ) from error
+            raise

@@ -13,7 +13,6 @@ from harness.data.foreign.pickles import read_members
 from harness.data.table.card import UNITS, TableCard
 from harness.data.table.converted import Converted
 from harness.data.table.decode import columns_of, decoder
-from harness.data.table.index import RowIndex
 from harness.errors import DataUnavailableError, HarnessError
 from harness.files import file_hash
 from harness.guard.inert import visible
@@ -34,20 +33,24 @@ Floats = NDArray[np.float64]
 
 
 def read_table(path: Path, card: TableCard, name: str, named: SearchSpace | None) -> Converted:
-    """Returns the checked table in the file `path`.
-
-    Args:
-        named: the space of the catalog that the card names; None where it declares its own.
+    """Returns the checked table in the file `path`, of the space that its card names, if it does.
 
     Raises:
         DataUnavailableError: a row or a column is damaged.
     """
-    frame = _frame(path, card)
+    if card.package is not None:
+        frame = read_members(path, card.members, card.classes)
+    else:
+        frame = read_columns(path, columns_of(card))
     for column in dict.fromkeys([*columns_of(card), *card.score_columns()]):
         if column not in frame:
             raise _no_column(path, column, frame)
-    frame, left_out = _complete(frame, card)
-    choices = {} if named else (card.choices or {"row": _unique(frame, card)})
+    count = len(frame)
+    if card.drop_incomplete:
+        frame = frame.dropna(subset=card.score_columns())
+    choices: dict[str, Any] = {}
+    if named is None:
+        choices = card.choices or {"row": list(dict.fromkeys(_texts(frame, card.column, 0)))}
     space = named or DeclaredSpace(name, choices, {})
     rows, row_of = _rows(path, frame, card, space)
     repeats = np.bincount(row_of)
@@ -59,30 +62,20 @@ def read_table(path: Path, card: TableCard, name: str, named: SearchSpace | None
     for domain in card.domains:
         _check_direction(path, frame, domain, card)
     costs = _costs(path, frame, card)
-    genes = np.asarray(list(rows), dtype=np.int32)
-    index = RowIndex(genes, tuple(len(choice.options) for choice in space.choices))
 
     def per_row(columns: list[Floats]) -> Floats:
         sums = [np.bincount(row_of, weights=column) / repeats for column in columns]
         return np.asarray(sums, dtype=np.float64).reshape(len(columns), len(rows))
 
     return Converted(
-        genes=genes,
-        codes=index.codes,
-        order=index.order,
+        genes=np.asarray(list(rows), dtype=np.int32),
         scores=per_row(scores),
         cost_values=per_row(list(costs.values())),
         costs=list(costs),
         choices={key: list(options) for key, options in choices.items()},
-        left_out=left_out,
+        left_out=count - len(frame),
         averaged=len(frame) - len(rows),
     )
-
-
-def _frame(path: Path, card: TableCard) -> "pd.DataFrame":
-    if card.package is not None:
-        return read_members(path, card.members, card.classes)
-    return read_columns(path, columns_of(card))
 
 
 def _no_column(path: Path, column: str, frame: "pd.DataFrame") -> DataUnavailableError:
@@ -90,22 +83,10 @@ def _no_column(path: Path, column: str, frame: "pd.DataFrame") -> DataUnavailabl
     return DataUnavailableError(f"{path} has no column {column!r}; it has: {there}.")
 
 
-def _complete(frame: "pd.DataFrame", card: TableCard) -> tuple["pd.DataFrame", int]:
-    """Returns the rows that have every score, under their numbers in the file, and how many do not."""
-    if not card.drop_incomplete:
-        return frame, 0
-    whole = frame.dropna(subset=card.score_columns())
-    return whole, len(frame) - len(whole)
-
-
 def _texts(frame: "pd.DataFrame", column: str, width: int) -> list[str]:
     """Returns a column's texts; whole numbers get back the zeros that they lost before the first digit."""
     values = frame[column].tolist()
     return [str(value).zfill(width) if isinstance(value, int) else str(value) for value in values]
-
-
-def _unique(frame: "pd.DataFrame", card: TableCard) -> list[str]:
-    return list(dict.fromkeys(_texts(frame, card.column, 0)))
 
 
 def _rows(

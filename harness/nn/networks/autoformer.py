@@ -1,33 +1,11 @@
 """The AutoFormer vision transformer, as a weight-entangled supernet and as its own slices."""
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.nn.slices import TransformerShape, layer_norm, sliced_layer_norm
-
-
-@dataclass(frozen=True, kw_only=True)
-class VisionFrame:
-    """What all sub-networks of a space share.
-
-    Attributes:
-        channels: image channels.
-        classes: outputs.
-        patch: side of a square patch in pixels.
-        grid: (rows, columns) of patches; a grid larger than the image means zeros at its right and bottom.
-        head_width: channels of one attention head.
-        reach: largest relative distance that is told apart, in patches; None for no relative positions.
-    """
-
-    channels: int
-    classes: int
-    patch: int
-    grid: tuple[int, int]
-    head_width: int
-    reach: int | None
+from harness.nn.designs import TransformerShape, VisionFrame
+from harness.nn.slices import layer_norm, sliced_layer_norm
 
 
 class RelativePosition(nn.Module):

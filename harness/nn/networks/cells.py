@@ -6,13 +6,11 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.nn.designs import EDGES, KERNELS
 from harness.nn.slices import ConvNorm, channels_last, sliced_conv, sliced_norm
 
-EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
-"""(from, to) of each edge, in the order of the published string."""
 SKIP = (0, 3)
 """The edge of a cell of elastic width that does not convolve."""
-KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
 
 
 class Stack(NamedTuple):

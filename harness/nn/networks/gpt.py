@@ -1,31 +1,13 @@
 """The elastic GPT decoder, as a weight-entangled supernet and as its own slices."""
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.nn.designs import GptFrame, TransformerShape
 from harness.nn.pooling import pooled
 from harness.nn.positions import rotary
-from harness.nn.slices import TransformerShape, layer_norm, sliced_layer_norm
-
-
-@dataclass(frozen=True, kw_only=True)
-class GptFrame:
-    """What all sub-networks of a space share.
-
-    Attributes:
-        vocabulary: different tokens, in and out.
-        head_width: channels of one attention head.
-        tied: the head's weight is the embedding's.
-        classes: of whole texts; None for a model that predicts the next token.
-    """
-
-    vocabulary: int
-    head_width: int
-    tied: bool
-    classes: int | None = None
+from harness.nn.slices import layer_norm, sliced_layer_norm
 
 
 class GptBlock(nn.Module):

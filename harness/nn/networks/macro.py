@@ -1,34 +1,16 @@
 """A chain of layers that each are an identity or an inverted bottleneck; alone, or all options at once."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.task.signature import Signature
 
-class ChainLayer(NamedTuple):
-    """One place of the chain: channels that come and go, and the stride between."""
-
-    inputs: int
-    outputs: int
-    stride: int
-
-
-class Bottleneck(NamedTuple):
-    """An option: channels in the middle over channels that come, and the side of the depth-wise kernel."""
-
-    expansion: int
-    kernel: int
-
-
-class Chain(NamedTuple):
-    """The network around the layers: input channels, channels after the last layer, and classes."""
-
-    channels: int
-    layers: tuple[ChainLayer, ...]
-    last: int
-    classes: int
+ChainLayer = tuple[int, int, int]
+"""One place of the chain: channels that come and go, and the stride between."""
+Bottleneck = tuple[int, int]
+"""An option: channels in the middle over channels that come, and the side of the depth-wise kernel."""
 
 
 def option_modules(layer: ChainLayer, option: Bottleneck | None) -> nn.Module:
@@ -38,7 +20,8 @@ def option_modules(layer: ChainLayer, option: Bottleneck | None) -> nn.Module:
         if stride == 1 and inputs == outputs:
             return nn.Identity()
         return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
-    middle, kernel = inputs * option.expansion, option.kernel
+    expansion, kernel = option
+    middle = inputs * expansion
     return nn.Sequential(
         nn.Conv2d(inputs, middle, 1, bias=False),
         nn.BatchNorm2d(middle),
@@ -60,27 +43,27 @@ class ChainNetwork(nn.Module):
 
     def __init__(
         self,
-        chain: Chain,
+        layers: Sequence[ChainLayer],
+        last: int,
+        signature: Signature,
         options: Sequence[Sequence[tuple[str, Bottleneck | None]]],
         route: Sequence[str] | None = None,
     ) -> None:
         """Makes the modules of `options`, per layer; `route` is what runs when `forward` gets none."""
         super().__init__()
         self.route = route
-        self.layers = chain.layers
+        self.layers = layers
         self.residual = {name for layer in options for name, option in layer if option is not None}
-        first = chain.layers[0].inputs
+        first, outputs = layers[0][0], layers[-1][1]
         self.stem = nn.Sequential(
-            nn.Conv2d(chain.channels, first, 3, padding=1, bias=False), nn.BatchNorm2d(first)
+            nn.Conv2d(signature.channels, first, 3, padding=1, bias=False), nn.BatchNorm2d(first)
         )
         self.blocks = nn.ModuleList(
             nn.ModuleDict({name: option_modules(layer, option) for name, option in offered})
-            for layer, offered in zip(chain.layers, options, strict=True)
+            for layer, offered in zip(layers, options, strict=True)
         )
-        self.last = nn.Sequential(
-            nn.Conv2d(chain.layers[-1].outputs, chain.last, 1, bias=False), nn.BatchNorm2d(chain.last)
-        )
-        self.head = nn.Linear(chain.last, chain.classes)
+        self.last = nn.Sequential(nn.Conv2d(outputs, last, 1, bias=False), nn.BatchNorm2d(last))
+        self.head = nn.Linear(last, signature.classes)
 
     def forward(self, inputs: Tensor, route: Sequence[str] | None = None) -> Tensor:
         """Returns logits, (batch, classes), of the sub-network `route`: one option name per layer."""
@@ -88,11 +71,11 @@ class ChainNetwork(nn.Module):
         if chosen is None:
             raise ValueError("A supernet needs a route.")
         hidden = F.relu6(self.stem(inputs))
-        for layer, offered, name in zip(self.layers, self.blocks, chosen, strict=True):
+        for (before, after, stride), offered, name in zip(self.layers, self.blocks, chosen, strict=True):
             assert isinstance(offered, nn.ModuleDict)
             output = offered[name](hidden)
-            keeps = layer.stride == 1 and layer.inputs == layer.outputs
-            hidden = output + hidden if keeps and name in self.residual else output
+            keeps = stride == 1 and before == after and name in self.residual
+            hidden = output + hidden if keeps else output
         pooled = F.relu6(self.last(hidden)).mean(dim=(2, 3))
         logits: Tensor = self.head(pooled)
         return logits

@@ -1,54 +1,14 @@
 """The once-for-all MobileNetV3, as a supernet over depth, kernel and expansion, and as its own slices."""
 
 from itertools import pairwise
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.nn.designs import MobileDesign, MobileInner, Route
 from harness.nn.slices import ACTIVATIONS, ConvNorm, Reordering, channels_last, sliced_conv, sliced_norm
-
-
-class MobileInner(NamedTuple):
-    """The inside of one block: depth-wise kernel, expanded channels, squeezed channels (0: no squeeze)."""
-
-    kernel: int
-    middle: int
-    squeeze: int
-
-
-class Route(NamedTuple):
-    """One sub-network.
-
-    Attributes:
-        side: height and width in pixels to which images are resized; None leaves them as they come.
-        stages: the blocks of each stage that run, first to last.
-    """
-
-    side: int | None
-    stages: tuple[tuple[MobileInner, ...], ...]
-
-
-class Stage(NamedTuple):
-    """What all blocks of a stage share: output channels, stride of the first block, activation."""
-
-    width: int
-    stride: int
-    activation: str
-
-
-class MobileFrame(NamedTuple):
-    """The network around the blocks: channels of images, of each fixed layer, and classes."""
-
-    channels: int
-    stem: int
-    stem_stride: int
-    first: int
-    stages: tuple[Stage, ...]
-    final: int
-    last: int
-    classes: int
+from harness.task.signature import Signature
 
 
 class ElasticDepthwise(nn.Module):
@@ -107,17 +67,24 @@ class MobileBlock(nn.Module):
     """Inverted bottleneck: expand, depth-wise, perhaps squeeze and excite, project, perhaps add the input."""
 
     def __init__(
-        self, inputs: int, stage: Stage, stride: int, inner: MobileInner, kernels: tuple[int, ...]
+        self,
+        inputs: int,
+        outputs: int,
+        inner: MobileInner,
+        *,
+        stride: int,
+        activation: str,
+        kernels: tuple[int, ...],
     ) -> None:
         super().__init__()
-        self.expand = ConvNorm(inputs, inner.middle, activation=stage.activation)
-        self.depth = ElasticDepthwise(inner.middle, kernels, stride, stage.activation)
+        self.expand = ConvNorm(inputs, inner.middle, activation=activation)
+        self.depth = ElasticDepthwise(inner.middle, kernels, stride, activation)
         self.squeeze = SqueezeExcite(inner.middle, inner.squeeze) if inner.squeeze else None
-        self.project = ConvNorm(inner.middle, stage.width)
-        self.is_residual = stride == 1 and inputs == stage.width
+        self.project = ConvNorm(inner.middle, outputs)
+        self.is_residual = stride == 1 and inputs == outputs
 
     def forward(self, inputs: Tensor, inner: MobileInner) -> Tensor:
-        """Returns (batch, width of the stage, height / stride, width / stride), rounded up."""
+        """Returns (batch, outputs, height / stride, width / stride), rounded up."""
         hidden = self.depth(self.expand(inputs, inner.middle), inner.kernel)
         if self.squeeze is not None:
             hidden = self.squeeze(hidden, inner.squeeze)
@@ -131,7 +98,13 @@ class MobileNet(nn.Module):
     Shapes: images (batch, channels, height, width) -> logits (batch, classes).
     """
 
-    def __init__(self, frame: MobileFrame, largest: Route, kernels: tuple[int, ...] | None = None) -> None:
+    def __init__(
+        self,
+        design: MobileDesign,
+        signature: Signature,
+        largest: Route,
+        kernels: tuple[int, ...] | None = None,
+    ) -> None:
         """Makes the network of `largest`, which also runs when `forward` gets no route.
 
         Args:
@@ -139,32 +112,39 @@ class MobileNet(nn.Module):
             kernels: the sizes every depth-wise kernel can take; None: the one of `largest`.
         """
         super().__init__()
-        self.frame = frame
         self.largest = largest
-        self.stem = ConvNorm(frame.channels, frame.stem, 3, stride=frame.stem_stride, activation="hswish")
+        self.stem = ConvNorm(
+            signature.channels, design.stem, 3, stride=design.stem_stride, activation="hswish"
+        )
         self.first = nn.Sequential(
-            ConvNorm(frame.stem, frame.stem, 3, depthwise=True, activation="relu"),
-            ConvNorm(frame.stem, frame.first),
+            ConvNorm(design.stem, design.stem, 3, depthwise=True, activation="relu"),
+            ConvNorm(design.stem, design.first),
         )
         self.stages = nn.ModuleList()
-        width = frame.first
-        for stage, inners in zip(frame.stages, largest.stages, strict=True):
+        width = design.first
+        of_stages = zip(design.widths, design.strides, design.activations, largest.stages, strict=True)
+        for outputs, first, activation, inners in of_stages:
             blocks = nn.ModuleList()
             for position, inner in enumerate(inners):
-                stride = 1 if position else stage.stride
-                blocks.append(MobileBlock(width, stage, stride, inner, kernels or (inner.kernel,)))
-                width = stage.width
+                stride, sizes = 1 if position else first, kernels or (inner.kernel,)
+                blocks.append(
+                    MobileBlock(width, outputs, inner, stride=stride, activation=activation, kernels=sizes)
+                )
+                width = outputs
             self.stages.append(blocks)
-        self.final = ConvNorm(width, frame.final, activation="hswish")
-        self.mix = nn.Conv2d(frame.final, frame.last, 1, bias=False)
-        self.head = nn.Linear(frame.last, frame.classes)
+        self.final = ConvNorm(width, design.final, activation="hswish")
+        self.mix = nn.Conv2d(design.final, design.last, 1, bias=False)
+        self.head = nn.Linear(design.last, signature.classes)
 
     def forward(self, inputs: Tensor, route: Route | None = None) -> Tensor:
         """Returns logits, (batch, classes), of the sub-network `route`."""
         route = route or self.largest
-        hidden = self.stem(channels_last(_resized(inputs, route.side)))
+        side = route.side
+        if side is not None and inputs.shape[-2:] != (side, side):
+            inputs = F.interpolate(inputs, (side, side), mode="bilinear", antialias=True)
+        hidden = self.stem(channels_last(inputs))
         reduced = self.first(hidden)
-        hidden = hidden + reduced if self.frame.stem == self.frame.first else reduced
+        hidden = hidden + reduced if hidden.shape[1] == reduced.shape[1] else reduced
         for blocks, inners in zip(self.stages, route.stages, strict=True):
             assert isinstance(blocks, nn.ModuleList)
             for block, inner in zip(blocks, inners, strict=False):
@@ -172,12 +152,6 @@ class MobileNet(nn.Module):
         pooled = self.final(hidden).mean(dim=(2, 3), keepdim=True)
         logits: Tensor = self.head(F.hardswish(self.mix(pooled)).flatten(1))
         return logits
-
-
-def _resized(images: Tensor, side: int | None) -> Tensor:
-    if side is None or images.shape[-2:] == (side, side):
-        return images
-    return F.interpolate(images, (side, side), mode="bilinear", antialias=True)
 
 
 def transformed_kernels(supernet: MobileNet, _: nn.Module, route: Route) -> dict[str, Tensor]:

@@ -1,46 +1,16 @@
 """The ShuffleNetV2 of single-path one-shot search, as a supernet over block choices and as its own slices."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from harness.nn.designs import ShuffleDesign, ShuffleInner
 from harness.nn.slices import ConvNorm, channels_last
+from harness.task.signature import Signature
 
 XCEPTION = 3
 """The choice that is an Xception block; 0, 1 and 2 are shuffle blocks of kernel 3, 5 and 7."""
-
-
-class ShuffleInner(NamedTuple):
-    """One block of a sub-network: its choice, 0 to 3, and its inner channels."""
-
-    choice: int
-    middle: int
-
-
-class ShuffleFrame(NamedTuple):
-    """The network around the choices.
-
-    Attributes:
-        channels: channels of images.
-        stem: channels of the first convolution.
-        stem_stride: its stride.
-        repeats: blocks of each stage, the first with stride 2.
-        widths: output channels of each stage.
-        head: channels before the classifier.
-        dropout: share of them dropped in training.
-        classes: outputs.
-    """
-
-    channels: int
-    stem: int
-    stem_stride: int
-    repeats: tuple[int, ...]
-    widths: tuple[int, ...]
-    head: int
-    dropout: float
-    classes: int
 
 
 class BlockChoice(nn.Module):
@@ -90,7 +60,8 @@ class ShuffleNet(nn.Module):
 
     def __init__(
         self,
-        frame: ShuffleFrame,
+        design: ShuffleDesign,
+        signature: Signature,
         blocks: Sequence[Sequence[ShuffleInner]],
         route: Sequence[ShuffleInner] | None = None,
         *,
@@ -104,15 +75,13 @@ class ShuffleNet(nn.Module):
             affine: whether BatchNorms have a learned scale and shift.
         """
         super().__init__()
-        self.frame = frame
         self.route = route
-        self.affine = affine
         self.stem = ConvNorm(
-            frame.channels, frame.stem, 3, stride=frame.stem_stride, activation="relu", affine=affine
+            signature.channels, design.stem, 3, stride=design.stem_stride, activation="relu", affine=affine
         )
         self.blocks = nn.ModuleList()
-        held, width = iter(blocks), frame.stem
-        for repeats, outputs in zip(frame.repeats, frame.widths, strict=True):
+        held, width = iter(blocks), design.stem
+        for repeats, outputs in zip(design.repeats, design.widths, strict=True):
             for position in range(repeats):
                 stride = 1 if position else 2
                 choices = {
@@ -121,9 +90,9 @@ class ShuffleNet(nn.Module):
                 }
                 self.blocks.append(nn.ModuleDict(choices))
                 width = outputs
-        self.last = ConvNorm(width, frame.head, activation="relu", affine=affine)
-        self.dropout = nn.Dropout(frame.dropout)
-        self.head = nn.Linear(frame.head, frame.classes, bias=False)
+        self.last = ConvNorm(width, design.head, activation="relu", affine=affine)
+        self.dropout = nn.Dropout(design.dropout)
+        self.head = nn.Linear(design.head, signature.classes, bias=False)
 
     def forward(self, inputs: Tensor, route: Sequence[ShuffleInner] | None = None) -> Tensor:
         """Returns logits, (batch, classes), of the sub-network `route`: choice and inner width per block."""

@@ -1,12 +1,18 @@
 """A space with letters for names, to see whether a language model searches or remembers."""
 
+import string
 from collections.abc import Mapping
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.search.llm.letters import letter
 from harness.space.choices import SearchSpace, WrappedSpace
-from harness.space.form import Architecture, Choice
+from harness.space.form import Architecture, Choice, object_schema
+
+
+def letter(gene: int) -> str:
+    """Returns A to Z for options 0 to 25, then AA, AB and so on; a small model reads each as one token."""
+    first, last = divmod(gene, 26)
+    return (letter(first - 1) if first else "") + string.ascii_uppercase[last]
 
 
 class AnonymousSpace(WrappedSpace):
@@ -48,12 +54,7 @@ class AnonymousSpace(WrappedSpace):
         items = [{"enum": list(choice.options)} for choice in self.choices]
         size = len(items)
         letters = {"type": "array", "prefixItems": items, "minItems": size, "maxItems": size}
-        return {
-            "type": "object",
-            "properties": {"x": letters},
-            "required": ["x"],
-            "additionalProperties": False,
-        }
+        return object_schema({"x": letters})
 
     def card(self) -> str:
         lines = [f"- {choice.name}: {' '.join(map(str, choice.options))}" for choice in self.choices]

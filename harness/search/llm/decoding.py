@@ -7,13 +7,14 @@ legal and new are sampled from. The prompt shows the best architectures so far, 
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Container, Sequence
-from typing import NamedTuple
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from harness.errors import HarnessError
 from harness.llm.client import Client, Usage
 from harness.search.archive import Evaluation
-from harness.search.llm.letters import letter
+from harness.search.llm.anonymous import letter
 from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
 
@@ -24,15 +25,6 @@ IDLE = 20
 NOTHING = " -"
 MOST_OPTIONS = 26
 """Capital letters, each a token of its own."""
-
-
-class Decoded(NamedTuple):
-    """New architectures, letters asked of the model, and draws that the model had no part in."""
-
-    architectures: list[Architecture]
-    letters: int
-    fallbacks: int
-    usage: Usage
 
 
 def legend(space: SearchSpace) -> str:
@@ -64,130 +56,118 @@ def decoding_prompt(
     return "\n".join(["Designs as letters, best last.", *head, *lines]) + "\n"
 
 
+def pool_of(space: SearchSpace, seed: int) -> list[Architecture]:
+    """Returns random architectures, whose beginnings are known to lead to something legal.
+
+    Raises:
+        HarnessError: a choice has more options than there are letters.
+    """
+    most = max(len(choice.options) for choice in space.choices)
+    if most > MOST_OPTIONS:
+        raise HarnessError(
+            f"The embedded model rates at most {MOST_OPTIONS} options of a choice and {space.name} has "
+            f"{most}; use an endpoint."
+        )
+    draw = random.Random(seed)
+    return sorted({space.sample(draw) for _ in range(POOL)})
+
+
+@dataclass(kw_only=True)
 class ChoiceDecoder:
-    """Draws unvisited, legal architectures; never stalls while there is one that can be found."""
+    """Draws a batch of unvisited, legal architectures; never stalls while there is one that can be found.
 
-    def __init__(self, space: SearchSpace, pool_seed: int) -> None:
-        most = max(len(choice.options) for choice in space.choices)
-        if most > MOST_OPTIONS:
-            raise HarnessError(
-                f"The embedded model rates at most {MOST_OPTIONS} options of a choice and {space.name} has "
-                f"{most}; use an endpoint."
-            )
-        self.space = space
-        draw = random.Random(pool_seed)
-        self.pool = sorted({space.sample(draw) for _ in range(POOL)})
+    Attributes:
+        client: rates letters; asked once for each text, as a batch shares its beginnings, and the first time
+            cold, so that a batch depends on nothing before it.
+        space: that is searched.
+        pool: of the space.
+        visited: what is not to be drawn.
+        draw: where chance comes from.
+        temperature: of the ratings.
+        order: in which choices are decoded, to be changed from batch to batch: a model that copies its last
+            example to the end would else vary nothing but the last choices.
+    """
 
-    def decode(
-        self,
-        client: Client,
-        prompt: str,
-        *,
-        count: int,
-        visited: Container[Architecture],
-        draw: random.Random,
-        temperature: float,
-        order: Sequence[int],
-    ) -> Decoded:
-        """Returns `count` new architectures, fewer where no more can be found.
+    client: Client
+    space: SearchSpace
+    pool: Sequence[Architecture]
+    visited: Container[Architecture]
+    draw: random.Random
+    temperature: float
+    order: Sequence[int]
 
-        Choices are decoded in `order`, which callers should change from batch to batch: a model that copies
-        its last example to the end would else vary nothing but the last choices.
+    def __post_init__(self) -> None:
+        self._found: list[Architecture] = []
+        self._tally: Counter[str] = Counter()
+        self._known: dict[str, list[float]] = {}
+
+    def decode(self, prompt: str, count: int) -> dict[str, Any]:
+        """Returns `count` new architectures, fewer where no more can be found, as a transcript keeps them.
+
+        Beside them stand the letters asked of the model, its tokens, and the draws it had no part in.
         """
-        found: list[Architecture] = []
-
-        def is_seen(architecture: Architecture) -> bool:
-            return architecture in visited or architecture in found
-
-        tally: Counter[str] = Counter()
-        rated = _Rated(client, tally)
         for _ in range(count):
-            architecture = self._one(rated, prompt, is_seen, draw, temperature, order)
+            architecture = self._one(prompt)
             if architecture is None:
-                tally["fallback"] += 1
-                architecture = self._any(is_seen, draw)
+                self._tally["fallback"] += 1
+                architecture = self._any()
             if architecture is None:
                 break
-            found.append(architecture)
-        usage = Usage(**{name: tally[name] for name in Usage._fields})
-        return Decoded(found, tally["letters"], tally["fallback"], usage)
+            self._found.append(architecture)
+        return {
+            "architectures": self._found,
+            "letters": self._tally["letters"],
+            "fallbacks": self._tally["fallback"],
+            "usage": [self._tally[name] for name in Usage._fields],
+        }
 
-    def _one(
-        self,
-        rated: "_Rated",
-        prompt: str,
-        is_seen: Callable[[Architecture], bool],
-        draw: random.Random,
-        temperature: float,
-        order: Sequence[int],
-    ) -> Architecture | None:
-        fitting = [one for one in self.pool if not is_seen(one)]
+    def _is_new(self, architecture: Architecture) -> bool:
+        return architecture not in self.visited and architecture not in self._found
+
+    def _one(self, text: str) -> Architecture | None:
+        fitting = list(filter(self._is_new, self.pool))
         fixed: dict[int, int] = {}
-        text = prompt
-        for index in order:
-            open_genes = self._open(index, fixed, fitting, is_seen, draw)
+        for index in self.order:
+            open_genes = self._open(index, fixed, fitting)
             if not open_genes:
                 return None
             gene = open_genes[0]
             is_idle = not any(self.space.active(one)[index] for one in fitting[:IDLE])
             if len(open_genes) > 1:
-                logs = rated.logs(text, len(self.space.choices[index].options))
-                gene = open_genes[_sampled([logs[one] for one in open_genes], temperature, draw)]
+                logs = self._logs(text, len(self.space.choices[index].options))
+                gene = open_genes[_sampled([logs[one] for one in open_genes], self.temperature, self.draw)]
             fixed[index] = gene
             text += NOTHING if is_idle else f" {letter(gene)}"
             fitting = [one for one in fitting if one[index] == gene]
-        found = tuple(fixed[index] for index in range(len(order)))
-        return found if self.space.legal(found) and not is_seen(found) else None
+        found = tuple(fixed[index] for index in range(len(self.order)))
+        return found if self.space.legal(found) and self._is_new(found) else None
 
-    def _open(
-        self,
-        index: int,
-        fixed: dict[int, int],
-        fitting: list[Architecture],
-        is_seen: Callable[[Architecture], bool],
-        draw: random.Random,
-    ) -> list[int]:
+    def _open(self, index: int, fixed: dict[int, int], fitting: list[Architecture]) -> list[int]:
         """Returns the options that still lead to something new; adds what it finds to `fitting`."""
         found = []
         for gene in range(len(self.space.choices[index].options)):
             if not any(one[index] == gene for one in fitting):
-                other = self.space.complete({**fixed, index: gene}, draw, tries=TRIES)
-                if other is None or is_seen(other):
+                other = self.space.complete({**fixed, index: gene}, self.draw, tries=TRIES)
+                if other is None or not self._is_new(other):
                     continue
                 fitting.append(other)
             found.append(gene)
         return found
 
-    def _any(self, is_seen: Callable[[Architecture], bool], draw: random.Random) -> Architecture | None:
-        left = [one for one in self.pool if not is_seen(one)]
+    def _any(self) -> Architecture | None:
+        left = list(filter(self._is_new, self.pool))
         if left:
-            return draw.choice(left)
-        for _ in range(POOL):
-            architecture = self.space.sample(draw)
-            if not is_seen(architecture):
-                return architecture
-        return None
+            return self.draw.choice(left)
+        drawn = (self.space.sample(self.draw) for _ in range(POOL))
+        return next(filter(self._is_new, drawn), None)
 
-
-class _Rated:
-    """Asks for all letters of a choice, and once for each text: a batch shares its beginnings.
-
-    The first question of a batch is a cold one, so that a batch depends on nothing before it.
-    """
-
-    def __init__(self, client: Client, tally: Counter[str]) -> None:
-        self.client = client
-        self.tally = tally
-        self.known: dict[str, list[float]] = {}
-
-    def logs(self, text: str, options: int) -> list[float]:
-        if text not in self.known:
+    def _logs(self, text: str, options: int) -> list[float]:
+        if text not in self._known:
             letters = [letter(gene) for gene in range(options)]
-            ratings = self.client.letters(text, letters, cold=not self.known)
-            self.tally["letters"] += 1
-            self.tally.update(ratings.usage._asdict())
-            self.known[text] = ratings.logs
-        return self.known[text]
+            ratings = self.client.letters(text, letters, cold=not self._known)
+            self._tally.update(letters=1, **ratings.usage._asdict())
+            self._known[text] = ratings.logs
+        return self._known[text]
 
 
 def _sampled(logs: Sequence[float], temperature: float, draw: random.Random) -> int:

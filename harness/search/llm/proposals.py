@@ -173,16 +173,12 @@ class _Reader:
 
     def _plain(self, value: Any, depth: int) -> Any:
         """Returns the value with numbers read from strings and unambiguous near-misses spelled right."""
-        if depth > MOST_DEPTH:
-            return None
-        if isinstance(value, Repeated):
+        if depth > MOST_DEPTH or isinstance(value, Repeated | bool):  # true is 1 to every comparison
             return None
         if isinstance(value, dict):
             return {key: self._plain(inner, depth + 1) for key, inner in value.items()}
         if isinstance(value, list):
             return [self._plain(inner, depth + 1) for inner in value]
-        if isinstance(value, bool):  # which is 1 or 0 to every comparison
-            return None
         return self.options.read(value) if isinstance(value, str) else value
 
     def _take(self, architecture: Architecture) -> None:

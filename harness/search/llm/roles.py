@@ -15,11 +15,11 @@ from harness import seeds
 from harness.files import canonical_json
 from harness.llm import Client, Message, Usage
 from harness.search.archive import Evaluation
-from harness.search.llm.decoding import ChoiceDecoder, decoding_prompt
-from harness.search.llm.letters import letter
+from harness.search.llm.anonymous import letter
+from harness.search.llm.decoding import ChoiceDecoder, decoding_prompt, pool_of
 from harness.search.llm.proposals import outside_reasoning, read_proposals
 from harness.space.choices import SearchSpace
-from harness.space.form import Architecture
+from harness.space.form import Architecture, object_schema
 
 Tally = Counter[str]
 FEW_LETTERS = 3_000
@@ -47,6 +47,10 @@ class Briefing:
     def text(self, name: str, **words: Any) -> str:
         """Returns the prompt `name`, filled in."""
         return Template(self.prompts[name]).substitute({**self.words, **words})
+
+    def conversation(self, client: "Client", role: str, *, remembers: bool) -> "Conversation":
+        """Returns a new conversation of the role with its model."""
+        return Conversation(client, self.text(f"{role}_system"), self.options["temperature"], remembers)
 
     def line(self, one: Evaluation) -> str:
         """Returns architecture, cost and score as the prompts print them."""
@@ -108,7 +112,6 @@ class Navigator(Protocol):
 
     def strategy(self, history: Sequence[Evaluation], last: Sequence[Evaluation], tally: Tally) -> str:
         """Returns the strategy after all of `history`, whose newest results are `last`."""
-        ...
 
 
 class Generator(Protocol):
@@ -118,7 +121,6 @@ class Generator(Protocol):
         self, strategy: str, history: Sequence[Evaluation], count: int, tally: Tally
     ) -> list[Architecture]:
         """Returns canonical architectures, perhaps illegal or visited; counts what was lost."""
-        ...
 
 
 class ChattingNavigator:
@@ -128,21 +130,15 @@ class ChattingNavigator:
         self.briefing = briefing
         self.has_spoken = False
         self.last_strategy = ""
-        self.conversation = Conversation(
-            client=client,
-            system=briefing.text("navigator_system"),
-            temperature=briefing.options["temperature"],
-            remembers=briefing.options["navigator_memory"],
-        )
+        remembers = briefing.options["navigator_memory"]
+        self.conversation = briefing.conversation(client, "navigator", remembers=remembers)
 
     def strategy(self, history: Sequence[Evaluation], last: Sequence[Evaluation], tally: Tally) -> str:
+        briefing = self.briefing
+        text = briefing.text("navigator_first")
         if history or self.has_spoken:
-            briefing = self.briefing
-            text = briefing.text(
-                "navigator_next", results=briefing.results(last), best=briefing.best(history)
-            )
-        else:
-            text = self.briefing.text("navigator_first")
+            results, best = briefing.results(last), briefing.best(history)
+            text = briefing.text("navigator_next", results=results, best=best)
         self.has_spoken = True
         strategy = outside_reasoning(self.conversation.say(text, tally)).strip()
         tally["empty strategy"] += not strategy
@@ -175,18 +171,16 @@ class ChattingGenerator:
 
     def __init__(self, briefing: Briefing, client: Client) -> None:
         self.briefing = briefing
-        self.conversation = Conversation(
-            client=client,
-            system=briefing.text("generator_system"),
-            temperature=briefing.options["temperature"],
-            remembers=briefing.options["generator_memory"],
-        )
+        remembers = briefing.options["generator_memory"]
+        self.conversation = briefing.conversation(client, "generator", remembers=remembers)
 
     def propose(
         self, strategy: str, history: Sequence[Evaluation], count: int, tally: Tally
     ) -> list[Architecture]:
         text = self.briefing.text("generator_user", strategy=strategy, count=count)
-        schema = proposal_schema(self.briefing.space)
+        schema = object_schema(
+            {"architectures": {"type": "array", "items": self.briefing.space.json_schema()}}
+        )
         return read(self.conversation.say(text, tally, schema), self.briefing.space, tally)
 
 
@@ -196,12 +190,8 @@ class SingleModel:
     def __init__(self, briefing: Briefing, client: Client) -> None:
         self.briefing = briefing
         self.seen = 0
-        self.conversation = Conversation(
-            client=client,
-            system=briefing.text("single_system"),
-            temperature=briefing.options["temperature"],
-            remembers=briefing.options["navigator_memory"],
-        )
+        remembers = briefing.options["navigator_memory"]
+        self.conversation = briefing.conversation(client, "single", remembers=remembers)
 
     def propose(
         self, strategy: str, history: Sequence[Evaluation], count: int, tally: Tally
@@ -224,7 +214,7 @@ class LetterGenerator:
         self.visited = visited
         self.seed = seed
         self.round = 0
-        self.decoder: ChoiceDecoder | None = None
+        self.pool: list[Architecture] | None = None
 
     def propose(
         self, strategy: str, history: Sequence[Evaluation], count: int, tally: Tally
@@ -247,33 +237,18 @@ class LetterGenerator:
         return found
 
     def _decode(self, prompt: str, count: int, draw: random.Random, order: Sequence[int]) -> dict[str, Any]:
-        if self.decoder is None:
-            self.decoder = ChoiceDecoder(self.briefing.space, seeds.stream(self.seed, "pool"))
-        decoded = self.decoder.decode(
-            self.client,
-            prompt,
-            count=count,
+        if self.pool is None:
+            self.pool = pool_of(self.briefing.space, seeds.stream(self.seed, "pool"))
+        decoder = ChoiceDecoder(
+            client=self.client,
+            space=self.briefing.space,
+            pool=self.pool,
             visited=self.visited,
             draw=draw,
             temperature=self.briefing.options["embedded_temperature"],
             order=order,
         )
-        return {
-            "architectures": decoded.architectures,
-            "letters": decoded.letters,
-            "fallbacks": decoded.fallbacks,
-            "usage": list(decoded.usage),
-        }
-
-
-def proposal_schema(space: SearchSpace) -> dict[str, Any]:
-    """Returns the JSON schema of a reply of the Generator."""
-    return {
-        "type": "object",
-        "properties": {"architectures": {"type": "array", "items": space.json_schema()}},
-        "required": ["architectures"],
-        "additionalProperties": False,
-    }
+        return decoder.decode(prompt, count)
 
 
 def read(text: str, space: SearchSpace, tally: Tally) -> list[Architecture]:

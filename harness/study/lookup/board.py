@@ -1,8 +1,8 @@
 """The board of a suite on a table: searchers by regret, at every budget and feedback."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import combinations
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from math import floor, log10
 from typing import ClassVar
 
@@ -11,14 +11,14 @@ import numpy as np
 from harness.board.language_model import language_model_use
 from harness.board.marks import CURRENT, Marked, Marks, mark_notes, marks_of
 from harness.board.scale import Scale
-from harness.board.values import Estimate, LanguageModelUse, State
+from harness.board.values import Difference, Estimate, LanguageModelUse, State
 from harness.identity.unit import Unit
 from harness.run.loaded import Run
 from harness.search.report import SearchReport
-from harness.stats.bootstrap import Array
-from harness.stats.intervals import Interval, t_interval
-from harness.stats.pairs import Comparison, holm, welch
-from harness.stats.ranks import rank_intervals, ranks
+from harness.stats.effect import seed_effect
+from harness.stats.intervals import t_interval
+from harness.stats.ranks import placements
+from harness.stats.sums import Array
 from harness.study.lookup.settings import LookupSuite, Published
 from harness.study.lookup.units import LOOKUP, TABLE, LookupSpec, Searches, TableDomain, TableFound
 
@@ -57,13 +57,13 @@ class LookupRow:
         regret: mean over domains of (best - found) / (best - mean of the table); None when a cell lacks.
         source_regret: regret minus that of the best single source of each domain, which nobody knows before;
             None where no domain is held out.
-        difference: regret minus that of the reference; None for the reference itself.
-        rank: by regret, 1 for the least.
-        rank_best: smallest rank that the intervals allow.
-        rank_worst: largest rank that the intervals allow.
-        unbeaten: no row is significantly better, where some row is significantly better than another.
         evaluations: mean evaluations that a search spent.
         llm: None when no language model was asked.
+        difference: regret minus that of the reference; None for the reference itself.
+        rank: by regret, 1 for the least.
+        rank_best: smallest rank that the tests allow.
+        rank_worst: largest rank that the tests allow.
+        unbeaten: no row is significantly better, where some row is significantly better than another.
         marks: when and where it was made.
     """
 
@@ -72,13 +72,13 @@ class LookupRow:
     cells: tuple[LookupCell, ...]
     regret: Estimate | None
     source_regret: Estimate | None
-    difference: Comparison | None
-    rank: int | None
-    rank_best: int | None
-    rank_worst: int | None
-    unbeaten: bool
     evaluations: float | None
     llm: LanguageModelUse | None
+    difference: Difference | None = None
+    rank: int | None = None
+    rank_best: int | None = None
+    rank_worst: int | None = None
+    unbeaten: bool = False
     marks: Marks = CURRENT
 
 
@@ -98,7 +98,7 @@ class LookupRanking:
     budget: int
     random: Mapping[str, float | None]
     rows: tuple[LookupRow, ...]
-    controls: Mapping[str, Comparison]
+    controls: Mapping[str, Difference]
 
     def row(self, method: str) -> LookupRow | None:
         """Returns the row of `method`, or None."""
@@ -152,12 +152,17 @@ class LookupBoard:
 
 
 def build_lookup_board(run: Run) -> LookupBoard:
-    """Returns the board of a run on a table, complete or not."""
     suite = LookupSuite.of(run)
     table = next(map(run.result, run.planned(TABLE)), None)
-    builder = _Builder(run, suite, table)
+    about = table.domains if table else {}
+    scales = {domain: _scale(about.get(domain)) for domain in suite.reported}
+    blocks = blocks_of(run)
+    marks = {
+        method: marks_of(run, [unit for unit in run.planned(LOOKUP) if unit.spec.method == method])
+        for method in dict.fromkeys(method for method, _, _ in blocks)
+    }
     rankings = [
-        builder.ranking(feedback, budget)
+        _Builder(run, suite, table, scales, blocks, marks, feedback, budget).ranking()
         for feedback in suite.feedback
         for budget in sorted(set(suite.search.budgets))
     ]
@@ -166,8 +171,8 @@ def build_lookup_board(run: Run) -> LookupBoard:
         title=run.title,
         limit=run.limit,
         table=suite.table,
-        domains=builder.domains,
-        scales=builder.scales,
+        domains=tuple(suite.reported),
+        scales=scales,
         held_out=bool(suite.held_out),
         reference=suite.reference,
         claim=suite.claim,
@@ -175,114 +180,117 @@ def build_lookup_board(run: Run) -> LookupBoard:
         published=tuple(suite.published),
         notes=(
             *(table_notes(table) if table else ()),
-            *mark_notes([Marked(method, marks) for method, marks in builder.marks.items()]),
+            *_ties(run),
+            *mark_notes([Marked(method, one) for method, one in marks.items()]),
         ),
         sampled=table.sampled if table else None,
     )
 
 
-class _Builder:
-    def __init__(self, run: Run, suite: LookupSuite, table: TableFound | None) -> None:
-        self.run = run
-        self.table = table
-        self.suite = suite
-        self.domains = tuple(suite.reported)
-        about = table.domains if table else {}
-        self.scales = {domain: _scale(about.get(domain)) for domain in self.domains}
-        self.regrets: dict[tuple[str, str, int], Array] = {}
-        self.units: dict[tuple[str, str, str], list[Unit[LookupSpec, Searches]]] = {}
-        by_method: dict[str, list[Unit[LookupSpec, Searches]]] = {}
-        for unit in run.planned(LOOKUP):
-            key = (unit.spec.method, unit.spec.domain, unit.spec.feedback)
-            self.units.setdefault(key, []).append(unit)
-            by_method.setdefault(unit.spec.method, []).append(unit)
-        self.marks = {method: marks_of(run, units) for method, units in by_method.items()}
-
-    def ranking(self, feedback: str, budget: int) -> LookupRanking:
-        rows = [self._row(method, feedback, budget) for method in self.suite.searchers]
-        exact = {domain: self._exact(domain, feedback, budget) for domain in self.domains}
-        controls = self.suite.controls
-        compared = {
-            name: found
-            for name in controls[1:]
-            if (found := self._difference(name, controls[0], feedback, budget)) is not None
-        }
-        return LookupRanking(
-            feedback=feedback,
-            budget=budget,
-            random=exact,
-            rows=tuple(self._ranked(rows, feedback, budget)),
-            controls=compared,
+def _ties(run: Run) -> Iterator[str]:
+    """Says how many searches end with several architectures that share the best score."""
+    ties = [one.ties for unit in run.planned(LOOKUP) if (found := run.result(unit)) for one in found.searches]
+    tied = [one for one in ties if one > 1]
+    if tied:
+        yield (
+            f"{len(tied):,} of {len(ties):,} searches end with several architectures that share the best "
+            f"score (at most {max(tied)}); their test scores are averaged."
         )
 
-    def _row(self, method: str, feedback: str, budget: int) -> LookupRow:
-        cells, found, results = [], [], []
-        for domain in self.domains:
-            units = [
-                unit
-                for unit in self.units.get((method, domain, feedback), [])
-                if unit.spec.evaluations == budget or self._is_anytime(method, domain, feedback)
-            ]
-            cell, tests = self._cell(units, domain, feedback, budget)
-            cells.append(cell)
-            found.append(tests)
-            results += [result for unit in units if (result := self.run.result(unit)) is not None]
-        whole = [tests for tests in found if tests is not None]
-        regrets, source_regret = None, None
-        if self.table is not None and len(whole) == len(found):
-            parts = list(zip(self.domains, whole, strict=True))
-            regrets = np.mean([self._normalised(domain, tests) for domain, tests in parts], axis=0)
-            self.regrets[method, feedback, budget] = regrets
-            to_source = [self._to_source(domain, feedback, tests) for domain, tests in parts]
-            if all(one is not None for one in to_source):
-                spans = [self._span(domain) for domain in self.domains]
-                shares = [one / span for one, span in zip(to_source, spans, strict=True) if one is not None]
+
+Blocks = dict[tuple[str, str, str], list[Unit[LookupSpec, Searches]]]
+"""(method, domain, feedback) -> blocks of searches."""
+
+
+def blocks_of(run: Run) -> Blocks:
+    """Returns all planned blocks of searches by what they are of."""
+    found: Blocks = {}
+    for unit in run.planned(LOOKUP):
+        found.setdefault((unit.spec.method, unit.spec.domain, unit.spec.feedback), []).append(unit)
+    return found
+
+
+def at_budget(blocks: Sequence[Unit[LookupSpec, Searches]], budget: int) -> list[Unit[LookupSpec, Searches]]:
+    """Returns the blocks that tell of a budget: all of an anytime searcher, which ran once for every one."""
+    is_anytime = len({unit.spec.evaluations for unit in blocks}) == 1
+    return [unit for unit in blocks if is_anytime or unit.spec.evaluations == budget]
+
+
+@dataclass(frozen=True)
+class _Builder:
+    """The ranking of one feedback and budget."""
+
+    run: Run
+    suite: LookupSuite
+    table: TableFound | None
+    scales: Mapping[str, Scale]
+    blocks: Blocks
+    marks: Mapping[str, Marks]
+    feedback: str
+    budget: int
+    regrets: dict[str, Array] = field(default_factory=dict)
+
+    def ranking(self) -> LookupRanking:
+        rows = [self._row(method) for method in self.suite.searchers]
+        first, *others = self.suite.controls or [""]
+        compared = {name: self._difference(name, first) for name in others}
+        return LookupRanking(
+            feedback=self.feedback,
+            budget=self.budget,
+            random={domain: self._exact(domain) for domain in self.scales},
+            rows=tuple(self._ranked(rows)),
+            controls={name: found for name, found in compared.items() if found is not None},
+        )
+
+    def _row(self, method: str) -> LookupRow:
+        units = {
+            domain: at_budget(self.blocks.get((method, domain, self.feedback), []), self.budget)
+            for domain in self.scales
+        }
+        found = {domain: self._cell(domain, units[domain]) for domain in self.scales}
+        tests = {domain: scores for domain, (_, scores) in found.items() if scores is not None}
+        source_regret = None
+        if self.table is not None and len(tests) == len(found):
+            about = self.table.domains
+            self.regrets[method] = np.mean([about[one].regret(tests[one]) for one in tests], axis=0)
+            to_source = [(self._to_source(one, tests[one]), about[one].span) for one in tests]
+            shares = [apart / span for apart, span in to_source if apart is not None]
+            if len(shares) == len(tests):
                 source_regret = _estimate(np.mean(shares, axis=0))
+        results = filter(None, map(self.run.result, chain(*units.values())))
         searches = [search for result in results for search in result.searches]
-        spent = [min(search.evaluations, budget) for search in searches]
-        sample = next((unit for key, units in self.units.items() if key[0] == method for unit in units), None)
+        spent = [min(search.evaluations, self.budget) for search in searches]
+        sample = next((units[0] for key, units in self.blocks.items() if key[0] == method), None)
         return LookupRow(
             method=method,
             searcher=sample.spec.searcher if sample else method,
-            cells=tuple(cells),
-            regret=None if regrets is None else _estimate(regrets),
+            cells=tuple(cell for cell, _ in found.values()),
+            regret=_estimate(self.regrets[method]) if method in self.regrets else None,
             source_regret=source_regret,
-            difference=self._difference(method, self.suite.reference, feedback, budget),
-            rank=None,
-            rank_best=None,
-            rank_worst=None,
-            unbeaten=False,
             evaluations=float(np.mean(spent)) if spent else None,
             llm=language_model_use(SearchReport.of(search.report) for search in searches),
             marks=self.marks.get(method, CURRENT),
         )
 
-    def _is_anytime(self, method: str, domain: str, feedback: str) -> bool:
-        units = self.units[method, domain, feedback]
-        return len({unit.spec.evaluations for unit in units}) == 1
-
     def _cell(
-        self, units: Sequence[Unit[LookupSpec, Searches]], domain: str, feedback: str, budget: int
+        self, domain: str, units: Sequence[Unit[LookupSpec, Searches]]
     ) -> tuple[LookupCell, Array | None]:
         """Returns the cell and, where every search is there, the test score of each seed."""
-        records = [self.run.records.get(unit.hash) for unit in units]
-        for record in records:
-            if record is not None and record.status != "ok":
+        for record in filter(None, (self.run.records.get(unit.hash) for unit in units)):
+            if record.status != "ok":
                 reason = record.reason or "no reason"
                 return LookupCell(domain=domain, state=record.status, reason=reason), None
         results = [result for unit in units if (result := self.run.result(unit)) is not None]
         if not units or len(results) < len(units):
             reason = f"{len(units) - len(results)} of {len(units)} blocks of searches were not run yet"
             return LookupCell(domain=domain, state="missing", reason=reason), None
-        tests = []
-        for search in (search for result in results for search in result.searches):
-            test = search.test_at(budget)
-            if test is None:
-                reason = f"seed {search.seed} found nothing within the limit"
-                return LookupCell(domain=domain, state="failed", reason=reason), None
-            tests.append(test)
-        scores = np.asarray(tests, dtype=np.float64)
-        to_source = self._to_source(domain, feedback, scores)
+        tests = {search.seed: search.test_at(self.budget) for result in results for search in result.searches}
+        lost = next((seed for seed, test in tests.items() if test is None), None)
+        if lost is not None:
+            reason = f"seed {lost} found nothing within the limit"
+            return LookupCell(domain=domain, state="failed", reason=reason), None
+        scores = np.asarray([*tests.values()], dtype=np.float64)
+        to_source = self._to_source(domain, scores)
         cell = LookupCell(
             domain=domain,
             state="ok",
@@ -293,67 +301,51 @@ class _Builder:
         )
         return cell, scores
 
-    def _exact(self, domain: str, feedback: str, budget: int) -> float | None:
+    def _exact(self, domain: str) -> float | None:
         """Returns what random search is expected to find, with the domain's own sign."""
-        exact = self.table.domains[domain].random[feedback].get(str(budget)) if self.table else None
+        random = self.table.domains[domain].random[self.feedback] if self.table else {}
+        exact = random.get(str(self.budget))
         return None if exact is None else self.scales[domain].sign * exact
 
-    def _span(self, domain: str) -> float:
-        assert self.table is not None
-        return self.table.domains[domain].span
-
-    def _normalised(self, domain: str, tests: Array) -> Array:
-        assert self.table is not None
-        return np.asarray((self.table.domains[domain].best.test - tests) / self._span(domain))
-
-    def _to_source(self, domain: str, feedback: str, tests: Array) -> Array | None:
+    def _to_source(self, domain: str, tests: Array) -> Array | None:
         """Returns how much worse each seed's choice is than that of the best single source."""
         choices = self.table.domains[domain].held_out if self.table else None
         if choices is None:
             return None
-        best = max(one.value for one in choices[feedback].sources.values())
+        best = max(one.value for one in choices[self.feedback].sources.values())
         return np.asarray(best - tests)
 
-    def _difference(self, method: str, other: str, feedback: str, budget: int) -> Comparison | None:
-        mine, theirs = (self.regrets.get((name, feedback, budget)) for name in (method, other))
-        if method == other or mine is None or theirs is None or min(mine.size, theirs.size) < 2:
+    def _difference(self, method: str, other: str) -> Difference | None:
+        mine, theirs = self.regrets.get(method), self.regrets.get(other)
+        if method == other or mine is None or theirs is None:
             return None
         if any(self.marks.get(one, CURRENT).is_apart for one in (method, other)):
             return None
-        return welch(mine, theirs)
+        return Difference.of(seed_effect(mine, theirs))
 
-    def _ranked(self, rows: list[LookupRow], feedback: str, budget: int) -> list[LookupRow]:
+    def _ranked(self, rows: Sequence[LookupRow]) -> Iterator[LookupRow]:
         complete = [row for row in rows if row.regret is not None and not row.marks.is_apart]
-        estimates = [row.regret for row in complete if row.regret]
-        spans = rank_intervals([Interval(-one.high, -one.low) for one in estimates])
-        places = ranks([-one.value for one in estimates])
-        unbeaten = self._unbeaten([row.method for row in complete], feedback, budget)
+        scores = [-row.regret.value for row in complete if row.regret]
+
+        def test(first: int, second: int) -> tuple[float, float] | None:
+            found = self._difference(complete[first].method, complete[second].method)
+            if found is None or found.p is None or found.call == "no verdict":
+                return None
+            return -found.value, found.p
+
         ranked = [
             replace(
                 row,
-                rank=place,
-                rank_best=span.best,
-                rank_worst=span.worst,
-                unbeaten=best,
-                difference=self._difference(row.method, self.suite.reference, feedback, budget),
+                rank=at.rank,
+                rank_best=at.best,
+                rank_worst=at.worst,
+                unbeaten=at.unbeaten,
+                difference=self._difference(row.method, self.suite.reference),
             )
-            for row, place, span, best in zip(complete, places, spans, unbeaten, strict=True)
+            for row, at in zip(complete, placements(scores, test), strict=True)
         ]
-        ranked.sort(key=lambda row: (row.rank or 0, row.method))
-        return ranked + [row for row in rows if row not in complete]
-
-    def _unbeaten(self, methods: Sequence[str], feedback: str, budget: int) -> list[bool]:
-        """Returns who is beaten by nobody where somebody is, at 5 % after Holm over all pairs."""
-        pairs = list(combinations(range(len(methods)), 2))
-        compared = [
-            self._difference(methods[first], methods[second], feedback, budget) for first, second in pairs
-        ]
-        adjusted = holm([1.0 if one is None else one.p for one in compared])
-        losses: set[int] = set()
-        for (first, second), one, p in zip(pairs, compared, adjusted, strict=True):
-            if one is not None and p < 0.05:
-                losses.add(second if one.value < 0 else first)
-        return [bool(losses) and index not in losses for index in range(len(methods))]
+        yield from sorted(ranked, key=lambda row: (row.rank or 0, row.method))
+        yield from (row for row in rows if row not in complete)
 
 
 def table_notes(table: TableFound) -> tuple[str, ...]:

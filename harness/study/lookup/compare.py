@@ -1,4 +1,6 @@
-"""Two searchers of a run on a table: independent searches, so Welch's test, per domain and over all."""
+"""Two searchers of a run on a table: independent searches, per domain and over all."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,25 +14,21 @@ from harness.board.comparison import (
     sentence,
 )
 from harness.board.scale import Scale
-from harness.board.values import Estimate
+from harness.board.values import Difference
 from harness.errors import HarnessError
+from harness.identity.unit import Unit
 from harness.run.loaded import Run
-from harness.stats.bootstrap import Array
-from harness.stats.pairs import minimum_detectable_effect, welch
-from harness.study.lookup.board import LookupBoard, LookupRanking, build_lookup_board
+from harness.stats.effect import seed_effect
+from harness.stats.sums import Array
+from harness.study.lookup.board import LookupBoard, LookupRanking, at_budget, blocks_of, build_lookup_board
 from harness.study.lookup.tables import feedback_name
-from harness.study.lookup.units import LOOKUP, TABLE, TableFound
+from harness.study.lookup.units import TABLE, LookupSpec, Searches
 
 REGRET = Scale(unit="percent", higher_is_better=False, decimals=2)
 
 
 def compare_lookup(run: Run, first: str, second: str, metric: str | None = None) -> RowComparison:
-    """Returns two searchers at every feedback and budget, that of the run's verdict first.
-
-    Raises:
-        UnknownNameError: there is no such searcher.
-        HarnessError: both names mean one searcher, or another metric is asked for.
-    """
+    """Returns two searchers at every feedback and budget, that of the run's verdict first."""
     if metric is not None:
         raise HarnessError(f"{run.name} looks scores up in a table, which has no other metric.")
     board = build_lookup_board(run)
@@ -43,51 +41,38 @@ def compare_lookup(run: Run, first: str, second: str, metric: str | None = None)
             raise HarnessError(
                 f"{row.method} {row.marks.why}, so nothing pairs with it; run `{run.command}` again."
             )
-    table = next(map(run.result, run.planned(TABLE)), None)
     budget = max(ranking.budget for ranking in board.rankings)
     head = board.ranking(board.rankings[0].feedback, budget)
     order = [head, *(ranking for ranking in board.rankings if ranking is not head)]
-    parts = tuple(_part(run, board, ranking, table, chosen) for ranking in order)
+    parts = tuple(_part(run, board, ranking, chosen) for ranking in order)
     return RowComparison(
         name=run.name, first=chosen[0], second=chosen[1], sentence=parts[0].sentence, parts=parts
     )
 
 
-def _part(
-    run: Run,
-    board: LookupBoard,
-    ranking: LookupRanking,
-    table: TableFound | None,
-    names: tuple[str, str],
-) -> ComparedPart:
-    rows = [ranking.row(name) for name in names]
+def _part(run: Run, board: LookupBoard, ranking: LookupRanking, names: tuple[str, str]) -> ComparedPart:
+    table = next(map(run.result, run.planned(TABLE)), None)
+    rows = [row for row in map(ranking.row, names) if row]
+    blocks = blocks_of(run)
     domains, regrets = [], []
-    for domain in board.domains:
-        cells = [next(cell for cell in row.cells if cell.domain == domain) for row in rows if row]
-        scale = board.scales[domain]
-        lacking = next(
-            ((name, cell) for name, cell in zip(names, cells, strict=True) if cell.state != "ok"), None
-        )
+    for index, (domain, scale) in enumerate(board.scales.items()):
+        lacking = next((row for row in rows if row.cells[index].state != "ok"), None)
         if lacking is not None:
-            name, cell = lacking
-            reason = f"{name} has no score on {domain} ({cell.state}: {cell.reason})"
+            cell = lacking.cells[index]
+            reason = f"{lacking.method} has no score on {domain} ({cell.state}: {cell.reason})"
             domains.append(Compared(where=domain, scale=scale, state=cell.state, reason=reason))
-            continue
-        if table is None:
-            reason = "the table was not read yet"
-            domains.append(Compared(where=domain, scale=scale, state="missing", reason=reason))
-            continue
-        tests = [_tests(run, name, domain, ranking) for name in names]
-        about = table.domains[domain]
-        regrets.append([(about.best.test - one) / about.span for one in tests])
-        domains.append(_welch(domain, scale, *(scale.sign * one for one in tests)))
+        elif table is None:
+            domains.append(_missing(domain, scale, "the table was not read yet"))
+        else:
+            tests = [_tests(run, blocks[name, domain, ranking.feedback], ranking.budget) for name in names]
+            regrets.append([table.domains[domain].regret(one) for one in tests])
+            domains.append(_compared(domain, scale, *(scale.sign * one for one in tests)))
     if len(regrets) == len(domains):
-        means = [np.mean([pair[side] for pair in regrets], axis=0) for side in (0, 1)]
-        overall = _welch(OVERALL, REGRET, means[0], means[1])
+        means = (np.mean([pair[side] for pair in regrets], axis=0) for side in (0, 1))
+        overall = _compared(OVERALL, REGRET, *means)
     else:
-        lacks = next((one for one in domains if one.reason), None)
-        reason = (lacks.reason if lacks else None) or "a score lacks"
-        overall = Compared(where=OVERALL, scale=REGRET, state="missing", reason=reason)
+        reason = next((one.reason for one in domains if one.reason), "a score lacks")
+        overall = _missing(OVERALL, REGRET, reason)
     heading = f"{board.table}, {ranking.budget} evaluations, {feedback_name(board, ranking.feedback)}"
     return ComparedPart(
         heading=heading,
@@ -98,37 +83,23 @@ def _part(
     )
 
 
-def _tests(run: Run, method: str, domain: str, ranking: LookupRanking) -> Array:
+def _tests(run: Run, blocks: Sequence[Unit[LookupSpec, Searches]], budget: int) -> Array:
     """Returns the test score that each search had reached at the budget, shape (seeds,)."""
-    wanted = (method, domain, ranking.feedback)
-    units = [
-        unit
-        for unit in run.planned(LOOKUP)
-        if (unit.spec.method, unit.spec.domain, unit.spec.feedback) == wanted
-    ]
-    is_anytime = len({unit.spec.evaluations for unit in units}) == 1
-    found = []
-    for unit in units:
-        result = run.result(unit)
-        if result is not None and (is_anytime or unit.spec.evaluations == ranking.budget):
-            found += [search.test_at(ranking.budget) for search in result.searches]
+    results = filter(None, map(run.result, at_budget(blocks, budget)))
+    found = [search.test_at(budget) for result in results for search in result.searches]
     return np.asarray(found, dtype=np.float64)
 
 
-def _welch(where: str, scale: Scale, first: Array, second: Array) -> Compared:
-    if min(first.size, second.size) < 2:
-        reason = "one of the two has a single search, which has no spread"
-        return Compared(where=where, scale=scale, state="missing", reason=reason)
-    found = welch(first, second)
-    error = float(np.sqrt(first.var(ddof=1) / first.size + second.var(ddof=1) / second.size))
+def _missing(where: str, scale: Scale, reason: str) -> Compared:
+    return Compared(where=where, scale=scale, state="missing", reason=reason)
+
+
+def _compared(where: str, scale: Scale, first: Array, second: Array) -> Compared:
     return Compared(
         where=where,
         scale=scale,
         first=float(first.mean()),
         second=float(second.mean()),
-        difference=Estimate(found.value, found.low, found.high),
-        p=found.p,
-        detectable=minimum_detectable_effect(error),
-        test="Welch",
+        difference=Difference.of(seed_effect(first, second)),
         samples=min(first.size, second.size),
     )

@@ -8,12 +8,13 @@ from pathlib import Path
 from harness import catalog
 from harness.data.table.card import CostLimit, TableCard, read_card
 from harness.data.table.table import find_table
-from harness.errors import HarnessError, UnknownNameError
+from harness.errors import HarnessError
 from harness.files import file_hash
 from harness.identity.unit import AnyUnit
 from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.units import LOOKUP, TABLE, CostCut, LookupSpec, TableSpec
 from harness.study.plan import Plan, distinct, planned, resolve_searcher
+from harness.study.settings import Need
 from harness.study.work.units import PROXIES, ProxiesSpec
 
 BLOCK = 50
@@ -29,19 +30,23 @@ def plan_lookup(name: str, suite: LookupSuite, *, limit: int | None, tables: tup
     if limit is not None and limit < 2:
         raise HarnessError("A look-up needs at least two seeds for an interval; give --limit 2 or more.")
     known = catalog.files("table")
-    if suite.table not in known:
-        raise UnknownNameError("table", suite.table, known)
+    Need.known("table", [suite.table], known)
     path = known[suite.table]
     card = read_card(path)
-    hashed = _hash(card, (*tables, path.parent))
-    for domain in (*suite.domains, *(one for row in suite.published for one in row.scores)):
-        if domain not in card.domains:
-            raise UnknownNameError("domain", domain, card.domains)
+    folders = (*tables, path.parent)
+    sha256 = _hash(card, folders)
+    scored = (one for row in suite.published for one in row.scores)
+    Need.known("domain", [*suite.domains, *scored], card.domains)
     domains = suite.domains or list(card.domains)
-    filled = replace(suite, domains=domains, held_out=_held_out(suite, domains))
-    _check_fit(suite.search.cost_limit, card, filled)
-    limited = _limited(suite.search.cost_limit, card, (*tables, path.parent))
-    units = distinct(_LookupPlan(filled, card, hashed, limit, limited).units())
+    filled = replace(suite, domains=domains, held_out=_held_out(suite, card, domains))
+    spec = TableSpec(
+        table=suite.table,
+        sha256=sha256,
+        domains=tuple(domains),
+        budgets=tuple(sorted(set(suite.search.budgets))),
+        held_out=tuple(filled.held_out),
+        cost_limit=_limited(suite.search.cost_limit, card, folders),
+    )
     published = [
         replace(row, scores={name: score * abs(card.factor(name)) for name, score in row.scores.items()})
         for row in filled.published
@@ -49,7 +54,8 @@ def plan_lookup(name: str, suite: LookupSuite, *, limit: int | None, tables: tup
     table = asdict(replace(filled, published=published))
     if not suite.search.cost_limit.cost:
         del table["search"]["cost_limit"]
-    return Plan(name=name, suite=filled, table=table, limit=limit, units=units)
+    units = _units(filled, card, spec, limit)
+    return Plan(name=name, suite=filled, table=table, limit=limit, units=distinct(units))
 
 
 def _hash(card: TableCard, folders: tuple[Path, ...]) -> str:
@@ -64,6 +70,8 @@ def _limited(limit: CostLimit, card: TableCard, folders: tuple[Path, ...]) -> Co
     """Returns the limit as units have it; None where there is none."""
     if not limit.cost:
         return None
+    known = [*card.costs, *(SPACE_COSTS if card.space or card.computed else ())]
+    Need.known("cost", [limit.cost], known)
     file = card.costs[limit.cost].file if limit.cost in card.costs else ""
     if not file:
         return CostCut(**asdict(limit))
@@ -73,92 +81,58 @@ def _limited(limit: CostLimit, card: TableCard, folders: tuple[Path, ...]) -> Co
     return CostCut(**asdict(limit), sha256=card.hashes.get(file) or file_hash(path))
 
 
-def _check_fit(limit: CostLimit, card: TableCard, suite: LookupSuite) -> None:
-    if card.computed and suite.held_out:
+def _held_out(suite: LookupSuite, card: TableCard, domains: list[str]) -> list[str]:
+    """Returns the domains that are reported alone, in the order of `domains`."""
+    if not suite.held_out:
+        return []
+    if card.computed:
         raise HarnessError(
             f"The domains of table {suite.table!r} are spaces of their own, so none can be held out of a "
             "search on the others; remove held_out."
         )
-    if limit.cost and limit.cost not in card.costs:
-        known = [*card.costs, *(SPACE_COSTS if card.space or card.computed else ())]
-        if limit.cost not in known:
-            raise UnknownNameError("cost", limit.cost, known)
-
-
-def _held_out(suite: LookupSuite, domains: list[str]) -> list[str]:
-    """Returns the domains that are reported alone, in the order of `domains`."""
-    if not suite.held_out:
-        return []
     wanted = domains if suite.held_out == "each" else list(suite.held_out)
-    for domain in wanted:
-        if domain not in domains:
-            raise UnknownNameError("domain", domain, domains)
+    Need.known("domain", wanted, domains)
     if len(domains) < 2:
         raise HarnessError("A search for a held-out domain needs another domain to see; name two or more.")
     return [domain for domain in domains if domain in wanted]
 
 
-class _LookupPlan:
-    def __init__(
-        self, suite: LookupSuite, card: TableCard, hashed: str, limit: int | None, limited: CostCut | None
-    ) -> None:
-        self.suite = suite
-        self.limited = limited
-        self.card = card
-        self.limit = limit
-        self.budgets = sorted(set(suite.search.budgets))
-        self.held_out = list(suite.held_out)
-        spec = TableSpec(
-            table=suite.table,
-            sha256=hashed,
-            domains=tuple(suite.domains),
-            budgets=tuple(self.budgets),
-            held_out=tuple(self.held_out),
-            cost_limit=limited,
-        )
-        self.table = planned(TABLE, spec)
-
-    def units(self) -> Iterator[AnyUnit]:
-        yield self.table
-        for name in self.suite.searchers:
-            searcher, entry, options = resolve_searcher(self.suite.search, name)
-            needs = [self.table.hash]
-            if entry.proxy is not None:
-                proxies = self._proxies(entry.proxy)
-                needs.append(proxies.hash)
-                yield proxies
-            repeats = self.suite.llm_repeats if entry.needs_llm else self.suite.repeats
-            repeats = repeats if self.limit is None else min(repeats, self.limit)
-            block = 1 if entry.needs_llm else BLOCK
-            budgets = self.budgets[-1:] if entry.is_anytime else self.budgets
-            for domain, feedback, budget, start in product(
-                self.suite.reported, self.suite.feedback, budgets, range(0, repeats, block)
-            ):
-                spec = LookupSpec(
-                    table=self.suite.table,
-                    method=name,
-                    searcher=searcher,
-                    options=options,
-                    mac_limit=self.suite.search.mac_limit,
-                    target=self.suite.search.target,
-                    cost_limit=self.limited,
-                    llm=self.suite.llm if entry.needs_llm else None,
-                    sources=self._sources(domain),
-                    domain=domain,
-                    feedback=feedback,
-                    evaluations=budget,
-                    seeds=tuple(range(start, min(start + block, repeats))),
+def _units(suite: LookupSuite, card: TableCard, table: TableSpec, limit: int | None) -> Iterator[AnyUnit]:
+    table_unit = planned(TABLE, table)
+    yield table_unit
+    for name in suite.searchers:
+        searcher, entry, options = resolve_searcher(suite.search, name)
+        needs = [table_unit.hash]
+        if entry.proxy is not None:
+            if not card.proxy_space:
+                raise HarnessError(
+                    f"Table {suite.table!r} names no proxy_space, which the proxy {entry.proxy} needs."
                 )
-                yield planned(LOOKUP, spec, needs=tuple(needs))
-
-    def _sources(self, domain: str) -> tuple[str, ...] | None:
-        """Returns what a search for a held-out domain sees; None where none is held out."""
-        return tuple(one for one in self.suite.domains if one != domain) if self.held_out else None
-
-    def _proxies(self, proxy: str) -> AnyUnit:
-        if not self.card.proxy_space:
-            raise HarnessError(
-                f"Table {self.suite.table!r} names no proxy_space, which the proxy {proxy} needs."
+            spec = ProxiesSpec(proxy=entry.proxy, space=card.proxy_space, pool=PROXY_POOL, seed=0)
+            proxies = planned(PROXIES, spec)
+            needs.append(proxies.hash)
+            yield proxies
+        repeats = suite.llm_repeats if entry.needs_llm else suite.repeats
+        repeats = repeats if limit is None else min(repeats, limit)
+        block = 1 if entry.needs_llm else BLOCK
+        budgets = table.budgets[-1:] if entry.is_anytime else table.budgets
+        for domain, feedback, budget, start in product(
+            suite.reported, suite.feedback, budgets, range(0, repeats, block)
+        ):
+            others = tuple(one for one in suite.domains if one != domain)
+            search = LookupSpec(
+                table=suite.table,
+                method=name,
+                searcher=searcher,
+                options=options,
+                mac_limit=suite.search.mac_limit,
+                target=suite.search.target,
+                cost_limit=table.cost_limit,
+                llm=suite.llm if entry.needs_llm else None,
+                sources=others if suite.held_out else None,
+                domain=domain,
+                feedback=feedback,
+                evaluations=budget,
+                seeds=tuple(range(start, min(start + block, repeats))),
             )
-        spec = ProxiesSpec(proxy=proxy, space=self.card.proxy_space, pool=PROXY_POOL, seed=0)
-        return planned(PROXIES, spec)
+            yield planned(LOOKUP, search, needs=needs)

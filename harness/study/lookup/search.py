@@ -160,8 +160,7 @@ def _choices(
     target = source.pool(name, "test")[kept]
 
     def chosen(seen: NDArray[np.float64]) -> Chosen:
-        found = choose(seen[kept], target)
-        return found._replace(row=int(kept[found.row]))
+        return choose(seen[kept], target)
 
     return {
         feedback: SourceChoices(
@@ -235,12 +234,13 @@ def _search(
         incumbents=tuple(
             (
                 at,
-                source.row(one.architecture),
-                one.fitness if spec.sources is not None else validation(one.architecture),
-                test(one.architecture),
+                source.row(best.architecture),
+                best.fitness if spec.sources is not None else validation(best.architecture),
+                float(np.mean([test(one.architecture) for one in (best, *tied)])),
             )
-            for at, one in incumbents
+            for at, best, tied in incumbents
         ),
+        ties=1 + len(incumbents[-1][2]) if incumbents else 0,
         found=found,
         report=priced(result.report, spec.llm) if client else None,
     )
@@ -263,10 +263,17 @@ def _score_name(card: TableCard, spec: LookupSpec) -> str:
     return f"{spec.feedback} {'score' if card.unit_of(spec.domain) == 'raw' else 'accuracy'}"
 
 
-def _incumbents(history: tuple[Evaluation, ...]) -> Iterator[tuple[int, Evaluation]]:
-    """Yields every evaluation that was the best so far, with its number from 1."""
+def _incumbents(
+    history: tuple[Evaluation, ...],
+) -> Iterator[tuple[int, Evaluation, tuple[Evaluation, ...]]]:
+    """Yields every evaluation that was the best so far with its number from 1, and again with each tie."""
     best: Evaluation | None = None
+    tied: tuple[Evaluation, ...] = ()
     for at, one in enumerate(history, start=1):
         if one.fitness > (best.fitness if best else float("-inf")):
-            best = one
-            yield at, one
+            best, tied = one, ()
+        elif best and one.fitness == best.fitness > float("-inf"):
+            tied = (*tied, one)
+        else:
+            continue
+        yield at, best, tied

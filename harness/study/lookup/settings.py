@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from harness.data.table.card import CostLimit
-from harness.study.settings import LanguageModelSettings, SearcherSettings, Settings
+from harness.study.settings import SearcherSettings, SearchingSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Published:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LookupSuite(Settings):
+class LookupSuite(SearchingSettings):
     """Searchers x domains x feedbacks x budgets x seeds on one table of published results.
 
     Attributes:
@@ -55,7 +55,6 @@ class LookupSuite(Settings):
         feedback: which score the searcher sees, `validation` or `test`.
         controls: variants of one searcher that are compared in a table of their own, the first with the rest.
         published: rows of papers.
-        llm: the language model.
     """
 
     table: str
@@ -70,7 +69,6 @@ class LookupSuite(Settings):
     feedback: list[str] = field(default_factory=lambda: ["validation", "test"])
     controls: list[str] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
-    llm: LanguageModelSettings = field(default_factory=LanguageModelSettings)
 
     @property
     def reported(self) -> list[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,60 +18,12 @@ from harness.space.listed import ListedSpace
 from harness.stats.transfer import standardised_mean
 
 Floats = NDArray[np.float64]
+Values = Callable[[Architecture], float]
 SAMPLE_SEED = 0
 
 
-class ScoreSource(Protocol):
-    """What a search on a table, and what is told of the table itself, need to know.
-
-    A pool is every row of a table, or a seeded sample of the architectures of a space too large to list.
-
-    Attributes:
-        name: of the table.
-        card: of the table.
-    """
-
-    name: str
-    card: TableCard
-
-    @property
-    def sampled(self) -> int | None:
-        """Architectures of a pool that is a sample; None where a pool is every row."""
-        ...
-
-    def space(self, domain: str) -> SearchSpace:
-        """Returns where a domain's searches search."""
-        ...
-
-    def pool(self, domain: str, feedback: str, sources: Sequence[str] = ()) -> Floats:
-        """Returns what a search sees of the pool: its scores, or the sources' where any are."""
-        ...
-
-    def costs(self, domain: str, cost: str) -> Floats:
-        """Returns a cost of the pool, shape (pool,)."""
-        ...
-
-    def score(
-        self, domain: str, feedback: str, sources: Sequence[str] = ()
-    ) -> Callable[[Architecture], float]:
-        """Returns what gives the score that a search sees of an architecture."""
-        ...
-
-    def cost(self, domain: str, cost: str) -> Callable[[Architecture], float]:
-        """Returns what gives a cost of an architecture."""
-        ...
-
-    def row(self, architecture: Architecture) -> int | None:
-        """Returns the row of an architecture that was scored; None where there are no rows."""
-        ...
-
-
-def open_source(name: str, place: Place) -> tuple[ScoreSource, Path]:
-    """Returns the table called `name`, checked, and its file.
-
-    Raises:
-        DataUnavailableError: the file is absent, of another hash, or damaged.
-    """
+def open_source(name: str, place: Place) -> tuple["ScoreSource", Path]:
+    """Returns the table called `name`, checked, and its file."""
     card_path = catalog.files("table")[name]
     card = read_card(card_path)
     data = place.data
@@ -83,7 +34,10 @@ def open_source(name: str, place: Place) -> tuple[ScoreSource, Path]:
 
 
 class RowScores:
-    """Scores in the rows of a table."""
+    """Scores in the rows of a table.
+
+    What is told of the table itself is told of a pool: here every row, of which `sampled` is then None.
+    """
 
     sampled = None
 
@@ -93,15 +47,18 @@ class RowScores:
         self.table = table
 
     def space(self, domain: str) -> SearchSpace:
+        """Returns where a domain's searches search."""
         space = self._bound(domain)
         return ListedSpace(space, self.table.rows) if self.card.partial else space
 
     def pool(self, domain: str, feedback: str, sources: Sequence[str] = ()) -> Floats:
+        """Returns what a search sees of the pool: its scores, or the sources' where any are."""
         if not sources:
             return self.table.column(domain, feedback)
         return standardised_mean([self.table.column(source, feedback) for source in sources])
 
     def costs(self, domain: str, cost: str) -> Floats:
+        """Returns a cost of the pool, shape (pool,)."""
         if cost in self.table.costs:
             return self.table.costs[cost]
         if cost in self.card.costs:
@@ -112,22 +69,23 @@ class RowScores:
         space = self._bound(domain)
         return np.asarray([_of_space(space, cost, one) for one in self.table.rows], dtype=np.float64)
 
-    def score(
-        self, domain: str, feedback: str, sources: Sequence[str] = ()
-    ) -> Callable[[Architecture], float]:
+    def score(self, domain: str, feedback: str, sources: Sequence[str] = ()) -> Values:
+        """Returns what gives the score that a search sees of an architecture."""
         return self._at(self.pool(domain, feedback, sources))
 
-    def cost(self, domain: str, cost: str) -> Callable[[Architecture], float]:
+    def cost(self, domain: str, cost: str) -> Values:
+        """Returns what gives a cost of an architecture."""
         return self._at(self.costs(domain, cost))
 
     def row(self, architecture: Architecture) -> int | None:
+        """Returns the row of an architecture that was scored; None where there are no rows."""
         return self.table.rows[architecture]
 
     def _bound(self, domain: str) -> SearchSpace:
         named = self.card.space_of(domain)
         return bound_space(named) if named else self.table.space
 
-    def _at(self, values: Floats) -> Callable[[Architecture], float]:
+    def _at(self, values: Floats) -> Values:
         rows = self.table.rows
 
         def value(architecture: Architecture) -> float:
@@ -141,7 +99,7 @@ class RowScores:
 
 
 class ComputedScores:
-    """Scores that a surrogate computes, of any architecture of a domain's space."""
+    """Scores that a surrogate computes, of any architecture of a space; a seeded sample is its pool."""
 
     sampled = SAMPLED
 
@@ -162,9 +120,7 @@ class ComputedScores:
         space = self.space(domain)
         return np.asarray([_of_space(space, cost, one) for one in self._sample(domain)], dtype=np.float64)
 
-    def score(
-        self, domain: str, feedback: str, sources: Sequence[str] = ()
-    ) -> Callable[[Architecture], float]:
+    def score(self, domain: str, feedback: str, sources: Sequence[str] = ()) -> Values:
         def value(architecture: Architecture) -> float:
             key = (domain, architecture)
             if key not in self._known:
@@ -173,7 +129,7 @@ class ComputedScores:
 
         return value
 
-    def cost(self, domain: str, cost: str) -> Callable[[Architecture], float]:
+    def cost(self, domain: str, cost: str) -> Values:
         space = self.space(domain)
         return lambda architecture: _of_space(space, cost, architecture)
 
@@ -184,6 +140,9 @@ class ComputedScores:
         if domain not in self._samples:
             self._samples[domain] = self.table.sample(domain, SAMPLE_SEED)
         return self._samples[domain]
+
+
+ScoreSource = RowScores | ComputedScores
 
 
 def _of_space(space: SearchSpace, cost: str, architecture: Architecture) -> float:

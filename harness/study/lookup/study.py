@@ -1,17 +1,16 @@
 """The study on a table of published results: searchers, by the regret of what they choose."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness import catalog
-from harness.errors import UnknownNameError
 from harness.identity.unit import AnyUnit
 from harness.run.loaded import Run
 from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.units import KINDS, LOOKUP, TABLE, LookupSpec
 from harness.study.settings import Need, check_language_model
-from harness.study.study import Study, words
+from harness.study.study import Study, joint, rules_of
 
 if TYPE_CHECKING:
     from harness.study.lookup.board import LookupBoard
@@ -46,14 +45,11 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
         need(not limit.wrong(), f"search.cost_limit {limit.wrong()}")
         unknown = sorted(set(settings.feedback) - {"validation", "test"})
         need(bool(settings.feedback) and not unknown, "feedback must be validation, test or both")
-        need(len(set(settings.searchers)) == len(settings.searchers), "searchers has a name twice")
-        held_out = settings.held_out
-        if isinstance(held_out, list):
-            named = all(isinstance(one, str) for one in held_out)
-        else:
-            named = held_out in ("", "each")
-        need(named, f"held_out must be 'each' or a list of domains, not {settings.held_out!r}")
-        need(len(set(settings.domains)) == len(settings.domains), "domains has a name twice")
+        need.once(settings.searchers, "searchers has a name twice")
+        named = settings.held_out if isinstance(settings.held_out, list) else []
+        right = settings.held_out in ("", "each", named) and all(isinstance(one, str) for one in named)
+        need(right, f"held_out must be 'each' or a list of domains, not {settings.held_out!r}")
+        need.once(settings.domains, "domains has a name twice")
         for role, name in (("reference", settings.reference), ("claim", settings.claim)):
             need(name in settings.searchers, f"{role} {name!r} is not among its searchers")
         for name in settings.controls:
@@ -64,16 +60,11 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
     def names(self, settings: LookupSuite) -> list[str]:
         from harness.study.plan import resolve_searcher
 
-        known = catalog.files("table")
-        if settings.table not in known:
-            raise UnknownNameError("table", settings.table, known)
+        Need.known("table", [settings.table], catalog.files("table"))
         return [resolve_searcher(settings.search, name)[0] for name in settings.searchers]
 
     def protocol(self, run: Run) -> dict[str, Any]:
-        found = super().protocol(run)
-        free = ("variants", "options")
-        search = asdict(LookupSuite.of(run).search)
-        found |= {f"search {words(name)}": one for name, one in search.items() if name not in free}
+        found = super().protocol(run) | rules_of(LookupSuite.of(run).search)
         for unit in run.planned(TABLE):
             found["table's sha256"] = unit.spec.sha256
         return found
@@ -85,15 +76,12 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
 
     def merged(self, runs: Sequence[Run]) -> LookupSuite:
         suites = [LookupSuite.of(run) for run in runs]
-        published = [one for suite in suites for one in suite.published]
-        claims = {suite.claim for suite in suites}
-        return replace(
-            suites[0],
-            searchers=list(dict.fromkeys(one for suite in suites for one in suite.searchers)),
-            published=[one for index, one in enumerate(published) if one not in published[:index]],
-            # Nothing was fixed for the rows of all runs where claims differ.
-            claim=suites[0].claim if len(claims) == 1 else suites[0].reference,
-        )
+        first, searchers = suites[0], joint(suites, "searchers")
+        every = [one for suite in suites for one in suite.published]
+        published = [one for index, one in enumerate(every) if one not in every[:index]]
+        # Nothing was fixed for the rows of all runs where claims differ.
+        claim = first.claim if all(suite.claim == first.claim for suite in suites) else first.reference
+        return replace(first, searchers=searchers, published=published, claim=claim)
 
     def noted(self, board: "LookupBoard", note: str) -> "LookupBoard":
         return replace(board, notes=(*board.notes, note))

@@ -1,11 +1,13 @@
 """How the board of a suite on a table is told: tables, and a verdict from the interval of its claim."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.board.comparison import lacking
 from harness.board.marks import with_marks
 from harness.board.scale import in_unit, percent, with_interval
 from harness.board.table import Table
-from harness.board.wording import FAILED, LIMITED, MISSING, with_model
+from harness.board.wording import FAILED, LIMITED, MISSING, listed, with_model
 from harness.study.lookup.board import LookupBoard, LookupCell, LookupRanking, LookupRow
 
 FEEDBACK = {
@@ -34,64 +36,54 @@ def feedback_name(board: LookupBoard, feedback: str) -> str:
 def ranking_table(board: LookupBoard, ranking: LookupRanking) -> Table:
     """Returns the searchers by regret, with the exact course of random search and the published rows."""
     rows = [_row(board, row) for row in ranking.rows]
-    exact = [ranking.random[domain] for domain in board.domains]
-    if None not in exact:
-        values = [
-            MISSING if value is None else in_unit(value, board.scales[domain])
-            for domain, value in zip(board.domains, exact, strict=True)
-        ]
-        rows.append(
-            (
-                "sampled" if board.sampled else "exact",
-                "random search, expected",
-                *values,
-                MISSING,
-                MISSING,
-                "all",
-                MISSING,
-                MISSING,
-            )
+
+    def add(kind: str, name: str, scores: Mapping[str, float | None], seeds: str) -> None:
+        values = (scores.get(domain) for domain in board.domains)
+        told = (
+            MISSING if one is None else in_unit(one, scale)
+            for one, scale in zip(values, board.scales.values(), strict=True)
         )
+        rows.append((kind, name, *told, MISSING, MISSING, seeds, MISSING, MISSING))
+
+    if None not in ranking.random.values():
+        add("sampled" if board.sampled else "exact", "random search, expected", ranking.random, "all")
     if ranking.budget == max(one.budget for one in board.rankings):
         for one in board.published:
-            if one.feedback != ranking.feedback:
-                continue
-            values = [
-                in_unit(one.scores[domain], board.scales[domain]) if domain in one.scores else MISSING
-                for domain in board.domains
-            ]
-            rows.append(("published", one.name, *values, MISSING, MISSING, MISSING, MISSING, MISSING))
-    bold = frozenset(
-        (index, 2 + len(board.domains)) for index, row in enumerate(ranking.rows) if row.unbeaten
+            if one.feedback == ranking.feedback:
+                add("published", one.name, one.scores, MISSING)
+    bold = {(index, 2 + len(board.domains)) for index, row in enumerate(ranking.rows) if row.unbeaten}
+    reasons = dict.fromkeys(
+        f"{FAILED} {row.method} on {cell.domain}: {cell.reason}"
+        for row in ranking.rows
+        for cell in row.cells
+        if cell.state in ("failed", "skipped")
     )
     notes = (
         "Rank (and the ranks its interval allows) by normalised regret: (best - found) / (best - mean of the "
         f"{'sample' if board.sampled else 'table'}), mean over domains. Intervals: 95 %, Student's t over "
-        "seeds; differences: Welch.",
+        "seeds; differences: of independent seeds.",
         "Bold: no row is significantly better (5 %, Holm over all pairs); nothing is where no pair differs.",
         *board.notes,
         *(["‡ limited to fewer seeds (--limit)."] if board.limit is not None else []),
-        *(f"{FAILED} {reason}" for reason in _reasons(ranking)),
+        *reasons,
     )
+    raw = any(scale.unit == "raw" for scale in board.scales.values())
+    unit = "accuracy in %, or raw where the column says so" if raw else "accuracy in %"
+    columns = ["Rank", "Searcher", *_headings(board), "Regret in %", f"Minus {board.reference}"]
     return Table(
         caption=f"{board.table}, {ranking.budget} evaluations: {feedback_name(board, ranking.feedback)}, "
-        f"{_unit(board)}",
-        columns=(
-            "Rank",
-            "Searcher",
-            *(heading(board, domain) for domain in board.domains),
-            "Regret in %",
-            f"Minus {board.reference}",
-            "Seeds",
-            "Evaluations",
-            "LLM tokens a search",
-        ),
+        f"{unit}",
+        columns=(*columns, "Seeds", "Evaluations", "LLM tokens a search"),
         rows=tuple(rows),
         labels=2,
         heading=1,
-        bold=bold,
+        bold=frozenset(bold),
         notes=notes,
     )
+
+
+def _headings(board: LookupBoard) -> list[str]:
+    return [heading(board, domain) for domain in board.domains]
 
 
 def _row(board: LookupBoard, row: LookupRow) -> tuple[str, ...]:
@@ -100,10 +92,10 @@ def _row(board: LookupBoard, row: LookupRow) -> tuple[str, ...]:
     tokens = MISSING
     if row.llm is not None and seeds:
         total = row.llm.prompt_tokens + row.llm.completion_tokens
-        tokens = f"{total / (seeds * len(row.cells)):,.0f}"
+        tokens = row.llm.told(round(total / (seeds * len(row.cells))))
     return (
         _rank(row),
-        _name(row),
+        with_marks(with_model(row.method, row.llm), row.marks),
         *(_cell(board, cell) for cell in row.cells),
         with_interval(row.regret),
         "reference" if row.method == board.reference else with_interval(row.difference, signed=True),
@@ -111,10 +103,6 @@ def _row(board: LookupBoard, row: LookupRow) -> tuple[str, ...]:
         MISSING if row.evaluations is None else f"{row.evaluations:g}",
         tokens,
     )
-
-
-def _name(row: LookupRow) -> str:
-    return with_marks(with_model(row.method, row.llm), row.marks)
 
 
 def _rank(row: LookupRow) -> str:
@@ -131,43 +119,20 @@ def _cell(board: LookupBoard, cell: LookupCell) -> str:
     return MISSING if cell.state == "missing" else FAILED
 
 
-def _unit(board: LookupBoard) -> str:
-    raw = any(scale.unit == "raw" for scale in board.scales.values())
-    return "accuracy in %, or raw where the column says so" if raw else "accuracy in %"
-
-
-def _reasons(ranking: LookupRanking) -> list[str]:
-    found = [
-        f"{row.method} on {cell.domain}: {cell.reason}"
-        for row in ranking.rows
-        for cell in row.cells
-        if cell.state in ("failed", "skipped")
-    ]
-    return list(dict.fromkeys(found))
-
-
 def regret_table(board: LookupBoard) -> Table:
-    """Returns the regret of every searcher at every feedback and budget."""
-    last = board.rankings[-1]
-    order = [row.method for row in board.ranking(board.rankings[0].feedback, last.budget).rows]
-    rows = []
-    for method in order:
+    order = [row.method for row in board.ranking(board.rankings[0].feedback, board.rankings[-1].budget).rows]
+    rows, bold = [], set()
+    for index, method in enumerate(order):
         found = [ranking.row(method) for ranking in board.rankings]
-        head = found[-1]
-        name = with_marks(method, head.marks) if head else method
+        name = with_marks(method, found[-1].marks) if found[-1] else method
         rows.append((name, *(with_interval(row.regret if row else None) for row in found)))
-    bold = frozenset(
-        (index, 1 + column)
-        for index, method in enumerate(order)
-        for column, ranking in enumerate(board.rankings)
-        if (row := ranking.row(method)) is not None and row.unbeaten
-    )
+        bold |= {(index, 1 + column) for column, row in enumerate(found) if row and row.unbeaten}
     columns = [f"{ranking.feedback}, {ranking.budget}" for ranking in board.rankings]
     return Table(
         caption=f"{board.table}: normalised regret in %, by feedback and evaluations; less is better",
         columns=("Searcher", *columns),
         rows=tuple(rows),
-        bold=bold,
+        bold=frozenset(bold),
     )
 
 
@@ -176,31 +141,18 @@ def held_out_table(board: LookupBoard) -> Table:
     rows = []
     for ranking in board.rankings:
         for row in ranking.rows:
+            head = (ranking.feedback, str(ranking.budget), with_marks(row.method, row.marks))
             gaps = [
                 with_interval(cell.source_gap, signed=True, scale=board.scales[cell.domain])
                 for cell in row.cells
             ]
-            rows.append(
-                (
-                    ranking.feedback,
-                    str(ranking.budget),
-                    with_marks(row.method, row.marks),
-                    with_interval(row.regret),
-                    with_interval(row.source_regret, signed=True),
-                    *gaps,
-                )
-            )
+            regrets = with_interval(row.regret), with_interval(row.source_regret, signed=True)
+            rows.append((*head, *regrets, *gaps))
+    regrets = "Regret to the optimum", "Regret to the best source"
     return Table(
         caption=f"{board.table}: normalised regret in % to the optimum of the held-out domain and to the "
         "best single source, and the latter in each domain's own unit",
-        columns=(
-            "Feedback",
-            "Evaluations",
-            "Searcher",
-            "Regret to the optimum",
-            "Regret to the best source",
-            *(heading(board, domain) for domain in board.domains),
-        ),
+        columns=("Feedback", "Evaluations", "Searcher", *regrets, *_headings(board)),
         rows=tuple(rows),
         labels=3,
         heading=2,
@@ -215,32 +167,16 @@ def control_table(board: LookupBoard, controls: tuple[str, ...]) -> Table:
     """Returns the controls side by side, each minus the first."""
     rows = []
     for ranking in board.rankings:
-        for name in controls:
-            row = ranking.row(name)
-            if row is None:
-                continue
-            rows.append(
-                (
-                    ranking.feedback,
-                    str(ranking.budget),
-                    with_marks(name, row.marks),
-                    *(_cell(board, cell) for cell in row.cells),
-                    with_interval(row.regret),
-                    with_interval(ranking.controls.get(name), signed=True),
-                    str(max((cell.seeds for cell in row.cells), default=0)),
-                )
-            )
+        for row in filter(None, map(ranking.row, controls)):
+            head = (ranking.feedback, str(ranking.budget), with_marks(row.method, row.marks))
+            cells = [_cell(board, cell) for cell in row.cells]
+            difference = with_interval(ranking.controls.get(row.method), signed=True)
+            seeds = str(max((cell.seeds for cell in row.cells), default=0))
+            rows.append((*head, *cells, with_interval(row.regret), difference, seeds))
+    minus = f"Minus {controls[0]}"
     return Table(
         caption=f"{board.table}: accuracy and regret in % of each control, and minus {controls[0]}",
-        columns=(
-            "Feedback",
-            "Evaluations",
-            "Control",
-            *(heading(board, domain) for domain in board.domains),
-            "Regret",
-            f"Minus {controls[0]}",
-            "Seeds",
-        ),
+        columns=("Feedback", "Evaluations", "Control", *_headings(board), "Regret", minus, "Seeds"),
         rows=tuple(rows),
         labels=3,
         heading=2,
@@ -248,7 +184,6 @@ def control_table(board: LookupBoard, controls: tuple[str, ...]) -> Table:
 
 
 def lookup_verdict(board: LookupBoard) -> str:
-    """Returns what the largest budget with the first feedback says of the claim."""
     return lookup_sentences(board)[0]
 
 
@@ -276,10 +211,13 @@ def _sentence(board: LookupBoard, ranking: LookupRanking) -> str:
     if row.difference is None:
         return f"{where} {values}; the claim is the reference itself."
     low, high = (percent(bound, signed=True) for bound in (row.difference.low, row.difference.high))
-    if row.difference.low <= 0 <= row.difference.high:
-        word = "this run cannot tell which is better"
-    else:
-        word = f"{board.claim} is {'better' if row.difference.value < 0 else 'worse'}"
+    outcome = row.difference.outcome(higher_is_better=False)
+    word = {
+        "same": "every search of the two found the same",
+        "cannot tell": "this run cannot tell which is better; it would find a true difference of "
+        f"{percent(row.difference.detectable)} points four times in five",
+        "no verdict": f"no verdict, because {listed(list(lacking(row.difference)))}",
+    }.get(outcome, f"{board.claim} is {outcome}")
     better = [one.method for one in ranking.rows if one.rank and row.rank and one.rank < row.rank]
     above = f" Before it stand {', '.join(better)}." if better else ""
     difference = f"{percent(row.difference.value, signed=True)} points (95 % interval {low} to {high})"
@@ -288,23 +226,20 @@ def _sentence(board: LookupBoard, ranking: LookupRanking) -> str:
 
 
 def leaderboard_tables(board: LookupBoard) -> list[Table]:
-    """Returns the rankings at the largest budget, and the regret at all."""
     budget = max(ranking.budget for ranking in board.rankings)
     last = [ranking_table(board, ranking) for ranking in board.rankings if ranking.budget == budget]
     return [*last, regret_table(board)]
 
 
-def csv_lines(board: LookupBoard) -> list[dict[str, Any]]:
-    """Returns a line for each row and domain, and for each mean."""
-    lines = []
+def csv_lines(board: LookupBoard) -> Iterator[dict[str, Any]]:
     for ranking in board.rankings:
         for row in ranking.rows:
             head = {"feedback": ranking.feedback, "budget": ranking.budget, "rank": row.rank}
             head |= {"method": row.method, "marks": str(row.marks)}
             for name, value in (("regret", row.regret), ("difference", row.difference)):
-                lines.append(head | {"what": name} | (value._asdict() if value else {}))
+                bounds = {"value": value.value, "low": value.low, "high": value.high} if value else {}
+                yield head | {"what": name} | bounds
             for cell in row.cells:
                 estimate = cell.test._asdict() if cell.test else {}
                 about = {"domain": cell.domain, "state": cell.state, "reason": cell.reason}
-                lines.append(head | {"what": "test"} | estimate | about | {"seeds": cell.seeds})
-    return lines
+                yield head | {"what": "test"} | estimate | about | {"seeds": cell.seeds}

@@ -7,28 +7,22 @@ from typing import Any
 from harness import catalog
 from harness.identity.schema import Schema
 from harness.identity.unit import Read, Spec, UnitKind
+from harness.stats.sums import Array
 from harness.stats.transfer import Chosen, Transfer
 from harness.study.work.units import PROXIES, SearchingSpec, space_reads
 
 
 @dataclass(frozen=True, kw_only=True)
 class CostCut(Schema):
-    """A limit that keeps costly architectures from being chosen.
+    """A limit that keeps costly architectures from being chosen: a share of all, or `at_most` where not 0.
 
-    Attributes:
-        cost: its name.
-        share: of the architectures that keep to it.
-        at_most: its value; 0 where the share gives it.
-        sha256: of the file of costs; empty where they stand in the table.
+    `sha256` is that of the file of costs; empty where they stand in the table.
     """
 
     cost: str
     share: float
     at_most: float
     sha256: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        return {"cost": self.cost, "share": self.share, "at_most": self.at_most} | super().to_json()
 
 
 def table_reads(name: str) -> Iterator[Read]:
@@ -133,15 +127,14 @@ class TableDomain(Schema):
         """From the mean to the best test score."""
         return self.best.test - self.mean
 
+    def regret(self, tests: Array) -> Array:
+        """Returns the normalised regret of test scores, of their shape."""
+        return (self.best.test - tests) / self.span
+
 
 @dataclass(frozen=True, kw_only=True)
 class TransferFound(Schema):
-    """How well choices on one domain serve another.
-
-    Attributes:
-        top: best rows whose overlap is told.
-        matrix: source -> target -> measures.
-    """
+    """How choices on one domain serve another: source -> target -> measures, overlap of the `top` best."""
 
     top: int
     matrix: Mapping[str, Mapping[str, Transfer]]
@@ -220,7 +213,8 @@ class TableSearch(Schema):
         evaluations: spent.
         over_limit: architectures that cost too much.
         stopped: why it ended.
-        incumbents: every architecture that was the best so far.
+        incumbents: every architecture that was the best so far; its test score is the mean of all that tie.
+        ties: architectures that share the best score at the end.
         found: the last incumbent's JSON form, where scores are computed.
         evaluated: rows, or architectures; with the four below where a cost is limited.
         costs: of what was evaluated.
@@ -234,6 +228,7 @@ class TableSearch(Schema):
     over_limit: int
     stopped: str
     incumbents: tuple[Incumbent, ...]
+    ties: int = 1
     found: Mapping[str, Any] | None = None
     evaluated: tuple[Any, ...] | None = None
     costs: tuple[float | None, ...] | None = None

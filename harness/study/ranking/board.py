@@ -13,9 +13,9 @@ from harness.board.wording import MISSING, unit_of_difference
 from harness.catalog import metric_of
 from harness.run.loaded import Run
 from harness.seeds import generator
-from harness.stats.bootstrap import Array, percentile_interval, two_sided_p
-from harness.stats.pairs import Comparison
+from harness.stats.bootstrap import Comparison, percentile_interval, two_sided_p
 from harness.stats.ranks import kendall
+from harness.stats.sums import Array
 from harness.study.ranking.settings import PlannedRanking
 from harness.study.ranking.units import INHERITED, SCRATCH
 
@@ -76,16 +76,13 @@ class QualityBoard:
 
 
 def build_quality_board(run: Run) -> QualityBoard:
-    """Returns the board of a run on rank quality, complete or not."""
     suite = PlannedRanking.of(run)
     seeds = tuple(suite.seeds)
     alone = _alone(run, seeds, suite.architectures)
     inherited = {strategy: _inherited(run, strategy, seeds) for strategy in suite.strategies}
-    rows = _rows(inherited, alone, next(iter(_sizes(run)), None))
-    rows = tuple(_marked(run, row) for row in rows)
-    scores = {name: found.tolist() for name, found in inherited.items() if found is not None}
-    if alone is not None:
-        scores[ALONE] = alone.tolist()
+    first = next(filter(None, map(run.result, run.planned(INHERITED))), None)
+    sizes = {name: np.array([getattr(first, name)], dtype=np.float64) for name in CONTROLS if first}
+    scores = {name: found for name, found in {**inherited, ALONE: alone}.items() if found is not None}
     return QualityBoard(
         name=run.name,
         title=run.title,
@@ -95,18 +92,15 @@ def build_quality_board(run: Run) -> QualityBoard:
         space=suite.space,
         architectures=suite.architectures,
         seeds=seeds,
-        rows=rows,
-        scores=scores,
+        rows=tuple(_marked(run, row) for row in _rows(inherited, alone, sizes)),
+        scores={name: found.tolist() for name, found in scores.items()},
     )
 
 
 def _alone(run: Run, seeds: Sequence[int], count: int) -> Array | None:
     """Returns the scores of training alone, shape (seeds, architectures); None when one lacks."""
-    found: dict[tuple[int, int], float] = {}
-    for unit in run.planned(SCRATCH):
-        result = run.result(unit)
-        if result is not None:
-            found[unit.spec.seed, unit.spec.index] = result.score
+    done = [(unit.spec, result) for unit in run.planned(SCRATCH) if (result := run.result(unit)) is not None]
+    found = {(spec.seed, spec.index): result.score for spec, result in done}
     if len(found) < len(seeds) * count:
         return None
     return np.array([[found[seed, index] for index in range(count)] for seed in seeds])
@@ -116,15 +110,6 @@ def _inherited(run: Run, strategy: str, seeds: Sequence[int]) -> Array | None:
     units = {unit.spec.seed: unit for unit in run.planned(INHERITED) if unit.spec.strategy == strategy}
     results = [result for seed in seeds if (result := run.result(units[seed])) is not None]
     return np.array([result.scores for result in results]) if len(results) == len(seeds) else None
-
-
-def _sizes(run: Run) -> Iterator[Mapping[str, Array]]:
-    """Yields name of each control -> the sizes of the architectures, which are the same for every unit."""
-    for result in filter(None, map(run.result, run.planned(INHERITED))):
-        yield {
-            "parameters": np.array(result.parameters, dtype=np.float64),
-            "macs": np.array(result.macs, dtype=np.float64),
-        }
 
 
 def _marked(run: Run, row: QualityRow) -> QualityRow:
@@ -138,33 +123,32 @@ def _marked(run: Run, row: QualityRow) -> QualityRow:
 
 
 def _rows(
-    inherited: Mapping[str, Array | None], alone: Array | None, sizes: Mapping[str, Array] | None
-) -> tuple[QualityRow, ...]:
+    inherited: Mapping[str, Array | None], alone: Array | None, sizes: Mapping[str, Array]
+) -> list[QualityRow]:
     names = [*inherited, *CONTROLS, ALONE]
-    if alone is None or sizes is None:
+    if alone is None or not sizes:
         reason = "not every architecture was trained alone yet"
-        return tuple(QualityRow(name=name, reason=reason) for name in names)
+        return [QualityRow(name=name, reason=reason) for name in names]
     count = alone.shape[1]
     drawn = generator(0, "board", "quality").multinomial(count, np.full(count, 1 / count), size=REPLICATES)
     weights = np.vstack([np.ones(count), drawn])
     truth = alone.mean(axis=0)
-    taus: dict[str, Array] = {}
-    regrets: dict[str, float] = {}
-    for name, scores in {**inherited, **{key: value[None] for key, value in sizes.items()}}.items():
-        if scores is None:
-            continue
-        taus[name] = np.mean([kendall(row, truth, weights) for row in scores], axis=0)
-        regrets[name] = float(np.mean([truth.max() - truth[int(row.argmax())] for row in scores]))
-    others = [np.delete(alone, seed, axis=0).mean(axis=0) for seed in range(len(alone))]
-    taus[ALONE] = np.mean(
-        [kendall(row, other, weights) for row, other in zip(alone, others, strict=True)], axis=0
-    )
-    pairs = zip(alone, others, strict=True)
-    regrets[ALONE] = float(np.mean([other.max() - other[int(row.argmax())] for row, other in pairs]))
-    control = taus["parameters"]
-    rows = [_row(name, taus.get(name), control, regrets.get(name)) for name in names]
-    rows.sort(key=lambda row: (row.name not in inherited, -(row.tau.value if row.tau else -2)))
-    return tuple(rows)
+    # Of each order: the scores of every seed beside those of training alone that they are to tell.
+    pairs = {
+        name: [(one, truth) for one in scores]
+        for name, scores in {**inherited, **sizes}.items()
+        if scores is not None
+    }
+    pairs[ALONE] = [(one, np.delete(alone, seed, axis=0).mean(axis=0)) for seed, one in enumerate(alone)]
+    taus = {
+        name: np.mean([kendall(one, other, weights) for one, other in found], axis=0)
+        for name, found in pairs.items()
+    }
+    rows = []
+    for name in names:
+        lost = [other.max() - other[int(one.argmax())] for one, other in pairs.get(name, ())]
+        rows.append(_row(name, taus.get(name), taus["parameters"], float(np.mean(lost)) if lost else None))
+    return sorted(rows, key=lambda row: (row.name not in inherited, -(row.tau.value if row.tau else -2)))
 
 
 def _row(name: str, taus: Array | None, control: Array, regret: float | None) -> QualityRow:
@@ -177,49 +161,34 @@ def _row(name: str, taus: Array | None, control: Array, regret: float | None) ->
     if name != "parameters" and np.isfinite(apart[0]):
         known = apart[1:][np.isfinite(apart[1:])]  # a resample of one architecture has no order
         difference = Comparison(float(apart[0]), *percentile_interval(known), two_sided_p(known))
-    interval = percentile_interval(taus[1:][np.isfinite(taus[1:])])
-    return QualityRow(
-        name=name, tau=Estimate(float(taus[0]), *interval), difference=difference, regret=regret
-    )
+    tau = Estimate(float(taus[0]), *percentile_interval(taus[1:][np.isfinite(taus[1:])]))
+    return QualityRow(name=name, tau=tau, difference=difference, regret=regret)
 
 
 def quality_tables(board: QualityBoard) -> list[Table]:
-    """Returns the one table of the board."""
-    return [quality_table(board)]
-
-
-def quality_table(board: QualityBoard) -> Table:
-    """Returns the orders by Kendall's tau."""
     metric = metric_of(board.metric)
     rows = []
     for row in board.rows:
-        regret = MISSING
-        if row.regret is not None:
-            regret = f"{metric.factor * row.regret:.{metric.decimals + 1}f}"
-        rows.append(
-            (
-                with_marks(row.name, row.marks),
-                _interval(row.tau),
-                "reference" if row.name == "parameters" else _interval(row.difference, signed=True),
-                regret,
-            )
-        )
-    unit = unit_of_difference(board.metric)
+        lost = MISSING if row.regret is None else f"{metric.factor * row.regret:.{metric.decimals + 1}f}"
+        difference = "reference" if row.name == "parameters" else _interval(row.difference, signed=True)
+        rows.append((with_marks(row.name, row.marks), _interval(row.tau), difference, lost))
     notes = [
         f"{board.architectures} architectures of {board.space}, each trained alone with seeds "
         f"{', '.join(map(str, board.seeds))}; intervals: 95 %, percentiles of {REPLICATES:,} resamples of "
         "architectures, seeds held fixed.",
-        f"Regret: what the first by this order lacks to the best when trained alone, in {unit}.",
+        "Regret: what the first by this order lacks to the best when trained alone, in "
+        f"{unit_of_difference(board.metric)}.",
         f"`{ALONE}` is what noise of training leaves possible: one seed's scores against the others' mean.",
         *(f"{row.name}: {row.reason}" for row in board.rows if row.reason),
         *mark_notes([Marked(row.name, row.marks) for row in board.rows]),
     ]
-    return Table(
+    table = Table(
         caption=f"{board.task}: rank quality of scores against training alone (Kendall's tau-b)",
         columns=("Order by", "Tau", "Minus order by parameters", "Regret of the first"),
         rows=tuple(rows),
         notes=tuple(notes),
     )
+    return [table]
 
 
 def _interval(estimate: Estimate | Comparison | None, *, signed: bool = False) -> str:
@@ -250,11 +219,8 @@ def quality_verdict(board: QualityBoard) -> str:
     )
 
 
-def csv_lines(board: QualityBoard) -> list[dict[str, Any]]:
-    """Returns a line for each order and figure."""
-    lines = []
+def csv_lines(board: QualityBoard) -> Iterator[dict[str, Any]]:
     for row in board.rows:
         for name, value in (("tau", row.tau), ("difference", row.difference)):
             head = {"order": row.name, "marks": str(row.marks), "what": name}
-            lines.append(head | (value._asdict() if value else {}))
-    return lines
+            yield head | (value._asdict() if value else {})

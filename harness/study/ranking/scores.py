@@ -1,8 +1,6 @@
 """Scores of the same architectures twice: as slices of a shared network, and trained alone."""
 
 import random
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from torch import nn
@@ -12,7 +10,6 @@ from harness.catalog import metric_of
 from harness.data.view import SourceView
 from harness.identity.unit import Unit
 from harness.learn.baseline import Predictor
-from harness.learn.fit import seeded
 from harness.learn.predictors import predictor
 from harness.run.place import Done, Needs
 from harness.space.choices import SearchSpace
@@ -42,10 +39,14 @@ def scratch(unit: Unit[ScratchSpec, Scratch], needs: Needs, folder: Path) -> Don
     spec = unit.spec
     view, space, architectures = _drawn(spec, needs)
     architecture = architectures[spec.index]
-    rates = {
-        rate: _trained(spec, needs, view, partial(space.networks.build, architecture), rate, folder)
-        for rate in spec.learning_rates
-    }
+
+    def build() -> nn.Module:
+        return space.networks.build(architecture).to(needs.place.device)
+
+    rates = {}
+    for rate in spec.learning_rates:
+        module = train_alone(build, view, recipe_of(spec, rate), spec.seed, "scratch", folder)
+        rates[rate] = _gain(predictor(module, view.signature), view, spec)
     delete_checkpoints(folder, spec.learning_rates)
     chosen = max(rates, key=lambda rate: (rates[rate], -rate))
     result = Scratch(
@@ -68,21 +69,6 @@ def _drawn(spec: DrawnSpec, needs: Needs) -> tuple[SourceView, SearchSpace, list
             break
         found.setdefault(space.sample(draw))
     return view, space, list(found)
-
-
-def _trained(
-    spec: ScratchSpec,
-    needs: Needs,
-    view: SourceView,
-    build: Callable[[], nn.Module],
-    rate: float,
-    folder: Path,
-) -> float:
-    with seeded(seeds.stream(spec.seed, "scratch", "weights")):
-        module = build().to(needs.place.device)
-        order = seeds.generator(spec.seed, "scratch", "batches")
-        train_alone(module, view, recipe_of(spec, rate), order, folder)
-    return _gain(predictor(module, view.signature), view, spec)
 
 
 def _gain(model: Predictor, view: SourceView, spec: DrawnSpec) -> float:

@@ -2,15 +2,12 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.errors import HarnessError, UnknownNameError
-from harness.run.loaded import Run
 from harness.study.ranking.settings import PlannedRanking, QualitySuite
 from harness.study.ranking.units import KINDS
 from harness.study.settings import STRATEGIES, Need, check_task
 from harness.study.study import Study
 
 if TYPE_CHECKING:
-    from harness.board.comparison import RowComparison
     from harness.study.ranking.board import QualityBoard  # noqa: F401  in quotes below
 
 
@@ -30,24 +27,14 @@ class RankingStudy(Study[QualitySuite, "QualityBoard"]):
     }
 
     def check(self, settings: QualitySuite, need: Need) -> None:
-        need(
-            len(settings.seeds) >= 2,
-            "seeds needs at least two, so that training alone is compared with itself",
-        )
-        need(len(set(settings.seeds)) == len(settings.seeds), "seeds has a seed twice")
+        two = "seeds needs at least two, so that training alone is compared with itself"
+        need(len(settings.seeds) >= 2, two)
+        need.once(settings.seeds, "seeds has a seed twice")
         need(settings.architectures >= 4, "architectures must be at least 4")
         need(bool(settings.strategies), "there is no strategy")
         need(0 <= settings.parameter_tolerance < 1, "parameter_tolerance must be in [0, 1)")
         check_task(settings.task, need)
-        for strategy in settings.strategies:
-            if strategy not in STRATEGIES:
-                raise UnknownNameError("strategy", strategy, STRATEGIES)
-
-    def compare(self, run: Run, first: str, second: str, metric: str | None) -> "RowComparison":
-        raise HarnessError(
-            f"{run.name} is about rank quality and has no rows of scores to compare; "
-            "its board holds the differences between orders."
-        )
+        need.known("strategy", settings.strategies, STRATEGIES)
 
     def stands_alone(self) -> str:
         return "a run on rank quality orders its own architectures, which no other run shares"

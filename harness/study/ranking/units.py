@@ -6,17 +6,12 @@ from typing import Any
 
 from harness.identity.schema import Schema
 from harness.identity.unit import UnitKind
-from harness.study.work.units import PREPARE, SUPERNET, TrainingSpec, ValidatedSpec
+from harness.study.work.units import PREPARE, SUPERNET, TrainedSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawnSpec(ValidatedSpec, TrainingSpec):
-    """Scores of architectures that are the same for every unit of a suite.
-
-    Attributes:
-        architectures: how many are drawn.
-        seed: of weights and batches.
-    """
+class DrawnSpec(TrainedSpec):
+    """Scores of drawn architectures, the same for every unit; `seed` is that of weights and batches."""
 
     architectures: int
     seed: int
@@ -24,11 +19,7 @@ class DrawnSpec(ValidatedSpec, TrainingSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class InheritedSpec(DrawnSpec):
-    """Every drawn architecture as a slice of one supernet.
-
-    Attributes:
-        strategy: of weight sharing.
-    """
+    """Every drawn architecture as a slice of one supernet, which a strategy of weight sharing trained."""
 
     strategy: str
 
@@ -45,12 +36,7 @@ class Inherited(Schema):
 
 @dataclass(frozen=True, kw_only=True)
 class ScratchSpec(DrawnSpec):
-    """One drawn architecture, trained alone.
-
-    Attributes:
-        index: which one.
-        learning_rates: that are tried.
-    """
+    """One drawn architecture, by its index, trained alone at each learning rate."""
 
     index: int
     learning_rates: tuple[float, ...]
@@ -58,14 +44,7 @@ class ScratchSpec(DrawnSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class Scratch(Schema):
-    """What training alone gave.
-
-    Attributes:
-        architecture: its JSON form.
-        score: on source validation, higher being better.
-        learning_rate: the best.
-        parameters: of the network.
-    """
+    """What training alone gave at its best rate; a score on source validation, higher being better."""
 
     architecture: Mapping[str, Any]
     score: float

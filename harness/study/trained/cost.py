@@ -2,7 +2,7 @@
 
 from harness import catalog
 from harness.identity.unit import Unit
-from harness.study.cost import CALIBRATION_IMAGES, Costs, passes
+from harness.study.cost import Costs, passes
 from harness.study.trained.results import Final, Score, Search, Tuned, ZeroShotScore
 from harness.study.trained.units import (
     FINAL,
@@ -20,35 +20,25 @@ ANSWERS = 4
 
 
 def search(costs: Costs, unit: Unit[SearchSpec, Search]) -> float:
-    """Returns the cost of scoring slices, with the images that re-estimate their BatchNorm statistics."""
-    spec = unit.spec
-    calibration = spec.calibration_batches * CALIBRATION_IMAGES if costs.has_batch_norm(spec) else 0
-    return costs.mean(spec) * spec.evaluations * (costs.validation(spec) + calibration)
+    return costs.slices(unit.spec, unit.spec.evaluations, unit.spec.calibration_batches)
 
 
 def tune(costs: Costs, unit: Unit[TuneSpec, Tuned]) -> float:
-    """Returns the cost of training every trial, and of scoring it."""
     spec = unit.spec
-    assert spec.steps is not None
-    assert spec.batch_size is not None
-    each = 3 * spec.steps * spec.batch_size + costs.validation(spec)
-    return costs.alone(spec.method, spec) * spec.evaluations * each
+    return costs.trainings(spec, spec.evaluations, costs.alone(spec.method, spec))
 
 
 def final(costs: Costs, unit: Unit[FinalSpec, Final]) -> float:
-    """Returns the cost of training a network alone, at every rate, and of choosing one."""
     spec = unit.spec
     if spec.steps is None or spec.batch_size is None or spec.selection == ORACLE:
         return 0
     trainings = 1 if spec.learning_rates is None else len(spec.learning_rates)
     if spec.selection == CROSS_VALIDATION:
         trainings = 1 + (trainings * len(spec.sources) if trainings > 1 else 0)
-    each = 3 * spec.steps * spec.batch_size + costs.validation(spec)
-    return costs.alone(spec.method, spec) * trainings * each
+    return costs.trainings(spec, trainings, costs.alone(spec.method, spec))
 
 
 def score(costs: Costs, unit: Unit[ScoreSpec, Score]) -> float:
-    """Returns the cost of scoring a network on a test split."""
     return _scored(costs, unit, passes(unit.spec.task, unit.spec.document_bytes))
 
 

@@ -1,37 +1,50 @@
 """The units of a suite that trains: domains, supernets, searches, finals and scores."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from harness import catalog
+from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit, Unit
-from harness.learn.baseline import FixedBaseline, ReadyBaseline, TunedBaseline, is_seedless, is_trained
+from harness.learn.baseline import (
+    Baseline,
+    FixedBaseline,
+    ReadyBaseline,
+    TunedBaseline,
+    is_seedless,
+    is_trained,
+)
+from harness.learn.modality import modality_of
 from harness.study.plan import Plan, distinct, members, planned, prepare_unit, resolve_searcher
-from harness.study.settings import TaskSettings
-from harness.study.trained.plan_zero_shot import ZeroShotPlan, with_tasks
-from harness.study.trained.results import Final, Search, Tuned
+from harness.study.settings import LM_EVAL, RecipeSettings, TaskSettings, ZeroShotSettings
+from harness.study.trained.results import Final
 from harness.study.trained.settings import Suite
 from harness.study.trained.units import (
     FINAL,
     SCORE,
     SEARCH,
     TUNE,
+    ZERO_SHOT,
     FinalSpec,
-    Role,
     ScoreSpec,
     SearchSpec,
     SelectedSpec,
     TuneSpec,
+    Variant,
+    ZeroShotSpec,
 )
 from harness.study.work.matched import load_family, split_space
 from harness.study.work.specs import planned_task, shortened, supernet_spec, training_spec, with_domains
-from harness.study.work.units import PROXIES, SUPERNET, ProxiesSpec, Supernet, SupernetSpec
+from harness.study.work.units import PROXIES, SUPERNET, ProxiesSpec, SupernetSpec
 from harness.task.selection import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE
 from harness.task.task import Task
 
+OTHER_SEEDS = 1000
+"""What is added to the seeds of a suite for those that the reference is trained under again."""
 PROXY_POOL = 300
 """Architectures that a proxy scores; every search draws its candidates from them."""
 
@@ -65,21 +78,16 @@ def plan_trained(name: str, suite: Suite, *, limit: int | None, tables: tuple[Pa
 
 
 class _TaskPlan:
-    """The units of one task."""
-
     def __init__(self, suite: Suite, settings: TaskSettings, limit: int | None) -> None:
         self.suite = suite
         self.settings = settings
         self.task: Task = catalog.load("task", settings.name)
-        self.sources = tuple(settings.sources)
-        tolerance = suite.search.parameter_tolerance
-        sized = {"tuned_space": suite.tuned_space, "parameter_tolerance": tolerance}
-        self.common: dict[str, Any] = {
+        self.sized: dict[str, Any] = {
             "task": settings.name,
-            "sources": self.sources,
-            "limit": limit,
-            **sized,
+            "tuned_space": suite.tuned_space,
+            "parameter_tolerance": suite.search.parameter_tolerance,
         }
+        self.common: dict[str, Any] = {**self.sized, "sources": tuple(settings.sources), "limit": limit}
         self.validated: dict[str, Any] = {
             **self.common,
             "validation_samples": settings.validation_samples,
@@ -96,28 +104,41 @@ class _TaskPlan:
         yield from self.prepared.values()
         for board in self.zero_shot:
             yield from board.prepared.values()
-        for method, space in self._rows():
-            for select, report in self._roles(method):
-                needs = []
-                if space is not None:
-                    supernet = self._supernet(space, select)
-                    search = self._search(method, space, select, supernet)
-                    needs = [search.hash]
-                    yield supernet
-                    yield from self._proxies_of(method, supernet.spec.space)
-                    yield search
-                elif (tune := self._tune(method, select)) is not None:
-                    needs = [tune.hash]
-                    yield tune
-                plain = self._final(method, space, select, report, needs)
-                yield plain
-                for rule in self.suite.selection:
-                    final = plain if rule == DEFAULT_SELECTION else self._selected(plain, rule)
-                    yield final
-                    yield from self._scores(final, plain)
-                    if rule != ORACLE:  # it would need answers to choose by
-                        for board in self.zero_shot:
-                            yield from board.scores(final)
+        rows = list(self._rows())
+        reference = next((row for row in rows if row[0] == self.suite.reference), None)
+        for row in rows:
+            for variant in ("", *(self._variants(row[0]) if row == reference else ())):
+                yield from self._row(*row, variant)
+
+    def _row(self, method: str, space: str | None, variant: Variant) -> Iterator[AnyUnit]:
+        for select, report in self._roles(method, variant):
+            chosen = self._searched(method, space, select) if space else self._tuned(method, select)
+            yield from chosen
+            needs = [unit.hash for unit in chosen[-1:]]
+            plain = self._final(method, space, select, report, needs, variant)
+            yield plain
+            for rule in self.suite.selection:
+                final = plain
+                if rule != DEFAULT_SELECTION:  # an oracle chooses among what `plain` trained
+                    spec = replace(plain.spec, selection=rule, keeps_every_rate=False)
+                    final = planned(FINAL, spec, needs=(plain.hash,) if rule == ORACLE else plain.needs)
+                yield final
+                yield from self._scores(final, plain)
+                if rule != ORACLE and not variant:  # an oracle would need answers to choose by
+                    for board in self.zero_shot:
+                        yield from board.scores(final)
+
+    def _variants(self, method: str) -> Iterator[Variant]:
+        """Yields how the reference stands once more; what no seed changes would be the same."""
+        if not self._is_seedless(method):
+            if self.suite.again:
+                yield "again"
+            if self.suite.control and self.task.signature.kind == "image":
+                yield "augmented"
+
+    def _baseline(self, method: str) -> Baseline | None:
+        """Returns the baseline of a row; None where the row is a searcher's."""
+        return None if method in self.suite.searchers else catalog.load("baseline", method)
 
     def _rows(self) -> Iterator[tuple[str, str | None]]:
         searched = None
@@ -136,70 +157,49 @@ class _TaskPlan:
                 if (searcher, space) != searched:
                     yield searcher, space
 
-    def _roles(self, method: str) -> list[tuple[int, int]]:
+    def _roles(self, method: str, variant: Variant) -> list[tuple[int, int]]:
         """Each seed selects once and reports once, for another; what no seed changes has one role."""
-        seeds = self.suite.seeds
+        seeds = [seed + OTHER_SEEDS * (variant == "again") for seed in self.suite.seeds]
         roles = list(zip(seeds, [*seeds[1:], seeds[0]], strict=True))
-        is_fixed = method in self.suite.baselines and is_seedless(catalog.load("baseline", method))
-        return roles[:1] if is_fixed else roles
+        return roles[:1] if self._is_seedless(method) else roles
 
-    def _supernet(self, space: str, seed: int) -> Unit[SupernetSpec, Supernet]:
-        name, preset = split_space(space)[0], load_family(space)[1]
-        spec = SupernetSpec(
-            **self.common,
-            space=f"{name}:{preset}",
-            seed=seed,
-            **supernet_spec(self.settings, f"{name}:{preset}"),
-        )
-        return planned(SUPERNET, spec, needs=self.source_hashes)
+    def _is_seedless(self, method: str) -> bool:
+        return method in self.suite.baselines and is_seedless(catalog.load("baseline", method))
 
-    def _search(
-        self, method: str, space: str, seed: int, supernet: Unit[SupernetSpec, Supernet]
-    ) -> Unit[SearchSpec, Search]:
-        baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
-        searcher = baseline.searcher if isinstance(baseline, TunedBaseline) else method
-        searcher, entry, options = resolve_searcher(self.suite.search, searcher)
+    def _searched(self, method: str, space: str, seed: int) -> list[AnyUnit]:
+        """Returns a search, and before it what it reads: a supernet, and proxies where it uses them."""
+        baseline, settings = self._baseline(method), self.suite.search
+        name = baseline.searcher if isinstance(baseline, TunedBaseline) else method
+        searcher, entry, options = resolve_searcher(settings, name)
+        place = f"{split_space(space)[0]}:{load_family(space)[1]}"
+        trained = supernet_spec(self.settings, place)
+        first = self.suite.seeds[0] if settings.shared_supernet else seed
+        supernet = SupernetSpec(**self.common, space=place, seed=first, **trained)
+        read: list[AnyUnit] = [planned(SUPERNET, supernet, needs=self.source_hashes)]
+        if entry.proxy is not None:
+            proxies = ProxiesSpec(**self.sized, proxy=entry.proxy, space=place, pool=PROXY_POOL, seed=0)
+            read.append(planned(PROXIES, proxies))
         spec = SearchSpec(
             **self.validated,
-            space=supernet.spec.space,
+            space=place,
             searcher=searcher,
             seed=seed,
-            evaluations=self.suite.search.evaluations,
+            evaluations=settings.evaluations,
             options=options,
-            mac_limit=self.suite.search.mac_limit,
-            target=self.suite.search.target,
+            mac_limit=settings.mac_limit,
+            target=settings.target,
             llm=self.suite.llm if entry.needs_llm else None,
-            racing=self.suite.search.racing,
-            calibration_batches=self.suite.search.calibration_batches,
+            racing=settings.racing,
+            calibration_batches=settings.calibration_batches,
         )
-        needs = [supernet.hash, *self.source_hashes]
-        if entry.proxy is not None:
-            needs.append(self._proxies(entry.proxy, supernet.spec.space).hash)
-        return planned(SEARCH, spec, needs=needs)
+        proxied = (unit.hash for unit in read[1:])
+        return [*read, planned(SEARCH, spec, needs=(read[0].hash, *self.source_hashes, *proxied))]
 
-    def _proxies_of(self, method: str, space: str) -> Iterator[AnyUnit]:
-        if method in self.suite.searchers:
-            _, entry, _ = resolve_searcher(self.suite.search, method)
-            if entry.proxy is not None:
-                yield self._proxies(entry.proxy, space)
-
-    def _proxies(self, proxy: str, space: str) -> AnyUnit:
-        spec = ProxiesSpec(
-            proxy=proxy,
-            space=space,
-            task=self.settings.name,
-            parameter_tolerance=self.suite.search.parameter_tolerance,
-            tuned_space=self.suite.tuned_space,
-            pool=PROXY_POOL,
-            seed=0,
-        )
-        return planned(PROXIES, spec)
-
-    def _tune(self, method: str, seed: int) -> Unit[TuneSpec, Tuned] | None:
-        """Returns the trials of a tuned fixed baseline; None for every other baseline."""
+    def _tuned(self, method: str, seed: int) -> list[AnyUnit]:
+        """Returns the trials of a tuned fixed baseline; none for every other baseline."""
         baseline = catalog.load("baseline", method)
         if not isinstance(baseline, FixedBaseline) or not baseline.is_tuned:
-            return None
+            return []
         trials = self.suite.search.evaluations
         if trials < 1:
             raise HarnessError(
@@ -216,13 +216,22 @@ class _TaskPlan:
             learning_rate=training.pop("learning_rates")[0],
             **training,
         )
-        return planned(TUNE, spec, needs=self.source_hashes)
+        return [planned(TUNE, spec, needs=self.source_hashes)]
 
     def _final(
-        self, method: str, space: str | None, select: int, report: int, needs: list[str]
+        self,
+        method: str,
+        space: str | None,
+        select: int,
+        report: int,
+        needs: list[str],
+        variant: Variant,
     ) -> Unit[FinalSpec, Final]:
-        baseline = None if method in self.suite.searchers else catalog.load("baseline", method)
-        training = training_spec(self.settings)
+        baseline, training = self._baseline(method), training_spec(self.settings)
+        if variant == "augmented":
+            recipe: RecipeSettings = training["recipe"]
+            more = (*recipe.augmentation, *self.suite.control)
+            training["recipe"] = replace(recipe, augmentation=more)
         if baseline is not None and not is_trained(baseline):
             training = {}
         if isinstance(baseline, FixedBaseline) and baseline.is_tuned:
@@ -234,28 +243,105 @@ class _TaskPlan:
             select_seed=select,
             report_seed=report,
             selection=DEFAULT_SELECTION,
+            variant=variant,
             keeps_every_rate=ORACLE in self.suite.selection,
             **training,
         )
         return planned(FINAL, spec, needs=(*needs, *self.source_hashes))
 
-    @staticmethod
-    def _selected(plain: Unit[FinalSpec, Final], rule: str) -> Unit[FinalSpec, Final]:
-        """Returns the same row under another rule; an oracle chooses among what `plain` trained."""
-        spec = replace(plain.spec, selection=rule, keeps_every_rate=False)
-        return planned(FINAL, spec, needs=(plain.hash,) if rule == ORACLE else plain.needs)
-
     def _scores(self, final: Unit[FinalSpec, Final], plain: Unit[FinalSpec, Final]) -> Iterator[AnyUnit]:
         """Yields the scores of `final`; an oracle's are those of what `plain` trained."""
         trained = (plain.hash, final.hash) if final.spec.selection == ORACLE else (final.hash,)
-        roles: list[tuple[Role, str]] = [("source", domain) for domain in self.settings.sources]
-        roles += [("held_out", domain) for domain in self.settings.held_out]
-        for role, domain in roles:
+        for domain, prepared in self.prepared.items():
             spec = ScoreSpec(
                 **members(final.spec, SelectedSpec),
                 domain=domain,
-                role=role,
+                role="source" if domain in self.settings.sources else "held_out",
                 samples=self.settings.test_samples,
                 document_bytes=self.settings.document_bytes,
             )
-            yield planned(SCORE, spec, needs=(*trained, self.prepared[domain].hash))
+            yield planned(SCORE, spec, needs=(*trained, prepared.hash))
+
+
+def with_tasks(settings: ZeroShotSettings) -> ZeroShotSettings:
+    """Returns the settings with the tasks of their folder where they name none of lm-eval.
+
+    Raises:
+        UnknownNameError: a task, domain or metric does not exist.
+        HarnessError: a domain has no questions, the trained task is not one of bytes, or there is no folder.
+    """
+    catalog.metric_of(settings.metric)
+    trained: Task = catalog.load("task", settings.trained_on)
+    if modality_of(trained.signature.kind).gives != "bits":
+        raise HarnessError(
+            f"zero_shot {settings.name!r} needs language models, and {settings.trained_on!r} is a task of "
+            f"kind {trained.signature.kind}; name a byte task."
+        )
+    for domain in settings.held_out:
+        if not domain.startswith(LM_EVAL):
+            _check_questions(settings, domain)
+    if not settings.lm_eval_tasks or any(domain.startswith(LM_EVAL) for domain in settings.held_out):
+        return settings
+    from harness.language.scores import tasks_of
+
+    found = [f"{LM_EVAL}{name}" for name in tasks_of(Path(settings.lm_eval_tasks))]
+    return replace(settings, held_out=[*settings.held_out, *found])
+
+
+def refuse_code(plan: Plan) -> None:
+    """Looks at the folders of lm-eval's tasks that a plan reads, before any of its units runs."""
+    from harness.language.task_folder import check_folder
+
+    boards = [unit.spec for unit in plan.units if isinstance(unit.spec, ZeroShotSpec)]
+    for folder in sorted({spec.folder for spec in boards if spec.folder}):
+        check_folder(Path(folder), is_trusted=False)
+
+
+def _check_questions(settings: ZeroShotSettings, domain: str) -> None:
+    task_name, _, name = domain.partition("/")
+    task: Task = catalog.load("task", task_name)
+    domain_of(task, name)
+    if modality_of(task.signature.kind).form != "question" or settings.metric != task.metric:
+        raise HarnessError(
+            f"zero_shot {settings.name!r} is a board of {settings.metric}, and {domain!r} is of kind "
+            f"{task.signature.kind} and has {task.metric}; name a task that asks questions."
+        )
+
+
+class ZeroShotPlan:
+    """The units of one board, beside those of the task that its networks are trained on."""
+
+    def __init__(self, settings: ZeroShotSettings) -> None:
+        ours = [domain for domain in settings.held_out if not domain.startswith(LM_EVAL)]
+        self.settings = settings
+        self.prepared = {domain: prepare_unit(*domain.split("/")) for domain in ours}
+        self.sha256 = _content(Path(settings.lm_eval_tasks)) if settings.lm_eval_tasks else ""
+
+    def scores(self, final: Unit[FinalSpec, Final]) -> Iterator[AnyUnit]:
+        """Yields the scores of one row's network on every domain of the board."""
+        for domain in self.settings.held_out:
+            is_theirs = domain.startswith(LM_EVAL)
+            spec = ZeroShotSpec(
+                **members(final.spec, SelectedSpec) | {"task": self.settings.name},
+                trained_on=self.settings.trained_on,
+                domain=domain,
+                role="held_out",
+                metric=self.settings.metric,
+                samples=self.settings.test_samples,
+                folder=self.settings.lm_eval_tasks if is_theirs else "",
+                sha256=self.sha256 if is_theirs else "",
+            )
+            needs = [self.prepared[domain].hash] if domain in self.prepared else []
+            yield planned(ZERO_SHOT, spec, needs=(final.hash, *needs))
+
+
+def _content(folder: Path) -> str:
+    """Returns the hash of all files of a folder, so that an edited task is another unit."""
+    if not folder.is_dir():
+        raise HarnessError(f"There is no folder {folder}; give one with lm-eval's YAML tasks.")
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and "__pycache__" not in file.parts:
+            digest.update(f"{file.relative_to(folder)}\0{file.stat().st_size}\0".encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -70,16 +70,7 @@ class Trial(Schema):
 
 @dataclass(frozen=True, kw_only=True)
 class Tuned(Schema):
-    """The best trial, and all of them.
-
-    Attributes:
-        learning_rate: of the best.
-        architecture: of the best; None for the plain one.
-        parameters: of the best.
-        validation: of the best.
-        evaluations: trials.
-        trials: all of them.
-    """
+    """The best trial, whose architecture is None for the plain one, and all of them."""
 
     learning_rate: float
     architecture: Mapping[str, Any] | None
@@ -139,14 +130,7 @@ class Score(Schema):
 
 @dataclass(frozen=True, kw_only=True)
 class ZeroShotScore(Score):
-    """A score by lm-eval's own code.
-
-    Attributes:
-        measure: lm-eval's name of the metric.
-        chance: of a blind guess; None where it is not known.
-        aggregates: lm-eval's own figures.
-        version: of lm-eval's task.
-    """
+    """A score by lm-eval's own code, with its own figures; chance is None where it is not known."""
 
     measure: str | None
     chance: float | None

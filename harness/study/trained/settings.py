@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field
 
 from harness.study.settings import (
-    LanguageModelSettings,
     PlannedTask,
     SearcherSettings,
-    Settings,
+    SearchingSettings,
     TaskSettings,
     ZeroShotSettings,
 )
@@ -23,24 +22,34 @@ class SearchSettings(SearcherSettings):
         racing: drop a candidate on the samples that show it to be worse than the incumbent; without it
             every candidate is scored on all of them.
         calibration_batches: of 64 images, that re-estimate a candidate's BatchNorm statistics.
+        shared_supernet: whether all searches of a space use one supernet, that of the first seed; the verdict
+            then says so.
     """
 
     evaluations: int = 0
     parameter_tolerance: float = 0.05
     racing: bool = False
     calibration_batches: int = 16
+    shared_supernet: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """The row that the verdict speaks of, fixed before any result; a baseline has no space."""
+    """The row that the verdict speaks of, fixed before any result.
+
+    Attributes:
+        method: searcher or baseline.
+        space: that was searched; empty for a baseline.
+        margin: largest difference that does not matter, in the metric's own unit; 0 for none.
+    """
 
     method: str
     space: str = ""
+    margin: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Suite(Settings):
+class Suite(SearchingSettings):
     """Tasks x spaces x methods x seeds, with budgets and rules.
 
     Attributes:
@@ -48,13 +57,15 @@ class Suite(Settings):
         baselines: catalog names.
         tuned_space: the space of the tuned baseline, and the source of the parameter target.
         reference: the row that others are compared with.
+        again: whether the reference stands once more on the board under other seeds, so that the board says
+            how often its own rule tells a row from itself.
+        control: augmentations that a third such row is trained with, an effect that is known to be there.
         claim: the row of the verdict.
         tasks: at least one.
         spaces: `SPACE:PRESET` that each searcher searches; none in a suite that compares baselines alone.
         searchers: catalog names.
         search: budget of a search.
         zero_shot: boards of what the same networks score elsewhere.
-        llm: the language model.
         selection: rules that choose each row's learning rate, a board each; the verdict is the first one's.
     """
 
@@ -64,25 +75,22 @@ class Suite(Settings):
     reference: str
     claim: Claim
     tasks: list[TaskSettings]
+    again: bool = True
+    control: list[str] = field(default_factory=list)
     spaces: list[str] = field(default_factory=list)
     searchers: list[str] = field(default_factory=list)
     search: SearchSettings = field(default_factory=SearchSettings)
     zero_shot: list[ZeroShotSettings] = field(default_factory=list)
-    llm: LanguageModelSettings = field(default_factory=LanguageModelSettings)
     selection: list[str] = field(default_factory=lambda: [DEFAULT_SELECTION])
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedBoard(ZeroShotSettings):
-    """A board of what a task's networks score elsewhere, as `plan.json` keeps it.
-
-    Attributes:
-        sources: none, as nothing was trained for it.
-        chance: None, as its scores say what chance is.
-    """
+    """A board as `plan.json` keeps it; nothing was trained for it, and its scores say what chance is."""
 
     sources: list[str] = field(default_factory=list)
     chance: float | None = None
+    strata: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,16 +1,17 @@
 """The study that trains searched networks and fixed baselines, and scores them on held-out domains."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness import catalog
-from harness.errors import HarnessError, UnknownNameError
+from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit
 from harness.learn.baseline import TunedBaseline
 from harness.run.loaded import Run
-from harness.study.settings import Need, check_language_model, check_task, check_zero_shot
-from harness.study.study import Study, words
+from harness.study.settings import AUGMENTATIONS, Need, check_language_model, check_task, check_zero_shot
+from harness.study.study import Study, joint, rules_of, words
 from harness.study.trained.settings import PlannedSuite, Suite
 from harness.study.trained.units import KINDS, SCORE, ZERO_SHOT, RowScoreSpec
 from harness.study.work.units import PREPARE
@@ -28,12 +29,13 @@ class TrainedStudy(Study[Suite, "Board"]):
     planned = PlannedSuite
     kinds = KINDS
     rows = (SCORE, ZERO_SHOT)
-    free = (*Study.free, "spaces", "searchers", "baselines")
+    free = (*Study.free, "spaces", "searchers", "baselines", "tasks", "zero_shot", "search")
 
     parts: ClassVar = {
         "plan": "harness.study.trained.plan:plan_trained",
         "board": "harness.study.trained.boards.board:build_trained_board",
         "verdict": "harness.study.trained.boards.verdict:trained_verdict",
+        "wants": "harness.study.trained.boards.verdict:trained_wants",
         "tables": "harness.study.trained.boards.tables:leaderboard_tables",
         "lines": "harness.study.trained.boards.tables:csv_lines",
         "compare": "harness.study.trained.boards.compare:compare_trained",
@@ -43,29 +45,32 @@ class TrainedStudy(Study[Suite, "Board"]):
     def check(self, settings: Suite, need: Need) -> None:
         check_language_model(settings.llm, need)
         need(len(settings.seeds) >= 2, "seeds needs at least two, as one selects and another reports")
-        need(len(set(settings.seeds)) == len(settings.seeds), "seeds has a seed twice")
+        need.once(settings.seeds, "seeds has a seed twice")
         need(bool(settings.tasks), "there is no task")
-        searches = bool(settings.searchers) or any(map(_is_tuned, settings.baselines))
+        # A baseline that is not there is told by the plan.
+        known = [name for name in settings.baselines if name in catalog.files("baseline")]
+        tuned = (isinstance(catalog.load("baseline", name), TunedBaseline) for name in known)
+        searches = bool(settings.searchers) or any(tuned)
         need(bool(settings.searchers) == bool(settings.spaces), "searchers and spaces belong together")
         need(settings.search.evaluations >= 1 or not searches, "search.evaluations must be at least 1")
         need(0 <= settings.search.parameter_tolerance < 1, "search.parameter_tolerance must be in [0, 1)")
         need(settings.search.calibration_batches >= 1, "search.calibration_batches must be at least 1")
+        need.known("augmentation", settings.control, AUGMENTATIONS)
         need(bool(settings.selection), "selection needs at least one rule")
-        need(len(set(settings.selection)) == len(settings.selection), "selection has a rule twice")
-        for rule in settings.selection:
-            if rule not in SELECTIONS:
-                raise UnknownNameError("selection rule", rule, SELECTIONS)
+        need.once(settings.selection, "selection has a rule twice")
+        need.known("selection rule", settings.selection, SELECTIONS)
         names = [task.name for task in settings.tasks]
-        need(len(set(names)) == len(names), "a task stands twice")
+        need.once(names, "a task stands twice")
         for task in settings.tasks:
             check_task(task, need, searches=searches)
         for one in settings.zero_shot:
             check_zero_shot(one, names, need)
         boards = [*names, *(one.name for one in settings.zero_shot)]
-        need(len(set(boards)) == len(boards), "a zero_shot board has the name of another board")
+        need.once(boards, "a zero_shot board has the name of another board")
         rows = {*settings.baselines, *settings.searchers}
         need(settings.reference in rows, f"reference {settings.reference!r} is not among its methods")
         claim = settings.claim
+        need(0 <= claim.margin < math.inf, "claim.margin must be at least 0")
         need(
             (claim.method in settings.searchers and claim.space in settings.spaces)
             or (claim.method in settings.baselines and not claim.space),
@@ -88,19 +93,12 @@ class TrainedStudy(Study[Suite, "Board"]):
         )
 
     def protocol(self, run: Run) -> dict[str, Any]:
-        found: dict[str, Any] = {"limit": run.limit}
         suite = PlannedSuite.of(run)
-        for key, value in asdict(suite).items():
-            if key == "tasks":
-                found["tasks"] = sorted(task.name for task in suite.tasks)
-                for task in value:
-                    found |= {f"{words(name)} of {task['name']}": one for name, one in task.items()}
-                    del found[f"name of {task['name']}"]
-            elif key == "search":
-                free = ("variants", "options")
-                found |= {f"search {words(name)}": one for name, one in value.items() if name not in free}
-            elif key not in self.free and key != "zero_shot":
-                found[words(key)] = value
+        found = super().protocol(run) | rules_of(suite.search)
+        found["tasks"] = sorted(task.name for task in suite.tasks)
+        for task in suite.tasks:
+            found |= {f"{words(key)} of {task.name}": value for key, value in asdict(task).items()}
+            del found[f"name of {task.name}"]
         for unit in run.planned(PREPARE):
             prepared = run.result(unit)
             found[f"prepared {unit.spec.data}"] = prepared and prepared.sha256
@@ -109,35 +107,19 @@ class TrainedStudy(Study[Suite, "Board"]):
     def place(self, unit: AnyUnit) -> Sequence[Any]:
         spec = unit.spec
         assert isinstance(spec, RowScoreSpec)
-        return [
-            spec.method,
-            spec.space,
-            spec.selection,
-            spec.task,
-            spec.domain,
-            spec.select_seed,
-            spec.report_seed,
-        ]
+        seeds = (spec.select_seed, spec.report_seed)
+        return [spec.method, spec.variant, spec.space, spec.selection, spec.task, spec.domain, *seeds]
 
     def merged(self, runs: Sequence[Run]) -> PlannedSuite:
         suites = [PlannedSuite.of(run) for run in runs]
-        claims = [suite.claim for suite in suites]
-        return replace(
-            suites[0],
-            spaces=list(dict.fromkeys(one for suite in suites for one in suite.spaces)),
-            searchers=list(dict.fromkeys(one for suite in suites for one in suite.searchers)),
-            baselines=list(dict.fromkeys(one for suite in suites for one in suite.baselines)),
-            # Nothing was fixed for the rows of all runs where claims differ.
-            claim=claims[0] if all(claim == claims[0] for claim in claims) else None,
-        )
+        first = suites[0]
+        joined: dict[str, Any] = {key: joint(suites, key) for key in ("spaces", "searchers", "baselines")}
+        # Nothing was fixed for the rows of all runs where claims differ.
+        claim = first.claim if all(suite.claim == first.claim for suite in suites) else None
+        return replace(first, **joined, claim=claim)
 
     def noted(self, board: "Board", note: str) -> "Board":
         return replace(board, tasks=tuple(replace(task, notes=(*task.notes, note)) for task in board.tasks))
-
-
-def _is_tuned(name: str) -> bool:
-    """Whether a baseline is searched for; one that is not there is told by the plan."""
-    return name in catalog.files("baseline") and isinstance(catalog.load("baseline", name), TunedBaseline)
 
 
 STUDY = TrainedStudy()

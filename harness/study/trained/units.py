@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness import catalog
-from harness.identity.unit import Read, Spec, UnitKind
+from harness.identity.unit import R, Read, S, Spec, UnitKind
 from harness.learn.baseline import FloorBaseline
 from harness.study.trained.results import Final, Score, Search, Tuned, ZeroShotScore
 from harness.study.work.units import (
@@ -13,7 +13,7 @@ from harness.study.work.units import (
     PROXIES,
     SUPERNET,
     SearchingSpec,
-    TrainingSpec,
+    TrainedSpec,
     ValidatedSpec,
     scored_reads,
     space_reads,
@@ -23,13 +23,7 @@ from harness.study.work.units import (
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSpec(ValidatedSpec, SearchingSpec):
-    """A search in a space, scored by slices of a supernet.
-
-    Attributes:
-        seed: of the search.
-        racing: whether candidates leave on the samples that show them to be worse.
-        calibration_batches: that re-estimate a candidate's BatchNorm statistics.
-    """
+    """A search in a space, scored by slices of a supernet; see `SearchSettings`."""
 
     seed: int
     racing: bool = False
@@ -81,37 +75,38 @@ class RowSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TuneSpec(RowSpec, ValidatedSpec, TrainingSpec):
-    """Trials that tune a fixed baseline.
-
-    Attributes:
-        seed: of weights, batches and draws.
-        evaluations: trials.
-        learning_rate: around which trials lie.
-    """
+class TuneSpec(RowSpec, TrainedSpec):
+    """Trials that tune a fixed baseline, at rates around `learning_rate`; `evaluations` is their number."""
 
     seed: int
     evaluations: int
     learning_rate: float
 
 
+Variant = Literal["", "again", "augmented"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class SelectedSpec(RowSpec):
     """Parameters of a unit of a row under a rule of selection.
 
-    Attributes:
-        select_seed: of the search.
-        report_seed: of weights and batches of the final.
-        selection: rule that chooses the learning rate.
+    One seed is that of the search, the other that of weights and batches of the final. A variant is the
+    reference once more: `again` under other seeds, or `augmented`.
     """
 
     select_seed: int
     report_seed: int
     selection: str
+    variant: Variant = ""
+
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """The row: method, with its variant, and space."""
+        return f"{self.method} {self.variant}".strip(), self.space
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinalSpec(SelectedSpec, ValidatedSpec, TrainingSpec):
+class FinalSpec(SelectedSpec, TrainedSpec):
     """A row's network, trained from scratch.
 
     Attributes:
@@ -128,31 +123,16 @@ Role = Literal["source", "held_out"]
 
 @dataclass(frozen=True, kw_only=True)
 class RowScoreSpec(SelectedSpec):
-    """A row's network on one domain.
-
-    Attributes:
-        domain: that is scored.
-        role: what it is to the row.
-        samples: of its test split.
-    """
+    """A row's network on so many samples of the test split of a domain, which has a role to the row."""
 
     domain: str
     role: Role
     samples: int
 
-    @property
-    def key(self) -> tuple[str, str | None]:
-        """The row: method and space."""
-        return self.method, self.space
-
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreSpec(RowScoreSpec):
-    """A row's network on a domain of the task that it was trained on.
-
-    Attributes:
-        document_bytes: leading bytes of a document that are scored.
-    """
+    """A row's network on a domain of its task, on the leading `document_bytes` of each document."""
 
     document_bytes: int
 
@@ -188,46 +168,23 @@ class ZeroShotSpec(RowScoreSpec):
         yield from super().reads()
 
 
-SEARCH = UnitKind(
-    name="search",
-    spec=SearchSpec,
-    result=Search,
-    work="harness.study.trained.work.search:search",
-    cost="harness.study.trained.cost:search",
-    seconds=6.0,
-)
-TUNE = UnitKind(
-    name="tune",
-    spec=TuneSpec,
-    result=Tuned,
-    work="harness.study.trained.work.tune:tune",
-    cost="harness.study.trained.cost:tune",
-    seconds=240.0,
-    trains=True,
-)
-FINAL = UnitKind(
-    name="final",
-    spec=FinalSpec,
-    result=Final,
-    work="harness.study.trained.work.final:final",
-    cost="harness.study.trained.cost:final",
-    seconds=10.0,
-    trains=True,
-)
-SCORE = UnitKind(
-    name="score",
-    spec=ScoreSpec,
-    result=Score,
-    work="harness.study.trained.work.score:score_unit",
-    cost="harness.study.trained.cost:score",
-    seconds=1.5,
-)
-ZERO_SHOT = UnitKind(
-    name="zero_shot",
-    spec=ZeroShotSpec,
-    result=ZeroShotScore,
-    work="harness.study.trained.work.zero_shot:zero_shot_score",
-    cost="harness.study.trained.cost:zero_shot",
-    seconds=10.0,
-)
+def _kind(
+    name: str, spec: type[S], result: type[R], work: str, *, seconds: float, trains: bool = False
+) -> UnitKind[S, R]:
+    return UnitKind(
+        name=name,
+        spec=spec,
+        result=result,
+        work=f"harness.study.trained.work.{work}",
+        cost=f"harness.study.trained.cost:{name}",
+        seconds=seconds,
+        trains=trains,
+    )
+
+
+SEARCH = _kind("search", SearchSpec, Search, "search:search", seconds=6.0)
+TUNE = _kind("tune", TuneSpec, Tuned, "tune:tune", seconds=240.0, trains=True)
+FINAL = _kind("final", FinalSpec, Final, "final:final", seconds=10.0, trains=True)
+SCORE = _kind("score", ScoreSpec, Score, "score:score_unit", seconds=1.5)
+ZERO_SHOT = _kind("zero_shot", ZeroShotSpec, ZeroShotScore, "zero_shot:zero_shot_score", seconds=10.0)
 KINDS = (PREPARE, SUPERNET, PROXIES, SEARCH, TUNE, FINAL, SCORE, ZERO_SHOT)

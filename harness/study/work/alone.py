@@ -1,6 +1,6 @@
 """Training of one network alone, with a checkpoint per learning rate."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -9,13 +9,14 @@ import numpy as np
 from safetensors.torch import save
 from torch import nn
 
+from harness import seeds
 from harness.catalog import metric_of
 from harness.data.view import SourceView
 from harness.files import write_atomically
 from harness.learn.baseline import Predictor
 from harness.learn.batches import batches
 from harness.learn.checkpoint import Checkpoint
-from harness.learn.fit import Recipe, cross_entropy, fit
+from harness.learn.fit import Recipe, cross_entropy, fit, seeded
 from harness.learn.predictors import score
 from harness.study.work.units import TrainingSpec, ValidatedSpec
 from harness.task.split import Split
@@ -44,21 +45,24 @@ def recipe_of(spec: TrainingSpec, rate: float) -> Recipe:
 
 
 def train_alone(
-    module: nn.Module, view: SourceView, recipe: Recipe, order: np.random.Generator, folder: Path
-) -> None:
-    """Trains one network on the source domains, keeping a checkpoint per learning rate in `folder`.
+    build: Callable[[], nn.Module], view: SourceView, recipe: Recipe, seed: int, purpose: str, folder: Path
+) -> nn.Module:
+    """Returns a network that was trained on the source domains; `seed` and `purpose` give weights and order.
 
-    Whoever calls it deletes the checkpoints when the training at every rate is done.
+    A checkpoint per learning rate stays in `folder`; whoever calls it deletes them when every rate is done.
     """
-    data = batches(view.signature, view.splits("train"), recipe.batch_size, order, recipe.augmentation)
-    checkpoint = checkpoint_of(folder, order, rate=recipe.learning_rate)
-    fit(
-        module,
-        recipe,
-        data,
-        lambda batch, step: cross_entropy(module(batch[0]), batch[1], recipe.label_smoothing),
-        checkpoint=checkpoint,
-    )
+    with seeded(seeds.stream(seed, purpose, "weights")):
+        module = build()
+        order = seeds.generator(seed, purpose, "batches")
+        data = batches(view.signature, view.splits("train"), recipe.batch_size, order, recipe.augmentation)
+        fit(
+            module,
+            recipe,
+            data,
+            lambda batch, step: cross_entropy(module(batch[0]), batch[1], recipe.label_smoothing),
+            checkpoint=checkpoint_of(folder, order, rate=recipe.learning_rate),
+        )
+    return module
 
 
 def save_weights(module: nn.Module, path: Path) -> None:

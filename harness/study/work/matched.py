@@ -14,11 +14,7 @@ def split_space(text: str) -> tuple[str, str | None]:
 
 
 def load_family(text: str) -> tuple[SpaceFamily, str]:
-    """Returns the family and the preset that `SPACE[:PRESET]` means.
-
-    Raises:
-        UnknownNameError: there is no such space or preset.
-    """
+    """Returns the family and the preset that `SPACE[:PRESET]` means."""
     name, preset = split_space(text)
     family: SpaceFamily = catalog.load("space", name)
     chosen = preset or family.default_preset

@@ -74,7 +74,8 @@ def with_domains(settings: TaskSettings) -> TaskSettings:
 def planned_task(settings: TaskSettings) -> dict[str, Any]:
     """Returns the settings as `plan.json` keeps them, as a `PlannedTask` is read of."""
     task: Task = catalog.load("task", settings.name)
-    return {**asdict(settings), "metric": task.metric, "chance": task.chance}
+    strata = {name: domain_of(task, name).stratum for name in settings.held_out}
+    return {**asdict(settings), "metric": task.metric, "chance": task.chance, "strata": strata}
 
 
 def shortened(settings: TaskSettings, limit: int | None) -> TaskSettings:

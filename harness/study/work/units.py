@@ -101,12 +101,7 @@ class SizedSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class SourcesSpec(SizedSpec):
-    """Parameters of a unit whose networks read the sources of a task.
-
-    Attributes:
-        task: catalog name.
-        sources: domains that train, and whose validation splits score.
-    """
+    """Parameters of a unit whose networks read domains of a task that train, and validate, its networks."""
 
     task: str
     sources: tuple[str, ...]
@@ -118,11 +113,9 @@ class SourcesSpec(SizedSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class ValidatedSpec(SourcesSpec):
-    """Parameters of a unit that scores on source validation.
+    """Parameters of a unit that scores so many samples of each source's validation split.
 
-    Attributes:
-        validation_samples: of each source.
-        document_bytes: leading bytes of a document that are scored.
+    `document_bytes` of a document are scored, the leading ones.
     """
 
     validation_samples: int
@@ -131,6 +124,11 @@ class ValidatedSpec(SourcesSpec):
     def reads(self) -> Iterator[Read]:
         yield from scored_reads(self.task)
         yield from super().reads()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedSpec(ValidatedSpec, TrainingSpec):
+    """Parameters of a unit that trains networks alone and scores them on source validation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,13 +159,7 @@ class PrepareSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Preparation(Schema):
-    """What a domain's preparation gave.
-
-    Attributes:
-        sha256: of its arrays.
-        counts: split -> samples.
-        groups: split -> groups.
-    """
+    """The sha256 of a domain's arrays, and split -> samples, and split -> groups."""
 
     sha256: str
     counts: Mapping[str, int]

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
+from harness.board.values import Splits
 from harness.run.loaded import Run
+from harness.stats.effect import LEAST_GROUPS
 from harness.study.trained.results import ZeroShotScore
 from harness.study.trained.units import TUNE
 from harness.task.selection import CROSS_VALIDATION, ORACLE
@@ -22,6 +24,22 @@ def too_few_domains(domains: int, methods: int) -> str:
     if 2.0 ** (1 - domains) * methods * (methods - 1) / 2 <= 0.05:
         return ""
     return f" {domains} domains are too few to rank significantly over domains that nobody drew."
+
+
+def few_groups_note(domain: str, groups: float) -> str:
+    """Says that a domain has too few groups for a verdict."""
+    return (
+        f"{domain} counts as {groups:.0f} groups, and a verdict needs {LEAST_GROUPS}: its intervals say less "
+        "than they seem to."
+    )
+
+
+def again_note(reference: str, again: Splits) -> str:
+    """Says how often the rule tells the reference from itself."""
+    return (
+        f"A/A: the rule tells {100 * again.called / again.splits:.0f} % of {again.splits} splits of the "
+        f"trainings of {reference} in halves apart, which are one method (descriptive: splits overlap)."
+    )
 
 
 def stability_note(order: float, first: float, *, domains: int, rows: int) -> str:

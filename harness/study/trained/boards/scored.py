@@ -1,13 +1,29 @@
-"""One row on one domain, with its resamples."""
+"""The scores of a task's rows by seed and group, and the effects that are computed from them."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
-from harness.stats.aggregates import WorstGroup
-from harness.stats.bootstrap import Array, percentile_interval
-from harness.stats.intervals import Interval, wilson
+from harness.board.values import Difference, Estimate, Splits
+from harness.identity.unit import Unit
+from harness.run.loaded import Run
+from harness.run.samples import read_samples, sums_of
+from harness.seeds import generator
+from harness.stats.aggregates import WorstGroup, worst_group
+from harness.stats.effect import Effect, SeedSums, effect
+from harness.stats.sums import GroupSums, aligned
+from harness.study.trained.boards.values import Key
+from harness.study.trained.results import Score
+from harness.study.trained.units import RowScoreSpec
 from harness.task.metric import Metric
+
+MOST_SPLITS = 126
+"""Splits of ten trainings in two times five."""
+ScoreUnit = Unit[RowScoreSpec, Score]
+Units = Mapping[tuple[Key, str], Sequence[ScoreUnit]]
+"""(row, domain) -> the units of its scores, in the order of seeds."""
 
 
 @dataclass(frozen=True)
@@ -15,29 +31,149 @@ class Scored:
     """One row on one domain.
 
     Attributes:
-        by_seed: its value in each pair of seed roles, shape (roles,).
-        by_seed_replicates: the same under resampling, shape (roles, replicates).
-        shares: what each group adds to the mean over roles, shape (groups,).
-        worst: accuracy of the worst group, all roles together; None for bits and where groups are small.
+        sums: by seed and group.
+        worst: accuracy of the worst group, all seeds together; None for bits and where groups are small.
         groups: how many have a sample that counts.
     """
 
-    by_seed: Array
-    by_seed_replicates: Array
-    shares: Array
+    sums: SeedSums
     worst: WorstGroup | None
     groups: int
 
-    @property
-    def value(self) -> float:
-        return float(self.by_seed.mean())
 
-    @property
-    def replicates(self) -> Array:
-        return np.asarray(self.by_seed_replicates.mean(axis=0))
+class TaskScores:
+    """All scores of one task.
 
-    def interval(self, metric: Metric) -> Interval:
-        """Returns the percentile interval; a perfect or an empty score gets Wilson's over the groups."""
-        if metric.is_proportion and self.value in (0.0, 1.0):
-            return wilson(round(self.value * self.groups), self.groups)
-        return percentile_interval(self.replicates)
+    Attributes:
+        found: (row, domain) -> its score, of every row whose units of this domain are all there.
+    """
+
+    def __init__(
+        self, run: Run, metric: Metric, units: Units, apart: Collection[Key], *, seeds: int, margin: float
+    ) -> None:
+        """Reads the samples of every score.
+
+        Args:
+            run: whose samples are read.
+            metric: of the scores.
+            units: of the rows.
+            apart: rows that share neither data nor protocol with the others.
+            seeds: that the suite has; a row with one seed where there are several changes with none.
+            margin: largest difference that does not matter; 0 without one.
+        """
+        self.metric = metric
+        self.margin = margin
+        self.found: dict[tuple[Key, str], Scored] = {}
+        self._report_seeds = {
+            key: [unit.spec.report_seed for unit in some] for (key, _), some in units.items()
+        }
+        self._suite_seeds = seeds
+        keys = sorted({key for key, _ in units}, key=lambda key: (key[0], key[1] or ""))
+        for place, domain in enumerate(sorted({domain for _, domain in units})):
+            for group in ([key for key in keys if key not in apart], *([key] for key in apart)):
+                sums = [
+                    (key, sums_of(read_samples(run, unit), metric))
+                    for key in group
+                    if all(run.result(unit) is not None for unit in units.get((key, domain), ()))
+                    for unit in units.get((key, domain), ())
+                ]
+                if sums:
+                    self._add(domain, place, sums)
+
+    def _add(self, domain: str, place: int, found: Sequence[tuple[Key, GroupSums]]) -> None:
+        groups, numerators, denominators = aligned([sums for _, sums in found])
+        for key in {key for key, _ in found}:
+            mine = [index for index, (owner, _) in enumerate(found) if owner == key]
+            sums = SeedSums(
+                clusters=np.where(groups < 2**32, groups + (place << 32), groups),
+                numerators=numerators[mine],
+                denominators=denominators[mine],
+                is_seedless=len(mine) == 1 < self._suite_seeds,
+            )
+            counted = int((sums.denominators.sum(axis=(0, 2)) > 0).sum())
+            self.found[key, domain] = Scored(sums, self._worst(sums), counted)
+
+    def _worst(self, sums: SeedSums) -> WorstGroup | None:
+        if not self.metric.is_proportion:
+            return None
+        right, samples = (table.sum(axis=(0, 2)) for table in (sums.numerators, sums.denominators))
+        return worst_group(right, samples, samples / len(sums.numerators))
+
+    def has(self, key: Key, domains: Sequence[str]) -> bool:
+        """Returns whether a row has a score on every one of these domains, of which there are some."""
+        return bool(domains) and all((key, domain) in self.found for domain in domains)
+
+    def mean(self, key: Key, domains: Sequence[str]) -> Estimate | None:
+        """Returns the row's mean over domains; None where one lacks."""
+        if not self.has(key, domains):
+            return None
+        found = effect(self._sums(key, domains), is_proportion=self.metric.is_proportion)
+        return self._estimate(found, 0.0)
+
+    def gap(self, key: Key, inside: Sequence[str], outside: Sequence[str]) -> Estimate | None:
+        """Returns what the row loses from some domains to others, better being less; None where one lacks."""
+        if not self.has(key, inside) or not self.has(key, outside):
+            return None
+        sides = [self._sums(key, domains) for domains in (inside, outside)]
+        found = effect(*(sides if self.metric.higher_is_better else sides[::-1]))
+        return self._estimate(found, -1.0)
+
+    def effect(self, first: Key, second: Key, domains: Sequence[str]) -> Effect | None:
+        """Returns one row less another over domains; None where one of the two lacks a score.
+
+        Rows are paired where the suite trains both under the same seeds, which draw the same batches.
+        """
+        if not self.has(first, domains) or not self.has(second, domains):
+            return None
+        return effect(
+            self._sums(first, domains),
+            self._sums(second, domains),
+            is_paired=self._report_seeds[first] == self._report_seeds[second],
+            is_proportion=self.metric.is_proportion,
+        )
+
+    def difference(self, first: Key, second: Key, domains: Sequence[str]) -> Difference | None:
+        """Returns the same as a board keeps it."""
+        found = self.effect(first, second, domains)
+        if found is None:
+            return None
+        return Difference.of(found, is_proportion=self.metric.is_proportion, margin=self.margin)
+
+    def splits(self, first: Key, second: Key, domains: Sequence[str]) -> Splits | None:
+        """Returns how often halves of the trainings of two rows, which are one, are told apart.
+
+        None where one of the two lacks a score, or halves have too few seeds or groups for a decision.
+        """
+        if not self.has(first, domains) or not self.has(second, domains):
+            return None
+        pooled = [
+            SeedSums(
+                clusters=one.clusters,
+                numerators=np.concatenate([one.numerators, other.numerators]),
+                denominators=np.concatenate([one.denominators, other.denominators]),
+            )
+            for one, other in zip(self._sums(first, domains), self._sums(second, domains), strict=True)
+        ]
+        count = len(pooled[0].numerators)
+        halves = [half for half in combinations(range(count), count // 2) if 0 in half]
+        if len(halves) > MOST_SPLITS:
+            drawn = generator(0, "splits").choice(len(halves), MOST_SPLITS, replace=False)
+            halves = [halves[index] for index in drawn]
+        called = [self._tells(pooled, half, count) for half in halves]
+        return None if None in called else Splits(sum(map(bool, called)), len(called))
+
+    def _tells(self, pooled: Sequence[SeedSums], half: tuple[int, ...], count: int) -> bool | None:
+        rest = [index for index in range(count) if index not in half]
+        first, second = ([one.of_seeds(chosen) for one in pooled] for chosen in (half, rest))
+        found = effect(first, second, is_paired=False, is_proportion=self.metric.is_proportion)
+        return found.call in ("higher", "lower") if found.is_judged else None
+
+    def _sums(self, key: Key, domains: Sequence[str]) -> list[SeedSums]:
+        return [self.found[key, domain].sums for domain in domains]
+
+    def _estimate(self, found: Effect, least: float) -> Estimate:
+        """Returns value and interval, which for a share ends at what a share can be."""
+        low, high = found.interval
+        if self.metric.is_proportion:
+            low, high = max(low, least), min(high, 1.0)
+        return Estimate(found.value, low, high)

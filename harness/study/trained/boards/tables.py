@@ -40,13 +40,12 @@ def main_table(board: Board, task: TaskBoard) -> Table:
     )
     bold = frozenset((index, 3) for index, row in enumerate(task.rows) if row.unbeaten)
     notes = [
-        "Rank (and the ranks its interval allows) by the mean over held-out domains.",
-        f"Intervals: 95 %, percentiles of {board.replicates:,} resamples of whole groups within each domain; "
-        "they hold the seeds fixed.",
-        "Bold: no ranked row is significantly better (5 %, flips of whole groups, Holm over all pairs)."
+        "Rank (and the ranks that the paired tests allow) by the mean over held-out domains.",
+        "Intervals: 95 %, training seeds and groups of samples inside; of one seed, groups alone.",
+        "Bold: no ranked row is significantly better (5 %, paired tests, Holm over all pairs)."
         if bold
         else "Nothing is bold, because no difference between ranked rows is significant "
-        "(5 %, flips of whole groups, Holm over all pairs).",
+        "(5 %, paired tests, Holm over all pairs).",
         f"Chance: {show(task.metric, task.chance)}. Gap: what a row loses from sources to held-out domains.",
         *task.notes,
     ]
@@ -125,7 +124,8 @@ def difference_table(board: Board, task: TaskBoard) -> Table:
                 show_method(row),
                 row.space or MISSING,
                 show_estimate(task.metric, row.difference, signed=True),
-                f"{row.difference.p:.4f}",
+                MISSING if row.difference.p is None else f"{row.difference.p:.4f}",
+                show(task.metric, row.difference.detectable),
                 by_seed or MISSING,
                 *(show_estimate(task.metric, cell.difference, signed=True) for cell in row.on("held_out")),
             )
@@ -134,10 +134,13 @@ def difference_table(board: Board, task: TaskBoard) -> Table:
     unit = f"{unit_of_difference(task.metric)}; {better} is better"
     return Table(
         caption=f"{task.title}: difference to {board.reference} on held-out domains, {unit}",
-        columns=("Method", "Space", "Mean", "p", "Each seed", *task.held_out),
+        columns=("Method", "Space", "Mean", "p", "Detectable", "Each seed", *task.held_out),
         rows=tuple(rows),
         labels=2,
-        notes=("p: two-sided, from 9,999 flips of the sign of whole groups; intervals resample them.",),
+        notes=(
+            "Intervals and p: training seeds and groups of samples inside. Detectable: the true difference "
+            "that a run like this finds four times in five.",
+        ),
     )
 
 
@@ -146,7 +149,11 @@ def cost_table(task: TaskBoard) -> Table:
     rows = []
     for row in task.rows:
         tokens = (
-            (f"{row.llm.calls:,}", f"{row.llm.prompt_tokens:,}", f"{row.llm.completion_tokens:,}")
+            (
+                f"{row.llm.calls:,}",
+                row.llm.told(row.llm.prompt_tokens),
+                row.llm.told(row.llm.completion_tokens),
+            )
             if row.llm
             else (MISSING, MISSING, MISSING)
         )
@@ -230,6 +237,8 @@ def _seconds(run: Run, hashes: list[str]) -> float | None:
 
 def _rank(row: Row) -> str:
     if row.rank is None:
+        if row.is_variant:
+            return "control"
         return "floor" if row.is_floor else OUTSIDE if row.outside else str(row.marks) or MISSING
     if row.rank_best == row.rank_worst:
         return str(row.rank)

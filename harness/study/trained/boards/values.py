@@ -1,10 +1,10 @@
 """The values a board is made of; missing is None, never 0."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from harness.board.marks import CURRENT, OUTSIDE, Marks, with_marks
-from harness.board.values import Cell, Difference, Estimate, LanguageModelUse, Role, row_name
+from harness.board.values import Cell, Difference, Estimate, LanguageModelUse, Role, Splits, row_name
 from harness.board.wording import with_model
 from harness.identity.unit import Unit
 from harness.run.loaded import Run
@@ -19,6 +19,7 @@ from harness.study.trained.units import (
     RowScoreSpec,
     SearchSpec,
     TuneSpec,
+    Variant,
 )
 from harness.task.selection import DEFAULT_SELECTION
 
@@ -43,8 +44,8 @@ class Row:
         difference: to the reference row on held-out domains; None for that row and for incomplete ones.
         rank: among complete rows; None for incomplete rows, the floor, what had outside data, and what was
             made of other data or by another protocol.
-        rank_best: smallest rank that the intervals allow.
-        rank_worst: largest rank that the intervals allow.
+        rank_best: smallest rank that the paired tests allow.
+        rank_worst: largest rank that the paired tests allow.
         unbeaten: no ranked row beats it significantly, where some row beats another.
         parameters: of the model of each seed role.
         macs: multiply-accumulates of one sample, of each seed role.
@@ -74,6 +75,11 @@ class Row:
     llm: LanguageModelUse | None
     outside: str | None = None
     marks: Marks = CURRENT
+
+    @property
+    def is_variant(self) -> bool:
+        """Whether it is the reference once more, to show what the rule says of it; unranked."""
+        return " " in self.method and self.method.rpartition(" ")[2] in get_args(Variant)
 
     @property
     def is_floor(self) -> bool:
@@ -116,11 +122,9 @@ def scores_of(run: Run, task: str, selection: str) -> list[Unit[RowScoreSpec, Sc
 
 def finals_of(run: Run, task: str, selection: str, key: Key) -> list[Unit[FinalSpec, Final]]:
     """Returns the finals of a row, METHOD and SPACE, that was trained on `task`."""
-    wanted = (task, selection, *key)
+    wanted = (task, selection, key)
     return [
-        unit
-        for unit in run.planned(FINAL)
-        if (unit.spec.task, unit.spec.selection, unit.spec.method, unit.spec.space) == wanted
+        unit for unit in run.planned(FINAL) if (unit.spec.task, unit.spec.selection, unit.spec.key) == wanted
     ]
 
 
@@ -143,6 +147,9 @@ class TaskBoard:
         rows: all of them.
         notes: what a reader must know beside the numbers.
         trained_on: the task whose networks are scored; None where it is this one.
+        stratum: the kind of shift that the held-out domains share; empty where the task tells none apart.
+        regime: the reference minus the best floor, in domain; None without the two.
+        again: what the rule says of splits of the reference's own trainings; None without enough of them.
     """
 
     task: str
@@ -154,10 +161,14 @@ class TaskBoard:
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
     trained_on: str | None = None
+    stratum: str = ""
+    regime: Difference | None = None
+    again: Splits | None = None
 
     def scores(self, run: Run) -> list[Unit[RowScoreSpec, Score]]:
         """Returns the units of this board's scores."""
-        return scores_of(run, self.task, self.selection)
+        domains = {*self.sources, *self.held_out}
+        return [unit for unit in scores_of(run, self.task, self.selection) if unit.spec.domain in domains]
 
     def finals(self, run: Run, key: Key) -> list[Unit[FinalSpec, Final]]:
         """Returns the finals of a row."""
@@ -165,8 +176,9 @@ class TaskBoard:
 
     @property
     def title(self) -> str:
-        """The task, and the rule of selection where it is not the usual one."""
-        return self.task if self.selection == DEFAULT_SELECTION else f"{self.task}, {self.selection}"
+        """The task, its stratum, and the rule of selection where it is not the usual one."""
+        rule = "" if self.selection == DEFAULT_SELECTION else self.selection
+        return ", ".join(filter(None, (self.task, self.stratum, rule)))
 
     @property
     def slug(self) -> str:
@@ -190,9 +202,9 @@ class Board:
         title: the suite's title.
         limit: largest number of samples of each split; None for all.
         reference: method that differences refer to.
+        shared_supernet: whether all searches of a space used one supernet.
         claim: the (method, space) of the verdict, fixed in the suite before any result, its space None for a
             baseline; None without one.
-        replicates: bootstrap resamples behind every interval.
         tasks: one board for each task and rule of selection.
     """
 
@@ -201,8 +213,8 @@ class Board:
     title: str
     limit: int | None
     reference: str
+    shared_supernet: bool
     claim: tuple[str, str | None] | None
-    replicates: int
     tasks: tuple[TaskBoard, ...]
 
     @property

@@ -1,14 +1,18 @@
 """The verdict: one sentence per task made from the paired interval of a comparison fixed in advance."""
 
-from typing import Literal, NamedTuple
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from harness.board.marks import STALE
-from harness.board.values import FEW_GROUPS
-from harness.board.wording import show, show_difference
+from harness.board.values import Difference, Outcome
+from harness.board.wording import listed, show, show_difference, unit_of_difference
 from harness.catalog import metric_of
+from harness.run.loaded import Run
+from harness.stats.effect import LEAST_GROUPS, LEAST_SEEDS
 from harness.study.trained.boards.values import Board, Row, TaskBoard
-
-Outcome = Literal["better", "worse", "cannot tell"]
+from harness.study.trained.settings import PlannedSuite
+from harness.study.work.units import PREPARE
 
 
 class TaskVerdict(NamedTuple):
@@ -27,69 +31,154 @@ def trained_verdict(board: Board) -> str:
     return " ".join(sentences)
 
 
+def trained_wants(run: Run, board: Board) -> Iterator[str]:
+    """Yields what each task without a verdict would need: seeds with their cost, samples, other domains."""
+    for task in board.decisive:
+        row = task.row(*board.claim) if board.claim else None
+        if row is None or row.difference is None:
+            continue
+        seeds = row.difference.seeds
+        if seeds is not None and seeds < LEAST_SEEDS:
+            spent = [
+                timing.seconds
+                for unit in run.units
+                if getattr(unit.spec, "task", "") in (task.task, task.trained_on)
+                and unit.kind is not PREPARE
+                and (timing := run.timings.get(unit.hash))
+            ]
+            hours = sum(spent) / 3600 * (LEAST_SEEDS - seeds) / len(PlannedSuite.of(run).seeds)
+            yield (
+                f"{task.title}: {LEAST_SEEDS - seeds} more seeds in `seeds`, about {hours:.2g} hours of one "
+                "process as fast as those of this run."
+            )
+        for cell in row.on("held_out"):
+            if not cell.difference or not (groups := cell.difference.groups) or groups >= LEAST_GROUPS:
+                continue
+            prepared = (
+                run.result(unit)
+                for unit in run.planned(PREPARE)
+                if (unit.spec.task, unit.spec.domain) == (task.task, cell.domain)
+            )
+            there = next((found.groups["test"] for found in prepared if found), 0)
+            if there >= LEAST_GROUPS:
+                yield f"{task.title}: more test_samples, as {cell.domain} has {there} groups in its test."
+            else:
+                yield (
+                    f"{task.title}: another domain, as {cell.domain} has no more than {there} groups in "
+                    "its test."
+                )
+
+
 def overall(board: Board, verdicts: list[TaskVerdict]) -> str:
     """Returns the sentence over all tasks; it claims an effect only where every task does."""
     if board.claim is None:
         return "The suite fixes no claim, so there is no verdict."
-    claim = board.claimed
-    counts = {
-        outcome: sum(one.outcome == outcome for one in verdicts)
-        for outcome in ("better", "worse", "cannot tell")
-    }
-    tasks = "the one task" if len(verdicts) == 1 else f"all {len(verdicts)} tasks"
-    if counts["better"] == len(verdicts) > 0:
-        above = " and ".join(one.task for one in verdicts if one.fixed_above)
+    claim, tasks = board.claimed, len(verdicts)
+    every = "the one board" if tasks == 1 else f"all {tasks} boards"
+    outcomes = {one.outcome for one in verdicts}
+    if outcomes == {"better"}:
+        above = listed([one.task for one in verdicts if one.fixed_above])
         but = f", but a fixed architecture that no search chose is above both on {above}" if above else ""
-        return f"On held-out domains {claim} is better than {board.reference} on {tasks}{but}."
-    if counts["worse"] == len(verdicts) > 0:
-        return f"On held-out domains {claim} is worse than {board.reference} on {tasks}."
-    parts = [f"{word} on {count}" for word, count in counts.items() if count and word != "cannot tell"]
-    if not parts:
+        return f"On held-out domains {claim} is better than {board.reference} on {every}{but}."
+    if outcomes == {"worse"}:
+        return f"On held-out domains {claim} is worse than {board.reference} on {every}."
+    if outcomes == {"no verdict"}:
+        return f"This run gives no verdict on whether {claim} holds up better than {board.reference}."
+    if outcomes <= {"cannot tell", "same", "no verdict"}:
         return (
             f"This run cannot tell whether {claim} holds up better on held-out domains than "
             f"{board.reference} does."
         )
-    open_tasks = counts["cannot tell"]
-    rest = f", and the run cannot tell on {open_tasks}" if open_tasks else ""
+    counts = Counter(one.outcome for one in verdicts)
+    words: dict[Outcome, str] = {
+        "better": "better on {}",
+        "worse": "worse on {}",
+        "same": "the same on {}",
+        "cannot tell": "not to be told apart on {}",
+        "no verdict": "without a verdict on {}",
+    }
+    found = [text.format(counts[outcome]) for outcome, text in words.items() if counts[outcome]]
+    disagree = " The signs disagree, so no one sentence holds." if {"better", "worse"} <= outcomes else ""
     return (
-        f"Over {len(verdicts)} tasks this run cannot tell: {claim} is {' and '.join(parts)} "
-        f"of them than {board.reference} on held-out domains{rest}."
+        f"Over {tasks} boards there is no single answer: against {board.reference}, {claim} is "
+        f"{listed(found)} of them.{disagree}"
     )
 
 
 def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
     """Returns the verdict of one task; it never looks at which row came out best."""
     if board.claim is None:
-        return TaskVerdict(task.title, "cannot tell", f"{task.title}: the suite fixes no claim.")
+        return TaskVerdict(task.title, "no verdict", f"{task.title}: the suite fixes no claim.")
     row, reference = task.row(*board.claim), task.row(board.reference)
     claim = board.claimed
-    if row is None or reference is None or row.difference is None:
+    if (
+        row is None
+        or reference is None
+        or row.difference is None
+        or not (row.held_out and reference.held_out)
+    ):
         why = _why_incomplete(row, claim) or _why_incomplete(reference, board.reference)
         why = why or f"{claim} is the reference itself"
-        return TaskVerdict(task.title, "cannot tell", f"{task.title}: this run cannot tell, because {why}.")
-    outcome = _outcome(row, task)
-    assert row.held_out is not None
-    assert reference.held_out is not None
+        return TaskVerdict(task.title, "no verdict", f"{task.title}: no verdict, because {why}.")
+    difference = row.difference
     mine, other = (show(task.metric, one.value, unit=True) for one in (row.held_out, reference.held_out))
+    start = (
+        f"{task.title}: {claim} scores {mine} on held-out domains, {board.reference} {other}; the "
+        f"{'paired ' if difference.by_seed else ''}difference over {_seeds(board, row, difference)} is "
+        f"{show_difference(task.metric, difference)}"
+    )
+    stale = _stale(row, reference)
+    if lacking := list(refusals(task, row)):
+        return TaskVerdict(
+            task.title, "no verdict", f"{start}: no verdict, because {listed(lacking)}.{_floor(task)}{stale}"
+        )
+    outcome = outcome_of(task, difference)
     subject = "the search" if row.space else row.method
     words = {
         "better": f"{subject} holds up better",
         "worse": f"{subject} holds up worse",
-        "cannot tell": "this run cannot tell",
+        "same": "the two are alike on every group of every seed",
+        "cannot tell": "this run cannot tell; it would find a true difference of "
+        f"{show(task.metric, difference.detectable)} {unit_of_difference(task.metric)} four times in five",
     }[outcome]
-    if outcome == "cannot tell" and not row.difference.low <= 0 <= row.difference.high:
-        words += (
-            ", because its seeds disagree about the direction"
-            if _seeds_disagree(row)
-            else f", because flips of whole groups give p = {row.difference.p:.3f}"
-        )
-    sentence = (
-        f"{task.title}: {claim} scores {mine} on held-out domains, {board.reference} {other}; the paired "
-        f"difference is {show_difference(task.metric, row.difference)}: {words}."
-    )
+    if difference.beyond is not None and difference.beyond < 0.05:
+        words += f", and any difference is within the suite's margin (p = {difference.beyond:.3f})"
     fixed = _fixed_above(task, row)
-    more = _few_groups(task) + fixed + _floor(task) + _stale(row, reference)
-    return TaskVerdict(task.title, outcome, sentence + more, bool(fixed))
+    more = fixed + _floor(task) + stale
+    return TaskVerdict(task.title, outcome, f"{start}: {words}.{more}", bool(fixed))
+
+
+def outcome_of(task: TaskBoard, difference: Difference) -> Outcome:
+    """Returns what the decision says of a row, as people read its metric."""
+    return difference.outcome(higher_is_better=metric_of(task.metric).higher_is_better)
+
+
+def refusals(task: TaskBoard, row: Row) -> Iterator[str]:
+    """Yields why a task gives no verdict on a row."""
+    assert row.difference is not None
+    if row.difference.seeds is not None and row.difference.seeds < LEAST_SEEDS:
+        yield f"there are {row.difference.seeds} report seeds of the {LEAST_SEEDS} that it takes"
+    few = {cell.domain: cell.difference.groups for cell in row.on("held_out") if cell.difference}
+    for domain, groups in few.items():
+        if groups is not None and groups < LEAST_GROUPS:
+            yield f"{domain} counts as {groups:.0f} groups of the {LEAST_GROUPS} that it takes"
+    if task.regime is not None and not _passes(task, task.regime):
+        yield "the reference does not pass the floor in domain, so this is no regime that answers"
+
+
+def _passes(task: TaskBoard, regime: Difference) -> bool:
+    """Whether the interval of the reference minus the floor is on the better side of 0."""
+    return regime.low > 0 if metric_of(task.metric).higher_is_better else regime.high < 0
+
+
+def _seeds(board: Board, row: Row, difference: Difference) -> str:
+    """Says what a seed is: the estimand is the method where each one searches anew."""
+    if difference.seeds is None:
+        return "networks that no seed changes"
+    if row.space is None:
+        return f"{difference.seeds} trainings of each"
+    given = ", given one supernet," if board.shared_supernet else ""
+    return f"{difference.seeds} independent searches with their finals{given}"
 
 
 def _stale(*rows: Row) -> str:
@@ -99,21 +188,6 @@ def _stale(*rows: Row) -> str:
         for row in rows
         if row.marks.stale
     )
-
-
-def _outcome(row: Row, task: TaskBoard) -> Outcome:
-    difference = row.difference
-    assert difference is not None
-    if difference.low <= 0 <= difference.high:
-        return "cannot tell"
-    if difference.p >= 0.05 or _seeds_disagree(row):
-        return "cannot tell"
-    return "better" if (difference.value > 0) == metric_of(task.metric).higher_is_better else "worse"
-
-
-def _seeds_disagree(row: Row) -> bool:
-    by_seed = row.difference.by_seed if row.difference else ()
-    return min(by_seed, default=0.0) < 0 < max(by_seed, default=0.0)
 
 
 def _why_incomplete(row: Row | None, name: str) -> str | None:
@@ -128,24 +202,11 @@ def _why_incomplete(row: Row | None, name: str) -> str | None:
     return None
 
 
-def _few_groups(task: TaskBoard) -> str:
-    """Says so when resampling groups cannot carry the interval."""
-    few = [
-        cell.domain
-        for cell in (task.rows[0].on("held_out") if task.rows else ())
-        if cell.groups is not None and cell.groups < FEW_GROUPS
-    ]
-    if not few:
-        return ""
-    return f" That interval is too narrow: fewer than {FEW_GROUPS} groups in {' and '.join(few)}."
-
-
 def _fixed_above(task: TaskBoard, row: Row) -> str:
     """Says so when a fixed architecture, which no search chose, scores above the claimed row of a search."""
-    if row.space is None:
+    if row.space is None or row.held_out is None:
         return ""
     sign = metric_of(task.metric).sign
-    assert row.held_out is not None
     at = sign * row.held_out.value
     above = [
         f"{one.name} ({show(task.metric, one.held_out.value, unit=True)})"
@@ -154,10 +215,11 @@ def _fixed_above(task: TaskBoard, row: Row) -> str:
     ]
     if not above:
         return ""
-    if len(above) == 1:
-        return f" The fixed architecture {above[0]}, which no search chose, is above it."
-    listed = f"{', '.join(above[:-1])} and {above[-1]}"
-    return f" The fixed architectures {listed}, which no search chose, are above it."
+    many = len(above) > 1
+    return (
+        f" The fixed architecture{'s' if many else ''} {listed(above)}, which no search chose, "
+        f"{'are' if many else 'is'} above it."
+    )
 
 
 def _floor(task: TaskBoard) -> str:

@@ -2,9 +2,9 @@
 
 import io
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import nn
@@ -18,12 +18,12 @@ from harness.identity.unit import Unit
 from harness.learn.baseline import FixedBaseline, FloorBaseline, ReadyBaseline
 from harness.learn.fit import seeded
 from harness.learn.predictors import predictor
+from harness.nn.measure import measured_macs
 from harness.nn.pretrained import Pretrained, fit_head
 from harness.run.place import Done, Needs
 from harness.study.trained.results import Final
 from harness.study.trained.units import FINAL, SEARCH, TUNE, FinalSpec, TuneSpec
-from harness.study.trained.work.network import baseline_of, module_of, opened, opening_of
-from harness.study.trained.work.score import FLOOR
+from harness.study.trained.work.score import FLOOR, baseline_of, module_of, opened, opening_of
 from harness.study.work.alone import (
     WEIGHTS,
     delete_checkpoints,
@@ -56,29 +56,14 @@ def final(unit: Unit[FinalSpec, Final], needs: Needs, folder: Path) -> Done:
         opened(spec.method, view.signature, opening_of(needs))  # fails here, once, where it cannot be
         return Done(result=replace(NOT_TRAINED, outside=baseline.outside))
     if isinstance(baseline, FixedBaseline) and baseline.is_frozen:
-        return _final_frozen(spec, needs, view, folder)
-    spec, architecture = _chosen(spec, needs)
-    every = spec.learning_rates
-    assert every is not None
-    if spec.selection == CROSS_VALIDATION:
-        return _cross_validated(spec, needs, view, architecture, folder)
-    rates: dict[str, float] = {}
-    best: tuple[float, nn.Module] | None = None
-    for rate in every:
-        module = _trained(spec, spec.report_seed, needs, view, architecture, rate, folder)
-        value = validation_score(predictor(module, view.signature), view, spec)
-        rates[repr(rate)] = value
-        if spec.keeps_every_rate:
-            save_weights(module, folder / weights_at(rate))
-        gain = metric_of(view.metric).sign * value
-        if best is None or gain > best[0]:
-            best = (gain, module)
-            chosen = rate
-    assert best is not None
-    save_weights(best[1], folder / WEIGHTS)
-    delete_checkpoints(folder, every)
-    about = _about(best[1], spec, view, architecture)
-    return Done(result=replace(about, learning_rate=chosen, rates=rates, validation=rates[repr(chosen)]))
+        return _final_frozen(RowTraining(spec, None, spec.report_seed, needs, view, folder))
+    training = RowTraining(*_chosen(spec, needs), spec.report_seed, needs, view, folder)
+    found = _cross_validated(training) if spec.selection == CROSS_VALIDATION else _best_of(training, spec)
+    save_weights(found.module, folder / WEIGHTS)
+    for place in (folder, *(folder / f"without-{left}" for left in view.sources)):
+        delete_checkpoints(place, training.rates)
+    about = replace(_about(found.module, training), learning_rate=found.rate, rates=found.rates)
+    return Done(result=replace(about, validation=found.validation))
 
 
 def _chosen(spec: FinalSpec, needs: Needs) -> tuple[FinalSpec, Architecture]:
@@ -91,49 +76,94 @@ def _chosen(spec: FinalSpec, needs: Needs) -> tuple[FinalSpec, Architecture]:
     return replace(spec, learning_rates=(tuned.learning_rate,)), tuned.architecture
 
 
-def trial(
-    spec: TuneSpec, needs: Needs, view: SourceView, architecture: Architecture, rate: float, folder: Path
-) -> tuple[float, int]:
-    """Returns source validation and parameters of a row's network, trained once on the unit's seed."""
-    module = _trained(spec, spec.seed, needs, view, architecture, rate, folder)
-    value = validation_score(predictor(module, view.signature), view, spec)
-    return value, sum(weight.numel() for weight in module.parameters())
+@dataclass(frozen=True)
+class RowTraining:
+    """How the network of a row is trained alone, at any rate; it begins with random weights or its own."""
+
+    spec: FinalSpec | TuneSpec
+    architecture: Architecture
+    seed: int
+    needs: Needs
+    view: SourceView
+    folder: Path
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """Learning rates that a final tries."""
+        assert isinstance(self.spec, FinalSpec)
+        assert self.spec.learning_rates is not None
+        return self.spec.learning_rates
+
+    def begun(self) -> nn.Module:
+        """Returns the network before any training."""
+        module = module_of(self.spec, self.view, self.architecture)
+        baseline = baseline_of(self.spec)
+        if isinstance(baseline, FixedBaseline) and baseline.load is not None:
+            baseline.load(module, opening_of(self.needs))
+        return module.to(self.needs.place.device)
+
+    def at(self, rate: float, *, scored_on: SourceView | None = None) -> tuple[nn.Module, float]:
+        """Returns the network after training at a rate, and its metric on source validation."""
+        recipe = recipe_of(self.spec, rate)
+        module = train_alone(self.begun, self.view, recipe, self.seed, "final", self.folder)
+        model = predictor(module, self.view.signature)
+        return module, validation_score(model, scored_on or self.view, self.spec)
 
 
-def _cross_validated(
-    spec: FinalSpec, needs: Needs, view: SourceView, architecture: Architecture, folder: Path
-) -> Done:
+class _Found(NamedTuple):
+    module: nn.Module
+    rate: float
+    rates: dict[str, float]
+    validation: float
+
+
+def _best_of(training: RowTraining, spec: FinalSpec) -> _Found:
+    """Trains at every rate and takes what does best on source validation."""
+    sign = metric_of(training.view.metric).sign
+    rates: dict[str, float] = {}
+    best: _Found | None = None
+    for rate in training.rates:
+        module, value = training.at(rate)
+        rates[repr(rate)] = value
+        if spec.keeps_every_rate:
+            save_weights(module, training.folder / weights_at(rate))
+        if best is None or sign * value > sign * best.validation:
+            best = _Found(module, rate, rates, value)
+    assert best is not None
+    return best
+
+
+def _cross_validated(training: RowTraining) -> _Found:
     """Trains at the rate whose models did best, on average, on a source that they had not seen."""
-    every, seed = spec.learning_rates, spec.report_seed
-    assert every is not None
+    view, every = training.view, training.rates
     rates: dict[str, float] = {}
     for rate in every if len(every) > 1 else ():
         values = []
         for left in view.sources:
             rest = view.only(*(one for one in view.sources if one != left))
-            module = _trained(spec, seed, needs, rest, architecture, rate, folder / f"without-{left}")
-            values.append(validation_score(predictor(module, view.signature), view.only(left), spec))
+            without = replace(training, view=rest, folder=training.folder / f"without-{left}")
+            values.append(without.at(rate, scored_on=view.only(left))[1])
         rates[repr(rate)] = float(np.mean(values))
     sign = metric_of(view.metric).sign
     chosen = max(every, key=lambda rate: sign * rates.get(repr(rate), 0.0))
-    module = _trained(spec, seed, needs, view, architecture, chosen, folder)
-    validation = validation_score(predictor(module, view.signature), view, spec)
-    save_weights(module, folder / WEIGHTS)
-    delete_checkpoints(folder, every)
-    for left in view.sources:
-        delete_checkpoints(folder / f"without-{left}", every)
-    about = _about(module, spec, view, architecture)
-    return Done(result=replace(about, learning_rate=chosen, rates=rates, validation=validation))
+    module, validation = training.at(chosen)
+    return _Found(module, chosen, rates, validation)
 
 
-def _about(module: nn.Module, spec: FinalSpec, view: SourceView, architecture: Architecture) -> Final:
+def _about(module: nn.Module, training: RowTraining) -> Final:
     """Returns what a network is and costs, whichever rate trained it, and what it was trained on before."""
+    spec, view, architecture = training.spec, training.view, training.architecture
     baseline = baseline_of(spec)
+    if spec.space and architecture is not None:
+        space = matched_space(spec, view.signature)
+        macs = space.macs(space.from_json(architecture))
+    else:
+        macs = measured_macs(module, view.signature)
     return replace(
         NOT_TRAINED,
         architecture=architecture,
         parameters=sum(weight.numel() for weight in module.parameters()),
-        macs=_macs(module, spec, view, architecture),
+        macs=macs,
         steps=spec.steps or 0,
         outside=baseline.outside if isinstance(baseline, FixedBaseline) else None,
     )
@@ -149,55 +179,19 @@ def _final_floor(baseline: FloorBaseline, spec: FinalSpec, view: SourceView, fol
     return Done(result=replace(NOT_TRAINED, validation=validation_score(model, view, spec)))
 
 
-def _final_frozen(spec: FinalSpec, needs: Needs, view: SourceView, folder: Path) -> Done:
+def _final_frozen(training: RowTraining) -> Done:
     """Fits a head to frozen features, at every strength of its penalty; source validation chooses one."""
-    with seeded(seeds.stream(spec.report_seed, "final", "weights")):
-        module = _begun(spec, needs, view, None).eval()
+    spec, view, metric = training.spec, training.view, metric_of(training.view.metric)
+    with seeded(seeds.stream(training.seed, "final", "weights")):
+        module = training.begun().eval()
     if not isinstance(module, Pretrained):
         raise HarnessError(f"Baseline {spec.method!r} has no frozen features to fit a head to.")
     values = fit_head(
         module,
         view.splits("train"),
         lambda: validation_score(predictor(module, view.signature), view, spec),
-        higher_is_better=metric_of(view.metric).higher_is_better,
+        higher_is_better=metric.higher_is_better,
     )
-    save_weights(module, folder / WEIGHTS)
-    best = max if metric_of(view.metric).higher_is_better else min
-    about = _about(module, spec, view, None)
-    return Done(result=replace(about, strengths=values, validation=best(values.values())))
-
-
-def _trained(
-    spec: FinalSpec | TuneSpec,
-    seed: int,
-    needs: Needs,
-    view: SourceView,
-    architecture: Architecture,
-    rate: float,
-    folder: Path,
-) -> nn.Module:
-    with seeded(seeds.stream(seed, "final", "weights")):
-        module = _begun(spec, needs, view, architecture)
-        order = seeds.generator(seed, "final", "batches")
-        train_alone(module, view, recipe_of(spec, rate), order, folder)
-    return module
-
-
-def _begun(
-    spec: FinalSpec | TuneSpec, needs: Needs, view: SourceView, architecture: Architecture
-) -> nn.Module:
-    """Returns the network that training begins with: random weights, or those that come trained."""
-    module = module_of(spec, view, architecture)
-    baseline = baseline_of(spec)
-    if isinstance(baseline, FixedBaseline) and baseline.load is not None:
-        baseline.load(module, opening_of(needs))
-    return module.to(needs.place.device)
-
-
-def _macs(module: nn.Module, spec: FinalSpec, view: SourceView, architecture: Architecture) -> int:
-    if spec.space and architecture is not None:
-        space = matched_space(spec, view.signature)
-        return space.macs(space.from_json(architecture))
-    from harness.nn.measure import measured_macs
-
-    return measured_macs(module, view.signature)
+    save_weights(module, training.folder / WEIGHTS)
+    best = max if metric.higher_is_better else min
+    return Done(result=replace(_about(module, training), strengths=values, validation=best(values.values())))

@@ -1,25 +1,31 @@
 """The unit that scores a trained network on the test split of one domain."""
 
 import io
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.torch import load
+from torch import nn
 
 from harness import catalog
 from harness.catalog import metric_of
-from harness.data.view import oracle_split, test_split
+from harness.data.view import SourceView, oracle_split, test_split
+from harness.errors import HarnessError
 from harness.identity.unit import Unit
-from harness.learn.baseline import FixedBaseline, FloorBaseline, Predictor, ReadyBaseline
+from harness.learn.baseline import Baseline, FixedBaseline, FloorBaseline, Opening, Predictor, ReadyBaseline
 from harness.learn.fit import seeded
 from harness.learn.predictors import predictor, score
 from harness.run.place import Done, Needs
 from harness.run.samples import SAMPLES
 from harness.study.trained.results import Score
-from harness.study.trained.units import FINAL, RowScoreSpec, ScoreSpec
-from harness.study.trained.work.network import baseline_of, module_of, opened, opening_of
+from harness.study.trained.units import FINAL, FinalSpec, RowScoreSpec, ScoreSpec, TuneSpec
 from harness.study.work.alone import WEIGHTS, weights_at
+from harness.study.work.matched import matched_space, parameter_target
 from harness.task.selection import ORACLE
+from harness.task.signature import Signature
 from harness.task.task import Task
 
 FLOOR = "floor.npz"
@@ -33,6 +39,7 @@ def score_unit(unit: Unit[ScoreSpec, Score], needs: Needs, folder: Path) -> Done
     model, rate = restored(spec, needs, spec.document_bytes)
     split = test_split(spec.task, task, spec.domain, needs.place.data, samples=spec.samples)
     samples = score(model, split, document_bytes=spec.document_bytes)
+    samples = samples._replace(group=split.clusters[samples.group])
     samples.write(folder / SAMPLES)
     result = Score(
         metric=task.metric,
@@ -72,3 +79,38 @@ def restored(spec: RowScoreSpec, needs: Needs, document_bytes: int) -> tuple[Pre
     best = max(values, key=lambda rate: sign * values[rate])
     module.load_state_dict(load(needs.read(FINAL, weights_at(best))))
     return model, best
+
+
+def opening_of(needs: Needs) -> Opening:
+    """Returns how a model that comes trained is opened where a unit runs."""
+    place = needs.place
+    return Opening(data=place.data.folder, device=place.device, keys=place.keys, offline=place.data.offline)
+
+
+@lru_cache(maxsize=1)
+def opened(method: str, signature: Signature, opening: Opening) -> Predictor:
+    """Returns the model, kept for the next unit, as one that comes trained can take long to open."""
+    baseline: ReadyBaseline = catalog.load("baseline", method)
+    return baseline.open(signature, opening)
+
+
+def baseline_of(spec: FinalSpec | TuneSpec | RowScoreSpec) -> Baseline | None:
+    """Returns the baseline of a row; None where a search in a space chose its network."""
+    baseline: Baseline | None = None if spec.space else catalog.load("baseline", spec.method)
+    return baseline
+
+
+def module_of(
+    spec: FinalSpec | TuneSpec, view: SourceView, architecture: Mapping[str, Any] | None
+) -> nn.Module:
+    """Returns the network of a row, with random weights."""
+    if spec.space:
+        assert architecture is not None
+        space = matched_space(spec, view.signature)
+        return space.networks.build(space.from_json(architecture))
+    baseline = catalog.load("baseline", spec.method)
+    if not isinstance(baseline, FixedBaseline):
+        raise HarnessError(f"Baseline {spec.method!r} needs a search and has none.")
+    build = baseline.build if architecture is None else baseline.depths[architecture["depth"]]
+    target = parameter_target(spec.tuned_space, view.signature) if baseline.is_matched else 0
+    return build(view.signature, target)

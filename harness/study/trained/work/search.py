@@ -69,24 +69,20 @@ def _search_result(
             "iteration": one.iteration,
         }
 
+    racing = None
+    if scores.race is not None:  # what there would be without it
+        whole = scores.race.samples
+        spent = sum(scores.dropped.get(one.architecture, whole) for one in result.history)
+        racing = Racing(samples=spent, of=whole * len(result.history))
     return Search(
         **told(result.best),
         evaluations=len(result.history),
         stopped=result.stopped,
         history=tuple(Evaluated(**told(one)) for one in result.history),
         rank_by_parameters=_rank_by_parameters(result),
-        racing=_raced(result, scores),
+        racing=racing,
         report=report,
     )
-
-
-def _raced(result: SearchResult, scores: SliceScores) -> Racing | None:
-    """Returns how many validation samples a race spent, and how many there would be without it."""
-    if scores.race is None:
-        return None
-    whole = scores.race.samples
-    spent = sum(scores.dropped.get(one.architecture, whole) for one in result.history)
-    return Racing(samples=spent, of=whole * len(result.history))
 
 
 def _rank_by_parameters(result: SearchResult) -> float | None:

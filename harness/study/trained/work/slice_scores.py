@@ -48,7 +48,10 @@ class SliceScores:
         batches_each = unit.spec.calibration_batches
         self.slice_of = slices(unit.spec.seed, view, space, shared, calibration_batches=batches_each)
         self.splits = view.splits("validation", samples=unit.spec.validation_samples)
-        self.race = self._race() if unit.spec.racing else None
+        self.race: Race | None = None
+        if unit.spec.racing:
+            draw = seeds.generator(unit.spec.seed, "search", "blocks")
+            self.race = Race(blocks_of(self.splits, view.metric, unit.spec.document_bytes, draw))
         self.cache = ScoreCache(needs.place.run, self._identity(needs))
 
     def __call__(self, architecture: Architecture) -> float:
@@ -93,10 +96,6 @@ class SliceScores:
     def _whole(self, architecture: Architecture) -> float:
         mean = mean_score(self.model(architecture), self.splits, self.view, self.unit.spec.document_bytes)
         return metric_of(self.view.metric).sign * mean
-
-    def _race(self) -> Race:
-        draw = seeds.generator(self.unit.spec.seed, "search", "blocks")
-        return Race(blocks_of(self.splits, self.view.metric, self.unit.spec.document_bytes, draw))
 
     def _identity(self, needs: Needs) -> Sequence[Any]:
         spec = self.unit.spec

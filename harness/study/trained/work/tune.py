@@ -9,7 +9,6 @@ from typing import Any
 
 from harness import catalog, seeds
 from harness.catalog import metric_of
-from harness.data.view import SourceView
 from harness.errors import HarnessError
 from harness.files import Journal
 from harness.identity.unit import Unit
@@ -18,7 +17,7 @@ from harness.learn.peers import agree_on, peers
 from harness.run.place import Done, Needs
 from harness.study.trained.results import Trial, Tuned
 from harness.study.trained.units import TuneSpec
-from harness.study.trained.work.final import trial
+from harness.study.trained.work.final import RowTraining
 from harness.study.work.alone import delete_checkpoints
 
 OCTAVES = 2.0
@@ -38,7 +37,7 @@ def tune(unit: Unit[TuneSpec, Tuned], needs: Needs, folder: Path) -> Done:
     if not joined.rank:
         journal.settle()
     for rate, architecture in drawn[len(trials) :]:
-        tried = _tried(spec, needs, view, (rate, architecture), folder)
+        tried = _tried(RowTraining(spec, architecture, spec.seed, needs, view, folder), rate)
         if not joined.rank:
             journal.append(trial=tried.to_json())
         trials.append(tried)
@@ -76,22 +75,16 @@ def _drawn(spec: TuneSpec) -> Iterator[tuple[float, dict[str, Any] | None]]:
         yield tried, {"depth": draw.choice(depths)} if depths else None
 
 
-def _tried(
-    spec: TuneSpec,
-    needs: Needs,
-    view: SourceView,
-    chosen: tuple[float, dict[str, Any] | None],
-    folder: Path,
-) -> Trial:
+def _tried(training: RowTraining, rate: float) -> Trial:
     """Returns what one trial left; one whose training or score is not finite has a reason and no score."""
-    rate, architecture = chosen
     failed = Trial(
-        learning_rate=rate, architecture=architecture, parameters=None, validation=None, reason=None
+        learning_rate=rate, architecture=training.architecture, parameters=None, validation=None, reason=None
     )
     try:
-        value, parameters = trial(spec, needs, view, architecture, rate, folder)
+        module, value = training.at(rate)
     except FloatingPointError as error:
         return replace(failed, reason=str(error))
+    parameters = sum(weight.numel() for weight in module.parameters())
     if not math.isfinite(value):
         return replace(failed, parameters=parameters, reason="The score is not finite.")
     return replace(failed, parameters=parameters, validation=value)
