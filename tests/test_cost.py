@@ -1,8 +1,8 @@
 """Estimates of --dry-run. Truth: products of counts that are known exactly."""
 
+from spaces import named
 from working import first, planned
 
-from harness import catalog
 from harness.cli import progress
 from harness.study.cost import MACS_PER_SECOND, Costs
 
@@ -11,7 +11,7 @@ def test_a_step_of_single_path_is_three_passes_of_the_mean_architecture() -> Non
     plan = planned("paper_spos")
     unit = first(plan, "supernet")
     found = Costs(plan).macs(unit) / (150_000 * 1024 * 3)
-    space = catalog.load("space", "shufflenet").space("paper")
+    space = named("shufflenet:paper")
     assert 0.9 * 300e6 < found < 1.1 * 330e6
     smallest, largest = (space.macs((choice,) * 20) for choice in (0, 3))
     assert smallest < found < largest

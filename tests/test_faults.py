@@ -216,29 +216,32 @@ def test_a_network_that_diverges_fails_alone_and_tells_step_and_rate(tmp_path: P
         assert record.status == "ok"
 
 
-SCRIPTS = Path(__file__).parents[1] / "benchmarks"
+def script(name: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Runs a benchmark that does at length what a test does once."""
+    path = Path(__file__).parents[1] / "benchmarks" / name
+    return subprocess.run([sys.executable, path, *words], capture_output=True, text=True, timeout=550)
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_one_file_of_every_kind_that_is_damaged_is_refused_or_made_again() -> None:
+    done = script("damage.py", "--count", "17", "--seed", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    name, tried, refused, redone, lost = done.stdout.splitlines()[-2].split()
+    assert (name, tried, lost) == ("all", "17", "0")
+    assert int(refused) + int(redone) == 17
 
 
 @pytest.mark.slow
 def test_no_signal_at_any_moment_changes_a_byte() -> None:
-    done = subprocess.run(
-        [sys.executable, str(SCRIPTS / "faults.py"), "--moments", "3"],
-        capture_output=True,
-        text=True,
-        timeout=550,
-    )
+    done = script("faults.py", "--moments", "3")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "tried 9, resumed to the same bytes 9, lost 0" in done.stdout
 
 
 @pytest.mark.slow
 def test_no_full_or_read_only_disk_changes_a_byte() -> None:
-    done = subprocess.run(
-        [sys.executable, str(SCRIPTS / "full_disk.py"), "--points", "2"],
-        capture_output=True,
-        text=True,
-        timeout=550,
-    )
+    done = script("full_disk.py", "--points", "2")
     if done.returncode == 77:
         pytest.skip(done.stdout.strip())
     assert done.returncode == 0, done.stdout + done.stderr

@@ -19,11 +19,10 @@ from harness.search.archive import Evaluation
 from harness.search.llm.anonymous import AnonymousSpace, letter
 from harness.search.llm.decoding import decoding_prompt
 from harness.search.loop import Limit, SearcherEntry, SearchResult, run_search
-from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
 
 COLLM: SearcherEntry = catalog.load("searcher", "collm_nas")
-SPACE: SearchSpace = catalog.load("space", "nasbench201").space("cifar10")
+SPACE = spaces.named("nasbench201:cifar10")
 
 
 class Listener:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import torch
 from command import python
+from spaces import named
 from working import all_done, done, first, plan_of
 
 from harness import catalog
@@ -243,7 +244,7 @@ def test_boards_and_reports_tell_trials(ran: Ran) -> None:
     write_report(ran.folder)
     twin = (ran.folder / "report.md").read_text()
     assert "every tuning of a fixed baseline" in twin
-    space = catalog.load("space", "mobilenet").space("micro", catalog.load("task", "toy_patterns").signature)
+    space = named("mobilenet:micro", catalog.load("task", "toy_patterns").signature)
     size = space.parameters(space.default())
     assert rows["default:mobilenet:micro"].parameters == (size, size)
 

@@ -9,14 +9,12 @@ import numpy as np
 import pytest
 from command import Ended, harness
 from PIL import Image
-from typer.testing import CliRunner
 
 from harness import catalog
 from harness.checks.entries import check_entry
 from harness.checks.machine import doctor
 from harness.cli.cards import describe
 from harness.cli.data import prepare_all
-from harness.cli.main import app
 from harness.data.own.task import read_task
 from harness.errors import DataUnavailableError, HarnessError
 from harness.task.task import Task
@@ -262,8 +260,8 @@ def test_a_wrong_file_ends_in_one_sentence_and_leaves_the_others_alone(
     told = capsys.readouterr().out
     assert "FAIL broken: " in told
     assert "ok   letters/ann: 20 samples" in told
-    checked = CliRunner().invoke(app, ["check", "tasks"], env={"HARNESS_DATA": str(tmp_path)})
-    assert checked.exit_code == 1
+    checked = called(tmp_path, tmp_path, "check", "tasks")
+    assert checked.returncode == 1
     assert "FAIL task broken: loads and runs. " in checked.stdout
     assert checked.stdout.count("FAIL") == 1
     findings = {finding.claim: finding.holds for finding in doctor(tmp_path, None)}
