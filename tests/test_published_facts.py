@@ -326,16 +326,17 @@ def test_cells_sit_in_three_stages_of_five() -> None:
     ],
 )
 def test_the_once_for_all_network_has_its_published_frame(preset: str, widths: list[int]) -> None:
+    space = named(f"mobilenet:{preset}")
     with torch.device("meta"):
-        network = named(f"mobilenet:{preset}").networks.supernet()
-    frame = network.frame
-    found = [frame.stem, frame.first, *(stage.width for stage in frame.stages), frame.final, frame.last]
-    assert found == widths
-    assert [stage.stride for stage in frame.stages] == [2, 2, 2, 1, 2]
-    assert [stage.activation for stage in frame.stages] == ["relu"] * 2 + ["hswish"] * 3
-    stages = zip(frame.stages, network.largest.stages, strict=True)
-    gated = [stage.width for stage, blocks in stages if blocks[0].squeeze]
+        network = space.networks.supernet()
+    design = space.design
+    assert [design.stem, design.first, *design.widths, design.final, design.last] == widths
+    assert design.strides == (2, 2, 2, 1, 2)
+    assert design.activations == ("relu",) * 2 + ("hswish",) * 3
+    stages = zip(design.widths, network.largest.stages, strict=True)
+    gated = [width for width, blocks in stages if blocks[0].squeeze]
     assert gated == [widths[3], widths[5], widths[6]]
+    assert network.first[0].conv.out_channels == design.first
 
 
 def test_gates_read_a_quarter_of_the_channels_rounded_to_eight() -> None:
@@ -351,10 +352,12 @@ def test_gates_read_a_quarter_of_the_channels_rounded_to_eight() -> None:
 def test_the_shuffle_network_has_its_published_frame_and_drops_channels_in_training() -> None:
     with torch.device("meta"):
         space, micro = named("shufflenet:paper"), named("shufflenet:micro")
-        frame = space.networks.supernet().frame
+        network = space.networks.supernet()
         modules = [one.networks.build(one.default()) for one in (space, micro)]
-    assert (frame.stem, frame.repeats, frame.head) == (16, (4, 4, 8, 4), 1024)
-    assert frame.widths == (64, 160, 320, 640)
+    design = space.design
+    assert (design.stem, design.repeats, design.head) == (16, (4, 4, 8, 4), 1024)
+    assert design.widths == (64, 160, 320, 640)
+    assert network.get_submodule("head").in_features == design.head
     assert [module.get_submodule("dropout").p for module in modules] == [0.1, 0.0]
     assert modules[1].get_submodule("head").bias is None
 
