@@ -60,8 +60,8 @@ def scored(
     from harness.run.stored import inputs_of, write_record
     from harness.study.study import make_plan
     from harness.study.suite import load_suite
+    from harness.study.trained.work.slice_scores import SliceScores
     from harness.study.work.matched import matched_space
-    from harness.study.work.slices import SliceScores
     from harness.workers.perform import perform
 
     data = os.environ.get("HARNESS_DATA", Path.home() / ".cache" / "crossdomain-harness")
@@ -69,7 +69,7 @@ def scored(
     units = {unit.hash: unit for unit in make_plan(*load_suite(suite)).units}
     found: dict[str, tuple[str, list[SampleBlock], Answers]] = {}
     for search in units.values():
-        if search.kind != "search" or search.spec.task != task or search.spec.seed != 0:
+        if search.kind.name != "search" or search.spec.task != task or search.spec.seed != 0:
             continue
         if search.spec.space in found:
             continue
@@ -79,10 +79,10 @@ def scored(
                 done = perform(unit, {need: units[need] for need in unit.needs}, place)
                 inputs = inputs_of(folder, [units[need] for need in unit.needs])
                 write_record(folder, unit, "ok", result=done.result, inputs=inputs)
-        spec = {**search.spec, "racing": True, "validation_samples": 10**9}
+        spec = replace(search.spec, racing=True, validation_samples=10**9)
         search = replace(search, spec=spec)
         near = Needs(needs, place)
-        view = near.view(search)
+        view = near.view(spec.task, spec.sources)
         space = matched_space(spec, view.signature)
         scores = SliceScores(search, near, view, space)
         assert scores.race is not None
@@ -94,7 +94,7 @@ def scored(
             *([scores.numerators(model, block) for block in blocks] for model in models), strict=True
         )
         answers = [np.array(column) for column in columns]
-        found[spec["space"]] = (spec["space"], blocks, answers)
+        found[spec.space] = (spec.space, blocks, answers)
     return list(found.values())
 
 
