@@ -23,8 +23,20 @@ from harness.data.table.table import LookupTable, load_table
 from harness.files import SCHEMA, sealed
 from harness.identity.unit import Unit
 from harness.run.loaded import load_run
+from harness.run.record import Timing
 from harness.run.stored import TIMING, write_beside, write_record
 from harness.stats.bootstrap import bootstrap_stratified
+from harness.study.lookup.units import (
+    LOOKUP,
+    TABLE,
+    Best,
+    LookupSpec,
+    Searches,
+    TableDomain,
+    TableFound,
+    TableSearch,
+    TableSpec,
+)
 from harness.study.study import build_board
 
 BATCH = 1_000_000
@@ -118,29 +130,50 @@ def _synthetic(folder: Path) -> None:
     methods = [f"searcher_{index}" for index in range(10)]
     domains = [f"domain_{index}" for index in range(5)]
     draw = np.random.default_rng(4)
-    random = {"validation": {"25": 0.6, "100": 0.7}}
-    about = {"best": {"validation": 1.0, "test": 1.0}, "mean": 0.5, "sd": 0.1, "unit": "percent"}
-    about |= {"higher_is_better": True, "random": random}
-    units = [
-        _unit(folder, "table", {"table": "made"}, {"domains": dict.fromkeys(domains, about), "notes": {}})
-    ]
+    about = TableDomain(
+        best=Best(validation=1.0, test=1.0),
+        mean=0.5,
+        sd=0.1,
+        unit="percent",
+        higher_is_better=True,
+        random={"validation": {"25": 0.6, "100": 0.7}},
+    )
+    table = TableFound(sha256="", origin="made", licence="", domains=dict.fromkeys(domains, about), notes={})
+    spec = TableSpec(table="made", sha256="", domains=tuple(domains), budgets=(25, 100))
+    units = [_kept(folder, Unit(kind=TABLE, spec=spec), table)]
     for method, domain, seed in itertools.product(methods, domains, range(RECORDS // 50)):
-        spec = {"method": method, "searcher": method, "domain": domain, "feedback": "validation"}
-        spec |= {"evaluations": 100, "seeds": [seed]}
-        scores = np.sort(draw.uniform(0.5, 1.0, 6))
-        found = [[1 + 18 * at, at, score, score] for at, score in enumerate(scores.tolist())]
-        search = {"seed": seed, "evaluations": 100, "over_limit": 0, "stopped": "budget", "incumbents": found}
-        units.append(_unit(folder, "lookup", spec, {"searches": [search], "counters": {}}))
-    suite: dict[str, Any] = {"table": "made", "domains": domains, "feedback": ["validation"], "published": []}
-    suite |= {"searchers": methods, "controls": [], "reference": methods[0], "claim": methods[1]}
-    suite["search"] = {"budgets": [25, 100], "mac_limit": 0}
+        scores = np.sort(draw.uniform(0.5, 1.0, 6)).tolist()
+        search = TableSearch(
+            seed=seed,
+            evaluations=100,
+            over_limit=0,
+            stopped="budget",
+            incumbents=tuple((1 + 18 * at, at, score, score) for at, score in enumerate(scores)),
+        )
+        block = LookupSpec(
+            table="made",
+            method=method,
+            searcher=method,
+            domain=domain,
+            feedback="validation",
+            seeds=(seed,),
+            options={},
+            evaluations=100,
+            mac_limit=0,
+            target=0.0,
+        )
+        found = Searches(searches=(search,), counters={})
+        units.append(_kept(folder, Unit(kind=LOOKUP, spec=block), found))
+    suite: dict[str, Any] = {"title": "made", "study": "lookup", "table": "made", "domains": domains}
+    suite |= {"feedback": ["validation"], "searchers": methods, "repeats": RECORDS // 50}
+    suite |= {"reference": methods[0], "claim": methods[1], "search": {"budgets": [25, 100]}}
     plan = {"schema": SCHEMA, "name": "made", "title": "made", "suite": suite, "limit": None, "command": ""}
     (folder / "plan.json").write_text(sealed({**plan, "units": units}))
 
 
-def _unit(folder: Path, kind: str, spec: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
-    unit = Unit(kind=kind, spec=spec)
-    write_beside(folder, unit, TIMING, {"seconds": 1.0, "peak_memory_bytes": 1, "host": "made"})
+def _kept(folder: Path, unit: Unit[Any, Any], result: Any) -> dict[str, Any]:
+    timing = Timing(seconds=1.0, parts={}, peak_memory_bytes=1, host="made")
+    write_beside(folder, unit, TIMING, timing.to_json())
     write_record(folder, unit, "ok", result=result)
     return unit.to_json()
 
