@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import filled
@@ -26,8 +27,10 @@ from harness.space.form import Architecture
 from harness.stats.effect import seed_effect
 from harness.stats.order import expected_best
 from harness.study.formats import board_json, render
-from harness.study.lookup.board import LookupBoard
+from harness.study.lookup.board import LookupBoard, reached
 from harness.study.lookup.search import _incumbents
+from harness.study.lookup.tables import lookup_sentences, ranking_table
+from harness.study.lookup.units import TABLE, Searches, TableSearch
 from harness.study.study import build_board, make_plan
 from harness.study.suite import load_suite
 
@@ -279,3 +282,45 @@ def test_a_limit_and_a_target_of_the_suite_hold_in_every_search(tmp_path: Path) 
     assert {search["stopped"] for search in searches} == {"target"}
     assert sum(search["over_limit"] for search in searches) > 0
     assert all(macs[row] <= 200 for search in searches for _, row, _, _ in search["incumbents"])
+
+
+def search_of(*incumbents: tuple[int, float]) -> TableSearch:
+    found = tuple((at, None, test, test) for at, test in incumbents)
+    return TableSearch(seed=0, evaluations=9, over_limit=0, stopped="budget", incumbents=found)
+
+
+def test_a_search_that_found_nothing_counts_as_the_mean_of_the_table() -> None:
+    searches = (search_of((1, 0.5), (4, 0.9)), search_of(), search_of((3, 0.7)))
+    results = [Searches(searches=searches, counters={})]
+    scores, lost = reached(results, 2, 0.25)
+    assert (scores.tolist(), lost) == ([0.5, 0.25, 0.25], 2)
+    scores, lost = reached(results, 9, 0.25)
+    assert (scores.tolist(), lost) == ([0.9, 0.25, 0.7], 1)
+
+
+def test_regret_is_told_of_exact_random_search_and_no_interval_is_below_none(
+    board: LookupBoard, run: Path
+) -> None:
+    table = load_run(run)
+    found = next(map(table.result, table.planned(TABLE)))
+    for ranking in board.rankings:
+        assert all(row.regret.low >= 0 for row in ranking.rows)
+        exact = [
+            (about.best.test - about.random[ranking.feedback][str(ranking.budget)])
+            / (about.best.test - about.mean)
+            for about in found.domains.values()
+        ]
+        assert ranking.random_regret == pytest.approx(np.mean(exact))
+    text = render(board, "md")
+    line = next(line for line in text.splitlines() if "random search, expected" in line)
+    assert f"| {100 * board.rankings[1].random_regret:.2f} |" in line
+
+
+def test_what_did_not_spend_its_budget_is_said(board: LookupBoard) -> None:
+    ranking = board.rankings[-1]
+    rows = tuple(replace(row, evaluations=3.5) if row.method == board.claim else row for row in ranking.rows)
+    changed = replace(board, rankings=(*board.rankings[:-1], replace(ranking, rows=rows)))
+    said = f"{board.claim} spent 3.5 of"
+    assert any(said in note for note in ranking_table(changed, changed.rankings[-1]).notes)
+    assert any(said in sentence for sentence in lookup_sentences(changed))
+    assert not any(said in sentence for sentence in lookup_sentences(board))

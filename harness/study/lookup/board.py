@@ -1,6 +1,6 @@
 """The board of a suite on a table: searchers by regret, at every budget and feedback."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from math import floor, log10
@@ -35,6 +35,7 @@ class LookupCell:
         gap: how much worse that is than the table's best test score.
         source_gap: how much worse it is than what the best single source chooses; None if none is held out.
         seeds: searches behind it.
+        lost: of them, those that found nothing within the limit, which count as the table's mean.
     """
 
     domain: str
@@ -44,6 +45,7 @@ class LookupCell:
     gap: float | None = None
     source_gap: Estimate | None = None
     seeds: int = 0
+    lost: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +94,7 @@ class LookupRanking:
         random: domain -> exact expectation of random search; None before the table was read.
         rows: all of them.
         controls: control -> regret minus that of the first control.
+        random_regret: of random search, as exact; None where it is not known on every domain.
     """
 
     feedback: str
@@ -99,6 +102,7 @@ class LookupRanking:
     random: Mapping[str, float | None]
     rows: tuple[LookupRow, ...]
     controls: Mapping[str, Difference]
+    random_regret: float | None = None
 
     def row(self, method: str) -> LookupRow | None:
         """Returns the row of `method`, or None."""
@@ -216,6 +220,16 @@ def at_budget(blocks: Sequence[Unit[LookupSpec, Searches]], budget: int) -> list
     return [unit for unit in blocks if is_anytime or unit.spec.evaluations == budget]
 
 
+def reached(results: Iterable[Searches], budget: int, mean: float) -> tuple[Array, int]:
+    """Returns the test score that each search had reached, shape (seeds,), and how many had none.
+
+    Those count as the mean of the table, which is what a blind choice scores.
+    """
+    tests = [search.test_at(budget) for result in results for search in result.searches]
+    scores = [mean if test is None else test for test in tests]
+    return np.asarray(scores, dtype=np.float64), sum(test is None for test in tests)
+
+
 @dataclass(frozen=True)
 class _Builder:
     """The ranking of one feedback and budget."""
@@ -237,7 +251,8 @@ class _Builder:
         return LookupRanking(
             feedback=self.feedback,
             budget=self.budget,
-            random={domain: self._exact(domain) for domain in self.scales},
+            random={domain: self._shown(domain) for domain in self.scales},
+            random_regret=self._random_regret(),
             rows=tuple(self._ranked(rows)),
             controls={name: found for name, found in compared.items() if found is not None},
         )
@@ -265,12 +280,19 @@ class _Builder:
             method=method,
             searcher=sample.spec.searcher if sample else method,
             cells=tuple(cell for cell, _ in found.values()),
-            regret=_estimate(self.regrets[method]) if method in self.regrets else None,
+            regret=self._regret(method),
             source_regret=source_regret,
             evaluations=float(np.mean(spent)) if spent else None,
             llm=language_model_use(SearchReport.of(search.report) for search in searches),
             marks=self.marks.get(method, CURRENT),
         )
+
+    def _regret(self, method: str) -> Estimate | None:
+        """Returns a row's regret, whose interval does not go below what no choice can."""
+        if method not in self.regrets:
+            return None
+        found = _estimate(self.regrets[method])
+        return found if self.table is None or self.table.sampled else found._replace(low=max(0.0, found.low))
 
     def _cell(
         self, domain: str, units: Sequence[Unit[LookupSpec, Searches]]
@@ -284,28 +306,38 @@ class _Builder:
         if not units or len(results) < len(units):
             reason = f"{len(units) - len(results)} of {len(units)} blocks of searches were not run yet"
             return LookupCell(domain=domain, state="missing", reason=reason), None
-        tests = {search.seed: search.test_at(self.budget) for result in results for search in result.searches}
-        lost = next((seed for seed, test in tests.items() if test is None), None)
-        if lost is not None:
-            reason = f"seed {lost} found nothing within the limit"
-            return LookupCell(domain=domain, state="failed", reason=reason), None
-        scores = np.asarray([*tests.values()], dtype=np.float64)
+        if self.table is None:
+            return LookupCell(domain=domain, state="missing", reason="the table was not read yet"), None
+        about = self.table.domains[domain]
+        scores, lost = reached(results, self.budget, about.mean)
         to_source = self._to_source(domain, scores)
         cell = LookupCell(
             domain=domain,
             state="ok",
             test=_estimate(self.scales[domain].sign * scores),
-            gap=float(self.table.domains[domain].best.test - scores.mean()) if self.table else None,
+            gap=float(about.best.test - scores.mean()),
             source_gap=None if to_source is None else _estimate(to_source),
             seeds=scores.size,
+            lost=lost,
         )
         return cell, scores
 
     def _exact(self, domain: str) -> float | None:
-        """Returns what random search is expected to find, with the domain's own sign."""
+        """Returns what random search is expected to find, as records hold it; None where it is not known."""
         random = self.table.domains[domain].random[self.feedback] if self.table else {}
-        exact = random.get(str(self.budget))
+        return random.get(str(self.budget))
+
+    def _shown(self, domain: str) -> float | None:
+        """Returns the same with the domain's own sign."""
+        exact = self._exact(domain)
         return None if exact is None else self.scales[domain].sign * exact
+
+    def _random_regret(self) -> float | None:
+        found = {domain: self._exact(domain) for domain in self.scales}
+        if self.table is None or None in found.values():
+            return None
+        about = self.table.domains
+        return float(np.mean([about[one].regret(np.asarray(score)) for one, score in found.items()]))
 
     def _to_source(self, domain: str, tests: Array) -> Array | None:
         """Returns how much worse each seed's choice is than that of the best single source."""

@@ -20,7 +20,14 @@ from harness.identity.unit import Unit
 from harness.run.loaded import Run
 from harness.stats.effect import seed_effect
 from harness.stats.sums import Array
-from harness.study.lookup.board import LookupBoard, LookupRanking, at_budget, blocks_of, build_lookup_board
+from harness.study.lookup.board import (
+    LookupBoard,
+    LookupRanking,
+    at_budget,
+    blocks_of,
+    build_lookup_board,
+    reached,
+)
 from harness.study.lookup.tables import feedback_name
 from harness.study.lookup.units import TABLE, LookupSpec, Searches
 
@@ -64,8 +71,12 @@ def _part(run: Run, board: LookupBoard, ranking: LookupRanking, names: tuple[str
         elif table is None:
             domains.append(_missing(domain, scale, "the table was not read yet"))
         else:
-            tests = [_tests(run, blocks[name, domain, ranking.feedback], ranking.budget) for name in names]
-            regrets.append([table.domains[domain].regret(one) for one in tests])
+            about = table.domains[domain]
+            tests = [
+                _tests(run, blocks[name, domain, ranking.feedback], ranking.budget, about.mean)
+                for name in names
+            ]
+            regrets.append([about.regret(one) for one in tests])
             domains.append(_compared(domain, scale, *(scale.sign * one for one in tests)))
     if len(regrets) == len(domains):
         means = (np.mean([pair[side] for pair in regrets], axis=0) for side in (0, 1))
@@ -83,11 +94,8 @@ def _part(run: Run, board: LookupBoard, ranking: LookupRanking, names: tuple[str
     )
 
 
-def _tests(run: Run, blocks: Sequence[Unit[LookupSpec, Searches]], budget: int) -> Array:
-    """Returns the test score that each search had reached at the budget, shape (seeds,)."""
-    results = filter(None, map(run.result, at_budget(blocks, budget)))
-    found = [search.test_at(budget) for result in results for search in result.searches]
-    return np.asarray(found, dtype=np.float64)
+def _tests(run: Run, blocks: Sequence[Unit[LookupSpec, Searches]], budget: int, mean: float) -> Array:
+    return reached(filter(None, map(run.result, at_budget(blocks, budget))), budget, mean)[0]
 
 
 def _missing(where: str, scale: Scale, reason: str) -> Compared:

@@ -37,16 +37,20 @@ def ranking_table(board: LookupBoard, ranking: LookupRanking) -> Table:
     """Returns the searchers by regret, with the exact course of random search and the published rows."""
     rows = [_row(board, row) for row in ranking.rows]
 
-    def add(kind: str, name: str, scores: Mapping[str, float | None], seeds: str) -> None:
+    def add(
+        kind: str, name: str, scores: Mapping[str, float | None], seeds: str, regret: str = MISSING
+    ) -> None:
         values = (scores.get(domain) for domain in board.domains)
         told = (
             MISSING if one is None else in_unit(one, scale)
             for one, scale in zip(values, board.scales.values(), strict=True)
         )
-        rows.append((kind, name, *told, MISSING, MISSING, seeds, MISSING, MISSING))
+        rows.append((kind, name, *told, regret, MISSING, seeds, MISSING, MISSING))
 
     if None not in ranking.random.values():
-        add("sampled" if board.sampled else "exact", "random search, expected", ranking.random, "all")
+        regret = MISSING if ranking.random_regret is None else percent(ranking.random_regret)
+        kind = "sampled" if board.sampled else "exact"
+        add(kind, "random search, expected", ranking.random, "all", regret)
     if ranking.budget == max(one.budget for one in board.rankings):
         for one in board.published:
             if one.feedback == ranking.feedback:
@@ -58,14 +62,28 @@ def ranking_table(board: LookupBoard, ranking: LookupRanking) -> Table:
         for cell in row.cells
         if cell.state in ("failed", "skipped")
     )
+    lost = [
+        f"{cell.lost} of {cell.seeds} searches of {row.method} found nothing within the limit on "
+        f"{cell.domain} and count as the mean of the table."
+        for row in ranking.rows
+        for cell in row.cells
+        if cell.lost
+    ]
+    short = [
+        f"{row.method} spent {row.evaluations:.3g} of {ranking.budget} evaluations."
+        for row in ranking.rows
+        if row.evaluations is not None and row.evaluations < ranking.budget
+    ]
     notes = (
-        "Rank (and the ranks its interval allows) by normalised regret: (best - found) / (best - mean of the "
-        f"{'sample' if board.sampled else 'table'}), mean over domains. Intervals: 95 %, Student's t over "
-        "seeds; differences: of independent seeds.",
+        "Rank (and the ranks that the tests allow) by normalised regret: (best - found) / (best - mean of "
+        f"the {'sample' if board.sampled else 'table'}), mean over domains. Intervals: 95 %, Student's t "
+        "over seeds; differences: of independent seeds.",
         "Bold: no row is significantly better (5 %, Holm over all pairs); nothing is where no pair differs.",
         *board.notes,
         *(["‡ limited to fewer seeds (--limit)."] if board.limit is not None else []),
         *reasons,
+        *lost,
+        *short,
     )
     raw = any(scale.unit == "raw" for scale in board.scales.values())
     unit = "accuracy in %, or raw where the column says so" if raw else "accuracy in %"
@@ -221,6 +239,9 @@ def _sentence(board: LookupBoard, ranking: LookupRanking) -> str:
     better = [one.method for one in ranking.rows if one.rank and row.rank and one.rank < row.rank]
     above = f" Before it stand {', '.join(better)}." if better else ""
     difference = f"{percent(row.difference.value, signed=True)} points (95 % interval {low} to {high})"
+    for one in (row, reference):
+        if one.evaluations is not None and one.evaluations < ranking.budget:
+            above += f" {one.method} spent {one.evaluations:.3g} of them."
     above += f" Regret is to {board.optimum}, not to an optimum." if board.sampled else ""
     return f"{where} {values}, a difference of {difference}: {word}.{above}"
 
