@@ -13,7 +13,7 @@ def render(run: Run, board: Board) -> Block:
         f"Selection: {', then '.join(rules)}. Search and every choice but an oracle's see only the train and "
         "validation splits of source domains; held-out domains are read once, by the final score.",
         f"Roles of seeds are crossed over seeds {seeds}: a search on one seed selects the architecture, "
-        "a training from scratch on another reports it, and the reverse; numbers are means over the roles.",
+        "a training from scratch on another reports it, each seed in both roles once; numbers are means.",
     ]
     if any(row.space for task in board.tasks for row in task.rows):
         paragraphs += [
