@@ -32,15 +32,16 @@ ROOT = Path(__file__).parents[1]
 PARTS = {
     "stats": (
         ("harness/stats/*.py",),
-        ("effect", "fronts", "simulation", "stats_golden", "transfer", "selection", "board", "compare"),
+        ("effect", "fronts", "simulation", "stats_golden", "transfer", "lookup", "board", "compare"),
     ),
     "protocol": (
         (
             "harness/board/comparison.py",
-            "harness/board/paired.py",
+            "harness/board/values.py",
             "harness/study/*/compare.py",
             "harness/study/*/verdict.py",
             "harness/study/trained/boards/compare.py",
+            "harness/study/trained/boards/scored.py",
             "harness/study/trained/boards/verdict.py",
         ),
         ("board", "compare", "effect", "lookup", "quality", "own_study", "report", "zero_shot"),
