@@ -72,7 +72,7 @@ def by_hand(first: list[SeedSums], second: list[SeedSums]) -> tuple[float, float
     squares = [w**2 for w in weight.values()]
     freedom = sum(squares) ** 2 / sum(w**2 for w in squares) - 1
     total = of_seeds + of_groups
-    return by_seed.mean(), total, total**2 / (of_seeds**2 / (seeds - 1) + of_groups**2 / freedom)
+    return by_seed.mean(), total, total / (of_seeds / (seeds - 1) + of_groups / freedom)
 
 
 @pytest.mark.parametrize("shift", [0, 7, 1000], ids=["same names", "some names", "no name twice"])

@@ -198,11 +198,13 @@ def effect(
     The squared error is a variance of seeds V_S and one of groups V_G; what seeds and groups share is counted
     in both, which pays for few seeds. V_S is the variance of the seeds' effects over their number, for rows
     that are not paired one term a row; one seed alone has none. V_G is the jackknife over clusters of their
-    influence. Freedom is Satterthwaite's, V_G having (sum w^2)^2 / sum w^4 - 1 for shares w of the clusters,
-    which is G - 1 where all are alike.
+    influence; it has (sum w^2)^2 / sum w^4 - 1 degrees of freedom for shares w of the clusters, G - 1 where all
+    are alike. The freedom of the sum is the harmonic mean of its terms', weighted by their shares.
+    Satterthwaite's weighs by squared shares; with four degrees for seeds and hundreds for groups that gives
+    up to .067 false verdicts in `benchmarks/verdicts.py`, this one at most .054.
 
     Source: Cameron, Gelbach and Miller 2011 (sums of one-way clustered variances); Bell and McCaffrey 2002
-    (few clusters); Satterthwaite 1946.
+    (few clusters); Cochran and Cox 1957, section 4.14 (a conservative freedom).
     """
     if not first:
         raise ValueError("A row without a domain has no effect.")
@@ -216,14 +218,17 @@ def effect(
     less = means[0] - (means[1] if second else 0.0) if is_paired or not counts else None
     terms = [_variance_of_mean(values) for values in (varying if less is None else [less])]
     groups, clusters = _groups_term(rows)
-    error, freedom, total = _together([*terms, groups])
+    parts = [*terms, groups]
+    total = sum(term.variance for term in parts)
+    lost = sum(term.variance / term.freedom for term in parts)
     value = float(means[0].mean() - (means[1].mean() if second else 0.0))
+    error = float(np.sqrt(total))
     if not total and is_proportion:
         error = wilson(0, max(1, round(clusters))).high / 1.96
     return Effect(
         value=value,
         error=error,
-        freedom=freedom,
+        freedom=float(total / lost) if lost else np.inf,
         by_seed=() if less is None else tuple(map(float, less)),
         seeds=min(counts, default=None),
         groups=min(domain.groups for row in rows for domain in row),
@@ -243,11 +248,13 @@ def seed_effect(first: ArrayLike, second: ArrayLike) -> Effect:
     """
     mine, other = (np.asarray(values, dtype=np.float64) for values in (first, second))
     value = float(mine.mean() - other.mean())
-    error, freedom, total = _together([_variance_of_mean(mine), _variance_of_mean(other)])
+    terms = [_variance_of_mean(mine), _variance_of_mean(other)]
+    total = sum(term.variance for term in terms)
+    lost = sum(term.variance**2 / term.freedom for term in terms)
     return Effect(
         value=value,
-        error=error,
-        freedom=freedom,
+        error=float(np.sqrt(total)),
+        freedom=float(total**2 / lost) if lost else np.inf,
         by_seed=(),
         seeds=min(mine.size, other.size),
         groups=None,
@@ -261,13 +268,6 @@ class _Term(NamedTuple):
 
     variance: float
     freedom: float
-
-
-def _together(terms: Sequence[_Term]) -> tuple[float, float, float]:
-    """Returns the standard error of a sum of independent terms, Satterthwaite's freedom, and its square."""
-    total = sum(term.variance for term in terms)
-    scale = sum(term.variance**2 / term.freedom for term in terms if term.variance)
-    return float(np.sqrt(total)), float(total**2 / scale) if scale else np.inf, float(total)
 
 
 def _variance_of_mean(values: Array) -> _Term:
