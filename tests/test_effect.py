@@ -7,7 +7,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from scipy.stats import t
+from scipy.stats import t, ttest_ind
 
 from harness.stats.effect import Effect, SeedSums, effect
 from harness.task.split import Split
@@ -75,6 +75,13 @@ def by_hand(first: list[SeedSums], second: list[SeedSums]) -> tuple[float, float
     return by_seed.mean(), total, total / (of_seeds / (seeds - 1) + of_groups / freedom)
 
 
+def by_hand_freedom(one: SeedSums) -> float:
+    """Returns the degrees of freedom of the groups of one domain."""
+    sizes = one.denominators[0].sum(axis=1)
+    squares = [(size / sizes.sum()) ** 2 for size in sizes]
+    return float(sum(squares) ** 2 / sum(square**2 for square in squares) - 1)
+
+
 @pytest.mark.parametrize("shift", [0, 7, 1000], ids=["same names", "some names", "no name twice"])
 def test_effect_is_its_definition(shift: int) -> None:
     generator = np.random.default_rng(3)
@@ -105,6 +112,10 @@ def test_rows_that_are_not_paired_have_a_variance_each() -> None:
     of_seeds = sum(one[0].by_seed.var(ddof=1) / len(one[0].by_seed) for one in (first, second))
     assert found.seed_share * found.error**2 == pytest.approx(of_seeds)
     assert (found.seeds, found.by_seed) == (5, ())
+    welch = ttest_ind(first[0].by_seed, second[0].by_seed, equal_var=False).df
+    of_groups = found.error**2 - of_seeds
+    freedom = by_hand_freedom(first[0])
+    assert found.freedom == pytest.approx(found.error**2 / (of_seeds / welch + of_groups / freedom))
     with pytest.raises(ValueError, match="not paired"):
         effect(first, second)
 
