@@ -162,8 +162,9 @@ def test_a_limit_gates_the_incumbent_and_not_the_evaluation() -> None:
     assert sum(one.over_limit for one in result.history) == 32
 
 
-def test_a_target_stops_the_search() -> None:
-    given = SearchContext(space=named("toy_grid:only"), seed=0, budget=64, target=4.5)
+@pytest.mark.parametrize("target", [4.5, 5.0], ids=["passed", "met"])
+def test_a_target_that_is_reached_stops_the_search(target: float) -> None:
+    given = SearchContext(space=named("toy_grid:only"), seed=0, budget=64, target=target)
     result = run_search(catalog.load("searcher", "random_search").build(given), given, score, batch=1)
     assert result.stopped == "target"
     assert [sum(one.architecture) > 4.5 for one in result.history].count(True) == 1

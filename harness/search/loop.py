@@ -173,7 +173,7 @@ def run_search(
 
     Args:
         context: of this search alone; its limit gates the incumbent, and the search stops once the
-            incumbent's score is above its target.
+            incumbent's score reaches its target.
         evaluate: returns the score of an architecture; None, NaN or infinite ones count as failed.
         batch: the most to ask for at once; None for all that is left.
 
@@ -195,7 +195,7 @@ def run_search(
             archive.add(_evaluated(context, architecture, evaluate(architecture), iteration))
         searcher.tell(archive.evaluations[-len(asked[:left]) :])
         iteration += 1
-        if target is not None and archive.best is not None and archive.best.fitness > target:
+        if target is not None and archive.best is not None and archive.best.fitness >= target:
             stopped = "target"
             break
     best = archive.best if archive.best is not None and archive.best.fitness > -math.inf else None
