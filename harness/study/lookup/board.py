@@ -19,6 +19,7 @@ from harness.stats.effect import seed_effect
 from harness.stats.intervals import t_interval
 from harness.stats.ranks import placements
 from harness.stats.sums import Array
+from harness.study.lookup.notes import table_notes, tie_notes
 from harness.study.lookup.settings import LookupSuite, Published
 from harness.study.lookup.units import LOOKUP, TABLE, LookupSpec, Searches, TableDomain, TableFound
 
@@ -184,22 +185,11 @@ def build_lookup_board(run: Run) -> LookupBoard:
         published=tuple(suite.published),
         notes=(
             *(table_notes(table) if table else ()),
-            *_ties(run),
+            *tie_notes(run),
             *mark_notes([Marked(method, one) for method, one in marks.items()]),
         ),
         sampled=table.sampled if table else None,
     )
-
-
-def _ties(run: Run) -> Iterator[str]:
-    """Says how many searches end with several architectures that share the best score."""
-    ties = [one.ties for unit in run.planned(LOOKUP) if (found := run.result(unit)) for one in found.searches]
-    tied = [one for one in ties if one > 1]
-    if tied:
-        yield (
-            f"{len(tied):,} of {len(ties):,} searches end with several architectures that share the best "
-            f"score (at most {max(tied)}); their test scores are averaged."
-        )
 
 
 Blocks = dict[tuple[str, str, str], list[Unit[LookupSpec, Searches]]]
@@ -378,25 +368,6 @@ class _Builder:
         ]
         yield from sorted(ranked, key=lambda row: (row.rank or 0, row.method))
         yield from (row for row in rows if row not in complete)
-
-
-def table_notes(table: TableFound) -> tuple[str, ...]:
-    """Returns what a reader must know of the columns, of a sample in place of a table, and of a limit."""
-    notes = [f"{domain}: {note}" for domain, note in sorted(table.notes.items())]
-    if table.sampled:
-        notes.append(
-            f"No optimum is known: {table.sampled:,} random architectures of each domain stand for the "
-            "whole space. Regret is to the best of them, below 0 for what is better still, and random search "
-            "and mean are estimates from them."
-        )
-    for domain, about in sorted(table.domains.items()):
-        if limit := about.limit:
-            notes.append(
-                f"{domain}: only architectures with {limit.cost} of at most {limit.value:,.6g} "
-                f"{limit.unit}".rstrip()
-                + f" may be chosen, {limit.within:.1%} of all; best, mean and random search are of these."
-            )
-    return tuple(notes)
 
 
 def _scale(about: TableDomain | None) -> Scale:
