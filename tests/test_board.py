@@ -145,6 +145,15 @@ def test_the_reference_once_more_is_a_control_that_the_rule_seldom_tells_apart(t
     assert task.row("local_search").difference.by_seed
 
 
+def test_splits_of_many_trainings_are_drawn_and_not_listed(tmp_path: Path) -> None:
+    again = [("tuned", PLAIN)]
+    samples = drawn({"tuned": 0.6})
+    made = MadeRun(tmp_path, samples, rows=again, again=again, suite={"seeds": list(range(20))})
+    found = build_board(load_run(made.write())).tasks[0].again
+    assert found is not None, "forty trainings have 10^11 splits"
+    assert found.splits == 126
+
+
 def test_seeds_that_disagree_widen_the_interval_of_the_claim(tmp_path: Path) -> None:
     def unsteady(method: str, domain: str, seed: int) -> dict[str, Any]:
         level = 0.6 + (method == "local_search") * (0.1 if seed % 2 else -0.05)

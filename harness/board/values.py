@@ -63,9 +63,7 @@ class Difference:
     @classmethod
     def of(cls, found: Effect, *, is_proportion: bool = False, margin: float = 0.0) -> Self:
         """Returns what a board keeps of an effect; the interval of two shares ends at -1 and 1."""
-        low, high = found.interval
-        if is_proportion:
-            low, high = max(low, -1.0), min(high, 1.0)
+        low, high = found.within(-1.0, 1.0) if is_proportion else found.interval
         return cls(
             value=found.value,
             low=low,

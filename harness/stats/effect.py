@@ -117,6 +117,11 @@ class Effect:
         half = self._quantile(1 - LEVEL / 2) * self.error
         return Interval(self.value - half, self.value + half)
 
+    def within(self, least: float, most: float) -> Interval:
+        """Returns the interval, which ends at what the value can be."""
+        low, high = self.interval
+        return Interval(max(low, least), min(high, most))
+
     @property
     def is_judged(self) -> bool:
         """Whether there are seeds and groups enough for a verdict."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -134,7 +134,7 @@ class TaskBuilder:
             trained_on=self.trained_on,
             stratum=self.stratum,
             regime=self._regime(rows),
-            again=self._again(),
+            again=self.again,
             sources=self.sources,
             held_out=self.held_out,
             rows=tuple(rows),
@@ -220,8 +220,9 @@ class TaskBuilder:
         best, _ = max(floors, key=lambda floor: self.sign * floor[1])
         return self.scores.difference(self.reference, best, self.sources)
 
-    def _again(self) -> Splits | None:
-        """Returns what the rule says of the reference against itself; None without the row."""
+    @cached_property
+    def again(self) -> Splits | None:
+        """What the rule says of the reference against itself; None without the row."""
         if self.reference is None:
             return None
         again = (f"{self.reference[0]} again", self.reference[1])
@@ -261,9 +262,8 @@ class TaskBuilder:
             groups = max(of_rows, default=0)
             if 0 < groups < LEAST_GROUPS:
                 notes.append(few_groups_note(domain, groups))
-        again = self._again()
-        if again is not None and self.reference is not None:
-            notes.append(again_note(self.reference[0], again))
+        if self.again is not None and self.reference is not None:
+            notes.append(again_note(self.reference[0], self.again))
         notes += tuning_note(self.run, self.trained_on or self.task)
         notes += self._stability([row for row in rows if row.rank is not None])
         if any(cell.limited for row in rows for cell in row.cells):

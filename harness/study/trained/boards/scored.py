@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import comb
 
 import numpy as np
 
@@ -155,10 +156,11 @@ class TaskScores:
             for one, other in zip(self._sums(first, domains), self._sums(second, domains), strict=True)
         ]
         count = len(pooled[0].numerators)
-        halves = [half for half in combinations(range(count), count // 2) if 0 in half]
-        if len(halves) > MOST_SPLITS:
-            drawn = generator(0, "splits").choice(len(halves), MOST_SPLITS, replace=False)
-            halves = [halves[index] for index in drawn]
+        if comb(count - 1, count // 2 - 1) <= MOST_SPLITS:
+            halves = [(0, *others) for others in combinations(range(1, count), count // 2 - 1)]
+        else:  # of many trainings there are more splits than could be listed
+            draw = generator(0, "splits")
+            halves = [tuple(draw.permutation(count)[: count // 2].tolist()) for _ in range(MOST_SPLITS)]
         called = [self._tells(pooled, half, count) for half in halves]
         return None if None in called else Splits(sum(map(bool, called)), len(called))
 
@@ -173,7 +175,5 @@ class TaskScores:
 
     def _estimate(self, found: Effect, least: float) -> Estimate:
         """Returns value and interval, which for a share ends at what a share can be."""
-        low, high = found.interval
-        if self.metric.is_proportion:
-            low, high = max(low, least), min(high, 1.0)
-        return Estimate(found.value, low, high)
+        interval = found.within(least, 1.0) if self.metric.is_proportion else found.interval
+        return Estimate(found.value, *interval)
