@@ -13,6 +13,7 @@ from .identity.unit import Spec as Spec
 from .identity.unit import Unit as Unit
 from .identity.unit import UnitKind as UnitKind
 from .learn.baseline import Classifier as Classifier
+from .learn.baseline import DrawnBaseline as DrawnBaseline
 from .learn.baseline import FixedBaseline as FixedBaseline
 from .learn.baseline import Floor as Floor
 from .learn.baseline import FloorBaseline as FloorBaseline
@@ -21,7 +22,6 @@ from .learn.baseline import Opening as Opening
 from .learn.baseline import Predictor as Predictor
 from .learn.baseline import ReadyBaseline as ReadyBaseline
 from .learn.baseline import TextClassifier as TextClassifier
-from .learn.baseline import TunedBaseline as TunedBaseline
 from .learn.modality import Modality as Modality
 from .report.draw import INK as INK
 from .report.draw import MARKERS as MARKERS

@@ -1,9 +1,9 @@
 """How good the best architecture so far was after each evaluation of a search, and what tuning chose."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from harness import MARKERS, Axes, Block, Board, Figure, Run, Section, Table, TaskBoard, Unit, draw, palette
 from harness.board.wording import MISSING, show_counts
@@ -144,14 +144,32 @@ def _tuning_table(task: TaskBoard, tuned: Sequence[tuple[str, int, Tuned]]) -> T
         trials, plain = result.trials, result.trials[0].validation
         failed = sum(trial.validation is None for trial in trials)
         scores = MISSING if plain is None else f"{plain:.4f}", f"{result.validation:.4f}"
-        depth = "its own" if result.architecture is None else str(result.architecture["depth"])
-        chosen = f"{result.learning_rate:.2g}", depth, show_counts([result.parameters or 0])
+        shape = _told(result.architecture or {}) or "its own"
+        recipe = result.recipe
+        changed = {"decay": recipe.weight_decay, "warm-up": recipe.warmup}
+        added = f"{_told(changed)}, {' and '.join(recipe.augmentation) or 'no'} augmentation"
+        chosen = f"{result.learning_rate:.2g}", added, shape, show_counts([result.parameters or 0])
         rows.append((name, str(seed), f"{len(trials):,}", str(failed), *scores, *chosen))
     return Table(
         caption=f"{task.title}: every tuning of a fixed baseline, on source validation",
-        columns=("Row", "Seed", "Trials", "Failed", "Plain", "Chosen", "Rate", "Depth", "Parameters"),
+        columns=(
+            "Row",
+            "Seed",
+            "Trials",
+            "Failed",
+            "Plain",
+            "Chosen",
+            "Rate",
+            "Recipe",
+            "Shape",
+            "Parameters",
+        ),
         rows=tuple(rows),
     )
+
+
+def _told(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in values.items())
 
 
 SECTION = Section(

@@ -6,9 +6,10 @@ not a larger one. The default of every rung is the same plain transformer.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from harness import Architecture, Choice, ChoiceList, Networks, SearchSpace, Signature, SpaceFamily
-from harness.nn.counts import FAMILIES, mixer_macs, mixer_parameters
+from harness.nn.counts import FAMILIES, mixer_macs, mixer_parameters, shell_parameters
 
 PATCH = 4
 IMAGE = Signature(kind="image", classes=10, channels=1, height=28, width=28)
@@ -59,11 +60,13 @@ class HybridSpace(SearchSpace):
     ) -> None:
         self.dimensions = size
         self.is_grid = signature.kind == "image"
-        self.reads = {"is_grid": self.is_grid, "is_pooled": signature.kind == "text"}
+        self.reads: dict[str, Any] = {"is_grid": self.is_grid, "is_pooled": signature.kind == "text"}
         self.families = tuple(family for family in families if self.is_grid or family != "pooling")
         self.tokens = signature.context
+        self.patched: dict[str, int] = {}
         if self.is_grid:
             self.tokens = (signature.height // PATCH) * (signature.width // PATCH)
+            self.patched = {"pixels": signature.channels * PATCH**2, "patches": self.tokens}
         width, depth, ratio = size.default
         mixer = "mixer of layer {}"
         super().__init__(
@@ -85,14 +88,11 @@ class HybridSpace(SearchSpace):
 
     def parameters(self, architecture: Architecture) -> int:
         value = self.to_json(architecture)
-        width, classes = value["width"], self.signature.classes
+        width = value["width"]
         hidden = sum([int(width * ratio) for ratio in value["mlp_ratio"]])
-        total = width * (2 * value["depth"] + 1) + 2 * width * hidden
-        total += sum([mixer_parameters(family, width) for family in value["mixers"]])
-        if not self.is_grid:
-            return int(total + 256 * width + classes * width + classes)
-        embed = self.signature.channels * PATCH**2 * width + width
-        return int(total + embed + self.tokens * width * classes + classes)
+        layers = 2 * width * (value["depth"] + hidden)
+        layers += sum([mixer_parameters(family, width) for family in value["mixers"]])
+        return int(layers + shell_parameters(width, self.signature.classes, **self.patched))
 
     def macs(self, architecture: Architecture) -> int:
         value = self.to_json(architecture)

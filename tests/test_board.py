@@ -68,7 +68,8 @@ def test_the_floor_is_shown_unranked_and_last(board: Board) -> None:
 
 def test_a_fixed_architecture_above_the_claim_is_in_the_verdict(tmp_path: Path) -> None:
     board = board_of(tmp_path, default=0.95)
-    assert "The fixed architecture default (9" in verdict(board)
+    assert "The row default (9" in verdict(board)
+    assert "whose architecture no search chose, is above it." in verdict(board)
     assert "above both on " in verdict(board)
 
 

@@ -51,7 +51,7 @@ def test_rows_differ_in_their_learning_rates_alone(folder: Path) -> None:
 
 def test_cross_validation_keeps_the_mean_score_on_unseen_sources(folder: Path) -> None:
     run = load_run(folder)
-    for unit in filled.units(run, "final", method="tuned", selection=CROSS_VALIDATION):
+    for unit in filled.units(run, "final", method="local_search", selection=CROSS_VALIDATION):
         result = run.result(unit)
         best = max(result.rates, key=lambda rate: float(result.rates[rate]))
         assert set(result.rates) == {"1e-05", "0.03"}
@@ -60,7 +60,7 @@ def test_cross_validation_keeps_the_mean_score_on_unseen_sources(folder: Path) -
 
 def test_an_oracle_chooses_for_each_domain_by_its_validation_split(folder: Path) -> None:
     run = load_run(folder)
-    for unit in filled.units(run, "score", selection=ORACLE, method="tuned", domain="clean", select_seed=0):
+    for unit in filled.units(run, "score", selection=ORACLE, method="local_search", domain="clean"):
         chosen = run.result(unit)
         usual = run.result(run.needed(unit, filled.KINDS["final"]))
         assert chosen.learning_rate in (1e-5, 3e-2)

@@ -25,7 +25,7 @@ WRONG = {
         (
             'baselines = ["default", "tuned:default"]\nspaces = []\nsearchers = []\nreference = "default"\n'
             'claim = { method = "default", space = "" }\n[search]\nevaluations = 0',
-            "tuned in search.evaluations trials, and the suite has 0",
+            "say how many in search.trials",
         ),
         ('reference = "nobody"', "reference 'nobody'"),
         ("title = ", "is not TOML"),
@@ -109,7 +109,8 @@ def test_what_is_no_suite_to_extend_is_told(tmp_path: Path, line: str, words: st
         plan_of(line, tmp_path)
 
 
-STEPS = {80, 150, 300, 500}
+STEPS = {80, 150, 300, 500, 331, 1020}
+"""Finals, supernets, and `longer`, which takes what its supernet and search do beside its own training."""
 
 
 @pytest.mark.parametrize(("limit", "steps"), [(None, STEPS), (2, {10}), (1000, STEPS)])
@@ -123,15 +124,17 @@ def test_an_unknown_suite_is_answered_with_near_names() -> None:
         load_suite("quikstart")
 
 
-def test_the_quickstart_plans_crossed_roles_and_shares_the_tuned_search() -> None:
+def test_the_quickstart_plans_crossed_roles() -> None:
     plan = planned("quickstart")
     finals = [unit.spec for unit in units(plan, "final")]
-    assert len(units(plan, "supernet")) == 2 * 2, "one for each task and space"
-    assert len(units(plan, "search")) == 2 * 5 * (2 + 2), "two searchers, the tuned row and it once more"
+    assert len(units(plan, "supernet")) == 2, "one for each task"
+    assert len(units(plan, "search")) == 2 * 5 * 2, "two searchers"
+    assert len(units(plan, "tune")) == 2 * 5 * 2, "the tuned row and it once more"
     ring = {(seed, (seed + 1) % 5) for seed in range(5)}
     again = {(one + 1000, other + 1000) for one, other in ring}
     assert {(spec.select_seed, spec.report_seed) for spec in finals} == ring | again
-    assert len(finals) == 2 * (5 * (4 + 1) + 1), "a floor has one role"
+    fixed, drawn, searched = ("default", "longer", "tuned", "tuned again"), 2, 2
+    assert len(finals) == 2 * (5 * (len(fixed) + drawn + searched) + 1), "a floor has one role"
 
 
 def test_needs_come_before_what_needs_them_and_only_scores_need_a_held_out_domain() -> None:
@@ -177,7 +180,7 @@ def test_no_row_bears_the_name_of_a_method_that_the_embedded_model_stands_in_for
     plan = make_plan("quickstart", stood_in)
     assert {unit.spec.searcher for unit in units(plan, "search")} == {"collm_nas", "random_search"}
     assert {unit.spec.key[0] for unit in units(plan, "final")} == {
-        *("collm_standin", "random_search", "default", "tuned", "tuned again", "floor"),
+        *("collm_standin", "random_search", "random", "default", "longer", "tuned", "tuned again", "floor"),
     }
     table = with_environment(load_suite("nasbench201_contamination")[1], {})
     assert table.controls[0] == table.searchers[0] == "collm_standin"

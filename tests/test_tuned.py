@@ -6,6 +6,7 @@ one, and widths with a search over all of them.
 
 import json
 import os
+import random
 import signal
 import sys
 from collections.abc import Callable, Iterable
@@ -39,6 +40,8 @@ TRIALS = 4
 ROWS = ("default", "tuned:default", "default:mobilenet:micro", "tuned:default:mobilenet:micro")
 BYTES = Signature(kind="bytes", classes=256)
 IMAGES = Signature(kind="image", classes=10)
+TEXTS = Signature(kind="text", classes=4)
+DEPTHS = (1, 2, 3, 4, 5, 6, 8)
 
 
 def tuning(
@@ -49,7 +52,7 @@ def tuning(
     text = (
         f'extends = "toy"\nspaces = []\nsearchers = []\nbaselines = {json.dumps(names)}\n'
         f'reference = "{names[0]}"\nselection = {json.dumps(settings["rules"])}\n'
-        f'[claim]\nmethod = "{names[0]}"\nspace = ""\n[search]\nevaluations = {settings["trials"]}\n'
+        f'[claim]\nmethod = "{names[0]}"\nspace = ""\n[search]\ntrials = {settings["trials"]}\n'
         f'[[tasks]]\nname = "{task}"\nvalidation_samples = 40\ntest_samples = 60\n'
         f"[tasks.training]\nsteps = 4\nbatch_size = 8\nlearning_rates = {settings['rates']}\n"
     )
@@ -100,19 +103,20 @@ def test_the_first_trial_is_the_plain_baseline_on_the_selecting_seed(ran: Ran, n
         assert first["parameters"] == plain["parameters"]
 
 
-def test_there_are_as_many_trials_as_a_searcher_has_evaluations(ran: Ran) -> None:
+def test_there_are_as_many_trials_as_the_suite_says(ran: Ran) -> None:
     found = ran.result("tune", method="tuned:default", seed=0)
     assert found["evaluations"] == len(found["trials"]) == TRIALS
     rates = [trial["learning_rate"] for trial in found["trials"][1:]]
     assert len(set(rates)) == TRIALS - 1
     assert all(3e-3 / 4 <= rate <= 3e-3 * 4 for rate in rates)
-    assert all(trial["architecture"]["depth"] in (2, 3, 4, 6) for trial in found["trials"][1:])
+    assert all(trial["architecture"]["depth"] in DEPTHS for trial in found["trials"][1:])
 
 
-def test_a_family_of_one_shape_is_tuned_in_its_rate_alone(ran: Ran) -> None:
+def test_a_family_of_one_shape_is_tuned_in_its_recipe_alone(ran: Ran) -> None:
     deep = ran.result("tune", method="tuned:default", seed=0)["trials"]
     flat = ran.result("tune", method="tuned:default:mobilenet:micro", seed=0)["trials"]
     assert [trial["learning_rate"] for trial in flat] == [trial["learning_rate"] for trial in deep]
+    assert [trial["recipe"] for trial in flat] == [trial["recipe"] for trial in deep]
     assert {trial["architecture"] for trial in flat} == {None}
 
 
@@ -211,12 +215,13 @@ def test_a_trial_that_fails_counts_and_has_a_reason(
     from harness.study.trained.work import tune as module
 
     values = iter([None, 0.25, float("nan"), 0.75])
+    patterns = catalog.load("task", "toy_patterns").signature
 
     def scripted(*given: Any) -> tuple[torch.nn.Module, float]:
         value = next(values)
         if value is None:
             raise FloatingPointError("The gradient is not finite at step 3.")
-        return torch.nn.Linear(9, 1), value
+        return catalog.load("baseline", "default").build(patterns, 9_000), value
 
     monkeypatch.setattr(module.RowTraining, "at", scripted)
     found = result(*prepared, tmp_path)
@@ -251,7 +256,7 @@ def test_boards_and_reports_tell_trials(ran: Ran) -> None:
 
 def test_trials_cost_what_as_many_finals_would(tmp_path: Path) -> None:
     plan = tuning(tmp_path, rates=[3e-3])
-    costs = Costs(plan)
+    costs = Costs(plan.units)
     one = costs.macs(first(plan, "final", method="default"))
     assert costs.macs(first(plan, "tune", method="tuned:default")) == TRIALS * one
     assert costs.macs(first(plan, "final", method="tuned:default")) == one
@@ -270,23 +275,78 @@ def test_llama_is_tuned_on_bytes_in_bits_where_less_is_better(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("target", [20_000, 80_000])
-@pytest.mark.parametrize(("name", "signature"), [("default", IMAGES), ("default", BYTES), ("llama", BYTES)])
-def test_every_depth_has_the_same_parameters(name: str, signature: Signature, target: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "signature", "within"),
+    [
+        *(("default", IMAGES, 0.01), ("default", BYTES, 0.01), ("default", TEXTS, 0.01)),
+        *(("vit", IMAGES, 0.11), ("gpt", BYTES, 0.11), ("llama", BYTES, 0.11)),
+    ],
+)
+def test_every_shape_has_the_same_parameters(
+    name: str, signature: Signature, within: float, target: int
+) -> None:
     baseline: FixedBaseline = catalog.load("baseline", name)
-    sizes = {depth: parameters(build(signature, target)) for depth, build in baseline.depths.items()}
-    assert sizes == pytest.approx(dict.fromkeys((2, 3, 4, 6), target), rel=0.11)
+    assert baseline.vary is not None
+    for seed in range(30):
+        shape = baseline.vary(random.Random(seed), signature, target)
+        size = parameters(baseline.build(signature, target, **shape))
+        assert size == pytest.approx(target, rel=within), shape
 
 
-@pytest.mark.parametrize("signature", [IMAGES, BYTES])
-def test_the_plain_transformer_has_the_nearest_of_all_its_widths(signature: Signature) -> None:
-    from harness.catalog.baselines import default
+def test_a_tuned_transformer_varies_every_part_of_its_shape() -> None:
+    baseline: FixedBaseline = catalog.load("baseline", "tuned")
+    assert baseline.vary is not None
+    drawn = [baseline.vary(random.Random(seed), IMAGES, 80_000) for seed in range(60)]
+    for key in ("width", "depth", "hidden", "head_width", "learns_positions", "averages"):
+        assert len({shape[key] for shape in drawn}) > 1, key
+    images = torch.randint(0, 256, (2, 1, 28, 28)).float()
+    outputs = [baseline.build(IMAGES, 80_000, **shape)(images).shape for shape in drawn[:8]]
+    assert {tuple(shape) for shape in outputs} == {(2, 10)}
 
-    made = default._vision if signature.kind == "image" else default._language
+
+@pytest.mark.parametrize("learns", [False, True])
+def test_no_form_of_positions_lets_a_byte_see_what_comes_after_it(learns: bool) -> None:
+    shape = {"width": 32, "depth": 2, "hidden": 40, "head_width": 8, "learns_positions": learns}
+    module = catalog.load("baseline", "default").build(BYTES, 0, **shape).eval()
+    torch.nn.init.normal_(module.get_parameter("head"))
+    first = torch.randint(1, 256, (1, 64))
+    second = first.clone()
+    second[0, 40:] = 7
+    with torch.no_grad():
+        one, other = module(first), module(second)
+    assert torch.equal(one[0, :40], other[0, :40])
+    assert not torch.equal(one[0, 41], other[0, 41])
+    moved = module(first.roll(1, dims=1))[0, 1:] - one[0, :-1]
+    assert moved.abs().max() > 0.1, "positions matter"
+
+
+@pytest.mark.parametrize("signature", [IMAGES, BYTES, TEXTS])
+@pytest.mark.parametrize("preset", ["micro-attention", "mini-attention", "small-attention"])
+def test_the_plain_transformer_is_the_default_of_the_attention_rung(
+    signature: Signature, preset: str
+) -> None:
+    space = catalog.load("space", "hybrid").space(preset, signature)
+    built = []
+    for make in (
+        lambda: space.networks.build(space.default()),
+        lambda: catalog.load("baseline", "default").build(signature, space.parameters(space.default())),
+    ):
+        torch.manual_seed(3)
+        built.append(make().state_dict())
+    assert built[0].keys() == built[1].keys()
+    assert all(torch.equal(built[0][name], built[1][name]) for name in built[0])
+
+
+@pytest.mark.parametrize(("name", "signature"), [("vit", IMAGES), ("gpt", BYTES)])
+def test_a_transformer_of_others_has_the_nearest_of_all_its_widths(name: str, signature: Signature) -> None:
+    from harness.catalog.baselines import gpt, vit
+
+    made = {"vit": vit, "gpt": gpt}[name]._made
     with torch.device("meta"):
         sizes = [parameters(made(signature, width, 3, width // 16)) for width in range(16, 160, 16)]
     for target in (1_000, 60_000, 80_000, 101_000):
         nearest = min(sizes, key=lambda size: abs(size - target))
-        assert parameters(catalog.load("baseline", "default").build(signature, target)) == nearest
+        assert parameters(catalog.load("baseline", name).build(signature, target)) == nearest
 
 
 def test_widths_are_met_from_both_sides() -> None:
@@ -346,5 +406,5 @@ def test_a_tuned_baseline_describes_and_checks_itself(tmp_path: Path) -> None:
         findings = check_entry("baseline", name, tmp_path, offline=True)
         assert findings
         assert all(finding.holds for finding in findings)
-    assert "learning rate and depth" in catalog.load("baseline", "tuned:llama").summary
+    assert "recipe and shape" in catalog.load("baseline", "tuned:llama").summary
     assert read_record(tmp_path / "record.json") is None

@@ -260,7 +260,7 @@ def test_the_cost_of_a_question_is_that_of_its_answers(tmp_path: Path) -> None:
     write_tasks(tmp_path / "mine")
     plan = plan_of(SUITE.format(ready=""), tmp_path)
     costs = {
-        (unit.spec.domain, unit.spec.method): Costs(plan).macs(unit)
+        (unit.spec.domain, unit.spec.method): Costs(plan.units).macs(unit)
         for unit in units(plan, "score", "zero_shot")
     }
     one_pass = costs["one", "default"] / (10 * 512 / 16)  # ten documents of 512 bytes in windows of 16

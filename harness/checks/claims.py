@@ -1,5 +1,6 @@
 """Claims of baselines, metrics, modalities and tables of published results."""
 
+import random
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +18,7 @@ from harness.task.signature import Signature
 
 
 def baseline_claims(name: str) -> Iterator[tuple[str, bool, str]]:
-    from harness.learn.baseline import FixedBaseline, ReadyBaseline, TunedBaseline
+    from harness.learn.baseline import DrawnBaseline, FixedBaseline, ReadyBaseline
     from harness.learn.fit import seeded
 
     baseline = catalog.load("baseline", name)
@@ -26,9 +27,8 @@ def baseline_claims(name: str) -> Iterator[tuple[str, bool, str]]:
         return
     if getattr(baseline, "example", ""):
         baseline = baseline.named(baseline.example)
-    if isinstance(baseline, TunedBaseline):
-        catalog.load("searcher", baseline.searcher)
-        yield "names a searcher that exists", True, baseline.searcher
+    if isinstance(baseline, DrawnBaseline):
+        yield "says what it draws", bool(baseline.summary), baseline.summary
     elif isinstance(baseline, FixedBaseline):
         for signature in signatures(baseline.kinds):
             wanted = 80_000
@@ -38,7 +38,9 @@ def baseline_claims(name: str) -> Iterator[tuple[str, bool, str]]:
             right = shape[-1] == signature.classes
             yield f"gives logits for {signature.kind}", right, f"shape {shape}"
             if baseline.is_matched:
-                networks = [module, *(build(signature, wanted) for build in baseline.depths.values())]
+                draw, vary = random.Random(0), baseline.vary
+                drawn = [vary(draw, signature, wanted) for _ in range(VARIED)] if vary else []
+                networks = [module, *(baseline.build(signature, wanted, **one) for one in drawn)]
                 made = [sum(weight.numel() for weight in one.parameters()) for one in networks]
                 close = all(abs(size / wanted - 1) < 0.25 for size in made)
                 yield f"meets a parameter target for {signature.kind}", close, ", ".join(map(str, made))
@@ -47,6 +49,8 @@ def baseline_claims(name: str) -> Iterator[tuple[str, bool, str]]:
 
 
 SAMPLES = 240
+VARIED = 8
+"""Networks of a family that are drawn for its claims."""
 
 
 def metric_claims(name: str) -> Iterator[tuple[str, bool, str]]:

@@ -20,7 +20,7 @@ def label(unit: AnyUnit) -> str:
 
 def planned(plan: Plan) -> str:
     """Returns the units of a plan, one a line, each with what it is estimated to cost."""
-    costs = Costs(plan)
+    costs = Costs(plan.units)
     lines, total = [], 0
     for unit in plan.units:
         macs = costs.macs(unit)

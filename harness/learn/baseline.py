@@ -1,9 +1,10 @@
 """What the engine asks of a model, so that torch modules and floors are scored by the same code."""
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,26 +70,29 @@ class FixedBaseline:
         load: puts weights that come trained into what `build` made, before it is trained on the sources.
         outside: what those weights were trained on, in words; the row is marked and never ranked.
         is_frozen: only a head on the features of a `harness.nn.pretrained.Pretrained` is fitted.
-        depths: depth -> `build` at that depth and near the same parameters; empty for a single shape.
+        vary: draws further arguments of `build`, by name, for a network of the same parameters; None for a
+            single shape.
         named: the member of a family of baselines that `FAMILY:NAME` means; None where it is no family.
         example: the member that conformance checks build in place of a family; empty for itself.
-        is_tuned: whether trials choose its learning rate, and its depth where there are several; they are as
-            many as a searcher's evaluations, on the selecting seed, scored on source validation alone. The
-            rules of a suite's `selection` then choose nothing for it: every one keeps the rate of the trials.
+        budget: how it spends what supernet and search of a suite cost. `trials` choose its recipe and shape
+            on the selecting seed, scored on source validation alone, and the rules of a suite's `selection`
+            then choose nothing for it; `steps` lengthen its training. Empty where it spends nothing.
+        of: baselines that it was made from, by name.
     """
 
     summary: str
-    build: Callable[[Signature, int], "nn.Module"]
+    build: "Callable[..., nn.Module]"
     kinds: tuple[str, ...] = ("image", "bytes")
     is_matched: bool = True
     files: tuple[Path, ...] = ()
     load: "Callable[[nn.Module, Opening], None] | None" = None
     outside: str | None = None
     is_frozen: bool = False
-    depths: Mapping[int, Callable[[Signature, int], "nn.Module"]] = field(default_factory=dict)
+    vary: Callable[[random.Random, Signature, int], Mapping[str, Any]] | None = None
     named: "Callable[[str], FixedBaseline] | None" = None
     example: str = ""
-    is_tuned: bool = False
+    budget: Literal["", "trials", "steps"] = ""
+    of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,18 +134,18 @@ class ReadyBaseline:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TunedBaseline:
-    """The fixed architecture family given as many evaluations as a searcher.
+class DrawnBaseline:
+    """A row in every space of a suite: one random architecture a seed, trained alone.
 
     Attributes:
         summary: one line.
-        searcher: catalog name of the searcher that tunes it, over the suite's `tuned_space`.
-        named: any fixed baseline by its name, tuned as well.
+        space: `SPACE:PRESET` of the one row; empty for a row in each of the suite's.
+        named: the one in the space that `FAMILY:SPACE:PRESET` means.
     """
 
     summary: str
-    searcher: str
-    named: Callable[[str], FixedBaseline] | None = None
+    space: str = ""
+    named: "Callable[[str], DrawnBaseline] | None" = None
 
 
 class Floor(Protocol):
@@ -166,7 +170,7 @@ class FloorBaseline:
     restore: "Callable[[Signature, Mapping[str, NDArray[Any]]], Predictor]"
 
 
-Baseline = FixedBaseline | ReadyBaseline | TunedBaseline | FloorBaseline
+Baseline = FixedBaseline | ReadyBaseline | DrawnBaseline | FloorBaseline
 
 
 def is_seedless(baseline: Baseline) -> bool:
@@ -180,7 +184,7 @@ def is_trained(baseline: Baseline) -> bool:
     """Returns whether the suite's recipe of training has a part in the row."""
     if isinstance(baseline, FixedBaseline):
         return not baseline.is_frozen
-    return isinstance(baseline, TunedBaseline)
+    return isinstance(baseline, DrawnBaseline)
 
 
 def member_options(member: str, **allowed: Sequence[str]) -> tuple[str, dict[str, str]]:

@@ -31,6 +31,25 @@ def mixer_parameters(family: str, width: int) -> int:
 
 
 @cache
+def shell_parameters(
+    width: int, classes: int, *, pixels: int = 0, patches: int = 0, averages: bool = False
+) -> int:
+    """Returns the parameters of a network of mixers outside of its layers: embedding, last norm and head.
+
+    Args:
+        width: channels of a token.
+        classes: outputs.
+        pixels: values of an image's patch; 0 for bytes.
+        patches: of an image; 0 for bytes.
+        averages: whether an image's head reads the mean token alone.
+    """
+    if not patches:
+        return (1 + 256 + classes) * width + classes
+    read = 1 if averages else patches
+    return (1 + pixels + 1 + read * classes) * width + classes
+
+
+@cache
 def mixer_macs(family: str, width: int, tokens: int) -> int:
     """Returns the multiply-accumulates of a mixer over `tokens` tokens."""
     inner = inner_width(family, width)

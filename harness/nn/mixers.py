@@ -27,11 +27,13 @@ class Layout:
         causal: a token may see itself and earlier ones only.
         tokens: tokens of one sample; a causal input may be shorter.
         grid: (rows, columns) of an image's patches; None for sequences.
+        is_rotated: whether heads rotate queries and keys by their position.
     """
 
     causal: bool
     tokens: int
     grid: tuple[int, int] | None = None
+    is_rotated: bool = True
 
     def near(self) -> Tensor:
         """Returns which token sees which under local attention, bool, shape (tokens, tokens)."""
@@ -50,10 +52,13 @@ class Mixer(nn.Module):
     Shapes: inputs and outputs are (batch, tokens, width) for any width up to the module's.
     """
 
-    def __init__(self, family: str, width: int, layout: Layout, *, layers: int) -> None:
+    def __init__(
+        self, family: str, width: int, layout: Layout, *, layers: int, head_width: int = HEAD_WIDTH
+    ) -> None:
         super().__init__()
         inner = inner_width(family, width)
         self.family = family
+        self.head_width = head_width
         self.layout = layout
         self.inward = nn.Parameter(torch.randn(PARTS[family], inner, width) * width**-0.5)
         self.outward = nn.Parameter(torch.randn(width, inner) * (inner * 2 * layers) ** -0.5)
@@ -75,9 +80,10 @@ class Mixer(nn.Module):
 
 
 def _query_key_value(mixer: Mixer, projected: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns the heads, (batch, heads, tokens, head width); sequences rotate queries and keys."""
-    query, key, value = (part.unflatten(-1, (-1, HEAD_WIDTH)).transpose(1, 2) for part in projected)
-    if mixer.layout.grid is None:
+    """Returns the heads, (batch, heads, tokens, head width), with queries and keys rotated or not."""
+    heads = (-1, mixer.head_width)
+    query, key, value = (part.unflatten(-1, heads).transpose(1, 2) for part in projected)
+    if mixer.layout.is_rotated:
         query, key = rotary(query), rotary(key)
     return query, key, value
 

@@ -6,7 +6,7 @@ optimizer steps and zero-cost proxies are not counted.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from statistics import fmean
 from typing import Any
 
@@ -15,7 +15,6 @@ from harness.identity.unit import AnyUnit, Unit, called
 from harness.learn.baseline import FixedBaseline
 from harness.learn.modality import modality_of
 from harness.space.choices import SearchSpace
-from harness.study.plan import Plan
 from harness.study.work.units import SourcesSpec, Supernet, SupernetSpec, TrainedSpec, ValidatedSpec
 from harness.task.signature import Signature
 
@@ -33,10 +32,10 @@ DRAWN = 20
 
 
 class Costs:
-    """Estimates of one plan's units; spaces and baselines are looked at once."""
+    """Estimates of units; spaces and baselines are looked at once."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.units = {unit.hash: unit for unit in plan.units}
+    def __init__(self, units: Iterable[AnyUnit]) -> None:
+        self.units = {unit.hash: unit for unit in units}
         self._known: dict[tuple[str, ...], Any] = {}
 
     def macs(self, unit: AnyUnit) -> int:
@@ -48,9 +47,13 @@ class Costs:
         return spec.validation_samples * len(spec.sources) * passes(spec.task, spec.document_bytes)
 
     def slices(self, spec: ValidatedSpec, count: int, calibration_batches: int) -> float:
-        """Returns the cost of scoring slices, with the images that re-estimate their BatchNorm statistics."""
+        """Returns the cost of scoring slices."""
+        return self.mean(spec) * count * self.scored(spec, calibration_batches)
+
+    def scored(self, spec: ValidatedSpec, calibration_batches: int) -> int:
+        """Returns the forward passes of a slice, those that re-estimate its BatchNorm statistics included."""
         calibration = calibration_batches * CALIBRATION_IMAGES if self.has_batch_norm(spec) else 0
-        return self.mean(spec) * count * (self.validation(spec) + calibration)
+        return self.validation(spec) + calibration
 
     def trainings(self, spec: TrainedSpec, count: int, macs: float) -> float:
         """Returns the cost of training networks alone, each of which has `macs`, and of scoring them."""

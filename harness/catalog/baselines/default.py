@@ -1,28 +1,33 @@
-"""The plain fixed transformer: a timm VisionTransformer for images, a GPT decoder for bytes and texts.
+"""The plain fixed transformer, in the very code of the searched networks: the attention rung of `hybrid`.
 
-The vision transformer has a form that suits few steps: positions start as sines and cosines, and the head has
-weights per position instead of pooling, as every searched network does.
+At the size of a preset of `hybrid` it is the default architecture of that preset, weight for weight, so that
+a row which finds it scores what it does.
 
 `default:SPACE:PRESET` is the default architecture of a search space, trained alone. It has its own size, as a
 window of parameters changes what may be searched and no default, and its row says how many it has.
 """
 
+import random
+from collections.abc import Iterator
 from functools import cache, partial
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
 from harness import FixedBaseline, Signature, SpaceFamily, catalog
-from harness.nn.heads import HEADS, nearest_width
+from harness.nn.counts import HEAD_WIDTH, mixer_parameters, shell_parameters
+from harness.nn.heads import PLAIN_DEPTH, PLAIN_RATIO, nearest_width
 
 if TYPE_CHECKING:
     from torch import nn
 
 PATCH = 4
-DEPTH = 3
-RATIO = 2.0
-DEPTHS = (2, 3, 4, 6)
-"""Depths among which a tuned transformer chooses."""
 WIDEST = 1024
-HEAD_WIDTH = 16
+LARGE = 1_000_000
+"""Parameters from which on a plain transformer is deeper, as the presets of `hybrid` are."""
+HEAD_WIDTHS = (8, 16, 32)
+DEPTHS = (1, 2, 3, 4, 5, 6, 8)
+RATIOS = (0.5, 6.0)
+"""Least and largest MLP width over token width of a tuned transformer."""
 
 
 def _named(name: str) -> FixedBaseline:
@@ -45,73 +50,83 @@ def _default_of(
     return space.networks.build(space.default())
 
 
-def _build(signature: Signature, parameters: int, *, depth: int | None = None) -> "nn.Module":
-    """Returns the transformer whose width brings it nearest to `parameters`, plain without a depth."""
-    make = _vision if signature.kind == "image" else _language
-    return make(signature, *_shape(signature, parameters, depth))
+def _build(
+    signature: Signature,
+    parameters: int,
+    *,
+    width: int | None = None,
+    depth: int | None = None,
+    hidden: int | None = None,
+    **form: Any,
+) -> "nn.Module":
+    """Returns a transformer; without a width the plain one that is nearest to `parameters`."""
+    from harness.nn.networks.hybrid import HybridForm, HybridNet, HybridShape
+
+    plain_depth, ratio = _plain(parameters)
+    width, depth = width or _plain_width(signature, parameters), depth or plain_depth
+    inner = int(width * ratio) if hidden is None else hidden
+    return HybridNet(
+        signature,
+        [["attention"]] * depth,
+        HybridShape(width=width, mixers=("attention",) * depth, hidden=(inner,) * depth),
+        is_grid=signature.kind == "image",
+        is_pooled=signature.kind == "text",
+        form=HybridForm(**form),
+    )
+
+
+def _outside(signature: Signature, width: int, *, learns_positions: bool, averages: bool) -> int:
+    """Returns the parameters outside of the layers."""
+    patches = (signature.height // PATCH) * (signature.width // PATCH)
+    image: dict[str, int] = {}
+    if signature.kind == "image":
+        image = {"pixels": signature.channels * PATCH**2, "patches": patches}
+    positions = (patches if image else signature.context) * width if learns_positions else 0
+    return positions + shell_parameters(width, signature.classes, **image, averages=averages)
+
+
+def _plain(parameters: int) -> tuple[int, float]:
+    """Returns depth, and MLP width over token width, of the plain transformer of a size."""
+    return (PLAIN_DEPTH, PLAIN_RATIO) if parameters < LARGE else (6, 3.0)
 
 
 @cache
-def _shape(signature: Signature, parameters: int, depth: int | None) -> tuple[int, int, int]:
-    """Returns width, depth and heads; a head is 16 wide in the plain transformer, else nearly so."""
-    import torch
-
-    heads = {width: width // HEAD_WIDTH for width in range(HEAD_WIDTH, WIDEST, HEAD_WIDTH)}
-    if depth is not None:
-        heads = {width: count for width, count in HEADS.items() if width < WIDEST}
-    layers = DEPTH if depth is None else depth
-    make = _vision if signature.kind == "image" else _language
+def _plain_width(signature: Signature, parameters: int) -> int:
+    depth, ratio = _plain(parameters)
 
     def size(width: int) -> int:
-        with torch.device("meta"):
-            module = make(signature, width, layers, heads[width])
-        return sum(weight.numel() for weight in module.parameters())
+        layer = 2 * width * (1 + int(width * ratio)) + mixer_parameters("attention", width)
+        return depth * layer + _outside(signature, width, learns_positions=False, averages=False)
 
-    width = nearest_width(list(heads), size, parameters)
-    return width, layers, heads[width]
+    return nearest_width(list(range(HEAD_WIDTH, WIDEST, HEAD_WIDTH)), size, parameters)
 
 
-def _vision(signature: Signature, width: int, depth: int, heads: int) -> "nn.Module":
-    import torch
-    from timm.models.vision_transformer import VisionTransformer
-    from torch import nn
-
-    from harness.nn.positions import sine_cosine
-
-    module = VisionTransformer(
-        img_size=(signature.height, signature.width),
-        patch_size=PATCH,
-        in_chans=signature.channels,
-        num_classes=signature.classes,
-        embed_dim=width,
-        depth=depth,
-        num_heads=heads,
-        mlp_ratio=RATIO,
-        qkv_bias=False,
-        class_token=False,
-        global_pool="",
-        fc_norm=False,
-    )
-    tokens = (signature.height // PATCH) * (signature.width // PATCH)
-    head = nn.Sequential(nn.Flatten(), nn.Linear(tokens * width, signature.classes))
-    module.set_submodule("head", head)
-    positions = module.get_parameter("pos_embed")
-    with torch.no_grad():
-        positions.copy_(sine_cosine(tokens, width, positions.device))
-    return module
+def _vary(draw: random.Random, signature: Signature, parameters: int) -> dict[str, Any]:
+    """Draws positions, head, heads, and a width and depth whose MLP then meets the parameters."""
+    is_image = signature.kind == "image"
+    every = product(HEAD_WIDTHS, (False, True), (False, True) if is_image else (False,))
+    ways = [shapes for form in every if (shapes := list(_shapes(signature, parameters, *form)))]
+    return draw.choice(draw.choice(ways)) if ways else {}
 
 
-def _language(signature: Signature, width: int, depth: int, heads: int) -> "nn.Module":
-    from harness.nn.networks.decoder import Decoder
-
-    classes = signature.classes if signature.kind == "text" else None
-    return Decoder(width=width, depth=depth, heads=heads, hidden=int(width * RATIO), classes=classes)
+def _shapes(
+    signature: Signature, parameters: int, head_width: int, learns_positions: bool, averages: bool
+) -> Iterator[dict[str, Any]]:
+    """Yields every shape of a form that has the parameters, as arguments of `_build`."""
+    form = {"head_width": head_width, "learns_positions": learns_positions, "averages": averages}
+    for width in range(head_width, WIDEST, head_width):
+        outside = _outside(signature, width, learns_positions=learns_positions, averages=averages)
+        for depth in DEPTHS if outside < parameters else ():
+            layer = (parameters - outside) / depth - mixer_parameters("attention", width)
+            hidden = round(layer / (2 * width)) - 1
+            if RATIOS[0] * width <= hidden <= RATIOS[1] * width:
+                yield {"width": width, "depth": depth, "hidden": hidden, **form}
 
 
 BASELINE = FixedBaseline(
     named=_named,
-    summary="Plain transformer: timm VisionTransformer for images, GPT decoder for bytes and texts.",
+    summary="Plain transformer for images, bytes and texts, in the code of the searched networks.",
     build=_build,
     kinds=("image", "bytes", "text"),
-    depths={depth: partial(_build, depth=depth) for depth in DEPTHS},
+    vary=_vary,
 )

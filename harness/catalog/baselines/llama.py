@@ -1,19 +1,16 @@
 """The LLaMA-form decoder: what most language models of today look like, near the suite's parameters."""
 
-from functools import partial
-from typing import TYPE_CHECKING
+import random
+from typing import TYPE_CHECKING, Any
 
 from harness import FixedBaseline, HarnessError, Signature
-from harness.nn.heads import HEADS, nearest_width
+from harness.nn.heads import HEADS, draw_depth, nearest_width
 
 if TYPE_CHECKING:
     from torch import nn
 
 DEPTHS = (3, 2, 4)
 """Depths, the one that is preferred first: it is that of the baseline `default`."""
-
-TUNED_DEPTHS = (2, 3, 4, 6)
-"""Depths among which a tuned decoder chooses."""
 
 CLOSE = 0.1
 HEAD_WIDTH = 16
@@ -34,8 +31,10 @@ def parameters(width: int, depth: int, outputs: int = 256) -> int:
     return (256 + outputs) * width + width + depth * block
 
 
-def _build(signature: Signature, target: int) -> "nn.Module":
-    """Returns the decoder nearest to `target` parameters, of depth 3 unless that is not close."""
+def _build(signature: Signature, target: int, *, depth: int | None = None) -> "nn.Module":
+    """Returns the decoder nearest to `target` parameters, of depth 3 unless given or not close."""
+    if depth is not None:
+        return _at_depth(depth, signature, target)
 
     def preference(shape: tuple[int, int]) -> tuple[bool, int, float]:
         away = abs(parameters(*shape, signature.classes) / target - 1)
@@ -69,9 +68,13 @@ def _made(signature: Signature, width: int, depth: int, heads: int) -> "nn.Modul
     return Decoder(width=width, depth=depth, heads=heads, hidden=hidden, classes=classes, is_llama=True)
 
 
+def _vary(draw: random.Random, signature: Signature, target: int) -> dict[str, Any]:
+    return draw_depth(draw)
+
+
 BASELINE = FixedBaseline(
     summary="LLaMA-form decoder for bytes: RMSNorm, SwiGLU, rotary positions, no biases.",
     build=_build,
     kinds=("bytes", "text"),
-    depths={depth: partial(_at_depth, depth) for depth in TUNED_DEPTHS},
+    vary=_vary,
 )

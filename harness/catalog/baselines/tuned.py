@@ -1,31 +1,30 @@
-"""The tuned transformer: random search over the elastic transformer with a searcher's budget.
+"""The tuned transformer: `default` with real freedom, in whole trainings that cost what a search does.
 
-`tuned:NAME` is any fixed baseline, tuned in learning rate and, where its family has several, in depth at
-equal parameters: `tuned:llama`, `tuned:timm:resnet10t`, `tuned:default:mobilenet:micro`. It has as many
-trials as a searcher has evaluations, each of them a whole training by the suite's recipe; the rules of
-`selection` choose nothing for it, as those trials chose its rate by source validation.
+A trial draws learning rate, decay, warm-up and augmentation, and for `default` at the same parameters depth
+against width against MLP width, heads, the form of positions and that of the head. It is scored on source
+validation, and there are as many as supernet and search of the suite cost (`search.trials` says another
+number). The rules of `selection` choose nothing for it.
+
+`tuned:NAME` is any other fixed baseline, tuned in the same way, and in shape where its family has several:
+`tuned:llama`, `tuned:timm:resnet10t`, `tuned:default:mobilenet:micro`.
 """
 
 from dataclasses import replace
 
-from harness import FixedBaseline, HarnessError, TunedBaseline, catalog
+from harness import FixedBaseline, HarnessError, catalog
 from harness.learn.baseline import is_trained
 
 
 def _named(name: str) -> FixedBaseline:
     baseline = catalog.load("baseline", name)
-    if not isinstance(baseline, FixedBaseline) or not is_trained(baseline) or baseline.is_tuned:
+    if not isinstance(baseline, FixedBaseline) or not is_trained(baseline) or baseline.budget:
         raise HarnessError(
             f"Baseline {name!r} has no learning rate to tune, or is tuned already; name a fixed one that "
             "is trained here, as in 'tuned:llama' or 'tuned:timm:resnet10t'."
         )
-    chosen = "learning rate and depth" if baseline.depths else "learning rate"
-    budget = f"Tuned: {chosen} from as many trials as a searcher has evaluations."
-    return replace(baseline, summary=f"{baseline.summary} {budget}", is_tuned=True)
+    chosen = "recipe and shape" if baseline.vary else "recipe"
+    summary = f"{baseline.summary} Tuned: {chosen}, in trainings that cost what a search does."
+    return replace(baseline, summary=summary, budget="trials", of=(name,), named=None)
 
 
-BASELINE = TunedBaseline(
-    named=_named,
-    summary="Random search over the `attention` rung, with the evaluator and the budget of a searcher.",
-    searcher="random_search",
-)
+BASELINE = replace(_named("default"), named=_named)

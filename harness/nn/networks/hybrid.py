@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.nn.counts import HEAD_WIDTH
 from harness.nn.mixers import Layout, Mixer
 from harness.nn.pooling import pooled
 from harness.nn.positions import sine_cosine
@@ -31,18 +32,42 @@ class HybridShape:
     hidden: tuple[int, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class HybridForm:
+    """What no space of hybrids varies, and a tuned transformer may.
+
+    Attributes:
+        head_width: channels of an attention head, which divides the width.
+        learns_positions: whether positions are learned, in place of sines of images and rotations of bytes.
+        averages: whether an image's head reads the mean token, in place of each with weights of its own.
+    """
+
+    head_width: int = HEAD_WIDTH
+    learns_positions: bool = False
+    averages: bool = False
+
+
+PLAIN = HybridForm()
+
+
 class HybridLayer(nn.Module):
     """One block: mixers of several families and one MLP, all at the largest width."""
 
     def __init__(
-        self, families: Sequence[str], width: int, hidden: int, layout: Layout, *, layers: int
+        self,
+        families: Sequence[str],
+        width: int,
+        hidden: int,
+        layout: Layout,
+        *,
+        layers: int,
+        head_width: int = HEAD_WIDTH,
     ) -> None:
         super().__init__()
         self.mixer_scale = nn.Parameter(torch.ones(width))
         self.mlp_scale = nn.Parameter(torch.ones(width))
-        self.mixers = nn.ModuleDict(
-            {family: Mixer(family, width, layout, layers=layers) for family in families}
-        )
+        made = {"layers": layers, "head_width": head_width}
+        self.mixers = nn.ModuleDict({family: Mixer(family, width, layout, **made) for family in families})
         self.up = nn.Parameter(torch.randn(hidden, width) * width**-0.5)
         self.down = nn.Parameter(torch.randn(width, hidden) * (hidden * 2 * layers) ** -0.5)
 
@@ -69,6 +94,7 @@ class HybridNet(nn.Module):
         *,
         is_grid: bool,
         is_pooled: bool,
+        form: HybridForm = PLAIN,
     ) -> None:
         """Makes the largest network.
 
@@ -77,13 +103,16 @@ class HybridNet(nn.Module):
             shape: the largest sub-network, used when `forward` gets none.
             is_grid: whether tokens are patches of an image; bytes otherwise.
             is_pooled: whether bytes give one answer together.
+            form: of positions and heads.
         """
         super().__init__()
         self.signature = signature
         self.is_pooled = is_pooled
         grid = (signature.height // PATCH, signature.width // PATCH) if is_grid else None
         tokens = math.prod(grid) if grid else signature.context
-        self.layout = Layout(causal=not is_grid, tokens=tokens, grid=grid)
+        is_rotated = not is_grid and not form.learns_positions
+        self.layout = Layout(causal=not is_grid, tokens=tokens, grid=grid, is_rotated=is_rotated)
+        self.form = form
         self.largest = shape
         width, layers = shape.width, len(families)
         if not is_grid:
@@ -93,9 +122,10 @@ class HybridNet(nn.Module):
             pixels = signature.channels * PATCH**2
             self.embed = nn.Parameter(torch.randn(width, pixels) * pixels**-0.5)
             self.embed_bias = nn.Parameter(torch.zeros(width))
-            outputs = signature.classes * self.layout.tokens
+            outputs = signature.classes * (1 if form.averages else self.layout.tokens)
+        self.positions = nn.Parameter(torch.randn(tokens, width) * 0.02) if form.learns_positions else None
         self.layers = nn.ModuleList(
-            HybridLayer(held, width, hidden, self.layout, layers=layers)
+            HybridLayer(held, width, hidden, self.layout, layers=layers, head_width=form.head_width)
             for held, hidden in zip(families, shape.hidden, strict=True)
         )
         self.scale = nn.Parameter(torch.ones(width))
@@ -114,14 +144,19 @@ class HybridNet(nn.Module):
         if self.layout.grid is None:
             logits = F.linear(tokens, self.head[:, :width], self.head_bias)
             return pooled(logits, inputs) if self.is_pooled else logits
+        if self.form.averages:
+            return F.linear(tokens.mean(dim=1), self.head[:, :width], self.head_bias)
         weight = self.head.unflatten(0, (self.signature.classes, self.layout.tokens))[..., :width]
         return F.linear(tokens.flatten(1), weight.flatten(1), self.head_bias)
 
     def _embed(self, inputs: Tensor, width: int) -> Tensor:
         if self.layout.grid is None:
-            return F.embedding(inputs, self.embed[:, :width])
+            tokens = F.embedding(inputs, self.embed[:, :width])
+            return tokens if self.positions is None else tokens + self.positions[: inputs.shape[1], :width]
         patches = F.unfold(inputs, PATCH, stride=PATCH).transpose(1, 2)
         tokens = F.linear(patches, self.embed[:width], self.embed_bias[:width])
+        if self.positions is not None:
+            return tokens + self.positions[:, :width]
         return tokens + sine_cosine(tokens.shape[1], width, tokens.device)
 
 

@@ -24,18 +24,27 @@ def search(costs: Costs, unit: Unit[SearchSpec, Search]) -> float:
 
 
 def tune(costs: Costs, unit: Unit[TuneSpec, Tuned]) -> float:
-    spec = unit.spec
-    return costs.trainings(spec, spec.evaluations, costs.alone(spec.method, spec))
+    return trial(costs, unit.spec) * unit.spec.evaluations
+
+
+def trial(costs: Costs, spec: TuneSpec) -> float:
+    """Returns the cost of one trial, of the plain baseline."""
+    return costs.trainings(spec, 1, costs.alone(spec.method, spec))
 
 
 def final(costs: Costs, unit: Unit[FinalSpec, Final]) -> float:
-    spec = unit.spec
+    trainings = trainings_of(unit.spec)
+    return costs.trainings(unit.spec, trainings, costs.alone(unit.spec.method, unit.spec)) if trainings else 0
+
+
+def trainings_of(spec: FinalSpec) -> int:
+    """Returns how often a final trains a network."""
     if spec.steps is None or spec.batch_size is None or spec.selection == ORACLE:
         return 0
     trainings = 1 if spec.learning_rates is None else len(spec.learning_rates)
     if spec.selection == CROSS_VALIDATION:
-        trainings = 1 + (trainings * len(spec.sources) if trainings > 1 else 0)
-    return costs.trainings(spec, trainings, costs.alone(spec.method, spec))
+        return 1 + (trainings * len(spec.sources) if trainings > 1 else 0)
+    return trainings
 
 
 def score(costs: Costs, unit: Unit[ScoreSpec, Score]) -> float:

@@ -1,8 +1,10 @@
 """The units of a suite that trains: domains, supernets, searches, finals and scores."""
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +14,17 @@ from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit, Unit
 from harness.learn.baseline import (
     Baseline,
+    DrawnBaseline,
     FixedBaseline,
     ReadyBaseline,
-    TunedBaseline,
     is_seedless,
     is_trained,
 )
 from harness.learn.modality import modality_of
+from harness.study.cost import Costs
 from harness.study.plan import Plan, distinct, members, planned, prepare_unit, resolve_searcher
-from harness.study.settings import LM_EVAL, RecipeSettings, TaskSettings, ZeroShotSettings
+from harness.study.settings import LM_EVAL, STEPS_PER_SAMPLE, RecipeSettings, TaskSettings, ZeroShotSettings
+from harness.study.trained.cost import trial
 from harness.study.trained.results import Final
 from harness.study.trained.settings import Suite
 from harness.study.trained.units import (
@@ -112,7 +116,7 @@ class _TaskPlan:
 
     def _row(self, method: str, space: str | None, variant: Variant) -> Iterator[AnyUnit]:
         for select, report in self._roles(method, variant):
-            chosen = self._searched(method, space, select) if space else self._tuned(method, select)
+            chosen = self._chosen(method, space, select)
             yield from chosen
             needs = [unit.hash for unit in chosen[-1:]]
             plain = self._final(method, space, select, report, needs, variant)
@@ -141,12 +145,11 @@ class _TaskPlan:
         return None if method in self.suite.searchers else catalog.load("baseline", method)
 
     def _rows(self) -> Iterator[tuple[str, str | None]]:
-        searched = None
         for name in self.suite.baselines:
             baseline = catalog.load("baseline", name)
-            if isinstance(baseline, TunedBaseline):
-                searched = (baseline.searcher, self.suite.tuned_space)
-                yield name, self.suite.tuned_space
+            if isinstance(baseline, DrawnBaseline):
+                every = [baseline.space] if baseline.space else [*self.suite.spaces, self.suite.tuned_space]
+                yield from ((name.partition(":")[0], space) for space in dict.fromkeys(every))
             elif (
                 not isinstance(baseline, FixedBaseline | ReadyBaseline)
                 or self.task.signature.kind in baseline.kinds
@@ -154,8 +157,7 @@ class _TaskPlan:
                 yield name, None
         for space in self.suite.spaces:
             for searcher in self.suite.searchers:
-                if (searcher, space) != searched:
-                    yield searcher, space
+                yield searcher, space
 
     def _roles(self, method: str, variant: Variant) -> list[tuple[int, int]]:
         """Each seed selects once and reports once, for another; what no seed changes has one role."""
@@ -166,11 +168,27 @@ class _TaskPlan:
     def _is_seedless(self, method: str) -> bool:
         return method in self.suite.baselines and is_seedless(catalog.load("baseline", method))
 
+    def _chosen(self, method: str, space: str | None, seed: int) -> list[AnyUnit]:
+        """Returns what chooses a row's network, the last unit; nothing where it is fixed, or drawn."""
+        if space is None:
+            return self._tuned(method, seed)
+        return [] if self._baseline(method) else self._searched(method, space, seed)
+
+    @cached_property
+    def _searching(self) -> float:
+        """Multiply-accumulates of supernet and search, where they are dearest; 0 without a search."""
+        dearest = 0.0
+        for space in self.suite.spaces:
+            for searcher in self.suite.searchers:
+                units = self._searched(searcher, space, self.suite.seeds[0])
+                costs = Costs(units)
+                dearest = max(dearest, sum(map(costs.macs, units)))
+        return dearest
+
     def _searched(self, method: str, space: str, seed: int) -> list[AnyUnit]:
         """Returns a search, and before it what it reads: a supernet, and proxies where it uses them."""
-        baseline, settings = self._baseline(method), self.suite.search
-        name = baseline.searcher if isinstance(baseline, TunedBaseline) else method
-        searcher, entry, options = resolve_searcher(settings, name)
+        settings = self.suite.search
+        searcher, entry, options = resolve_searcher(settings, method)
         place = f"{split_space(space)[0]}:{load_family(space)[1]}"
         trained = supernet_spec(self.settings, place)
         first = self.suite.seeds[0] if settings.shared_supernet else seed
@@ -198,25 +216,52 @@ class _TaskPlan:
     def _tuned(self, method: str, seed: int) -> list[AnyUnit]:
         """Returns the trials of a tuned fixed baseline; none for every other baseline."""
         baseline = catalog.load("baseline", method)
-        if not isinstance(baseline, FixedBaseline) or not baseline.is_tuned:
+        if not isinstance(baseline, FixedBaseline) or baseline.budget != "trials":
             return []
-        trials = self.suite.search.evaluations
-        if trials < 1:
-            raise HarnessError(
-                f"Baseline {method!r} is tuned in search.evaluations trials, and the suite has {trials}; "
-                "set at least 1."
-            )
         training = training_spec(self.settings)
         spec = TuneSpec(
             **self.validated | {"parameter_tolerance": None},
             method=method,
             space=None,
             seed=seed,
-            evaluations=trials,
+            evaluations=1,
             learning_rate=training.pop("learning_rates")[0],
             **training,
         )
-        return [planned(TUNE, spec, needs=self.source_hashes)]
+        return [planned(TUNE, replace(spec, evaluations=self._trials(spec)), needs=self.source_hashes)]
+
+    def _trials(self, one: TuneSpec) -> int:
+        """Returns how many trials like `one` cost what supernet and search do, rounded up, and two at least.
+
+        Raises:
+            HarnessError: the suite searches nothing, and has no evaluations that say how many.
+        """
+        settings = self.suite.search
+        if settings.trials or not self._searching:
+            trials = settings.trials or settings.evaluations
+            if trials < 1:
+                raise HarnessError(
+                    f"Baseline {one.method!r} has as many trials as searches cost, and this suite has no "
+                    "search; say how many in search.trials."
+                )
+            return trials
+        return max(2, math.ceil(self._searching / trial(Costs(()), one)))
+
+    def _longer(self, method: str, training: dict[str, Any]) -> int:
+        """Returns the steps of a training that takes supernet and search of the suite beside its own."""
+        spec = TuneSpec(
+            **self.validated | {"parameter_tolerance": None},
+            method=method,
+            space=None,
+            seed=0,
+            evaluations=1,
+            learning_rate=0.0,
+            **{key: value for key, value in training.items() if key != "learning_rates"},
+        )
+        step = 3 * Costs(()).alone(method, spec) * training["batch_size"] * len(training["learning_rates"])
+        steps: int = training["steps"] + math.ceil(self._searching / step)
+        limit = self.common["limit"]
+        return min(steps, STEPS_PER_SAMPLE * limit) if limit else steps
 
     def _final(
         self,
@@ -234,8 +279,10 @@ class _TaskPlan:
             training["recipe"] = replace(recipe, augmentation=more)
         if baseline is not None and not is_trained(baseline):
             training = {}
-        if isinstance(baseline, FixedBaseline) and baseline.is_tuned:
+        if isinstance(baseline, FixedBaseline) and baseline.budget == "trials":
             del training["learning_rates"]  # its trials choose one
+        if isinstance(baseline, FixedBaseline) and baseline.budget == "steps":
+            training["steps"] = self._longer(method, training)
         spec = FinalSpec(
             **self.validated,
             method=method,

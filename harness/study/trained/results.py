@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.identity.schema import Schema
+from harness.study.settings import RecipeSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,7 @@ class Search(Evaluated):
         evaluations: spent.
         stopped: why it ended before its budget was spent; None where it was.
         history: every evaluation.
+        compute: multiply-accumulates of scoring all of them.
         rank_by_parameters: Spearman's correlation of score and parameters, in [-1, 1].
         report: the searcher's own counters and settings.
         racing: samples spent; None without races.
@@ -52,6 +54,7 @@ class Search(Evaluated):
     evaluations: int
     stopped: str | None
     history: tuple[Evaluated, ...]
+    compute: int
     rank_by_parameters: float | None
     report: Mapping[str, Any]
     racing: Racing | None = None
@@ -59,25 +62,39 @@ class Search(Evaluated):
 
 @dataclass(frozen=True, kw_only=True)
 class Trial(Schema):
-    """One trial: what was tried, and its score on source validation, or the reason why it has none."""
+    """One trial: what was tried, and its score on source validation, or the reason why it has none.
+
+    Attributes:
+        learning_rate: of the training.
+        recipe: the rest of it.
+        architecture: arguments of the baseline's `build`; None for the plain one.
+        parameters: of the network.
+        macs: of one sample.
+        validation: the score.
+        reason: why there is none.
+    """
 
     learning_rate: float
+    recipe: RecipeSettings
     architecture: Mapping[str, Any] | None
     parameters: int | None
+    macs: int | None
     validation: float | None
     reason: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tuned(Schema):
-    """The best trial, whose architecture is None for the plain one, and all of them."""
+    """The best trial, whose architecture is None for the plain one, all of them, and their MACs together."""
 
     learning_rate: float
+    recipe: RecipeSettings
     architecture: Mapping[str, Any] | None
     parameters: int | None
     validation: float | None
     evaluations: int
     trials: tuple[Trial, ...]
+    compute: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +107,7 @@ class Final(Schema):
         macs: of one sample.
         learning_rate: that was chosen; None where an oracle chooses, or nothing was trained.
         steps: of training.
+        compute: multiply-accumulates of all its trainings.
         validation: on source validation; None where none was made.
         rates: learning rate, as Python writes it -> source validation.
         outside: what else than the sources it was trained on; None where nothing was.
@@ -101,6 +119,7 @@ class Final(Schema):
     macs: int
     learning_rate: float | None
     steps: int
+    compute: int
     validation: float | None
     rates: Mapping[str, float]
     outside: str | None = None

@@ -14,10 +14,11 @@ from harness.task.selection import DEFAULT_SELECTION
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSettings(SearcherSettings):
-    """The budget every searcher and the tuned baseline have.
+    """The budget of every searcher, which is also that of tuned baselines.
 
     Attributes:
         evaluations: new, legal architectures; 0 where nothing is searched.
+        trials: whole trainings of a tuned baseline; 0 for as many as supernet and search cost.
         parameter_tolerance: largest distance from the default's parameters, a share; 0 for any size.
         racing: drop a candidate on the samples that show it to be worse than the incumbent; without it
             every candidate is scored on all of them.
@@ -27,6 +28,7 @@ class SearchSettings(SearcherSettings):
     """
 
     evaluations: int = 0
+    trials: int = 0
     parameter_tolerance: float = 0.05
     racing: bool = False
     calibration_batches: int = 16
@@ -55,7 +57,8 @@ class Suite(SearchingSettings):
     Attributes:
         seeds: two or more; roles are crossed over consecutive pairs.
         baselines: catalog names.
-        tuned_space: the space of the tuned baseline, and the source of the parameter target.
+        tuned_space: the space whose default gives the parameters of all rows, and whose random architectures
+            those of other spaces are compared with.
         reference: the row that others are compared with.
         again: whether the reference stands once more on the board under other seeds, so that the board says
             how often its own rule tells a row from itself.

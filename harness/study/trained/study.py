@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harness import catalog
 from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit
-from harness.learn.baseline import TunedBaseline
 from harness.run.loaded import Run
 from harness.study.plan import stand_ins
 from harness.study.settings import AUGMENTATIONS, Need, check_language_model, check_task, check_zero_shot
@@ -48,12 +47,10 @@ class TrainedStudy(Study[Suite, "Board"]):
         need(len(settings.seeds) >= 2, "seeds needs at least two, as one selects and another reports")
         need.once(settings.seeds, "seeds has a seed twice")
         need(bool(settings.tasks), "there is no task")
-        # A baseline that is not there is told by the plan.
-        known = [name for name in settings.baselines if name in catalog.files("baseline")]
-        tuned = (isinstance(catalog.load("baseline", name), TunedBaseline) for name in known)
-        searches = bool(settings.searchers) or any(tuned)
+        searches = bool(settings.searchers)
         need(bool(settings.searchers) == bool(settings.spaces), "searchers and spaces belong together")
         need(settings.search.evaluations >= 1 or not searches, "search.evaluations must be at least 1")
+        need(settings.search.trials >= 0, "search.trials must be at least 0")
         need(0 <= settings.search.parameter_tolerance < 1, "search.parameter_tolerance must be in [0, 1)")
         need(settings.search.calibration_batches >= 1, "search.calibration_batches must be at least 1")
         need.known("augmentation", settings.control, AUGMENTATIONS)

@@ -34,13 +34,17 @@ def method_reads(method: str, space: str | None, task: str) -> Iterator[Read]:
     """Yields what a row's method is made of, where it is a baseline and no search in a space chose it.
 
     The name of a baseline may name another that it tunes, as in tuned:FAMILY:MEMBER, or a space, as in
-    default:SPACE:PRESET.
+    default:SPACE:PRESET; one without a name in its own may be made of others.
     """
-    words = () if space else method.split(":")
+    words = method.split(":")
+    if words[0] not in catalog.files("baseline"):
+        return
+    made_of = () if space else getattr(catalog.load("baseline", method), "of", ())
+    words = list(dict.fromkeys([*words, *(word for one in made_of for word in one.split(":"))]))
     families = [word for word in words if word in catalog.files("baseline")]
     yield from (Read("space", word) for word in words if word in catalog.files("space"))
     yield from (Read("baseline", word) for word in families)
-    if families:
+    if families and not space:
         baseline = catalog.load("baseline", method)
         yield Read("model", method, tuple(getattr(baseline, "files", ())))
         if isinstance(baseline, FloorBaseline):

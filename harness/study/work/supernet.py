@@ -16,6 +16,8 @@ from harness.learn.supernet import train_supernet
 from harness.nn.released import read_released
 from harness.run.place import Done, Needs
 from harness.space.choices import SearchSpace
+from harness.study.cost import Costs
+from harness.study.cost import supernet as supernet_cost
 from harness.study.work.alone import WEIGHTS, checkpoint_of, recipe_of, save_weights
 from harness.study.work.matched import matched_space
 from harness.study.work.units import Released, Supernet, SupernetSpec
@@ -37,6 +39,7 @@ def supernet(unit: Unit[SupernetSpec, Supernet], needs: Needs, folder: Path) -> 
         space_size=space.size(),
         window=tuple(space.window or ()),
         steps=steps,
+        compute=None if released else round(supernet_cost(Costs(()), unit)),
         checkpoint=released,
     )
     return Done(result=result)

@@ -204,6 +204,7 @@ class Supernet(Schema):
         space_size: architectures of the space.
         window: least and largest parameters that architectures may have; empty for any.
         steps: that it was trained here.
+        compute: multiply-accumulates of its training; None where it was read.
         checkpoint: what was read in place of training.
     """
 
@@ -211,6 +212,7 @@ class Supernet(Schema):
     space_size: int
     window: tuple[int, ...]
     steps: int
+    compute: int | None
     checkpoint: Released | None = None
 
 

@@ -1,14 +1,15 @@
 """From records to rows: means, intervals, paired differences and ranks of one run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from typing import Literal, get_args
 
 import numpy as np
 
 from harness.board.language_model import language_model_use
 from harness.board.marks import OUTSIDE, Marked, Marks, mark_notes, marks_of
-from harness.board.values import Cell, Difference, Role, Splits
+from harness.board.values import Cell, Difference, Role, Splits, row_name
 from harness.catalog import metric_of
 from harness.identity.unit import Unit
 from harness.run.loaded import Run
@@ -27,10 +28,21 @@ from harness.study.trained.boards.notes import (
     zero_shot_note,
 )
 from harness.study.trained.boards.scored import TaskScores
-from harness.study.trained.boards.values import Board, Key, Row, TaskBoard, chosen_by, finals_of, scores_of
-from harness.study.trained.results import Score, Search, ZeroShotScore
+from harness.study.trained.boards.values import (
+    Board,
+    Gain,
+    Key,
+    Row,
+    TaskBoard,
+    chosen_by,
+    compute_of,
+    finals_of,
+    is_drawn,
+    scores_of,
+)
+from harness.study.trained.results import Final, Score, Search, ZeroShotScore
 from harness.study.trained.settings import PlannedBoard, PlannedSuite
-from harness.study.trained.units import RowScoreSpec
+from harness.study.trained.units import FinalSpec, RowScoreSpec, Variant
 from harness.task.metric import Metric
 from harness.task.selection import ORACLE
 
@@ -108,6 +120,7 @@ class TaskBuilder:
         if self.trained_on is not None:
             self.chance = zero_shot_chance(self.elsewhere)
         self.sign = self.metric.sign
+        self.tuned_space = suite.tuned_space
         self.units: dict[tuple[Key, str], list[Unit[RowScoreSpec, Score]]] = {}
         for unit in scores:
             self.units.setdefault((unit.spec.key, unit.spec.domain), []).append(unit)
@@ -135,6 +148,7 @@ class TaskBuilder:
             stratum=self.stratum,
             regime=self._regime(rows),
             again=self.again,
+            gains=tuple(self._gains()),
             sources=self.sources,
             held_out=self.held_out,
             rows=tuple(rows),
@@ -169,14 +183,20 @@ class TaskBuilder:
             unbeaten=False,
             parameters=tuple(result.parameters for result in results),
             macs=tuple(result.macs for result in results),
-            evaluations=tuple(search.evaluations for search in searched) if key[1] or any(choosing) else None,
+            evaluations=tuple(search.evaluations for search in searched) if any(choosing) else None,
             steps=tuple(result.steps for result in results),
+            compute=self._compute(finals),
             llm=language_model_use(
                 SearchReport.of(search.report) for search in searched if isinstance(search, Search)
             ),
             outside=next((result.outside for result in results if result.outside), None),
             marks=self.marks[key],
         )
+
+    def _compute(self, finals: Sequence[Unit[FinalSpec, Final]]) -> tuple[int, ...] | None:
+        found = [compute_of(self.run, final) for final in finals]
+        known = [one for one in found if one is not None]
+        return tuple(known) if len(known) == len(found) else None
 
     def _cell(self, key: Key, role: Role, domain: str) -> Cell:
         units = self.units.get((key, domain), [])
@@ -219,6 +239,20 @@ class TaskBuilder:
             return None
         best, _ = max(floors, key=lambda floor: self.sign * floor[1])
         return self.scores.difference(self.reference, best, self.sources)
+
+    def _gains(self) -> Iterator[Gain]:
+        """Yields what each space, and each search, gives beside random architectures."""
+        drawn = {key[1]: key for key in self.keys if is_drawn(key)}
+        plain = drawn.get(self.tuned_space)
+        for key in self.keys:
+            control = plain if is_drawn(key) else drawn.get(key[1])
+            is_variant = key[0].rpartition(" ")[2] in get_args(Variant)
+            if key[1] is None or control in (None, key) or is_variant or self.marks[key].is_apart:
+                continue
+            difference = self.scores.difference(key, control, self.held_out)
+            if difference is not None and not self.marks[control].is_apart:
+                of: Literal["space", "search"] = "space" if is_drawn(key) else "search"
+                yield Gain(of=of, row=row_name(*key), control=row_name(*control), difference=difference)
 
     @cached_property
     def again(self) -> Splits | None:

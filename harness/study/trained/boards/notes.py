@@ -52,12 +52,14 @@ def stability_note(order: float, first: float, *, domains: int, rows: int) -> st
 
 def tuning_note(run: Run, task: str) -> list[str]:
     """Says what the trials of tuned fixed baselines are, where there are any."""
-    names = sorted({unit.spec.method for unit in run.planned(TUNE) if unit.spec.task == task})
+    specs = [unit.spec for unit in run.planned(TUNE) if unit.spec.task == task]
+    names = sorted({spec.method for spec in specs})
     if not names:
         return []
+    counts = " or ".join(map(str, sorted({spec.evaluations for spec in specs})))
     return [
-        f"Trials of {', '.join(names)}: whole trainings by the recipe of finals, scored on source validation "
-        "under every rule of selection; a searcher's evaluations are slices of a supernet."
+        f"Trials of {', '.join(names)}: {counts} whole trainings, the first by the recipe of finals, scored "
+        "on source validation under every rule of selection; a searcher evaluates slices of a supernet."
     ]
 
 

@@ -1,5 +1,6 @@
 """The tables people look at: the board, its domains, differences, costs and, apart, the timings."""
 
+from statistics import fmean
 from typing import Any
 
 from harness.board.marks import OUTSIDE
@@ -165,6 +166,7 @@ def cost_table(task: TaskBoard) -> Table:
                 show_counts(row.macs),
                 show_counts(row.evaluations),
                 show_counts(row.steps),
+                show_compute(row),
                 *tokens,
             )
         )
@@ -177,12 +179,88 @@ def cost_table(task: TaskBoard) -> Table:
             "MACs per sample",
             "Evaluations",
             "Training steps",
+            "Compute (TMAC)",
             "LLM calls",
             "Prompt tokens",
             "Completion tokens",
         ),
         rows=tuple(rows),
         labels=2,
+        notes=(
+            "Compute: all that it takes to get to one final, its search or trials and the whole of the "
+            "supernet included; a training step counts as three forward passes.",
+        ),
+    )
+
+
+def show_compute(row: Row) -> str:
+    """Returns the mean over seeds, in 10^12 multiply-accumulates."""
+    return f"{fmean(row.compute) / 1e12:.3g}" if row.compute else MISSING
+
+
+NEAR = 0.25
+"""How far the compute of a row of equal compute is from that of the claim's, at most, as a share."""
+
+
+def equal_compute_table(board: Board, task: TaskBoard) -> Table | None:
+    """Returns the rows that took about as much as the claim's row, best first; None where it has no peers."""
+    claimed = task.row(*board.claim) if board.claim else None
+    if claimed is None or not claimed.compute or task.trained_on is not None:
+        return None
+    centre = fmean(claimed.compute)
+    peers = [
+        row
+        for row in task.rows
+        if row.rank is not None and row.compute and abs(fmean(row.compute) / centre - 1) <= NEAR
+    ]
+    if len(peers) < 2:
+        return None
+    rows = tuple(
+        (
+            show_method(row),
+            row.space or MISSING,
+            show_compute(row),
+            _mean(task, row, "held_out"),
+            _against(board, task, row),
+            _mean(task, row, "source"),
+        )
+        for row in peers
+    )
+    return Table(
+        caption=f"{task.title}: rows at equal compute (within {100 * NEAR:.0f} % of {claimed.name})",
+        columns=("Method", "Space", "Compute (TMAC)", "Held out", f"Minus {board.reference}", "In domain"),
+        rows=rows,
+        labels=2,
+        notes=("In the order of the board, whose other rows took less, or more.",),
+    )
+
+
+def gain_table(task: TaskBoard) -> Table | None:
+    """Returns what spaces and searches give beside random architectures; None without such rows."""
+    rows = tuple(
+        (
+            f"the {gain.of}",
+            gain.row,
+            gain.control,
+            show_estimate(task.metric, gain.difference, signed=True),
+            MISSING if gain.difference.p is None else f"{gain.difference.p:.4f}",
+            show(task.metric, gain.difference.detectable),
+        )
+        for gain in sorted(task.gains, key=lambda gain: (gain.of != "space", gain.row))
+    )
+    if not rows:
+        return None
+    better = "positive" if metric_of(task.metric).higher_is_better else "negative"
+    return Table(
+        caption=f"{task.title}: what a space gives, and what a search, {unit_of_difference(task.metric)} on "
+        f"held-out domains; {better} is better",
+        columns=("Gain of", "Row", "Minus", "Difference", "p", "Detectable"),
+        rows=rows,
+        labels=3,
+        notes=(
+            "Of the space: random architectures of it minus random ones of the plain space. Of the search: "
+            "its row minus random architectures of its space. Each seed draws another architecture.",
+        ),
     )
 
 
@@ -270,7 +348,9 @@ def leaderboard_tables(board: Board) -> list[Table]:
     """Returns the board, its held-out domains and its costs, task by task."""
     tables = []
     for task in board.tasks:
-        tables += [main_table(board, task), domain_table(task, "held_out"), cost_table(task)]
+        tables += [main_table(board, task), domain_table(task, "held_out")]
+        tables += [one for one in (equal_compute_table(board, task), gain_table(task)) if one]
+        tables.append(cost_table(task))
     return tables
 
 

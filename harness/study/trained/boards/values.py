@@ -1,12 +1,14 @@
 """The values a board is made of; missing is None, never 0."""
 
 from dataclasses import dataclass
-from typing import ClassVar, get_args
+from typing import ClassVar, Literal, get_args
 
+from harness import catalog
 from harness.board.marks import CURRENT, OUTSIDE, Marks, with_marks
 from harness.board.values import Cell, Difference, Estimate, LanguageModelUse, Role, Splits, row_name
 from harness.board.wording import with_model
 from harness.identity.unit import Unit
+from harness.learn.baseline import DrawnBaseline
 from harness.run.loaded import Run
 from harness.study.trained.results import Final, Score, Search, Tuned
 from harness.study.trained.units import (
@@ -21,6 +23,7 @@ from harness.study.trained.units import (
     TuneSpec,
     Variant,
 )
+from harness.study.work.units import SUPERNET, Supernet
 from harness.task.selection import DEFAULT_SELECTION
 
 Key = tuple[str, str | None]
@@ -51,6 +54,8 @@ class Row:
         macs: multiply-accumulates of one sample, of each seed role.
         evaluations: spent by each search, or trials of each tuning; None for a fixed architecture.
         steps: training steps of each final model.
+        compute: multiply-accumulates to get to each final: its own trainings, what chose it, and the whole of
+            the supernet that this read; None where a supernet came trained, or a unit left no result.
         llm: None when no language model was asked.
         outside: what else than the sources it was trained on; None where nothing was.
         marks: when and where it was made.
@@ -72,6 +77,7 @@ class Row:
     macs: tuple[int, ...]
     evaluations: tuple[int, ...] | None
     steps: tuple[int, ...]
+    compute: tuple[int, ...] | None
     llm: LanguageModelUse | None
     outside: str | None = None
     marks: Marks = CURRENT
@@ -133,6 +139,43 @@ def chosen_by(run: Run, final: Unit[FinalSpec, Final]) -> Unit[SearchSpec | Tune
     return run.needed(final, SEARCH) or run.needed(final, TUNE)
 
 
+def is_drawn(key: Key) -> bool:
+    """Returns whether a row is one of random architectures."""
+    method, space = key
+    known = space is not None and method in catalog.files("baseline")
+    return known and isinstance(catalog.load("baseline", method), DrawnBaseline)
+
+
+def compute_of(run: Run, final: Unit[FinalSpec, Final]) -> int | None:
+    """Returns the multiply-accumulates that a final took, with all that chose it; None where unknown."""
+    results: list[Final | Search | Tuned | Supernet | None] = [run.result(final)]
+    if search := run.needed(final, SEARCH):
+        results.append(run.result(search))
+    if trials := run.needed(final, TUNE):
+        results.append(run.result(trials))
+    if supernet := run.needed(final, SUPERNET):
+        results.append(run.result(supernet))
+    known = [result.compute for result in results if result is not None and result.compute is not None]
+    return sum(known) if len(known) == len(results) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain:
+    """What a space gives without a search, or a search beside its space: one row minus another, held out.
+
+    Attributes:
+        of: `space` or `search`.
+        row: the row.
+        control: the row of random architectures that it is compared with.
+        difference: over held-out domains.
+    """
+
+    of: Literal["space", "search"]
+    row: str
+    control: str
+    difference: Difference
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskBoard:
     """The rows of one task: ranked ones first, then incomplete ones, then the floor.
@@ -150,6 +193,7 @@ class TaskBoard:
         stratum: the kind of shift that the held-out domains share; empty where the task tells none apart.
         regime: the reference minus the best floor, in domain; None without the two.
         again: what the rule says of splits of the reference's own trainings; None without enough of them.
+        gains: of spaces and of searches, where the suite has rows of random architectures.
     """
 
     task: str
@@ -164,6 +208,7 @@ class TaskBoard:
     stratum: str = ""
     regime: Difference | None = None
     again: Splits | None = None
+    gains: tuple[Gain, ...] = ()
 
     def scores(self, run: Run) -> list[Unit[RowScoreSpec, Score]]:
         """Returns the units of this board's scores."""

@@ -10,7 +10,7 @@ from harness.board.wording import listed, show, show_difference, unit_of_differe
 from harness.catalog import metric_of
 from harness.run.loaded import Run
 from harness.stats.effect import LEAST_GROUPS, LEAST_SEEDS
-from harness.study.trained.boards.values import Board, Row, TaskBoard
+from harness.study.trained.boards.values import Board, Row, TaskBoard, is_drawn
 from harness.study.trained.settings import PlannedSuite
 from harness.study.trained.units import RowSpec
 from harness.study.work.units import PREPARE, SourcesSpec
@@ -178,6 +178,8 @@ def _seeds(board: Board, row: Row, difference: Difference) -> str:
         return "networks that no seed changes"
     if row.space is None:
         return f"{difference.seeds} trainings of each"
+    if is_drawn(row.key):
+        return f"{difference.seeds} random architectures, a training of each"
     given = ", given one supernet," if board.shared_supernet else ""
     return f"{difference.seeds} independent searches with their finals{given}"
 
@@ -204,7 +206,7 @@ def _why_incomplete(row: Row | None, name: str) -> str | None:
 
 
 def _fixed_above(task: TaskBoard, row: Row) -> str:
-    """Says so when a fixed architecture, which no search chose, scores above the claimed row of a search."""
+    """Says so when architectures that no search chose, fixed or random, score above the row of a search."""
     if row.space is None or row.held_out is None:
         return ""
     sign = metric_of(task.metric).sign
@@ -212,13 +214,16 @@ def _fixed_above(task: TaskBoard, row: Row) -> str:
     above = [
         f"{one.name} ({show(task.metric, one.held_out.value, unit=True)})"
         for one in task.rows
-        if one.rank is not None and one.space is None and one.held_out and sign * one.held_out.value > at
+        if one.rank is not None
+        and (one.space is None or is_drawn(one.key))
+        and one.held_out
+        and sign * one.held_out.value > at
     ]
     if not above:
         return ""
     many = len(above) > 1
     return (
-        f" The fixed architecture{'s' if many else ''} {listed(above)}, which no search chose, "
+        f" The row{'s' if many else ''} {listed(above)}, whose architecture no search chose, "
         f"{'are' if many else 'is'} above it."
     )
 

@@ -1,6 +1,7 @@
 """The units of a suite that trains, all but shared networks: domains, finals and scores."""
 
 import io
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,10 @@ from harness.learn.predictors import predictor
 from harness.nn.measure import measured_macs
 from harness.nn.pretrained import Pretrained, fit_head
 from harness.run.place import Done, Needs
-from harness.study.trained.results import Final
+from harness.study.cost import Costs
+from harness.study.settings import RecipeSettings
+from harness.study.trained.cost import trainings_of
+from harness.study.trained.results import Final, Tuned
 from harness.study.trained.units import FINAL, SEARCH, TUNE, FinalSpec, TuneSpec
 from harness.study.trained.work.score import FLOOR, baseline_of, module_of, opened, opening_of
 from harness.study.work.alone import (
@@ -37,7 +41,7 @@ from harness.study.work.matched import matched_space
 from harness.task.selection import CROSS_VALIDATION, ORACLE
 
 NOT_TRAINED = Final(
-    architecture=None, parameters=0, macs=0, learning_rate=None, steps=0, validation=None, rates={}
+    architecture=None, parameters=0, macs=0, learning_rate=None, steps=0, compute=0, validation=None, rates={}
 )
 """What a final says of a model that no step of this run trained."""
 Architecture = Mapping[str, Any] | None
@@ -67,13 +71,24 @@ def final(unit: Unit[FinalSpec, Final], needs: Needs, folder: Path) -> Done:
 
 
 def _chosen(spec: FinalSpec, needs: Needs) -> tuple[FinalSpec, Architecture]:
-    """Returns the rates that a final trains at, and the architecture that a search or trials chose."""
-    if spec.space:
+    """Returns a final with the recipe that it trains by, and the architecture that was chosen or drawn."""
+    if needs.find(SEARCH) is not None:
         return spec, needs.result(SEARCH).architecture
+    if spec.space:
+        space = matched_space(spec, needs.view(spec.task, spec.sources).signature)
+        drawn = space.sample(random.Random(seeds.stream(spec.select_seed, "drawn", spec.space)))
+        return spec, space.to_json(drawn)
     if needs.find(TUNE) is None:
         return spec, None
     tuned = needs.result(TUNE)
-    return replace(spec, learning_rates=(tuned.learning_rate,)), tuned.architecture
+    chosen = replace(spec, learning_rates=(tuned.learning_rate,), recipe=_recipe_of(spec, tuned))
+    return chosen, tuned.architecture
+
+
+def _recipe_of(spec: FinalSpec, tuned: Tuned) -> RecipeSettings:
+    """Returns the recipe of the best trial, with what a control adds to it."""
+    added = spec.recipe.augmentation if spec.variant == "augmented" else ()
+    return replace(tuned.recipe, augmentation=tuple(dict.fromkeys([*tuned.recipe.augmentation, *added])))
 
 
 @dataclass(frozen=True)
@@ -153,6 +168,7 @@ def _cross_validated(training: RowTraining) -> _Found:
 def _about(module: nn.Module, training: RowTraining) -> Final:
     """Returns what a network is and costs, whichever rate trained it, and what it was trained on before."""
     spec, view, architecture = training.spec, training.view, training.architecture
+    assert isinstance(spec, FinalSpec)
     baseline = baseline_of(spec)
     if spec.space and architecture is not None:
         space = matched_space(spec, view.signature)
@@ -165,6 +181,7 @@ def _about(module: nn.Module, training: RowTraining) -> Final:
         parameters=sum(weight.numel() for weight in module.parameters()),
         macs=macs,
         steps=spec.steps or 0,
+        compute=round(Costs(()).trainings(spec, trained, macs)) if (trained := trainings_of(spec)) else 0,
         outside=baseline.outside if isinstance(baseline, FixedBaseline) else None,
     )
 

@@ -111,6 +111,5 @@ def module_of(
     baseline = catalog.load("baseline", spec.method)
     if not isinstance(baseline, FixedBaseline):
         raise HarnessError(f"Baseline {spec.method!r} needs a search and has none.")
-    build = baseline.build if architecture is None else baseline.depths[architecture["depth"]]
     target = parameter_target(spec.tuned_space, view.signature) if baseline.is_matched else 0
-    return build(view.signature, target)
+    return baseline.build(view.signature, target, **(architecture or {}))

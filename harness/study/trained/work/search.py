@@ -12,6 +12,7 @@ from harness.run.place import Done, Needs
 from harness.search.archive import Evaluation
 from harness.search.loop import SearchContext, SearcherEntry, SearchResult, run_search
 from harness.space.choices import SearchSpace
+from harness.study.cost import Costs
 from harness.study.trained.results import Evaluated, Racing, Search
 from harness.study.trained.units import SearchSpec
 from harness.study.trained.work.slice_scores import SliceScores
@@ -69,16 +70,19 @@ def _search_result(
             "iteration": one.iteration,
         }
 
+    passes = float(Costs(()).scored(scores.unit.spec, scores.unit.spec.calibration_batches))
     racing = None
     if scores.race is not None:  # what there would be without it
         whole = scores.race.samples
         spent = sum(scores.dropped.get(one.architecture, whole) for one in result.history)
         racing = Racing(samples=spent, of=whole * len(result.history))
+        passes *= racing.samples / max(1, racing.of)
     return Search(
         **told(result.best),
         evaluations=len(result.history),
         stopped=result.stopped,
         history=tuple(Evaluated(**told(one)) for one in result.history),
+        compute=round(passes * sum(one.macs or 0 for one in result.history)),
         rank_by_parameters=_rank_by_parameters(result),
         racing=racing,
         report=report,

@@ -5,7 +5,6 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from harness import catalog, seeds
 from harness.catalog import metric_of
@@ -13,22 +12,31 @@ from harness.errors import HarnessError
 from harness.files import Journal
 from harness.identity.unit import Unit
 from harness.learn.baseline import FixedBaseline
+from harness.learn.modality import modality_of
 from harness.learn.peers import agree_on, peers
+from harness.nn.measure import measured_macs
 from harness.run.place import Done, Needs
+from harness.study.cost import Costs
 from harness.study.trained.results import Trial, Tuned
 from harness.study.trained.units import TuneSpec
 from harness.study.trained.work.final import RowTraining
 from harness.study.work.alone import delete_checkpoints
+from harness.study.work.matched import parameter_target
+from harness.task.signature import Signature
 
 OCTAVES = 2.0
 """How far a trial's learning rate is from the suite's at most, in doublings."""
+DECAYS = (0.0, 0.02, 0.05, 0.1, 0.2)
+WARMUPS = (0.02, 0.05, 0.1, 0.2)
+AUGMENTED: tuple[tuple[str, ...], ...] = ((), ("crop",), ("erase",), ("crop", "erase"))
+"""What a trial adds to the augmentation of images."""
 
 
 def tune(unit: Unit[TuneSpec, Tuned], needs: Needs, folder: Path) -> Done:
     """Trains every trial that the folder does not hold yet, and chooses the best on source validation."""
     spec = unit.spec
     view = needs.view(spec.task, spec.sources)
-    drawn = list(_drawn(spec))
+    drawn = list(_drawn(spec, view.signature))
     journal = Journal(folder / "trials.jsonl", unit.own, ("trial",))
     trials = [Trial.from_json(entry["trial"]) for entry in journal.entries]
     joined = peers()
@@ -36,12 +44,13 @@ def tune(unit: Unit[TuneSpec, Tuned], needs: Needs, folder: Path) -> Done:
         agree_on(len(trials))
     if not joined.rank:
         journal.settle()
-    for rate, architecture in drawn[len(trials) :]:
-        tried = _tried(RowTraining(spec, architecture, spec.seed, needs, view, folder), rate)
+    for one in drawn[len(trials) :]:
+        changed = replace(spec, recipe=one.recipe)
+        tried = _tried(RowTraining(changed, one.architecture, spec.seed, needs, view, folder), one)
         if not joined.rank:
             journal.append(trial=tried.to_json())
         trials.append(tried)
-    delete_checkpoints(folder, [rate for rate, _ in drawn])
+    delete_checkpoints(folder, [one.learning_rate for one in drawn])
     sign = metric_of(view.metric).sign
     scored = [(sign * one.validation, one) for one in trials if one.validation is not None]
     if not scored:
@@ -51,40 +60,58 @@ def tune(unit: Unit[TuneSpec, Tuned], needs: Needs, folder: Path) -> Done:
     _, best = max(scored, key=lambda pair: pair[0])
     result = Tuned(
         learning_rate=best.learning_rate,
+        recipe=best.recipe,
         architecture=best.architecture,
         parameters=best.parameters,
         validation=best.validation,
         evaluations=len(trials),
         trials=tuple(trials),
+        compute=round(sum(Costs(()).trainings(spec, 1, one.macs or 0) for one in trials)),
     )
     return Done(result=result)
 
 
-def _drawn(spec: TuneSpec) -> Iterator[tuple[float, dict[str, Any] | None]]:
-    """Yields learning rate and architecture of each trial, the first one's the plain baseline's (None).
+def _drawn(spec: TuneSpec, signature: Signature) -> Iterator[Trial]:
+    """Yields what each trial tries, the first one the plain baseline by the suite's own recipe.
 
-    The others' rates are log-uniform around the suite's, the same for all baselines of a seed, and their
-    depths uniform among those that the family has.
+    The others' rates are log-uniform around the suite's, their recipes the same for all baselines of a seed,
+    and their shapes what the family draws for the same parameters.
     """
     baseline: FixedBaseline = catalog.load("baseline", spec.method)
-    depths = sorted(baseline.depths)
-    yield spec.learning_rate, None
+    target = parameter_target(spec.tuned_space, signature) if baseline.is_matched else 0
+    plain = Trial(
+        learning_rate=spec.learning_rate,
+        recipe=spec.recipe,
+        architecture=None,
+        parameters=None,
+        macs=None,
+        validation=None,
+        reason=None,
+    )
+    yield plain
+    is_image = modality_of(signature.kind).form == "image"
     for index in range(1, spec.evaluations):
         draw = random.Random(seeds.stream(spec.seed, "tune", index))
-        tried = spec.learning_rate * 2.0 ** draw.uniform(-OCTAVES, OCTAVES)
-        yield tried, {"depth": draw.choice(depths)} if depths else None
+        rate = spec.learning_rate * 2.0 ** draw.uniform(-OCTAVES, OCTAVES)
+        added = draw.choice(AUGMENTED) if is_image else ()
+        recipe = replace(
+            spec.recipe,
+            weight_decay=draw.choice(DECAYS),
+            warmup=draw.choice(WARMUPS),
+            augmentation=tuple(dict.fromkeys([*spec.recipe.augmentation, *added])),
+        )
+        shape = baseline.vary(draw, signature, target) if baseline.vary else None
+        yield replace(plain, learning_rate=rate, recipe=recipe, architecture=shape or None)
 
 
-def _tried(training: RowTraining, rate: float) -> Trial:
+def _tried(training: RowTraining, one: Trial) -> Trial:
     """Returns what one trial left; one whose training or score is not finite has a reason and no score."""
-    failed = Trial(
-        learning_rate=rate, architecture=training.architecture, parameters=None, validation=None, reason=None
-    )
     try:
-        module, value = training.at(rate)
+        module, value = training.at(one.learning_rate)
     except FloatingPointError as error:
-        return replace(failed, reason=str(error))
+        return replace(one, reason=str(error))
     parameters = sum(weight.numel() for weight in module.parameters())
+    one = replace(one, parameters=parameters, macs=measured_macs(module, training.view.signature))
     if not math.isfinite(value):
-        return replace(failed, parameters=parameters, reason="The score is not finite.")
-    return replace(failed, parameters=parameters, validation=value)
+        return replace(one, reason="The score is not finite.")
+    return replace(one, validation=value)
