@@ -2,7 +2,7 @@
 
     python benchmarks/same.py --out FOLDER [--seeds 20] [--splits 1000] [--workers 2]
 
-Trains the plain transformer of the quickstart under so many seeds on digits and on bytes, as `harness eval`
+Trains `vit` on digits and `gpt` on bytes under so many seeds by the quickstart's recipe, as `harness eval`
 does, so that the same command goes on after it was ended. Then draws pairs of five trainings without a common
 one and asks the board's own code whether the first five differ from the second. `refused` counts pairs with
 too few groups for a decision. Splits overlap, so the share called has more noise than so many coins.
@@ -30,10 +30,10 @@ study = "trained"
 seeds = {seeds}
 spaces = []
 searchers = []
-baselines = ["default"]
-reference = "default"
+baselines = ["vit", "gpt"]
+reference = "vit"
 again = false
-claim = {{ method = "default", space = "" }}
+claim = {{ method = "vit", space = "" }}
 
 [[tasks]]
 name = "digits"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from made_run import DIVERSE, PLAIN, TOY_ROWS, MadeRun, ToyRun, drawn, make
 
+from harness.board.values import LanguageModelUse
 from harness.errors import HarnessError, UnknownNameError
 from harness.run.loaded import load_run
 from harness.study.formats import board_json, render
@@ -88,6 +89,25 @@ def test_a_reference_that_does_not_pass_the_floor_in_domain_gives_no_verdict(tmp
     found = board_of(tmp_path, floor=0.9)
     assert {task_verdict(found, task).outcome for task in found.tasks} == {"no verdict"}
     assert "no regime that answers" in verdict(found)
+
+
+USE = LanguageModelUse(
+    model="large", kind="endpoint", calls=9, prompt_tokens=9, completion_tokens=9, reasoning_tokens=0
+)
+
+
+@pytest.mark.parametrize(("share", "is_refused"), [(0.4, False), (0.6, True)])
+def test_a_row_whose_proposals_were_mostly_repaired_bears_no_claim(
+    tmp_path: Path, share: float, is_refused: bool
+) -> None:
+    board = board_of(tmp_path, default=0.5)
+    assert board.claim is not None
+    task = board.tasks[0]
+    use = replace(USE, repaired=share)
+    rows = tuple(replace(row, llm=use) if row.key == board.claim else row for row in task.rows)
+    found = task_verdict(board, replace(task, rows=rows))
+    assert (found.outcome == "no verdict") is is_refused
+    assert ("60 % of its model's proposals" in found.sentence) is is_refused
 
 
 def test_held_out_domains_of_different_strata_are_never_averaged(tmp_path: Path) -> None:

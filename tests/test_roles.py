@@ -1,6 +1,7 @@
 """The roles of CoLLM-NAS and their ablations. Truth: every message that a listening model was sent."""
 
 import json
+import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,13 +13,14 @@ import spaces
 from harness import catalog
 from harness.checks.space import SIGNATURES
 from harness.errors import HarnessError
+from harness.files import canonical_json
 from harness.llm import Message, Reply, Transcript, Usage
 from harness.llm.client import Ratings
 from harness.llm.scripted import ScriptedClient
 from harness.search.archive import Evaluation
 from harness.search.llm.anonymous import AnonymousSpace, letter
 from harness.search.llm.decoding import decoding_prompt
-from harness.search.loop import Limit, SearcherEntry, SearchResult, run_search
+from harness.search.loop import Limit, SearchContext, SearcherEntry, SearchResult, run_search
 from harness.space.form import Architecture
 
 COLLM: SearcherEntry = catalog.load("searcher", "collm_nas")
@@ -186,20 +188,65 @@ def test_an_empty_strategy_leaves_the_last_one_standing() -> None:
     assert result.report["counters"]["empty strategy"] == 1
 
 
-def test_what_a_batch_has_beyond_the_budget_is_dropped_and_counted() -> None:
+def test_what_a_batch_has_beyond_the_budget_is_kept_and_counted() -> None:
     result = searched(Listener(batch=8), budget=50, batch=8)
     assert len(result.history) == 50
-    assert result.report["counters"]["beyond budget or batch"] == 6
+    assert result.report["counters"]["kept for the next batch"] == 6
     assert result.report["counters"]["evaluated"] == 50
 
 
-def test_a_batch_without_anything_new_costs_an_iteration() -> None:
+def test_proposals_beyond_a_batch_are_evaluated_next_and_asked_for_once() -> None:
+    client = Listener(batch=25)
+    result = searched(client, budget=50, batch=10)
+    assert len(result.history) == 50
+    assert len(client.generator) == 2, "fifty proposals are two replies"
+    told = [line for sent in client.navigator[1:] for line in sent[-1]["content"].splitlines()]
+    shown = [one for one in result.history if any(canonical(one) in line for line in told)]
+    assert len(shown) == 20, "the Navigator hears of every batch since it last spoke"
+
+
+def canonical(one: Evaluation) -> str:
+    return canonical_json(SPACE.to_json(one.architecture))
+
+
+@pytest.mark.parametrize(("patience", "spent", "stopped"), [(5, 6, "empty"), (100, 7, "iterations")])
+def test_batches_without_anything_new_cost_iterations_and_end_a_search(
+    patience: int, spent: int, stopped: str
+) -> None:
     client = ScriptedClient(["strategy", json.dumps(SPACE.to_json(SPACE.default()))])
-    result = searched(client, iterations=7)
+    result = searched(client, iterations=7, patience=patience)
     assert len(result.history) == 1
-    assert len(result.report["iterations"]) == 7
-    assert result.report["counters"]["dropped: repeated"] == 6
-    assert result.stopped == "iterations"
+    assert len(result.report["iterations"]) == spent
+    assert result.report["counters"]["dropped: repeated"] == spent - 1
+    assert result.stopped == stopped
+
+
+WINDOWED = spaces.named("hybrid:micro", tolerance=0.05)
+
+
+class Wild(Listener):
+    """Proposes valid JSON of random genes, of which a window of five per cent leaves few."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.draw = random.Random(0)
+
+    def architectures(self, *, anonymous: bool) -> str:
+        genes = ([self.draw.randrange(len(one.options)) for one in WINDOWED.choices] for _ in range(10))
+        return json.dumps({"architectures": [WINDOWED.to_json(WINDOWED.canonical(one)) for one in genes]})
+
+
+def test_a_model_that_does_not_hit_a_window_spends_its_whole_budget_on_repairs() -> None:
+    context = SearchContext(space=WINDOWED, seed=0, budget=40, options={}, client=Wild())
+    result = run_search(COLLM.build(context), context, lambda one: float(sum(one)))
+    assert len(result.history) == 40
+    assert all(map(WINDOWED.legal, (one.architecture for one in result.history)))
+    counters = result.report["counters"]
+    assert counters["repaired"] > 4 * counters["legal"], "random JSON is rarely within the window"
+    assert 1 <= counters["choices changed by repairs"] / counters["repaired"] <= 4
+    said = [sent[0]["content"] for sent in (*context.client.navigator, *context.client.generator)]
+    low, high = WINDOWED.window or (0, 0)
+    assert all(f"from {low} to {high} parameters" in one for one in said)
 
 
 def test_other_prompts_have_another_hash_and_the_same_facts() -> None:

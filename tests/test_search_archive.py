@@ -114,3 +114,41 @@ def test_the_engine_fills_the_archive_that_its_searcher_reads() -> None:
     assert [length for _, length in reader.read] == [0, 2, 4]
     assert reader.read[1][0] == max(result.history[:2], key=lambda one: one.fitness)
     assert result.history == tuple(context.archive.evaluations)
+
+
+def test_a_repair_is_the_nearest_of_all_that_is_legal_and_new() -> None:
+    space, draw = small(), random.Random(1)
+    everything = listed(space)
+    assert everything is not None
+    archive = SearchArchive(space)
+    for _ in range(40):
+        genes = space.canonical([draw.randrange(len(choice.options)) for choice in space.choices])
+        if space.in_window(genes):
+            continue
+        found = archive.nearest(genes, draw)
+        assert found is not None
+        repaired, distance = found
+        assert repaired in everything
+        assert repaired not in archive.claimed
+        singles = {one for one in space.changes(genes) if space.in_window(one)} - archive.claimed
+        assert not singles or repaired in singles
+        assert distance == sum(a != b for a, b in zip(repaired, genes, strict=True)) > 0
+        if singles:
+            size = space.parameters(genes)
+            assert abs(space.parameters(repaired) - size) == min(
+                abs(space.parameters(one) - size) for one in singles
+            )
+        archive.claim(repaired)
+
+
+def test_nothing_is_repaired_where_all_that_is_legal_is_claimed() -> None:
+    space, draw = small(), random.Random(1)
+    archive = SearchArchive(space)
+    last, *others = listed(space) or ()
+    for one in others:
+        archive.claim(one)
+    outside = space.canonical([0] * len(space.choices))
+    assert not space.in_window(outside)
+    assert archive.nearest(outside, draw, besides=[last]) is None
+    found = archive.nearest(outside, draw)
+    assert found is None or found[0] == last

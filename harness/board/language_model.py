@@ -1,9 +1,10 @@
 """What a search asked of language models, as boards tell it."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from harness.board.values import LanguageModelUse
-from harness.search.report import SearchReport
+from harness.search.report import REPAIRED, REPAIRED_CHOICES, SearchReport
 
 
 def language_model_use(reports: Iterable[SearchReport]) -> LanguageModelUse | None:
@@ -12,6 +13,10 @@ def language_model_use(reports: Iterable[SearchReport]) -> LanguageModelUse | No
     uses = [report.llm for report in told if report.llm is not None]
     if not uses:
         return None
+    counts: Counter[str] = Counter()
+    for report in told:
+        counts.update(report.counters)
+    repaired = counts[REPAIRED]
     return LanguageModelUse(
         model=", ".join(sorted({use.model for use in uses})),
         kind=uses[0].kind,
@@ -19,5 +24,7 @@ def language_model_use(reports: Iterable[SearchReport]) -> LanguageModelUse | No
         prompt_tokens=sum(use.prompt_tokens for use in uses),
         completion_tokens=sum(use.completion_tokens for use in uses),
         reasoning_tokens=sum(use.reasoning_tokens for use in uses),
-        uncounted=sum(report.counters.get("reply: no usage", 0) for report in told),
+        uncounted=counts["reply: no usage"],
+        repaired=repaired / max(1, repaired + counts["legal"]),
+        choices_changed=counts[REPAIRED_CHOICES] / max(1, repaired),
     )

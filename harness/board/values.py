@@ -132,6 +132,9 @@ class LanguageModelUse:
         completion_tokens: tokens written, reasoning included.
         reasoning_tokens: of these, reasoning.
         uncounted: calls whose server told no tokens.
+        repaired: share of the proposals that could be read and lay outside of the window, so that the nearest
+            legal architecture took their place.
+        choices_changed: mean number of choices in which these differ from what was proposed.
     """
 
     model: str
@@ -141,6 +144,8 @@ class LanguageModelUse:
     completion_tokens: int
     reasoning_tokens: int
     uncounted: int = 0
+    repaired: float = 0.0
+    choices_changed: float = 0.0
 
     def told(self, tokens: int) -> str:
         """Returns a number of tokens as people read it: at least so many, or unknown, where some lack."""

@@ -3,10 +3,10 @@
 import math
 import random
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from harness.space.choices import SearchSpace
@@ -18,6 +18,8 @@ PATIENCE: Final = 2000
 """Draws in a row without a new architecture after which a search is over."""
 LISTING: Final = PATIENCE // 20
 """Such draws after which `SearchArchive.fresh` lists what is left."""
+DRAWN: Final = 20
+"""Draws for each number of choices that a repair keeps."""
 TRIES: Final = 200_000
 """Random genes of which none is legal after which a space seems empty."""
 
@@ -137,6 +139,45 @@ class SearchArchive:
         It returns fewer as `fresh` does.
         """
         return _several(count, partial(self._pick, draw))
+
+    def nearest(
+        self, architecture: Architecture, draw: random.Random, besides: Collection[Architecture] = ()
+    ) -> tuple[Architecture, int] | None:
+        """Returns a legal architecture near an illegal one, and in how many choices they differ; claims none.
+
+        It is the one of nearest size that differs in one choice or, failing that, in two; where there is
+        none, a random one that keeps as many choices as can be found. None where nothing legal seems left.
+
+        Args:
+            architecture: canonical.
+            draw: of what is farther than two choices.
+            besides: what is not to be returned although nobody claimed it.
+        """
+
+        def found(near: Iterable[Architecture]) -> list[Architecture]:
+            return [one for one in self.new(near) if one not in besides and self.space.in_window(one)]
+
+        size = self.space.parameters(architecture)
+        singles = list(dict.fromkeys(self.space.changes(architecture)))
+        near = found(singles)
+        if not near:
+            near = found(dict.fromkeys(chain.from_iterable(map(self.space.changes, singles))))
+        if not near:
+            near = found(self._farther(architecture, draw))[:1]
+        best = min(near, key=lambda one: (abs(self.space.parameters(one) - size), one), default=None)
+        if best is None:
+            return None
+        return best, sum(a != b for a, b in zip(best, architecture, strict=True))
+
+    def _farther(self, architecture: Architecture, draw: random.Random) -> Iterator[Architecture]:
+        """Yields legal architectures that keep fewer and fewer choices, at last none."""
+        count = len(architecture)
+        for kept in range(count - 3, -1, -1):
+            for _ in range(DRAWN if kept else PATIENCE):
+                fixed = {index: architecture[index] for index in draw.sample(range(count), kept)}
+                one = self.space.complete(fixed, draw, tries=1)
+                if one is not None:
+                    yield one
 
     def _pick(self, draw: random.Random) -> list[Architecture]:
         everything = listed(self.space)

@@ -17,7 +17,7 @@ from harness.space.form import Architecture
 if TYPE_CHECKING:
     from harness.llm import Client
 
-Stop = Literal["budget", "target", "iterations", "exhausted"]
+Stop = Literal["budget", "target", "iterations", "exhausted", "empty"]
 
 
 @dataclass(frozen=True, kw_only=True)

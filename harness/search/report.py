@@ -10,6 +10,11 @@ LLM: Final = "llm"
 """Where a report tells what was asked of a language model."""
 
 
+REPAIRED: Final = "repaired"
+"""How a report counts proposals outside of a window, for which the nearest legal one was taken."""
+REPAIRED_CHOICES: Final = "choices changed by repairs"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelUse(Schema):
     """What one search asked.

@@ -196,15 +196,16 @@ class SearchSpace(ABC):
         A parameter window forbids most single changes, so pairs that stay inside are neighbours too; the
         list is in gene order, without duplicates and without the architecture itself.
         """
-        singles = self._changes(architecture)
+        singles = self.changes(architecture)
         found = {genes: None for genes in singles if self.in_window(genes)}
         if self.window is not None:
             for genes in (one for one in singles if one not in found):
-                found.update((pair, None) for pair in self._changes(genes) if self.in_window(pair))
+                found.update((pair, None) for pair in self.changes(genes) if self.in_window(pair))
         found.pop(architecture, None)
         return list(found)
 
-    def _changes(self, architecture: Architecture) -> list[Architecture]:
+    def changes(self, architecture: Architecture) -> list[Architecture]:
+        """Returns what differs in one active choice, legal or not, in gene order; perhaps with repeats."""
         used = self.active(architecture)
         changed = []
         for index, choice in enumerate(self.choices):

@@ -37,6 +37,8 @@ from harness.search.llm.roles import (
     SingleModel,
     Tally,
 )
+from harness.search.loop import Limit
+from harness.search.report import REPAIRED, REPAIRED_CHOICES
 
 PROMPTS = Path(__file__).parent / "prompts"
 TOKENS = ("prompt_tokens", "completion_tokens", "reasoning_tokens")
@@ -45,6 +47,7 @@ OPTIONS = {
     "temperature": 0.6,  # of both roles
     "batch": 10,  # proposals asked for; at most a fifth of the budget
     "iterations": 0,  # 0: a fifth of the budget, at least 25
+    "patience": 5,  # iterations in a row without a new architecture, after which the search ends
     "navigator_memory": True,
     "generator_memory": False,
     "single": False,  # SiLLM: one model reflects and proposes
@@ -61,6 +64,7 @@ ALLOWED: dict[str, tuple[Any, ...]] = {
     "temperature": (0.0, 2.0),
     "batch": (1, 200),
     "iterations": (0, 100_000),
+    "patience": (1, 100_000),
     "feedback": ("normal", "shuffled", "none"),
     "names": ("normal", "anonymous"),
     "navigator": ("auto", "chat", "digest", "none"),
@@ -85,52 +89,64 @@ class Coordinator(Searcher):
         self.prompts = _prompts(self.options["prompts"])
         self.archive = context.archive
         self.history: list[Evaluation] = []
-        self.last: list[Evaluation] = []
+        self.last: list[Evaluation] = []  # what the Navigator was not told yet
+        self.kept: list[Architecture] = []  # proposals beyond a batch, for the next
         self.rounds: list[Tally] = []
         self.seconds: list[float] = []  # waited for the model, of each iteration; not in the report
         self.stopped = ""
         self.draw = random.Random(context.seed)
         self.shuffle = random.Random(seeds.stream(context.seed, "shuffle"))
+        self.repairs = random.Random(seeds.stream(context.seed, "repairs"))
         self.navigator, self.generator = self._roles(context)
         writes_letters = isinstance(self.generator, LetterGenerator)
         self.asks_what_is_left = writes_letters
         self.warmup = min(self.options["warmup"], context.budget // 3) if writes_letters else 0
 
     def ask(self, count: int) -> list[Architecture]:
-        """Returns the next batch; an iteration without one new legal architecture is spent all the same."""
+        """Returns the next batch: proposals that the last one left, and where they do not fill it, new ones.
+
+        An iteration without one new architecture is spent all the same; several in a row end the search.
+        """
         claimed = len(self.archive.claimed)
         if claimed < self.warmup:
             return self.archive.sample(self.draw, min(count, self.warmup - claimed))
+        size, empty = min(self.batch, count), 0
+        kept = list(self.archive.new(self.kept))
+        if len(kept) >= size:
+            self.kept = kept[size:]
+            return self.archive.take(kept, size)
         while len(self.rounds) < self.iterations:
             waited = self.client.seconds
             tally: Tally = Counter()
             self.rounds.append(tally)
-            size = min(self.batch, count)
             strategy = self.navigator.strategy(self.history, self.last, tally)
             wanted = size if self.asks_what_is_left else self.batch
             proposed = self.generator.propose(strategy, self.history, wanted, tally)
             self.seconds.append(self.client.seconds - waited)
             self.last = []
-            batch = self._new(proposed, tally)
-            tally["beyond budget or batch"] += len(batch[size:])
-            tally["evaluated"] += len(batch[:size])
+            batch = [*kept, *self._new(proposed, tally, besides=kept)]
+            self.kept = batch[size:]
+            tally["kept for the next batch"] += len(self.kept)
             if batch:
                 return self.archive.take(batch, size)
-            if tally["exhausted"]:
-                self.stopped = "exhausted"
+            empty += 1
+            if tally["exhausted"] or empty >= self.options["patience"]:
+                self.stopped = "exhausted" if tally["exhausted"] else "empty"
                 return []
         self.stopped = "iterations"
         return []
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         if self.rounds:
+            self.rounds[-1]["evaluated"] += len(evaluations)
             self.rounds[-1]["over_limit"] += sum(one.over_limit for one in evaluations)
-        self.last = list(evaluations)
+        told = list(evaluations)
         if self.options["feedback"] == "shuffled":  # the model sees each result with another's score
             scores = [one.score for one in evaluations]
             self.shuffle.shuffle(scores)
-            self.last = [replace(one, score=score) for one, score in zip(evaluations, scores, strict=True)]
-        self.history += self.last
+            told = [replace(one, score=score) for one, score in zip(evaluations, scores, strict=True)]
+        self.last += told
+        self.history += told
 
     def report(self) -> dict[str, Any]:
         total: Tally = Counter()
@@ -177,6 +193,7 @@ class Coordinator(Searcher):
                 "budget": context.budget,
                 "cost": limit.cost if limit else "parameters",
                 "limit": limit.value if limit else window[1] if window else "any number of",
+                "bound": _bound(limit, window),
                 "target": "the best so far" if context.target is None else context.target,
             },
             options=options,
@@ -200,17 +217,35 @@ class Coordinator(Searcher):
             return navigator, LetterGenerator(briefing, client, self.archive.claimed, context.seed)
         return navigator, ChattingGenerator(briefing, client)
 
-    def _new(self, proposed: Sequence[Architecture], tally: Tally) -> list[Architecture]:
-        legal = [one for one in proposed if self.space.legal(one)]
-        new = list(dict.fromkeys(self.archive.new(legal)))
-        counts = {
-            "legal": len(legal),
-            "new": len(new),
-            "dropped: outside the parameter window": len(proposed) - len(legal),
-            "dropped: repeated": len(legal) - len(new),
-        }
-        tally.update({name: count for name, count in counts.items() if count})
+    def _new(
+        self, proposed: Sequence[Architecture], tally: Tally, besides: Sequence[Architecture]
+    ) -> list[Architecture]:
+        """Returns what is new, each outside of the window as its nearest legal and new neighbour."""
+        new: list[Architecture] = []
+        for one in proposed:
+            if self.space.legal(one):
+                is_new = one not in self.archive.claimed and one not in (*new, *besides)
+                new += [one] if is_new else []
+                tally["legal"] += 1
+                tally["dropped: repeated"] += not is_new
+            elif found := self.archive.nearest(one, self.repairs, (*new, *besides)):
+                new.append(found[0])
+                tally[REPAIRED] += 1
+                tally[REPAIRED_CHOICES] += found[1]
+            else:
+                tally["dropped: outside the parameter window"] += 1
+        tally["new"] += len(new)
+        for name in [name for name, count in tally.items() if not count]:
+            del tally[name]
         return new
+
+
+def _bound(limit: Limit | None, window: tuple[int, int] | None) -> str:
+    """Returns what a prompt says of sizes and limits, in words."""
+    most = [f"at most {limit.value} {limit.cost}"] if limit else []
+    return " and ".join([*most, *([f"from {window[0]} to {window[1]} parameters"] if window else [])]) or (
+        "any number of parameters"
+    )
 
 
 def _folder(name: str) -> Path:

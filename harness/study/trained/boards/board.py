@@ -302,6 +302,12 @@ class TaskBuilder:
         notes += self._stability([row for row in rows if row.rank is not None])
         if any(cell.limited for row in rows for cell in row.cells):
             notes.append("‡ scored on a limited sample of the test split (--limit).")
+        notes += [
+            f"{row.name}: {100 * row.llm.repaired:.0f} % of the model's proposals lay outside of the window "
+            f"of parameters; the nearest legal one was taken, {row.llm.choices_changed:.1f} choices away."
+            for row in rows
+            if row.llm and row.llm.repaired
+        ]
         outside = {f"{row.name} ({row.outside})" for row in rows if row.outside}
         if outside:
             notes.append(

@@ -15,6 +15,9 @@ from harness.study.trained.settings import PlannedSuite
 from harness.study.trained.units import RowSpec
 from harness.study.work.units import PREPARE, SourcesSpec
 
+MOST_REPAIRED = 0.5
+"""Share of a language model's proposals above which repairs, and not the model, searched."""
+
 
 class TaskVerdict(NamedTuple):
     """What one task says of the claim, the sentence that says so, and whether a fixed row is above it."""
@@ -163,6 +166,11 @@ def refusals(task: TaskBoard, row: Row) -> Iterator[str]:
     for domain, groups in few.items():
         if groups is not None and groups < LEAST_GROUPS:
             yield f"{domain} counts as {groups:.0f} groups of the {LEAST_GROUPS} that it takes"
+    if row.llm is not None and row.llm.repaired > MOST_REPAIRED:
+        yield (
+            f"{100 * row.llm.repaired:.0f} % of its model's proposals lay outside of the parameter window, "
+            "so that repairs searched, and not the model"
+        )
     if task.regime is not None and not _passes(task, task.regime):
         yield "the reference does not pass the floor in domain, so this is no regime that answers"
 
