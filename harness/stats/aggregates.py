@@ -3,6 +3,7 @@
 Source: Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice".
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -52,3 +53,34 @@ def worst_group(numerators: ArrayLike, denominators: ArrayLike, samples: ArrayLi
     if not large.any():
         return None
     return WorstGroup(float((top[large] / bottom[large]).min()), int(large.sum()))
+
+
+def probability_of_improvement(first: ArrayLike, second: ArrayLike) -> float:
+    """Returns the share of pairs of runs in which the first scores higher, a tie counting half.
+
+    Args:
+        first: shape (runs,), higher being better.
+        second: shape (other runs,).
+    """
+    mine, other = (np.asarray(values, dtype=np.float64) for values in (first, second))
+    less = mine[:, None] - other[None, :]
+    return float(np.mean((less > 0) + 0.5 * (less == 0)))
+
+
+def stratified_interval(
+    strata: Sequence[ArrayLike], *, generator: np.random.Generator, replicates: int = 2000
+) -> tuple[float, float]:
+    """Returns the 95 % percentile interval of the interquartile mean when each stratum's runs are redrawn.
+
+    Args:
+        strata: the scores of a domain's runs, shape (runs,), each.
+        generator: where the resamples come from.
+        replicates: how many.
+    """
+    from scipy.stats import trim_mean
+
+    runs = [np.asarray(one, dtype=np.float64) for one in strata]
+    drawn = [one[generator.integers(0, one.size, (replicates, one.size))] for one in runs]
+    means = trim_mean(np.concatenate(drawn, axis=1), 0.25, axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)

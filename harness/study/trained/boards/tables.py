@@ -19,6 +19,7 @@ from harness.board.wording import (
 from harness.catalog import metric_of
 from harness.run.loaded import Run
 from harness.stats.aggregates import LEAST_IN_GROUP
+from harness.study.trained.boards.overall import overall_table
 from harness.study.trained.boards.values import Board, Row, TaskBoard, chosen_by, show_method
 from harness.study.work.units import SUPERNET
 
@@ -345,8 +346,9 @@ def _count(row: Row) -> str:
 
 
 def leaderboard_tables(board: Board) -> list[Table]:
-    """Returns the board, its held-out domains and its costs, task by task."""
-    tables = []
+    """Returns all tasks together; then each task's board, held-out domains, gains and costs."""
+    together = overall_table(board)
+    tables = [together] if together else []
     for task in board.tasks:
         tables += [main_table(board, task), domain_table(task, "held_out")]
         tables += [one for one in (equal_compute_table(board, task), gain_table(task)) if one]
