@@ -47,7 +47,7 @@ def test_one_worker_gives_the_same_bytes_as_two(finished: Path, tmp_path: Path) 
 
 def test_every_unit_kind_left_a_record(finished: Path) -> None:
     kinds = {folder.name.partition("-")[0] for folder in (finished / "units").iterdir()}
-    assert kinds == {"prepare", "supernet", "search", "final", "score"}
+    assert kinds == {"prepare", "supernet", "search", "tune", "final", "score"}
 
 
 def test_a_folder_of_another_suite_is_refused(finished: Path) -> None:
@@ -79,7 +79,7 @@ def test_no_test_split_and_no_held_out_domain_is_read_before_scoring(
         return real(task_name, task, domain, name, folder, limit=limit)
 
     monkeypatch.setattr(view, "load_split", watched)
-    for unit in units(planned("toy"), "prepare", "supernet", "search", "final"):
+    for unit in units(planned("toy"), "prepare", "supernet", "search", "tune", "final"):
         done(planned("toy"), unit, tmp_path)
     assert read == {(source, name) for source in ("clean", "grainy") for name in ("train", "validation")}
 

@@ -285,7 +285,6 @@ def test_the_cost_of_a_question_is_that_of_its_answers(tmp_path: Path) -> None:
         ('name = "elsewhere"', 'name = "toy_bytes"', "has the name of another board"),
         ('method = "default"', 'method = "default", space = "hybrid:micro"', "claim must name"),
         ('reference = "floor"', 'reference = "floor"\nsearchers = ["local_search"]', "belong together"),
-        ('baselines = ["default"', 'baselines = ["default", "tuned"', "search.evaluations"),
     ],
 )
 def test_a_wrong_board_is_told_in_one_sentence(tmp_path: Path, old: str, new: str, message: str) -> None:
