@@ -46,7 +46,7 @@ def test_ranks_and_wins_are_those_that_are_counted_by_hand(board: Board) -> None
                     wins.append(fmean((less > 0) + 0.5 * (less == 0) for less in pairs))
         assert one.mean_rank == pytest.approx(fmean(ranks))
         assert one.ranks[0] <= one.mean_rank <= one.ranks[1]
-        assert (min(ranks), max(ranks)) == pytest.approx(one.ranks), "two boards are redrawn alike in halves"
+        assert (min(ranks), max(ranks)) == pytest.approx(one.ranks), "two boards are too few to be redrawn"
     assert [one.mean_rank for one in found] == sorted(one.mean_rank for one in found)
     assert fmean(one.wins for one in found) == pytest.approx(0.5)
 

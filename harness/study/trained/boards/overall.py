@@ -20,6 +20,8 @@ from harness.study.trained.boards.values import Board, Key, Row, TaskBoard
 
 Array = NDArray[np.float64]
 REPLICATES = 2000
+FEW = 5
+"""Boards below which a resample of them says nothing that their own ranks do not."""
 
 
 class OverallRow(NamedTuple):
@@ -28,7 +30,7 @@ class OverallRow(NamedTuple):
     Attributes:
         row: as it stands on the first board.
         mean_rank: over boards, equal means sharing their ranks.
-        ranks: 95 % of resamples of the boards.
+        ranks: the least and the greatest of its ranks, or of many boards 95 % of resamples of them.
         wins: probability that a training of the row scores higher than one of another, over boards and rows.
         middle: interquartile mean of normalised scores of all trainings on all held-out domains.
         interval: of it, trainings redrawn within domains.
@@ -60,7 +62,9 @@ def overall_rows(board: Board) -> list[OverallRow]:
     drawn = generator(0, "overall", *(task.title for task in tasks)).integers(
         0, len(tasks), (REPLICATES, len(tasks))
     )
-    low, high = np.quantile(ranks[drawn].mean(axis=1), [0.025, 0.975], axis=0)
+    low, high = ranks.min(axis=0), ranks.max(axis=0)
+    if len(tasks) >= FEW:
+        low, high = np.quantile(ranks[drawn].mean(axis=1), [0.025, 0.975], axis=0)
     found = []
     for place, key in enumerate(keys):
         strata = _normalised(board, tasks, [rows[key] for rows in ranked])
@@ -93,7 +97,7 @@ def overall_table(board: Board) -> Table | None:
         (
             one.row.method,
             one.row.space or MISSING,
-            f"{one.mean_rank:.1f} [{one.ranks[0]:.1f}, {one.ranks[1]:.1f}]",
+            f"{one.mean_rank:.1f} ({one.ranks[0]:.1f}–{one.ranks[1]:.1f})",
             f"{100 * one.wins:.0f} %",
             _shown(one),
             MISSING if one.lacking is None else f"{one.lacking:.2f}",
@@ -102,7 +106,9 @@ def overall_table(board: Board) -> Table | None:
     )
     notes = [
         f"Descriptive: {len(tasks)} boards are few, and the verdict is that of each of them.",
-        "Mean rank: by the mean over held-out domains; in brackets, 95 % of resamples of the boards.",
+        "Mean rank: by the mean over held-out domains; beside it the least and the greatest."
+        if len(tasks) < FEW
+        else "Mean rank: by the mean over held-out domains; beside it 95 % of resamples of the boards.",
         "Win rate: how often a training of the row scores higher than one of another ranked row.",
         f"Normalised: 0 is chance and 1 the mean of {board.reference} on a domain; interquartile mean with "
         "95 % of resamples of trainings within domains, and mean of what is lacking to 1.",
