@@ -27,6 +27,11 @@ WRONG = {
             'claim = { method = "default", space = "" }\n[search]\nevaluations = 0',
             "say how many in search.trials",
         ),
+        (
+            'baselines = ["default", "longer"]\nspaces = []\nsearchers = []\nreference = "default"\n'
+            'claim = { method = "default", space = "" }',
+            "'longer' trains for as much longer as searches cost, and this suite has no search",
+        ),
         ('reference = "nobody"', "reference 'nobody'"),
         ("title = ", "is not TOML"),
         ('[claim]\nmethod = "local_search"\nspace = "hybrid:nowhere"', "claim must name"),

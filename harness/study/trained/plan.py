@@ -43,7 +43,7 @@ from harness.study.trained.units import (
 )
 from harness.study.work.matched import load_family, split_space
 from harness.study.work.specs import planned_task, shortened, supernet_spec, training_spec, with_domains
-from harness.study.work.units import PROXIES, SUPERNET, ProxiesSpec, SupernetSpec
+from harness.study.work.units import PROXIES, SUPERNET, ProxiesSpec, SourcesSpec, SupernetSpec
 from harness.task.selection import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE
 from harness.task.task import Task
 
@@ -85,6 +85,7 @@ class _TaskPlan:
     def __init__(self, suite: Suite, settings: TaskSettings, limit: int | None) -> None:
         self.suite = suite
         self.settings = settings
+        self.costs = Costs(())
         self.task: Task = catalog.load("task", settings.name)
         self.sized: dict[str, Any] = {
             "task": settings.name,
@@ -181,8 +182,7 @@ class _TaskPlan:
         for space in self.suite.spaces:
             for searcher in self.suite.searchers:
                 units = self._searched(searcher, space, self.suite.seeds[0])
-                costs = Costs(units)
-                dearest = max(dearest, sum(map(costs.macs, units)))
+                dearest = max(dearest, sum(map(self.costs.macs, units)))
         return dearest
 
     def _searched(self, method: str, space: str, seed: int) -> list[AnyUnit]:
@@ -245,20 +245,21 @@ class _TaskPlan:
                     "search; say how many in search.trials."
                 )
             return trials
-        return max(2, math.ceil(self._searching / trial(Costs(()), one)))
+        return max(2, math.ceil(self._searching / trial(self.costs, one)))
 
     def _longer(self, method: str, training: dict[str, Any]) -> int:
-        """Returns the steps of a training that takes supernet and search of the suite beside its own."""
-        spec = TuneSpec(
-            **self.validated | {"parameter_tolerance": None},
-            method=method,
-            space=None,
-            seed=0,
-            evaluations=1,
-            learning_rate=0.0,
-            **{key: value for key, value in training.items() if key != "learning_rates"},
-        )
-        step = 3 * Costs(()).alone(method, spec) * training["batch_size"] * len(training["learning_rates"])
+        """Returns the steps of a training that takes supernet and search of the suite beside its own.
+
+        Raises:
+            HarnessError: the suite searches nothing.
+        """
+        if not self._searching:
+            raise HarnessError(
+                f"Baseline {method!r} trains for as much longer as searches cost, and this suite has no "
+                "search; leave it out, or set more training steps."
+            )
+        spec = SourcesSpec(**self.common, space=None)
+        step = 3 * self.costs.alone(method, spec) * training["batch_size"] * len(training["learning_rates"])
         steps: int = training["steps"] + math.ceil(self._searching / step)
         limit = self.common["limit"]
         return min(steps, STEPS_PER_SAMPLE * limit) if limit else steps
