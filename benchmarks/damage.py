@@ -189,7 +189,7 @@ class Bench:
 
     def _kill(self, suite: str) -> None:
         """Leaves a run that was killed twice: after its searches, and in a training with a checkpoint."""
-        self.harness(*words("eval", suite, self.work), kill=16)
+        self.harness(*words("eval", suite, self.work), kill=30)
         self.harness(*words("eval", suite, self.work), patch=EVERY_STEP.format(3))
 
     def harness(self, *arguments: str, kill: int = 0, patch: str = "") -> tuple[int, str, int]:

@@ -5,17 +5,15 @@ has yet to choose counts as the mean of a few random ones of its space. Reading,
 optimizer steps and zero-cost proxies are not counted.
 """
 
-import random
 from collections.abc import Callable, Iterable
-from statistics import fmean
 from typing import Any
 
 from harness import catalog
 from harness.identity.unit import AnyUnit, Unit, called
 from harness.learn.baseline import FixedBaseline
-from harness.learn.modality import modality_of
 from harness.space.choices import SearchSpace
-from harness.study.work.units import SourcesSpec, Supernet, SupernetSpec, TrainedSpec, ValidatedSpec
+from harness.study.work.spent import CALIBRATION_IMAGES, mean_macs, step_macs, validation_passes
+from harness.study.work.units import SourcesSpec, Supernet, SupernetSpec, ValidatedSpec
 from harness.task.signature import Signature
 
 MACS_PER_SECOND = 5e12
@@ -23,12 +21,6 @@ MACS_PER_SECOND = 5e12
 
 Depth-wise convolutions reach less of it, and wide transformers several times as much.
 """
-
-CALIBRATION_IMAGES = 64
-"""Of a batch that re-estimates BatchNorm statistics."""
-
-DRAWN = 20
-"""Random architectures that stand for one that is not known yet."""
 
 
 class Costs:
@@ -42,24 +34,10 @@ class Costs:
         """Returns the multiply-accumulates of a unit; 0 for what is not counted."""
         return round(called(unit.kind.cost)(self, unit)) if unit.kind.cost else 0
 
-    def validation(self, spec: ValidatedSpec) -> int:
-        """Returns the forward passes of one candidate on source validation."""
-        return spec.validation_samples * len(spec.sources) * passes(spec.task, spec.document_bytes)
-
     def slices(self, spec: ValidatedSpec, count: int, calibration_batches: int) -> float:
-        """Returns the cost of scoring slices."""
-        return self.mean(spec) * count * self.scored(spec, calibration_batches)
-
-    def scored(self, spec: ValidatedSpec, calibration_batches: int) -> int:
-        """Returns the forward passes of a slice, those that re-estimate its BatchNorm statistics included."""
+        """Returns the cost of scoring slices, with the images that re-estimate their BatchNorm statistics."""
         calibration = calibration_batches * CALIBRATION_IMAGES if self.has_batch_norm(spec) else 0
-        return self.validation(spec) + calibration
-
-    def trainings(self, spec: TrainedSpec, count: int, macs: float) -> float:
-        """Returns the cost of training networks alone, each of which has `macs`, and of scoring them."""
-        assert spec.steps is not None
-        assert spec.batch_size is not None
-        return macs * count * (3 * spec.steps * spec.batch_size + self.validation(spec))
+        return self.mean(spec) * count * (validation_passes(spec) + calibration)
 
     def alone(self, method: str, spec: SourcesSpec) -> float:
         """Returns the cost of one forward pass of what a final trains."""
@@ -84,13 +62,7 @@ class Costs:
 
     def mean(self, spec: SourcesSpec) -> float:
         """Returns the cost of one forward pass of an architecture that is not known yet."""
-
-        def drawn() -> float:
-            draw = random.Random(0)
-            space = self.space(spec)
-            return fmean(space.macs(space.sample(draw)) for _ in range(DRAWN))
-
-        return float(self._once(("mean", str(spec.space), spec.task), drawn))
+        return float(self._once(("mean", str(spec.space), spec.task), lambda: mean_macs(self.space(spec))))
 
     def has_batch_norm(self, spec: SourcesSpec) -> bool:
         """Returns whether the space's supernet has BatchNorms."""
@@ -127,29 +99,10 @@ def supernet(costs: Costs, unit: Unit[SupernetSpec, Supernet]) -> float:
         return 0
     assert spec.steps is not None
     assert spec.batch_size is not None
-    return _step(costs, spec) * spec.steps * spec.batch_size
-
-
-def _step(costs: Costs, spec: SupernetSpec) -> float:
-    """Returns the cost of one sample of a training step under the unit's strategy."""
-    mean = costs.mean(spec)
-    if spec.strategy == "single_path":
-        return 3 * mean
-    space = costs.space(spec)
-    if spec.strategy == "fair":
-        return 3 * mean * max(len(choice.options) for choice in space.choices)
-    largest = space.macs(space.extreme(largest=True))
-    if spec.strategy == "sandwich":
-        return 3 * (largest + space.macs(space.extreme(largest=False)) + 2 * mean)
-    return 3 * mean + largest
+    step = step_macs(spec.strategy, costs.space(spec), costs.mean(spec))
+    return step * spec.steps * spec.batch_size
 
 
 def _signature(task: str) -> Signature:
     signature: Signature = catalog.load("task", task).signature
     return signature
-
-
-def passes(task: str, document_bytes: int) -> int:
-    """Returns the forward passes of a sample: one, or one a window of a document."""
-    signature = _signature(task)
-    return modality_of(signature.kind).passes(signature, document_bytes)

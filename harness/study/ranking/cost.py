@@ -3,6 +3,7 @@
 from harness.identity.unit import Unit
 from harness.study.cost import Costs
 from harness.study.ranking.units import Inherited, InheritedSpec, Scratch, ScratchSpec
+from harness.study.work.spent import trainings_macs
 
 CALIBRATION_BATCHES = 16
 
@@ -12,4 +13,4 @@ def inherited(costs: Costs, unit: Unit[InheritedSpec, Inherited]) -> float:
 
 
 def scratch(costs: Costs, unit: Unit[ScratchSpec, Scratch]) -> float:
-    return costs.trainings(unit.spec, len(unit.spec.learning_rates), costs.mean(unit.spec))
+    return trainings_macs(unit.spec, len(unit.spec.learning_rates), costs.mean(unit.spec))

@@ -2,7 +2,7 @@
 
 from harness import catalog
 from harness.identity.unit import Unit
-from harness.study.cost import Costs, passes
+from harness.study.cost import Costs
 from harness.study.trained.results import Final, Score, Search, Tuned, ZeroShotScore
 from harness.study.trained.units import (
     FINAL,
@@ -13,7 +13,7 @@ from harness.study.trained.units import (
     TuneSpec,
     ZeroShotSpec,
 )
-from harness.task.selection import CROSS_VALIDATION, ORACLE
+from harness.study.work.spent import passes, trainings_macs
 
 ANSWERS = 4
 """Possible answers that a question of an lm-eval task is taken to have."""
@@ -29,22 +29,12 @@ def tune(costs: Costs, unit: Unit[TuneSpec, Tuned]) -> float:
 
 def trial(costs: Costs, spec: TuneSpec) -> float:
     """Returns the cost of one trial, of the plain baseline."""
-    return costs.trainings(spec, 1, costs.alone(spec.method, spec))
+    return trainings_macs(spec, 1, costs.alone(spec.method, spec))
 
 
 def final(costs: Costs, unit: Unit[FinalSpec, Final]) -> float:
-    trainings = trainings_of(unit.spec)
-    return costs.trainings(unit.spec, trainings, costs.alone(unit.spec.method, unit.spec)) if trainings else 0
-
-
-def trainings_of(spec: FinalSpec) -> int:
-    """Returns how often a final trains a network."""
-    if spec.steps is None or spec.batch_size is None or spec.selection == ORACLE:
-        return 0
-    trainings = 1 if spec.learning_rates is None else len(spec.learning_rates)
-    if spec.selection == CROSS_VALIDATION:
-        return 1 + (trainings * len(spec.sources) if trainings > 1 else 0)
-    return trainings
+    spec, trainings = unit.spec, unit.spec.trainings
+    return trainings_macs(spec, trainings, costs.alone(spec.method, spec)) if trainings else 0
 
 
 def score(costs: Costs, unit: Unit[ScoreSpec, Score]) -> float:

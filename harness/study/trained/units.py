@@ -19,6 +19,7 @@ from harness.study.work.units import (
     space_reads,
     task_reads,
 )
+from harness.task.selection import CROSS_VALIDATION, ORACLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +121,16 @@ class FinalSpec(SelectedSpec, TrainedSpec):
 
     keeps_every_rate: bool
     learning_rates: tuple[float, ...] | None = None
+
+    @property
+    def trainings(self) -> int:
+        """How often it trains a network."""
+        if self.steps is None or self.batch_size is None or self.selection == ORACLE:
+            return 0
+        rates = 1 if self.learning_rates is None else len(self.learning_rates)
+        if self.selection == CROSS_VALIDATION:
+            return 1 + (rates * len(self.sources) if rates > 1 else 0)
+        return rates
 
 
 Role = Literal["source", "held_out"]

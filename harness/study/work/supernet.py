@@ -16,10 +16,9 @@ from harness.learn.supernet import train_supernet
 from harness.nn.released import read_released
 from harness.run.place import Done, Needs
 from harness.space.choices import SearchSpace
-from harness.study.cost import Costs
-from harness.study.cost import supernet as supernet_cost
 from harness.study.work.alone import WEIGHTS, checkpoint_of, recipe_of, save_weights
 from harness.study.work.matched import matched_space
+from harness.study.work.spent import mean_macs, step_macs
 from harness.study.work.units import Released, Supernet, SupernetSpec
 
 
@@ -39,7 +38,7 @@ def supernet(unit: Unit[SupernetSpec, Supernet], needs: Needs, folder: Path) -> 
         space_size=space.size(),
         window=tuple(space.window or ()),
         steps=steps,
-        compute=None if released else round(supernet_cost(Costs(()), unit)),
+        compute=None if released else _compute(spec, space),
         checkpoint=released,
     )
     return Done(result=result)
@@ -57,6 +56,12 @@ def _trained_supernet(
     draw = random.Random(seeds.stream(spec.seed, "supernet", "paths"))
     train_supernet(module, space, spec.strategy, recipe, data, draw, checkpoint_of(folder, order))
     return recipe.steps
+
+
+def _compute(spec: SupernetSpec, space: SearchSpace) -> int:
+    assert spec.batch_size is not None
+    step = step_macs(spec.strategy, space, mean_macs(space))
+    return round(step * (spec.steps or 0) * spec.batch_size)
 
 
 def _released(spec: SupernetSpec, space: SearchSpace, module: nn.Module) -> Released:

@@ -22,9 +22,7 @@ from harness.learn.predictors import predictor
 from harness.nn.measure import measured_macs
 from harness.nn.pretrained import Pretrained, fit_head
 from harness.run.place import Done, Needs
-from harness.study.cost import Costs
 from harness.study.settings import RecipeSettings
-from harness.study.trained.cost import trainings_of
 from harness.study.trained.results import Final, Tuned
 from harness.study.trained.units import FINAL, SEARCH, TUNE, FinalSpec, TuneSpec
 from harness.study.trained.work.score import FLOOR, baseline_of, module_of, opened, opening_of
@@ -38,6 +36,7 @@ from harness.study.work.alone import (
     weights_at,
 )
 from harness.study.work.matched import matched_space
+from harness.study.work.spent import trainings_macs
 from harness.task.selection import CROSS_VALIDATION, ORACLE
 
 NOT_TRAINED = Final(
@@ -181,7 +180,7 @@ def _about(module: nn.Module, training: RowTraining) -> Final:
         parameters=sum(weight.numel() for weight in module.parameters()),
         macs=macs,
         steps=spec.steps or 0,
-        compute=round(Costs(()).trainings(spec, trained, macs)) if (trained := trainings_of(spec)) else 0,
+        compute=round(trainings_macs(spec, spec.trainings, macs)) if spec.trainings else 0,
         outside=baseline.outside if isinstance(baseline, FixedBaseline) else None,
     )
 

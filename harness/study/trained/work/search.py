@@ -12,7 +12,6 @@ from harness.run.place import Done, Needs
 from harness.search.archive import Evaluation
 from harness.search.loop import SearchContext, SearcherEntry, SearchResult, run_search
 from harness.space.choices import SearchSpace
-from harness.study.cost import Costs
 from harness.study.trained.results import Evaluated, Racing, Search
 from harness.study.trained.units import SearchSpec
 from harness.study.trained.work.slice_scores import SliceScores
@@ -70,7 +69,7 @@ def _search_result(
             "iteration": one.iteration,
         }
 
-    passes = float(Costs(()).scored(scores.unit.spec, scores.unit.spec.calibration_batches))
+    passes = float(scores.passes)
     racing = None
     if scores.race is not None:  # what there would be without it
         whole = scores.race.samples

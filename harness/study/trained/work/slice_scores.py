@@ -13,6 +13,7 @@ from harness.data.view import SourceView
 from harness.identity.unit import Unit
 from harness.learn.baseline import Predictor
 from harness.learn.predictors import predictor, score
+from harness.learn.supernet import has_batch_norm
 from harness.run.place import Needs
 from harness.run.score_cache import ScoreCache
 from harness.search.race import Floats, Race, SampleBlock, blocks_of
@@ -22,6 +23,7 @@ from harness.study.trained.results import Search
 from harness.study.trained.units import SearchSpec
 from harness.study.work.alone import WEIGHTS, mean_score
 from harness.study.work.slices import load_supernet, slices
+from harness.study.work.spent import CALIBRATION_IMAGES, validation_passes
 from harness.study.work.units import SUPERNET
 
 SCORED_BY = ("engine", "space", "metric", "modality")
@@ -34,6 +36,7 @@ class SliceScores:
     Attributes:
         waited: seconds that scoring took.
         dropped: samples that each candidate was scored on that lost its race; empty without racing.
+        passes: forward passes of a candidate, those that re-estimate BatchNorm statistics included.
     """
 
     def __init__(
@@ -47,6 +50,8 @@ class SliceScores:
         shared = load_supernet(needs, space)
         batches_each = unit.spec.calibration_batches
         self.slice_of = slices(unit.spec.seed, view, space, shared, calibration_batches=batches_each)
+        calibration = batches_each * CALIBRATION_IMAGES if has_batch_norm(shared) else 0
+        self.passes = validation_passes(unit.spec) + calibration
         self.splits = view.splits("validation", samples=unit.spec.validation_samples)
         self.race: Race | None = None
         if unit.spec.racing:

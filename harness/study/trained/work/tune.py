@@ -16,12 +16,12 @@ from harness.learn.modality import modality_of
 from harness.learn.peers import agree_on, peers
 from harness.nn.measure import measured_macs
 from harness.run.place import Done, Needs
-from harness.study.cost import Costs
 from harness.study.trained.results import Trial, Tuned
 from harness.study.trained.units import TuneSpec
 from harness.study.trained.work.final import RowTraining
 from harness.study.work.alone import delete_checkpoints
 from harness.study.work.matched import parameter_target
+from harness.study.work.spent import trainings_macs
 from harness.task.signature import Signature
 
 OCTAVES = 2.0
@@ -66,7 +66,7 @@ def tune(unit: Unit[TuneSpec, Tuned], needs: Needs, folder: Path) -> Done:
         validation=best.validation,
         evaluations=len(trials),
         trials=tuple(trials),
-        compute=round(sum(Costs(()).trainings(spec, 1, one.macs or 0) for one in trials)),
+        compute=round(sum(trainings_macs(spec, 1, one.macs or 0) for one in trials)),
     )
     return Done(result=result)
 
