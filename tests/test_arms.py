@@ -84,6 +84,15 @@ def test_a_longer_training_costs_what_search_and_final_do(plan: Plan) -> None:
     assert longer.spec.learning_rates == plain.spec.learning_rates
 
 
+def test_a_longer_training_at_several_rates_shares_the_compute_among_them(tmp_path: Path) -> None:
+    rates = '[[tasks]]\nname = "toy_patterns"\n[tasks.training]\nlearning_rates = [1e-3, 3e-3, 1e-2]\n'
+    plan = plan_of(SUITE + rates, tmp_path)
+    longer, plain = (units(plan, "final", method=name)[0] for name in ("longer", "default"))
+    assert len(longer.spec.learning_rates) == 3
+    more = macs(plan, longer) - macs(plan, plain) - searching(plan)
+    assert 0 <= more <= macs(plan, plain) / plain.spec.steps
+
+
 def test_nothing_is_drawn_that_the_suite_does_not_allow(ran: Done) -> None:
     for space in (PLAIN, DIVERSE):
         finals = units(ran.plan, "final", method="random", space=space)

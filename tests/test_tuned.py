@@ -140,6 +140,22 @@ def test_a_final_on_the_selecting_seed_would_be_the_trial_itself(ran: Ran, tmp_p
     assert files[0].read_bytes() != files[1].read_bytes()
 
 
+def test_a_final_takes_over_recipe_and_shape_of_a_trial_that_was_not_the_plain_one(tmp_path: Path) -> None:
+    plan = tuning(
+        tmp_path, ["default", "tuned:default"], rates=[0.05], trials=6
+    )  # too high for the plain one
+    tuned = result(plan, first(plan, "tune", seed=1), tmp_path)
+    assert tuned["architecture"] is not None
+    assert tuned["recipe"], "it differs from the suite's, which is the usual one"
+    unit = first(plan, "final", method="tuned:default", select_seed=1)
+    same = result(plan, replace(unit, spec=replace(unit.spec, report_seed=1)), tmp_path)
+    kept = ("learning_rate", "architecture", "parameters", "validation")
+    assert {key: same[key] for key in kept} == {key: tuned[key] for key in kept}
+    (tried,) = (one for one in tuned["trials"] if one["validation"] == tuned["validation"])
+    assert same["macs"] == tried["macs"] > 0
+    assert same["compute"] == pytest.approx(tuned["compute"] / 6, rel=0.5)
+
+
 def test_no_rule_of_selection_changes_what_the_trials_chose(ran: Ran) -> None:
     tuned = ran.result("tune", method="tuned:default", seed=0)
     domains = ("clean", "grainy", "rough")
