@@ -303,7 +303,7 @@ def test_every_shape_has_the_same_parameters(
 ) -> None:
     baseline: FixedBaseline = catalog.load("baseline", name)
     assert baseline.vary is not None
-    for seed in range(30):
+    for seed in range(30 if name == "default" else 6):
         shape = baseline.vary(random.Random(seed), signature, target)
         size = parameters(baseline.build(signature, target, **shape))
         assert size == pytest.approx(target, rel=within), shape
