@@ -5,6 +5,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from harness.task.signature import Signature
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -65,6 +67,6 @@ def plain_shape(
     return width, layers, heads[width]
 
 
-def draw_depth(draw: random.Random) -> dict[str, int]:
-    """Returns a drawn depth, as an argument of what builds the network."""
+def draw_depth(draw: random.Random, signature: Signature, parameters: int) -> dict[str, int]:
+    """Returns a drawn depth, as `vary` of a baseline whose width follows depth and parameters."""
     return {"depth": draw.choice(DEPTHS)}

@@ -1,7 +1,6 @@
 """The plain GPT-form decoder for bytes and texts, near the suite's parameters: LayerNorms, GELU, biases."""
 
-import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness import FixedBaseline, Signature
 from harness.nn.heads import PLAIN_DEPTH, PLAIN_RATIO, draw_depth, plain_shape
@@ -23,13 +22,9 @@ def _made(signature: Signature, width: int, depth: int, heads: int) -> "nn.Modul
     return Decoder(width=width, depth=depth, heads=heads, hidden=int(width * PLAIN_RATIO), classes=classes)
 
 
-def _vary(draw: random.Random, signature: Signature, parameters: int) -> dict[str, Any]:
-    return draw_depth(draw)
-
-
 BASELINE = FixedBaseline(
     summary=f"GPT-form decoder of {PLAIN_DEPTH} layers for bytes and texts, near the suite's parameters.",
     build=_build,
     kinds=("bytes", "text"),
-    vary=_vary,
+    vary=draw_depth,
 )

@@ -1,7 +1,6 @@
 """The LLaMA-form decoder: what most language models of today look like, near the suite's parameters."""
 
-import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness import FixedBaseline, HarnessError, Signature
 from harness.nn.heads import HEADS, draw_depth, nearest_width
@@ -68,13 +67,9 @@ def _made(signature: Signature, width: int, depth: int, heads: int) -> "nn.Modul
     return Decoder(width=width, depth=depth, heads=heads, hidden=hidden, classes=classes, is_llama=True)
 
 
-def _vary(draw: random.Random, signature: Signature, target: int) -> dict[str, Any]:
-    return draw_depth(draw)
-
-
 BASELINE = FixedBaseline(
     summary="LLaMA-form decoder for bytes: RMSNorm, SwiGLU, rotary positions, no biases.",
     build=_build,
     kinds=("bytes", "text"),
-    vary=_vary,
+    vary=draw_depth,
 )

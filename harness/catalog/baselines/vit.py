@@ -5,8 +5,7 @@ position instead of pooling, as every searched network does. `default` is the sa
 the searched networks, with other initial values and without biases: the two differ by more than most claims.
 """
 
-import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness import FixedBaseline, Signature
 from harness.nn.heads import PLAIN_DEPTH, PLAIN_RATIO, draw_depth, plain_shape
@@ -53,13 +52,9 @@ def _made(signature: Signature, width: int, depth: int, heads: int) -> "nn.Modul
     return module
 
 
-def _vary(draw: random.Random, signature: Signature, parameters: int) -> dict[str, Any]:
-    return draw_depth(draw)
-
-
 BASELINE = FixedBaseline(
     summary=f"timm's VisionTransformer of {PLAIN_DEPTH} layers, near the suite's parameters.",
     build=_build,
     kinds=("image",),
-    vary=_vary,
+    vary=draw_depth,
 )

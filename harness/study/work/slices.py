@@ -14,10 +14,9 @@ from harness.run.place import Needs
 from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
 from harness.study.work.alone import WEIGHTS
+from harness.study.work.spent import CALIBRATION_IMAGES
 from harness.study.work.units import SUPERNET
 from harness.task.signature import Signature
-
-CALIBRATION_BATCH = 64
 
 
 def load_supernet(needs: Needs, space: SearchSpace) -> nn.Module:
@@ -44,7 +43,7 @@ def slices(
         return lambda architecture: (supernet, view.signature, space.networks.route(architecture))
     device = next(supernet.parameters()).device
     order = seeds.generator(seed, "search", "calibration")
-    drawn = batches(view.signature, view.splits("train"), CALIBRATION_BATCH, order)
+    drawn = batches(view.signature, view.splits("train"), CALIBRATION_IMAGES, order)
     inputs = [next(drawn)[0].to(device) for _ in range(calibration_batches)]
     return lambda architecture: (
         calibrated(space.networks.slice(supernet, architecture), inputs),

@@ -59,11 +59,11 @@ def overall_rows(board: Board) -> list[OverallRow]:
     ranks = np.array(
         [_ranks(task, [rows[key] for key in keys]) for task, rows in zip(tasks, ranked, strict=True)]
     )
-    drawn = generator(0, "overall", *(task.title for task in tasks)).integers(
-        0, len(tasks), (REPLICATES, len(tasks))
-    )
     low, high = ranks.min(axis=0), ranks.max(axis=0)
     if len(tasks) >= FEW:
+        drawn = generator(0, "overall", *(task.title for task in tasks)).integers(
+            0, len(tasks), (REPLICATES, len(tasks))
+        )
         low, high = np.quantile(ranks[drawn].mean(axis=1), [0.025, 0.975], axis=0)
     found = []
     for place, key in enumerate(keys):
