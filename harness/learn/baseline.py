@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,6 +185,11 @@ def is_trained(baseline: Baseline) -> bool:
     if isinstance(baseline, FixedBaseline):
         return not baseline.is_frozen
     return isinstance(baseline, DrawnBaseline)
+
+
+def may_spend(baseline: Baseline) -> TypeGuard[FixedBaseline]:
+    """Returns whether a baseline can be given what a search costs: it is trained here, and has nothing yet."""
+    return isinstance(baseline, FixedBaseline) and is_trained(baseline) and not baseline.budget
 
 
 def member_options(member: str, **allowed: Sequence[str]) -> tuple[str, dict[str, str]]:

@@ -7,12 +7,12 @@ as many more steps as the suite's searches cost. `longer:NAME` is any other fixe
 from dataclasses import replace
 
 from harness import FixedBaseline, HarnessError, catalog
-from harness.learn.baseline import is_trained
+from harness.learn.baseline import may_spend
 
 
 def _named(name: str) -> FixedBaseline:
     baseline = catalog.load("baseline", name)
-    if not isinstance(baseline, FixedBaseline) or not is_trained(baseline) or baseline.budget:
+    if not may_spend(baseline):
         raise HarnessError(
             f"Baseline {name!r} is not one that is trained here by the suite's recipe; name one that is, as "
             "in 'longer:llama'."

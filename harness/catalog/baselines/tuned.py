@@ -12,12 +12,12 @@ number). The rules of `selection` choose nothing for it.
 from dataclasses import replace
 
 from harness import FixedBaseline, HarnessError, catalog
-from harness.learn.baseline import is_trained
+from harness.learn.baseline import may_spend
 
 
 def _named(name: str) -> FixedBaseline:
     baseline = catalog.load("baseline", name)
-    if not isinstance(baseline, FixedBaseline) or not is_trained(baseline) or baseline.budget:
+    if not may_spend(baseline):
         raise HarnessError(
             f"Baseline {name!r} has no learning rate to tune, or is tuned already; name a fixed one that "
             "is trained here, as in 'tuned:llama' or 'tuned:timm:resnet10t'."
