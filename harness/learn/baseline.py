@@ -188,7 +188,7 @@ def is_trained(baseline: Baseline) -> bool:
 
 
 def may_spend(baseline: Baseline) -> TypeGuard[FixedBaseline]:
-    """Returns whether a baseline can be given what a search costs: it is trained here, and has nothing yet."""
+    """Returns whether a baseline can be given what a search costs: it is trained here and has nothing yet."""
     return isinstance(baseline, FixedBaseline) and is_trained(baseline) and not baseline.budget
 
 
