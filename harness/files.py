@@ -229,6 +229,11 @@ def _known_hash(path: Path, number: int, size: int, changed: int) -> str:
     return file_hash(path)
 
 
+def removed(run: Path) -> HarnessError:
+    """Returns the error that says that a run folder went away while it was written."""
+    return HarnessError(f"{run} was removed while it ran; run the command again.")
+
+
 def unwritable(path: Path, error: OSError, other: str = "folder") -> HarnessError:
     """Returns the error that says why a file cannot be written, and what other one to choose."""
     return HarnessError(f"Cannot write {path}: {error.strerror}; free space or choose another {other}.")

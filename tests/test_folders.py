@@ -12,7 +12,8 @@ from working import FLOORS
 
 from harness.data.parts import part_folder
 from harness.errors import HarnessError
-from harness.workers.execute import claim
+from harness.files import unwritable
+from harness.workers.execute import claim, lock
 
 CLOCK = """
 import itertools, time
@@ -114,6 +115,23 @@ def test_a_run_folder_that_is_removed_is_told_and_the_same_command_makes_it_agai
     assert "Traceback" not in errors
     assert evaluate(whole / "floors.toml", run).returncode == 0
     assert result_bytes(run) == result_bytes(whole / "run")
+
+
+def test_a_file_that_is_gone_from_a_held_folder_tells_its_removal_and_no_other_file_does(
+    tmp_path: Path,
+) -> None:
+    run = tmp_path / "run"
+    gone = FileNotFoundError(2, "No such file or directory", str(run / "units" / "timing.json"))
+    unwritten = unwritable(run, gone)
+    unwritten.__cause__ = gone
+    for error in (gone, unwritten):
+        with pytest.raises(HarnessError, match="was removed while it ran"), lock(run):
+            raise error
+    elsewhere = FileNotFoundError(2, "No such file or directory", str(tmp_path / "data" / "images.npy"))
+    for other in (elsewhere, HarnessError("a unit failed"), unwritable(run, PermissionError(13, "no"))):
+        with pytest.raises(type(other)) as raised, lock(run):
+            raise other
+        assert raised.value is other
 
 
 def test_a_folder_with_what_a_killed_run_leaves_before_its_plan_is_free(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def _run(
     import shutil
 
     from harness.cli.progress import progress
-    from harness.files import sealed, write_atomically
+    from harness.files import removed, sealed, write_atomically
     from harness.report.page import write_report
     from harness.run.loaded import load_run
     from harness.run.score_cache import FOLDER
@@ -183,7 +183,7 @@ def _run(
                 belief=belief,
             )
         if not (folder / "plan.json").exists():
-            raise HarnessError(f"{folder} was removed while it ran; run the command again.")
+            raise removed(folder)
         finished = load_run(folder)
         board = build_board(finished)
         write_atomically(folder / "board.json", sealed(json.loads(board_json(board))))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.errors import HarnessError
+from harness.files import removed
 from harness.guard.tied import tie_to_parent
 from harness.guard.walls import enter_worker
 from harness.identity.unit import AnyUnit
@@ -74,7 +75,7 @@ class Pool:
     def finished(self) -> list[Ended]:
         """Waits for a moment, or until a worker says something, and returns the units that ended."""
         if not _is_same(self.folder, self.place.run):
-            raise HarnessError(f"{self.place.run} was removed while it ran; run the command again.")
+            raise removed(self.place.run)
         heard = wait([worker.connection for worker in self.busy], timeout=POLL_SECONDS)
         ended = []
         for worker, task in list(self.busy.items()):
