@@ -221,10 +221,11 @@ def effect(
     if is_paired and len(set(counts)) > 1:
         raise ValueError(f"Rows with {counts[0]} and {counts[1]} seeds are not paired.")
     less = means[0] - (means[1] if second else 0.0) if is_paired or not counts else None
-    seeds = _together([_variance_of_mean(values) for values in (varying if less is None else [less])])
-    groups, clusters = _groups_term(rows)
-    total = seeds.variance + groups.variance
-    lost = seeds.variance / seeds.freedom + groups.variance / groups.freedom
+    seeds = together([_variance_of_mean(values) for values in (varying if less is None else [less])])
+    signs = [1.0, -1.0][: len(rows)]
+    parts = [(sign / len(row), domain) for sign, row in zip(signs, rows, strict=True) for domain in row]
+    groups, clusters = groups_term(parts)
+    total, freedom = squared_error(seeds, groups)
     value = float(means[0].mean() - (means[1].mean() if second else 0.0))
     error = float(np.sqrt(total))
     if not total and is_proportion:
@@ -232,7 +233,7 @@ def effect(
     return Effect(
         value=value,
         error=error,
-        freedom=float(total / lost) if lost else np.inf,
+        freedom=freedom,
         by_seed=() if less is None else tuple(map(float, less)),
         seeds=min(counts, default=None),
         groups=min(domain.groups for row in rows for domain in row),
@@ -252,7 +253,7 @@ def seed_effect(first: ArrayLike, second: ArrayLike) -> Effect:
     """
     mine, other = (np.asarray(values, dtype=np.float64) for values in (first, second))
     value = float(mine.mean() - other.mean())
-    seeds = _together([_variance_of_mean(mine), _variance_of_mean(other)])
+    seeds = together([_variance_of_mean(mine), _variance_of_mean(other)])
     return Effect(
         value=value,
         error=float(np.sqrt(seeds.variance)),
@@ -265,39 +266,47 @@ def seed_effect(first: ArrayLike, second: ArrayLike) -> Effect:
     )
 
 
-class _Term(NamedTuple):
+class Term(NamedTuple):
     """A part of the squared error, and its degrees of freedom."""
 
     variance: float
     freedom: float
 
 
-def _together(terms: Sequence[_Term]) -> _Term:
+def together(terms: Sequence[Term]) -> Term:
     """Returns the variance of a sum of independent means, and Welch's freedom."""
     total = float(sum(term.variance for term in terms))
     lost = sum(term.variance**2 / term.freedom for term in terms)
-    return _Term(total, total**2 / lost if lost else np.inf)
+    return Term(total, total**2 / lost if lost else np.inf)
 
 
-def _variance_of_mean(values: Array) -> _Term:
+def squared_error(seeds: Term, groups: Term) -> Term:
+    """Returns the sum of what comes from seeds and from groups; see `effect` for its freedom."""
+    total = seeds.variance + groups.variance
+    lost = seeds.variance / seeds.freedom + groups.variance / groups.freedom
+    return Term(total, total / lost if lost else np.inf)
+
+
+def _variance_of_mean(values: Array) -> Term:
     """Returns the variance of the mean of independent values; none is known of a single one."""
     if values.size < 2:
-        return _Term(0.0, np.inf)
+        return Term(0.0, np.inf)
     variance = float(values.var(ddof=1)) / values.size
-    return _Term(0.0 if variance < 1e-24 else variance, values.size - 1.0)
+    return Term(0.0 if variance < 1e-24 else variance, values.size - 1.0)
 
 
-def _groups_term(rows: Sequence[Sequence[SeedSums]]) -> tuple[_Term, float]:
-    """Returns the delete-one jackknife variance over clusters, and their effective number."""
-    signs = [1.0, -1.0][: len(rows)]
-    parts = [(sign / len(row), domain) for sign, row in zip(signs, rows, strict=True) for domain in row]
+def groups_term(parts: Sequence[tuple[float, SeedSums]]) -> tuple[Term, float]:
+    """Returns the delete-one jackknife variance over clusters of a weighted sum of scores on domains.
+
+    Beside it stands the effective number of clusters.
+    """
     names, place = np.unique(np.concatenate([domain.clusters for _, domain in parts]), return_inverse=True)
     sums = np.bincount(place, weights=np.concatenate([weight * one.influence for weight, one in parts]))
     weights = np.bincount(place, weights=np.concatenate([abs(weight) * one.weights for weight, one in parts]))
     squares = float(np.sum(weights**2))
     effective = float(np.sum(weights) ** 2 / squares) if squares else 0.0
     if len(names) < 2 or not np.isfinite(sums).all():
-        return _Term(0.0, np.inf), effective
+        return Term(0.0, np.inf), effective
     variance = (len(names) - 1) / len(names) * float(np.sum(sums**2))
     freedom = squares**2 / float(np.sum(weights**4)) - 1  # of squares that vary as weights do
-    return _Term(0.0 if variance < 1e-24 else variance, max(1.0, freedom)), effective
+    return Term(0.0 if variance < 1e-24 else variance, max(1.0, freedom)), effective

@@ -31,6 +31,7 @@ from harness.study.trained.units import (
     FINAL,
     SCORE,
     SEARCH,
+    SHORTER,
     TUNE,
     ZERO_SHOT,
     FinalSpec,
@@ -138,6 +139,9 @@ class _TaskPlan:
         if not self._is_seedless(method):
             if self.suite.again:
                 yield "again"
+            baseline = self._baseline(method)
+            if self.suite.in_domain_line and (baseline is None or is_trained(baseline)):
+                yield from SHORTER
             if self.suite.control and modality_of(self.task.signature.kind).form == "image":
                 yield "augmented"
 
@@ -284,6 +288,8 @@ class _TaskPlan:
             del training["learning_rates"]  # its trials choose one
         if isinstance(baseline, FixedBaseline) and baseline.budget == "steps":
             training["steps"] = self._longer(method, training)
+        if variant in SHORTER:
+            training["steps"] = max(1, training["steps"] // SHORTER[variant])
         spec = FinalSpec(
             **self.validated,
             method=method,

@@ -62,6 +62,8 @@ class Suite(SearchingSettings):
         reference: the row that others are compared with.
         again: whether the reference stands once more on the board under other seeds, so that the board says
             how often its own rule tells a row from itself.
+        in_domain_line: whether the reference is trained for half, a quarter and an eighth of its steps, too,
+            so that rows are compared with it at equal in-domain score as well.
         control: augmentations that a third such row is trained with, an effect that is known to be there.
         claim: the row of the verdict.
         tasks: at least one.
@@ -79,6 +81,7 @@ class Suite(SearchingSettings):
     claim: Claim
     tasks: list[TaskSettings]
     again: bool = True
+    in_domain_line: bool = True
     control: list[str] = field(default_factory=list)
     spaces: list[str] = field(default_factory=list)
     searchers: list[str] = field(default_factory=list)

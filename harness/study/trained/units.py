@@ -1,6 +1,6 @@
 """Units of a study that trains: searches, trials, finals and scores."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -88,7 +88,9 @@ class TuneSpec(RowSpec, TrainedSpec):
     learning_rate: float
 
 
-Variant = Literal["", "again", "augmented"]
+Variant = Literal["", "again", "augmented", "half", "quarter", "eighth"]
+SHORTER: Mapping[Variant, int] = {"half": 2, "quarter": 4, "eighth": 8}
+"""Shorter trainings of the reference -> what their steps are divided by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +98,7 @@ class SelectedSpec(RowSpec):
     """Parameters of a unit of a row under a rule of selection.
 
     One seed is that of the search, the other that of weights and batches of the final. A variant is the
-    reference once more: `again` under other seeds, or `augmented`.
+    reference once more: `again` under other seeds, `augmented`, or trained for a part of its steps.
     """
 
     select_seed: int

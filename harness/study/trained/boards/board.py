@@ -7,15 +7,18 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from harness import catalog
 from harness.board.language_model import language_model_use
 from harness.board.marks import OUTSIDE, Marked, Marks, mark_notes, marks_of
 from harness.board.values import Cell, Difference, Role, Splits, row_name
 from harness.catalog import metric_of
 from harness.identity.unit import Unit
+from harness.learn.baseline import FixedBaseline
 from harness.run.loaded import Run
 from harness.search.report import SearchReport
 from harness.seeds import generator
 from harness.stats.effect import LEAST_GROUPS
+from harness.stats.equal import line
 from harness.stats.ranks import placements, stability
 from harness.study.settings import PlannedTask
 from harness.study.trained.boards.notes import (
@@ -29,8 +32,10 @@ from harness.study.trained.boards.notes import (
 )
 from harness.study.trained.boards.scored import TaskScores
 from harness.study.trained.boards.values import (
+    AtEqual,
     Board,
     Gain,
+    InDomainLine,
     Key,
     Row,
     TaskBoard,
@@ -42,7 +47,7 @@ from harness.study.trained.boards.values import (
 )
 from harness.study.trained.results import Final, Score, Search, ZeroShotScore
 from harness.study.trained.settings import PlannedBoard, PlannedSuite
-from harness.study.trained.units import FinalSpec, RowScoreSpec, Variant
+from harness.study.trained.units import SHORTER, FinalSpec, RowScoreSpec, Variant
 from harness.task.metric import Metric
 from harness.task.selection import ORACLE
 
@@ -124,9 +129,10 @@ class TaskBuilder:
         self.units: dict[tuple[Key, str], list[Unit[RowScoreSpec, Score]]] = {}
         for unit in scores:
             self.units.setdefault((unit.spec.key, unit.spec.domain), []).append(unit)
-        self.keys = sorted({key for key, _ in self.units}, key=lambda key: (key[0], key[1] or ""))
-        self.marks = {key: self._marks(key) for key in self.keys}
-        apart = [key for key in self.keys if self.marks[key].is_apart]
+        every = sorted({key for key, _ in self.units}, key=lambda key: (key[0], key[1] or ""))
+        self.keys = [key for key in every if key[0].rpartition(" ")[2] not in SHORTER]
+        self.marks = {key: self._marks(key) for key in every}
+        apart = [key for key in every if self.marks[key].is_apart]
         self.scores = TaskScores(
             run,
             self.metric,
@@ -136,6 +142,7 @@ class TaskBuilder:
             margin=suite.claim.margin if suite.claim else 0.0,
         )
         self.reference = next((key for key in self.keys if key[0] == suite.reference), None)
+        self.curve = [key for key in every if self._is_of_curve(key)]
 
     def board(self) -> TaskBoard:
         rows = self._ranked([self._row(key) for key in self.keys])
@@ -149,6 +156,7 @@ class TaskBuilder:
             regime=self._regime(rows),
             again=self.again,
             gains=tuple(self._gains()),
+            line=self.line,
             sources=self.sources,
             held_out=self.held_out,
             rows=tuple(rows),
@@ -177,6 +185,7 @@ class TaskBuilder:
             in_domain=self.scores.mean(key, self.sources),
             gap=self.scores.gap(key, self.sources, self.held_out),
             difference=self._difference(key, self.held_out),
+            at_equal=self._at_equal(key),
             rank=None,
             rank_best=None,
             rank_worst=None,
@@ -231,6 +240,45 @@ class TaskBuilder:
         if reference in (None, key) or self.marks[key].is_apart or self.marks[reference].is_apart:
             return None
         return self.scores.difference(key, reference, domains)
+
+    def _is_of_curve(self, key: Key) -> bool:
+        """Whether a row is the reference, trained for fewer steps or for as many more as a search costs."""
+        if self.reference is None or self.marks[key].is_apart:
+            return False
+        method, space = self.reference
+        if key[0] in {f"{method} {name}" for name in SHORTER}:
+            return key[1] == space
+        budget, base = _spent_on(key)
+        return budget == "steps" and base == _spent_on(self.reference)[1]
+
+    @cached_property
+    def line(self) -> InDomainLine | None:
+        """The line of the reference; None without shorter trainings of it, or where a score lacks."""
+        reference = self.reference
+        if reference is None or not any(key[0].startswith(f"{reference[0]} ") for key in self.curve):
+            return None
+        keys = [reference, *self.curve]
+        found = [self.scores.sides(key, self.sources, self.held_out) for key in keys]
+        if None in found:
+            return None
+        sides = [one for one in found if one is not None]
+        inside, outside = np.concatenate([one.points for one in sides], axis=1)
+        fitted = line(np.array([inside, outside]), is_proportion=self.metric.is_proportion)
+        return InDomainLine(
+            rows=tuple(row_name(*key) for key, one in zip(keys, sides, strict=True) for _ in one.points[0]),
+            inside=tuple(map(float, inside)),
+            outside=tuple(map(float, outside)),
+            slope=fitted.slope_at(float(sides[0].points[0].mean())),
+            fit=fitted.fit,
+            lacks=fitted.lacks,
+        )
+
+    def _at_equal(self, key: Key) -> AtEqual | None:
+        """Returns row minus reference at equal in-domain score; None where there is no line that holds."""
+        reference = self.reference
+        if reference in (None, key) or self.line is None or self.line.lacks or self.marks[key].is_apart:
+            return None
+        return self.scores.at_equal(key, reference, self.curve, self.sources, self.held_out)
 
     def _regime(self, rows: Sequence[Row]) -> Difference | None:
         """Returns the reference minus the best floor, in domain; None without the two."""
@@ -328,3 +376,13 @@ class TaskBuilder:
             self.sign * np.array(scores), generator=generator(0, "stability", self.task, *domains)
         )
         return [stability_note(kept.order, kept.first, domains=len(domains), rows=len(ranked))]
+
+
+def _spent_on(key: Key) -> tuple[str, str]:
+    """Returns how a row spends what searches cost, and on which baseline; nothing, and itself, for others."""
+    method, space = key
+    family, _, member = method.partition(":")
+    entry = catalog.load("baseline", family) if family in catalog.files("baseline") else None
+    if space is not None or not isinstance(entry, FixedBaseline) or not entry.budget:
+        return "", method
+    return entry.budget, member or entry.of[0]

@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Mapping
 
 from harness.board.values import Splits
+from harness.board.wording import listed
 from harness.run.loaded import Run
 from harness.stats.effect import LEAST_GROUPS
+from harness.stats.equal import MOST_OUTSIDE
+from harness.study.trained.boards.values import InDomainLine
 from harness.study.trained.results import ZeroShotScore
 from harness.study.trained.units import TUNE
 from harness.task.selection import CROSS_VALIDATION, ORACLE
@@ -31,6 +34,19 @@ def few_groups_note(domain: str, groups: float) -> str:
     return (
         f"{domain} counts as {groups:.0f} groups, and a verdict needs {LEAST_GROUPS}: its intervals say less "
         "than they seem to."
+    )
+
+
+def line_note(reference: str, line: InDomainLine) -> str:
+    """Says what rows are compared with at equal in-domain score, or why they are not."""
+    if line.lacks:
+        return f"Nothing is said at equal in-domain score, because {line.lacks}."
+    others = listed([row for row in dict.fromkeys(line.rows) if row != reference])
+    return (
+        f"At equal in-domain score: what is left of the difference beside a line through {len(line.rows)} "
+        f"trainings ({reference}, {others}), which explains {100 * line.fit:.0f} % of the variance of their "
+        f"held-out scores. In brackets where more than {100 * MOST_OUTSIDE:.0f} % of a row's in-domain "
+        "scores lie beyond those of the line."
     )
 
 

@@ -1,7 +1,7 @@
 """The scores of a task's rows by seed and group, and the effects that are computed from them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
 
@@ -14,8 +14,9 @@ from harness.run.samples import read_samples, sums_of
 from harness.seeds import generator
 from harness.stats.aggregates import WorstGroup, worst_group
 from harness.stats.effect import Effect, SeedSums, effect
+from harness.stats.equal import MOST_OUTSIDE, Sides, at_equal_score
 from harness.stats.sums import GroupSums, aligned
-from harness.study.trained.boards.values import Key
+from harness.study.trained.boards.values import AtEqual, Key
 from harness.study.trained.results import Score
 from harness.study.trained.units import RowScoreSpec
 from harness.task.metric import Metric
@@ -139,6 +140,32 @@ class TaskScores:
         if found is None:
             return None
         return Difference.of(found, is_proportion=self.metric.is_proportion, margin=self.margin)
+
+    def at_equal(
+        self, key: Key, reference: Key, curve: Sequence[Key], sources: Sequence[str], held_out: Sequence[str]
+    ) -> AtEqual | None:
+        """Returns a row less the reference at equal in-domain score; None where the row lacks a score."""
+        sides = self.sides(key, sources, held_out)
+        other = self.sides(reference, sources, held_out)
+        if sides is None or other is None or sides.inside[0].is_seedless:
+            return None
+        found = at_equal_score(
+            sides,
+            other,
+            [one for one in (self.sides(key, sources, held_out) for key in curve) if one],
+            is_paired=self._report_seeds[key] == self._report_seeds[reference],
+            is_proportion=self.metric.is_proportion,
+        )
+        difference = Difference.of(found.effect, is_proportion=self.metric.is_proportion, margin=self.margin)
+        if found.beyond > MOST_OUTSIDE:
+            difference = replace(difference, call="no verdict", beyond=None)
+        return AtEqual(difference=difference, beyond=found.beyond)
+
+    def sides(self, key: Key, sources: Sequence[str], held_out: Sequence[str]) -> Sides | None:
+        """Returns the sums of a row in domain and held out; None where it lacks a score."""
+        if not self.has(key, sources) or not self.has(key, held_out):
+            return None
+        return Sides(self._sums(key, sources), self._sums(key, held_out))
 
     def splits(self, first: Key, second: Key, domains: Sequence[str]) -> Splits | None:
         """Returns how often halves of the trainings of two rows, which are one, are told apart.

@@ -19,6 +19,8 @@ from harness.board.wording import (
 from harness.catalog import metric_of
 from harness.run.loaded import Run
 from harness.stats.aggregates import LEAST_IN_GROUP
+from harness.stats.equal import MOST_OUTSIDE
+from harness.study.trained.boards.notes import line_note
 from harness.study.trained.boards.overall import overall_table
 from harness.study.trained.boards.values import Board, Row, TaskBoard, chosen_by, show_method
 from harness.study.work.units import SUPERNET
@@ -26,6 +28,7 @@ from harness.study.work.units import SUPERNET
 
 def main_table(board: Board, task: TaskBoard) -> Table:
     """Returns the ranked board of one task."""
+    has_line = task.line is not None and not task.line.lacks
     rows = tuple(
         (
             _rank(row),
@@ -33,6 +36,7 @@ def main_table(board: Board, task: TaskBoard) -> Table:
             row.space or MISSING,
             _mean(task, row, "held_out"),
             _against(board, task, row),
+            *([_at_equal(board, task, row)] if has_line else []),
             _mean(task, row, "source"),
             show_estimate(task.metric, row.gap, signed=True),
             _count(row),
@@ -49,6 +53,7 @@ def main_table(board: Board, task: TaskBoard) -> Table:
         else "Nothing is bold, because no difference between ranked rows is significant "
         "(5 %, paired tests, Holm over all pairs).",
         f"Chance: {show(task.metric, task.chance)}. Gap: what a row loses from sources to held-out domains.",
+        *([line_note(board.reference, task.line)] if task.line else []),
         *task.notes,
     ]
     columns = (
@@ -57,6 +62,7 @@ def main_table(board: Board, task: TaskBoard) -> Table:
         "Space",
         "Held out",
         f"Minus {board.reference}",
+        *(["At equal in-domain score"] if has_line else []),
         "In domain",
         "Gap",
         "n (groups)",
@@ -337,6 +343,16 @@ def _against(board: Board, task: TaskBoard, row: Row) -> str:
     return show_estimate(task.metric, row.difference, signed=True)
 
 
+def _at_equal(board: Board, task: TaskBoard, row: Row) -> str:
+    """Returns a row minus the reference at equal in-domain score, in brackets where much lies beyond."""
+    if row.method == board.reference:
+        return "reference"
+    if row.at_equal is None:
+        return MISSING
+    shown = show_estimate(task.metric, row.at_equal.difference, signed=True)
+    return f"({shown})" if row.at_equal.beyond > MOST_OUTSIDE else shown
+
+
 def _count(row: Row) -> str:
     """Returns samples and groups over the held-out domains; a dash unless all of them have a score."""
     cells = row.on("held_out")
@@ -364,7 +380,8 @@ def csv_lines(board: Board) -> list[dict[str, Any]]:
             head: dict[str, Any] = {"task": task.task, "selection": task.selection, "metric": task.metric}
             head |= {"rank": row.rank, "method": row.method, "space": row.space, "marks": str(row.marks)}
             means = (("held_out", row.held_out), ("in_domain", row.in_domain), ("gap", row.gap))
-            for name, mean in (*means, ("difference", row.difference)):
+            equal = row.at_equal.difference if row.at_equal else None
+            for name, mean in (*means, ("difference", row.difference), ("at_equal_in_domain", equal)):
                 estimate = {"value": mean.value, "low": mean.low, "high": mean.high} if mean else {}
                 lines.append(head | {"what": name} | estimate)
             for cell in row.cells:

@@ -33,6 +33,40 @@ LONGEST_LABEL = 44
 
 
 @dataclass(frozen=True, kw_only=True)
+class AtEqual:
+    """A row minus the reference at equal in-domain score.
+
+    Attributes:
+        difference: over held-out domains; `no verdict` where too many trainings lie beyond the line.
+        beyond: share of the row's trainings whose in-domain score no training of the line has.
+    """
+
+    difference: Difference
+    beyond: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class InDomainLine:
+    """What held-out score the reference has at an in-domain score.
+
+    Attributes:
+        rows: whose trainings it goes through.
+        inside: in-domain score of each training.
+        outside: its mean held-out score.
+        slope: at the reference, change of the held-out score with the in-domain score.
+        fit: share of the variance of held-out scores that it explains.
+        lacks: why nothing is compared beside it; empty where it holds.
+    """
+
+    rows: tuple[str, ...]
+    inside: tuple[float, ...]
+    outside: tuple[float, ...]
+    slope: float
+    fit: float
+    lacks: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One method, with the space it searched.
 
@@ -45,6 +79,7 @@ class Row:
         in_domain: mean over the sources' test splits; None unless all of them have a score.
         gap: what the row loses off its sources; positive is a loss, whatever the metric.
         difference: to the reference row on held-out domains; None for that row and for incomplete ones.
+        at_equal: the same at equal in-domain score; None where the board has no line that holds.
         rank: among complete rows; None for incomplete rows, the floor, what had outside data, and what was
             made of other data or by another protocol.
         rank_best: smallest rank that the paired tests allow.
@@ -81,6 +116,7 @@ class Row:
     llm: LanguageModelUse | None
     outside: str | None = None
     marks: Marks = CURRENT
+    at_equal: AtEqual | None = None
 
     @property
     def is_variant(self) -> bool:
@@ -193,6 +229,7 @@ class TaskBoard:
         stratum: the kind of shift that the held-out domains share; empty where the task tells none apart.
         regime: the reference minus the best floor, in domain; None without the two.
         again: what the rule says of splits of the reference's own trainings; None without enough of them.
+        line: of the reference's in-domain and held-out scores; None without shorter trainings of it.
         gains: of spaces and of searches, where the suite has rows of random architectures.
     """
 
@@ -209,6 +246,7 @@ class TaskBoard:
     regime: Difference | None = None
     again: Splits | None = None
     gains: tuple[Gain, ...] = ()
+    line: InDomainLine | None = None
 
     def scores(self, run: Run) -> list[Unit[RowScoreSpec, Score]]:
         """Returns the units of this board's scores."""

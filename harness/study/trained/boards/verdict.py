@@ -10,6 +10,7 @@ from harness.board.wording import listed, show, show_difference, unit_of_differe
 from harness.catalog import metric_of
 from harness.run.loaded import Run
 from harness.stats.effect import LEAST_GROUPS, LEAST_SEEDS
+from harness.stats.equal import MOST_OUTSIDE
 from harness.study.trained.boards.values import Board, Row, TaskBoard, is_drawn
 from harness.study.trained.settings import PlannedSuite
 from harness.study.trained.units import RowSpec
@@ -148,7 +149,7 @@ def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
     if difference.beyond is not None and difference.beyond < 0.05:
         words += f", and any difference is within the suite's margin (p = {difference.beyond:.3f})"
     fixed = _fixed_above(task, row)
-    more = fixed + _floor(task) + stale
+    more = _at_equal(task, row) + fixed + _floor(task) + stale
     return TaskVerdict(task.title, outcome, f"{start}: {words}.{more}", bool(fixed))
 
 
@@ -178,6 +179,28 @@ def refusals(task: TaskBoard, row: Row) -> Iterator[str]:
 def _passes(task: TaskBoard, regime: Difference) -> bool:
     """Whether the interval of the reference minus the floor is on the better side of 0."""
     return regime.low > 0 if metric_of(task.metric).higher_is_better else regime.high < 0
+
+
+def _at_equal(task: TaskBoard, row: Row) -> str:
+    """Says what is left of the difference at equal in-domain score, or why nothing is said of it."""
+    if task.line is None:
+        return ""
+    why, equal = task.line.lacks, row.at_equal
+    if equal is not None and equal.beyond > MOST_OUTSIDE:
+        why = (
+            f"{100 * equal.beyond:.0f} % of its trainings have an in-domain score that no training of the "
+            "reference has"
+        )
+    if equal is None or why:
+        return f" Nothing is said at equal in-domain score{f', because {why}' if why else ''}."
+    told = {
+        "better": "better",
+        "worse": "worse",
+        "same": "alike",
+        "cannot tell": "not to be told apart",
+        "no verdict": "no verdict",
+    }[outcome_of(task, equal.difference)]
+    return f" At equal in-domain score it is {show_difference(task.metric, equal.difference)}: {told}."
 
 
 def _seeds(board: Board, row: Row, difference: Difference) -> str:

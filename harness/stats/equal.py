@@ -1,0 +1,201 @@
+"""Two rows at equal in-domain score: what is left of a difference beside the line of the reference.
+
+Rows that fit their sources better may hold up better, or worse, for that alone. Trainings of the reference of
+several lengths show what its held-out score is at an in-domain score; a row is compared with that.
+
+Source: Taori et al. 2020 ("Measuring Robustness to Natural Distribution Shifts", effective robustness);
+Miller et al. 2021 ("Accuracy on the Line": shares on the probit scale).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.stats.effect import Effect, SeedSums, Term, groups_term, squared_error, together
+from harness.stats.sums import Array
+
+LEAST_POINTS = 8
+"""Trainings that a line takes."""
+LEAST_FIT = 0.5
+"""Share of the variance of held-out scores that the line explains, at least."""
+MOST_OUTSIDE = 0.1
+"""Share of a row's trainings beyond the in-domain scores of the line above which nothing is decided."""
+END = 1e-3
+"""Distance that a share keeps from 0 and 1 on the probit scale."""
+
+
+class Sides(NamedTuple):
+    """What one row scored on its sources and on held-out domains, an entry a domain, with the same seeds."""
+
+    inside: Sequence[SeedSums]
+    outside: Sequence[SeedSums]
+
+    @property
+    def points(self) -> Array:
+        """In-domain and held-out score of each seed, means over domains; shape (2, seeds)."""
+        return np.array([np.mean([one.by_seed for one in side], axis=0) for side in self])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """Held-out score as a function of in-domain score, by least squares.
+
+    Attributes:
+        intercept: on the scale of the fit.
+        slope: likewise.
+        fit: share of the variance of held-out scores that it explains, on that scale.
+        points: trainings.
+        low: least in-domain score among them.
+        high: greatest one.
+        is_proportion: whether scores are shares, which are fitted on the probit scale.
+    """
+
+    intercept: float
+    slope: float
+    fit: float
+    points: int
+    low: float
+    high: float
+    is_proportion: bool
+
+    def at(self, inside: Array) -> Array:
+        """Returns the held-out score that the reference has at these in-domain scores."""
+        from scipy.special import ndtr
+
+        found = self.intercept + self.slope * _scaled(inside, self.is_proportion)
+        return np.asarray(ndtr(found) if self.is_proportion else found, dtype=np.float64)
+
+    def slope_at(self, inside: float) -> float:
+        """Returns by how much the held-out score changes with the in-domain score, there."""
+        step = 1e-4
+        high, low = self.at(np.array([inside + step, inside - step]))
+        return float(high - low) / (2 * step)
+
+    @property
+    def lacks(self) -> str:
+        """Why nothing is compared beside it; empty where it holds."""
+        if self.points < LEAST_POINTS:
+            return f"the reference has {self.points} trainings of the {LEAST_POINTS} that a line takes"
+        if self.fit < LEAST_FIT:
+            return (
+                "in-domain scores of the reference do not tell its held-out ones: a line explains "
+                f"{100 * max(0.0, self.fit):.0f} % of their variance, and {100 * LEAST_FIT:.0f} % is needed"
+            )
+        return ""
+
+
+def line(points: Array, *, is_proportion: bool) -> Line:
+    """Returns the line through trainings of the reference.
+
+    Args:
+        points: in-domain and held-out scores, shape (2, trainings).
+        is_proportion: whether they are shares.
+
+    Raises:
+        ValueError: there is no training.
+    """
+    inside, outside = (_scaled(one, is_proportion) for one in points)
+    spread = inside - inside.mean()
+    squares = float(np.sum(spread**2))
+    slope = float(np.sum(spread * outside)) / squares if squares else 0.0
+    intercept = float(outside.mean() - slope * inside.mean())
+    total = float(np.sum((outside - outside.mean()) ** 2))
+    rest = float(np.sum((outside - intercept - slope * inside) ** 2))
+    return Line(
+        intercept=intercept,
+        slope=slope,
+        fit=1 - rest / total if total else 0.0,
+        points=inside.size,
+        low=float(points[0].min()),
+        high=float(points[0].max()),
+        is_proportion=is_proportion,
+    )
+
+
+class AtEqual(NamedTuple):
+    """A row less the reference at equal in-domain score, and the share of its trainings beyond the line."""
+
+    effect: Effect
+    beyond: float
+
+
+def at_equal_score(
+    first: Sides, second: Sides, curve: Sequence[Sides], *, is_paired: bool, is_proportion: bool
+) -> AtEqual:
+    """Returns what is left of a row's difference to the reference beside the line of the reference.
+
+    Args:
+        first: the row.
+        second: the reference.
+        curve: its trainings of other lengths, with the same seeds.
+        is_paired: whether seed s of row and reference saw the same data in the same order.
+        is_proportion: whether scores are shares.
+
+    The estimate is the row's mean residual less that of the reference. Its variance of seeds is the jackknife
+    over seeds of the whole estimate, line included; a seed is left out of everything that it trained. Groups
+    of held-out domains and of sources count as in `effect`, sources by the slope of the line at the row.
+    """
+    rows = [one.points for one in (first, second)]
+    trained = np.stack([rows[1], *(one.points for one in curve)])
+
+    def residuals(kept: NDArray[np.int64]) -> tuple[Array, Array]:
+        fitted = line(np.concatenate(list(trained[:, :, kept]), axis=1), is_proportion=is_proportion)
+        mine, other = (outside - fitted.at(inside) for inside, outside in rows)
+        return mine, other
+
+    every = np.arange(trained.shape[2])
+    mine, other = residuals(every)
+    value = float(mine.mean() - other.mean())
+    left = [np.delete(every, seed) for seed in every]
+    if is_paired:
+        without = [
+            found[0][kept].mean() - found[1][kept].mean() for kept in left for found in [residuals(kept)]
+        ]
+        terms = [_jackknife(without)]
+    else:
+        without = [found[0].mean() - found[1][kept].mean() for kept in left for found in [residuals(kept)]]
+        own = [np.delete(mine, seed).mean() for seed in range(mine.size)]
+        terms = [_jackknife(without), _jackknife(own)]
+    fitted = line(np.concatenate(list(trained), axis=1), is_proportion=is_proportion)
+    slopes = [fitted.slope_at(float(inside.mean())) for inside, _ in rows]
+    parts = [
+        (sign * weight / len(side), domain)
+        for sign, slope, row in zip((1.0, -1.0), slopes, (first, second), strict=True)
+        for weight, side in ((-slope, row.inside), (1.0, row.outside))
+        for domain in side
+    ]
+    groups, _ = groups_term(parts)
+    seeds = together(terms)
+    total, freedom = squared_error(seeds, groups)
+    inside = rows[0][0]
+    found = Effect(
+        value=value,
+        error=float(np.sqrt(total)),
+        freedom=freedom,
+        by_seed=tuple(map(float, mine - other)) if is_paired else (),
+        seeds=min(mine.size, other.size),
+        groups=min(domain.groups for row in (first, second) for domain in row.outside),
+        seed_share=seeds.variance / total if total else 0.0,
+        is_tie=not total and value == 0.0,
+    )
+    return AtEqual(found, float(np.mean((inside < fitted.low) | (inside > fitted.high))))
+
+
+def _scaled(scores: Array, is_proportion: bool) -> Array:
+    from scipy.special import ndtri
+
+    if not is_proportion:
+        return np.asarray(scores, dtype=np.float64)
+    return np.asarray(ndtri(np.clip(scores, END, 1 - END)), dtype=np.float64)
+
+
+def _jackknife(without: Sequence[float]) -> Term:
+    """Returns the variance of an estimate from its values without one seed each; none of a single seed."""
+    values, count = np.array(without), len(without)
+    if count < 2:
+        return Term(0.0, np.inf)
+    variance = (count - 1) / count * float(np.sum((values - values.mean()) ** 2))
+    return Term(0.0 if variance < 1e-24 else variance, count - 1.0)
