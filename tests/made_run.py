@@ -12,6 +12,7 @@ from harness.files import SCHEMA, sealed
 from harness.identity.unit import Unit, unit_folder
 from harness.run.record import Record
 from harness.run.stored import write_beside, write_record
+from harness.study.trained.units import SHORTER
 from harness.task.selection import DEFAULT_SELECTION
 
 IMAGES: dict[str, Any] = {"name": "marks", "sources": ["clean"], "held_out": ["rough", "grainy"]}
@@ -43,7 +44,8 @@ def drawn(levels: Mapping[str, float], *, samples: int = 120, per_group: int = 1
 class MadeRun:
     """A run folder whose units all ended, but for the (method, domain) pairs of `failed`, with their reasons.
 
-    Rows of a space have a search behind them where `has_search` says so. Those of `again` stand once more.
+    Rows of a space have a search behind them where `has_search` says so. Those of `again` stand once more,
+    and those of `shorter` with three shorter trainings, whose samples are those of a method called so.
     """
 
     def __init__(
@@ -60,9 +62,11 @@ class MadeRun:
         suite: Mapping[str, Any] | None = None,
         has_search: bool = False,
         again: Iterable[Row] = (),
+        shorter: Iterable[Row] = (),
     ) -> None:
         self.path, self.samples, self.rows = path, samples, list(rows)
-        self.again = [(*row, "again") for row in again]
+        self.variants = [(*row, "again") for row in again]
+        self.variants += [(*row, name) for row in shorter for name in SHORTER]
         self.failed, self.floors, self.prepared = failed or {}, tuple(floors), prepared
         self.code, self.has_search = code or {"engine": "as it is"}, has_search
         self.made: dict[str, tuple[Unit, Record]] = {}
@@ -83,7 +87,8 @@ class MadeRun:
             about = {"origin": f"drawn for {domain}", "licence": "CC0-1.0"}
             spec = {"task": task["name"], "domain": domain}
             data[domain] = self.unit("prepare", spec, [], counts | {"sha256": self.prepared}, about=about)
-        for method, space, variant in [(*row, "") for row in self.rows] + self.again:
+        for method, space, variant in [(*row, "") for row in self.rows] + self.variants:
+            trained = f"{method} {variant}" if variant in SHORTER else method
             seeds = [seed + 1000 * (variant == "again") for seed in self.suite["seeds"]]
             for select, report in zip(seeds, [*seeds[1:], seeds[0]], strict=True):
                 needs = [*data.values(), *self.searched(task["name"], method, space, select)]
@@ -91,7 +96,7 @@ class MadeRun:
                 spec |= {"select_seed": select, "report_seed": report}
                 final = self.unit("final", spec, needs, self.final(method, space, select))
                 for role, domain in domains:
-                    frame = pd.DataFrame(self.samples(method, domain, report))
+                    frame = pd.DataFrame(self.samples(trained, domain, report))
                     result = {"metric": task["metric"], "value": 0.5, "limited": False}
                     result |= {"samples": len(frame), "groups": frame["group"].nunique()}
                     reason = self.failed.get((method, domain))

@@ -212,9 +212,9 @@ NEAR = 0.25
 def equal_compute_table(board: Board, task: TaskBoard) -> Table | None:
     """Returns the rows that took about as much as the claim's row, best first; None where it has no peers."""
     claimed = task.row(*board.claim) if board.claim else None
-    if claimed is None or not claimed.compute or task.trained_on is not None:
+    centre = fmean(claimed.compute) if claimed and claimed.compute else 0.0
+    if claimed is None or not centre or task.trained_on is not None:
         return None
-    centre = fmean(claimed.compute)
     peers = [
         row
         for row in task.rows
