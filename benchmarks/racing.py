@@ -60,7 +60,7 @@ def scored(
     from harness.run.stored import inputs_of, write_record
     from harness.study.study import make_plan
     from harness.study.suite import load_suite
-    from harness.study.trained.work.slice_scores import SliceScores
+    from harness.study.trained.work.slice_scores import CandidateScores
     from harness.study.work.matched import matched_space
     from harness.workers.perform import perform
 
@@ -84,7 +84,7 @@ def scored(
         near = Needs(needs, place)
         view = near.view(spec.task, spec.sources)
         space = matched_space(spec, view.signature)
-        scores = SliceScores(search, near, view, space)
+        scores = CandidateScores(search, near, view, space)
         assert scores.race is not None
         stream = random.Random(0)
         rows = [space.sample(stream) for _ in range(candidates)]

@@ -8,6 +8,7 @@ import pytest
 from made_run import DIVERSE, MadeRun
 from numpy.typing import NDArray
 from scipy.stats import norm
+from working import plan_of
 
 from harness.run.loaded import load_run
 from harness.stats.effect import SeedSums, effect
@@ -15,6 +16,7 @@ from harness.stats.equal import Sides, at_equal_score, line
 from harness.study.formats import render
 from harness.study.study import build_board, verdict
 from harness.study.trained.boards.values import Board
+from harness.study.trained.units import FinalSpec
 
 SEEDS, GROUPS = 5, 40
 Array = NDArray[np.float64]
@@ -164,3 +166,14 @@ def test_nothing_is_said_beyond_the_line_nor_beside_one_that_explains_nothing(tm
     flat = board_of(tmp_path / "flat", slope=0.0, mine=0.8)
     assert flat.tasks[0].row("local_search").at_equal is None
     assert "because in-domain scores of the reference do not tell its held-out ones" in verdict(flat)
+
+
+def test_shorter_trainings_are_those_of_the_reference_alone(tmp_path: Path) -> None:
+    base = 'extends = "toy"\nin_domain_line = true\n'
+    plan = plan_of(base, tmp_path)
+    steps = {unit.spec.key[0]: unit.spec.steps for unit in plan.units if isinstance(unit.spec, FinalSpec)}
+    assert steps["tuned"] == 4
+    assert [steps[f"tuned {name}"] for name in ("half", "quarter", "eighth")] == [2, 1, 1]
+    assert not {name for name in steps if "half" in name} - {"tuned half"}
+    floors = plan_of(f'{base}reference = "floor"\n', tmp_path)
+    assert not any(getattr(unit.spec, "variant", "") for unit in floors.units), "a floor has no steps"

@@ -6,9 +6,9 @@ import pytest
 from harness.stats.aggregates import interquartile_mean, optimality_gap, performance_profile, worst_group
 from harness.stats.bootstrap import bootstrap_stratified, two_sided_p
 from harness.stats.corrections import holm
+from harness.stats.equal import line
 from harness.stats.intervals import t_interval, wilson
 from harness.stats.ranks import placements, stability
-from harness.stats.robustness import accuracy_line
 from harness.stats.sums import aligned, group_sums, grouped_ratio
 
 P_VALUES = [0.001, 0.008, 0.039, 0.041, 0.042, 0.06, 0.074, 0.205]
@@ -52,12 +52,10 @@ def test_aggregates_have_their_golden_values() -> None:
 
 def test_effective_robustness_has_its_golden_values() -> None:
     x, y = [0.6, 0.7, 0.8, 0.9, 0.95], [0.4, 0.52, 0.65, 0.80, 0.90]
-    probit, logit = accuracy_line(x, y), accuracy_line(x, y, axes="logit")
+    probit = line(np.array([x, y]), is_proportion=True)
     assert (probit.slope, probit.intercept) == pytest.approx((1.0906601, -0.5305189), abs=1e-7)
-    assert probit.r_squared == pytest.approx(0.9992922, abs=1e-7)
-    assert probit.effective_robustness(0.85, 0.80) == pytest.approx(0.0742939, abs=1e-7)
-    assert (logit.slope, logit.intercept) == pytest.approx((1.0119415, -0.7992996), abs=1e-7)
-    assert logit.effective_robustness(0.85, 0.80) == pytest.approx(0.0776768, abs=1e-7)
+    assert probit.fit == pytest.approx(0.9992922, abs=1e-7)
+    assert 0.80 - probit.at(np.array([0.85]))[0] == pytest.approx(0.0742939, abs=1e-7)
 
 
 def test_places_share_ties_and_their_ranges_are_the_pairs_that_differ() -> None:

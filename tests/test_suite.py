@@ -114,11 +114,11 @@ def test_what_is_no_suite_to_extend_is_told(tmp_path: Path, line: str, words: st
         plan_of(line, tmp_path)
 
 
-STEPS = {80, 150, 300, 500, 331, 1020}
-"""Finals, supernets, and `longer`, which takes what its supernet and search do beside its own training."""
+STEPS = {80, 150, 300, 500, 331, 1020, *(steps // part for steps in (80, 300) for part in (2, 4, 8))}
+"""Finals, supernets, `longer`, which takes what supernet and search do beside its own, and shorter ones."""
 
 
-@pytest.mark.parametrize(("limit", "steps"), [(None, STEPS), (2, {10}), (1000, STEPS)])
+@pytest.mark.parametrize(("limit", "steps"), [(None, STEPS), (2, {10, 5, 2, 1}), (1000, STEPS)])
 def test_a_limited_run_trains_few_steps(limit: int | None, steps: set[int]) -> None:
     found = planned("quickstart", limit).units
     assert {unit.spec.steps for unit in found if "steps" in unit.spec.to_json()} == steps
@@ -138,8 +138,10 @@ def test_the_quickstart_plans_crossed_roles() -> None:
     ring = {(seed, (seed + 1) % 5) for seed in range(5)}
     again = {(one + 1000, other + 1000) for one, other in ring}
     assert {(spec.select_seed, spec.report_seed) for spec in finals} == ring | again
-    fixed, drawn, searched = ("default", "longer", "tuned", "tuned again"), 2, 2
-    assert len(finals) == 2 * (5 * (len(fixed) + drawn + searched) + 1), "a floor has one role"
+    fixed, shorter, drawn, searched = ("default", "longer", "tuned", "tuned again"), 3, 2, 2
+    assert len(finals) == 2 * (5 * (len(fixed) + shorter + drawn + searched) + 1), "a floor has one role"
+    assert len(units(plan, "inherited")) == 2, "one for each supernet"
+    assert len(units(plan, "scratch")) == 2 * 8
 
 
 def test_needs_come_before_what_needs_them_and_only_scores_need_a_held_out_domain() -> None:
@@ -185,7 +187,8 @@ def test_no_row_bears_the_name_of_a_method_that_the_embedded_model_stands_in_for
     plan = make_plan("quickstart", stood_in)
     assert {unit.spec.searcher for unit in units(plan, "search")} == {"collm_nas", "random_search"}
     assert {unit.spec.key[0] for unit in units(plan, "final")} == {
-        *("collm_standin", "random_search", "random", "default", "longer", "tuned", "tuned again", "floor"),
+        *("collm_standin", "random_search", "random", "default", "longer", "floor"),
+        *("tuned", "tuned again", "tuned half", "tuned quarter", "tuned eighth"),
     }
     table = with_environment(load_suite("nasbench201_contamination")[1], {})
     assert table.controls[0] == table.searchers[0] == "collm_standin"

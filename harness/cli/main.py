@@ -103,7 +103,7 @@ def evaluate(
     from harness.run.standing import Belief
     from harness.study.study import load_study, make_plan
     from harness.study.suite import load_suite
-    from harness.study.trained.plan import refuse_code
+    from harness.study.trained.zero_shot import refuse_code
     from harness.workers.execute import follow
 
     if device not in ("cpu", "cuda"):

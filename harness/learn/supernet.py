@@ -20,9 +20,6 @@ from harness.nn.slices import Reordering
 from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
 
-CALIBRATION_BATCHES = 16
-"""Batches of source training data that re-estimate a candidate's BatchNorm statistics."""
-
 
 class Part(NamedTuple):
     """One architecture of a step, and what its loss is measured against.

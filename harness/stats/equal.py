@@ -115,7 +115,7 @@ def line(points: Array, *, is_proportion: bool) -> Line:
     )
 
 
-class AtEqual(NamedTuple):
+class Adjusted(NamedTuple):
     """A row less the reference at equal in-domain score, and the share of its trainings beyond the line."""
 
     effect: Effect
@@ -124,7 +124,7 @@ class AtEqual(NamedTuple):
 
 def at_equal_score(
     first: Sides, second: Sides, curve: Sequence[Sides], *, is_paired: bool, is_proportion: bool
-) -> AtEqual:
+) -> Adjusted:
     """Returns what is left of a row's difference to the reference beside the line of the reference.
 
     Args:
@@ -181,7 +181,7 @@ def at_equal_score(
         seed_share=seeds.variance / total if total else 0.0,
         is_tie=not total and value == 0.0,
     )
-    return AtEqual(found, float(np.mean((inside < fitted.low) | (inside > fitted.high))))
+    return Adjusted(found, float(np.mean((inside < fitted.low) | (inside > fitted.high))))
 
 
 def _scaled(scores: Array, is_proportion: bool) -> Array:

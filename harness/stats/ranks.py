@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from harness.stats.corrections import holm
+from harness.stats.intervals import Interval
 
 
 class Placement(NamedTuple):
@@ -74,6 +75,27 @@ def stability(scores: ArrayLike, *, generator: np.random.Generator, replicates: 
     falls = np.diff(means, axis=0) <= 1e-12
     first = means[0] >= means.max(axis=0) - 1e-12
     return Stability(float(falls.all(axis=0).mean()), float(first.mean()))
+
+
+LEAST_RANKED = 8
+"""Items that a rank correlation takes for an interval."""
+
+
+def kendall_interval(tau: float, items: int) -> Interval:
+    """Returns the 95 % interval of Kendall's tau between two scores of independent items.
+
+    Args:
+        tau: in [-1, 1].
+        items: at least 5.
+
+    A tau of 1 is taken as one that lacks half a pair, as no more can be told from so many items.
+
+    Source: Fieller, Hartley and Pearson 1957: atanh(tau) has variance .437 / (items - 4).
+    """
+    most = 1 - 2 / (items * (items - 1))
+    half = 1.96 * np.sqrt(0.437 / (items - 4))
+    at = np.arctanh(np.clip(tau, -most, most))
+    return Interval(float(np.tanh(at - half)), float(np.tanh(at + half)))
 
 
 def kendall(first: ArrayLike, second: ArrayLike, weights: ArrayLike | None = None) -> NDArray[np.float64]:

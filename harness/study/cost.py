@@ -12,7 +12,15 @@ from harness import catalog
 from harness.identity.unit import AnyUnit, Unit, called
 from harness.learn.baseline import FixedBaseline
 from harness.space.choices import SearchSpace
-from harness.study.work.spent import CALIBRATION_IMAGES, mean_macs, step_macs, validation_passes
+from harness.study.work.rank_units import Inherited, InheritedSpec, Scratch, ScratchSpec
+from harness.study.work.spent import (
+    CALIBRATION_BATCHES,
+    CALIBRATION_IMAGES,
+    mean_macs,
+    step_macs,
+    trainings_macs,
+    validation_passes,
+)
 from harness.study.work.units import SourcesSpec, Supernet, SupernetSpec, ValidatedSpec
 from harness.task.signature import Signature
 
@@ -101,6 +109,16 @@ def supernet(costs: Costs, unit: Unit[SupernetSpec, Supernet]) -> float:
     assert spec.batch_size is not None
     step = step_macs(spec.strategy, costs.space(spec), costs.mean(spec))
     return step * spec.steps * spec.batch_size
+
+
+def inherited(costs: Costs, unit: Unit[InheritedSpec, Inherited]) -> float:
+    """Returns the cost of scoring slices of a supernet."""
+    return costs.slices(unit.spec, unit.spec.architectures, CALIBRATION_BATCHES)
+
+
+def scratch(costs: Costs, unit: Unit[ScratchSpec, Scratch]) -> float:
+    """Returns the cost of training one drawn architecture alone, at every rate."""
+    return trainings_macs(unit.spec, len(unit.spec.learning_rates), costs.mean(unit.spec))
 
 
 def _signature(task: str) -> Signature:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 STRATEGIES = ("single_path", "sandwich", "fair", "progressive_shrinking")
 """Names of `harness.learn.supernet.STRATEGIES`, which imports torch."""
+ALONE = "alone"
+"""What a strategy is called where there is no supernet: every candidate is trained alone."""
 OPTIMIZERS = ("adamw", "sgd", "nesterov")
 SCHEDULES = ("cosine", "linear")
 LM_EVAL = "lm_eval:"
@@ -77,11 +79,13 @@ class RecipeSettings(Schema):
 
 @dataclass(frozen=True, kw_only=True)
 class SupernetSettings:
-    """How a supernet is trained.
+    """How a supernet is trained, or without one every candidate of a search.
 
     Attributes:
         steps: optimizer steps; 0 where nothing is searched.
-        strategy: which architectures a step trains: single_path, sandwich, fair or progressive_shrinking.
+        strategy: which architectures a step trains: single_path, sandwich, fair or progressive_shrinking; or
+            alone, where no strategy ranks better than chance: there is no supernet, and each candidate is
+            trained alone by what else stands here. There is no default, as ranks differ between spaces.
         batch_size: images or byte windows per step.
         learning_rate: peak.
         checkpoints: `SPACE:PRESET` -> a file of weights that its authors released (once-for-all for
@@ -89,7 +93,7 @@ class SupernetSettings:
     """
 
     steps: int = 0
-    strategy: str = "single_path"
+    strategy: str = ""
     batch_size: int = 32
     learning_rate: float = 3e-3
     checkpoints: dict[str, str] = field(default_factory=dict)
@@ -225,11 +229,11 @@ class Need:
                 raise UnknownNameError(kind, name, known)
 
 
-def check_task(task: TaskSettings, need: Need, *, searches: bool = True) -> None:
-    """Raises the first thing that is wrong with a task of a suite that `searches`, or does not."""
+def check_task(task: TaskSettings, need: Need, *, strategies: Collection[str] = ()) -> None:
+    """Raises the first thing that is wrong with a task of a suite that searches by one of `strategies`."""
     both = sorted(set(task.sources) & set(task.held_out))
     need(not both, f"task {task.name!r} has {', '.join(both)} both as source and as held out")
-    steps = [task.training.steps, *([task.supernet.steps] if searches else [])]
+    steps = [task.training.steps, *([task.supernet.steps] if strategies else [])]
     need(min(steps) >= 1, f"task {task.name!r} needs steps >= 1")
     sizes = (task.supernet.batch_size, task.training.batch_size)
     need(min(sizes) >= 1, f"task {task.name!r} needs batch_size >= 1")
@@ -240,7 +244,10 @@ def check_task(task: TaskSettings, need: Need, *, searches: bool = True) -> None
     rates = [*task.training.learning_rates, task.supernet.learning_rate]
     need(bool(task.training.learning_rates), f"task {task.name!r} needs at least one learning rate")
     need(min(rates) > 0, f"task {task.name!r} needs learning rates above 0")
-    need.known("strategy", [task.supernet.strategy], STRATEGIES)
+    if strategies:
+        named = f"task {task.name!r} searches and lacks supernet.strategy, one of {', '.join(strategies)}"
+        need(bool(task.supernet.strategy), named)
+        need.known("strategy", [task.supernet.strategy], strategies)
     recipe = task.recipe
     need.known("optimizer", [recipe.optimizer], OPTIMIZERS)
     need.known("schedule", [recipe.schedule], SCHEDULES)

@@ -8,8 +8,8 @@ from typing import Any
 from harness.identity.unit import AnyUnit
 from harness.study.plan import Plan, distinct, planned, prepare_unit
 from harness.study.ranking.settings import QualitySuite
-from harness.study.ranking.units import INHERITED, SCRATCH, InheritedSpec, ScratchSpec
 from harness.study.work.matched import load_family
+from harness.study.work.rank_units import INHERITED, SCRATCH, InheritedSpec, ScratchSpec
 from harness.study.work.specs import planned_task, shortened, supernet_spec, training_spec, with_domains
 from harness.study.work.units import SUPERNET, SupernetSpec
 

@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.study.ranking.settings import PlannedRanking, QualitySuite
-from harness.study.ranking.units import KINDS
 from harness.study.settings import STRATEGIES, Need, check_task
 from harness.study.study import Study
+from harness.study.work.rank_units import INHERITED, SCRATCH
+from harness.study.work.units import PREPARE, SUPERNET
 
 if TYPE_CHECKING:
     from harness.study.ranking.board import QualityBoard  # noqa: F401  in quotes below
@@ -17,7 +18,7 @@ class RankingStudy(Study[QualitySuite, "QualityBoard"]):
     summary = "compares the orders that strategies of weight sharing give with training alone"
     settings = QualitySuite
     planned = PlannedRanking
-    kinds = KINDS
+    kinds = (PREPARE, SUPERNET, INHERITED, SCRATCH)
     parts: ClassVar = {
         "plan": "harness.study.ranking.plan:plan_quality",
         "board": "harness.study.ranking.board:build_quality_board",
@@ -34,6 +35,7 @@ class RankingStudy(Study[QualitySuite, "QualityBoard"]):
         need(bool(settings.strategies), "there is no strategy")
         need(0 <= settings.parameter_tolerance < 1, "parameter_tolerance must be in [0, 1)")
         check_task(settings.task, need)
+        need(settings.task.supernet.steps >= 1, "task.supernet needs steps >= 1")
         need.known("strategy", settings.strategies, STRATEGIES)
 
     def stands_alone(self) -> str:

@@ -20,7 +20,10 @@ ANSWERS = 4
 
 
 def search(costs: Costs, unit: Unit[SearchSpec, Search]) -> float:
-    return costs.slices(unit.spec, unit.spec.evaluations, unit.spec.calibration_batches)
+    spec = unit.spec
+    if spec.steps is None:
+        return costs.slices(spec, spec.evaluations, spec.calibration_batches)
+    return trainings_macs(spec, spec.evaluations, costs.mean(spec))
 
 
 def tune(costs: Costs, unit: Unit[TuneSpec, Tuned]) -> float:

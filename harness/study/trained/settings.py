@@ -23,6 +23,8 @@ class SearchSettings(SearcherSettings):
         racing: drop a candidate on the samples that show it to be worse than the incumbent; without it
             every candidate is scored on all of them.
         calibration_batches: of 64 images, that re-estimate a candidate's BatchNorm statistics.
+        rank_samples: architectures of each space that are trained alone, so that the board says whether
+            slices of the supernet rank them better than chance; 0 for none.
         shared_supernet: whether all searches of a space use one supernet, that of the first seed; the verdict
             then says so.
     """
@@ -32,6 +34,7 @@ class SearchSettings(SearcherSettings):
     parameter_tolerance: float = 0.05
     racing: bool = False
     calibration_batches: int = 16
+    rank_samples: int = 8
     shared_supernet: bool = False
 
 

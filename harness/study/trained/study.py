@@ -9,8 +9,17 @@ from harness import catalog
 from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit
 from harness.run.loaded import Run
+from harness.stats.ranks import LEAST_RANKED
 from harness.study.plan import stand_ins
-from harness.study.settings import AUGMENTATIONS, Need, check_language_model, check_task, check_zero_shot
+from harness.study.settings import (
+    ALONE,
+    AUGMENTATIONS,
+    STRATEGIES,
+    Need,
+    check_language_model,
+    check_task,
+    check_zero_shot,
+)
 from harness.study.study import Study, joint, rules_of, words
 from harness.study.trained.settings import PlannedSuite, Suite
 from harness.study.trained.units import KINDS, SCORE, ZERO_SHOT, RowScoreSpec
@@ -53,6 +62,8 @@ class TrainedStudy(Study[Suite, "Board"]):
         need(settings.search.trials >= 0, "search.trials must be at least 0")
         need(0 <= settings.search.parameter_tolerance < 1, "search.parameter_tolerance must be in [0, 1)")
         need(settings.search.calibration_batches >= 1, "search.calibration_batches must be at least 1")
+        few = settings.search.rank_samples
+        need(few == 0 or few >= LEAST_RANKED, f"search.rank_samples must be 0, or at least {LEAST_RANKED}")
         need.known("augmentation", settings.control, AUGMENTATIONS)
         need(bool(settings.selection), "selection needs at least one rule")
         need.once(settings.selection, "selection has a rule twice")
@@ -60,7 +71,12 @@ class TrainedStudy(Study[Suite, "Board"]):
         names = [task.name for task in settings.tasks]
         need.once(names, "a task stands twice")
         for task in settings.tasks:
-            check_task(task, need, searches=searches)
+            check_task(task, need, strategies=(*STRATEGIES, ALONE) if searches else ())
+            is_shared = searches and settings.search.shared_supernet
+            need(
+                not (is_shared and task.supernet.strategy == ALONE),
+                f"search.shared_supernet has no supernet to share where the strategy is {ALONE}",
+            )
         for one in settings.zero_shot:
             check_zero_shot(one, names, need)
         boards = [*names, *(one.name for one in settings.zero_shot)]

@@ -8,13 +8,13 @@ from harness import catalog
 from harness.identity.unit import R, Read, S, Spec, UnitKind
 from harness.learn.baseline import FloorBaseline
 from harness.study.trained.results import Final, Score, Search, Tuned, ZeroShotScore
+from harness.study.work.rank_units import INHERITED, SCRATCH
 from harness.study.work.units import (
     PREPARE,
     PROXIES,
     SUPERNET,
     SearchingSpec,
     TrainedSpec,
-    ValidatedSpec,
     scored_reads,
     space_reads,
     task_reads,
@@ -23,10 +23,14 @@ from harness.task.selection import CROSS_VALIDATION, ORACLE
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchSpec(ValidatedSpec, SearchingSpec):
-    """A search in a space, scored by slices of a supernet; see `SearchSettings`."""
+class SearchSpec(TrainedSpec, SearchingSpec):
+    """A search in a space, scored by slices of a supernet; see `SearchSettings`.
+
+    Without a supernet it trains each candidate alone, at `learning_rate`; else this and `steps` are None.
+    """
 
     seed: int
+    learning_rate: float | None = None
     racing: bool = False
     calibration_batches: int = 16
 
@@ -204,4 +208,4 @@ TUNE = _kind("tune", TuneSpec, Tuned, "tune:tune", seconds=240.0, trains=True)
 FINAL = _kind("final", FinalSpec, Final, "final:final", seconds=10.0, trains=True)
 SCORE = _kind("score", ScoreSpec, Score, "score:score_unit", seconds=1.5)
 ZERO_SHOT = _kind("zero_shot", ZeroShotSpec, ZeroShotScore, "zero_shot:zero_shot_score", seconds=10.0)
-KINDS = (PREPARE, SUPERNET, PROXIES, SEARCH, TUNE, FINAL, SCORE, ZERO_SHOT)
+KINDS = (PREPARE, SUPERNET, INHERITED, SCRATCH, PROXIES, SEARCH, TUNE, FINAL, SCORE, ZERO_SHOT)

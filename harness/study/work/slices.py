@@ -9,12 +9,12 @@ from torch import nn
 from harness import seeds
 from harness.data.view import SourceView
 from harness.learn.batches import batches
-from harness.learn.supernet import CALIBRATION_BATCHES, calibrated, has_batch_norm
+from harness.learn.supernet import calibrated, has_batch_norm
 from harness.run.place import Needs
 from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
 from harness.study.work.alone import WEIGHTS
-from harness.study.work.spent import CALIBRATION_IMAGES
+from harness.study.work.spent import CALIBRATION_BATCHES, CALIBRATION_IMAGES
 from harness.study.work.units import SUPERNET
 from harness.task.signature import Signature
 

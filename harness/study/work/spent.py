@@ -12,6 +12,8 @@ from harness.space.choices import SearchSpace
 from harness.study.work.units import TrainedSpec, ValidatedSpec
 from harness.task.signature import Signature
 
+CALIBRATION_BATCHES = 16
+"""That re-estimate the BatchNorm statistics of a slice, where a unit says no other number."""
 CALIBRATION_IMAGES = 64
 """Of a batch that re-estimates BatchNorm statistics."""
 DRAWN = 20

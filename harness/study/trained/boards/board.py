@@ -25,11 +25,13 @@ from harness.study.trained.boards.notes import (
     SELECTION_NOTES,
     again_note,
     few_groups_note,
+    rank_notes,
     stability_note,
     tuning_note,
     zero_shot_chance,
     zero_shot_note,
 )
+from harness.study.trained.boards.ranked import rank_qualities
 from harness.study.trained.boards.scored import TaskScores
 from harness.study.trained.boards.values import (
     AtEqual,
@@ -37,6 +39,7 @@ from harness.study.trained.boards.values import (
     Gain,
     InDomainLine,
     Key,
+    RankQuality,
     Row,
     TaskBoard,
     chosen_by,
@@ -157,6 +160,7 @@ class TaskBuilder:
             again=self.again,
             gains=tuple(self._gains()),
             line=self.line,
+            ranks=self.ranks,
             sources=self.sources,
             held_out=self.held_out,
             rows=tuple(rows),
@@ -303,6 +307,11 @@ class TaskBuilder:
                 yield Gain(of=of, row=row_name(*key), control=row_name(*control), difference=difference)
 
     @cached_property
+    def ranks(self) -> tuple[RankQuality, ...]:
+        """How well what searches in each space read ranks its architectures."""
+        return tuple(rank_qualities(self.run, self.trained_on or self.task))
+
+    @cached_property
     def again(self) -> Splits | None:
         """What the rule says of the reference against itself; None without the row."""
         if self.reference is None:
@@ -346,6 +355,7 @@ class TaskBuilder:
                 notes.append(few_groups_note(domain, groups))
         if self.again is not None and self.reference is not None:
             notes.append(again_note(self.reference[0], self.again))
+        notes += rank_notes(self.ranks)
         notes += tuning_note(self.run, self.trained_on or self.task)
         notes += self._stability([row for row in rows if row.rank is not None])
         if any(cell.limited for row in rows for cell in row.cells):

@@ -7,7 +7,7 @@ from harness.board.wording import listed
 from harness.run.loaded import Run
 from harness.stats.effect import LEAST_GROUPS
 from harness.stats.equal import MOST_OUTSIDE
-from harness.study.trained.boards.values import InDomainLine
+from harness.study.trained.boards.values import InDomainLine, RankQuality
 from harness.study.trained.results import ZeroShotScore
 from harness.study.trained.units import TUNE
 from harness.task.selection import CROSS_VALIDATION, ORACLE
@@ -64,6 +64,17 @@ def stability_note(order: float, first: float, *, domains: int, rows: int) -> st
         f"Stability: {100 * order:.0f} % of 2,000 resamples of the {domains} held-out domains keep the order "
         f"of the {rows} ranked rows, {100 * first:.0f} % the first place.{too_few_domains(domains, rows)}"
     )
+
+
+def rank_notes(ranks: Iterable[RankQuality]) -> list[str]:
+    """Says how well what searches read ranks architectures."""
+    return [
+        f"Ranks in {one.space}: slices of its supernet order {one.architectures} random architectures as "
+        f"training alone does with Kendall's tau {one.tau:.2f} [{one.low:.2f}, {one.high:.2f}], "
+        f"{'better' if one.is_shown else 'not shown to be better'} than chance"
+        f"{'' if one.by_parameters is None else f'; their parameters do with {one.by_parameters:.2f}'}."
+        for one in ranks
+    ]
 
 
 def tuning_note(run: Run, task: str) -> list[str]:

@@ -213,6 +213,34 @@ class Gain:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RankQuality:
+    """How well what searches in a space read ranks its architectures.
+
+    Attributes:
+        space: that is searched.
+        tau: Kendall's tau-b of slices' scores with those of training alone, mean over supernets.
+        low: of its 95 % interval.
+        high: of its 95 % interval.
+        architectures: random ones, that were trained alone.
+        supernets: whose slices were scored.
+        by_parameters: tau-b of the order by parameters; None where all have the same.
+    """
+
+    space: str
+    tau: float
+    low: float
+    high: float
+    architectures: int
+    supernets: int
+    by_parameters: float | None
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the ranks are shown to be better than chance."""
+        return self.low > 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class TaskBoard:
     """The rows of one task: ranked ones first, then incomplete ones, then the floor.
 
@@ -230,6 +258,7 @@ class TaskBoard:
         regime: the reference minus the best floor, in domain; None without the two.
         again: what the rule says of splits of the reference's own trainings; None without enough of them.
         line: of the reference's in-domain and held-out scores; None without shorter trainings of it.
+        ranks: of what searches in each space read, where architectures of it were trained alone.
         gains: of spaces and of searches, where the suite has rows of random architectures.
     """
 
@@ -247,6 +276,7 @@ class TaskBoard:
     again: Splits | None = None
     gains: tuple[Gain, ...] = ()
     line: InDomainLine | None = None
+    ranks: tuple[RankQuality, ...] = ()
 
     def scores(self, run: Run) -> list[Unit[RowScoreSpec, Score]]:
         """Returns the units of this board's scores."""

@@ -149,7 +149,7 @@ def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
     if difference.beyond is not None and difference.beyond < 0.05:
         words += f", and any difference is within the suite's margin (p = {difference.beyond:.3f})"
     fixed = _fixed_above(task, row)
-    more = _at_equal(task, row) + fixed + _floor(task) + stale
+    more = _at_equal(task, row) + _by_chance(task, row) + fixed + _floor(task) + stale
     return TaskVerdict(task.title, outcome, f"{start}: {words}.{more}", bool(fixed))
 
 
@@ -201,6 +201,17 @@ def _at_equal(task: TaskBoard, row: Row) -> str:
         "no verdict": "no verdict",
     }[outcome_of(task, equal.difference)]
     return f" At equal in-domain score it is {show_difference(task.metric, equal.difference)}: {told}."
+
+
+def _by_chance(task: TaskBoard, row: Row) -> str:
+    """Says so where the scores that a search read are not shown to rank better than chance does."""
+    ranks = next((one for one in task.ranks if one.space == row.space), None)
+    if ranks is None or ranks.is_shown or is_drawn(row.key):
+        return ""
+    return (
+        f" What its search read is not shown to rank better than chance (Kendall's tau {ranks.tau:.2f} "
+        f"[{ranks.low:.2f}, {ranks.high:.2f}] over {ranks.architectures} architectures)."
+    ).replace("-", "−")
 
 
 def _seeds(board: Board, row: Row, difference: Difference) -> str:

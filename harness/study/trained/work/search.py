@@ -14,14 +14,14 @@ from harness.search.loop import SearchContext, SearcherEntry, SearchResult, run_
 from harness.space.choices import SearchSpace
 from harness.study.trained.results import Evaluated, Racing, Search
 from harness.study.trained.units import SearchSpec
-from harness.study.trained.work.slice_scores import SliceScores
+from harness.study.trained.work.slice_scores import CandidateScores
 from harness.study.work.language_model import language_model, priced
 from harness.study.work.matched import macs_limit, matched_space
 from harness.study.work.proxies import read_proxies
 
 
 def search(unit: Unit[SearchSpec, Search], needs: Needs, folder: Path) -> Done:
-    """Spends one searcher's budget on slices of the supernet."""
+    """Spends one searcher's budget on slices of the supernet, or on trainings of candidates alone."""
     spec = unit.spec
     view = needs.view(spec.task, spec.sources)
     space = matched_space(spec, view.signature)
@@ -38,7 +38,7 @@ def search(unit: Unit[SearchSpec, Search], needs: Needs, folder: Path) -> Done:
         limit=macs_limit(spec),
         target=spec.target or None,
     )
-    scores = SliceScores(unit, needs, view, space)
+    scores = CandidateScores(unit, needs, view, space, folder)
     searcher = entry.build(context)
     result = run_search(searcher, context, scores)
     seconds: dict[str, Any] = {"evaluation": scores.waited}
@@ -54,7 +54,7 @@ def _score_name(view: SourceView) -> str:
 
 
 def _search_result(
-    result: SearchResult, space: SearchSpace, scores: SliceScores, report: Mapping[str, Any]
+    result: SearchResult, space: SearchSpace, scores: CandidateScores, report: Mapping[str, Any]
 ) -> Search:
     if result.best is None:
         raise HarnessError("No evaluation of this search gave a finite score within its limit.")
@@ -81,7 +81,7 @@ def _search_result(
         evaluations=len(result.history),
         stopped=result.stopped,
         history=tuple(Evaluated(**told(one)) for one in result.history),
-        compute=round(passes * sum(one.macs or 0 for one in result.history)),
+        compute=round((passes + scores.trained) * sum(one.macs or 0 for one in result.history)),
         rank_by_parameters=_rank_by_parameters(result),
         racing=racing,
         report=report,

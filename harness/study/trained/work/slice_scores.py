@@ -1,15 +1,20 @@
-"""Scores of a search's candidates as slices of a supernet, each of which a run pays for once."""
+"""Scores of a search's candidates, slices of a supernet or trained alone; a run pays for each once."""
 
+import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from harness import seeds
 from harness.catalog import metric_of
 from harness.data.view import SourceView
+from harness.files import content_hash
 from harness.identity.unit import Unit
 from harness.learn.baseline import Predictor
 from harness.learn.predictors import predictor, score
@@ -21,36 +26,45 @@ from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
 from harness.study.trained.results import Search
 from harness.study.trained.units import SearchSpec
-from harness.study.work.alone import WEIGHTS, mean_score
+from harness.study.work.alone import WEIGHTS, mean_score, recipe_of, train_alone
 from harness.study.work.slices import load_supernet, slices
 from harness.study.work.spent import CALIBRATION_IMAGES, validation_passes
 from harness.study.work.units import SUPERNET
+from harness.task.signature import Signature
 
 SCORED_BY = ("engine", "space", "metric", "modality")
 """What, of all that a search runs, decides the score of an architecture."""
 
 
-class SliceScores:
+class CandidateScores:
     """What a search calls with an architecture: returns its score, higher being better.
 
     Attributes:
         waited: seconds that scoring took.
         dropped: samples that each candidate was scored on that lost its race; empty without racing.
         passes: forward passes of a candidate, those that re-estimate BatchNorm statistics included.
+        trained: forward passes that the training of a candidate is worth; 0 for slices.
     """
 
     def __init__(
-        self, unit: Unit[SearchSpec, Search], needs: Needs, view: SourceView, space: SearchSpace
+        self, unit: Unit[SearchSpec, Search], needs: Needs, view: SourceView, space: SearchSpace, folder: Path
     ) -> None:
         self.waited = 0.0
         self.dropped: dict[Architecture, int] = {}
         self.unit = unit
         self.view = view
         self.space = space
-        shared = load_supernet(needs, space)
-        batches_each = unit.spec.calibration_batches
-        self.slice_of = slices(unit.spec.seed, view, space, shared, calibration_batches=batches_each)
-        calibration = batches_each * CALIBRATION_IMAGES if has_batch_norm(shared) else 0
+        self.trained = 0
+        calibration = 0
+        if unit.spec.steps is None:
+            shared = load_supernet(needs, space)
+            batches_each = unit.spec.calibration_batches
+            self.slice_of = slices(unit.spec.seed, view, space, shared, calibration_batches=batches_each)
+            calibration = batches_each * CALIBRATION_IMAGES if has_batch_norm(shared) else 0
+        else:
+            self.slice_of = _trained(unit.spec, needs, view, space, folder)
+            assert unit.spec.batch_size is not None
+            self.trained = 3 * unit.spec.steps * unit.spec.batch_size
         self.passes = validation_passes(unit.spec) + calibration
         self.splits = view.splits("validation", samples=unit.spec.validation_samples)
         self.race: Race | None = None
@@ -104,11 +118,32 @@ class SliceScores:
 
     def _identity(self, needs: Needs) -> Sequence[Any]:
         spec = self.unit.spec
+        alone = [spec.steps, spec.batch_size, spec.learning_rate, asdict(spec.recipe)]
         return [
-            needs.record(SUPERNET).files[WEIGHTS],
+            needs.record(SUPERNET).files[WEIGHTS] if spec.steps is None else alone,
             {label: one for label, one in self.unit.code.items() if label.split()[0] in SCORED_BY},
             self.view.hashes(),
             [spec.space, spec.seed, spec.validation_samples, spec.document_bytes],
             [spec.limit, spec.racing, spec.calibration_batches],
             [needs.place.device, torch.__version__],
         ]
+
+
+def _trained(
+    spec: SearchSpec, needs: Needs, view: SourceView, space: SearchSpace, folder: Path
+) -> Callable[[Architecture], tuple[nn.Module, Signature, Any]]:
+    """Returns what trains an architecture alone, with the same weights and batches for all of one seed."""
+    rate = spec.learning_rate
+    assert rate is not None
+
+    def train(architecture: Architecture) -> tuple[nn.Module, Signature, Any]:
+        place = folder / content_hash(space.to_json(architecture))
+
+        def build() -> nn.Module:
+            return space.networks.build(architecture).to(needs.place.device)
+
+        module = train_alone(build, view, recipe_of(spec, rate), spec.seed, "candidate", place)
+        shutil.rmtree(place, ignore_errors=True)  # its checkpoint
+        return module, view.signature, None
+
+    return train

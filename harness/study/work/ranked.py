@@ -14,9 +14,9 @@ from harness.learn.predictors import predictor
 from harness.run.place import Done, Needs
 from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
-from harness.study.ranking.units import DrawnSpec, Inherited, InheritedSpec, Scratch, ScratchSpec
 from harness.study.work.alone import delete_checkpoints, recipe_of, train_alone, validation_score
 from harness.study.work.matched import matched_space
+from harness.study.work.rank_units import DrawnSpec, Inherited, InheritedSpec, Scratch, ScratchSpec
 from harness.study.work.slices import load_supernet, slices
 
 

@@ -1,4 +1,4 @@
-"""Units of a study of rank quality: scores of slices, and of each architecture trained alone."""
+"""Units that say how well slices rank architectures: scores of slices, and of training each one alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.identity.schema import Schema
 from harness.identity.unit import UnitKind
-from harness.study.work.units import PREPARE, SUPERNET, TrainedSpec
+from harness.study.work.units import TrainedSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,17 +56,16 @@ INHERITED = UnitKind(
     name="inherited",
     spec=InheritedSpec,
     result=Inherited,
-    work="harness.study.ranking.scores:inherited",
-    cost="harness.study.ranking.cost:inherited",
+    work="harness.study.work.ranked:inherited",
+    cost="harness.study.cost:inherited",
     seconds=20.0,
 )
 SCRATCH = UnitKind(
     name="scratch",
     spec=ScratchSpec,
     result=Scratch,
-    work="harness.study.ranking.scores:scratch",
-    cost="harness.study.ranking.cost:scratch",
+    work="harness.study.work.ranked:scratch",
+    cost="harness.study.cost:scratch",
     seconds=10.0,
     trains=True,
 )
-KINDS = (PREPARE, SUPERNET, INHERITED, SCRATCH)
