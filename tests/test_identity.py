@@ -161,7 +161,7 @@ TASKS = """
 name = "{}"
 validation_samples = 20
 test_samples = 30
-supernet = {{ steps = 2, batch_size = 8 }}
+supernet = {{ strategy = "single_path", steps = 2, batch_size = 8 }}
 training = {{ steps = 2, batch_size = 8, learning_rates = [3e-3] }}
 """
 LOOKUP = """\

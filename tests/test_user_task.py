@@ -77,7 +77,7 @@ SETTINGS = """
 name = "{}"
 validation_samples = 20
 test_samples = 20
-supernet = {{ steps = 2, batch_size = 8 }}
+supernet = {{ strategy = "single_path", steps = 2, batch_size = 8 }}
 training = {{ steps = 2, batch_size = 8, learning_rates = [3e-3] }}
 """
 
