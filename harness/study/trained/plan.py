@@ -1,6 +1,5 @@
 """The units of a suite that trains: domains, supernets, searches, finals and scores."""
 
-import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from harness import catalog
-from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit, Unit
 from harness.learn.baseline import (
@@ -23,7 +21,7 @@ from harness.learn.baseline import (
 from harness.learn.modality import modality_of
 from harness.study.cost import Costs
 from harness.study.plan import Plan, distinct, members, planned, prepare_unit, resolve_searcher
-from harness.study.settings import LM_EVAL, STEPS_PER_SAMPLE, RecipeSettings, TaskSettings, ZeroShotSettings
+from harness.study.settings import STEPS_PER_SAMPLE, RecipeSettings, TaskSettings
 from harness.study.trained.cost import trial
 from harness.study.trained.results import Final
 from harness.study.trained.settings import Suite
@@ -32,17 +30,23 @@ from harness.study.trained.units import (
     SCORE,
     SEARCH,
     TUNE,
-    ZERO_SHOT,
     FinalSpec,
     ScoreSpec,
     SearchSpec,
     SelectedSpec,
     TuneSpec,
     Variant,
-    ZeroShotSpec,
 )
+from harness.study.trained.zero_shot import ZeroShotPlan, with_tasks
 from harness.study.work.matched import load_family, split_space
-from harness.study.work.specs import planned_task, shortened, supernet_spec, training_spec, with_domains
+from harness.study.work.specs import (
+    planned_task,
+    scored_of,
+    shortened,
+    supernet_spec,
+    training_spec,
+    with_domains,
+)
 from harness.study.work.units import PROXIES, SUPERNET, ProxiesSpec, SourcesSpec, SupernetSpec
 from harness.task.selection import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE
 from harness.task.task import Task
@@ -303,93 +307,8 @@ class _TaskPlan:
         for domain, prepared in self.prepared.items():
             spec = ScoreSpec(
                 **members(final.spec, SelectedSpec),
+                **scored_of(self.settings, domain, is_oracle=final.spec.selection == ORACLE),
                 domain=domain,
                 role="source" if domain in self.settings.sources else "held_out",
-                samples=self.settings.test_samples,
-                document_bytes=self.settings.document_bytes,
             )
             yield planned(SCORE, spec, needs=(*trained, prepared.hash))
-
-
-def with_tasks(settings: ZeroShotSettings) -> ZeroShotSettings:
-    """Returns the settings with the tasks of their folder where they name none of lm-eval.
-
-    Raises:
-        UnknownNameError: a task, domain or metric does not exist.
-        HarnessError: a domain has no questions, the trained task is not one of bytes, or there is no folder.
-    """
-    catalog.metric_of(settings.metric)
-    trained: Task = catalog.load("task", settings.trained_on)
-    if modality_of(trained.signature.kind).gives != "bits":
-        raise HarnessError(
-            f"zero_shot {settings.name!r} needs language models, and {settings.trained_on!r} is a task of "
-            f"kind {trained.signature.kind}; name a byte task."
-        )
-    for domain in settings.held_out:
-        if not domain.startswith(LM_EVAL):
-            _check_questions(settings, domain)
-    if not settings.lm_eval_tasks or any(domain.startswith(LM_EVAL) for domain in settings.held_out):
-        return settings
-    from harness.language.scores import tasks_of
-
-    found = [f"{LM_EVAL}{name}" for name in tasks_of(Path(settings.lm_eval_tasks))]
-    return replace(settings, held_out=[*settings.held_out, *found])
-
-
-def refuse_code(plan: Plan) -> None:
-    """Looks at the folders of lm-eval's tasks that a plan reads, before any of its units runs."""
-    from harness.language.task_folder import check_folder
-
-    boards = [unit.spec for unit in plan.units if isinstance(unit.spec, ZeroShotSpec)]
-    for folder in sorted({spec.folder for spec in boards if spec.folder}):
-        check_folder(Path(folder), is_trusted=False)
-
-
-def _check_questions(settings: ZeroShotSettings, domain: str) -> None:
-    task_name, _, name = domain.partition("/")
-    task: Task = catalog.load("task", task_name)
-    domain_of(task, name)
-    if modality_of(task.signature.kind).form != "question" or settings.metric != task.metric:
-        raise HarnessError(
-            f"zero_shot {settings.name!r} is a board of {settings.metric}, and {domain!r} is of kind "
-            f"{task.signature.kind} and has {task.metric}; name a task that asks questions."
-        )
-
-
-class ZeroShotPlan:
-    """The units of one board, beside those of the task that its networks are trained on."""
-
-    def __init__(self, settings: ZeroShotSettings) -> None:
-        ours = [domain for domain in settings.held_out if not domain.startswith(LM_EVAL)]
-        self.settings = settings
-        self.prepared = {domain: prepare_unit(*domain.split("/")) for domain in ours}
-        self.sha256 = _content(Path(settings.lm_eval_tasks)) if settings.lm_eval_tasks else ""
-
-    def scores(self, final: Unit[FinalSpec, Final]) -> Iterator[AnyUnit]:
-        """Yields the scores of one row's network on every domain of the board."""
-        for domain in self.settings.held_out:
-            is_theirs = domain.startswith(LM_EVAL)
-            spec = ZeroShotSpec(
-                **members(final.spec, SelectedSpec) | {"task": self.settings.name},
-                trained_on=self.settings.trained_on,
-                domain=domain,
-                role="held_out",
-                metric=self.settings.metric,
-                samples=self.settings.test_samples,
-                folder=self.settings.lm_eval_tasks if is_theirs else "",
-                sha256=self.sha256 if is_theirs else "",
-            )
-            needs = [self.prepared[domain].hash] if domain in self.prepared else []
-            yield planned(ZERO_SHOT, spec, needs=(final.hash, *needs))
-
-
-def _content(folder: Path) -> str:
-    """Returns the hash of all files of a folder, so that an edited task is another unit."""
-    if not folder.is_dir():
-        raise HarnessError(f"There is no folder {folder}; give one with lm-eval's YAML tasks.")
-    digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*")):
-        if file.is_file() and "__pycache__" not in file.parts:
-            digest.update(f"{file.relative_to(folder)}\0{file.stat().st_size}\0".encode())
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
