@@ -139,8 +139,8 @@ def test_a_run_without_a_verdict_says_what_one_would_take(tmp_path: Path) -> Non
     assert load_study("trained").wants(run, board) == [
         f"marks: 3 more seeds in `seeds`, about {1.5 * len(units) / 3600 * 1.5:.2g} hours of one process as "
         "fast as those of this run.",
-        "marks: more test_samples, as rough has 60 groups in its test.",
-        "marks: more test_samples, as grainy has 60 groups in its test.",
+        "marks: more samples of rough, which has 60 groups.",
+        "marks: more samples of grainy, which has 60 groups.",
     ]
     assert load_study("trained").wants(run, board_of(tmp_path / "enough")) == []
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import filled
@@ -24,16 +25,19 @@ def picture(label: int, draw: np.random.Generator) -> bytes:
     return image.tobytes()
 
 
-def pictures(archives: Archives) -> Iterable[Sample]:
-    draw = np.random.default_rng(0)
+def drawn(seed: int, archives: Archives) -> Iterable[Sample]:
+    draw = np.random.default_rng(seed)
     for number in range(200):
         yield Sample(picture(number % 2, draw), number % 2, f"group-{number // 4}")
+
+
+pictures, others = partial(drawn, 0), partial(drawn, 1)
 
 
 def task(read: Read = pictures, *, fixed_splits: bool = False, chance: float = 0.5) -> Task:
     domains = [
         filled.domain("first", read, fixed_splits=fixed_splits),
-        filled.domain("second", pictures),
+        filled.domain("second", others),
     ]
     return filled.task(
         domains,
@@ -78,7 +82,7 @@ def test_labels_without_meaning_fail_the_linear_probe(tmp_path: Path) -> None:
 
 def test_near_copies_across_splits_are_found(tmp_path: Path) -> None:
     def copied(archives: Archives) -> Iterable[Sample]:
-        for sample in pictures(archives):
+        for sample in (*pictures(archives), *others(archives)):
             for number, split in enumerate(SPLITS):
                 # A grey level lost in one pixel: another file, the same picture.
                 data = bytes([sample.data[0] ^ number]) + sample.data[1:]
@@ -87,8 +91,23 @@ def test_near_copies_across_splits_are_found(tmp_path: Path) -> None:
     claims = broken(check_task("toy", task(copied, fixed_splits=True), tmp_path, offline=True))
     assert claims == [
         "first: at most 1% of test samples nearly are in another split",
-        "at most 0.1% of test samples are another domain's training samples",
+        "at most 0.1% of a domain's samples are another domain's training samples",
+        "at most 1% of a held-out domain's samples nearly are what sources train on",
     ]
+
+
+def test_a_sample_of_any_split_of_a_held_out_domain_that_a_source_trains_on_is_found(tmp_path: Path) -> None:
+    def copied(archives: Archives) -> Iterable[Sample]:
+        # Groups keep their names and so their splits: no test sample is near a training sample.
+        for sample in pictures(archives):
+            yield sample._replace(data=bytes([sample.data[0] ^ 1]) + sample.data[1:])
+
+    toy = task(pictures)
+    toy = replace(toy, domains=(toy.domains[0], replace(toy.domains[1], read=copied)))
+    claim = "at most 1% of a held-out domain's samples nearly are what sources train on"
+    assert broken(check_task("toy", toy, tmp_path, offline=True)) == [claim]
+    kin = replace(toy, domains=tuple(replace(one, family="kin") for one in toy.domains))
+    assert broken(check_task("toy", kin, tmp_path, offline=True)) == [], "of one family nothing is claimed"
 
 
 def test_a_rare_class_is_found(tmp_path: Path) -> None:
@@ -109,8 +128,8 @@ def test_another_hash_than_the_pinned_one_and_a_wrong_chance_are_found(tmp_path:
 
 
 def test_documents_are_checked_too(tmp_path: Path) -> None:
-    def documents(archives: Archives) -> Iterable[Sample]:
-        draw = np.random.default_rng(0)
+    def documents(seed: int, archives: Archives) -> Iterable[Sample]:
+        draw = np.random.default_rng(seed)
         for number in range(60):
             words = [b"w%d" % word for word in draw.integers(0, 10**6, 40)]
             yield Sample(b" ".join(words), 0, str(number))
@@ -121,7 +140,7 @@ def test_documents_are_checked_too(tmp_path: Path) -> None:
         signature=Signature(kind="bytes", classes=256),
         metric="bits_per_byte",
         chance=8.0,
-        domains=tuple(filled.domain(name, documents) for name in names),
+        domains=tuple(filled.domain(name, partial(documents, seed)) for seed, name in enumerate(names)),
     )
     findings = check_task("toy", toy, tmp_path, offline=True)
     assert broken(findings) == []

@@ -166,7 +166,8 @@ def test_no_rule_of_selection_changes_what_the_trials_chose(ran: Ran) -> None:
         ]
         for rule in SELECTIONS
     ]
-    assert scores[0] == scores[1] == scores[2]
+    assert scores[0] == scores[1]
+    assert scores[0][:2] == scores[2][:2], "an oracle chose on a part of what else is held out"
     assert {score["learning_rate"] for score in scores[0]} == {tuned["learning_rate"]}
     assert ran.result("final", method="tuned:default", selection=ORACLE)["learning_rate"] is None
 

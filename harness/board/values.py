@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from harness.stats.aggregates import WorstGroup
 from harness.stats.effect import Call, Effect
+from harness.task.split import Extent
 
 State = Literal["ok", "failed", "skipped", "missing"]
 
@@ -100,8 +101,10 @@ class Cell:
         reason: one sentence when the state is not ok.
         estimate: the score, averaged over seed roles.
         by_seed: the score of each pair of seed roles.
-        samples: test samples behind it.
+        samples: samples behind it.
         groups: how many have a sample that counts.
+        bytes: of what was scored of a held-out domain.
+        of: how much of that domain there is to score; None for others.
         limited: whether `--limit` touched it.
         worst: accuracy of the worst group with samples enough; None where no group has them.
         difference: to the reference row on this domain; None for that row itself.
@@ -115,6 +118,8 @@ class Cell:
     by_seed: tuple[float, ...] = ()
     samples: int | None = None
     groups: int | None = None
+    bytes: int | None = None
+    of: Extent | None = None
     limited: bool = False
     worst: WorstGroup | None = None
     difference: Difference | None = None

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.catalog import metric_of
 from harness.checks.finding import Finding
+from harness.data.corruptions import family_of
 from harness.data.load import load_split
-from harness.data.near import SHARED, coarse, shingles
+from harness.data.near import SHARED, coarse, prints, shingles
 from harness.data.prepare import Prepared, blamed, prepare_domain, verify_domain, waits_for
 from harness.data.text.linear import LinearText
 from harness.data.text.questions import questions
@@ -38,7 +39,7 @@ def check_task(task_name: str, task: Task, folder: Path, *, offline: bool) -> li
     if task.awaits:
         return [Finding("waits for its data", True, task.awaits)]
     findings = [*_card(task)]
-    seen = _Seen()
+    seen = _Seen(task)
     for domain in task.domains:
         found: list[Finding] = []
         try:
@@ -47,7 +48,7 @@ def check_task(task_name: str, task: Task, folder: Path, *, offline: bool) -> li
         except HarnessError as error:
             found.append(Finding("its data is there", False, str(error)))
         findings += [one._replace(claim=f"{domain.name}: {one.claim}") for one in found]
-    return [*findings, seen.finding()]
+    return [*findings, *seen.findings()]
 
 
 def _card(task: Task) -> Iterator[Finding]:
@@ -78,31 +79,59 @@ def _card(task: Task) -> Iterator[Finding]:
 
 
 class _Seen:
-    """Which samples each domain may train on and is tested on, so that none crosses over."""
+    """Which samples each domain has, and may train on, so that none crosses over.
 
-    def __init__(self) -> None:
-        self.trained: dict[bytes, set[str]] = {}
-        self.tested: dict[bytes, set[str]] = {}
+    A domain that is held out is scored whole, so that all its splits are looked at. Domains of one family are
+    not: a score on one of them is never said to be of a family that its network has not seen.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.owners: dict[bytes, set[str]] = {}
+        self.trained: set[bytes] = set()
+        self.sources: dict[str, set[int]] = {}
+        self.held_out: dict[str, list[set[int]]] = {}
 
     def add(self, splits: Splits) -> None:
         for name, split in splits.items():
-            known = self.tested if name == "test" else self.trained
+            domain = split.domain
             for blob in _blobs(split):
-                known.setdefault(hashlib.sha256(blob).digest(), set()).add(split.domain)
+                digest = hashlib.sha256(blob).digest()
+                self.owners.setdefault(digest, set()).add(domain)
+                if name != "test":
+                    self.trained.add(digest)
+            found = prints(split.images, [] if split.images.size else split.documents())
+            if domain in self.task.sources and name != "test":
+                self.sources.setdefault(domain, set()).update(*found)
+            if domain in self.task.held_out:
+                self.held_out.setdefault(domain, []).extend(found)
 
-    def finding(self) -> Finding:
+    def findings(self) -> Iterator[Finding]:
         crossed = [
-            (self.trained[digest] - domains, domains)
-            for digest, domains in self.tested.items()
-            if self.trained.get(digest, domains) - domains
+            domains
+            for digest, domains in self.owners.items()
+            if digest in self.trained and len({family_of(self.task, one) for one in domains}) > 1
         ]
-        places = sorted({name for pair in crossed for names in pair for name in names})
+        places = sorted({name for names in crossed for name in names})
         where = f" ({', '.join(places)})" if places else ""
-        return Finding(
-            f"at most {CROSSED_SHARE:.1%} of test samples are another domain's training samples",
-            len(crossed) <= CROSSED_SHARE * len(self.tested),
-            f"{len(crossed)} of {len(self.tested)} are{where}",
+        yield Finding(
+            f"at most {CROSSED_SHARE:.1%} of a domain's samples are another domain's training samples",
+            len(crossed) <= CROSSED_SHARE * len(self.owners),
+            f"{len(crossed)} of {len(self.owners)} are{where}",
         )
+        near = {name: (self._near(name), len(found)) for name, found in self.held_out.items()}
+        yield Finding(
+            f"at most {NEAR_SHARE:.0%} of a held-out domain's samples nearly are what sources train on",
+            all(count <= NEAR_SHARE * total for count, total in near.values()),
+            ", ".join(f"{name} {count} of {total}" for name, (count, total) in near.items()),
+        )
+
+    def _near(self, domain: str) -> int:
+        """Returns how many samples of a held-out domain nearly are training samples of another family."""
+        family = family_of(self.task, domain)
+        known = [found for name, found in self.sources.items() if family_of(self.task, name) != family]
+        every: set[int] = set().union(*known)
+        return sum(len(one & every) >= SHARED * len(one) for one in self.held_out[domain])
 
 
 def _domain(

@@ -78,6 +78,7 @@ def evaluate(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Samples of each split, stratified; few steps.")
     ] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="Score held-out domains without a cap.")] = False,
     model: Annotated[
         list[str] | None, typer.Option(help="PATH.py:FUNCTION, or a baseline, that joins as a fixed row.")
     ] = None,
@@ -108,13 +109,18 @@ def evaluate(
 
     if device not in ("cpu", "cuda"):
         raise HarnessError(f"There is no device {device!r}; choose cpu or cuda.")
+    if whole and limit:
+        raise HarnessError("--limit scores few samples and --whole all of them; leave one of the two out.")
     keys = take_keys(os.environ)
     name, loaded = load_suite(suite)
     if model:
         loaded = load_study(loaded.study).with_models(loaded, model)
+    if whole:
+        loaded = load_study(loaded.study).whole(loaded)
     plan = replace(
         make_plan(name, with_environment(loaded, os.environ), limit=limit, tables=tables()),
         models=model or (),
+        whole=whole,
     )
     if dry_run:
         from harness.cli.progress import planned

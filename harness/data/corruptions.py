@@ -51,6 +51,12 @@ LATIN = "aceijopsxyABCEHIKMOPSTX"
 CYRILLIC = "асеіјорѕхуАВСЕНІКМОРЅТХ"
 
 
+def family_of(task: Task, name: str) -> str:
+    """Returns what a domain shares with others of its author, artist or source; its own name by default."""
+    domain = domain_of(task, name)
+    return domain.family or domain.name.partition("+")[0]
+
+
 def domain_of(task: Task, name: str) -> Domain:
     """Returns the task's domain `name`, or DOMAIN+CORRUPTION-SEVERITY made of one.
 

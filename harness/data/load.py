@@ -1,8 +1,11 @@
 """Loading: one split of a prepared domain as numpy arrays, whole or as a stratified, deterministic part."""
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +15,83 @@ from harness.data.sums import check_sums
 from harness.errors import DataUnavailableError
 from harness.learn.modality import modality_of
 from harness.task.signature import Signature
-from harness.task.split import Split
+from harness.task.split import Extent, Split
 from harness.task.task import SPLITS, Domain, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cap:
+    """How much of a domain is scored at most; None for any.
+
+    Attributes:
+        samples: images or documents.
+        groups: that samples are taken of.
+        bytes: of documents, each as it is cut.
+        document_bytes: leading bytes of a document; what follows is cut off.
+    """
+
+    samples: int | None = None
+    groups: int | None = None
+    bytes: int | None = None
+    document_bytes: int | None = None
+
+
+class ScoredPart(NamedTuple):
+    """What is scored of a domain, and how much of it there is."""
+
+    split: Split
+    of: Extent
+
+
+def load_part(
+    task_name: str, task: Task, domain: Domain, names: Sequence[str], folder: Path, cap: Cap
+) -> ScoredPart:
+    """Returns the samples of some splits of a prepared domain up to a cap, chosen by `taken`.
+
+    Raises:
+        ValueError: there is no such split.
+        DataUnavailableError: the domain is not prepared, or its samples do not fit the task.
+    """
+    stored = _Stored(task_name, domain, names, folder)
+    kept = taken(stored.blobs, stored.groups, stored.names, cap)
+    cut = [stored.blobs[index][: cap.document_bytes] for index in kept.tolist()]
+    return ScoredPart(stored.split(task, kept, cut), stored.split(task).extent)
+
+
+def taken(
+    blobs: Sequence[bytes], groups: NDArray[np.int64], names: Sequence[str], cap: Cap
+) -> NDArray[np.int64]:
+    """Returns sorted indices of the samples that stand for a domain under a cap.
+
+    Groups take turns in the order of the hash of their name, and the samples of a group in the order of the
+    hash of their bytes, so that every group has one sample before any has two. Where samples lie, how many
+    there are and what else is read changes nothing; a smaller cap takes a part of what a larger one takes.
+
+    Args:
+        blobs: the samples.
+        groups: index into `names` per sample, shape (samples,).
+        names: of the groups.
+        cap: how much is taken at most, and one sample at least.
+    """
+    turn = _rank([name.encode() for name in names])
+    turns = _ordinal(groups, _rank(blobs))
+    order = np.lexsort((turn[groups], turns))
+    if cap.groups is not None:
+        order = order[turn[groups[order]] < cap.groups]
+    if cap.samples is not None:
+        order = order[: cap.samples]
+    if cap.bytes is not None:
+        sizes = np.array([len(blobs[index][: cap.document_bytes]) for index in order.tolist()], np.int64)
+        order = order[: max(1, int((np.cumsum(sizes) <= cap.bytes).sum()))]
+    return np.sort(order).astype(np.int64)
+
+
+def _rank(values: Sequence[bytes]) -> NDArray[np.int64]:
+    """Returns the place of each value in the order of their hashes, shape (values,)."""
+    digests = [hashlib.blake2b(value, digest_size=16).digest() for value in values]
+    ranks = np.empty(len(digests), np.int64)
+    ranks[sorted(range(len(digests)), key=digests.__getitem__)] = np.arange(len(digests))
+    return ranks
 
 
 def load_split(
@@ -28,42 +106,70 @@ def load_split(
         ValueError: there is no such split.
         DataUnavailableError: the domain is not prepared, or its samples do not fit the task.
     """
-    if name not in SPLITS:
-        raise ValueError(f"There are {', '.join(SPLITS)}, not {name!r}.")
-    place = prepared_folder(task_name, domain, folder)
-    if not (place / "card.json").is_file():
-        raise DataUnavailableError(
-            f"Domain {domain.name!r} of {task_name} is not prepared in {folder}; run `harness data prepare`."
-        )
-    check_sums(place)
-    with quiet_datasets() as datasets:
-        table = datasets.load_from_disk(str(place)).data.table
-    import pyarrow.compute
+    stored = _Stored(task_name, domain, [name], folder)
+    if limit is None or limit >= len(stored.labels):
+        return stored.split(task)
+    return stored.split(task, spread(stored.labels, stored.groups, stored.names, limit))
 
-    table = table.filter(pyarrow.compute.equal(table.column("split"), name))
-    labels = table.column("label").to_numpy().astype(np.int64)
-    names, groups = np.unique(np.array(table.column("group").to_pylist(), dtype=object), return_inverse=True)
-    if limit is not None and limit < len(labels):
-        kept = spread(labels, groups, tuple(names), limit)
-        table, labels = table.take(kept), labels[kept]
-        used, groups = np.unique(groups[kept], return_inverse=True)
-        names = names[used]
-    blobs: list[bytes] = table.column("data").to_pylist()
-    images, text, offsets = _arrays(blobs, task.signature, domain.name)
-    if labels.size and not 0 <= labels.min() <= labels.max() < task.signature.classes:
-        raise DataUnavailableError(
-            f"Domain {domain.name!r} has label {labels.max()}, the task has {task.signature.classes} classes."
+
+class _Stored:
+    """Some splits of a prepared domain, as they lie on disk; see `Split`."""
+
+    def __init__(self, task_name: str, domain: Domain, names: Sequence[str], folder: Path) -> None:
+        import pyarrow
+        from pyarrow.compute import is_in
+
+        if unknown := [name for name in names if name not in SPLITS]:
+            raise ValueError(f"There are {', '.join(SPLITS)}, not {unknown[0]!r}.")
+        place = prepared_folder(task_name, domain, folder)
+        if not (place / "card.json").is_file():
+            raise DataUnavailableError(
+                f"Domain {domain.name!r} of {task_name} is not prepared in {folder}; run `harness data "
+                "prepare`."
+            )
+        check_sums(place)
+        with quiet_datasets() as datasets:
+            table = datasets.load_from_disk(str(place)).data.table
+        table = table.filter(is_in(table.column("split"), pyarrow.array(names, pyarrow.string())))
+        found, groups = np.unique(np.array(table.column("group").to_pylist(), object), return_inverse=True)
+        self.table = table
+        self.domain = domain.name
+        self.name = "+".join(names)
+        self.labels = table.column("label").to_numpy().astype(np.int64)
+        self.names: tuple[str, ...] = tuple(map(str, found))
+        self.groups = groups.astype(np.int64)
+
+    @cached_property
+    def blobs(self) -> list[bytes]:
+        found: list[bytes] = self.table.column("data").to_pylist()
+        return found
+
+    def split(
+        self, task: Task, kept: NDArray[np.int64] | None = None, blobs: Sequence[bytes] | None = None
+    ) -> Split:
+        """Returns all samples, or those that are kept, with other data where it is given."""
+        if kept is None:
+            kept = np.arange(len(self.labels))
+        if blobs is None:
+            blobs = self.table.take(kept).column("data").to_pylist()
+        labels = self.labels[kept]
+        images, text, offsets = _arrays(blobs, task.signature, self.domain)
+        classes = task.signature.classes
+        if labels.size and not 0 <= labels.min() <= labels.max() < classes:
+            raise DataUnavailableError(
+                f"Domain {self.domain!r} has label {labels.max()}, the task has {classes} classes."
+            )
+        used, groups = np.unique(self.groups[kept], return_inverse=True)
+        return Split(
+            domain=self.domain,
+            name=self.name,
+            images=images,
+            text=text,
+            offsets=offsets,
+            labels=labels,
+            groups=groups.astype(np.int64),
+            group_names=tuple(self.names[group] for group in used.tolist()),
         )
-    return Split(
-        domain=domain.name,
-        name=name,
-        images=images,
-        text=text,
-        offsets=offsets,
-        labels=labels,
-        groups=groups.astype(np.int64),
-        group_names=tuple(str(group) for group in names),
-    )
 
 
 def spread(
@@ -96,7 +202,7 @@ def _ordinal(keys: NDArray[Any], order: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _arrays(
-    blobs: list[bytes], signature: Signature, domain_name: str
+    blobs: Sequence[bytes], signature: Signature, domain_name: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
     joined = np.frombuffer(b"".join(blobs), np.uint8)
     lengths = np.array([len(blob) for blob in blobs], np.int64)

@@ -24,6 +24,18 @@ def shingles(document: bytes) -> set[int]:
     return {zlib.crc32(b" ".join(words[start : start + SHINGLE_WORDS])) for start in range(runs)}
 
 
+def prints(images: NDArray[np.uint8], documents: Sequence[bytes]) -> list[set[int]]:
+    """Returns the hashes that a sample shares with its near duplicates: one of an image, many of a document.
+
+    Args:
+        images: shape (samples, channels, height, width); empty where samples are documents.
+        documents: the samples where there is no image.
+    """
+    if images.size:
+        return [{zlib.crc32(fingerprint)} for fingerprint in coarse(images)]
+    return [shingles(document) for document in documents]
+
+
 def distinct(documents: Sequence[bytes]) -> list[int]:
     """Returns the sorted indices of documents that are not nearly in longer ones, which come first.
 

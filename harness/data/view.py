@@ -1,11 +1,12 @@
 """What may be seen when: a source view has no held-out member, and only scoring opens a held-out domain."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from harness.data.corruptions import domain_of
-from harness.data.load import load_split
+from harness.data.load import Cap, ScoredPart, load_part, load_split
 from harness.data.prepare import read_card
 from harness.errors import DataUnavailableError
 from harness.task.split import Split
@@ -62,6 +63,15 @@ class SourceView:
 def oracle_split(task_name: str, task: Task, domain: str, place: DataPlace, *, samples: int) -> Split:
     """Returns the validation split of any domain; only scores that are marked as an oracle's read it."""
     return _split(task_name, task, domain, "validation", place, samples)
+
+
+def held_out_part(
+    task_name: str, task: Task, domain: str, place: DataPlace, *, splits: Sequence[str], cap: Cap
+) -> ScoredPart:
+    """Returns what is scored of a domain that a network never saw; only the final scoring calls this."""
+    limits = [one for one in (cap.samples, place.limit) if one is not None]
+    cap = replace(cap, samples=min(limits, default=None))
+    return load_part(task_name, task, domain_of(task, domain), splits, place.folder, cap)
 
 
 def test_split(task_name: str, task: Task, domain: str, place: DataPlace, *, samples: int) -> Split:

@@ -2,7 +2,7 @@
 
 A training step is taken as three forward passes, two of them for the gradients. An architecture that a search
 has yet to choose counts as the mean of a few random ones of its space. Reading, drawing and augmenting data,
-optimizer steps and zero-cost proxies are not counted.
+optimizer steps, zero-cost proxies and domains that are scored without a cap are not counted.
 """
 
 from collections.abc import Callable, Iterable

@@ -28,6 +28,7 @@ class Plan:
         limit: largest number of samples of each split, or of seeds of a look-up; None for all.
         units: all of them, without duplicates.
         models: those that the command line joined to the suite's baselines.
+        whole: whether the command line took the caps off held-out domains.
     """
 
     name: str
@@ -36,10 +37,12 @@ class Plan:
     limit: int | None
     units: tuple[AnyUnit, ...]
     models: Sequence[str] = ()
+    whole: bool = False
 
     def to_json(self) -> str:
         """Returns the text of `plan.json`."""
         command = f"harness eval {self.name}" + (f" --limit {self.limit}" if self.limit else "")
+        command += " --whole" * self.whole
         command += "".join(f" --model {shlex.quote(model)}" for model in self.models)
         plan = {
             "schema": SCHEMA,

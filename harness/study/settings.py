@@ -21,6 +21,11 @@ OPTIMIZERS = ("adamw", "sgd", "nesterov")
 SCHEDULES = ("cosine", "linear")
 LM_EVAL = "lm_eval:"
 """What stands before the name of a task of lm-eval."""
+DOCUMENTS = 100
+"""Documents that `test_bytes` are enough for: what one of them is cut at is that share.
+
+A verdict takes 20 groups, and a long document tells less of a domain than as many bytes of several.
+"""
 STEPS_PER_SAMPLE = 5
 """Training steps that a limited run takes at most, for each sample that it has of a split."""
 AUGMENTATIONS = ("crop", "colour", "randaugment", "erase", "mixup")
@@ -130,8 +135,11 @@ class TaskSettings:
         sources: source domains; the task's own when empty.
         held_out: held-out domains; the task's own when empty.
         validation_samples: images or documents of each source's validation split that score a candidate.
-        test_samples: images or documents of each domain's test split that a final score reads.
-        document_bytes: leading bytes of a document that are scored.
+        test_samples: images or documents of each domain that a final score reads at most.
+        test_bytes: of documents whose bytes are predicted, those of each held-out domain that a final score
+            reads at most, and a hundredth of them of one document.
+        document_bytes: leading bytes of any other document that are scored.
+        whole: score held-out domains without these caps; sources have theirs.
     """
 
     name: str
@@ -142,7 +150,9 @@ class TaskSettings:
     held_out: list[str] = field(default_factory=list)
     validation_samples: int = 300
     test_samples: int = 1500
+    test_bytes: int = 200_000
     document_bytes: int = 512
+    whole: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,6 +249,7 @@ def check_task(task: TaskSettings, need: Need, *, strategies: Collection[str] = 
     need(min(sizes) >= 1, f"task {task.name!r} needs batch_size >= 1")
     smallest = min(task.validation_samples, task.test_samples, task.document_bytes)
     need(smallest >= 1, f"task {task.name!r} needs sample counts and document_bytes >= 1")
+    need(task.test_bytes >= DOCUMENTS, f"task {task.name!r} needs test_bytes >= {DOCUMENTS}")
     parts = task.training.accumulate
     need(1 <= parts <= task.training.batch_size, f"task {task.name!r} needs 1 <= accumulate <= batch_size")
     rates = [*task.training.learning_rates, task.supernet.learning_rate]

@@ -140,6 +140,14 @@ class Study(Generic[S, B]):
         """
         raise HarnessError("--model joins suites that train; this one has no rows that a model could join.")
 
+    def whole(self, settings: S) -> S:
+        """Returns the suite with its held-out domains scored without a cap.
+
+        Raises:
+            HarnessError: the study scores none.
+        """
+        raise HarnessError("--whole is for suites that train; this one scores no held-out samples.")
+
     def stood_in(self, settings: S) -> S:
         """Returns the suite with searchers under the names that they have with the embedded model."""
         return settings

@@ -11,12 +11,21 @@ from harness.task.task import SPLITS
 
 
 @dataclass(frozen=True, kw_only=True)
+class Extent:
+    """How much of a domain there is, or was scored: samples, distinct groups, and bytes of their data."""
+
+    samples: int
+    groups: int
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Split:
-    """Samples of one split of one domain.
+    """Samples of one split of one domain, or of several splits as one.
 
     Attributes:
         domain: the domain's name.
-        name: train, validation or test.
+        name: train, validation or test; several joined by `+`.
         images: uint8, shape (samples, channels, height, width); shape (0, 0, 0, 0) for documents.
         text: all documents end to end, uint8, shape (bytes,); empty for images.
         offsets: document i is text[offsets[i]:offsets[i + 1]], int64, shape (samples + 1,) for documents.
@@ -48,6 +57,12 @@ class Split:
         texts = [name if re.search(r"[^\W\d_]", name) else f"{self.domain}\0{name}" for name in plain]
         digests = [blake2b(text.encode(), digest_size=8).digest() for text in texts]
         return np.frombuffer(b"".join(digests), dtype=np.int64) & (2**62 - 1) | 2**62
+
+    @property
+    def extent(self) -> Extent:
+        """How much it is."""
+        size = self.images.nbytes + self.text.nbytes
+        return Extent(samples=len(self), groups=len(set(self.clusters.tolist())), bytes=size)
 
     def documents(self) -> list[bytes]:
         """Returns the documents of a domain of bytes, texts or questions."""

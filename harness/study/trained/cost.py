@@ -41,18 +41,25 @@ def final(costs: Costs, unit: Unit[FinalSpec, Final]) -> float:
 
 
 def score(costs: Costs, unit: Unit[ScoreSpec, Score]) -> float:
-    return _scored(costs, unit, passes(unit.spec.task, unit.spec.document_bytes))
+    """Returns the cost of a score; 0 of a held-out domain without a cap."""
+    spec = unit.spec
+    if spec.samples is None:
+        return 0
+    each = 1 if spec.document_bytes is None else passes(spec.task, spec.document_bytes)
+    most = spec.samples
+    forward = most * each if spec.bytes is None else min(most * each, passes(spec.task, spec.bytes))
+    return _scored(costs, unit, forward)
 
 
 def zero_shot(costs: Costs, unit: Unit[ZeroShotSpec, ZeroShotScore]) -> float:
     """Returns the cost of scoring every possible answer of every question."""
     owner = unit.spec.domain.rpartition("/")[0]
     answers = int(catalog.load("task", owner).signature.classes) if owner else ANSWERS
-    return _scored(costs, unit, answers)
+    return _scored(costs, unit, answers * unit.spec.samples)
 
 
 def _scored(costs: Costs, unit: Unit[RowScoreSpec, Score], forward: int) -> float:
     trained = next(need for need in map(costs.units.__getitem__, unit.needs) if need.kind == FINAL)
     spec = trained.spec
     assert isinstance(spec, FinalSpec)
-    return 0 if spec.steps is None else costs.alone(spec.method, spec) * unit.spec.samples * forward
+    return 0 if spec.steps is None else costs.alone(spec.method, spec) * forward

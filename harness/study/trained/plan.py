@@ -21,12 +21,7 @@ from harness.learn.baseline import (
 from harness.learn.modality import modality_of
 from harness.study.cost import Costs
 from harness.study.plan import Plan, distinct, members, planned, prepare_unit, resolve_searcher
-from harness.study.settings import (
-    ALONE,
-    STEPS_PER_SAMPLE,
-    RecipeSettings,
-    TaskSettings,
-)
+from harness.study.settings import ALONE, STEPS_PER_SAMPLE, RecipeSettings, TaskSettings
 from harness.study.trained.cost import trial
 from harness.study.trained.results import Final
 from harness.study.trained.settings import Suite
@@ -46,7 +41,14 @@ from harness.study.trained.units import (
 from harness.study.trained.zero_shot import ZeroShotPlan, with_tasks
 from harness.study.work.matched import load_family, split_space
 from harness.study.work.rank_units import INHERITED, SCRATCH, InheritedSpec, ScratchSpec
-from harness.study.work.specs import planned_task, shortened, supernet_spec, training_spec, with_domains
+from harness.study.work.specs import (
+    planned_task,
+    scored_of,
+    shortened,
+    supernet_spec,
+    training_spec,
+    with_domains,
+)
 from harness.study.work.units import PROXIES, SUPERNET, ProxiesSpec, SourcesSpec, Supernet, SupernetSpec
 from harness.task.selection import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE
 from harness.task.task import Task
@@ -344,9 +346,8 @@ class _TaskPlan:
         for domain, prepared in self.prepared.items():
             spec = ScoreSpec(
                 **members(final.spec, SelectedSpec),
+                **scored_of(self.settings, domain, is_oracle=final.spec.selection == ORACLE),
                 domain=domain,
                 role="source" if domain in self.settings.sources else "held_out",
-                samples=self.settings.test_samples,
-                document_bytes=self.settings.document_bytes,
             )
             yield planned(SCORE, spec, needs=(*trained, prepared.hash))

@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.identity.schema import Schema
 from harness.study.settings import RecipeSettings
+from harness.task.split import Extent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,10 +134,12 @@ class Score(Schema):
     Attributes:
         metric: name.
         value: in the metric's unit.
-        samples: test samples.
+        samples: that were scored.
         groups: groups of them.
         limited: whether `--limit` touched it.
         learning_rate: of the network; None where nothing was trained.
+        bytes: of what was scored of a held-out domain.
+        of: how much of that domain there is to score; None for others.
     """
 
     metric: str
@@ -145,6 +148,8 @@ class Score(Schema):
     groups: int
     limited: bool
     learning_rate: float | None
+    bytes: int | None = None
+    of: Extent | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -106,6 +106,9 @@ class TrainedStudy(Study[Suite, "Board"]):
             baselines=[*settings.baselines, *(one for one in named if one not in settings.baselines)],
         )
 
+    def whole(self, settings: Suite) -> Suite:
+        return replace(settings, tasks=[replace(task, whole=True) for task in settings.tasks])
+
     def stood_in(self, settings: Suite) -> Suite:
         names, claim = stand_ins(settings.searchers), settings.claim
         return replace(

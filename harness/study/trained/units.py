@@ -144,18 +144,29 @@ Role = Literal["source", "held_out"]
 
 @dataclass(frozen=True, kw_only=True)
 class RowScoreSpec(SelectedSpec):
-    """A row's network on so many samples of the test split of a domain, which has a role to the row."""
+    """A row's network on a domain, which has a role to the row."""
 
     domain: str
     role: Role
-    samples: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreSpec(RowScoreSpec):
-    """A row's network on a domain of its task, on the leading `document_bytes` of each document."""
+    """A row's network on a domain of its task.
 
-    document_bytes: int
+    Attributes:
+        splits: that samples are taken of.
+        samples: images or documents, at most; None for all.
+        groups: that they are taken of, at most; None for all.
+        bytes: of documents, at most; None for all.
+        document_bytes: leading ones of each document that are scored; None for all.
+    """
+
+    splits: tuple[str, ...]
+    samples: int | None
+    groups: int | None
+    bytes: int | None
+    document_bytes: int | None
 
     def reads(self) -> Iterator[Read]:
         yield from scored_reads(self.task)
@@ -167,12 +178,14 @@ class ZeroShotSpec(RowScoreSpec):
     """A row's network on questions, or a task of lm-eval, that nothing was trained for.
 
     Attributes:
+        samples: questions or texts, at most.
         trained_on: the task that it was trained on.
         metric: of the board.
         folder: of lm-eval's YAML tasks; empty for ours.
         sha256: of that folder.
     """
 
+    samples: int
     trained_on: str
     metric: str
     folder: str = ""

@@ -9,8 +9,11 @@ from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
 from harness.files import file_hash
 from harness.learn.modality import modality_of
-from harness.study.settings import STEPS_PER_SAMPLE, TaskSettings
-from harness.task.task import Task
+from harness.study.settings import DOCUMENTS, STEPS_PER_SAMPLE, TaskSettings
+from harness.task.task import SPLITS, Task
+
+MOST_GROUPS = 1000
+"""Groups of documents that a held-out domain is scored on at most."""
 
 
 def training_spec(settings: TaskSettings) -> dict[str, Any]:
@@ -76,6 +79,32 @@ def planned_task(settings: TaskSettings) -> dict[str, Any]:
     task: Task = catalog.load("task", settings.name)
     strata = {name: domain_of(task, name).stratum for name in settings.held_out}
     return {**asdict(settings), "metric": task.metric, "chance": task.chance, "strata": strata}
+
+
+def scored_of(settings: TaskSettings, domain: str, *, is_oracle: bool) -> dict[str, Any]:
+    """Returns what is scored of a domain, as members of a `ScoreSpec`.
+
+    A source is scored on its test split. A held-out domain is scored whole, up to the caps of the settings:
+    of documents whose bytes are predicted on so many groups and bytes, of others on so many samples. A
+    document that has one prediction is cut as those of sources are, as longer ones are easier. An oracle has
+    chosen on the validation split; a corrupted source has that source's training samples in all but its test.
+    """
+    cap: dict[str, Any] = dict.fromkeys(("groups", "bytes"))
+    cap |= {"samples": settings.test_samples, "document_bytes": settings.document_bytes}
+    if domain in settings.sources:
+        return {"splits": ("test",), **cap}
+    task: Task = catalog.load("task", settings.name)
+    if modality_of(task.signature.kind).gives == "bits":
+        longest = settings.test_bytes // DOCUMENTS
+        cap |= {"groups": MOST_GROUPS, "bytes": settings.test_bytes, "document_bytes": longest}
+        if settings.whole:
+            cap |= dict.fromkeys(("groups", "bytes", "document_bytes"))
+    if settings.whole:
+        cap["samples"] = None
+    sources = {name.partition("+")[0] for name in settings.sources}
+    is_seen = domain.partition("+")[0] in sources
+    splits = ("test",) if is_seen else ("train", "test") if is_oracle else SPLITS
+    return {"splits": splits, **cap}
 
 
 def shortened(settings: TaskSettings, limit: int | None) -> TaskSettings:

@@ -233,6 +233,8 @@ class TaskBuilder:
             by_seed=tuple(map(float, scored.sums.by_seed)),
             samples=min(result.samples for result in results),
             groups=scored.groups,
+            bytes=results[0].bytes,
+            of=results[0].of,
             worst=scored.worst,
             limited=any(result.limited for result in results),
             difference=self._difference(key, [domain]),
@@ -359,7 +361,7 @@ class TaskBuilder:
         notes += tuning_note(self.run, self.trained_on or self.task)
         notes += self._stability([row for row in rows if row.rank is not None])
         if any(cell.limited for row in rows for cell in row.cells):
-            notes.append("‡ scored on a limited sample of the test split (--limit).")
+            notes.append("‡ scored on a limited sample (--limit).")
         notes += [
             f"{row.name}: {100 * row.llm.repaired:.0f} % of the model's proposals lay outside of the window "
             f"of parameters; the nearest legal one was taken, {row.llm.choices_changed:.1f} choices away."

@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.board.marks import OUTSIDE
 from harness.board.table import Table
-from harness.board.values import Role
+from harness.board.values import Cell, Role
 from harness.board.wording import (
     MISSING,
     metric_name,
@@ -91,7 +91,18 @@ def domain_table(task: TaskBoard, role: Role) -> Table:
         columns=("Method", "Space", *(f"{name}{sizes.get(name, '')}" for name in names)),
         rows=rows,
         labels=2,
+        notes=tuple(filter(None, (show_extent(cell) for cell in (head.on(role) if head else ())))),
     )
+
+
+def show_extent(cell: Cell) -> str:
+    """Says how much of a held-out domain was scored; empty for other domains."""
+    if cell.of is None:
+        return ""
+    there = cell.of
+    parts = [(cell.groups, there.groups, "groups"), (cell.samples, there.samples, "samples")]
+    told = [f"{mine or 0:,} of {every:,} {what}" for mine, every, what in parts]
+    return f"{cell.domain}: {', '.join(told)}, {cell.bytes or 0:,} of {there.bytes:,} bytes were scored."
 
 
 def worst_group_table(task: TaskBoard) -> Table | None:
@@ -114,9 +125,7 @@ def worst_group_table(task: TaskBoard) -> Table | None:
         columns=("Method", "Space", *task.held_out),
         rows=rows,
         labels=2,
-        notes=(
-            f"Groups of at least {LEAST_IN_GROUP} test samples; the least of many is low by chance, too.",
-        ),
+        notes=(f"Groups of at least {LEAST_IN_GROUP} samples; the least of many is low by chance, too.",),
     )
 
 

@@ -64,14 +64,12 @@ def trained_wants(run: Run, board: Board) -> Iterator[str]:
                 for unit in run.planned(PREPARE)
                 if (unit.spec.task, unit.spec.domain) == (task.task, cell.domain)
             )
-            there = next((found.groups["test"] for found in prepared if found), 0)
+            in_test = next((found.groups["test"] for found in prepared if found), 0)
+            there = cell.of.groups if cell.of else in_test
             if there >= LEAST_GROUPS:
-                yield f"{task.title}: more test_samples, as {cell.domain} has {there} groups in its test."
+                yield f"{task.title}: more samples of {cell.domain}, which has {there} groups."
             else:
-                yield (
-                    f"{task.title}: another domain, as {cell.domain} has no more than {there} groups in "
-                    "its test."
-                )
+                yield f"{task.title}: another domain, as {cell.domain} has no more than {there} groups."
 
 
 def overall(board: Board, verdicts: list[TaskVerdict]) -> str:

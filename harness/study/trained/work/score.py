@@ -1,6 +1,7 @@
-"""The unit that scores a trained network on the test split of one domain."""
+"""The unit that scores a trained network on one domain."""
 
 import io
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +13,8 @@ from torch import nn
 
 from harness import catalog
 from harness.catalog import metric_of
-from harness.data.view import SourceView, oracle_split, test_split
+from harness.data.load import Cap
+from harness.data.view import DataPlace, SourceView, held_out_part, oracle_split, test_split
 from harness.errors import HarnessError
 from harness.identity.unit import Unit
 from harness.learn.baseline import Baseline, FixedBaseline, FloorBaseline, Opening, Predictor, ReadyBaseline
@@ -26,6 +28,7 @@ from harness.study.work.alone import WEIGHTS, weights_at
 from harness.study.work.matched import matched_space, parameter_target
 from harness.task.selection import ORACLE
 from harness.task.signature import Signature
+from harness.task.split import Extent, Split
 from harness.task.task import Task
 
 FLOOR = "floor.npz"
@@ -33,12 +36,12 @@ FLOOR = "floor.npz"
 
 
 def score_unit(unit: Unit[ScoreSpec, Score], needs: Needs, folder: Path) -> Done:
-    """Scores a trained network on the test split of one domain."""
+    """Scores a trained network on one domain."""
     spec = unit.spec
     task: Task = catalog.load("task", spec.task)
-    model, rate = restored(spec, needs, spec.document_bytes)
-    split = test_split(spec.task, task, spec.domain, needs.place.data, samples=spec.samples)
-    samples = score(model, split, document_bytes=spec.document_bytes)
+    model, rate = restored(spec, needs)
+    split, there = scored_part(spec, task, needs.place.data)
+    samples = score(model, split, document_bytes=spec.document_bytes or sys.maxsize)
     samples = samples._replace(group=split.clusters[samples.group])
     samples.write(folder / SAMPLES)
     result = Score(
@@ -48,11 +51,27 @@ def score_unit(unit: Unit[ScoreSpec, Score], needs: Needs, folder: Path) -> Done
         groups=len(np.unique(split.groups)),
         limited=needs.place.data.limit is not None,
         learning_rate=rate,
+        bytes=split.extent.bytes if there else None,
+        of=there,
     )
     return Done(result=result)
 
 
-def restored(spec: RowScoreSpec, needs: Needs, document_bytes: int) -> tuple[Predictor, float | None]:
+def scored_part(spec: ScoreSpec, task: Task, place: DataPlace) -> tuple[Split, Extent | None]:
+    """Returns what is scored of a domain, and of how much where it is held out."""
+    if spec.role == "source":
+        assert spec.samples is not None
+        return test_split(spec.task, task, spec.domain, place, samples=spec.samples), None
+    cap = Cap(
+        samples=spec.samples,
+        groups=spec.groups,
+        bytes=spec.bytes,
+        document_bytes=spec.document_bytes,
+    )
+    return held_out_part(spec.task, task, spec.domain, place, splits=spec.splits, cap=cap)
+
+
+def restored(spec: RowScoreSpec, needs: Needs) -> tuple[Predictor, float | None]:
     """Returns the model that a score reads, and the rate it was trained at; an oracle chooses it here."""
     final = needs.of(FINAL).spec
     task: Task = catalog.load("task", final.task)
@@ -74,7 +93,7 @@ def restored(spec: RowScoreSpec, needs: Needs, document_bytes: int) -> tuple[Pre
     values, metric = {}, metric_of(task.metric)
     for rate in final.learning_rates or (trained.learning_rate,):
         module.load_state_dict(load(needs.read(FINAL, weights_at(rate))))
-        values[rate] = metric.value(score(model, split, document_bytes=document_bytes))
+        values[rate] = metric.value(score(model, split, document_bytes=final.document_bytes))
     sign = metric.sign
     best = max(values, key=lambda rate: sign * values[rate])
     module.load_state_dict(load(needs.read(FINAL, weights_at(best))))

@@ -27,7 +27,7 @@ def zero_shot_score(unit: Unit[ZeroShotSpec, ZeroShotScore], needs: Needs, folde
     from harness.language.models import lm_eval_model
 
     spec = unit.spec
-    predictor, rate = restored(spec, needs, 0)  # no oracle chooses here
+    predictor, rate = restored(spec, needs)
     model = lm_eval_model(predictor)
     is_external = spec.domain.startswith(LM_EVAL)
     scores = _external(model, spec, needs) if is_external else _questions(model, spec, needs)
