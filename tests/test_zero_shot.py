@@ -263,7 +263,7 @@ def test_the_cost_of_a_question_is_that_of_its_answers(tmp_path: Path) -> None:
         (unit.spec.domain, unit.spec.method): Costs(plan.units).macs(unit)
         for unit in units(plan, "score", "zero_shot")
     }
-    one_pass = costs["one", "default"] / (10 * 63)  # ten documents of 512 bytes in windows of 16 that overlap by half
+    one_pass = costs["one", "default"] / (10 * 63)  # ten documents of 512 bytes, each in 63 windows of 16
     assert costs["toy_choice/two", "default"] == 1500 * 4 * one_pass
     assert costs["lm_eval:pick", "default"] == 1500 * 4 * one_pass
     assert costs["toy_choice/two", "floor"] == 0
