@@ -40,12 +40,13 @@ def load_split(
         table = datasets.load_from_disk(str(place)).data.table
     import pyarrow.compute
 
+    positions = np.flatnonzero(np.array(table.column("split").to_pylist(), dtype=object) == name)
     table = table.filter(pyarrow.compute.equal(table.column("split"), name))
     labels = table.column("label").to_numpy().astype(np.int64)
     names, groups = np.unique(np.array(table.column("group").to_pylist(), dtype=object), return_inverse=True)
     if limit is not None and limit < len(labels):
         kept = spread(labels, groups, tuple(names), limit)
-        table, labels = table.take(kept), labels[kept]
+        table, labels, positions = table.take(kept), labels[kept], positions[kept]
         used, groups = np.unique(groups[kept], return_inverse=True)
         names = names[used]
     blobs: list[bytes] = table.column("data").to_pylist()
@@ -63,6 +64,7 @@ def load_split(
         labels=labels,
         groups=groups.astype(np.int64),
         group_names=tuple(str(group) for group in names),
+        positions=positions,
     )
 
 

@@ -10,9 +10,16 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from harness.learn.baseline import Classifier, LanguageModel, Predictor, SplitScorer, TextClassifier
+from harness.learn.baseline import (
+    Classifier,
+    Confident,
+    LanguageModel,
+    Predictor,
+    SplitScorer,
+    TextClassifier,
+)
 from harness.learn.modality import half, modality_of, window_count
-from harness.task.metric import SampleScores
+from harness.task.metric import MOST_CLASSES, SampleScores
 from harness.task.signature import Signature
 from harness.task.split import Split
 
@@ -25,14 +32,19 @@ class TorchClassifier:
         self.route = () if route is None else (route,)
         self.batch_size = batch_size
 
-    @torch.inference_mode()
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Returns the class of each of the images, shape (samples,)."""
+        return np.asarray(self.logits(images).argmax(axis=1), np.int64)
+
+    @torch.inference_mode()
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Returns what the network gives, shape (samples, classes)."""
         device = next(self.module.parameters()).device
         parts = []
         for start in range(0, len(images), self.batch_size):
             inputs = torch.tensor(images[start : start + self.batch_size]).to(device)
-            parts.append(self.module(inputs.float() / 127.5 - 1, *self.route).argmax(dim=-1).cpu())
-        return cast(NDArray[np.int64], torch.cat(parts).numpy())
+            parts.append(self.module(inputs.float() / 127.5 - 1, *self.route).float().cpu())
+        return cast(NDArray[np.float32], torch.cat(parts).numpy())
 
 
 class _Windowed:
@@ -96,18 +108,24 @@ class TorchTextClassifier(_Windowed):
     The logits of a document are the mean over its bytes, as those of a window are.
     """
 
-    @torch.inference_mode()
     def classify(self, documents: Sequence[bytes]) -> NDArray[np.int64]:
+        """Returns the class of each document, shape (documents,)."""
+        return np.asarray(self.logits(documents).argmax(axis=1), np.int64)
+
+    @torch.inference_mode()
+    def logits(self, documents: Sequence[bytes]) -> NDArray[np.float64]:
+        """Returns the mean over each document's bytes, shape (documents, classes)."""
         width = self.context
         counts = [max(1, window_count(len(document), width, width)) for document in documents]
         pairs = zip(documents, counts, strict=True)
         values = [self._windows(np.frombuffer(one, np.uint8), width, count, 0) for one, count in pairs]
         inputs = _joined(values, width)
         parts = [output.double().cpu().numpy() for _, output in self._outputs(inputs)]
-        logits = np.concatenate(parts) * (inputs != 0).sum(dim=1, keepdim=True).numpy()
+        weights = (inputs != 0).sum(dim=1, keepdim=True).numpy()
+        logits = np.concatenate([np.concatenate(parts) * weights, weights], axis=1)
         totals = np.zeros((len(documents), logits.shape[1]))
         np.add.at(totals, np.repeat(np.arange(len(documents)), counts), logits)
-        return np.asarray(totals.argmax(axis=1), np.int64)
+        return np.asarray(totals[:, :-1] / np.maximum(totals[:, -1:], 1))
 
 
 def _joined(windows: Sequence[NDArray[np.int64]], context: int) -> Tensor:
@@ -124,17 +142,25 @@ def score(model: Predictor, split: Split, *, document_bytes: int) -> SampleScore
     """Returns the per-sample scores of `model` on `split`; documents are cut to `document_bytes`."""
     if isinstance(model, SplitScorer):
         return model.scores(split)
-    if split.images.size:
-        predicted = cast(Classifier, model).predict(split.images)
-        return _right(predicted, split)
-    documents = [document[:document_bytes] for document in split.documents()]
+    inputs: Any = split.images
+    documents = [] if inputs.size else [document[:document_bytes] for document in split.documents()]
+    if isinstance(model, Confident):
+        return _confident(model.logits(inputs if inputs.size else documents), split)
+    if inputs.size:
+        return SampleScores.predicted(split.groups, split.labels, cast(Classifier, model).predict(inputs))
     if isinstance(model, TextClassifier):
-        return _right(model.classify(documents), split)
+        return SampleScores.predicted(split.groups, split.labels, model.classify(documents))
     bits = cast(LanguageModel, model).bits(documents)
     length = np.array([len(document) for document in documents], dtype=np.float64)
     return SampleScores(split.groups, np.zeros(len(split), dtype=np.int64), bits, length)
 
 
-def _right(predicted: NDArray[np.int64], split: Split) -> SampleScores:
-    numerator = (predicted == split.labels).astype(np.float64)
-    return SampleScores(split.groups, split.labels, numerator, np.ones(len(split)))
+def _confident(logits: NDArray[np.floating[Any]], split: Split) -> SampleScores:
+    """Returns scores with log-probabilities, whose rounding no prediction depends on."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    sure = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    if sure.shape[1] > MOST_CLASSES:
+        sure = sure[np.arange(len(sure)), split.labels][:, None]
+    rounded = np.maximum(sure, np.finfo(np.float16).min).astype(np.float16)
+    chosen = np.asarray(logits.argmax(axis=1), np.int64)
+    return SampleScores.predicted(split.groups, split.labels, chosen, log_probabilities=rounded)
