@@ -43,6 +43,7 @@ def drawn(candidates: int, samples: int, draw: np.random.Generator) -> tuple[lis
         labels=none,
         groups=none,
         group_names=("",),
+        positions=np.arange(samples),
     )
     blocks = blocks_of([split], "accuracy", 1, draw)
     ends = np.cumsum([len(block.weights) for block in blocks])

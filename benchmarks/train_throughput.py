@@ -56,6 +56,7 @@ def split(signature: Signature) -> Split:
         labels=draw.integers(0, 10, count),
         groups=np.arange(count),
         group_names=tuple(str(index) for index in range(count)),
+        positions=np.arange(count),
     )
 
 

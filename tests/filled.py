@@ -98,6 +98,7 @@ def split(
         labels=np.zeros(size, np.int64) if labels is None else np.asarray(labels, np.int64),
         groups=groups,
         group_names=tuple(map(str, range(int(max(groups, default=0)) + 1))),
+        positions=np.arange(size),
     )
 
 

@@ -8,12 +8,16 @@ import filled
 import numpy as np
 import pandas as pd
 
+from harness.catalog import metric_of
 from harness.files import SCHEMA, sealed
 from harness.identity.unit import Unit, unit_folder
 from harness.run.record import Record
+from harness.run.samples import write_samples
 from harness.run.stored import write_beside, write_record
 from harness.study.trained.units import SHORTER
+from harness.task.metric import SampleScores
 from harness.task.selection import DEFAULT_SELECTION
+from harness.task.split import digests
 
 IMAGES: dict[str, Any] = {"name": "marks", "sources": ["clean"], "held_out": ["rough", "grainy"]}
 IMAGES |= {"metric": "accuracy", "chance": 0.25, "test_samples": 120}
@@ -39,6 +43,17 @@ def drawn(levels: Mapping[str, float], *, samples: int = 120, per_group: int = 1
         return columns | {"numerator": (luck < level).astype(float), "denominator": 1.0}
 
     return of
+
+
+def as_kept(frame: pd.DataFrame) -> SampleScores:
+    """Returns samples as a unit keeps them; a prediction is made up where each is right or wrong."""
+    count = len(frame)
+    group, label = (frame[name].to_numpy(np.int64) for name in ("group", "label"))
+    numerator, denominator = (frame[name].to_numpy(np.float64) for name in ("numerator", "denominator"))
+    named: dict[str, Any] = {"position": 3 * np.arange(count), "digest": digests(map(bytes, range(count)))}
+    if np.isin(numerator, (0, 1)).all():
+        named["prediction"] = np.where(numerator == 1, label, (label + 1) % 10)
+    return SampleScores(group, label, numerator, denominator, **named)
 
 
 class MadeRun:
@@ -146,7 +161,7 @@ class MadeRun:
         place = unit_folder(self.path, one)
         place.mkdir(parents=True)
         if samples is not None and reason is None:
-            samples.to_parquet(place / "samples.parquet")
+            write_samples(place / "samples.parquet", as_kept(samples), metric_of(result["metric"]).needs)
         write_beside(self.path, one, "provenance.json", {"packages": {"torch": "2"}})
         timing = {"seconds": 1.5, "parts": {}, "peak_memory_bytes": 2**27, "host": "h"}
         write_beside(self.path, one, "timing.json", timing)

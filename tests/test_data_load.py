@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.data.load import load_split
-from harness.data.prepare import prepare_domain
+from harness.data.prepare import prepare_domain, prepared_folder
 from harness.errors import DataUnavailableError
 from harness.learn.batches import byte_batches, image_batches
 from harness.task.signature import Signature
@@ -54,6 +54,19 @@ def test_images_keep_their_label_and_group(cache: Path) -> None:
         named = [f"group-{group:02}" for group in split.images[:, 0, 0, 1]]
         assert named == [split.group_names[group] for group in split.groups]
     assert seen == 240
+
+
+@pytest.mark.parametrize("limit", [None, 7])
+def test_a_position_is_where_a_sample_lies_in_the_prepared_data(cache: Path, limit: int | None) -> None:
+    import datasets
+
+    prepared = datasets.load_from_disk(str(prepared_folder("toy", PICTURES, cache)))["data"]
+    seen: list[int] = []
+    for name in SPLITS:
+        split = load_split("toy", IMAGE_TASK, PICTURES, name, cache, limit=limit)
+        assert [prepared[at] for at in split.positions] == [image.tobytes() for image in split.images]
+        seen += split.positions.tolist()
+    assert len(seen) == len(set(seen)) > 3
 
 
 def test_documents_come_back_whole(cache: Path) -> None:
@@ -116,6 +129,7 @@ def constant(value: int, size: int) -> Split:
         labels=np.full(size, value, np.int64),
         groups=np.zeros(size, np.int64),
         group_names=("all",),
+        positions=np.arange(size),
     )
 
 

@@ -220,6 +220,7 @@ def test_a_group_that_stands_in_two_domains_is_one_cluster_unless_its_name_only_
         nothing, count = np.zeros(0, np.uint8), len(names)
         arrays = {"images": nothing, "text": nothing, "offsets": np.zeros(1, np.int64)}
         arrays |= {"labels": np.zeros(count, np.int64), "groups": np.arange(count)}
+        arrays |= {"positions": np.arange(count)}
         return Split(domain=domain, name="test", group_names=names, **arrays)
 
     flat = split("flat", "cat", "dog", "test/00012").clusters

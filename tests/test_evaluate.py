@@ -14,6 +14,7 @@ from harness.catalog import metric_of
 from harness.errors import DivergedError
 from harness.learn.batches import batches
 from harness.learn.fit import Recipe, cross_entropy, fit, seeded
+from harness.learn.modality import modality_of
 from harness.learn.predictors import TorchLanguageModel, predictor, score
 from harness.learn.supernet import train_supernet
 from harness.task.metric import SampleScores
@@ -54,24 +55,58 @@ def test_empty_and_infinite_scores_are_errors_not_numbers(numerator: list[float]
         metric_of("accuracy").value(samples([0] * len(numerator), numerator, [1.0] * len(numerator)))
 
 
-def test_bits_of_a_document_equal_a_byte_by_byte_loop() -> None:
+@pytest.mark.parametrize("context", [8, 7, 1])
+def test_bits_of_a_document_equal_a_byte_by_byte_loop_over_windows_that_overlap_by_half(context: int) -> None:
     space = named("hybrid:micro-attention", BYTES)
     with seeded(0):
         module = space.networks.build(space.default())
         torch.nn.init.normal_(module.get_parameter("head"), std=0.2)
-    documents = [b"a", b"seven b", b"exactly8", b"a document of many windows"]
+    lengths = [
+        0,
+        1,
+        context - 1,
+        context,
+        context + 1,
+        3 * context // 2,
+        3 * context // 2 + 1,
+        4 * context + 3,
+    ]
+    text = bytes(np.random.default_rng(0).integers(0, 256, 64, dtype=np.uint8))
+    documents = [text[:length] for length in lengths]
+    stride = max(1, context // 2)
     expected = []
     for document in documents:
-        total = 0.0
+        total, whole = 0.0, b"\0" + document
         for position, byte in enumerate(document):
-            start = position - position % BYTES.context
-            seen = bytes([document[start - 1] if start else 0]) + document[start:position]
+            start = max(0, -(-(position + 1 - context) // stride)) * stride
+            assert position < context or position - start >= context // 2
             with torch.inference_mode():
-                logits = module(torch.tensor([list(seen)]))[0, -1]
+                logits = module(torch.tensor([list(whole[start : position + 1])]))[0, -1]
             total -= float(logits.log_softmax(-1)[byte]) / np.log(2)
         expected.append(total)
-    model = TorchLanguageModel(module, BYTES.context, batch_size=2)
+    model = TorchLanguageModel(module, context, batch_size=2)
     np.testing.assert_allclose(model.bits(documents), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "length"), [("bytes", 1), ("bytes", 8), ("bytes", 21), ("text", 21), ("text", 24)]
+)
+def test_passes_are_the_windows_that_a_network_reads(kind: str, length: int) -> None:
+    read: list[int] = []
+
+    class Counting(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            read.append(len(inputs))
+            return torch.zeros(*inputs.shape[: 2 if kind == "bytes" else 1], 256)
+
+    signature = Signature(kind=kind, classes=256, context=8)
+    split = filled.split(documents=[bytes(range(1, length + 1))])
+    score(predictor(Counting(), signature), split, document_bytes=length)
+    assert sum(read) == modality_of(kind).passes(signature, length)
 
 
 def test_training_learns_and_the_same_seed_gives_the_same_bytes() -> None:

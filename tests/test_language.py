@@ -227,13 +227,13 @@ def test_a_limit_takes_documents_of_every_answer_and_not_the_first(folder: Path)
     write(folder, "pick", CHOOSE, questions([0] * 10 + [1] * 10 + [2] * 10))
     result = scores(folder, byte_model(), limit=6)["pick"]
     assert sorted(result.samples.label.tolist()) == [0, 0, 1, 1, 2, 2]
-    assert len(result.documents) == 6
+    assert len(result.samples.position) == 6
 
 
 def test_a_limited_score_is_that_of_the_documents_it_names(folder: Path) -> None:
     write(folder, "texts", ROLL, [{"text": text} for text in TEXTS])
     result = scores(folder, byte_model(), limit=3)["texts"]
-    chosen = [TEXTS[index].encode() for index in result.documents]
+    chosen = [TEXTS[index].encode() for index in result.samples.position]
     bits = TorchLanguageModel(network(), CONTEXT).bits(chosen)
     np.testing.assert_allclose(result.samples.numerator, bits, atol=1e-6)
 

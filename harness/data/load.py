@@ -130,7 +130,8 @@ class _Stored:
         check_sums(place)
         with quiet_datasets() as datasets:
             table = datasets.load_from_disk(str(place)).data.table
-        table = table.filter(is_in(table.column("split"), pyarrow.array(names, pyarrow.string())))
+        is_wanted = is_in(table.column("split"), pyarrow.array(names, pyarrow.string()))
+        table = table.filter(is_wanted)
         found, groups = np.unique(np.array(table.column("group").to_pylist(), object), return_inverse=True)
         self.table = table
         self.domain = domain.name
@@ -138,6 +139,7 @@ class _Stored:
         self.labels = table.column("label").to_numpy().astype(np.int64)
         self.names: tuple[str, ...] = tuple(map(str, found))
         self.groups = groups.astype(np.int64)
+        self.positions = np.flatnonzero(is_wanted.to_numpy()).astype(np.int64)
 
     @cached_property
     def blobs(self) -> list[bytes]:
@@ -169,6 +171,7 @@ class _Stored:
             labels=labels,
             groups=groups.astype(np.int64),
             group_names=tuple(self.names[group] for group in used.tolist()),
+            positions=self.positions[kept],
         )
 
 

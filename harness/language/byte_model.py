@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from lm_eval.api.model import TemplateLM
 from torch import Tensor, nn
 
+from harness.learn.modality import half
 from harness.learn.predictors import TorchLanguageModel
 
 START = 0  # what stands before the first byte, as in `TorchLanguageModel`
@@ -105,10 +106,12 @@ class ByteModel(TemplateLM):  # type: ignore[misc]
         whole = before + after
         if len(after) <= self.context:
             return [Window(whole[-self.context - 1 :], len(after))] if after else []
-        windows = []
-        for start in range(len(before), len(whole), self.context):
-            data = whole[start - 1 : start + self.context]
-            windows.append(Window(data, len(data) - 1))
+        windows, seen = [], len(before)
+        for start in range(len(before) - 1, len(whole) - 1, half(self.context)):
+            data = whole[start : start + self.context + 1]
+            if (end := start + len(data)) > seen:
+                windows.append(Window(data, end - seen))
+                seen = end
         return windows
 
     @torch.inference_mode()

@@ -15,6 +15,7 @@ from harness.files import content_hash
 from harness.language.isolation import hub_access, kept_random_states, sandboxed_templates
 from harness.language.task_folder import check_folder
 from harness.task.metric import SampleScores
+from harness.task.split import digests
 
 if TYPE_CHECKING:
     from lm_eval.tasks import TaskManager
@@ -37,8 +38,7 @@ class LmEvalScores:
         metric: accuracy, or bits per byte; None without scores.
         measure: lm-eval's name of what is counted, such as `acc` or `exact_match`; None without scores.
         samples: one row per document; its label is the right choice, its group the document itself or its
-            `group` column. None without scores.
-        documents: number of each row's document in the task, shape (samples,).
+            `group` column, its position the document's number in the task. None without scores.
         group_names: what the rows' group indices mean.
         chance: the metric of a blind guess on these documents; None where it is not known.
         aggregates: lm-eval's own aggregates, such as `acc,none`, as plain floats.
@@ -50,7 +50,6 @@ class LmEvalScores:
     metric: str | None = None
     measure: str | None = None
     samples: SampleScores | None = None
-    documents: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     group_names: tuple[str, ...] = ()
     chance: float | None = None
     aggregates: Mapping[str, float] = field(default_factory=dict)
@@ -67,10 +66,11 @@ class LmEvalScores:
         if self.samples is None:
             return []
         groups = [self.group_names[group] for group in self.samples.group]
-        others = [column.tolist() for column in self.samples[1:]]
-        names = ("document", "group", *self.samples._fields[1:])
-        rows = zip(self.documents.tolist(), groups, *others, strict=True)
-        return [{"domain": self.domain, **dict(zip(names, row, strict=True))} for row in rows]
+        names = ("label", "numerator", "denominator")
+        columns = [getattr(self.samples, name).tolist() for name in ("position", *names)]
+        rows = zip(groups, *columns, strict=True)
+        named = ("group", "document", *names)
+        return [{"domain": self.domain, **dict(zip(named, row, strict=True))} for row in rows]
 
 
 def lm_eval_scores(
@@ -174,7 +174,8 @@ def _scores_of(model: Any, name: str, task: Any, limit: int | None) -> LmEvalSco
     try:
         if task.OUTPUT_TYPE not in SCORED and not getattr(model, "writes", True):
             raise ValueError("The task asks what a model would write, and this one gives code lengths alone.")
-        labels, groups, group_names = _documents(task)
+        documents = list(task.eval_docs)
+        labels, groups, group_names = _documents(task, documents)
         chosen = np.arange(len(labels))
         if limit is not None and limit < len(labels):
             chosen = spread(labels, groups, group_names, limit)
@@ -197,8 +198,15 @@ def _scores_of(model: Any, name: str, task: Any, limit: int | None) -> LmEvalSco
         domain=name,
         metric="bits_per_byte" if measure == "bits_per_byte" else "accuracy",
         measure=measure,
-        samples=SampleScores(renumbered, labels[chosen], numbers[:, 0], numbers[:, 1]),
-        documents=chosen,
+        samples=SampleScores(
+            renumbered,
+            labels[chosen],
+            numbers[:, 0],
+            numbers[:, 1],
+            prediction=_answers(logged, labels[chosen], numbers[:, 0]),
+            position=chosen,
+            digest=digests(repr(documents[index]).encode() for index in chosen),
+        ),
         group_names=tuple(group_names[index] for index in used),
         chance=_chance(task, chosen),
         aggregates=_plain(output["results"][name]),
@@ -206,9 +214,10 @@ def _scores_of(model: Any, name: str, task: Any, limit: int | None) -> LmEvalSco
     )
 
 
-def _documents(task: Any) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[str, ...]]:
+def _documents(
+    task: Any, documents: Sequence[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[str, ...]]:
     """Returns the right choice and the group of every document, and the groups' names."""
-    documents = list(task.eval_docs)
     if not documents:
         raise ValueError("The task has no document.")
     labels = [_label(task, number, document) for number, document in enumerate(documents)]
@@ -273,6 +282,17 @@ def _numbers(task: Any, logged: Sequence[Mapping[str, Any]]) -> tuple[str, list[
         if values and all(_is_number(value) and 0 <= value <= 1 for value in values):
             return measure, [(float(value), 1.0) for value in values]
     raise ValueError(f"No measure of the task is a number in [0, 1] per document; it has {', '.join(there)}.")
+
+
+def _answers(
+    logged: Sequence[Mapping[str, Any]], labels: NDArray[np.int64], right: NDArray[np.float64]
+) -> NDArray[np.int64] | None:
+    """Returns the likeliest choice per document; None where that is not what the measure counts."""
+    likely = [list(_floats(sample["filtered_resps"])) for sample in logged]
+    if not all(likely):
+        return None
+    chosen = np.array([np.argmax(one) for one in likely], np.int64)
+    return chosen if np.array_equal((chosen == labels) * 1.0, right) else None
 
 
 def _floats(value: Any) -> Iterator[float]:

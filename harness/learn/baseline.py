@@ -35,6 +35,14 @@ class TextClassifier(Protocol):
 
 
 @runtime_checkable
+class Confident(Protocol):
+    """Classifies images or documents, and says how sure it is."""
+
+    def logits(self, inputs: Any) -> NDArray[np.floating[Any]]:
+        """Returns log-probabilities up to a constant of each sample, shape (samples, classes)."""
+
+
+@runtime_checkable
 class LanguageModel(Protocol):
     """Scores documents."""
 

@@ -130,6 +130,16 @@ def floor_of(kind: str) -> FloorType:
     return floor
 
 
+def window_count(length: int, context: int, stride: int) -> int:
+    """Returns in how many windows of `context` bytes a text is read, each `stride` bytes after the last."""
+    return (length > 0) + -(-max(0, length - context) // stride)
+
+
+def half(context: int) -> int:
+    """Returns how far one window is after another where they overlap by half."""
+    return max(1, context // 2)
+
+
 def random_inputs(signature: Signature, count: int) -> "Tensor":
     """Returns inputs drawn from torch's generator, shape (count, *shape): tokens, or standard normal."""
     import torch

@@ -6,12 +6,20 @@ from typing import Any, cast
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from harness.learn.baseline import Classifier, LanguageModel, Predictor, SplitScorer, TextClassifier
-from harness.learn.modality import modality_of
-from harness.task.metric import SampleScores
+from harness.learn.baseline import (
+    Classifier,
+    Confident,
+    LanguageModel,
+    Predictor,
+    SplitScorer,
+    TextClassifier,
+)
+from harness.learn.modality import half, modality_of, window_count
+from harness.task.metric import MOST_CLASSES, SampleScores
 from harness.task.signature import Signature
 from harness.task.split import Split
 
@@ -24,18 +32,23 @@ class TorchClassifier:
         self.route = () if route is None else (route,)
         self.batch_size = batch_size
 
-    @torch.inference_mode()
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Returns the class of each of the images, shape (samples,)."""
+        return np.asarray(self.logits(images).argmax(axis=1), np.int64)
+
+    @torch.inference_mode()
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Returns what the network gives, shape (samples, classes)."""
         device = next(self.module.parameters()).device
         parts = []
         for start in range(0, len(images), self.batch_size):
             inputs = torch.tensor(images[start : start + self.batch_size]).to(device)
-            parts.append(self.module(inputs.float() / 127.5 - 1, *self.route).argmax(dim=-1).cpu())
-        return cast(NDArray[np.int64], torch.cat(parts).numpy())
+            parts.append(self.module(inputs.float() / 127.5 - 1, *self.route).float().cpu())
+        return cast(NDArray[np.float32], torch.cat(parts).numpy())
 
 
 class _Windowed:
-    """A network of bytes that reads documents in windows of `context` bytes that do not overlap."""
+    """A network of bytes that reads documents in windows of `context` bytes."""
 
     def __init__(self, module: nn.Module, context: int, route: Any = None, *, batch_size: int = 64) -> None:
         self.module = module
@@ -43,17 +56,11 @@ class _Windowed:
         self.route = () if route is None else (route,)
         self.batch_size = batch_size
 
-    def _counts(self, documents: Sequence[bytes]) -> list[int]:
-        return [-(-len(document) // self.context) for document in documents]
-
-    def _windows(self, values: Sequence[NDArray[np.uint8]], counts: Sequence[int], fill: int) -> Tensor:
-        """Returns the bytes of each document in so many windows, `fill` after its end, (windows, context)."""
-        windows = np.full((sum(counts), self.context), fill, dtype=np.int64)
-        row = 0
-        for one, count in zip(values, counts, strict=True):
-            windows[row : row + count].reshape(-1)[: len(one)] = one
-            row += count
-        return torch.from_numpy(windows)
+    def _windows(self, values: NDArray[np.uint8], stride: int, count: int, fill: int) -> NDArray[np.int64]:
+        """Returns so many windows of the bytes, `fill` after their end, shape (windows, context)."""
+        padded = np.full(max(0, count - 1) * stride + self.context, fill, dtype=np.int64)
+        padded[: len(values)] = values
+        return sliding_window_view(padded, self.context)[::stride][:count]
 
     def _outputs(self, inputs: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """Yields each batch of windows and what the network gives for it."""
@@ -66,21 +73,27 @@ class _Windowed:
 class TorchLanguageModel(_Windowed):
     """Any causal byte network as a `LanguageModel`.
 
-    A document starts after a 0 byte, and the first byte of a window is predicted from one byte of context.
+    A document starts after a 0 byte and is read in windows that overlap by half. Each byte counts in the
+    first window that holds it, so that from `context` / 2 bytes on all are predicted from as many or more.
     """
 
     @torch.inference_mode()
     def bits(self, documents: Sequence[bytes]) -> NDArray[np.float64]:
-        values = [np.frombuffer(document, dtype=np.uint8) for document in documents]
-        counts = self._counts(documents)
-        inputs = self._windows([np.insert(one, 0, 0)[:-1] for one in values], counts, 0)
-        targets = self._windows(values, counts, -1)
-        owner = np.repeat(np.arange(len(documents)), counts)
+        stride = half(self.context)
+        counts = [window_count(len(document), self.context, stride) for document in documents]
+        inputs, targets = [], []
+        for document, count in zip(documents, counts, strict=True):
+            values = np.frombuffer(document, dtype=np.uint8)
+            inputs.append(self._windows(np.insert(values, 0, 0)[:-1], stride, count, 0))
+            wanted = self._windows(values, stride, count, -1).copy()
+            wanted[1:, : self.context - stride] = -1  # counted in the window before
+            targets.append(wanted)
+        goal, owner = _joined(targets, self.context), np.repeat(np.arange(len(documents)), counts)
         totals = np.zeros(len(documents), dtype=np.float64)
-        for part, logits in self._outputs(inputs):
+        for part, logits in self._outputs(_joined(inputs, self.context)):
             nats = F.cross_entropy(
                 logits.transpose(1, 2).float(),
-                targets[part].to(logits.device),
+                goal[part].to(logits.device),
                 reduction="none",
                 ignore_index=-1,
             )
@@ -95,15 +108,28 @@ class TorchTextClassifier(_Windowed):
     The logits of a document are the mean over its bytes, as those of a window are.
     """
 
-    @torch.inference_mode()
     def classify(self, documents: Sequence[bytes]) -> NDArray[np.int64]:
-        counts = [max(1, count) for count in self._counts(documents)]
-        inputs = self._windows([np.frombuffer(one, dtype=np.uint8) for one in documents], counts, 0)
+        """Returns the class of each document, shape (documents,)."""
+        return np.asarray(self.logits(documents).argmax(axis=1), np.int64)
+
+    @torch.inference_mode()
+    def logits(self, documents: Sequence[bytes]) -> NDArray[np.float64]:
+        """Returns the mean over each document's bytes, shape (documents, classes)."""
+        width = self.context
+        counts = [max(1, window_count(len(document), width, width)) for document in documents]
+        pairs = zip(documents, counts, strict=True)
+        values = [self._windows(np.frombuffer(one, np.uint8), width, count, 0) for one, count in pairs]
+        inputs = _joined(values, width)
         parts = [output.double().cpu().numpy() for _, output in self._outputs(inputs)]
-        logits = np.concatenate(parts) * (inputs != 0).sum(dim=1, keepdim=True).numpy()
+        weights = (inputs != 0).sum(dim=1, keepdim=True).numpy()
+        logits = np.concatenate([np.concatenate(parts) * weights, weights], axis=1)
         totals = np.zeros((len(documents), logits.shape[1]))
         np.add.at(totals, np.repeat(np.arange(len(documents)), counts), logits)
-        return np.asarray(totals.argmax(axis=1), np.int64)
+        return np.asarray(totals[:, :-1] / np.maximum(totals[:, -1:], 1))
+
+
+def _joined(windows: Sequence[NDArray[np.int64]], context: int) -> Tensor:
+    return torch.from_numpy(np.concatenate([np.zeros((0, context), np.int64), *windows]))
 
 
 def predictor(module: nn.Module, signature: Signature, route: Any = None) -> Predictor:
@@ -116,17 +142,25 @@ def score(model: Predictor, split: Split, *, document_bytes: int) -> SampleScore
     """Returns the per-sample scores of `model` on `split`; documents are cut to `document_bytes`."""
     if isinstance(model, SplitScorer):
         return model.scores(split)
-    if split.images.size:
-        predicted = cast(Classifier, model).predict(split.images)
-        return _right(predicted, split)
-    documents = [document[:document_bytes] for document in split.documents()]
+    inputs: Any = split.images
+    documents = [] if inputs.size else [document[:document_bytes] for document in split.documents()]
+    if isinstance(model, Confident):
+        return _confident(model.logits(inputs if inputs.size else documents), split)
+    if inputs.size:
+        return SampleScores.predicted(split.groups, split.labels, cast(Classifier, model).predict(inputs))
     if isinstance(model, TextClassifier):
-        return _right(model.classify(documents), split)
+        return SampleScores.predicted(split.groups, split.labels, model.classify(documents))
     bits = cast(LanguageModel, model).bits(documents)
     length = np.array([len(document) for document in documents], dtype=np.float64)
     return SampleScores(split.groups, np.zeros(len(split), dtype=np.int64), bits, length)
 
 
-def _right(predicted: NDArray[np.int64], split: Split) -> SampleScores:
-    numerator = (predicted == split.labels).astype(np.float64)
-    return SampleScores(split.groups, split.labels, numerator, np.ones(len(split)))
+def _confident(logits: NDArray[np.floating[Any]], split: Split) -> SampleScores:
+    """Returns scores with log-probabilities, whose rounding no prediction depends on."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    sure = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    if sure.shape[1] > MOST_CLASSES:
+        sure = sure[np.arange(len(sure)), split.labels][:, None]
+    rounded = np.maximum(sure, np.finfo(np.float16).min).astype(np.float16)
+    chosen = np.asarray(logits.argmax(axis=1), np.int64)
+    return SampleScores.predicted(split.groups, split.labels, chosen, log_probabilities=rounded)

@@ -188,4 +188,5 @@ def _part(split: Split, places: NDArray[np.intp]) -> Split:
         offsets=np.cumsum([0, *lengths]).astype(np.int64),
         labels=split.labels[places],
         groups=split.groups[places],
+        positions=split.positions[places],
     )

@@ -1,39 +1,66 @@
 """What a metric is, and the scores per sample that it is computed from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.files import write_atomically
+from harness.errors import HarnessError
 
-Need = Literal["prediction", "bits"]
-"""What a metric needs of a sample: whether its prediction is right, or its code length in bits."""
+Need = Literal["prediction", "probabilities", "bits"]
+"""What a metric needs of a sample: whether its prediction is right, the log-probabilities of its classes, or
+its code length in bits."""
+MOST_CLASSES = 128
+"""Classes above which the log-probability of a sample's own class alone is kept."""
 
 
 class SampleScores(NamedTuple):
     """The scores of one model on one split, kept per sample so that no later question needs the model.
 
-    All have shape (samples,): group, class, numerator (1 for a right prediction, or bits) and
-    denominator (1, or bytes).
+    All have shape (samples,) but one; what a model does not give is None.
+
+    Attributes:
+        group: that must not be split.
+        label: class.
+        numerator: 1 for a right prediction, or bits.
+        denominator: 1, or bytes.
+        prediction: the likeliest class.
+        log_probabilities: of the classes in nats, as float16, shape (samples, classes); above 128 classes of
+            the sample's own alone, shape (samples, 1).
+        position: in the prepared data of the domain.
+        digest: of the sample's bytes.
     """
 
     group: NDArray[np.int64]
     label: NDArray[np.int64]
     numerator: NDArray[np.float64]
     denominator: NDArray[np.float64]
+    prediction: NDArray[np.int64] | None = None
+    log_probabilities: NDArray[np.float16] | None = None
+    position: NDArray[np.int64] | None = None
+    digest: NDArray[np.uint64] | None = None
 
-    def write(self, path: Path, more: Mapping[str, Any] | None = None) -> None:
-        """Writes a parquet file with one row per sample; `more` are columns beside its own."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+    @classmethod
+    def predicted(
+        cls, group: NDArray[np.int64], label: NDArray[np.int64], prediction: NDArray[np.int64], **more: Any
+    ) -> Self:
+        """Returns scores that are 1 where the prediction is the label."""
+        return cls(group, label, (prediction == label) * 1.0, np.ones(len(label)), prediction, **more)
 
-        sink = pa.BufferOutputStream()
-        pq.write_table(pa.table({**self._asdict(), **(more or {})}), sink)
-        write_atomically(path, sink.getvalue().to_pybytes())
+    @property
+    def likelihood(self) -> NDArray[np.float64]:
+        """The log-probability of each sample's own class in nats, shape (samples,).
+
+        Raises:
+            HarnessError: the model gave none.
+        """
+        table = self.log_probabilities
+        if table is None:
+            raise HarnessError("These samples hold no log-probabilities; ask for a metric of predictions.")
+        own = np.zeros_like(self.label) if table.shape[1] == 1 else self.label
+        return table[np.arange(len(own)), own].astype(np.float64)
 
 
 def uniform_guess(classes: int) -> float:
@@ -98,7 +125,7 @@ class Metric:
         Raises:
             ValueError: there is no sample, or a score is not finite.
         """
-        _, label, numerator, denominator = self.counted(samples)
+        _, label, numerator, denominator, *_ = self.counted(samples)
         if not len(numerator) or not np.isfinite(numerator).all():
             raise ValueError("The scores are empty or not finite.")
         if not self.is_balanced:

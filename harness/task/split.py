@@ -1,6 +1,7 @@
 """One split of one prepared domain, as arrays."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -32,6 +33,7 @@ class Split:
         labels: class, or right answer, per sample, int64, shape (samples,); 0 for bytes.
         groups: index into `group_names` per sample, int64, shape (samples,).
         group_names: what must not be split, in sorted order.
+        positions: of the samples in the prepared data of the domain, int64, shape (samples,).
     """
 
     domain: str
@@ -42,6 +44,7 @@ class Split:
     labels: NDArray[np.int64]
     groups: NDArray[np.int64]
     group_names: tuple[str, ...]
+    positions: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -55,8 +58,13 @@ class Split:
         """
         plain = [re.sub(rf"^({'|'.join(SPLITS)})/", "", name) for name in self.group_names]
         texts = [name if re.search(r"[^\W\d_]", name) else f"{self.domain}\0{name}" for name in plain]
-        digests = [blake2b(text.encode(), digest_size=8).digest() for text in texts]
-        return np.frombuffer(b"".join(digests), dtype=np.int64) & (2**62 - 1) | 2**62
+        return digests(text.encode() for text in texts).view(np.int64) & (2**62 - 1) | 2**62
+
+    @property
+    def digests(self) -> NDArray[np.uint64]:
+        """The hash of each sample's bytes (BLAKE2b, 8 bytes), shape (samples,)."""
+        samples = [image.tobytes() for image in self.images] if self.images.size else self.documents()
+        return digests(samples)
 
     @property
     def extent(self) -> Extent:
@@ -70,3 +78,9 @@ class Split:
             self.text[start:end].tobytes()
             for start, end in zip(self.offsets[:-1], self.offsets[1:], strict=True)
         ]
+
+
+def digests(samples: Iterable[bytes]) -> NDArray[np.uint64]:
+    """Returns the hash of each (BLAKE2b, 8 bytes), shape (samples,)."""
+    found = b"".join(blake2b(one, digest_size=8).digest() for one in samples)
+    return np.frombuffer(found, dtype=np.uint64)

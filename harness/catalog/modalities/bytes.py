@@ -8,7 +8,7 @@ import numpy as np
 from harness import Modality, Predictor, Signature
 from harness.data.corruptions import OF_TEXTS
 from harness.learn.batches import byte_batches
-from harness.learn.modality import Export
+from harness.learn.modality import Export, half, window_count
 from harness.task.split import Split
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Bytes(Modality):
         return TorchLanguageModel(module, signature.context, route)
 
     def passes(self, signature: Signature, document_bytes: int) -> int:
-        return -(-document_bytes // signature.context)
+        return window_count(document_bytes, signature.context, half(signature.context))
 
 
 MODALITY = Bytes()

@@ -8,6 +8,7 @@ import numpy as np
 from harness import Modality, Predictor, Signature
 from harness.data.corruptions import OF_TEXTS
 from harness.learn.batches import text_batches
+from harness.learn.modality import window_count
 from harness.task.split import Split
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ class Text(Modality):
         from harness.learn.predictors import TorchTextClassifier
 
         return TorchTextClassifier(module, signature.context, route)
+
+    def passes(self, signature: Signature, document_bytes: int) -> int:
+        return max(1, window_count(document_bytes, signature.context, signature.context))
 
 
 MODALITY = Text()

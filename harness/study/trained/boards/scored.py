@@ -48,6 +48,7 @@ class TaskScores:
 
     Attributes:
         found: (row, domain) -> its score, of every row whose units of this domain are all there.
+        lacking: (row, domain) whose kept samples cannot give the metric.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class TaskScores:
         self.metric = metric
         self.margin = margin
         self.found: dict[tuple[Key, str], Scored] = {}
+        self.lacking: set[tuple[Key, str]] = set()
         self._report_seeds = {
             key: [unit.spec.report_seed for unit in some] for (key, _), some in units.items()
         }
@@ -73,12 +75,16 @@ class TaskScores:
         keys = sorted({key for key, _ in units}, key=lambda key: (key[0], key[1] or ""))
         for place, domain in enumerate(sorted({domain for _, domain in units})):
             for group in ([key for key in keys if key not in apart], *([key] for key in apart)):
-                sums = [
-                    (key, sums_of(read_samples(run, unit), metric))
-                    for key in group
-                    if all(run.result(unit) is not None for unit in units.get((key, domain), ()))
-                    for unit in units.get((key, domain), ())
-                ]
+                sums: list[tuple[Key, GroupSums]] = []
+                for key in group:
+                    here = units.get((key, domain), ())
+                    if any(run.result(unit) is None for unit in here):
+                        continue
+                    kept = [read_samples(run, unit, metric.needs) for unit in here]
+                    if None in kept:
+                        self.lacking.add((key, domain))
+                        continue
+                    sums += [(key, sums_of(one, metric)) for one in kept if one is not None]
                 if sums:
                     self._add(domain, place, sums)
 

@@ -1,16 +1,18 @@
 """Scores, by lm-eval's own code, of a byte task's networks where nothing was trained for."""
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from harness import catalog
+from harness.catalog import metric_of
 from harness.data.corruptions import domain_of
 from harness.data.view import test_split
 from harness.errors import HarnessError
 from harness.identity.unit import Unit
 from harness.run.place import Done, Needs
-from harness.run.samples import SAMPLES
+from harness.run.samples import SAMPLES, write_samples
 from harness.study.settings import LM_EVAL
 from harness.study.trained.results import ZeroShotScore
 from harness.study.trained.units import ZeroShotSpec
@@ -38,9 +40,7 @@ def zero_shot_score(unit: Unit[ZeroShotSpec, ZeroShotScore], needs: Needs, folde
             f"{spec.domain} has {scores.metric}, and this board is of {spec.metric}; name it in a "
             "zero_shot board of that metric."
         )
-    size = len(scores.documents)
-    more = {"domain": [spec.domain] * size, "document": scores.documents}
-    scores.samples.write(folder / SAMPLES, more)
+    write_samples(folder / SAMPLES, scores.samples, metric_of(scores.metric).needs)
     result = ZeroShotScore(
         metric=scores.metric,
         measure=scores.measure,
@@ -48,7 +48,7 @@ def zero_shot_score(unit: Unit[ZeroShotSpec, ZeroShotScore], needs: Needs, folde
         chance=scores.chance,
         aggregates=dict(scores.aggregates),
         version=scores.version,
-        samples=size,
+        samples=len(scores.samples.label),
         groups=len(scores.group_names),
         limited=needs.place.data.limit is not None,
         learning_rate=rate,
@@ -68,7 +68,12 @@ def _questions(model: Any, spec: ZeroShotSpec, needs: Needs) -> "LmEvalScores":
     sha256 = needs.result(PREPARE).sha256
     with TemporaryDirectory() as folder:
         member = write_domain(Path(folder), name, task, domain_of(task, domain), split, sha256=sha256)
-        return lm_eval_scores(model, [member], include_path=Path(folder), offline=True)[member]
+        scores = lm_eval_scores(model, [member], include_path=Path(folder), offline=True)[member]
+    if scores.samples is None:
+        return scores
+    at = scores.samples.position
+    named = scores.samples._replace(position=split.positions[at], digest=split.digests[at])
+    return replace(scores, samples=named)
 
 
 def _external(model: Any, spec: ZeroShotSpec, needs: Needs) -> "LmEvalScores":

@@ -1,0 +1,123 @@
+"""What is kept of each sample. Truth: closed forms, torch's own softmax, and hashes by hashlib."""
+
+import hashlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import filled
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from harness.files import file_hash
+from harness.learn.predictors import predictor, score
+from harness.run.samples import read_samples, write_samples
+from harness.task.metric import MOST_CLASSES, Need, SampleScores
+from harness.task.signature import Signature
+
+ARRAYS: dict[str, Any] = {"position": np.array([4, 0, 9]), "digest": np.array([2**63, 1, 2], np.uint64)}
+GROUP, LABEL = np.array([2**62 + 5, 7, 7]), np.array([1, 0, 1])
+SURE = np.log(np.array([[0.1, 0.9], [0.25, 0.75], [0.6, 0.4]])).astype(np.float16)
+PREDICTED = SampleScores.predicted(GROUP, LABEL, np.array([1, 1, 0]), log_probabilities=SURE, **ARRAYS)
+COUNTED = SampleScores(GROUP, LABEL, np.array([0.5, 1, 0]), np.array([1.0, 2, 1]), **ARRAYS)
+BITS = SampleScores(GROUP, np.zeros(3, int), np.array([7.25, 1e-3, 9]), np.array([3.0, 1, 2]), **ARRAYS)
+
+
+def read(folder: Path, need: Need, **how: Any) -> SampleScores | None:
+    record = SimpleNamespace(files={"samples.parquet": file_hash(folder / "samples.parquet")})
+    run: Any = SimpleNamespace(place=lambda unit: folder, records={"unit": record}, command="again")
+    unit: Any = SimpleNamespace(hash="unit")
+    return read_samples(run, unit, need, **how)
+
+
+@pytest.mark.parametrize(
+    ("samples", "gives", "columns"),
+    [
+        (PREDICTED, "prediction", ["label", "prediction", "log_probabilities"]),
+        (COUNTED, "prediction", ["label", "right", "weight"]),
+        (BITS, "bits", ["bits", "bytes"]),
+    ],
+)
+def test_samples_are_kept_once_and_read_as_they_were(
+    tmp_path: Path, samples: SampleScores, gives: Need, columns: list[str]
+) -> None:
+    path = tmp_path / "samples.parquet"
+    write_samples(path, samples, gives)
+    written = path.read_bytes()
+    assert list(pd.read_parquet(path)) == ["position", "digest", "group", *columns]
+    whole = read(tmp_path, gives, whole=True)
+    for name, one, other in zip(SampleScores._fields, samples, whole, strict=True):
+        assert (one is None) == (other is None), name
+        assert one is None or np.array_equal(one, other), name
+    counted = read(tmp_path, gives)
+    assert np.array_equal(counted[2:4], samples[2:4])
+    assert counted.position is None
+    write_samples(path, samples, gives)
+    assert path.read_bytes() == written
+
+
+@pytest.mark.parametrize(
+    ("samples", "gives", "needs"),
+    [
+        (PREDICTED, "prediction", {"prediction", "probabilities"}),
+        (COUNTED, "prediction", {"prediction"}),
+        (BITS, "bits", {"bits"}),
+    ],
+)
+def test_samples_say_what_they_cannot_give(
+    tmp_path: Path, samples: SampleScores, gives: Need, needs: set[Need]
+) -> None:
+    write_samples(tmp_path / "samples.parquet", samples, gives)
+    every: tuple[Need, ...] = ("prediction", "probabilities", "bits")
+    assert {need for need in every if read(tmp_path, need) is not None} == needs
+
+
+class Fixed(nn.Module):
+    """A network that gives what it is told, whatever it reads."""
+
+    def __init__(self, logits: torch.Tensor) -> None:
+        super().__init__()
+        self.given = nn.Parameter(logits)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.given[: len(inputs)]
+
+
+def scored(logits: torch.Tensor, labels: list[int]) -> SampleScores:
+    size, classes = logits.shape
+    split = filled.split(images=np.zeros((size, 1, 2, 2), np.uint8), labels=labels)
+    signature = Signature(kind="image", classes=classes, height=2, width=2)
+    return score(predictor(Fixed(logits), signature), split, document_bytes=0)
+
+
+def test_rounded_log_probabilities_decide_no_prediction() -> None:
+    logits = torch.tensor([[-3.0, 2.0, 2.00001, -700.0], [9.0, 8.0, 1.0, 2.0]])
+    found = scored(logits, [2, 1])
+    wanted = logits.double().log_softmax(dim=1).numpy()
+    assert found.log_probabilities.argmax(axis=1).tolist() == [1, 0]
+    assert found.prediction.tolist() == [2, 0]
+    assert found.numerator.tolist() == [1.0, 0.0]
+    np.testing.assert_allclose(found.log_probabilities, wanted, rtol=2**-10)  # the step of a float16
+    np.testing.assert_allclose(found.likelihood, wanted[[0, 1], [2, 1]], rtol=2**-10)
+
+
+def test_of_many_classes_that_of_the_sample_alone_is_kept() -> None:
+    logits = torch.linspace(-60_000, 60_000, 2 * (MOST_CLASSES + 1)).reshape(2, -1)
+    found = scored(logits, [MOST_CLASSES, 0])
+    assert found.log_probabilities.shape == (2, 1)
+    assert found.likelihood[0] == 0
+    assert np.isfinite(found.likelihood[1])
+    assert scored(logits[:, 1:], [0, 0]).log_probabilities.shape == (2, MOST_CLASSES)
+
+
+def test_a_sample_is_known_by_the_hash_of_its_bytes() -> None:
+    images = np.arange(16, dtype=np.uint8).reshape(2, 1, 2, 4)
+    for split, samples in (
+        (filled.split(images=images), [bytes(range(8)), bytes(range(8, 16))]),
+        (filled.split(documents=[b"one", b""]), [b"one", b""]),
+    ):
+        digests = [hashlib.blake2b(one, digest_size=8).digest() for one in samples]
+        assert split.digests.tolist() == [int.from_bytes(one, "little") for one in digests]
