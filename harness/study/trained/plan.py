@@ -22,7 +22,7 @@ from harness.learn.baseline import (
 )
 from harness.learn.modality import modality_of
 from harness.study.cost import Costs
-from harness.study.plan import Plan, distinct, members, planned, prepare_unit, resolve_searcher
+from harness.study.plan import Plan, distinct, endpoint_unit, members, planned, prepare_unit, resolve_searcher
 from harness.study.settings import LM_EVAL, STEPS_PER_SAMPLE, RecipeSettings, TaskSettings, ZeroShotSettings
 from harness.study.trained.cost import trial
 from harness.study.trained.results import Final
@@ -194,6 +194,7 @@ class _TaskPlan:
         first = self.suite.seeds[0] if settings.shared_supernet else seed
         supernet = SupernetSpec(**self.common, space=place, seed=first, **trained)
         read: list[AnyUnit] = [planned(SUPERNET, supernet, needs=self.source_hashes)]
+        read += endpoint_unit(entry, self.suite.llm)
         if entry.proxy is not None:
             proxies = ProxiesSpec(**self.sized, proxy=entry.proxy, space=place, pool=PROXY_POOL, seed=0)
             read.append(planned(PROXIES, proxies))
@@ -210,8 +211,8 @@ class _TaskPlan:
             racing=settings.racing,
             calibration_batches=settings.calibration_batches,
         )
-        proxied = (unit.hash for unit in read[1:])
-        return [*read, planned(SEARCH, spec, needs=(read[0].hash, *self.source_hashes, *proxied))]
+        others = (unit.hash for unit in read[1:])
+        return [*read, planned(SEARCH, spec, needs=(read[0].hash, *self.source_hashes, *others))]
 
     def _tuned(self, method: str, seed: int) -> list[AnyUnit]:
         """Returns the trials of a tuned fixed baseline; none for every other baseline."""

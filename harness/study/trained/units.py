@@ -9,6 +9,7 @@ from harness.identity.unit import R, Read, S, Spec, UnitKind
 from harness.learn.baseline import FloorBaseline
 from harness.study.trained.results import Final, Score, Search, Tuned, ZeroShotScore
 from harness.study.work.units import (
+    ENDPOINT,
     PREPARE,
     PROXIES,
     SUPERNET,
@@ -202,4 +203,4 @@ TUNE = _kind("tune", TuneSpec, Tuned, "tune:tune", seconds=240.0, trains=True)
 FINAL = _kind("final", FinalSpec, Final, "final:final", seconds=10.0, trains=True)
 SCORE = _kind("score", ScoreSpec, Score, "score:score_unit", seconds=1.5)
 ZERO_SHOT = _kind("zero_shot", ZeroShotSpec, ZeroShotScore, "zero_shot:zero_shot_score", seconds=10.0)
-KINDS = (PREPARE, SUPERNET, PROXIES, SEARCH, TUNE, FINAL, SCORE, ZERO_SHOT)
+KINDS = (PREPARE, ENDPOINT, SUPERNET, PROXIES, SEARCH, TUNE, FINAL, SCORE, ZERO_SHOT)
