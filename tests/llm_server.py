@@ -32,6 +32,16 @@ spaces = ["hybrid:micro"]
 searchers = ["collm_nas"]
 claim = { method = "collm_nas", space = "hybrid:micro" }
 """
+TABLE_SUITE = """
+extends = "toy_lookup"
+title = "A search on a table with a language model"
+study = "lookup"
+feedback = ["validation"]
+searchers = ["random_search", "collm_nas"]
+claim = "collm_nas"
+search = { budgets = [6] }
+"""
+"""A suite of a second or two, to which `llm` is added."""
 NOBODY = "http://127.0.0.1:9/v1"
 
 

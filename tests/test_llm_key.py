@@ -44,9 +44,9 @@ def test_a_run_with_an_endpoint_that_echoes_the_key_leaves_it_nowhere(tmp_path: 
     (tmp_path / "toy_key.toml").write_text(llm_server.SUITE)
 
     def echoed(number: int, request: dict[str, Any]) -> Any:
-        if number in (3, 4):
+        if number in (3, 5, 6):
             return llm_server.improving(number, request)
-        return echoing({0: 200, 1: 500, 2: 200, 5: 400, 6: 200}.get(number, 403))
+        return echoing({0: 200, 1: 500, 2: 200, 4: 200, 7: 400, 8: 200}.get(number, 403))
 
     with llm_server.served(echoed) as (url, _, headers):
         done = run(tmp_path / "run", url.replace("://", f"://{login}") + f"?{QUERY}", llm_server.KEY)

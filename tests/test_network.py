@@ -144,7 +144,7 @@ def test_telemetry_is_off_before_any_package_is_imported() -> None:
 
 
 def test_an_endpoint_elsewhere_is_not_asked_offline(tmp_path: Path) -> None:
-    (tmp_path / "s.toml").write_text(llm_server.SUITE)
+    (tmp_path / "s.toml").write_text(llm_server.TABLE_SUITE)
     settings = {"HARNESS_LLM_BASE_URL": "https://mine.example/v1", "HARNESS_LLM_MODEL": "m"}
     words = ["eval", str(tmp_path / "s.toml"), "--out", str(tmp_path / "run"), "--offline"]
     done = CliRunner().invoke(app, words, env=settings)
@@ -188,11 +188,11 @@ def test_a_suite_without_a_language_model_contacts_nobody(tmp_path: Path) -> Non
 
 
 def test_a_suite_with_a_language_model_contacts_its_host_alone(tmp_path: Path) -> None:
-    (tmp_path / "s.toml").write_text(llm_server.SUITE)
+    (tmp_path / "s.toml").write_text(llm_server.TABLE_SUITE)
     with llm_server.served(llm_server.Answer(401)) as (url, _, _):
         done = watched(tmp_path, HARNESS_LLM_BASE_URL=url, HARNESS_LLM_MODEL="m")
     assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("host")] == ["127.0.0.1"]
-    assert done.stderr.splitlines()[-1] == "exit status 2; 1 hosts contacted"
+    assert done.stderr.splitlines()[-1] == "exit status 1; 1 hosts contacted"
 
 
 def test_a_run_offline_ends_where_there_is_no_network(tmp_path: Path) -> None:

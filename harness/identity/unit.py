@@ -16,6 +16,10 @@ R = TypeVar("R", bound=Schema, covariant=True)
 
 ORDER: Final = ("task", "method", "searcher", "space", "domain", "seed", "select_seed", "report_seed")
 """Members of specifications that order the units of one kind."""
+METHOD: Final = ("searcher", "method")
+"""Members of specifications of which a unit of a row has one at least."""
+ROW: Final = (*METHOD, "options", "variant", "selection", "space", "task", "table")
+"""Members of specifications that make up a row."""
 WORDS: Final = (
     "task",
     "table",
@@ -56,6 +60,13 @@ class Spec(Schema):
     def order(self) -> tuple[str, ...]:
         """What the units of one kind are ordered by."""
         return tuple(f"{getattr(self, name, None)!s:>12}" for name in ORDER)
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """What the units of one row share; empty where the unit serves several rows."""
+        if not any(getattr(self, name, None) for name in METHOD):
+            return ()
+        return tuple(str(getattr(self, name, None)) for name in ROW)
 
     @property
     def words(self) -> list[str]:

@@ -1,6 +1,6 @@
 """Language models behind one client: an OpenAI-compatible endpoint, or a small model in this process."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ def open_client(
     key: Key,
     replay: bool = False,
     owner: str = "",
+    refused: Collection[str] = (),
 ) -> Client:
     """Returns the client that the suite's `llm` table means.
 
@@ -28,13 +29,14 @@ def open_client(
         settings: the `llm` table; an empty `base_url` means the embedded model.
         model_file: GGUF file of the embedded model; None where only the transcript will answer.
         transcript: file of all exchanges, which answers first.
+        refused: settings that the endpoint is known to refuse.
 
     Raises:
         HarnessError: there is nothing that could answer.
     """
     kept = Transcript(transcript, replay=replay, owner=owner)
     if settings["base_url"]:
-        return EndpointClient(settings, key, kept)
+        return EndpointClient(settings, key, kept, refused)
     from harness.llm.embedded import EmbeddedClient
     from harness.llm.package import EMBEDDED_NAME
 

@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import EndpointError
 from harness.guard.keys import Key
 from harness.llm.client import Message, Ratings, Reply, Usage
-from harness.llm.dialect import EVENT, REFUSALS, Setting, blamed, body, learned
+from harness.llm.dialect import EVENT, REFUSALS, SETTINGS, Setting, blamed, body, learned
 from harness.llm.transcript import Transcript
 from harness.llm.wire import UNREADABLE, TooLongError, decoded, open_endpoint, redirected, transport_errors
 
@@ -41,14 +41,20 @@ class EndpointClient:
 
     kind: Literal["endpoint", "embedded"] = "endpoint"
 
-    def __init__(self, settings: Mapping[str, Any], key: Key, transcript: Transcript) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        key: Key,
+        transcript: Transcript,
+        refused: Collection[str] = (),
+    ) -> None:
         self.name = str(settings["model"])
         self.transcript = transcript
         self.seconds = 0.0
         self._settings = settings
         self._key = key
         self._opened: OpenAI | None = None
-        self._refused: frozenset[Setting] = frozenset()
+        self._refused = frozenset[Setting](one for one in SETTINGS if one in refused)
         self._failures = 0
 
     def chat(

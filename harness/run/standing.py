@@ -101,17 +101,21 @@ class Standing:
         waiting = self.waiting.values()
         return [unit for unit in waiting if any(self.status.get(need) in lost for need in unit.needs)]
 
-    def skip(self, unit: AnyUnit) -> None:
-        """Records that a unit which something failed for was not run."""
+    def skip(self, unit: AnyUnit, why: str = "") -> None:
+        """Records that a unit was not run: something that it needs failed, or `why` says what else."""
+        write_record(self.run, unit, "skipped", reason=why or self._lost(unit))
+        self.status[unit.hash] = "skipped"
+        del self.waiting[unit.hash]
+
+    def _lost(self, unit: AnyUnit) -> str:
+        """Returns which need of a unit failed, and why."""
         lost = next(need for need in unit.needs if self.status.get(need) in ("failed", "skipped"))
         cause = unit_record(self.run, self.units[lost])
         told = cause.reason if cause and cause.reason else "it has no record."
         if cause is None or cause.status == "failed":
             name = f"{self.units[lost].kind} {self.units[lost].spec.of}".strip()
             told = f"needs {name}, which failed: {told}"
-        write_record(self.run, unit, "skipped", reason=told)
-        self.status[unit.hash] = "skipped"
-        del self.waiting[unit.hash]
+        return told
 
     def finished(self, unit: AnyUnit, status: str) -> None:
         """Takes note of a unit that ran; where it left another result, what read the old one waits again."""

@@ -12,8 +12,8 @@ from harness.files import SCHEMA, sealed
 from harness.identity.content import code_of
 from harness.identity.unit import AnyUnit, R, S, Spec, Unit, UnitKind
 from harness.search.loop import SearcherEntry
-from harness.study.settings import SearcherSettings, Settings
-from harness.study.work.units import PREPARE, Preparation, PrepareSpec
+from harness.study.settings import LanguageModelSettings, SearcherSettings, Settings
+from harness.study.work.units import ENDPOINT, PREPARE, EndpointSpec, Preparation, PrepareSpec
 from harness.task.task import Task
 
 
@@ -63,8 +63,9 @@ def planned(kind: UnitKind[S, R], spec: Spec, needs: Sequence[str] = ()) -> Unit
 
 
 def distinct(units: Iterable[AnyUnit]) -> tuple[AnyUnit, ...]:
-    """Returns the units, each where it first stands."""
-    return tuple({unit.hash: unit for unit in units}.values())
+    """Returns the units, each where it first stands; endpoints before all, to be told of them at once."""
+    found = {unit.hash: unit for unit in units}.values()
+    return tuple(sorted(found, key=lambda unit: unit.kind != ENDPOINT))
 
 
 def members(spec: Spec, kind: type[Spec]) -> dict[str, Any]:
@@ -78,6 +79,11 @@ def prepare_unit(task_name: str, name: str) -> Unit[PrepareSpec, Preparation]:
     archives = tuple(archive.sha256 for archive in domain.archives)
     spec = PrepareSpec(task=task_name, domain=name, archives=archives, version=domain.version)
     return planned(PREPARE, spec)
+
+
+def endpoint_unit(entry: SearcherEntry, llm: LanguageModelSettings) -> list[AnyUnit]:
+    """Returns the unit that tries the endpoint which a searcher asks; nothing where it asks none."""
+    return [planned(ENDPOINT, EndpointSpec(llm=llm))] if entry.needs_llm and llm.base_url else []
 
 
 def stand_ins(searchers: Iterable[str]) -> dict[str, str]:

@@ -15,9 +15,18 @@ from harness.identity.unit import AnyUnit, unit_folder
 from harness.run.record import Timing
 from harness.run.score_cache import FOLDER, forget_scores, sort_scores
 from harness.run.standing import SUPERSEDED, Belief, Standing
-from harness.run.stored import PROVENANCE, TIMING, TRACEBACK, inputs_of, write_beside, write_record
+from harness.run.stored import (
+    PROVENANCE,
+    TIMING,
+    TRACEBACK,
+    inputs_of,
+    unit_record,
+    write_beside,
+    write_record,
+)
 from harness.study.plan import Plan
 from harness.workers.pool import Pool, Together
+from harness.workers.rows import Rows
 
 if TYPE_CHECKING:
     from harness.run.place import Place
@@ -70,12 +79,12 @@ def execute(
     for line in state.told():
         tell(line)
     told = len(state.damaged)
+    rows = Rows()
     size = min(workers, max(1, len(state.waiting)))
     pool = Together(place, _run) if together else Pool(place, _run, plan.suite.limits, workers=size)
     try:
         while state.waiting or pool.busy:
-            for unit in state.blocked():
-                state.skip(unit)
+            for unit in _skipped(state, rows):
                 on_event("finished", unit, "skipped")
             while pool.idle and (ready := state.ready()) is not None:
                 on_event("started", ready, "")
@@ -86,6 +95,8 @@ def execute(
                         write_record(place.run, unit, "failed", reason=place.keys.hidden_in(reason))
                     state.finished(unit, status)
                     on_event("finished", unit, status)
+                    if status == "failed" and (why := rows.failed(unit, _reason(place.run, unit))):
+                        tell(f"{unit.label}: {why} The rest of its row is skipped.")
             for unit in state.settle():
                 on_event("reused", unit, "ok")
             for line in state.damaged[told:]:
@@ -93,13 +104,33 @@ def execute(
             told = len(state.damaged)
     finally:
         pool.stop()
+    return _outcome(state)
+
+
+def _outcome(state: Standing) -> Outcome:
+    """Leaves the folder as a fresh run does, and counts."""
     state.tidy()
     ended = Counter(state.status.values())
-    if ended["ok"] == len(plan.units):
-        forget_scores(place.run)
+    if ended["ok"] == len(state.units):
+        forget_scores(state.run)
     else:
-        sort_scores(place.run)
+        sort_scores(state.run)
     return Outcome(reused=len(state.reused), failed=ended["failed"], skipped=ended["skipped"])
+
+
+def _skipped(state: Standing, rows: Rows) -> Iterator[AnyUnit]:
+    """Skips and yields what is not tried after a failure, of its row or of what it needs."""
+    for unit, why in list(rows.given_up(state.waiting.values())):
+        state.skip(unit, why)
+        yield unit
+    for unit in state.blocked():
+        state.skip(unit)
+        yield unit
+
+
+def _reason(run: Path, unit: AnyUnit) -> str:
+    record = unit_record(run, unit)
+    return (record.reason if record else None) or "no reason"
 
 
 def follow(place: "Place") -> None:

@@ -13,7 +13,7 @@ from harness.files import file_hash
 from harness.identity.unit import AnyUnit
 from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.units import LOOKUP, TABLE, CostCut, LookupSpec, TableSpec
-from harness.study.plan import Plan, distinct, planned, resolve_searcher
+from harness.study.plan import Plan, distinct, endpoint_unit, planned, resolve_searcher
 from harness.study.settings import Need
 from harness.study.work.units import PROXIES, ProxiesSpec
 
@@ -102,7 +102,9 @@ def _units(suite: LookupSuite, card: TableCard, table: TableSpec, limit: int | N
     yield table_unit
     for name in suite.searchers:
         searcher, entry, options = resolve_searcher(suite.search, name)
-        needs = [table_unit.hash]
+        tried = endpoint_unit(entry, suite.llm)
+        yield from tried
+        needs = [unit.hash for unit in (table_unit, *tried)]
         if entry.proxy is not None:
             if not card.proxy_space:
                 raise HarnessError(

@@ -178,7 +178,7 @@ def lookup(unit: Unit[LookupSpec, Searches], needs: Needs, folder: Path) -> Done
     space = source.space(spec.domain)
     entry: SearcherEntry = catalog.load("searcher", spec.searcher)
     known = read_proxies(needs) if entry.proxy else None
-    client = language_model(unit, spec.llm, needs.place, folder) if spec.llm else None
+    client = language_model(unit, spec.llm, needs, folder) if spec.llm else None
     limit = _limit(spec, needs, source)
     evaluate = source.score(spec.domain, spec.feedback, spec.sources or ())
     started = perf_counter()

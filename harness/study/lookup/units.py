@@ -9,7 +9,7 @@ from harness.identity.schema import Schema
 from harness.identity.unit import Read, Spec, UnitKind
 from harness.stats.sums import Array
 from harness.stats.transfer import Chosen, Transfer
-from harness.study.work.units import PROXIES, SearchingSpec, space_reads
+from harness.study.work.units import ENDPOINT, PROXIES, SearchingSpec, space_reads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,4 +264,4 @@ LOOKUP = UnitKind(
     work="harness.study.lookup.search:lookup",
     seconds=5.0,
 )
-KINDS = (TABLE, PROXIES, LOOKUP)
+KINDS = (TABLE, ENDPOINT, PROXIES, LOOKUP)

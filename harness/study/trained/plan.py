@@ -20,7 +20,7 @@ from harness.learn.baseline import (
 )
 from harness.learn.modality import modality_of
 from harness.study.cost import Costs
-from harness.study.plan import Plan, distinct, members, planned, prepare_unit, resolve_searcher
+from harness.study.plan import Plan, distinct, endpoint_unit, members, planned, prepare_unit, resolve_searcher
 from harness.study.settings import ALONE, STEPS_PER_SAMPLE, RecipeSettings, TaskSettings
 from harness.study.trained.cost import trial
 from harness.study.trained.results import Final
@@ -203,6 +203,7 @@ class _TaskPlan:
         read: list[AnyUnit] = [*self._supernet(place, seed)]
         alone = {} if read else supernet_spec(self.settings, place)
         alone.pop("strategy", None)
+        read += endpoint_unit(entry, self.suite.llm)
         if entry.proxy is not None:
             proxies = ProxiesSpec(**self.sized, proxy=entry.proxy, space=place, pool=PROXY_POOL, seed=0)
             read.append(planned(PROXIES, proxies))

@@ -10,6 +10,7 @@ from harness.learn.baseline import FloorBaseline
 from harness.study.trained.results import Final, Score, Search, Tuned, ZeroShotScore
 from harness.study.work.rank_units import INHERITED, SCRATCH
 from harness.study.work.units import (
+    ENDPOINT,
     PREPARE,
     PROXIES,
     SUPERNET,
@@ -221,4 +222,4 @@ TUNE = _kind("tune", TuneSpec, Tuned, "tune:tune", seconds=240.0, trains=True)
 FINAL = _kind("final", FinalSpec, Final, "final:final", seconds=10.0, trains=True)
 SCORE = _kind("score", ScoreSpec, Score, "score:score_unit", seconds=1.5)
 ZERO_SHOT = _kind("zero_shot", ZeroShotSpec, ZeroShotScore, "zero_shot:zero_shot_score", seconds=10.0)
-KINDS = (PREPARE, SUPERNET, INHERITED, SCRATCH, PROXIES, SEARCH, TUNE, FINAL, SCORE, ZERO_SHOT)
+KINDS = (PREPARE, ENDPOINT, SUPERNET, INHERITED, SCRATCH, PROXIES, SEARCH, TUNE, FINAL, SCORE, ZERO_SHOT)

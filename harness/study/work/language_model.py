@@ -11,12 +11,13 @@ from harness.files import write_atomically
 from harness.identity.unit import AnyUnit
 from harness.llm import Client, open_client
 from harness.llm.package import EMBEDDED_MODEL, extract_model
-from harness.run.place import Place
+from harness.run.place import Needs
 from harness.run.record import read_record
 from harness.run.stored import RECORD, read_checked
 from harness.search.report import SearchReport
 from harness.search.report import priced as with_price
 from harness.study.settings import LanguageModelSettings
+from harness.study.work.units import ENDPOINT
 
 
 def priced(report: Mapping[str, Any], llm: LanguageModelSettings | None) -> Mapping[str, Any]:
@@ -29,9 +30,9 @@ def priced(report: Mapping[str, Any], llm: LanguageModelSettings | None) -> Mapp
     return with_price(report, price) if any(rates) else report
 
 
-def language_model(unit: AnyUnit, settings: LanguageModelSettings, place: Place, folder: Path) -> Client:
+def language_model(unit: AnyUnit, settings: LanguageModelSettings, needs: Needs, folder: Path) -> Client:
     """Returns the client that answers a search's questions and keeps its transcript."""
-    transcript = folder / "transcript.jsonl"
+    place, transcript = needs.place, folder / "transcript.jsonl"
     if place.replay is not None:
         replayed(unit, place.replay, transcript)
     model_file = None
@@ -47,6 +48,7 @@ def language_model(unit: AnyUnit, settings: LanguageModelSettings, place: Place,
         key=place.keys.of(settings.base_url),
         replay=place.replay is not None,
         owner=unit.name,
+        refused=needs.result(ENDPOINT).refused if needs.find(ENDPOINT) else (),
     )
 
 

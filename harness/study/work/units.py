@@ -1,4 +1,4 @@
-"""Units that several studies plan: domains, supernets and zero-cost proxies."""
+"""Units that several studies plan: domains, endpoints, supernets and zero-cost proxies."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +29,28 @@ class TrainingSpec(Spec):
     accumulate: int | None = None
     compile: bool | None = None
     recipe: RecipeSettings = field(default_factory=RecipeSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointSpec(Spec):
+    """The language model that all searches of a suite ask at an endpoint."""
+
+    llm: LanguageModelSettings
+
+    @property
+    def words(self) -> list[str]:
+        return [self.llm.model, self.llm.base_url]
+
+    @property
+    def of(self) -> str:
+        return self.llm.base_url
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect(Schema):
+    """Settings of a request that an endpoint refuses, as `harness.llm.dialect` calls them."""
+
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,6 +276,13 @@ PREPARE = UnitKind(
     work="harness.study.work.prepare:prepare",
     intact="harness.study.work.prepare:is_prepared",
     seconds=8.0,
+)
+ENDPOINT = UnitKind(
+    name="endpoint",
+    spec=EndpointSpec,
+    result=Dialect,
+    work="harness.study.work.endpoint:endpoint",
+    seconds=10.0,
 )
 SUPERNET = UnitKind(
     name="supernet",

@@ -26,7 +26,7 @@ def search(unit: Unit[SearchSpec, Search], needs: Needs, folder: Path) -> Done:
     view = needs.view(spec.task, spec.sources)
     space = matched_space(spec, view.signature)
     entry: SearcherEntry = catalog.load("searcher", spec.searcher)
-    client = language_model(unit, spec.llm, needs.place, folder) if spec.llm else None
+    client = language_model(unit, spec.llm, needs, folder) if spec.llm else None
     context = SearchContext(
         space=space,
         seed=seeds.stream(spec.seed, "search", spec.searcher),
