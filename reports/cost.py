@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from harness import MARKERS, Axes, Block, Board, Figure, Run, Section, TaskBoard, draw, palette
 from harness.board.wording import metric_name
 from harness.catalog import metric_of
-from harness.study.trained.boards.tables import cost_table, timing_table
+from harness.study.trained.boards.tables import cost_table
+from harness.study.trained.boards.timing import timing_table
 
 
 def render(run: Run, board: Board) -> Block:

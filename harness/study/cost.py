@@ -12,7 +12,6 @@ from harness import catalog
 from harness.identity.unit import AnyUnit, Unit, called
 from harness.learn.baseline import FixedBaseline
 from harness.space.choices import SearchSpace
-from harness.study.work.rank_units import Inherited, InheritedSpec, Scratch, ScratchSpec
 from harness.study.work.spent import (
     CALIBRATION_BATCHES,
     CALIBRATION_IMAGES,
@@ -21,7 +20,16 @@ from harness.study.work.spent import (
     trainings_macs,
     validation_passes,
 )
-from harness.study.work.units import SourcesSpec, Supernet, SupernetSpec, ValidatedSpec
+from harness.study.work.units import (
+    Inherited,
+    InheritedSpec,
+    Scratch,
+    ScratchSpec,
+    SourcesSpec,
+    Supernet,
+    SupernetSpec,
+    ValidatedSpec,
+)
 from harness.task.signature import Signature
 
 MACS_PER_SECOND = 5e12

@@ -95,7 +95,8 @@ def execute(
                         write_record(place.run, unit, "failed", reason=place.keys.hidden_in(reason))
                     state.finished(unit, status)
                     on_event("finished", unit, status)
-                    if status == "failed" and (why := rows.failed(unit, _reason(place.run, unit))):
+                    why = rows.failed(unit, _reason(place.run, unit)) if status == "failed" else ""
+                    if why and any(rows.given_up(state.waiting.values())):
                         tell(f"{unit.label}: {why} The rest of its row is skipped.")
             for unit in state.settle():
                 on_event("reused", unit, "ok")

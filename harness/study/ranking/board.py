@@ -17,7 +17,7 @@ from harness.stats.bootstrap import Comparison, percentile_interval, two_sided_p
 from harness.stats.ranks import kendall
 from harness.stats.sums import Array
 from harness.study.ranking.settings import PlannedRanking
-from harness.study.work.rank_units import INHERITED, SCRATCH
+from harness.study.work.units import INHERITED, SCRATCH
 
 REPLICATES = 4000
 CONTROLS = ("parameters", "macs")

@@ -9,9 +9,8 @@ from harness.identity.unit import AnyUnit
 from harness.study.plan import Plan, distinct, planned, prepare_unit
 from harness.study.ranking.settings import QualitySuite
 from harness.study.work.matched import load_family
-from harness.study.work.rank_units import INHERITED, SCRATCH, InheritedSpec, ScratchSpec
 from harness.study.work.specs import planned_task, shortened, supernet_spec, training_spec, with_domains
-from harness.study.work.units import SUPERNET, SupernetSpec
+from harness.study.work.units import INHERITED, SCRATCH, SUPERNET, InheritedSpec, ScratchSpec, SupernetSpec
 
 
 def plan_quality(name: str, suite: QualitySuite, *, limit: int | None, tables: tuple[Path, ...]) -> Plan:

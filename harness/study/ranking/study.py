@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from harness.study.ranking.settings import PlannedRanking, QualitySuite
 from harness.study.settings import STRATEGIES, Need, check_task
 from harness.study.study import Study
-from harness.study.work.rank_units import INHERITED, SCRATCH
-from harness.study.work.units import PREPARE, SUPERNET
+from harness.study.work.units import INHERITED, PREPARE, SCRATCH, SUPERNET
 
 if TYPE_CHECKING:
     from harness.study.ranking.board import QualityBoard  # noqa: F401  in quotes below

@@ -40,7 +40,6 @@ from harness.study.trained.units import (
 )
 from harness.study.trained.zero_shot import ZeroShotPlan, with_tasks
 from harness.study.work.matched import load_family, split_space
-from harness.study.work.rank_units import INHERITED, SCRATCH, InheritedSpec, ScratchSpec
 from harness.study.work.specs import (
     planned_task,
     scored_of,
@@ -49,7 +48,18 @@ from harness.study.work.specs import (
     training_spec,
     with_domains,
 )
-from harness.study.work.units import PROXIES, SUPERNET, ProxiesSpec, SourcesSpec, Supernet, SupernetSpec
+from harness.study.work.units import (
+    INHERITED,
+    PROXIES,
+    SCRATCH,
+    SUPERNET,
+    InheritedSpec,
+    ProxiesSpec,
+    ScratchSpec,
+    SourcesSpec,
+    Supernet,
+    SupernetSpec,
+)
 from harness.task.selection import CROSS_VALIDATION, DEFAULT_SELECTION, ORACLE
 from harness.task.task import Task
 

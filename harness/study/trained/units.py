@@ -8,11 +8,12 @@ from harness import catalog
 from harness.identity.unit import R, Read, S, Spec, UnitKind
 from harness.learn.baseline import FloorBaseline
 from harness.study.trained.results import Final, Score, Search, Tuned, ZeroShotScore
-from harness.study.work.rank_units import INHERITED, SCRATCH
 from harness.study.work.units import (
     ENDPOINT,
+    INHERITED,
     PREPARE,
     PROXIES,
+    SCRATCH,
     SUPERNET,
     SearchingSpec,
     TrainedSpec,

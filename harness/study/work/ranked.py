@@ -16,8 +16,8 @@ from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
 from harness.study.work.alone import delete_checkpoints, recipe_of, train_alone, validation_score
 from harness.study.work.matched import matched_space
-from harness.study.work.rank_units import DrawnSpec, Inherited, InheritedSpec, Scratch, ScratchSpec
 from harness.study.work.slices import load_supernet, slices
+from harness.study.work.units import DrawnSpec, Inherited, InheritedSpec, Scratch, ScratchSpec
 
 
 def inherited(unit: Unit[InheritedSpec, Inherited], needs: Needs, folder: Path) -> Done:

@@ -7,20 +7,18 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from harness import catalog
 from harness.board.language_model import language_model_use
 from harness.board.marks import OUTSIDE, Marked, Marks, mark_notes, marks_of
 from harness.board.values import Cell, Difference, Role, Splits, row_name
 from harness.catalog import metric_of
 from harness.identity.unit import Unit
-from harness.learn.baseline import FixedBaseline
 from harness.run.loaded import Run
 from harness.search.report import SearchReport
 from harness.seeds import generator
 from harness.stats.effect import LEAST_GROUPS
-from harness.stats.equal import line
 from harness.stats.ranks import placements, stability
 from harness.study.settings import PlannedTask
+from harness.study.trained.boards.line import in_domain_line, is_of_curve
 from harness.study.trained.boards.notes import (
     SELECTION_NOTES,
     again_note,
@@ -145,7 +143,7 @@ class TaskBuilder:
             margin=suite.claim.margin if suite.claim else 0.0,
         )
         self.reference = next((key for key in self.keys if key[0] == suite.reference), None)
-        self.curve = [key for key in every if self._is_of_curve(key)]
+        self.curve = [key for key in every if key not in apart and is_of_curve(key, self.reference)]
 
     def board(self) -> TaskBoard:
         rows = self._ranked([self._row(key) for key in self.keys])
@@ -250,37 +248,12 @@ class TaskBuilder:
             return None
         return self.scores.difference(key, reference, domains)
 
-    def _is_of_curve(self, key: Key) -> bool:
-        """Whether a row is the reference, trained for fewer steps or for as many more as a search costs."""
-        if self.reference is None or self.marks[key].is_apart:
-            return False
-        method, space = self.reference
-        if key[0] in {f"{method} {name}" for name in SHORTER}:
-            return key[1] == space
-        budget, base = _spent_on(key)
-        return budget == "steps" and base == _spent_on(self.reference)[1]
-
     @cached_property
     def line(self) -> InDomainLine | None:
         """The line of the reference; None without shorter trainings of it, or where a score lacks."""
-        reference = self.reference
-        if reference is None or not any(key[0].startswith(f"{reference[0]} ") for key in self.curve):
+        if self.reference is None:
             return None
-        keys = [reference, *self.curve]
-        found = [self.scores.sides(key, self.sources, self.held_out) for key in keys]
-        if None in found:
-            return None
-        sides = [one for one in found if one is not None]
-        inside, outside = np.concatenate([one.points for one in sides], axis=1)
-        fitted = line(np.array([inside, outside]), is_proportion=self.metric.is_proportion)
-        return InDomainLine(
-            rows=tuple(row_name(*key) for key, one in zip(keys, sides, strict=True) for _ in one.points[0]),
-            inside=tuple(map(float, inside)),
-            outside=tuple(map(float, outside)),
-            slope=fitted.slope_at(float(sides[0].points[0].mean())),
-            fit=fitted.fit,
-            lacks=fitted.lacks,
-        )
+        return in_domain_line(self.scores, self.reference, self.curve, self.sources, self.held_out)
 
     def _at_equal(self, key: Key) -> AtEqual | None:
         """Returns row minus reference at equal in-domain score; None where there is no line that holds."""
@@ -391,13 +364,3 @@ class TaskBuilder:
             self.sign * np.array(scores), generator=generator(0, "stability", self.task, *domains)
         )
         return [stability_note(kept.order, kept.first, domains=len(domains), rows=len(ranked))]
-
-
-def _spent_on(key: Key) -> tuple[str, str]:
-    """Returns how a row spends what searches cost, and on which baseline; nothing, and itself, for others."""
-    method, space = key
-    family, _, member = method.partition(":")
-    entry = catalog.load("baseline", family) if family in catalog.files("baseline") else None
-    if space is not None or not isinstance(entry, FixedBaseline) or not entry.budget:
-        return "", method
-    return entry.budget, member or entry.of[0]

@@ -7,7 +7,7 @@ import numpy as np
 from harness.run.loaded import Run
 from harness.stats.ranks import kendall, kendall_interval
 from harness.study.trained.boards.values import RankQuality
-from harness.study.work.rank_units import INHERITED, SCRATCH
+from harness.study.work.units import INHERITED, SCRATCH
 
 
 def rank_qualities(run: Run, task: str) -> Iterator[RankQuality]:
