@@ -1,6 +1,6 @@
 """Where the data comes from, under which licence, and the hash of what was read."""
 
-from harness import AnyBoard, Block, Board, LookupBoard, QualityBoard, Record, Run, Section, Table
+from harness import AnyBoard, Block, Board, LookupBoard, QualityBoard, Record, Run, Section, Table, TaskBoard
 from harness.study.lookup.units import TABLE
 from harness.study.ranking.settings import PlannedRanking
 from harness.study.work.units import PREPARE, Preparation
@@ -13,7 +13,7 @@ def render(run: Run, board: AnyBoard) -> Block:
     parts = (
         [(board.task, (("source", tuple(PlannedRanking.of(run).task.sources)),))]
         if isinstance(board, QualityBoard)
-        else [(task.task, (("source", task.sources), ("held out", task.held_out))) for task in board.decisive]
+        else [(task.task, _roles(task)) for task in board.first_rule]
         if isinstance(board, Board)
         else _all(run)
     )
@@ -36,6 +36,13 @@ def render(run: Run, board: AnyBoard) -> Block:
             )
         )
     return Block(tables=tuple(tables))
+
+
+def _roles(task: TaskBoard) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    if not task.folds:
+        return (("source", task.sources), ("held out", task.held_out))
+    rest = tuple(name for name in task.sources if name not in task.held_out)
+    return (("held out in turn", task.held_out), ("source", rest))
 
 
 def _all(run: Run) -> list[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]]:

@@ -26,7 +26,7 @@ def render(run: Run, board: Board) -> Block:
         paragraphs.append(f"Claim fixed in the suite: {board.claimed} against {board.reference}.")
     rows = [
         (task.task, task.metric.replace("_", " "), _sources(task), ", ".join(task.held_out))
-        for task in board.decisive
+        for task in board.first_rule
     ]
     table = Table(
         caption="Tasks: a model is trained on the sources and must hold up on the held-out domains",
@@ -38,6 +38,8 @@ def render(run: Run, board: Board) -> Block:
 
 
 def _sources(task: TaskBoard) -> str:
+    if task.folds:
+        return "all others, in turn"
     return ", ".join(task.sources) if task.trained_on is None else f"those of {task.trained_on}"
 
 

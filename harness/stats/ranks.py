@@ -59,19 +59,28 @@ class Stability(NamedTuple):
     first: float
 
 
-def stability(scores: ArrayLike, *, generator: np.random.Generator, replicates: int = 2000) -> Stability:
+def stability(
+    scores: ArrayLike,
+    families: Sequence[str] = (),
+    *,
+    generator: np.random.Generator,
+    replicates: int = 2000,
+) -> Stability:
     """Returns how often another draw of the same domains would rank the methods alike.
 
     Args:
         scores: higher is better, shape (methods, domains).
+        families: of each domain, those of one being drawn together; each its own where there are none.
         generator: where the resamples come from.
         replicates: how many.
     """
     table = np.asarray(scores, dtype=np.float64)
-    domains = table.shape[1]
+    owner = np.unique(families, return_inverse=True)[1] if len(families) else np.arange(table.shape[1])
     order = np.argsort(-table.mean(axis=1), kind="stable")
-    drawn = generator.integers(0, domains, (replicates, domains))
-    means = table[order][:, drawn].mean(axis=2)
+    sums = np.array([np.bincount(owner, weights=row) for row in table[order]])
+    sizes = np.bincount(owner)
+    drawn = generator.integers(0, len(sizes), (replicates, len(sizes)))
+    means = sums[:, drawn].sum(axis=2) / sizes[drawn].sum(axis=1)
     falls = np.diff(means, axis=0) <= 1e-12
     first = means[0] >= means.max(axis=0) - 1e-12
     return Stability(float(falls.all(axis=0).mean()), float(first.mean()))

@@ -21,6 +21,10 @@ OPTIMIZERS = ("adamw", "sgd", "nesterov")
 SCHEDULES = ("cosine", "linear")
 LM_EVAL = "lm_eval:"
 """What stands before the name of a task of lm-eval."""
+EACH = ("each", "each family")
+"""What is held out in turn."""
+SEEN = "seen family"
+"""The kind of shift of domains of a family that a source is of; no claim is made of them."""
 DOCUMENTS = 100
 """Documents that `test_bytes` are enough for: what one of them is cut at is that share.
 
@@ -133,7 +137,8 @@ class TaskSettings:
         supernet: recipe of its supernets.
         recipe: what supernets and finals are trained with alike.
         sources: source domains; the task's own when empty.
-        held_out: held-out domains; the task's own when empty.
+        held_out: held-out domains; the task's own when empty. `each` holds out every domain in turn, and
+            `each family` all domains of a family together; all others are the sources then.
         validation_samples: images or documents of each source's validation split that score a candidate.
         test_samples: images or documents of each domain that a final score reads at most.
         test_bytes: of documents whose bytes are predicted, those of each held-out domain that a final score
@@ -147,7 +152,7 @@ class TaskSettings:
     supernet: SupernetSettings = field(default_factory=SupernetSettings)
     recipe: RecipeSettings = field(default_factory=RecipeSettings)
     sources: list[str] = field(default_factory=list)
-    held_out: list[str] = field(default_factory=list)
+    held_out: str | list[str] = field(default_factory=list)
     validation_samples: int = 300
     test_samples: int = 1500
     test_bytes: int = 200_000
@@ -159,12 +164,17 @@ class TaskSettings:
 class PlannedTask(TaskSettings):
     """A task as `plan.json` keeps it, with domains, metric, and chance (None where it is not known).
 
-    `strata` gives each held-out domain's kind of shift; only scores on domains of one kind are averaged.
+    `strata` gives each held-out domain's kind of shift; only scores on domains of one kind are averaged, and
+    those whose family a source is of are a kind of their own. `folds` are the domains that are held out
+    together, where each is in turn, and `families` the families of held-out domains.
     """
 
+    held_out: list[str]
     metric: str
     chance: float | None
     strata: dict[str, str] = field(default_factory=dict)
+    families: dict[str, str] = field(default_factory=dict)
+    folds: list[list[str]] = field(default_factory=list)
 
     @property
     def trained_on(self) -> None:
@@ -241,6 +251,10 @@ class Need:
 
 def check_task(task: TaskSettings, need: Need, *, strategies: Collection[str] = ()) -> None:
     """Raises the first thing that is wrong with a task of a suite that searches by one of `strategies`."""
+    if isinstance(task.held_out, str):
+        need.known("way to hold out domains", [task.held_out], EACH)
+        told = f"task {task.name!r} holds out {task.held_out} in turn, so that all others are its sources"
+        need(not task.sources, f"{told}; leave out sources, or list held_out")
     both = sorted(set(task.sources) & set(task.held_out))
     need(not both, f"task {task.name!r} has {', '.join(both)} both as source and as held out")
     steps = [task.training.steps, *([task.supernet.steps] if strategies else [])]

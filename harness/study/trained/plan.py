@@ -41,6 +41,7 @@ from harness.study.trained.units import (
 from harness.study.trained.zero_shot import ZeroShotPlan, with_tasks
 from harness.study.work.matched import load_family, split_space
 from harness.study.work.specs import (
+    folds_of,
     planned_task,
     scored_of,
     shortened,
@@ -78,28 +79,42 @@ def plan_trained(name: str, suite: Suite, *, limit: int | None, tables: tuple[Pa
     """
     filled = replace(
         suite,
-        tasks=[shortened(with_domains(task), limit) for task in suite.tasks],
+        tasks=[
+            shortened(task if isinstance(task.held_out, str) else with_domains(task), limit)
+            for task in suite.tasks
+        ],
         zero_shot=[with_tasks(board) for board in suite.zero_shot],
     )
     units: list[AnyUnit] = []
     for settings in filled.tasks:
-        if CROSS_VALIDATION in suite.selection and len(settings.sources) < 2:
+        in_turn = isinstance(settings.held_out, str)
+        boards = [one.name for one in filled.zero_shot if one.trained_on == settings.name]
+        if in_turn and boards:
             raise HarnessError(
-                f"{CROSS_VALIDATION} needs two sources, and task {settings.name!r} has {settings.sources}."
+                f"Task {settings.name!r} holds out {settings.held_out} in turn, which trains several "
+                f"networks a row, and zero_shot {boards[0]!r} scores one; list held_out, or leave it out."
             )
-        units += _TaskPlan(filled, settings, limit).units()
+        for fold in folds_of(settings):
+            if CROSS_VALIDATION in suite.selection and len(fold.sources) < 2:
+                raise HarnessError(
+                    f"{CROSS_VALIDATION} needs two sources, and task {settings.name!r} has {fold.sources}."
+                )
+            units += _TaskPlan(filled, fold, limit, tuple(fold.held_out) if in_turn else ()).units()
     table = asdict(filled)
     tasks = [planned_task(task) for task in filled.tasks]
     # Scores say what chance is where nothing was trained.
-    boards = [asdict(one) | {"sources": [], "chance": None} for one in filled.zero_shot]
-    table["tasks"] = [*tasks, *boards]
+    elsewhere = [asdict(one) | {"sources": [], "chance": None} for one in filled.zero_shot]
+    table["tasks"] = [*tasks, *elsewhere]
     del table["zero_shot"]
     return Plan(name=name, suite=filled, table=table, limit=limit, units=distinct(units))
 
 
 class _TaskPlan:
-    def __init__(self, suite: Suite, settings: TaskSettings, limit: int | None) -> None:
+    def __init__(
+        self, suite: Suite, settings: TaskSettings, limit: int | None, fold: tuple[str, ...]
+    ) -> None:
         self.suite = suite
+        self.fold = fold
         self.settings = settings
         self.costs = Costs(())
         self.task: Task = catalog.load("task", settings.name)
@@ -360,5 +375,6 @@ class _TaskPlan:
                 **scored_of(self.settings, domain, is_oracle=final.spec.selection == ORACLE),
                 domain=domain,
                 role="source" if domain in self.settings.sources else "held_out",
+                fold=self.fold,
             )
             yield planned(SCORE, spec, needs=(*trained, prepared.hash))

@@ -100,6 +100,8 @@ class PlannedBoard(ZeroShotSettings):
     sources: list[str] = field(default_factory=list)
     chance: float | None = None
     strata: dict[str, str] = field(default_factory=dict)
+    families: dict[str, str] = field(default_factory=dict)
+    folds: list[list[str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -135,7 +135,7 @@ class TrainedStudy(Study[Suite, "Board"]):
         spec = unit.spec
         assert isinstance(spec, RowScoreSpec)
         seeds = (spec.select_seed, spec.report_seed)
-        return [spec.method, spec.variant, spec.space, spec.selection, spec.task, spec.domain, *seeds]
+        return [spec.method, spec.variant, spec.space, spec.selection, spec.task, spec.place, *seeds]
 
     def merged(self, runs: Sequence[Run]) -> PlannedSuite:
         suites = [PlannedSuite.of(run) for run in runs]

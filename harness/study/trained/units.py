@@ -146,10 +146,20 @@ Role = Literal["source", "held_out"]
 
 @dataclass(frozen=True, kw_only=True)
 class RowScoreSpec(SelectedSpec):
-    """A row's network on a domain, which has a role to the row."""
+    """A row's network on a domain, which has a role to the row.
+
+    `fold` holds the domains that were held out of the network, where each of the task is in turn.
+    """
 
     domain: str
     role: Role
+    fold: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """The domain, and of a source the fold where it is one of several."""
+        is_of_one = self.fold and self.role == "source"
+        return f"{self.domain} without {', '.join(self.fold)}" if is_of_one else self.domain
 
 
 @dataclass(frozen=True, kw_only=True)

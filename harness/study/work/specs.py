@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from harness import catalog
-from harness.data.corruptions import domain_of
+from harness.data.corruptions import domain_of, family_of
 from harness.errors import HarnessError
 from harness.files import file_hash
 from harness.learn.modality import modality_of
-from harness.study.settings import DOCUMENTS, STEPS_PER_SAMPLE, TaskSettings
+from harness.study.settings import DOCUMENTS, EACH, SEEN, STEPS_PER_SAMPLE, TaskSettings
 from harness.task.task import SPLITS, Task
 
 MOST_GROUPS = 1000
@@ -46,10 +46,15 @@ def with_domains(settings: TaskSettings) -> TaskSettings:
 
     Raises:
         UnknownNameError: a task, domain or corruption does not exist.
-        HarnessError: a domain is source and held out at once, the task is of questions, or its samples cannot
-            give its metric.
+        HarnessError: a domain is source and held out at once, the task is of questions, its samples cannot
+            give its metric, or domains are held out in turn.
     """
     task: Task = catalog.load("task", settings.name)
+    if isinstance(settings.held_out, str):
+        raise HarnessError(
+            f"Only a suite that trains rows holds out {settings.held_out} of {settings.name!r} in turn; list "
+            "sources and held_out."
+        )
     if not modality_of(task.signature.kind).is_trained:
         raise HarnessError(
             f"Task {settings.name!r} asks multiple-choice questions, on which nothing is trained; name its "
@@ -74,11 +79,54 @@ def with_domains(settings: TaskSettings) -> TaskSettings:
     return filled
 
 
+def folds_of(settings: TaskSettings) -> list[TaskSettings]:
+    """Returns the settings once for all domains that are held out together, all others being their sources.
+
+    Raises:
+        HarnessError: as `with_domains`; there are fewer than two domains, or families.
+    """
+    if not isinstance(settings.held_out, str):
+        return [with_domains(settings)]
+    task: Task = catalog.load("task", settings.name)
+    names = [domain.name for domain in task.domains]
+    kin: dict[str, list[str]] = {}
+    for name in names:
+        kin.setdefault(name if settings.held_out == EACH[0] else family_of(task, name), []).append(name)
+    if len(kin) < 2:
+        what = "domain" if settings.held_out == EACH[0] else "family of domains"
+        raise HarnessError(
+            f"Task {settings.name!r} has one {what}, so none can be held out in turn; list sources and "
+            "held_out of a task that has more."
+        )
+    return [
+        with_domains(replace(settings, held_out=out, sources=[one for one in names if one not in out]))
+        for out in kin.values()
+    ]
+
+
 def planned_task(settings: TaskSettings) -> dict[str, Any]:
     """Returns the settings as `plan.json` keeps them, as a `PlannedTask` is read of."""
     task: Task = catalog.load("task", settings.name)
-    strata = {name: domain_of(task, name).stratum for name in settings.held_out}
-    return {**asdict(settings), "metric": task.metric, "chance": task.chance, "strata": strata}
+    folds = folds_of(settings)
+    in_turn = isinstance(settings.held_out, str)
+    sources = [name for fold in folds for name in fold.sources]
+    strata, families = {}, {}
+    for fold in folds:
+        seen = {family_of(task, name) for name in fold.sources}
+        for name in fold.held_out:
+            families[name] = family_of(task, name)
+            kinds = (domain_of(task, name).stratum, SEEN if families[name] in seen else "")
+            strata[name] = ", ".join(filter(None, kinds))
+    return {
+        **asdict(settings),
+        "sources": [one.name for one in task.domains if one.name in sources] if in_turn else sources,
+        "held_out": list(strata),
+        "folds": [list(fold.held_out) for fold in folds] if in_turn else [],
+        "metric": task.metric,
+        "chance": task.chance,
+        "strata": strata,
+        "families": families,
+    }
 
 
 def scored_of(settings: TaskSettings, domain: str, *, is_oracle: bool) -> dict[str, Any]:

@@ -17,9 +17,9 @@ def _words(seed: int, alphabet: bytes) -> Callable[[Archives], Iterator[Sample]]
     return read
 
 
-def _domain(name: str, seed: int, alphabet: bytes) -> Domain:
+def _domain(name: str, seed: int, alphabet: bytes, family: str = "") -> Domain:
     read = _words(seed, alphabet)
-    return Domain(name=name, origin="drawn here", licence="CC0", groups="document", read=read)
+    return Domain(name=name, origin="drawn here", licence="CC0", groups="document", family=family, read=read)
 
 
 TASK = Task(
@@ -27,7 +27,11 @@ TASK = Task(
     signature=Signature(kind="bytes", classes=256, context=16),
     metric="bits_per_byte",
     chance=8.0,
-    domains=(_domain("one", 1, b"abcd"), _domain("two", 2, b"cdef"), _domain("three", 3, b"efgh")),
+    domains=(
+        _domain("one", 1, b"abcd", "first"),
+        _domain("two", 2, b"cdef", "first"),
+        _domain("three", 3, b"efgh"),
+    ),
     sources=("one", "two"),
     held_out=("three",),
 )

@@ -17,13 +17,15 @@ from harness.search.report import SearchReport
 from harness.seeds import generator
 from harness.stats.effect import LEAST_GROUPS
 from harness.stats.ranks import placements, stability
-from harness.study.settings import PlannedTask
+from harness.study.settings import SEEN, PlannedTask
 from harness.study.trained.boards.line import in_domain_line, is_of_curve
 from harness.study.trained.boards.notes import (
     SELECTION_NOTES,
     again_note,
     few_groups_note,
+    in_turn_note,
     rank_notes,
+    seen_note,
     stability_note,
     tuning_note,
     zero_shot_chance,
@@ -108,13 +110,24 @@ class TaskBuilder:
         self.metric_name = entry.metric
         self.chance: float | None = entry.chance
         self.stratum = stratum
-        self.sources = tuple(entry.sources)
         self.held_out = tuple(name for name in entry.held_out if entry.strata.get(name, "") == stratum)
+        self.families = [entry.families.get(name, name) for name in self.held_out]
+        self.folds = tuple(tuple(fold) for fold in entry.folds if set(fold) & set(self.held_out))
+        is_shown = {"held_out": set(self.held_out), "source": set(entry.sources)}
         scores = [
             unit
             for unit in scores_of(run, self.task, selection)
-            if unit.spec.domain in {*self.sources, *self.held_out}
+            if unit.spec.domain in is_shown[unit.spec.role]
+            and (not self.folds or unit.spec.fold in self.folds)
         ]
+        of_sources = {unit.spec.place: unit.spec.domain for unit in scores if unit.spec.role == "source"}
+        self.sources = tuple(
+            name for name in entry.sources if not self.folds or name in set(of_sources.values())
+        )
+        self.inside = {
+            name: [place for place, domain in of_sources.items() if domain == name] or [name]
+            for name in self.sources
+        }
         self.elsewhere = {
             domain: [
                 result
@@ -129,7 +142,7 @@ class TaskBuilder:
         self.tuned_space = suite.tuned_space
         self.units: dict[tuple[Key, str], list[Unit[RowScoreSpec, Score]]] = {}
         for unit in scores:
-            self.units.setdefault((unit.spec.key, unit.spec.domain), []).append(unit)
+            self.units.setdefault((unit.spec.key, unit.spec.place), []).append(unit)
         every = sorted({key for key, _ in self.units}, key=lambda key: (key[0], key[1] or ""))
         self.keys = [key for key in every if key[0].rpartition(" ")[2] not in SHORTER]
         self.marks = {key: self._marks(key) for key in every}
@@ -161,6 +174,7 @@ class TaskBuilder:
             ranks=self.ranks,
             sources=self.sources,
             held_out=self.held_out,
+            folds=self.folds,
             rows=tuple(rows),
             notes=tuple(self._notes(rows)),
         )
@@ -178,14 +192,14 @@ class TaskBuilder:
         return Row(
             method=key[0],
             space=key[1],
-            seeds=tuple((final.spec.select_seed, final.spec.report_seed) for final in finals),
+            seeds=tuple(dict.fromkeys((final.spec.select_seed, final.spec.report_seed) for final in finals)),
             cells=(
-                *(self._cell(key, "source", domain) for domain in self.sources),
-                *(self._cell(key, "held_out", domain) for domain in self.held_out),
+                *(self._cell(key, "source", domain, places) for domain, places in self.inside.items()),
+                *(self._cell(key, "held_out", domain, [domain]) for domain in self.held_out),
             ),
             held_out=self.scores.mean(key, self.held_out),
-            in_domain=self.scores.mean(key, self.sources),
-            gap=self.scores.gap(key, self.sources, self.held_out),
+            in_domain=self.scores.mean(key, self._every_source),
+            gap=self.scores.gap(key, self._every_source, self.held_out),
             difference=self._difference(key, self.held_out),
             at_equal=self._at_equal(key),
             rank=None,
@@ -209,8 +223,14 @@ class TaskBuilder:
         known = [one for one in found if one is not None]
         return tuple(known) if len(known) == len(found) else None
 
-    def _cell(self, key: Key, role: Role, domain: str) -> Cell:
-        units = self.units.get((key, domain), [])
+    @property
+    def _every_source(self) -> list[str]:
+        """The sources, each once for every fold that it is a source of."""
+        return [place for places in self.inside.values() for place in places]
+
+    def _cell(self, key: Key, role: Role, domain: str, places: Sequence[str]) -> Cell:
+        """Returns a row on a domain, the mean over the folds that it is a source of."""
+        units = [unit for place in places for unit in self.units.get((key, place), [])]
         records = [self.run.records.get(unit.hash) for unit in units]
         for state in ("failed", "skipped"):
             for record in records:
@@ -221,24 +241,24 @@ class TaskBuilder:
         if not units or None in records:
             reason = f"{records.count(None)} of {len(units)} scores were not run yet"
             return Cell(domain=domain, role=role, state="missing", reason=reason)
-        if (key, domain) in self.scores.lacking:
+        if any((key, place) in self.scores.lacking for place in places):
             reason = f"its samples were kept without what {self.metric.title} needs"
             return Cell(domain=domain, role=role, state="missing", reason=reason)
-        scored = self.scores.found[key, domain]
+        found = [self.scores.found[key, place] for place in places]
         results = [result for unit in units if (result := self.run.result(unit)) is not None]
         return Cell(
             domain=domain,
             role=role,
             state="ok",
-            estimate=self.scores.mean(key, [domain]),
-            by_seed=tuple(map(float, scored.sums.by_seed)),
+            estimate=self.scores.mean(key, places),
+            by_seed=tuple(map(float, np.mean([one.sums.by_seed for one in found], axis=0))),
             samples=min(result.samples for result in results),
-            groups=scored.groups,
+            groups=found[0].groups,
             bytes=results[0].bytes,
             of=results[0].of,
-            worst=scored.worst,
+            worst=found[0].worst if len(found) == 1 else None,
             limited=any(result.limited for result in results),
-            difference=self._difference(key, [domain]),
+            difference=self._difference(key, places),
         )
 
     def _difference(self, key: Key, domains: Sequence[str]) -> Difference | None:
@@ -253,14 +273,14 @@ class TaskBuilder:
         """The line of the reference; None without shorter trainings of it, or where a score lacks."""
         if self.reference is None:
             return None
-        return in_domain_line(self.scores, self.reference, self.curve, self.sources, self.held_out)
+        return in_domain_line(self.scores, self.reference, self.curve, self._every_source, self.held_out)
 
     def _at_equal(self, key: Key) -> AtEqual | None:
         """Returns row minus reference at equal in-domain score; None where there is no line that holds."""
         reference = self.reference
         if reference in (None, key) or self.line is None or self.line.lacks or self.marks[key].is_apart:
             return None
-        return self.scores.at_equal(key, reference, self.curve, self.sources, self.held_out)
+        return self.scores.at_equal(key, reference, self.curve, self._every_source, self.held_out)
 
     def _regime(self, rows: Sequence[Row]) -> Difference | None:
         """Returns the reference minus the best floor, in domain; None without the two."""
@@ -268,7 +288,7 @@ class TaskBuilder:
         if self.reference is None or not floors:
             return None
         best, _ = max(floors, key=lambda floor: self.sign * floor[1])
-        return self.scores.difference(self.reference, best, self.sources)
+        return self.scores.difference(self.reference, best, self._every_source)
 
     def _gains(self) -> Iterator[Gain]:
         """Yields what each space, and each search, gives beside random architectures."""
@@ -326,8 +346,13 @@ class TaskBuilder:
             notes.append(
                 zero_shot_note([one for found in self.elsewhere.values() for one in found], self.trained_on)
             )
-        for domain in (*self.sources, *self.held_out):
-            of_rows = (one.sums.groups for (_, name), one in self.scores.found.items() if name == domain)
+        if self.folds:
+            notes.append(in_turn_note(self.folds))
+        if self.stratum.endswith(SEEN):
+            notes.append(seen_note(self.held_out))
+        first = {domain: places[0] for domain, places in self.inside.items()}
+        for domain, place in (*first.items(), *zip(self.held_out, self.held_out, strict=True)):
+            of_rows = (one.sums.groups for (_, name), one in self.scores.found.items() if name == place)
             groups = max(of_rows, default=0)
             if 0 < groups < LEAST_GROUPS:
                 notes.append(few_groups_note(domain, groups))
@@ -361,6 +386,11 @@ class TaskBuilder:
             return []
         scores = [[self.scores.found[row.key, one].sums.by_seed.mean() for one in domains] for row in ranked]
         kept = stability(
-            self.sign * np.array(scores), generator=generator(0, "stability", self.task, *domains)
+            self.sign * np.array(scores),
+            self.families,
+            generator=generator(0, "stability", self.task, *domains),
         )
-        return [stability_note(kept.order, kept.first, domains=len(domains), rows=len(ranked))]
+        families = len(set(self.families))
+        return [
+            stability_note(kept.order, kept.first, domains=len(domains), families=families, rows=len(ranked))
+        ]

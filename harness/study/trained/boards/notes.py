@@ -58,11 +58,14 @@ def again_note(reference: str, again: Splits) -> str:
     )
 
 
-def stability_note(order: float, first: float, *, domains: int, rows: int) -> str:
-    """Says how often resamples of the held-out domains keep the order, and the first place."""
+def stability_note(order: float, first: float, *, domains: int, families: int, rows: int) -> str:
+    """Says how often resamples of the held-out domains, or of their families, keep order and first place."""
+    what = f"{domains} held-out domains"
+    if families < domains:
+        what = f"{families} families of the {what}"
     return (
-        f"Stability: {100 * order:.0f} % of 2,000 resamples of the {domains} held-out domains keep the order "
-        f"of the {rows} ranked rows, {100 * first:.0f} % the first place.{too_few_domains(domains, rows)}"
+        f"Stability: {100 * order:.0f} % of 2,000 resamples of the {what} keep the order "
+        f"of the {rows} ranked rows, {100 * first:.0f} % the first place.{too_few_domains(families, rows)}"
     )
 
 
@@ -75,6 +78,20 @@ def rank_notes(ranks: Iterable[RankQuality]) -> list[str]:
         f"{'' if one.by_parameters is None else f'; their parameters do with {one.by_parameters:.2f}'}."
         for one in ranks
     ]
+
+
+def in_turn_note(folds: Iterable[Iterable[str]]) -> str:
+    """Says what is held out in turn, and what the columns are then."""
+    each = "; ".join(" and ".join(fold) for fold in folds)
+    return (
+        f"Held out in turn, with all other domains as sources: {each}. Each held-out score is of networks "
+        "that never saw the domain, the score in domain the mean over all of them and their own sources."
+    )
+
+
+def seen_note(domains: Iterable[str]) -> str:
+    """Says why no claim is made of domains."""
+    return f"Of a family that a source is of, so outside of every claim: {', '.join(domains)}."
 
 
 def tuning_note(run: Run, task: str) -> list[str]:

@@ -7,32 +7,47 @@ import numpy as np
 from harness.run.loaded import Run
 from harness.stats.ranks import kendall, kendall_interval
 from harness.study.trained.boards.values import RankQuality
-from harness.study.work.units import INHERITED, SCRATCH
+from harness.study.work.units import INHERITED, SCRATCH, Scratch
 
 
 def rank_qualities(run: Run, task: str) -> Iterator[RankQuality]:
-    """Yields the rank quality of each space of a task whose drawn architectures all have their scores."""
+    """Yields the rank quality of each space of a task whose drawn architectures all have their scores.
+
+    Where domains are held out in turn, slices and trainings of one fold are held against each other.
+    """
     slices = [unit for unit in run.planned(INHERITED) if unit.spec.task == task]
+    trained = [unit for unit in run.planned(SCRATCH) if unit.spec.task == task]
     for space in dict.fromkeys(unit.spec.space for unit in slices):
-        trained = [
-            unit for unit in run.planned(SCRATCH) if (unit.spec.task, unit.spec.space) == (task, space)
+        alone: dict[tuple[str, ...], list[Scratch]] = {}
+        for unit in sorted(trained, key=lambda unit: unit.spec.index):
+            if unit.spec.space == space and (result := run.result(unit)) is not None:
+                alone.setdefault(unit.spec.sources, []).append(result)
+        of_space = [unit for unit in slices if unit.spec.space == space]
+        pairs = [
+            (found, truth)
+            for unit in of_space
+            if (found := run.result(unit)) is not None
+            and len(truth := alone.get(unit.spec.sources, [])) == len(found.scores)
         ]
-        alone = [run.result(unit) for unit in sorted(trained, key=lambda unit: unit.spec.index)]
-        supernets = [run.result(unit) for unit in slices if unit.spec.space == space]
-        truth = [one.score for one in alone if one is not None]
-        found = [one for one in supernets if one is not None]
-        if len(truth) < len(alone) or len(found) < len(supernets) or not truth:
+        if len(pairs) < len(of_space):
             continue
-        tau = np.mean([kendall(one.scores, truth)[0] for one in found])
+        taus = [
+            [
+                float(kendall(one, [other.score for other in truth])[0])
+                for one in (found.scores, found.parameters)
+            ]
+            for found, truth in pairs
+        ]
+        tau, by_parameters = map(float, np.mean(taus, axis=0))
         if np.isfinite(tau):
-            low, high = kendall_interval(float(tau), len(truth))
-            by_parameters = float(kendall(found[0].parameters, truth)[0])
+            count = len(pairs[0][1])
+            low, high = kendall_interval(tau, count)
             yield RankQuality(
                 space=str(space),
-                tau=float(tau),
+                tau=tau,
                 low=low,
                 high=high,
-                architectures=len(truth),
-                supernets=len(found),
+                architectures=count,
+                supernets=len(pairs),
                 by_parameters=by_parameters if np.isfinite(by_parameters) else None,
             )

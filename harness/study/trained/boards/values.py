@@ -10,6 +10,7 @@ from harness.board.wording import with_model
 from harness.identity.unit import Unit
 from harness.learn.baseline import DrawnBaseline
 from harness.run.loaded import Run
+from harness.study.settings import SEEN
 from harness.study.trained.results import Final, Score, Search, Tuned
 from harness.study.trained.units import (
     FINAL,
@@ -255,6 +256,7 @@ class TaskBoard:
         notes: what a reader must know beside the numbers.
         trained_on: the task whose networks are scored; None where it is this one.
         stratum: the kind of shift that the held-out domains share; empty where the task tells none apart.
+        folds: domains that are held out together, each in turn; empty where one list of them is.
         regime: the reference minus the best floor, in domain; None without the two.
         again: what the rule says of splits of the reference's own trainings; None without enough of them.
         line: of the reference's in-domain and held-out scores; None without shorter trainings of it.
@@ -272,6 +274,7 @@ class TaskBoard:
     notes: tuple[str, ...]
     trained_on: str | None = None
     stratum: str = ""
+    folds: tuple[tuple[str, ...], ...] = ()
     regime: Difference | None = None
     again: Splits | None = None
     gains: tuple[Gain, ...] = ()
@@ -292,6 +295,11 @@ class TaskBoard:
         """The task, its stratum, and the rule of selection where it is not the usual one."""
         rule = "" if self.selection == DEFAULT_SELECTION else self.selection
         return ", ".join(filter(None, (self.task, self.stratum, rule)))
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the held-out domains are of families that sources are of, so that no claim is made."""
+        return self.stratum.endswith(SEEN)
 
     @property
     def slug(self) -> str:
@@ -336,9 +344,14 @@ class Board:
         return row_name(*self.claim) if self.claim else ""
 
     @property
-    def decisive(self) -> tuple[TaskBoard, ...]:
-        """The tasks under the suite's first rule of selection, of which the verdict speaks."""
+    def first_rule(self) -> tuple[TaskBoard, ...]:
+        """The tasks under the suite's first rule of selection."""
         return tuple(task for task in self.tasks if task.selection == self.tasks[0].selection)
+
+    @property
+    def decisive(self) -> tuple[TaskBoard, ...]:
+        """Those of which the verdict speaks, as their networks saw no domain of the families."""
+        return tuple(task for task in self.first_rule if not task.is_seen)
 
 
 def show_method(row: Row) -> str:

@@ -1,7 +1,7 @@
 """The verdict: one sentence per task made from the paired interval of a comparison fixed in advance."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from harness.board.marks import STALE
@@ -77,6 +77,8 @@ def overall(board: Board, verdicts: list[TaskVerdict]) -> str:
     if board.claim is None:
         return "The suite fixes no claim, so there is no verdict."
     claim, tasks = board.claimed, len(verdicts)
+    if not verdicts:
+        return "Every held-out domain is of a family that a source is of, so there is no verdict."
     every = "the one board" if tasks == 1 else f"all {tasks} boards"
     outcomes = {one.outcome for one in verdicts}
     if outcomes == {"better"}:
@@ -126,7 +128,7 @@ def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
     difference = row.difference
     mine, other = (show(task.metric, one.value, unit=True) for one in (row.held_out, reference.held_out))
     start = (
-        f"{task.title}: {claim} scores {mine} on held-out domains, {board.reference} {other}; the "
+        f"{task.title}: {claim} scores {mine} on {_fixed(task.held_out)}, {board.reference} {other}; the "
         f"{'paired ' if difference.by_seed else ''}difference over {_seeds(board, row, difference)} is "
         f"{show_difference(task.metric, difference)}"
     )
@@ -149,6 +151,12 @@ def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
     fixed = _fixed_above(task, row)
     more = _at_equal(task, row) + _by_chance(task, row) + fixed + _floor(task) + stale
     return TaskVerdict(task.title, outcome, f"{start}: {words}.{more}", bool(fixed))
+
+
+def _fixed(domains: Sequence[str]) -> str:
+    """Says that the domains are these, so that an interval speaks of no others."""
+    count = len(domains)
+    return f"{count} fixed held-out domain{'s' if count > 1 else ''}"
 
 
 def outcome_of(task: TaskBoard, difference: Difference) -> Outcome:
