@@ -127,8 +127,14 @@ def adjusted(domains: Sequence[Compared]) -> tuple[Compared, ...]:
     )
 
 
-def sentence(part: str, names: tuple[str, str], overall: Compared, *, over: str, kind: str) -> str:
-    """Returns what the interval of `overall` says, and what it could have said."""
+def sentence(
+    part: str, names: tuple[str, str], overall: Compared, *, over: str, kind: str, raw: str = ""
+) -> str:
+    """Returns what the interval of `overall` says, and what it could have said.
+
+    Args:
+        raw: the unit of scores that are no shares.
+    """
     first, second = names
     difference = overall.difference
     if difference is None:
@@ -137,8 +143,7 @@ def sentence(part: str, names: tuple[str, str], overall: Compared, *, over: str,
     value, low, high = (
         tell(overall, bound, signed=True) for bound in (difference.value, difference.low, difference.high)
     )
-    is_bits = overall.scale.unit == "raw"
-    unit, each = ("bits per byte", "bits per byte") if is_bits else ("points", "%")
+    unit, each = (raw, raw) if overall.scale.unit == "raw" else ("points", "%")
     found = tell(overall, difference.detectable)
     words = {
         "same": "the two are alike on every group of every seed",

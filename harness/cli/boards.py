@@ -60,7 +60,7 @@ def compare(
 
 def rescore(
     run: RunFolder,
-    metric: Annotated[str, typer.Option(help="accuracy or balanced_accuracy.")],
+    metric: Annotated[str, typer.Option(help="A metric of the kept samples, such as brier_score.")],
     format: Format = "terminal",
 ) -> None:
     """Print the board of a run with another metric, from its kept samples; no model is needed."""

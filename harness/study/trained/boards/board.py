@@ -211,7 +211,7 @@ class TaskBuilder:
             reason = f"{records.count(None)} of {len(units)} scores were not run yet"
             return Cell(domain=domain, role=role, state="missing", reason=reason)
         if (key, domain) in self.scores.lacking:
-            reason = f"its samples were kept without what {self.metric.title} needs"
+            reason = self.scores.lacking[key, domain]
             return Cell(domain=domain, role=role, state="missing", reason=reason)
         scored = self.scores.found[key, domain]
         results = [result for unit in units if (result := self.run.result(unit)) is not None]

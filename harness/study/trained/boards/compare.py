@@ -78,6 +78,7 @@ def _part(builder: TaskBuilder, task: TaskBoard, rows: Sequence[Row]) -> Compare
             overall,
             over="on held-out domains",
             kind="paired difference" if paired else "difference",
+            raw=metric.unit,
         ),
     )
 
