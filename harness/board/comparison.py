@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from harness.board.changed import Changed
 from harness.board.scale import Scale, in_unit
 from harness.board.table import Table
 from harness.board.values import Difference, Outcome, State, rounded
@@ -29,6 +30,7 @@ class Compared:
         difference: first minus second, with all that is decided of it.
         p_holm: its p, adjusted for the number of domains; None for the mean and without p.
         samples: test samples of each score, or searches of the row with fewer.
+        changed: the samples on which the rows differ; None where none were kept.
     """
 
     where: str
@@ -40,6 +42,7 @@ class Compared:
     difference: Difference | None = None
     p_holm: float | None = None
     samples: int | None = None
+    changed: Changed | None = None
 
     @property
     def outcome(self) -> Outcome:
