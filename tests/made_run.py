@@ -46,13 +46,22 @@ def drawn(levels: Mapping[str, float], *, samples: int = 120, per_group: int = 1
 
 
 def as_kept(frame: pd.DataFrame) -> SampleScores:
-    """Returns samples as a unit keeps them; a prediction is made up where each is right or wrong."""
+    """Returns samples as a unit keeps them; a prediction is made up where each is right or wrong.
+
+    `sure` is the probability of the prediction among ten classes.
+    """
     count = len(frame)
     group, label = (frame[name].to_numpy(np.int64) for name in ("group", "label"))
     numerator, denominator = (frame[name].to_numpy(np.float64) for name in ("numerator", "denominator"))
     named: dict[str, Any] = {"position": 3 * np.arange(count), "digest": digests(map(bytes, range(count)))}
+    if "digest" in frame:
+        named["digest"] = frame["digest"].to_numpy(np.uint64)
     if np.isin(numerator, (0, 1)).all():
         named["prediction"] = np.where(numerator == 1, label, (label + 1) % 10)
+    if "sure" in frame:
+        sure = frame["sure"].to_numpy()[:, None]
+        table = np.where(np.arange(10) == named["prediction"][:, None], sure, (1 - sure) / 9)
+        named["log_probabilities"] = np.log(table).astype(np.float16)
     return SampleScores(group, label, numerator, denominator, **named)
 
 

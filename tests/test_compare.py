@@ -286,7 +286,7 @@ def test_rescoring_with_the_suites_metric_keeps_every_number(make: Make) -> None
 
 def test_a_metric_that_samples_cannot_give_is_refused(make: Make) -> None:
     run = load_run(make(tasks=[made_run.BYTES]))
-    with pytest.raises(HarnessError, match="cannot give accuracy; they give bits_per_byte"):
+    with pytest.raises(HarnessError, match="accuracy, which needs prediction; they give bits_per_byte"):
         rescore(run, "accuracy")
     with pytest.raises(UnknownNameError, match="metric named 'acuracy'; did you mean accuracy"):
         rescore(run, "acuracy")

@@ -6,15 +6,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import filled
+import made_run
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from torch import nn
 
+from harness.catalog import metric_of
+from harness.errors import HarnessError
 from harness.files import file_hash
 from harness.learn.predictors import predictor, score
+from harness.run.loaded import load_run
 from harness.run.samples import read_samples, write_samples
+from harness.study.study import build_board
+from harness.study.trained.boards.compare import compare_trained
+from harness.study.trained.boards.rescore import rescore
 from harness.task.metric import MOST_CLASSES, Need, SampleScores
 from harness.task.signature import Signature
 
@@ -75,6 +82,9 @@ def test_samples_say_what_they_cannot_give(
     assert {need for need in every if read(tmp_path, need) is not None} == needs
 
 
+ROWS = [("tuned", made_run.PLAIN), ("default", None), ("local_search", made_run.DIVERSE)]
+
+
 class Fixed(nn.Module):
     """A network that gives what it is told, whatever it reads."""
 
@@ -121,3 +131,42 @@ def test_a_sample_is_known_by_the_hash_of_its_bytes() -> None:
     ):
         digests = [hashlib.blake2b(one, digest_size=8).digest() for one in samples]
         assert split.digests.tolist() == [int.from_bytes(one, "little") for one in digests]
+
+
+def test_negative_log_likelihood_and_brier_score_are_those_of_a_loop_over_samples() -> None:
+    nats, squares = [], []
+    for label, row in zip(LABEL, np.array([[0.1, 0.9], [0.25, 0.75], [0.6, 0.4]]), strict=True):
+        nats.append(-np.log(row[label]))
+        squares.append(sum((p - (at == label)) ** 2 for at, p in enumerate(row)))
+    assert metric_of("negative_log_likelihood").value(PREDICTED) == pytest.approx(np.mean(nats), rel=1e-3)
+    assert metric_of("brier_score").value(PREDICTED) == pytest.approx(np.mean(squares), rel=1e-3)
+    alone = PREDICTED._replace(log_probabilities=SURE[np.arange(3), LABEL][:, None])
+    assert metric_of("negative_log_likelihood").value(alone) == pytest.approx(np.mean(nats), rel=1e-3)
+    with pytest.raises(HarnessError, match="own alone was kept"):
+        metric_of("brier_score").value(alone)
+    with pytest.raises(HarnessError, match="Brier score needs probabilities"):
+        metric_of("brier_score").value(COUNTED)
+
+
+def test_probabilities_give_more_metrics_where_they_were_kept(tmp_path: Path) -> None:
+    def sure(method: str, domain: str, seed: int) -> Any:
+        found = dict(made_run.drawn({"tuned": 0.9})(method, domain, seed))
+        return found if method == "default" else found | {"sure": 0.7 if method == "tuned" else 0.4}
+
+    for name in ("sure", "plain"):
+        (tmp_path / name).mkdir()
+    run = load_run(made_run.make(tmp_path / "sure", sure, rows=ROWS))
+    rows = {row.method: row for row in rescore(run, "negative_log_likelihood").tasks[0].rows}
+    right = {row.method: row.held_out.value for row in build_board(run).tasks[0].rows}
+    nats = -(right["tuned"] * np.log(0.7) + (1 - right["tuned"]) * np.log(0.3 / 9))
+    assert rows["tuned"].held_out.value == pytest.approx(nats, rel=1e-3)
+    assert rows["tuned"].held_out.value < rows["local_search"].held_out.value
+    assert (rows["tuned"].rank, rows["default"].rank) == (1, None)
+    assert {cell.state for cell in rows["default"].cells} == {"missing"}
+    assert "without the probabilities" in rows["default"].cells[0].reason
+    again = compare_trained(run, "tuned", "local_search", "brier_score")
+    assert "Brier score" in again.sentence
+    plain = load_run(made_run.make(tmp_path / "plain", made_run.drawn({}), rows=ROWS))
+    words = "cannot give brier_score, which needs probabilities; they give accuracy, balanced_accuracy"
+    with pytest.raises(HarnessError, match=words):
+        rescore(plain, "brier_score")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from harness.board.changed import Changed
 from harness.board.scale import Scale, in_unit
 from harness.board.table import Table
 from harness.board.values import Difference, Outcome, State, rounded
@@ -29,6 +30,7 @@ class Compared:
         difference: first minus second, with all that is decided of it.
         p_holm: its p, adjusted for the number of domains; None for the mean and without p.
         samples: test samples of each score, or searches of the row with fewer.
+        changed: the samples on which the rows differ; None where none were kept.
     """
 
     where: str
@@ -40,6 +42,7 @@ class Compared:
     difference: Difference | None = None
     p_holm: float | None = None
     samples: int | None = None
+    changed: Changed | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -127,8 +130,14 @@ def adjusted(domains: Sequence[Compared]) -> tuple[Compared, ...]:
     )
 
 
-def sentence(part: str, names: tuple[str, str], overall: Compared, *, over: str, kind: str) -> str:
-    """Returns what the interval of `overall` says, and what it could have said."""
+def sentence(
+    part: str, names: tuple[str, str], overall: Compared, *, over: str, kind: str, raw: str = ""
+) -> str:
+    """Returns what the interval of `overall` says, and what it could have said.
+
+    Args:
+        raw: the unit of scores that are no shares.
+    """
     first, second = names
     difference = overall.difference
     if difference is None:
@@ -137,8 +146,7 @@ def sentence(part: str, names: tuple[str, str], overall: Compared, *, over: str,
     value, low, high = (
         tell(overall, bound, signed=True) for bound in (difference.value, difference.low, difference.high)
     )
-    is_bits = overall.scale.unit == "raw"
-    unit, each = ("bits per byte", "bits per byte") if is_bits else ("points", "%")
+    unit, each = (raw, raw) if overall.scale.unit == "raw" else ("points", "%")
     found = tell(overall, difference.detectable)
     words = {
         "same": "the two are alike on every group of every seed",

@@ -4,8 +4,10 @@ import random
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness import catalog
 from harness.board.wording import show
@@ -13,7 +15,7 @@ from harness.catalog import metric_of
 from harness.checks.space import signatures
 from harness.errors import HarnessError
 from harness.learn.modality import floor_of, modality_of, random_inputs
-from harness.task.metric import SampleScores
+from harness.task.metric import Need, SampleScores
 from harness.task.signature import Signature
 
 
@@ -58,25 +60,42 @@ def metric_claims(name: str) -> Iterator[tuple[str, bool, str]]:
     metric = metric_of(name)
     draw = np.random.default_rng(0)
     group, label = np.divmod(np.arange(SAMPLES), 60)
-    is_right = metric.needs == "prediction"
-    worse = draw.integers(0, 2, SAMPLES).astype(np.float64) if is_right else draw.uniform(90, 200, SAMPLES)
-    better = np.ones(SAMPLES) if is_right else worse / 2
-    size = np.ones(SAMPLES) if is_right else draw.integers(20, 40, SAMPLES).astype(np.float64)
-    values = [metric.value(SampleScores(group, label % 4, one, size)) for one in (worse, better)]
+    worse, better = _drawn(metric.needs, group, label % 4, draw)
+    values = [metric.value(one) for one in (worse, better)]
     told = " and ".join(show(name, value, unit=True) for value in values)
     yield "has finite values", bool(np.isfinite(values).all()), told
     yield "says which way is better", metric.sign * (values[1] - values[0]) > 0, told
     shuffled = draw.permutation(SAMPLES)
-    again = metric.value(SampleScores(group[shuffled], label[shuffled] % 4, worse[shuffled], size[shuffled]))
+    again = metric.value(_part(worse, shuffled))
     yield "does not hang on the order of samples", bool(np.isclose(again, values[0])), f"{again:.6g}"
     if metric.is_proportion:
         yield "is 1 or 0 where all is right", values[1] == max(0, metric.sign), told
     try:
-        metric.value(SampleScores(group[:0], label[:0], worse[:0], size[:0]))
+        metric.value(_part(worse, slice(0)))
         refuses = False
     except (ValueError, HarnessError):
         refuses = True
     yield "has no value without samples", refuses, ""
+
+
+def _drawn(
+    needs: Need, group: NDArray[np.int64], label: NDArray[np.int64], draw: np.random.Generator
+) -> tuple[SampleScores, SampleScores]:
+    """Returns samples of a bad model, and of a good one, among four classes."""
+    if needs == "bits":
+        bits, size = draw.uniform(90, 200, SAMPLES), draw.integers(20, 40, SAMPLES).astype(np.float64)
+        return SampleScores(group, label, bits, size), SampleScores(group, label, bits / 2, size)
+    chosen = np.where(draw.integers(0, 2, SAMPLES) == 1, label, (label + 1) % 4)
+    made = []
+    for prediction in (chosen, label):
+        sure = np.log(np.where(np.arange(4) == prediction[:, None], 0.7, 0.1)).astype(np.float16)
+        made.append(SampleScores.predicted(group, label, prediction, log_probabilities=sure))
+    return made[0], made[1]
+
+
+def _part(samples: SampleScores, chosen: Any) -> SampleScores:
+    columns: list[Any] = [None if column is None else column[chosen] for column in samples]
+    return SampleScores(*columns)
 
 
 def modality_claims(name: str) -> Iterator[tuple[str, bool, str]]:

@@ -60,7 +60,7 @@ def compare(
 
 def rescore(
     run: RunFolder,
-    metric: Annotated[str, typer.Option(help="accuracy or balanced_accuracy.")],
+    metric: Annotated[str, typer.Option(help="A metric of the kept samples, such as brier_score.")],
     format: Format = "terminal",
 ) -> None:
     """Print the board of a run with another metric, from its kept samples; no model is needed."""
@@ -74,11 +74,17 @@ def rescore(
 
 
 def _as_text(comparison: "RowComparison") -> str:
+    from harness.board.changed import changed_table
     from harness.board.comparison import compared_table
     from harness.board.terminal import prose, terminal_lines
 
     width = terminal_width()
-    tables = [compared_table(comparison, part) for part in comparison.parts]
+    names = (comparison.first, comparison.second)
+    tables = []
+    for part in comparison.parts:
+        tables.append(compared_table(comparison, part))
+        differ = [(one.where, one.changed) for one in part.domains if one.changed is not None]
+        tables += [changed_table(part.heading, names, differ)] if differ else []
     lines = [prose(comparison.sentence, width), ""]
     return "\n".join([*lines, *(line for table in tables for line in terminal_lines(table, width))])
 

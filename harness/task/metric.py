@@ -51,14 +51,9 @@ class SampleScores(NamedTuple):
 
     @property
     def likelihood(self) -> NDArray[np.float64]:
-        """The log-probability of each sample's own class in nats, shape (samples,).
-
-        Raises:
-            HarnessError: the model gave none.
-        """
+        """The log-probability of each sample's own class in nats, shape (samples,)."""
         table = self.log_probabilities
-        if table is None:
-            raise HarnessError("These samples hold no log-probabilities; ask for a metric of predictions.")
+        assert table is not None, "whoever needs probabilities is asked for them"
         own = np.zeros_like(self.label) if table.shape[1] == 1 else self.label
         return table[np.arange(len(own)), own].astype(np.float64)
 
@@ -116,7 +111,13 @@ class Metric:
         return self.title if self.title == self.unit else f"{self.title} in {self.unit}"
 
     def counted(self, samples: SampleScores) -> SampleScores:
-        """Returns the samples that count."""
+        """Returns the samples that count.
+
+        Raises:
+            HarnessError: they do not hold what the metric needs.
+        """
+        if self.needs == "probabilities" and samples.log_probabilities is None:
+            raise HarnessError(f"{self.title} needs probabilities, which these samples do not hold.")
         return samples if self.read is None else self.read(samples)
 
     def value(self, samples: SampleScores) -> float:

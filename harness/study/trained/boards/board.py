@@ -241,8 +241,8 @@ class TaskBuilder:
         if not units or None in records:
             reason = f"{records.count(None)} of {len(units)} scores were not run yet"
             return Cell(domain=domain, role=role, state="missing", reason=reason)
-        if any((key, place) in self.scores.lacking for place in places):
-            reason = f"its samples were kept without what {self.metric.title} needs"
+        if lacking := [self.scores.lacking[key, one] for one in places if (key, one) in self.scores.lacking]:
+            reason = lacking[0]
             return Cell(domain=domain, role=role, state="missing", reason=reason)
         found = [self.scores.found[key, place] for place in places]
         results = [result for unit in units if (result := self.run.result(unit)) is not None]

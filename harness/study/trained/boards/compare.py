@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from harness.board.changed import Changed
 from harness.board.comparison import (
     OVERALL,
     Compared,
@@ -19,8 +20,9 @@ from harness.catalog import metric_of
 from harness.errors import HarnessError
 from harness.run.loaded import Run
 from harness.study.trained.boards.board import TaskBuilder, board_of, task_builders
+from harness.study.trained.boards.changed import changed, class_names_of, row_samples
 from harness.study.trained.boards.rescore import with_metric
-from harness.study.trained.boards.values import Row, TaskBoard
+from harness.study.trained.boards.values import Key, Row, TaskBoard
 
 
 def compare_trained(run: Run, first: str, second: str, metric: str | None = None) -> RowComparison:
@@ -78,6 +80,7 @@ def _part(builder: TaskBuilder, task: TaskBoard, rows: Sequence[Row]) -> Compare
             overall,
             over="on held-out domains",
             kind="paired difference" if paired else "difference",
+            raw=metric.unit,
         ),
     )
 
@@ -106,4 +109,13 @@ def _compared(
         second=means[1].value if means[1] else None,
         difference=builder.scores.difference(first, second, domains),
         samples=sum(cell.samples or 0 for cell in rows[0].cells if cell.domain in domains),
+        changed=_changed(builder, (first, second), where) if where in builder.held_out else None,
     )
+
+
+def _changed(builder: TaskBuilder, keys: Sequence[Key], domain: str) -> Changed:
+    try:
+        rows = [row_samples(builder.run, builder.units[key, domain], builder.metric.needs) for key in keys]
+        return changed(rows[0], rows[1], class_names_of(builder.task))
+    except HarnessError as error:
+        return Changed(reason=f"No sample is named, because {str(error).rstrip('.')}.")

@@ -3,12 +3,16 @@
 from dataclasses import replace
 
 from harness import catalog
+from harness.board.wording import listed
 from harness.catalog import metric_of
 from harness.errors import HarnessError
 from harness.run.loaded import Run
+from harness.run.samples import read_samples
+from harness.study.settings import PlannedTask
 from harness.study.trained.boards.board import build_trained_board
-from harness.study.trained.boards.values import Board
-from harness.study.trained.settings import PlannedSuite
+from harness.study.trained.boards.values import Board, scores_of
+from harness.study.trained.settings import PlannedBoard, PlannedSuite
+from harness.task.metric import Need
 
 
 def with_metric(run: Run, metric: str) -> Run:
@@ -22,20 +26,33 @@ def with_metric(run: Run, metric: str) -> Run:
     """
     wanted = metric_of(metric)
     suite = PlannedSuite.of(run)
-    own = [metric_of(task.metric) for task in suite.tasks]
-    if not any(one.needs == wanted.needs for one in own):
-        kept = {one.needs for one in own}
+    gives = {task.name: _gives(run, task) for task in suite.tasks}
+    if not any(wanted.needs in kept for kept in gives.values()):
+        kept = {need for needs in gives.values() for need in needs}
         has = [name for name in catalog.names("metric") if metric_of(name).needs in kept]
         raise HarnessError(
-            f"The samples that {run.name} keeps cannot give {metric}; they give {' and '.join(has)}."
+            f"The samples that {run.name} keeps cannot give {metric}, which needs {wanted.needs}; they give "
+            f"{listed(has) or 'nothing yet'}."
         )
     changed = [
-        replace(task, metric=metric, chance=task.chance if one.chance is wanted.chance else None)
-        if one.needs == wanted.needs
+        replace(task, metric=metric, chance=task.chance if own.chance is wanted.chance else None)
+        if wanted.needs in gives[task.name]
         else task
-        for task, one in zip(suite.tasks, own, strict=True)
+        for task, own in ((task, metric_of(task.metric)) for task in suite.tasks)
     ]
     return replace(run, suite=replace(suite, tasks=changed))
+
+
+def _gives(run: Run, task: PlannedTask | PlannedBoard) -> set[Need]:
+    """Returns what the samples of a task, of one row at least, can feed."""
+    own = metric_of(task.metric).needs
+    found: set[Need] = {own}
+    if own == "prediction":
+        units = (unit for rule in PlannedSuite.of(run).selection for unit in scores_of(run, task.name, rule))
+        done = (unit for unit in units if run.result(unit) is not None)
+        if any(read_samples(run, unit, "probabilities") is not None for unit in done):
+            found.add("probabilities")
+    return found
 
 
 def rescore(run: Run, metric: str) -> Board:

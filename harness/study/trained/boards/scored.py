@@ -8,6 +8,7 @@ from math import comb
 import numpy as np
 
 from harness.board.values import Difference, Estimate, Splits
+from harness.errors import HarnessError
 from harness.identity.unit import Unit
 from harness.run.loaded import Run
 from harness.run.samples import read_samples, sums_of
@@ -19,7 +20,7 @@ from harness.stats.sums import GroupSums, aligned
 from harness.study.trained.boards.values import AtEqual, Key
 from harness.study.trained.results import Score
 from harness.study.trained.units import RowScoreSpec
-from harness.task.metric import Metric
+from harness.task.metric import Metric, SampleScores
 
 MOST_SPLITS = 126
 """Splits of ten trainings in two times five."""
@@ -48,7 +49,7 @@ class TaskScores:
 
     Attributes:
         found: (row, domain) -> its score, of every row whose units of this domain are all there.
-        lacking: (row, domain) whose kept samples cannot give the metric.
+        lacking: (row, domain) -> why its kept samples do not give the metric.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class TaskScores:
         self.metric = metric
         self.margin = margin
         self.found: dict[tuple[Key, str], Scored] = {}
-        self.lacking: set[tuple[Key, str]] = set()
+        self.lacking: dict[tuple[Key, str], str] = {}
         self._report_seeds = {
             key: [unit.spec.report_seed for unit in some] for (key, _), some in units.items()
         }
@@ -81,10 +82,10 @@ class TaskScores:
                     if any(run.result(unit) is None for unit in here):
                         continue
                     kept = [read_samples(run, unit, metric.needs) for unit in here]
-                    if None in kept:
-                        self.lacking.add((key, domain))
-                        continue
-                    sums += [(key, sums_of(one, metric)) for one in kept if one is not None]
+                    try:
+                        sums += [(key, _sums(one, metric)) for one in kept]
+                    except HarnessError as error:  # of the metric: it has no value there
+                        self.lacking[key, domain] = str(error)
                 if sums:
                     self._add(domain, place, sums)
 
@@ -210,3 +211,9 @@ class TaskScores:
         """Returns value and interval, which for a share ends at what a share can be."""
         interval = found.within(least, 1.0) if self.metric.is_proportion else found.interval
         return Estimate(found.value, *interval)
+
+
+def _sums(samples: SampleScores | None, metric: Metric) -> GroupSums:
+    if samples is None:
+        raise HarnessError(f"its samples were kept without the {metric.needs} that {metric.title} needs")
+    return sums_of(samples, metric)
