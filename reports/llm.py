@@ -7,11 +7,13 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from harness import MARKERS, AnyBoard, Axes, Block, Figure, Run, Section, Table, Unit, draw, palette
+from harness.board.language_model import language_model_use
 from harness.board.wording import MISSING, show_seconds
+from harness.llm.client import NO_USAGE, Reply
 from harness.search.report import ModelUse, SearchReport
 from harness.study.lookup.units import LOOKUP
 from harness.study.trained.units import SEARCH
-from harness.study.work.units import SearchingSpec
+from harness.study.work.units import ENDPOINT, SearchingSpec
 
 FUNNEL = ("proposed", "parsed", "legal", "new", "evaluated")
 TOKENS = ("calls", "prompt_tokens", "completion_tokens", "reasoning_tokens")
@@ -49,9 +51,27 @@ def render(run: Run, board: AnyBoard) -> Block:
         "measure of the published method."
         for model in sorted({one.use.model for one in asked if one.use.kind == "embedded"})
     ]
+    paragraphs += _tried(run)
     figures = [_figure(rows)] if any(one.report.iterations for one in asked) else []
     tables = (_accounting(run, rows), _funnel(rows), _by_iteration(rows), _losses(rows), _settings(rows))
     return Block(paragraphs=tuple(paragraphs), figures=tuple(figures), tables=tables)
+
+
+def _tried(run: Run) -> Iterator[str]:
+    """Says what it took to try an endpoint before the searches, and what it refuses."""
+    for unit in run.planned(ENDPOINT):
+        found = run.result(unit)
+        if found is None:
+            continue
+        replies = [Reply.from_json(one) for one in run.records[unit.hash].about.get("replies", ())]
+        tokens = sum(reply.usage.prompt_tokens + reply.usage.completion_tokens for reply in replies)
+        lacks = any(NO_USAGE in reply.events for reply in replies)
+        spent = "an unknown number of" if lacks else f"{tokens:,}"
+        yield (
+            f"The endpoint {unit.spec.llm.base_url} was tried before the searches with {len(replies)} "
+            f"exchanges of {spent} tokens, which no row counts; of a request's settings it refuses "
+            f"{', '.join(found.refused) or 'none'}."
+        )
 
 
 def _asked(run: Run) -> Iterator[Asked]:
@@ -72,15 +92,17 @@ def _asked(run: Run) -> Iterator[Asked]:
 def _accounting(run: Run, rows: Rows) -> Table:
     lines = []
     for row, mine in rows.items():
-        models = ", ".join(sorted({one.use.model for one in mine}))
-        sums = [f"{sum(getattr(one.use, key) for one in mine):,}" for key in TOKENS]
+        use = language_model_use(one.report for one in mine)
+        assert use is not None
+        tokens = (use.prompt_tokens, use.completion_tokens, use.reasoning_tokens)
+        sums = [f"{use.calls:,}", *map(use.told, tokens)]
         seconds = [show_seconds(_seconds(run, mine, part)) for part in ("llm", "evaluation")]
-        lines.append((row, models, str(len(mine)), *sums, _price(mine), *seconds))
-    tokens = "Prompt tokens", "Completion tokens", "of these reasoning"
-    seconds = ["Seconds in the model", "Seconds in evaluation"]
+        lines.append((row, use.model, str(len(mine)), *sums, _price(mine), *seconds))
+    heads = ["Prompt tokens", "Completion tokens", "of these reasoning"]
+    heads += ["Price", "Seconds in the model", "Seconds in evaluation"]
     return Table(
         caption="Calls and tokens, summed over a row's searches; seconds are this machine's",
-        columns=("Row", "Model", "Searches", "Calls", *tokens, "Price", *seconds),
+        columns=("Row", "Model", "Searches", "Calls", *heads),
         rows=tuple(lines),
         labels=2,
     )
@@ -127,9 +149,9 @@ def _by_iteration(rows: Rows) -> Table:
     names = (*FUNNEL, "over_limit", *TOKENS)
     lines = []
     for row, mine in rows.items():
-        means = _per_iteration(mine, names)
+        means = _per_iteration(mine, (*names, NO_USAGE))
         lines += [
-            (row, str(at + 1), *(f"{means[name][at]:,.1f}" for name in names))
+            (row, str(at + 1), *(_mean(name, means[name][at], means[NO_USAGE][at]) for name in names))
             for at in range(len(means["proposed"]))
         ]
     return Table(
@@ -137,6 +159,13 @@ def _by_iteration(rows: Rows) -> Table:
         columns=("Row", "Iteration", *(name.replace("_", " ").capitalize() for name in names)),
         rows=tuple(lines),
     )
+
+
+def _mean(name: str, mean: float, uncounted: float) -> str:
+    """Returns a mean count as people read it; of tokens that no server told, what is known."""
+    if not uncounted or name not in TOKENS[1:]:
+        return f"{mean:,.1f}"
+    return f"at least {mean:,.1f}" if mean else "unknown"
 
 
 def _losses(rows: Rows) -> Table:

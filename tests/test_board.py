@@ -110,6 +110,13 @@ def test_a_row_whose_proposals_were_mostly_repaired_bears_no_claim(
     assert ("60 % of its model's proposals" in found.sentence) is is_refused
 
 
+def test_a_board_says_why_scores_lack_each_reason_once(tmp_path: Path) -> None:
+    lost = dict.fromkeys([("collm_nas", "figlet"), ("default", "figlet")], "The disk is gone.")
+    board = build_board(load_run(ToyRun(tmp_path, failed=lost).write()))
+    told = [note for note in board.tasks[0].notes if "The disk is gone." in note]
+    assert told == ["✗ collm_nas in hybrid:micro, default: The disk is gone."]
+
+
 def test_held_out_domains_of_different_strata_are_never_averaged(tmp_path: Path) -> None:
     class Strata(ToyRun):
         def __init__(self, path: Path) -> None:

@@ -12,16 +12,21 @@ from command import Ended, harness, result_bytes
 from llm_server import Answer, completion, refused, served
 from working import all_done, done, first, place_of, plan_of, units
 
+from harness import catalog
 from harness.errors import EndpointError
+from harness.files import write_atomically
 from harness.run.loaded import Run, load_run
+from harness.study.lookup.tables import ranking_table
 from harness.study.lookup.units import LOOKUP
 from harness.study.plan import Plan
+from harness.study.study import build_board
 from harness.study.work.units import ENDPOINT
 from harness.workers.perform import perform
 
 SUITE = f"""{llm_server.TABLE_SUITE}
 llm = {{ base_url = "%s", model = "asked-model", timeout_seconds = 5.0, max_tokens = 512 }}
 """
+PRICES = "price_per_million_prompt_tokens = 1.0, price_per_million_completion_tokens = 2.0, "
 DIGITS = json.dumps({"architectures": [{"digits": [a, b, 1]} for a in range(4) for b in range(4)]})
 
 
@@ -150,3 +155,56 @@ def test_a_suite_whose_searchers_ask_nobody_tries_no_endpoint_and_another_tries_
     (tried,) = units(plan, ENDPOINT.name)
     assert plan.units[0] == tried
     assert all(tried.hash in unit.needs for unit in units(plan, "search"))
+
+
+def untold(answer: Answer) -> Answer:
+    """Returns the same reply of a server that counts no tokens."""
+    body = json.loads(answer.payload)
+    del body["usage"]
+    return Answer(payload=json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    ("told", "tokens", "sums"),
+    [
+        (lambda number: True, "30", ("80", "40", "0")),
+        (lambda number: number % 2, "at least 15", ("at least 40", "at least 20", "unknown")),
+        (lambda number: False, "unknown", ("unknown", "unknown", "unknown")),
+    ],
+    ids=["all", "some", "none"],
+)
+def test_tokens_that_no_server_told_are_unknown_wherever_they_are_summed(
+    tmp_path: Path, told: Any, tokens: str, sums: tuple[str, ...]
+) -> None:
+    def answer(number: int, request: dict[str, Any]) -> Answer:
+        reply = good(number, request)
+        return reply if told(number) or not number else untold(reply)
+
+    with served(answer) as (url, _, _):
+        plan = plan_of((SUITE % url).replace("max_tokens", PRICES + "max_tokens"), tmp_path)
+        all_done(plan, plan.units, tmp_path / "run")
+    write_atomically(tmp_path / "run/plan.json", plan.to_json())
+    run = load_run(tmp_path / "run")
+    board = build_board(run)
+    rows = {row[1]: row for row in ranking_table(board, board.rankings[0]).rows}
+    assert rows["collm_nas (asked-model)"][-1] == tokens
+    block = catalog.load("section", "llm").render(run, board)
+    accounting, _, iterations, *_ = block.tables
+    is_known = tokens == "30"
+    assert accounting.rows[0][3:8] == ("8", *sums, "0.0002" if is_known else "—")
+    assert any("unknown" in one or "at least" in one for one in iterations.rows[0]) is not is_known
+    assert ("30 tokens" in block.paragraphs[0]) is is_known
+    assert "refuses none" in block.paragraphs[0]
+
+
+def test_a_board_says_why_a_search_ended_before_its_budget(tmp_path: Path) -> None:
+    with served(completion(json.dumps({"digits": [1, 1, 1]}))) as (url, requests, _):
+        plan = plan_of(SUITE % url, tmp_path)
+        all_done(plan, [plan.units[0], first(plan, "table"), *asking(plan)], tmp_path / "run")
+    assert len(requests) == 2 + 2 * (1 + 5) * 4, "five iterations of each search are empty"
+    write_atomically(tmp_path / "run/plan.json", plan.to_json())
+    board = build_board(load_run(tmp_path / "run"))
+    notes = ranking_table(board, board.rankings[0]).notes
+    assert "collm_nas spent 1 of 6 evaluations." in notes
+    why = "iteration after iteration proposed nothing new and legal"
+    assert f"collm_nas: 4 searches ended before their budget was spent, as {why}." in notes

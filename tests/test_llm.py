@@ -1,6 +1,7 @@
 """CoLLM-NAS over scripted and served models, and transcripts. Truth: a policy over a real HTTP server."""
 
 import json
+import random
 import socket
 import threading
 import time
@@ -28,6 +29,27 @@ def test_a_served_model_finds_what_it_was_told_and_every_token_is_counted(tmp_pa
     assert llm["calls"] == len(requests)
     assert llm["prompt_tokens"] == 10 * len(requests)
     assert result.report["counters"]["evaluated"] == 12
+
+
+def test_an_endpoint_of_which_one_proposal_in_twenty_is_legal_spends_its_whole_budget(
+    tmp_path: Path,
+) -> None:
+    space, draw = llm_server.hybrid(), random.Random(0)
+    hits: list[bool] = []
+
+    def wild(number: int, request: dict[str, Any]) -> Any:
+        if "You propose" not in request["messages"][0]["content"]:
+            return llm_server.completion("Try everything.")
+        genes = [tuple(draw.randrange(len(one.options)) for one in space.choices) for _ in range(10)]
+        hits.extend(map(space.legal, map(space.canonical, genes)))
+        return llm_server.completion(json.dumps([space.to_json(space.canonical(one)) for one in genes]))
+
+    with llm_server.served(wild) as (url, _, _):
+        result = llm_server.searched(llm_server.endpoint(url, tmp_path / "t.jsonl"), budget=24)
+    assert (len(result.history), result.stopped) == (24, "budget")
+    assert sum(hits) < 24 / 4, "what is legal alone would not do"
+    assert all(space.legal(one.architecture) for one in result.history)
+    assert result.report["counters"]["repaired"] >= 20
 
 
 def test_a_replay_that_lacks_a_request_names_the_difference(tmp_path: Path) -> None:

@@ -2,9 +2,26 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 from harness.board.values import LanguageModelUse
+from harness.llm.client import NO_USAGE
 from harness.search.report import REPAIRED, REPAIRED_CHOICES, SearchReport
+
+ENDS: Final = {
+    "empty": "iteration after iteration proposed nothing new and legal",
+    "iterations": "all iterations were used",
+    "exhausted": "nothing new and legal was left",
+}
+"""What a searcher says of its end -> the same in words."""
+
+
+def end_notes(name: str, use: LanguageModelUse | None) -> list[str]:
+    """Says why searches of a row ended before their budget was spent."""
+    return [
+        f"{name}: {count} searches ended before their budget was spent, as {why}."
+        for why, count in sorted(use.ended.items() if use else ())
+    ]
 
 
 def language_model_use(reports: Iterable[SearchReport]) -> LanguageModelUse | None:
@@ -24,7 +41,8 @@ def language_model_use(reports: Iterable[SearchReport]) -> LanguageModelUse | No
         prompt_tokens=sum(use.prompt_tokens for use in uses),
         completion_tokens=sum(use.completion_tokens for use in uses),
         reasoning_tokens=sum(use.reasoning_tokens for use in uses),
-        uncounted=counts["reply: no usage"],
+        uncounted=counts[NO_USAGE],
         repaired=repaired / max(1, repaired + counts["legal"]),
         choices_changed=counts[REPAIRED_CHOICES] / max(1, repaired),
+        ended=Counter(ENDS.get(report.stopped, report.stopped) for report in told if report.stopped),
     )

@@ -1,6 +1,7 @@
 """The values a board is made of; missing is None, never 0."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Self
 
 from harness.stats.aggregates import WorstGroup
@@ -140,6 +141,7 @@ class LanguageModelUse:
         repaired: share of the proposals that could be read and lay outside of the window, so that the nearest
             legal architecture took their place.
         choices_changed: mean number of choices in which these differ from what was proposed.
+        ended: why searches ended before their budget was spent -> how many.
     """
 
     model: str
@@ -151,6 +153,7 @@ class LanguageModelUse:
     uncounted: int = 0
     repaired: float = 0.0
     choices_changed: float = 0.0
+    ended: Mapping[str, int] = field(default_factory=dict)
 
     def told(self, tokens: int) -> str:
         """Returns a number of tokens as people read it: at least so many, or unknown, where some lack."""

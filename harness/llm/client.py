@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol, TypedDict
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypedDict
 
 from harness.errors import HarnessError
 from harness.llm.transcript import Transcript
+
+NO_USAGE: Final = "reply: no usage"
+"""The event of a reply whose server told no tokens: they are unknown, and not none."""
 
 
 class Message(TypedDict):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import EndpointError
 from harness.guard.keys import Key
-from harness.llm.client import Message, Ratings, Reply, Usage
+from harness.llm.client import NO_USAGE, Message, Ratings, Reply, Usage
 from harness.llm.dialect import EVENT, REFUSALS, SETTINGS, Setting, blamed, body, learned
 from harness.llm.transcript import Transcript
 from harness.llm.wire import UNREADABLE, TooLongError, decoded, open_endpoint, redirected, transport_errors
@@ -172,7 +172,7 @@ class EndpointClient:
     def _read(self, answer: Any, events: Counter[str]) -> Reply:
         """Returns the reply in what a server sent, of which no part need be there or of the right type."""
         usage = _part(answer, "usage")
-        events["reply: no usage"] += not isinstance(usage, dict)
+        events[NO_USAGE] += not isinstance(usage, dict)
         counted = Usage(
             _tokens(usage, "prompt_tokens"),
             _tokens(usage, "completion_tokens"),

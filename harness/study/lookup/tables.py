@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.board.comparison import lacking
+from harness.board.language_model import end_notes
 from harness.board.marks import with_marks
 from harness.board.scale import in_unit, percent, with_interval
 from harness.board.table import Table
@@ -84,6 +85,7 @@ def ranking_table(board: LookupBoard, ranking: LookupRanking) -> Table:
         *reasons,
         *lost,
         *short,
+        *(note for row in ranking.rows for note in end_notes(row.method, row.llm)),
     )
     raw = any(scale.unit == "raw" for scale in board.scales.values())
     unit = "accuracy in %, or raw where the column says so" if raw else "accuracy in %"

@@ -10,6 +10,7 @@ from harness.errors import HarnessError
 from harness.files import write_atomically
 from harness.identity.unit import AnyUnit
 from harness.llm import Client, open_client
+from harness.llm.client import NO_USAGE
 from harness.llm.package import EMBEDDED_MODEL, extract_model
 from harness.run.place import Needs
 from harness.run.record import read_record
@@ -21,9 +22,13 @@ from harness.study.work.units import ENDPOINT
 
 
 def priced(report: Mapping[str, Any], llm: LanguageModelSettings | None) -> Mapping[str, Any]:
-    """Returns a searcher's report, with the money its tokens cost where the suite gives a price."""
-    use = SearchReport.of(report).llm
-    if llm is None or use is None:
+    """Returns a searcher's report, with the money its tokens cost where the suite gives a price.
+
+    Where the server did not tell some of them, nobody knows what they cost.
+    """
+    told = SearchReport.of(report)
+    use = told.llm
+    if llm is None or use is None or told.counters.get(NO_USAGE):
         return report
     rates = llm.price_per_million_prompt_tokens, llm.price_per_million_completion_tokens
     price = (rates[0] * use.prompt_tokens + rates[1] * use.completion_tokens) / 1e6

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from harness.board.language_model import language_model_use
+from harness.board.language_model import end_notes, language_model_use
 from harness.board.marks import OUTSIDE, Marked, Marks, mark_notes, marks_of
 from harness.board.values import Cell, Difference, Role, Splits, row_name
 from harness.catalog import metric_of
@@ -24,6 +24,7 @@ from harness.study.trained.boards.notes import (
     again_note,
     few_groups_note,
     in_turn_note,
+    lost_notes,
     rank_notes,
     seen_note,
     stability_note,
@@ -369,6 +370,7 @@ class TaskBuilder:
             for row in rows
             if row.llm and row.llm.repaired
         ]
+        notes += [note for row in rows for note in end_notes(row.name, row.llm)]
         outside = {f"{row.name} ({row.outside})" for row in rows if row.outside}
         if outside:
             notes.append(
@@ -377,6 +379,7 @@ class TaskBuilder:
         notes += mark_notes([Marked(row.name, row.marks) for row in rows])
         if any(not row.is_complete for row in rows):
             notes.append("Rows with a failed (✗) or missing (—) score are not ranked.")
+        notes += lost_notes(rows)
         return notes
 
     def _stability(self, ranked: Sequence[Row]) -> list[str]:

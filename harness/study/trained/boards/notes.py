@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 
 from harness.board.values import Splits
-from harness.board.wording import listed
+from harness.board.wording import FAILED, listed
 from harness.run.loaded import Run
 from harness.stats.effect import LEAST_GROUPS
 from harness.stats.equal import MOST_OUTSIDE
-from harness.study.trained.boards.values import InDomainLine, RankQuality
+from harness.study.trained.boards.values import InDomainLine, RankQuality, Row
 from harness.study.trained.results import ZeroShotScore
 from harness.study.trained.units import TUNE
 from harness.task.selection import CROSS_VALIDATION, ORACLE
@@ -17,6 +17,16 @@ SELECTION_NOTES = {
     ORACLE: "Oracle: each score's learning rate was chosen on the validation split of the domain it is on, "
     "held-out ones included, which no real use allows.",
 }
+
+
+def lost_notes(rows: Iterable[Row]) -> list[str]:
+    """Says why scores lack, each reason once with its rows."""
+    lost: dict[str, dict[str, None]] = {}
+    for row in rows:
+        for cell in row.cells:
+            if cell.state in ("failed", "skipped"):
+                lost.setdefault(cell.reason or "no reason", {})[row.name] = None
+    return [f"{FAILED} {', '.join(names)}: {reason}" for reason, names in lost.items()]
 
 
 def too_few_domains(domains: int, methods: int) -> str:
