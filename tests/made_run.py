@@ -54,8 +54,7 @@ def as_kept(frame: pd.DataFrame) -> SampleScores:
     group, label = (frame[name].to_numpy(np.int64) for name in ("group", "label"))
     numerator, denominator = (frame[name].to_numpy(np.float64) for name in ("numerator", "denominator"))
     named: dict[str, Any] = {"position": 3 * np.arange(count), "digest": digests(map(bytes, range(count)))}
-    if "digest" in frame:
-        named["digest"] = frame["digest"].to_numpy(np.uint64)
+    named |= {name: frame[name].to_numpy() for name in ("position", "digest") if name in frame}
     if np.isin(numerator, (0, 1)).all():
         named["prediction"] = np.where(numerator == 1, label, (label + 1) % 10)
     if "sure" in frame:

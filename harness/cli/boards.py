@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import Json, terminal_width
+from harness.cli.options import Json, data_folder, terminal_width
 from harness.guard.inert import cell, html, line, markdown_block
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def report(
     """Write the report of a run from its records, and print its path."""
     from harness.report.page import write_report
 
-    print(write_report(run, sections.split(",") if sections else None).resolve())
+    names = sections.split(",") if sections else None
+    print(write_report(run, names, data=data_folder()).resolve())
 
 
 def compare(

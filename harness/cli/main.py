@@ -193,7 +193,7 @@ def _run(
         finished = load_run(folder)
         board = build_board(finished)
         write_atomically(folder / "board.json", sealed(json.loads(board_json(board))))
-        report = write_report(folder)
+        report = write_report(folder, data=data_folder())
     if as_json:
         print(board_json(board), end="")
     else:

@@ -1,7 +1,7 @@
 """The report of a run: sections of the catalog as one self-contained HTML file and its Markdown twin."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,13 +65,16 @@ class _Part(NamedTuple):
     block: Block
 
 
-def write_report(folder: Path, sections: Sequence[str] | None = None) -> Path:
+def write_report(folder: Path, sections: Sequence[str] | None = None, *, data: Path | None = None) -> Path:
     """Writes `report.html` and `report.md` of a run, all or some sections, and returns the first's path.
+
+    Args:
+        data: the data cache, where samples are to be shown.
 
     Raises:
         HarnessError: there is no run, or no such section.
     """
-    run = load_run(folder)
+    run = replace(load_run(folder), data=data)
     board = build_board(run)
     names = catalog.names("section") if sections is None else list(dict.fromkeys(sections))
     entries: list[tuple[str, Section]] = [(name, catalog.load("section", name)) for name in names]

@@ -44,6 +44,7 @@ class Run:
         timings: unit hash -> what it took; not part of any result.
         made: unit hash -> where its result was made, for units that left one.
         folders: unit hash -> where its result lies, where that is not in `folder`.
+        data: the data cache of this machine, for who shows samples; None where it was not said.
     """
 
     folder: Path
@@ -57,6 +58,7 @@ class Run:
     timings: Mapping[str, Timing]
     made: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     folders: Mapping[str, Path] = field(default_factory=dict)
+    data: Path | None = None
 
     def place(self, unit: AnyUnit) -> Path:
         """Returns the folder of a unit's result."""
