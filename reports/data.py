@@ -1,8 +1,12 @@
 """Where the data comes from, under which licence, and the hash of what was read."""
 
+from collections.abc import Iterator
+
 from harness import AnyBoard, Block, Board, LookupBoard, QualityBoard, Record, Run, Section, Table, TaskBoard
+from harness.data.sealed import ordinal
 from harness.study.lookup.units import TABLE
 from harness.study.ranking.settings import PlannedRanking
+from harness.study.trained.units import OPEN
 from harness.study.work.units import PREPARE, Preparation
 
 
@@ -26,16 +30,37 @@ def render(run: Run, board: AnyBoard) -> Block:
                 units = [u for u in run.planned(PREPARE) if (u.spec.task, u.spec.domain) == wanted]
                 rows += [(name, role, *_prepared(run.records.get(unit.hash))) for unit in units]
                 if name.startswith("lm_eval:"):
-                    rows.append((name, role, "a task of lm-eval", "its makers'", *["—"] * 3))
+                    rows.append((name, role, *["—"] * 2, "a task of lm-eval", "its makers'", *["—"] * 3))
         tables.append(
             Table(
                 caption=f"{task_name}: domains",
-                columns=("Domain", "Role", "Origin", "Licence", "Samples", "Groups", "sha256 (first 16)"),
+                columns=(
+                    "Domain",
+                    "Role",
+                    "Family",
+                    "Stratum",
+                    "Origin",
+                    "Licence",
+                    "Samples",
+                    "Groups",
+                    "sha256 (first 16)",
+                ),
                 rows=tuple(rows),
-                labels=5,
+                labels=8,
             )
         )
-    return Block(tables=tuple(tables))
+    return Block(paragraphs=tuple(_opened(run)), tables=tuple(tables))
+
+
+def _opened(run: Run) -> Iterator[str]:
+    """Says which sealed domains the run opened, and how often they had been by then."""
+    for unit in run.planned(OPEN):
+        record, opened = run.records.get(unit.hash), run.result(unit)
+        if record is not None and opened is not None:
+            yield (
+                f"{unit.spec.of} is sealed, and was opened for the {ordinal(record.about['opening'])} time, "
+                f"by plan {opened.plan} with code {opened.code}."
+            )
 
 
 def _roles(task: TaskBoard) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -56,12 +81,15 @@ def _all(run: Run) -> list[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]]:
 def _prepared(record: Record | None) -> tuple[str, ...]:
     """Returns what a prepared domain is, and dashes where it is not there."""
     if record is None or record.status != "ok":
-        return ("—",) * 5
+        return ("—",) * 7
     result, about = Preparation.from_json(record.result), record.about
-    counts = [f"{split} {count:,}" for split, count in sorted(result.counts.items())]
-    groups = sum(result.groups.values())
-    told = (str(about["origin"]), str(about["licence"]), ", ".join(counts))
-    return (*told, f"{groups:,}", result.sha256[:16])
+    sizes = [
+        ", ".join(f"{split} {count:,}" for split, count in sorted(each.items()))
+        for each in (result.counts, result.groups)
+    ]
+    family = f"{about.get('family') or '—'}{', sealed' if about.get('sealed') else ''}"
+    told = (family, str(about.get("stratum") or "—"), str(about["origin"]), str(about["licence"]))
+    return (*told, *sizes, result.sha256[:16])
 
 
 def _table(run: Run, board: LookupBoard) -> Block:

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import Block, Board, Figure, HarnessError, Run, Section, Signature, Table, TaskBoard, catalog
+from harness.data.corruptions import domain_of
 from harness.data.kept import samples_at
 from harness.guard.inert import html, visible
 from harness.learn.modality import modality_of
 from harness.study.formats import csv_text
 from harness.study.trained.boards.changed import RowSamples, class_names_of, gains, named, row_samples
 from harness.study.trained.boards.values import Row, scores_of
+from harness.study.trained.units import SCORE
 from harness.task.metric import Metric
 
 SHOWN = 8
@@ -49,6 +51,9 @@ def render(run: Run, board: Board) -> Block:
             except HarnessError as error:
                 lines.append(f"{task.title}, {domain}: {str(error).rstrip('.')}.")
                 continue
+            if _is_sealed(task.task, domain):
+                lines.append(f"{domain} is sealed, so no sample of it is shown.")
+                continue
             names = [row.name for row in rows if row]
             made = _drawn(run, (task.task, domain), (first, second), names, shown)
             figures += [one for one in made if isinstance(one, Figure)]
@@ -56,6 +61,18 @@ def render(run: Run, board: Board) -> Block:
             if not made:
                 lines.append(f"{domain}: its data is not in this machine's folder, so no sample is shown.")
     return Block(paragraphs=tuple(lines), figures=tuple(figures), tables=tuple(tables))
+
+
+def _is_sealed(task_name: str, domain: str) -> bool:
+    if "/" in domain or task_name not in catalog.files("task"):
+        return False
+    return bool(domain_of(catalog.load("task", task_name), domain).sealed)
+
+
+def _cut(run: Run, task_name: str, domain: str) -> int | None:
+    """Returns what documents of a domain were cut to before they were scored; None for whole ones."""
+    specs = (unit.spec for unit in run.planned(SCORE))
+    return next((one.document_bytes for one in specs if (one.task, one.domain) == (task_name, domain)), None)
 
 
 def _samples(run: Run, task: TaskBoard, row: Row, domain: str) -> RowSamples:
@@ -107,7 +124,7 @@ def _drawn(
     made: list[Figure | Table] = []
     for one in shown:
         positions, wanted = (getattr(rows[0], name)[one.places].tolist() for name in ("position", "digest"))
-        samples = samples_at(task_name, inner, run.data, positions, wanted)
+        samples = samples_at(task_name, inner, run.data, positions, wanted, cut=_cut(run, *where))
         if samples is None:
             return []
         told = _told(rows, one, class_names_of(where[0]))

@@ -37,7 +37,7 @@ def bits(run: Run, **wanted: object) -> list[float]:
     found = []
     for unit in filled.units(run, "score", **wanted):
         samples = pd.read_parquet(run.place(unit) / "samples.parquet")
-        found.append(samples["numerator"].sum() / samples["denominator"].sum())
+        found.append(samples["bits"].sum() / samples["bytes"].sum())
     return found
 
 

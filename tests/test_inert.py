@@ -81,7 +81,11 @@ ACTS = re.compile(
 def renamed(value: Any, names: dict[str, str]) -> Any:
     """Returns JSON values with strings and keys that are in `names` replaced."""
     if isinstance(value, dict):
-        return {names.get(key, key): renamed(one, names) for key, one in value.items()}
+        # A number of bytes is no task of that name.
+        return {
+            key if one is None or isinstance(one, int) else names.get(key, key): renamed(one, names)
+            for key, one in value.items()
+        }
     if isinstance(value, list):
         return [renamed(one, names) for one in value]
     return names.get(value, value) if isinstance(value, str) else value

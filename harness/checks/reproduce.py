@@ -57,7 +57,8 @@ def reproduce(run: Path, place: Place, *, count: int, seed: int) -> Iterator[Fin
     units = {unit.hash: unit for unit in planned_units(run)}
     done = {key: record for key, unit in units.items() if (record := unit_record(run, unit)) is not None}
     here = kind_of(provenance(place.device, 1))
-    for unit in _drawn([units[key] for key, record in done.items() if record.status == "ok"], count, seed):
+    ended = [units[key] for key, record in done.items() if record.status == "ok"]
+    for unit in _drawn([unit for unit in ended if not unit.kind.counts], count, seed):
         record = done[unit.hash]
         name = f"unit {unit.folder}"
         if code_of(unit.kind, unit.spec) != dict(record.code):

@@ -9,7 +9,9 @@ from typing import Any, cast
 
 from harness import catalog
 from harness.board.wording import metric_name
+from harness.data.corruptions import family_of
 from harness.data.overview import prepared_card
+from harness.data.sealed import openings
 from harness.errors import HarnessError, UnknownNameError
 from harness.guard.text import parse_json, shown
 from harness.learn.modality import modality_of
@@ -75,10 +77,14 @@ def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
     cards = []
     for domain in task.domains:
         prepared, wrong = prepared_card(name, domain, data)
-        about = {"origin": domain.origin, "licence": domain.licence, "groups": domain.groups}
-        counts = dict(prepared.samples) if prepared else None
-        there = {"counts": counts, "sha256": prepared.sha256 if prepared else None, "damaged": wrong}
+        about = {"family": family_of(task, domain.name), "stratum": domain.stratum or None}
+        about |= {"origin": domain.origin, "licence": domain.licence, "groups": domain.groups}
+        there: dict[str, Any] = {"counts": dict(prepared.samples) if prepared else None}
+        there |= {"groups_in_splits": dict(prepared.groups) if prepared else None}
+        there |= {"sha256": prepared.sha256 if prepared else None, "damaged": wrong}
         cards.append({"domain": domain.name, "role": roles.get(domain.name, "spare"), **about, **there})
+        if domain.sealed:
+            cards[-1]["sealed"] = f"opened {len(openings(name, domain.name, data))} times so far"
     return {
         "name": name,
         "summary": task.summary,

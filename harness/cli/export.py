@@ -20,6 +20,8 @@ def export_task_verb(
         print(f"ok   {member}")
     for domain, reason in done.failures.items():
         print(f"FAIL {name}/{domain}: {reason}")
+    for domain in done.sealed:
+        print(f"wait {name}/{domain}: sealed, so only a suite that opens it scores it")
     if done.tasks:
         print(
             f"Run it: lm-eval run --include_path {out} --tasks {name} --model hf --model_args pretrained=PATH"

@@ -337,7 +337,7 @@ def data_list(as_json: Json = False) -> None:
         print(json.dumps(rows, indent=1))
     else:
         for row in rows:
-            state = "prepared" if row["prepared"] else "not prepared"
+            state = ("prepared" if row["prepared"] else "not prepared") + ", sealed" * row["sealed"]
             name = "/".join(filter(None, (row["task"], row["domain"])))
             told = f"FAIL {name}: {row['damaged']}" if row["damaged"] else f"{name}: {state}; {row['origin']}"
             print(inert.line(told))

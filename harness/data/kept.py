@@ -11,13 +11,20 @@ from harness.task.split import digests
 
 
 def samples_at(
-    task_name: str, domain: str, folder: Path, positions: Sequence[int], wanted: Sequence[int]
+    task_name: str,
+    domain: str,
+    folder: Path,
+    positions: Sequence[int],
+    wanted: Sequence[int],
+    *,
+    cut: int | None = None,
 ) -> list[bytes] | None:
     """Returns the bytes of samples of a domain; None where the folder does not hold just these.
 
     Args:
         positions: in the prepared data.
-        wanted: their hashes.
+        wanted: their hashes, as they were scored.
+        cut: leading bytes of a document that were scored; None for all.
     """
     try:
         task = catalog.load("task", task_name)
@@ -26,7 +33,7 @@ def samples_at(
             return None
         with quiet_datasets() as datasets:
             column = datasets.load_from_disk(str(place)).data.table.column("data")
-        found = [column[position].as_py() for position in positions]
+        found = [column[position].as_py()[:cut] for position in positions]
     except (HarnessError, OSError, ValueError, IndexError):
         return None
     return found if digests(found).tolist() == list(wanted) else None

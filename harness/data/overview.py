@@ -32,7 +32,7 @@ def domains(data: Path) -> list[dict[str, Any]]:
             task: Task = catalog.load("task", name)
         except HarnessError as error:
             about = dict.fromkeys(("domain", "origin", "licence"))
-            rows.append({"task": name, **about, "prepared": False, "damaged": str(error)})
+            rows.append({"task": name, **about, "prepared": False, "sealed": False, "damaged": str(error)})
             continue
         for domain in task.domains:
             prepared, wrong = prepared_card(name, domain, data)
@@ -41,6 +41,7 @@ def domains(data: Path) -> list[dict[str, Any]]:
                     "task": name,
                     "domain": domain.name,
                     "prepared": prepared is not None,
+                    "sealed": domain.sealed,
                     "origin": domain.origin,
                     "licence": domain.licence,
                     "damaged": wrong,

@@ -100,6 +100,7 @@ class UnitKind(Generic[S, R]):
         trains: whether it trains networks, so that processes may share its batches.
         cost: MODULE:FUNCTION, called with `harness.study.cost.Costs` and a unit, that estimates its
             multiply-accumulates; empty where they are not counted.
+        counts: whether it counts how often it is done, so that nobody does it once more to look.
         intact: MODULE:FUNCTION, called with unit, record and place, that says whether what a unit left
             outside of the run's folder is there; empty where it leaves nothing there.
     """
@@ -111,6 +112,7 @@ class UnitKind(Generic[S, R]):
     seconds: float
     trains: bool = False
     cost: str = ""
+    counts: bool = False
     intact: str = ""
 
     def __str__(self) -> str:

@@ -46,10 +46,11 @@ metadata:
 
 
 class Exported(NamedTuple):
-    """What was written: lm-eval's task names, and domain -> why it is missing."""
+    """What was written: lm-eval's task names, domain -> why it is missing, and what is left out as sealed."""
 
     tasks: tuple[str, ...]
     failures: dict[str, str]
+    sealed: tuple[str, ...] = ()
 
 
 def export_task(
@@ -64,9 +65,9 @@ def export_task(
 ) -> Exported:
     """Writes the test documents of a task of bytes or questions as lm-eval tasks.
 
-    NAME stands for all of them, NAME_DOMAIN for one domain. Domains that are not prepared are prepared; one
-    whose package is absent fails alone. The folder can be moved: run it by
-    `lm-eval run --include_path OUT --tasks NAME`.
+    NAME stands for all of them, NAME_DOMAIN for one domain. Sealed ones are left out, as nobody would count
+    who scores them. Domains that are not prepared are prepared; one whose package is absent fails alone. The
+    folder can be moved: run it by `lm-eval run --include_path OUT --tasks NAME`.
 
     Args:
         out: a new folder, or one of an earlier export of the task, which is replaced.
@@ -79,7 +80,10 @@ def export_task(
     export = _export(name, task)
     _clear(out, path_part("task", name))
     written, failures = [], {}
+    sealed = tuple(domain.name for domain in task.domains if domain.sealed)
     for domain in task.domains:
+        if domain.sealed:
+            continue
         try:
             prepared = prepare_domain(name, domain, data, offline=offline)
             split = load_split(name, task, domain, "test", data, limit=limit)
@@ -94,7 +98,7 @@ def export_task(
         members = "\n".join(f"  - {member}" for member in written)
         group = GROUP.format(task=name, members=members, measure=export.measure)
         write_atomically(out / f"{name}.yaml", group)
-    return Exported(tuple(written), failures)
+    return Exported(tuple(written), failures, sealed)
 
 
 def write_domain(

@@ -166,7 +166,8 @@ class PlannedTask(TaskSettings):
 
     `strata` gives each held-out domain's kind of shift; only scores on domains of one kind are averaged, and
     those whose family a source is of are a kind of their own. `folds` are the domains that are held out
-    together, where each is in turn, and `families` the families of held-out domains.
+    together, where each is in turn, `families` the families of held-out domains, and `left_out` the sealed
+    domains that would be among the domains otherwise.
     """
 
     held_out: list[str]
@@ -175,6 +176,7 @@ class PlannedTask(TaskSettings):
     strata: dict[str, str] = field(default_factory=dict)
     families: dict[str, str] = field(default_factory=dict)
     folds: list[list[str]] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     @property
     def trained_on(self) -> None:

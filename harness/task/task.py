@@ -70,6 +70,7 @@ class Domain:
         stratum: the kind of shift that it is where it is held out, e.g. `code`; scores are averaged over
             domains of one kind alone, as effects on different kinds may have opposite signs.
         family: of domains that share an author, artist or source; its own name where it is empty.
+        sealed: read by no suite but those that say that they open it, each of which is counted.
         read: yields all samples, in a fixed order, from the fetched archives (package name -> path).
         archives: packages that `read` needs.
         sha256: recorded hash of the prepared arrays; None where it is not pinned.
@@ -86,6 +87,7 @@ class Domain:
     groups: str
     stratum: str = ""
     family: str = ""
+    sealed: bool = False
     read: Callable[[Archives], Iterable[Sample]]
     archives: tuple[Archive, ...] = ()
     sha256: str | None = None

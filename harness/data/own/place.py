@@ -10,6 +10,8 @@ from harness.learn.modality import modality_of
 from harness.task.signature import Signature
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+TOLD = ("origin", "licence", "stratum", "family", "sealed")
+"""What is said of a domain and changes nothing of what is read."""
 HASHED_BYTES = 2**28
 """Up to here the files of a domain are told apart by their contents, beyond by sizes and times of change."""
 
@@ -60,6 +62,9 @@ class OwnPlace:
             evaluate.
         origin: who made it, one line; the name of the folder or file and its version are added.
         licence: one line.
+        stratum: the kind of shift that the domain is where it is held out.
+        family: of domains that share an author, artist or source.
+        sealed: read by suites alone that say that they open it.
     """
 
     folder: str = ""
@@ -75,6 +80,9 @@ class OwnPlace:
     is_test: bool = False
     origin: str = ""
     licence: str = "not stated"
+    stratum: str = ""
+    family: str = ""
+    sealed: bool = False
 
 
 class Version(NamedTuple):
@@ -102,7 +110,7 @@ def version_of(place: OwnPlace, signature: Signature, classes: tuple[str, ...], 
         what, state = f"dataset {path.name}", _state(path, _files(path, ("",)))
     else:
         what, state = f"repository {place.dataset} at {place.revision}", place.revision
-    left_out = ("folder", "file", "images", "labels", "dataset", "origin", "licence")
+    left_out = ("folder", "file", "images", "labels", "dataset", *TOLD)
     reading = {key: value for key, value in asdict(place).items() if key not in left_out}
     return Version(what, content_hash([state, reading, asdict(signature), classes]))
 

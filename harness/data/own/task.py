@@ -229,7 +229,15 @@ def _absent(place: OwnPlace, name: str, reason: str) -> Domain:
 
     made = f"{place.origin}; " if place.origin else ""
     return Domain(
-        name=name, origin=f"{made}not here", licence=place.licence, groups="sample", read=read, awaits=reason
+        name=name,
+        origin=f"{made}not here",
+        licence=place.licence,
+        stratum=place.stratum,
+        family=place.family,
+        sealed=place.sealed,
+        groups="sample",
+        read=read,
+        awaits=reason,
     )
 
 

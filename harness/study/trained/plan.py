@@ -23,6 +23,7 @@ from harness.study.cost import Costs
 from harness.study.plan import Plan, distinct, endpoint_unit, members, planned, prepare_unit, resolve_searcher
 from harness.study.settings import ALONE, STEPS_PER_SAMPLE, RecipeSettings, TaskSettings
 from harness.study.trained.cost import trial
+from harness.study.trained.opening import openings_of
 from harness.study.trained.results import Final
 from harness.study.trained.settings import Suite
 from harness.study.trained.units import (
@@ -38,7 +39,7 @@ from harness.study.trained.units import (
     TuneSpec,
     Variant,
 )
-from harness.study.trained.zero_shot import ZeroShotPlan, with_tasks
+from harness.study.trained.zero_shot import Openings, ZeroShotPlan, opened_by, with_tasks
 from harness.study.work.matched import load_family, split_space
 from harness.study.work.specs import (
     folds_of,
@@ -80,38 +81,50 @@ def plan_trained(name: str, suite: Suite, *, limit: int | None, tables: tuple[Pa
     filled = replace(
         suite,
         tasks=[
-            shortened(task if isinstance(task.held_out, str) else with_domains(task), limit)
+            shortened(task if isinstance(task.held_out, str) else with_domains(task, suite.opens), limit)
             for task in suite.tasks
         ],
-        zero_shot=[with_tasks(board) for board in suite.zero_shot],
+        zero_shot=[with_tasks(board, suite.opens) for board in suite.zero_shot],
     )
-    units: list[AnyUnit] = []
-    for settings in filled.tasks:
+    table = asdict(filled)
+    tasks = [planned_task(task, suite.opens) for task in filled.tasks]
+    # Scores say what chance is where nothing was trained.
+    elsewhere = [asdict(one) | {"sources": [], "chance": None} for one in filled.zero_shot]
+    table["tasks"] = [*tasks, *elsewhere]
+    del table["zero_shot"]
+    units = list(_units(filled, limit, {}))
+    openings = openings_of(suite.opens, table, units)
+    if openings:
+        units = [*openings.values(), *_units(filled, limit, openings)]
+    return Plan(name=name, suite=filled, table=table, limit=limit, units=distinct(units))
+
+
+def _units(suite: Suite, limit: int | None, openings: Openings) -> Iterator[AnyUnit]:
+    for settings in suite.tasks:
         in_turn = isinstance(settings.held_out, str)
-        boards = [one.name for one in filled.zero_shot if one.trained_on == settings.name]
+        boards = [one.name for one in suite.zero_shot if one.trained_on == settings.name]
         if in_turn and boards:
             raise HarnessError(
                 f"Task {settings.name!r} holds out {settings.held_out} in turn, which trains several "
                 f"networks a row, and zero_shot {boards[0]!r} scores one; list held_out, or leave it out."
             )
-        for fold in folds_of(settings):
+        for fold in folds_of(settings, suite.opens):
             if CROSS_VALIDATION in suite.selection and len(fold.sources) < 2:
                 raise HarnessError(
                     f"{CROSS_VALIDATION} needs two sources, and task {settings.name!r} has {fold.sources}."
                 )
-            units += _TaskPlan(filled, fold, limit, tuple(fold.held_out) if in_turn else ()).units()
-    table = asdict(filled)
-    tasks = [planned_task(task) for task in filled.tasks]
-    # Scores say what chance is where nothing was trained.
-    elsewhere = [asdict(one) | {"sources": [], "chance": None} for one in filled.zero_shot]
-    table["tasks"] = [*tasks, *elsewhere]
-    del table["zero_shot"]
-    return Plan(name=name, suite=filled, table=table, limit=limit, units=distinct(units))
+            out = tuple(fold.held_out) if in_turn else ()
+            yield from _TaskPlan(suite, fold, limit, out, openings).units()
 
 
 class _TaskPlan:
     def __init__(
-        self, suite: Suite, settings: TaskSettings, limit: int | None, fold: tuple[str, ...]
+        self,
+        suite: Suite,
+        settings: TaskSettings,
+        limit: int | None,
+        fold: tuple[str, ...],
+        openings: Openings,
     ) -> None:
         self.suite = suite
         self.fold = fold
@@ -131,9 +144,13 @@ class _TaskPlan:
         }
         domains = (*settings.sources, *settings.held_out)
         self.prepared = {domain: prepare_unit(settings.name, domain) for domain in domains}
-        self.source_hashes = tuple(self.prepared[domain].hash for domain in settings.sources)
+        self.data = {
+            domain: (unit.hash, *opened_by(openings, settings.name, domain))
+            for domain, unit in self.prepared.items()
+        }
+        self.source_hashes = tuple(one for domain in settings.sources for one in self.data[domain])
         self.zero_shot = [
-            ZeroShotPlan(board) for board in suite.zero_shot if board.trained_on == settings.name
+            ZeroShotPlan(board, openings) for board in suite.zero_shot if board.trained_on == settings.name
         ]
 
     def units(self) -> Iterator[AnyUnit]:
@@ -369,7 +386,7 @@ class _TaskPlan:
     def _scores(self, final: Unit[FinalSpec, Final], plain: Unit[FinalSpec, Final]) -> Iterator[AnyUnit]:
         """Yields the scores of `final`; an oracle's are those of what `plain` trained."""
         trained = (plain.hash, final.hash) if final.spec.selection == ORACLE else (final.hash,)
-        for domain, prepared in self.prepared.items():
+        for domain, data in self.data.items():
             spec = ScoreSpec(
                 **members(final.spec, SelectedSpec),
                 **scored_of(self.settings, domain, is_oracle=final.spec.selection == ORACLE),
@@ -377,4 +394,4 @@ class _TaskPlan:
                 role="source" if domain in self.settings.sources else "held_out",
                 fold=self.fold,
             )
-            yield planned(SCORE, spec, needs=(*trained, prepared.hash))
+            yield planned(SCORE, spec, needs=(*trained, *data))

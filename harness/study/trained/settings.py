@@ -75,6 +75,7 @@ class Suite(SearchingSettings):
         search: budget of a search.
         zero_shot: boards of what the same networks score elsewhere.
         selection: rules that choose each row's learning rate, a board each; the verdict is the first one's.
+        opens: `TASK/DOMAIN` of sealed domains that it reads; each run that does is counted.
     """
 
     seeds: list[int]
@@ -91,6 +92,7 @@ class Suite(SearchingSettings):
     search: SearchSettings = field(default_factory=SearchSettings)
     zero_shot: list[ZeroShotSettings] = field(default_factory=list)
     selection: list[str] = field(default_factory=lambda: [DEFAULT_SELECTION])
+    opens: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +104,7 @@ class PlannedBoard(ZeroShotSettings):
     strata: dict[str, str] = field(default_factory=dict)
     families: dict[str, str] = field(default_factory=dict)
     folds: list[list[str]] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

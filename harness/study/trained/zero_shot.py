@@ -1,12 +1,11 @@
 """The units of zero-shot boards: what a task's networks score where nothing was trained for."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from harness import catalog
-from harness.data.corruptions import domain_of
 from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit, Unit
 from harness.learn.modality import modality_of
@@ -14,10 +13,20 @@ from harness.study.plan import Plan, members, planned, prepare_unit
 from harness.study.settings import LM_EVAL, ZeroShotSettings
 from harness.study.trained.results import Final
 from harness.study.trained.units import ZERO_SHOT, FinalSpec, SelectedSpec, ZeroShotSpec
+from harness.study.work.specs import refuse_sealed, sealed_name
 from harness.task.task import Task
 
+Openings = Mapping[str, AnyUnit]
+"""TASK/DOMAIN of a sealed domain -> the unit that opens it."""
 
-def with_tasks(settings: ZeroShotSettings) -> ZeroShotSettings:
+
+def opened_by(openings: Openings, task: str, domain: str) -> tuple[str, ...]:
+    """Returns the hash of the unit that opens a domain; nothing where it is not sealed."""
+    name = sealed_name(task, domain)
+    return (openings[name].hash,) if name in openings else ()
+
+
+def with_tasks(settings: ZeroShotSettings, opens: Sequence[str] = ()) -> ZeroShotSettings:
     """Returns the settings with the tasks of their folder where they name none of lm-eval.
 
     Raises:
@@ -33,7 +42,7 @@ def with_tasks(settings: ZeroShotSettings) -> ZeroShotSettings:
         )
     for domain in settings.held_out:
         if not domain.startswith(LM_EVAL):
-            _check_questions(settings, domain)
+            _check_questions(settings, domain, opens)
     if not settings.lm_eval_tasks or any(domain.startswith(LM_EVAL) for domain in settings.held_out):
         return settings
     from harness.language.scores import tasks_of
@@ -51,10 +60,10 @@ def refuse_code(plan: Plan) -> None:
         check_folder(Path(folder), is_trusted=False)
 
 
-def _check_questions(settings: ZeroShotSettings, domain: str) -> None:
+def _check_questions(settings: ZeroShotSettings, domain: str, opens: Sequence[str]) -> None:
     task_name, _, name = domain.partition("/")
     task: Task = catalog.load("task", task_name)
-    domain_of(task, name)
+    refuse_sealed(task_name, name, opens)
     if modality_of(task.signature.kind).form != "question" or settings.metric != task.metric:
         raise HarnessError(
             f"zero_shot {settings.name!r} is a board of {settings.metric}, and {domain!r} is of kind "
@@ -65,10 +74,14 @@ def _check_questions(settings: ZeroShotSettings, domain: str) -> None:
 class ZeroShotPlan:
     """The units of one board, beside those of the task that its networks are trained on."""
 
-    def __init__(self, settings: ZeroShotSettings) -> None:
+    def __init__(self, settings: ZeroShotSettings, openings: Openings) -> None:
         ours = [domain for domain in settings.held_out if not domain.startswith(LM_EVAL)]
         self.settings = settings
         self.prepared = {domain: prepare_unit(*domain.split("/")) for domain in ours}
+        self.data = {
+            domain: (unit.hash, *opened_by(openings, *domain.split("/")))
+            for domain, unit in self.prepared.items()
+        }
         self.sha256 = _content(Path(settings.lm_eval_tasks)) if settings.lm_eval_tasks else ""
 
     def scores(self, final: Unit[FinalSpec, Final]) -> Iterator[AnyUnit]:
@@ -85,8 +98,7 @@ class ZeroShotPlan:
                 folder=self.settings.lm_eval_tasks if is_theirs else "",
                 sha256=self.sha256 if is_theirs else "",
             )
-            needs = [self.prepared[domain].hash] if domain in self.prepared else []
-            yield planned(ZERO_SHOT, spec, needs=(final.hash, *needs))
+            yield planned(ZERO_SHOT, spec, needs=(final.hash, *self.data.get(domain, ())))
 
 
 def _content(folder: Path) -> str:

@@ -1,9 +1,10 @@
 """The unit that fetches, checks, splits and caches one domain."""
 
 from pathlib import Path
+from typing import Any
 
 from harness import catalog
-from harness.data.corruptions import domain_of
+from harness.data.corruptions import domain_of, family_of
 from harness.data.prepare import intact_card, prepare_domain
 from harness.identity.unit import Unit
 from harness.run.place import Done, Needs, Place
@@ -19,7 +20,8 @@ def prepare(unit: Unit[PrepareSpec, Preparation], needs: Needs, folder: Path) ->
     place = needs.place.data
     prepared = prepare_domain(unit.spec.task, domain, place.folder, offline=place.offline)
     result = Preparation(sha256=prepared.sha256, counts=dict(prepared.samples), groups=dict(prepared.groups))
-    about = {"origin": domain.origin, "licence": domain.licence, "grouped_by": domain.groups}
+    about: dict[str, Any] = {"origin": domain.origin, "licence": domain.licence, "grouped_by": domain.groups}
+    about |= {"stratum": domain.stratum, "family": family_of(task, domain.name), "sealed": domain.sealed}
     return Done(result=result, about=about)
 
 

@@ -1,5 +1,6 @@
 """Parameters of units that several studies plan."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -41,13 +42,17 @@ def supernet_spec(settings: TaskSettings, space: str) -> dict[str, Any]:
     return {"checkpoint": str(path), "checkpoint_sha256": file_hash(path)}
 
 
-def with_domains(settings: TaskSettings) -> TaskSettings:
-    """Returns the settings with the task's own domains where they name none.
+def with_domains(settings: TaskSettings, opens: Sequence[str] = ()) -> TaskSettings:
+    """Returns the settings with the task's own domains where they name none, but for sealed ones.
+
+    Args:
+        settings: of the task.
+        opens: TASK/DOMAIN of sealed domains that may be read.
 
     Raises:
         UnknownNameError: a task, domain or corruption does not exist.
         HarnessError: a domain is source and held out at once, the task is of questions, its samples cannot
-            give its metric, or domains are held out in turn.
+            give its metric, domains are held out in turn, or one is sealed and not opened.
     """
     task: Task = catalog.load("task", settings.name)
     if isinstance(settings.held_out, str):
@@ -68,27 +73,54 @@ def with_domains(settings: TaskSettings) -> TaskSettings:
         )
     filled = replace(
         settings,
-        sources=settings.sources or list(task.sources),
-        held_out=settings.held_out or list(task.held_out),
+        sources=settings.sources or readable(settings.name, task.sources, opens),
+        held_out=settings.held_out or readable(settings.name, task.held_out, opens),
     )
+    for role, own in (("sources", task.sources), ("held_out", task.held_out)):
+        if own and not getattr(filled, role):
+            raise HarnessError(f"All default {role} of task {settings.name!r} are sealed; list others.")
     for domain in (*filled.sources, *filled.held_out):
-        domain_of(task, domain)
+        refuse_sealed(settings.name, domain, opens)
     both = sorted(set(filled.sources) & set(filled.held_out))
     if both:
         raise HarnessError(f"Task {settings.name!r} has {', '.join(both)} both as source and as held out.")
     return filled
 
 
-def folds_of(settings: TaskSettings) -> list[TaskSettings]:
+def sealed_name(task_name: str, domain: str) -> str:
+    """Returns TASK/DOMAIN of a sealed domain, whole or corrupted; empty where it is not sealed."""
+    task: Task = catalog.load("task", task_name)
+    plain = domain if domain in {one.name for one in task.domains} else domain.partition("+")[0]
+    return f"{task_name}/{plain}" if domain_of(task, domain).sealed else ""
+
+
+def refuse_sealed(task_name: str, domain: str, opens: Sequence[str]) -> None:
+    """Raises a HarnessError where a domain is sealed and is none of those that are opened."""
+    name = sealed_name(task_name, domain)
+    if name and name not in opens:
+        raise HarnessError(
+            f"{name} is sealed, so that it can be new to a study once; a suite that trains reads it only "
+            f'with opens = ["{name}"], and every run that does is counted.'
+        )
+
+
+def readable(task_name: str, domains: Sequence[str], opens: Sequence[str]) -> list[str]:
+    """Returns the domains of a task that are not sealed, or are opened."""
+    return [one for one in domains if (name := sealed_name(task_name, one)) == "" or name in opens]
+
+
+def folds_of(settings: TaskSettings, opens: Sequence[str] = ()) -> list[TaskSettings]:
     """Returns the settings once for all domains that are held out together, all others being their sources.
+
+    Sealed domains that are not opened have no part in it.
 
     Raises:
         HarnessError: as `with_domains`; there are fewer than two domains, or families.
     """
     if not isinstance(settings.held_out, str):
-        return [with_domains(settings)]
+        return [with_domains(settings, opens)]
     task: Task = catalog.load("task", settings.name)
-    names = [domain.name for domain in task.domains]
+    names = readable(settings.name, [domain.name for domain in task.domains], opens)
     kin: dict[str, list[str]] = {}
     for name in names:
         kin.setdefault(name if settings.held_out == EACH[0] else family_of(task, name), []).append(name)
@@ -99,15 +131,15 @@ def folds_of(settings: TaskSettings) -> list[TaskSettings]:
             "held_out of a task that has more."
         )
     return [
-        with_domains(replace(settings, held_out=out, sources=[one for one in names if one not in out]))
+        with_domains(replace(settings, held_out=out, sources=[one for one in names if one not in out]), opens)
         for out in kin.values()
     ]
 
 
-def planned_task(settings: TaskSettings) -> dict[str, Any]:
+def planned_task(settings: TaskSettings, opens: Sequence[str] = ()) -> dict[str, Any]:
     """Returns the settings as `plan.json` keeps them, as a `PlannedTask` is read of."""
     task: Task = catalog.load("task", settings.name)
-    folds = folds_of(settings)
+    folds = folds_of(settings, opens)
     in_turn = isinstance(settings.held_out, str)
     sources = [name for fold in folds for name in fold.sources]
     strata, families = {}, {}
@@ -126,6 +158,7 @@ def planned_task(settings: TaskSettings) -> dict[str, Any]:
         "chance": task.chance,
         "strata": strata,
         "families": families,
+        "left_out": [one.name for one in task.domains if one.sealed and one.name not in (*sources, *strata)],
     }
 
 

@@ -114,6 +114,7 @@ class TaskBuilder:
         self.held_out = tuple(name for name in entry.held_out if entry.strata.get(name, "") == stratum)
         self.families = [entry.families.get(name, name) for name in self.held_out]
         self.folds = tuple(tuple(fold) for fold in entry.folds if set(fold) & set(self.held_out))
+        self.left_out = entry.left_out
         is_shown = {"held_out": set(self.held_out), "source": set(entry.sources)}
         scores = [
             unit
@@ -349,6 +350,8 @@ class TaskBuilder:
             )
         if self.folds:
             notes.append(in_turn_note(self.folds))
+        if self.left_out:
+            notes.append(f"Left out, as sealed: {', '.join(self.left_out)}.")
         if self.stratum.endswith(SEEN):
             notes.append(seen_note(self.held_out))
         first = {domain: places[0] for domain, places in self.inside.items()}
@@ -393,7 +396,5 @@ class TaskBuilder:
             self.families,
             generator=generator(0, "stability", self.task, *domains),
         )
-        families = len(set(self.families))
-        return [
-            stability_note(kept.order, kept.first, domains=len(domains), families=families, rows=len(ranked))
-        ]
+        counts = {"domains": len(domains), "families": len(set(self.families)), "rows": len(ranked)}
+        return [stability_note(kept.order, kept.first, **counts)]

@@ -22,10 +22,16 @@ def with_metric(run: Run, metric: str) -> Run:
 
     Raises:
         UnknownNameError: there is no such metric.
-        HarnessError: the run keeps no per-sample scores, or those of no task can give the metric.
+        HarnessError: the run keeps no per-sample scores, those of no task can give the metric, or the run
+            opened sealed domains, on which a metric that was chosen afterwards is another look.
     """
     wanted = metric_of(metric)
     suite = PlannedSuite.of(run)
+    if suite.opens:
+        raise HarnessError(
+            f"{run.name} opened {' and '.join(suite.opens)}, and what is sealed has no other metric than the "
+            "one that was fixed before; score a run that opens nothing again."
+        )
     gives = {task.name: _gives(run, task) for task in suite.tasks}
     if not any(wanted.needs in kept for kept in gives.values()):
         kept = {need for needs in gives.values() for need in needs}
