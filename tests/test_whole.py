@@ -124,6 +124,7 @@ def test_caps_are_those_of_the_kind_of_samples(tmp_path: Path) -> None:
     images = TASK.format("toy_patterns", '["clean"]', '["rough"]', "test_samples = 90\n")
     found = scored(tmp_path, images, domain="rough")
     assert (found["splits"], found["samples"], found["groups"]) == (SPLITS, 90, None)
+    assert found["document_bytes"] is None, "an image of more than 512 bytes stays whole"
 
 
 def test_an_oracle_and_a_corrupted_source_are_not_scored_on_what_was_seen(tmp_path: Path) -> None:

@@ -175,7 +175,10 @@ def scored_of(settings: TaskSettings, domain: str, *, is_oracle: bool) -> dict[s
     if domain in settings.sources:
         return {"splits": ("test",), **cap}
     task: Task = catalog.load("task", settings.name)
-    if modality_of(task.signature.kind).gives == "bits":
+    modality = modality_of(task.signature.kind)
+    if modality.form == "image":
+        cap["document_bytes"] = None
+    if modality.gives == "bits":
         longest = settings.test_bytes // DOCUMENTS
         cap |= {"groups": MOST_GROUPS, "bytes": settings.test_bytes, "document_bytes": longest}
         if settings.whole:
