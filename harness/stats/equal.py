@@ -141,25 +141,22 @@ def at_equal_score(
     rows = [one.points for one in (first, second)]
     trained = np.stack([rows[1], *(one.points for one in curve)])
 
-    def residuals(kept: NDArray[np.int64]) -> tuple[Array, Array]:
+    def fit(kept: NDArray[np.int64]) -> tuple[Line, Array, Array]:
+        """Returns the line of some seeds, and the residuals of all seeds of the two rows beside it."""
         fitted = line(np.concatenate(list(trained[:, :, kept]), axis=1), is_proportion=is_proportion)
         mine, other = (outside - fitted.at(inside) for inside, outside in rows)
-        return mine, other
+        return fitted, mine, other
 
     every = np.arange(trained.shape[2])
-    mine, other = residuals(every)
+    fitted, mine, other = fit(every)
     value = float(mine.mean() - other.mean())
-    left = [np.delete(every, seed) for seed in every]
-    if is_paired:
-        without = [
-            found[0][kept].mean() - found[1][kept].mean() for kept in left for found in [residuals(kept)]
-        ]
-        terms = [_jackknife(without)]
-    else:
-        without = [found[0].mean() - found[1][kept].mean() for kept in left for found in [residuals(kept)]]
-        own = [np.delete(mine, seed).mean() for seed in range(mine.size)]
-        terms = [_jackknife(without), _jackknife(own)]
-    fitted = line(np.concatenate(list(trained), axis=1), is_proportion=is_proportion)
+    without = []
+    for kept in (np.delete(every, seed) for seed in every):
+        _, left, right = fit(kept)
+        without.append((left[kept] if is_paired else left).mean() - right[kept].mean())
+    terms = [_jackknife(without)]
+    if not is_paired:
+        terms.append(_jackknife([np.delete(mine, seed).mean() for seed in range(mine.size)]))
     slopes = [fitted.slope_at(float(inside.mean())) for inside, _ in rows]
     parts = [
         (sign * weight / len(side), domain)
