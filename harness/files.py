@@ -234,6 +234,12 @@ def removed(run: Path) -> HarnessError:
     return HarnessError(f"{run} was removed while it ran; run the command again.")
 
 
+def is_missing_in(run: Path, error: BaseException) -> bool:
+    """Whether a file or folder of the run was gone: what writes there makes the folders it needs before."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    return isinstance(cause, FileNotFoundError) and Path(str(cause.filename)).is_relative_to(run)
+
+
 def unwritable(path: Path, error: OSError, other: str = "folder") -> HarnessError:
     """Returns the error that says why a file cannot be written, and what other one to choose."""
     return HarnessError(f"Cannot write {path}: {error.strerror}; free space or choose another {other}.")

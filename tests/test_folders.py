@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from command import COMMAND, Ended, apart, harness, result_bytes
@@ -13,7 +14,9 @@ from working import FLOORS
 from harness.data.parts import part_folder
 from harness.errors import HarnessError
 from harness.files import unwritable
+from harness.study.settings import Limits
 from harness.workers.execute import claim, lock
+from harness.workers.pool import Pool
 
 CLOCK = """
 import itertools, time
@@ -107,7 +110,7 @@ def test_a_run_folder_that_is_removed_is_told_and_the_same_command_makes_it_agai
         [*COMMAND, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ
     )
     first = process.stderr.readline()
-    shutil.rmtree(run, ignore_errors=True)
+    run.rename(tmp_path / "gone")
     errors = process.communicate(timeout=300)[1]
     assert "[1/" in first
     assert process.returncode == 2
@@ -132,6 +135,34 @@ def test_a_file_that_is_gone_from_a_held_folder_tells_its_removal_and_no_other_f
         with pytest.raises(type(other)) as raised, lock(run):
             raise other
         assert raised.value is other
+
+
+def no_timing_can_be_written(unit: object, needs: object, place: SimpleNamespace) -> str:
+    """What a worker does whose unit's folder goes away while the run's is still there."""
+    path = place.run / "units" / "timing.json"
+    if unit == "gone":
+        gone = FileNotFoundError(2, "No such file or directory", str(path))
+        raise unwritable(path, gone) from gone
+    full = OSError(28, "No space left on device", str(path))
+    raise unwritable(path, full) from full
+
+
+@pytest.mark.parametrize(("unit", "told"), [("gone", "was removed while it ran"), ("full", "free space")])
+def test_a_worker_tells_the_removal_of_a_folder_from_a_full_disk(
+    tmp_path: Path, unit: str, told: str
+) -> None:
+    place = SimpleNamespace(run=tmp_path, data=SimpleNamespace(offline=False))
+    pool = Pool(place, no_timing_can_be_written, Limits(), workers=1)  # type: ignore[arg-type]
+    worker = pool.idle.pop()
+    worker.connection.send((unit, {}))
+    try:
+        assert worker.connection.recv() == ("begins", "")
+        assert worker.connection.poll(60)
+        with pytest.raises(HarnessError, match=told):
+            pool._answer(worker, SimpleNamespace())  # type: ignore[arg-type]
+    finally:
+        pool.idle.append(worker)
+        pool.stop()
 
 
 def test_a_folder_with_what_a_killed_run_leaves_before_its_plan_is_free(tmp_path: Path) -> None:

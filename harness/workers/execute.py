@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from harness.errors import DamagedError, HarnessError
-from harness.files import read_sealed, removed, write_atomically
+from harness.files import is_missing_in, read_sealed, removed, write_atomically
 from harness.identity.content import check_code
 from harness.identity.unit import AnyUnit, unit_folder
 from harness.run.record import Timing
@@ -205,15 +205,9 @@ def lock(run: Path) -> Iterator[None]:
         try:
             yield
         except (HarnessError, OSError) as error:
-            if _is_missing_in(run, error):
+            if is_missing_in(run, error):
                 raise removed(run) from error
             raise
-
-
-def _is_missing_in(run: Path, error: BaseException) -> bool:
-    """Whether a file or folder of the run was gone: what writes there makes the folders it needs before."""
-    cause = error if isinstance(error, OSError) else error.__cause__
-    return isinstance(cause, FileNotFoundError) and Path(str(cause.filename)).is_relative_to(run)
 
 
 def claim(folder: Path, name: str) -> None:

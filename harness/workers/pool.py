@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.errors import HarnessError
-from harness.files import removed
+from harness.files import is_missing_in, removed
 from harness.guard.tied import tie_to_parent
 from harness.guard.walls import enter_worker
 from harness.identity.unit import AnyUnit
@@ -256,7 +256,7 @@ def _work(connection: Connection, place: "Place", perform: "Perform") -> None:
         try:
             answer = ("ended", perform(unit, needs, place))
         except HarnessError as error:  # no record can be written
-            answer = ("stopped", str(error))
+            answer = ("stopped", str(removed(place.run) if is_missing_in(place.run, error) else error))
         except BaseException as error:  # whatever a unit raises, the worker goes on
             answer = ("raised", f"{type(error).__name__}: {error}.")
         connection.send(answer)
