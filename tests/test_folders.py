@@ -4,8 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from command import COMMAND, Ended, apart, harness, result_bytes
@@ -180,6 +182,22 @@ def test_a_folder_with_a_damaged_plan_is_refused(tmp_path: Path, text: str) -> N
     (tmp_path / "plan.json").write_text(text)
     with pytest.raises(HarnessError, match=r"holds a run of a damaged plan\.json"):
         claim(tmp_path, "toy")
+
+
+def test_a_folder_that_is_swept_before_its_process_holds_it_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, made = tempfile.mkdtemp, []
+
+    def swept_at_first(**options: Any) -> str:
+        made.append(make(**options))
+        if len(made) == 1:
+            Path(made[0]).rmdir()
+        return made[-1]
+
+    monkeypatch.setattr("harness.data.parts.tempfile.mkdtemp", swept_at_first)
+    with part_folder(tmp_path / "place") as folder:
+        assert [folder] == [Path(made[1])] == list(tmp_path.iterdir())
 
 
 def test_what_a_killed_process_left_of_a_folder_is_swept_and_what_one_holds_is_not(tmp_path: Path) -> None:

@@ -40,7 +40,10 @@ def part_folder(place: Path, prefix: str = ".part-") -> Iterator[Path]:
 def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
     while True:
         folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
-        lock = os.open(folder, os.O_RDONLY)
+        try:
+            lock = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:  # another process took it for one that was left
+            continue
         with suppress(OSError):  # a file system without locks: nothing is ever swept there
             fcntl.flock(lock, fcntl.LOCK_EX)
         if folder.is_dir():  # nobody took it for one that was left
