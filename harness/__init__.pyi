@@ -58,7 +58,7 @@ from .study.formats import render as render
 from .study.lookup.board import LookupBoard as LookupBoard
 from .study.plan import Plan as Plan
 from .study.plan import planned as planned
-from .study.ranking.board import QualityBoard as QualityBoard
+from .study.ranking.board import RankingBoard as RankingBoard
 from .study.settings import Limits as Limits
 from .study.study import AnyBoard as AnyBoard
 from .study.study import Study as Study

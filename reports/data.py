@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness import AnyBoard, Block, Board, LookupBoard, QualityBoard, Record, Run, Section, Table, TaskBoard
+from harness import AnyBoard, Block, Board, LookupBoard, RankingBoard, Record, Run, Section, Table, TaskBoard
 from harness.data.sealed import ordinal
 from harness.study.lookup.units import TABLE
 from harness.study.ranking.settings import PlannedRanking
@@ -16,7 +16,7 @@ def render(run: Run, board: AnyBoard) -> Block:
     tables = []
     parts = (
         [(board.task, (("source", tuple(PlannedRanking.of(run).task.sources)),))]
-        if isinstance(board, QualityBoard)
+        if isinstance(board, RankingBoard)
         else [(task.task, _roles(task)) for task in board.first_rule]
         if isinstance(board, Board)
         else _all(run)

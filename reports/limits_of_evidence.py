@@ -1,6 +1,6 @@
 """What this run cannot show, with the size of effect that it could have seen."""
 
-from harness import AnyBoard, Block, Board, LookupBoard, QualityBoard, Run, Section, TaskBoard
+from harness import AnyBoard, Block, Board, LookupBoard, RankingBoard, Run, Section, TaskBoard
 from harness.board.wording import show
 from harness.study.trained.settings import PlannedSuite
 
@@ -8,7 +8,7 @@ from harness.study.trained.settings import PlannedSuite
 def render(run: Run, board: AnyBoard) -> Block:
     if isinstance(board, LookupBoard):
         return _lookup(run)
-    if isinstance(board, QualityBoard):
+    if isinstance(board, RankingBoard):
         return Block(
             paragraphs=(
                 f"The intervals resample {board.architectures} architectures and hold the seeds of supernets "

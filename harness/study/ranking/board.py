@@ -11,13 +11,21 @@ from harness.board.table import Table
 from harness.board.values import Estimate
 from harness.board.wording import MISSING, unit_of_difference
 from harness.catalog import metric_of
+from harness.identity.unit import AnyUnit, Unit
 from harness.run.loaded import Run
 from harness.seeds import generator
 from harness.stats.bootstrap import Comparison, percentile_interval, two_sided_p
 from harness.stats.ranks import kendall
 from harness.stats.sums import Array
 from harness.study.ranking.settings import PlannedRanking
-from harness.study.work.units import INHERITED, SCRATCH
+from harness.study.work.units import (
+    INHERITED,
+    SCRATCH,
+    Inherited,
+    InheritedSpec,
+    Scratch,
+    ScratchSpec,
+)
 
 REPLICATES = 4000
 CONTROLS = ("parameters", "macs")
@@ -25,7 +33,7 @@ ALONE = "training alone, another seed"
 
 
 @dataclass(frozen=True, kw_only=True)
-class QualityRow:
+class RankingRow:
     """One way to order the architectures.
 
     Attributes:
@@ -46,8 +54,23 @@ class QualityRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class QualityBoard:
+class SpaceRanking:
     """All orders of one set of architectures.
+
+    Attributes:
+        space: what they were drawn from.
+        rows: strategies by tau, then controls.
+        scores: name -> scores, shape (seeds, architectures), of strategies and of training alone.
+    """
+
+    space: str
+    rows: tuple[RankingRow, ...]
+    scores: Mapping[str, Sequence[Sequence[float]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankingBoard:
+    """How architectures of each space are ordered.
 
     Attributes:
         name: the suite's name.
@@ -55,11 +78,9 @@ class QualityBoard:
         limit: largest number of samples of each split; None for all.
         task: catalog name.
         metric: of the scores.
-        space: what the architectures were drawn from.
-        architectures: how many were trained alone for every seed.
+        architectures: how many of each space were trained alone for every seed.
         seeds: of supernets and trainings.
-        rows: strategies by tau, then controls.
-        scores: name -> scores, shape (seeds, architectures), of strategies and of training alone.
+        spaces: as the suite names them.
     """
 
     study: ClassVar[str] = "ranking"
@@ -68,67 +89,77 @@ class QualityBoard:
     limit: int | None
     task: str
     metric: str
-    space: str
     architectures: int
     seeds: tuple[int, ...]
-    rows: tuple[QualityRow, ...]
-    scores: Mapping[str, Sequence[Sequence[float]]]
+    spaces: tuple[SpaceRanking, ...]
 
 
-def build_quality_board(run: Run) -> QualityBoard:
+def build_ranking_board(run: Run) -> RankingBoard:
     suite = PlannedRanking.of(run)
-    seeds = tuple(suite.seeds)
-    alone = _alone(run, seeds, suite.architectures)
-    inherited = {strategy: _inherited(run, strategy, seeds) for strategy in suite.strategies}
-    first = next(filter(None, map(run.result, run.planned(INHERITED))), None)
-    sizes = {name: np.array([getattr(first, name)], dtype=np.float64) for name in CONTROLS if first}
-    scores = {name: found for name, found in {**inherited, ALONE: alone}.items() if found is not None}
-    return QualityBoard(
+    return RankingBoard(
         name=run.name,
         title=run.title,
         limit=run.limit,
         task=suite.task.name,
         metric=suite.task.metric,
-        space=suite.space,
         architectures=suite.architectures,
-        seeds=seeds,
-        rows=tuple(_marked(run, row) for row in _rows(inherited, alone, sizes)),
+        seeds=tuple(suite.seeds),
+        spaces=tuple(_space_ranking(run, space, suite) for space in suite.spaces),
+    )
+
+
+def _space_ranking(run: Run, space: str, suite: PlannedRanking) -> SpaceRanking:
+    slices = [unit for unit in run.planned(INHERITED) if unit.spec.space == space]
+    trainings = [unit for unit in run.planned(SCRATCH) if unit.spec.space == space]
+    alone = _alone(run, trainings, suite.seeds, suite.architectures)
+    units = {name: [unit for unit in slices if unit.spec.strategy == name] for name in suite.strategies}
+    inherited = {strategy: _inherited(run, own, suite.seeds) for strategy, own in units.items()}
+    first = next(filter(None, map(run.result, slices)), None)
+    sizes = {name: np.array([getattr(first, name)], dtype=np.float64) for name in CONTROLS if first}
+    scores = {name: found for name, found in {**inherited, ALONE: alone}.items() if found is not None}
+    return SpaceRanking(
+        space=space,
+        rows=tuple(
+            _marked(run, row, trainings, units.get(row.name, [])) for row in _rows(inherited, alone, sizes)
+        ),
         scores={name: found.tolist() for name, found in scores.items()},
     )
 
 
-def _alone(run: Run, seeds: Sequence[int], count: int) -> Array | None:
+def _alone(
+    run: Run, units: Sequence[Unit[ScratchSpec, Scratch]], seeds: Sequence[int], count: int
+) -> Array | None:
     """Returns the scores of training alone, shape (seeds, architectures); None when one lacks."""
-    done = [(unit.spec, result) for unit in run.planned(SCRATCH) if (result := run.result(unit)) is not None]
+    done = [(unit.spec, result) for unit in units if (result := run.result(unit)) is not None]
     found = {(spec.seed, spec.index): result.score for spec, result in done}
     if len(found) < len(seeds) * count:
         return None
     return np.array([[found[seed, index] for index in range(count)] for seed in seeds])
 
 
-def _inherited(run: Run, strategy: str, seeds: Sequence[int]) -> Array | None:
-    units = {unit.spec.seed: unit for unit in run.planned(INHERITED) if unit.spec.strategy == strategy}
-    results = [result for seed in seeds if (result := run.result(units[seed])) is not None]
+def _inherited(
+    run: Run, units: Sequence[Unit[InheritedSpec, Inherited]], seeds: Sequence[int]
+) -> Array | None:
+    of_seed = {unit.spec.seed: unit for unit in units}
+    results = [result for seed in seeds if (result := run.result(of_seed[seed])) is not None]
     return np.array([result.scores for result in results]) if len(results) == len(seeds) else None
 
 
-def _marked(run: Run, row: QualityRow) -> QualityRow:
+def _marked(run: Run, row: RankingRow, alone: Sequence[AnyUnit], units: Sequence[AnyUnit]) -> RankingRow:
     """Returns the row with its marks; what shares neither data nor protocol with the plan has no place."""
-    alone = run.planned(SCRATCH)
-    units = [unit for unit in run.planned(INHERITED) if unit.spec.strategy == row.name]
-    marks = marks_of(run, alone if row.name == ALONE else [*alone, *units])
+    marks = marks_of(run, [*alone, *units])
     if not marks.is_apart:
         return replace(row, marks=marks)
-    return QualityRow(name=row.name, reason=f"it {marks.why}", marks=marks)
+    return RankingRow(name=row.name, reason=f"it {marks.why}", marks=marks)
 
 
 def _rows(
     inherited: Mapping[str, Array | None], alone: Array | None, sizes: Mapping[str, Array]
-) -> list[QualityRow]:
+) -> list[RankingRow]:
     names = [*inherited, *CONTROLS, ALONE]
     if alone is None or not sizes:
         reason = "not every architecture was trained alone yet"
-        return [QualityRow(name=name, reason=reason) for name in names]
+        return [RankingRow(name=name, reason=reason) for name in names]
     count = alone.shape[1]
     drawn = generator(0, "board", "quality").multinomial(count, np.full(count, 1 / count), size=REPLICATES)
     weights = np.vstack([np.ones(count), drawn])
@@ -151,44 +182,47 @@ def _rows(
     return sorted(rows, key=lambda row: (row.name not in inherited, -(row.tau.value if row.tau else -2)))
 
 
-def _row(name: str, taus: Array | None, control: Array, regret: float | None) -> QualityRow:
+def _row(name: str, taus: Array | None, control: Array, regret: float | None) -> RankingRow:
     if taus is None:
-        return QualityRow(name=name, reason="a supernet of this strategy has no scores yet")
+        return RankingRow(name=name, reason="a supernet of this strategy has no scores yet")
     if not np.isfinite(taus[0]):
-        return QualityRow(name=name, reason="the scores do not vary, so there is no order")
+        return RankingRow(name=name, reason="the scores do not vary, so there is no order")
     difference = None
     apart = taus - control
     if name != "parameters" and np.isfinite(apart[0]):
         known = apart[1:][np.isfinite(apart[1:])]  # a resample of one architecture has no order
         difference = Comparison(float(apart[0]), *percentile_interval(known), two_sided_p(known))
     tau = Estimate(float(taus[0]), *percentile_interval(taus[1:][np.isfinite(taus[1:])]))
-    return QualityRow(name=name, tau=tau, difference=difference, regret=regret)
+    return RankingRow(name=name, tau=tau, difference=difference, regret=regret)
 
 
-def quality_tables(board: QualityBoard) -> list[Table]:
+def ranking_tables(board: RankingBoard) -> list[Table]:
+    return [_table(board, space) for space in board.spaces]
+
+
+def _table(board: RankingBoard, space: SpaceRanking) -> Table:
     metric = metric_of(board.metric)
     rows = []
-    for row in board.rows:
+    for row in space.rows:
         lost = MISSING if row.regret is None else f"{metric.factor * row.regret:.{metric.decimals + 1}f}"
         difference = "reference" if row.name == "parameters" else _interval(row.difference, signed=True)
         rows.append((with_marks(row.name, row.marks), _interval(row.tau), difference, lost))
     notes = [
-        f"{board.architectures} architectures of {board.space}, each trained alone with seeds "
+        f"{board.architectures} architectures of {space.space}, each trained alone with seeds "
         f"{', '.join(map(str, board.seeds))}; intervals: 95 %, percentiles of {REPLICATES:,} resamples of "
         "architectures, seeds held fixed.",
         "Regret: what the first by this order lacks to the best when trained alone, in "
         f"{unit_of_difference(board.metric)}.",
         f"`{ALONE}` is what noise of training leaves possible: one seed's scores against the others' mean.",
-        *(f"{row.name}: {row.reason}" for row in board.rows if row.reason),
-        *mark_notes([Marked(row.name, row.marks) for row in board.rows]),
+        *(f"{row.name}: {row.reason}" for row in space.rows if row.reason),
+        *mark_notes([Marked(row.name, row.marks) for row in space.rows]),
     ]
-    table = Table(
-        caption=f"{board.task}: rank quality of scores against training alone (Kendall's tau-b)",
+    return Table(
+        caption=f"{board.task}, {space.space}: scores against training alone (Kendall's tau-b)",
         columns=("Order by", "Tau", "Minus order by parameters", "Regret of the first"),
         rows=tuple(rows),
         notes=tuple(notes),
     )
-    return [table]
 
 
 def _interval(estimate: Estimate | Comparison | None, *, signed: bool = False) -> str:
@@ -199,28 +233,37 @@ def _interval(estimate: Estimate | Comparison | None, *, signed: bool = False) -
     return f"{value} [{low}, {high}]".replace("-", "−")
 
 
-def quality_verdict(board: QualityBoard) -> str:
-    """Returns which strategy orders best, and whether its intervals say that it beats the order by size."""
-    strategies = [row for row in board.rows if row.tau and row.name not in (*CONTROLS, ALONE)]
+def ranking_verdict(board: RankingBoard) -> str:
+    """Returns which strategy orders a space best, and what its intervals say of it."""
+    return " ".join(_sentence(space) for space in board.spaces)
+
+
+def _sentence(space: SpaceRanking) -> str:
+    strategies = [row for row in space.rows if row.tau and row.name not in (*CONTROLS, ALONE)]
     if not strategies:
-        return "This run cannot tell which strategy orders architectures best, because results lack."
+        return (
+            f"This run cannot tell which strategy orders architectures of {space.space} best, because "
+            "results lack."
+        )
     best = strategies[0]
+    start = f"In {space.space} {best.name} has the highest rank correlation with training alone, tau "
+    start += _interval(best.tau)
+    if best.tau is not None and best.tau.low <= 0:
+        return f"{start}, which is not shown to be better than chance."
     if best.difference is None:
-        return f"{best.name} has the highest rank correlation with training alone, tau {_interval(best.tau)}."
+        return f"{start}."
     if best.difference.low > 0:
         against = "orders architectures better than their parameters do"
     elif best.difference.high < 0:
         against = "orders architectures worse than their parameters do"
     else:
         against = "cannot be told from the order by parameters"
-    return (
-        f"{best.name} has the highest rank correlation with training alone, tau {_interval(best.tau)}; it "
-        f"{against} (difference {_interval(best.difference, signed=True)})."
-    )
+    return f"{start}; it {against} (difference {_interval(best.difference, signed=True)})."
 
 
-def csv_lines(board: QualityBoard) -> Iterator[dict[str, Any]]:
-    for row in board.rows:
-        for name, value in (("tau", row.tau), ("difference", row.difference)):
-            head = {"order": row.name, "marks": str(row.marks), "what": name}
-            yield head | (value._asdict() if value else {})
+def csv_lines(board: RankingBoard) -> Iterator[dict[str, Any]]:
+    for space in board.spaces:
+        for row in space.rows:
+            for name, value in (("tau", row.tau), ("difference", row.difference)):
+                head = {"space": space.space, "order": row.name, "marks": str(row.marks), "what": name}
+                yield head | (value._asdict() if value else {})

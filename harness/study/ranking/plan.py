@@ -7,25 +7,31 @@ from typing import Any
 
 from harness.identity.unit import AnyUnit
 from harness.study.plan import Plan, distinct, planned, prepare_unit
-from harness.study.ranking.settings import QualitySuite
-from harness.study.work.matched import load_family
+from harness.study.ranking.settings import RankingSuite
+from harness.study.work.matched import full_name
 from harness.study.work.specs import planned_task, shortened, supernet_spec, training_spec, with_domains
 from harness.study.work.units import INHERITED, SCRATCH, SUPERNET, InheritedSpec, ScratchSpec, SupernetSpec
 
 
-def plan_quality(name: str, suite: QualitySuite, *, limit: int | None, tables: tuple[Path, ...]) -> Plan:
+def plan_ranking(name: str, suite: RankingSuite, *, limit: int | None, tables: tuple[Path, ...]) -> Plan:
     """Returns the plan of `suite`, which reads no table; raises as `make_plan` does."""
-    filled = replace(suite, task=shortened(with_domains(suite.task), limit))
+    task = shortened(with_domains(suite.task), limit)
+    filled = replace(suite, task=task, spaces=[full_name(space) for space in suite.spaces])
     table = asdict(filled) | {"task": planned_task(filled.task)}
     return Plan(name=name, suite=filled, table=table, limit=limit, units=distinct(_units(filled, limit)))
 
 
-def _units(suite: QualitySuite, limit: int | None) -> Iterator[AnyUnit]:
-    _, preset = load_family(suite.space)
+def _units(suite: RankingSuite, limit: int | None) -> Iterator[AnyUnit]:
+    prepared = [prepare_unit(suite.task.name, domain) for domain in suite.task.sources]
+    yield from prepared
+    for space in suite.spaces:
+        yield from _units_of(space, suite, limit, tuple(unit.hash for unit in prepared))
+
+
+def _units_of(
+    space: str, suite: RankingSuite, limit: int | None, sources: tuple[str, ...]
+) -> Iterator[AnyUnit]:
     settings = suite.task
-    prepared = [prepare_unit(settings.name, domain) for domain in settings.sources]
-    sources = tuple(unit.hash for unit in prepared)
-    space = f"{suite.space.partition(':')[0]}:{preset}"
     common: dict[str, Any] = {
         "task": settings.name,
         "sources": tuple(settings.sources),
@@ -38,7 +44,6 @@ def _units(suite: QualitySuite, limit: int | None) -> Iterator[AnyUnit]:
         "validation_samples": settings.validation_samples,
         "document_bytes": settings.document_bytes,
     }
-    yield from prepared
     for strategy in suite.strategies:
         for seed in suite.seeds:
             trained = {**supernet_spec(settings, space), "strategy": strategy}

@@ -6,20 +6,20 @@ from harness.study.settings import PlannedTask, Settings, TaskSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class QualitySuite(Settings):
+class RankingSuite(Settings):
     """How well the scores of a shared network rank architectures that are then trained alone.
 
     Attributes:
         task: recipes and sample counts; only its sources are read.
-        space: `SPACE:PRESET` that the architectures are drawn from.
+        spaces: `SPACE:PRESET` that architectures are drawn from, each ordered for itself.
         strategies: of weight sharing, one supernet each for every seed.
-        architectures: how many are drawn, and trained alone for every seed.
+        architectures: how many are drawn of each space, and trained alone for every seed.
         seeds: two or more, so that training alone can be compared with itself.
-        parameter_tolerance: largest distance from the default's parameters, a share; 0 for any size.
+        parameter_tolerance: largest distance from the parameters of a space's default, a share; 0 for any.
     """
 
     task: TaskSettings
-    space: str
+    spaces: list[str]
     strategies: list[str]
     architectures: int
     seeds: list[int]
@@ -27,7 +27,7 @@ class QualitySuite(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlannedRanking(QualitySuite):
+class PlannedRanking(RankingSuite):
     """A suite as `plan.json` keeps it: its task with its domains and its metric."""
 
     task: PlannedTask

@@ -40,7 +40,7 @@ from harness.study.trained.units import (
     Variant,
 )
 from harness.study.trained.zero_shot import Openings, ZeroShotPlan, opened_by, with_tasks
-from harness.study.work.matched import load_family, split_space
+from harness.study.work.matched import full_name
 from harness.study.work.specs import (
     folds_of,
     planned_task,
@@ -241,7 +241,7 @@ class _TaskPlan:
         """Returns a search, and before it what it reads: a supernet, and proxies where it uses them."""
         settings = self.suite.search
         searcher, entry, options = resolve_searcher(settings, method)
-        place = f"{split_space(space)[0]}:{load_family(space)[1]}"
+        place = full_name(space)
         read: list[AnyUnit] = [*self._supernet(place, seed)]
         alone = {} if read else supernet_spec(self.settings, place)
         alone.pop("strategy", None)
@@ -281,7 +281,7 @@ class _TaskPlan:
         """
         drawn = {**self.validated, "architectures": self.suite.search.rank_samples}
         for space in self.suite.spaces if drawn["architectures"] else ():
-            place = f"{split_space(space)[0]}:{load_family(space)[1]}"
+            place = full_name(space)
             supernets = [one for seed in self.suite.seeds for one in self._supernet(place, seed)]
             supernets = [one for one in supernets if not one.spec.checkpoint]
             for supernet in supernets:

@@ -22,6 +22,11 @@ def load_family(text: str) -> tuple[SpaceFamily, str]:
     return family, chosen
 
 
+def full_name(text: str) -> str:
+    """Returns `SPACE:PRESET` of `SPACE[:PRESET]`."""
+    return f"{split_space(text)[0]}:{load_family(text)[1]}"
+
+
 def matched_space(spec: SizedSpec, signature: Signature) -> SearchSpace:
     """Returns the space of a unit's specification, with the parameters that its suite allows.
 

@@ -1,0 +1,54 @@
+"""How well scores of shared weights order architectures, beside training them alone."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness import Axes, Block, Figure, RankingBoard, Run, Section, draw, palette
+from harness.study.ranking.board import ALONE, SpaceRanking, ranking_tables
+
+
+def render(run: Run, board: RankingBoard) -> Block:
+    figures = [
+        _figure(board, space, f"ranking-{index}")
+        for index, space in enumerate(board.spaces)
+        if ALONE in space.scores and len(space.scores) > 1
+    ]
+    return Block(figures=tuple(figures), tables=tuple(ranking_tables(board)))
+
+
+def _figure(board: RankingBoard, space: SpaceRanking, name: str) -> Figure:
+    names = [row.name for row in space.rows if row.name in space.scores and row.name != ALONE]
+    truth = np.mean(space.scores[ALONE], axis=0)
+    means = {name: np.mean(space.scores[name], axis=0) for name in names}
+
+    def paint(axes: Sequence[Axes]) -> None:
+        colours = palette(max(1, len(names)))
+        for axis, name, colour in zip(axes, names, colours, strict=True):
+            axis.plot(truth, means[name], "o", color=colour, markersize=4, alpha=0.7)
+            axis.set_title(name)
+            axis.set_xlabel("trained alone")
+            axis.grid()
+        axes[0].set_ylabel("inherited")
+
+    best = space.rows[0]
+    tau = f"{best.tau.value:.2f}" if best.tau else "unknown"
+    alt = (
+        f"{board.task}, {space.space}: score of each architecture as a slice against its score when trained "
+        f"alone, means over seeds, higher is better. {best.name} has the highest rank correlation, {tau}."
+    )
+    data = [
+        {"strategy": name, "architecture": index, "alone": float(truth[index]), "inherited": float(value)}
+        for name in names
+        for index, value in enumerate(means[name])
+    ]
+    return draw(paint, name=name, alt=alt, data=data, panels=len(names), size=(10.5, 3.2))
+
+
+SECTION = Section(
+    title="Rank quality",
+    order=30,
+    summary="What a search sees of an architecture, against what the architecture is worth.",
+    render=render,
+    studies=("ranking",),
+)
