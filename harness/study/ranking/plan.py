@@ -36,6 +36,7 @@ def _units_of(
         "task": settings.name,
         "sources": tuple(settings.sources),
         "space": space,
+        "tuned_space": suite.tuned_space,
         "parameter_tolerance": suite.parameter_tolerance,
         "limit": limit,
     }

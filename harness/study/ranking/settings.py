@@ -15,7 +15,8 @@ class RankingSuite(Settings):
         strategies: of weight sharing, one supernet each for every seed.
         architectures: how many are drawn of each space, and trained alone for every seed.
         seeds: two or more, so that training alone can be compared with itself.
-        parameter_tolerance: largest distance from the parameters of a space's default, a share; 0 for any.
+        parameter_tolerance: largest distance from the wanted parameters, a share; 0 for any.
+        tuned_space: the space whose default gives these; each space's own where there is none.
     """
 
     task: TaskSettings
@@ -24,6 +25,7 @@ class RankingSuite(Settings):
     architectures: int
     seeds: list[int]
     parameter_tolerance: float = 0.0
+    tuned_space: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
