@@ -1,13 +1,15 @@
 """Rows that tell space, search and compute apart. Truth: closed forms of cost, planted effects, windows."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import made_run
 import pytest
-from working import all_done, plan_of, units
+from torch.utils.flop_counter import FlopCounterMode
+from working import all_done, done, first, plan_of, units
 
 from harness import catalog
 from harness.files import write_atomically
@@ -15,7 +17,7 @@ from harness.identity.unit import AnyUnit
 from harness.run.loaded import load_run
 from harness.study.cost import Costs
 from harness.study.plan import Plan
-from harness.study.study import build_board
+from harness.study.study import build_board, make_plan
 from harness.study.trained.boards.tables import equal_compute_table, gain_table
 from harness.study.trained.boards.values import Board, Row, TaskBoard
 from harness.study.trained.boards.verdict import task_verdict
@@ -129,6 +131,26 @@ def test_compute_is_that_of_all_that_was_needed(ran: Done) -> None:
     assert equal is not None
     assert {"longer", "local_search"} <= {row[0] for row in equal.rows}
     assert not {"default", "random"} & {row[0] for row in equal.rows}
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+@pytest.mark.parametrize(
+    ("strategy", "kinds"),
+    [
+        ("single_path", ("supernet", "search", "tune")),
+        *((name, ("supernet",)) for name in ("sandwich", "fair", "progressive_shrinking")),
+    ],
+)
+def test_compute_is_what_a_counter_counts(tmp_path: Path, strategy: str, kinds: tuple[str, ...]) -> None:
+    """The counter knows products and convolutions, and that an input needs no gradient."""
+    plan = plan_of('extends = "toy"\n', tmp_path)
+    tasks = [replace(task, supernet=replace(task.supernet, strategy=strategy)) for task in plan.suite.tasks]
+    plan = make_plan(plan.name, replace(plan.suite, tasks=tasks), limit=None)
+    for kind in kinds:
+        with FlopCounterMode(display=False) as counter:
+            result = done(plan, first(plan, kind), tmp_path / "run").result
+        assert result.compute == pytest.approx(counter.get_total_flops() / 2, rel=0.2)
 
 
 def test_gains_stand_on_a_board_that_was_trained(ran: Done) -> None:
