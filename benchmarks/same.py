@@ -20,7 +20,7 @@ import numpy as np
 from harness.catalog import metric_of
 from harness.run.loaded import load_run
 from harness.stats.effect import SeedSums, effect
-from harness.study.trained.boards.board import TaskBuilder, task_builders
+from harness.study.trained.boards.rows import TaskRows, task_rows
 
 FIVE = 5
 SUITE = """\
@@ -49,10 +49,10 @@ batch_size = 32
 """
 
 
-def pool_of(builder: TaskBuilder) -> list[SeedSums]:
+def pool_of(task: TaskRows) -> list[SeedSums]:
     """Returns the sums of the one row, a domain an entry."""
-    (key,) = builder.keys
-    return [builder.scores.found[key, domain].sums for domain in builder.held_out]
+    (key,) = task.keys
+    return [task.scores.found[key, domain].sums for domain in task.held_out]
 
 
 def rates(pool: list[SeedSums], *, splits: int, is_proportion: bool) -> tuple[float, float, float]:
@@ -85,10 +85,10 @@ def main() -> None:
     words += ["--workers", str(options.workers)]
     subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)  # nosec B603 - its own words
     print("board                            trainings  sd of seeds  detectable  called  refused")
-    for builder in task_builders(load_run(run)):
-        pool = pool_of(builder)
-        metric = metric_of(builder.metric_name)
-        title = ", ".join(filter(None, (builder.task, builder.stratum)))
+    for task in task_rows(load_run(run)):
+        pool = pool_of(task)
+        metric = metric_of(task.entry.metric)
+        title = ", ".join(filter(None, (task.task, task.stratum)))
         by_seed = np.mean([one.by_seed for one in pool], axis=0)
         called, refused, detectable = rates(pool, splits=options.splits, is_proportion=metric.is_proportion)
         print(

@@ -1,6 +1,7 @@
 """One ranking over all tasks. Truth: counting pairs and ranks by hand, and golden numbers."""
 
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from statistics import fmean
 
@@ -8,11 +9,13 @@ import numpy as np
 import pytest
 from made_run import ToyRun
 
+from harness import catalog
 from harness.catalog import metric_of
 from harness.run.loaded import load_run
 from harness.stats.aggregates import (
     interquartile_mean,
     optimality_gap,
+    performance_profile,
     probability_of_improvement,
     stratified_interval,
 )
@@ -61,6 +64,36 @@ def test_a_reference_is_normalised_to_one_and_chance_to_nought(board: Board) -> 
     assert {one.middle for one in overall_rows(unknown)} == {None}
 
 
+def test_a_profile_is_the_share_of_trainings_above_each_score_that_is_counted_by_hand(board: Board) -> None:
+    found = overall_rows(board)
+    thresholds = [point.threshold for point in found[0].profile]
+    assert 1.0 in thresholds
+    for one in found:
+        scores = []
+        for task in board.tasks:
+            mine, reference = task.row(*one.row.key), task.row(board.reference)
+            for cell, other in zip(mine.on("held_out"), reference.on("held_out"), strict=True):
+                span = fmean(other.by_seed) - task.chance
+                scores += [(score - task.chance) / span for score in cell.by_seed]
+        assert [point.threshold for point in one.profile] == thresholds, "profiles are read side by side"
+        for at, share, low, high in one.profile:
+            assert share == fmean(score > at for score in scores)
+            assert low <= share <= high
+        assert thresholds[0] <= min(scores) <= max(scores) <= thresholds[-1]
+    widths = [point.high - point.low for one in found for point in one.profile]
+    assert 0 < max(widths) < 1
+
+
+def test_the_report_draws_the_profiles_of_several_boards_alone(board: Board) -> None:
+    render = partial(catalog.load("section", "overall").render, None)
+    (figure,) = render(board).figures
+    assert "share of trainings" in figure.alt
+    assert figure.csv.count("\n") == 1 + sum(len(one.profile) for one in overall_rows(board))
+    assert not render(replace(board, tasks=board.tasks[:1])).figures
+    unknown = replace(board, tasks=(replace(board.tasks[0], chance=None), *board.tasks[1:]))
+    assert not render(unknown).figures
+
+
 def test_a_row_that_lacks_a_board_is_named_and_not_ranked(board: Board) -> None:
     first, *others = board.tasks
     gone = next(row for row in first.rows if row.rank and row.method != board.reference)
@@ -78,6 +111,7 @@ GOLDEN = [[0.1, 0.5, 0.9], [0.2, 0.6, 0.8], [0.3, 0.4, 1.0], [0.0, 0.7, 0.7]]
 def test_aggregates_have_the_golden_values() -> None:
     assert interquartile_mean(GOLDEN) == pytest.approx(0.5333333)
     assert optimality_gap(GOLDEN) == pytest.approx(0.4833333)
+    assert performance_profile(np.ravel(GOLDEN), [-1, 0.0, 0.7, 1]) == pytest.approx([1, 11 / 12, 3 / 12, 0])
     assert probability_of_improvement([1, 2, 3], [2, 2]) == pytest.approx((0 + 0.5 + 1) / 3)
 
 

@@ -47,7 +47,7 @@ def test_aggregates_have_their_golden_values() -> None:
     assert np.mean(SCORES) == pytest.approx(0.5166667, abs=1e-7)
     assert np.median(SCORES) == pytest.approx(0.55)
     assert optimality_gap(SCORES) == pytest.approx(0.4833333, abs=1e-7)
-    assert performance_profile(SCORES, 0.5) == 0.5
+    assert performance_profile(np.ravel(SCORES), [0.5])[0] == 0.5
 
 
 def test_effective_robustness_has_its_golden_values() -> None:

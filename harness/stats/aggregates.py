@@ -3,11 +3,13 @@
 Source: Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
 
 
 def interquartile_mean(scores: ArrayLike) -> float:
@@ -22,9 +24,19 @@ def optimality_gap(scores: ArrayLike) -> float:
     return float(np.mean(1 - np.minimum(np.asarray(scores, dtype=np.float64), 1)))
 
 
-def performance_profile(scores: ArrayLike, threshold: float) -> float:
-    """Returns the share of scores strictly above `threshold`."""
-    return float(np.mean(np.asarray(scores, dtype=np.float64) > threshold))
+def performance_profile(scores: ArrayLike, thresholds: ArrayLike) -> Array:
+    """Returns the share of scores strictly above each threshold.
+
+    Args:
+        scores: shape (..., scores).
+        thresholds: shape (thresholds,).
+
+    Returns:
+        Shares, shape (..., thresholds).
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    above = [(values > threshold).mean(axis=-1) for threshold in np.asarray(thresholds, dtype=np.float64)]
+    return np.stack(above, axis=-1)
 
 
 LEAST_IN_GROUP = 10
@@ -67,20 +79,37 @@ def probability_of_improvement(first: ArrayLike, second: ArrayLike) -> float:
     return float(np.mean((less > 0) + 0.5 * (less == 0)))
 
 
-def stratified_interval(
-    strata: Sequence[ArrayLike], *, generator: np.random.Generator, replicates: int = 2000
-) -> tuple[float, float]:
-    """Returns the 95 % percentile interval of the interquartile mean when each stratum's runs are redrawn.
+def resampled(
+    strata: Sequence[ArrayLike],
+    statistic: Callable[[Array], Array],
+    *,
+    generator: np.random.Generator,
+    replicates: int = 2000,
+) -> tuple[Array, Array]:
+    """Returns the ends of the 95 % percentile interval of a statistic when each stratum's runs are redrawn.
 
     Args:
         strata: the scores of a domain's runs, shape (runs,), each.
+        statistic: of resamples of all scores, shape (replicates, scores) to (replicates, ...).
         generator: where the resamples come from.
         replicates: how many.
-    """
-    from scipy.stats import trim_mean
 
+    Returns:
+        Two arrays of the shape of one statistic.
+    """
     runs = [np.asarray(one, dtype=np.float64) for one in strata]
     drawn = [one[generator.integers(0, one.size, (replicates, one.size))] for one in runs]
-    means = trim_mean(np.concatenate(drawn, axis=1), 0.25, axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
+    low, high = np.quantile(statistic(np.concatenate(drawn, axis=1)), [0.025, 0.975], axis=0)
+    return low, high
+
+
+def stratified_interval(
+    strata: Sequence[ArrayLike], *, generator: np.random.Generator, replicates: int = 2000
+) -> tuple[float, float]:
+    """Returns the 95 % percentile interval of the interquartile mean, as `resampled`."""
+    from scipy.stats import trim_mean
+
+    low, high = resampled(
+        strata, lambda drawn: trim_mean(drawn, 0.25, axis=1), generator=generator, replicates=replicates
+    )
     return float(low), float(high)

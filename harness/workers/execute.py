@@ -78,34 +78,46 @@ def execute(
         on_event("reused", unit, "ok")
     for line in state.told():
         tell(line)
-    told = len(state.damaged)
-    rows = Rows()
     size = min(workers, max(1, len(state.waiting)))
     pool = Together(place, _run) if together else Pool(place, _run, plan.suite.limits, workers=size)
     try:
-        while state.waiting or pool.busy:
-            for unit in _skipped(state, rows):
-                on_event("finished", unit, "skipped")
-            while pool.idle and (ready := state.ready()) is not None:
-                on_event("started", ready, "")
-                pool.submit(ready, {need: state.units[need] for need in ready.needs})
-            if pool.busy:
-                for unit, status, reason in pool.finished():
-                    if reason is not None:
-                        write_record(place.run, unit, "failed", reason=place.keys.hidden_in(reason))
-                    state.finished(unit, status)
-                    on_event("finished", unit, status)
-                    why = rows.failed(unit, _reason(place.run, unit)) if status == "failed" else ""
-                    if why and any(rows.given_up(state.waiting.values())):
-                        tell(f"{unit.label}: {why} The rest of its row is skipped.")
-            for unit in state.settle():
-                on_event("reused", unit, "ok")
-            for line in state.damaged[told:]:
-                tell(f"{line} It is made again.")
-            told = len(state.damaged)
+        _perform_all(state, pool, place, on_event=on_event, tell=tell)
     finally:
         pool.stop()
     return _outcome(state)
+
+
+def _perform_all(
+    state: Standing,
+    pool: Pool | Together,
+    place: "Place",
+    *,
+    on_event: OnEvent,
+    tell: Callable[[str], None],
+) -> None:
+    """Lets the pool do what is ready, until nothing waits."""
+    rows = Rows()
+    told = len(state.damaged)
+    while state.waiting or pool.busy:
+        for unit in _skipped(state, rows):
+            on_event("finished", unit, "skipped")
+        while pool.idle and (ready := state.ready()) is not None:
+            on_event("started", ready, "")
+            pool.submit(ready, {need: state.units[need] for need in ready.needs})
+        if pool.busy:
+            for unit, status, reason in pool.finished():
+                if reason is not None:
+                    write_record(place.run, unit, "failed", reason=place.keys.hidden_in(reason))
+                state.finished(unit, status)
+                on_event("finished", unit, status)
+                why = rows.failed(unit, _reason(place.run, unit)) if status == "failed" else ""
+                if why and any(rows.given_up(state.waiting.values())):
+                    tell(f"{unit.label}: {why} The rest of its row is skipped.")
+        for unit in state.settle():
+            on_event("reused", unit, "ok")
+        for line in state.damaged[told:]:
+            tell(f"{line} It is made again.")
+        told = len(state.damaged)
 
 
 def _outcome(state: Standing) -> Outcome:

@@ -19,9 +19,10 @@ from harness.board.wording import metric_name
 from harness.catalog import metric_of
 from harness.errors import HarnessError
 from harness.run.loaded import Run
-from harness.study.trained.boards.board import TaskBuilder, board_of, task_builders
+from harness.study.trained.boards.board import board_of
 from harness.study.trained.boards.changed import changed, class_names_of, row_samples
 from harness.study.trained.boards.rescore import with_metric
+from harness.study.trained.boards.rows import TaskRows, task_rows
 from harness.study.trained.boards.values import Key, Row, TaskBoard
 
 
@@ -33,14 +34,14 @@ def compare_trained(run: Run, first: str, second: str, metric: str | None = None
         HarnessError: a name means several rows, both mean one, or their samples differ or are damaged.
     """
     run = run if metric is None else with_metric(run, metric)
-    builders = task_builders(run)
-    board = board_of(run, builders)
+    tasks = task_rows(run)
+    board = board_of(run, tasks)
     names = sorted({row.name for task in board.tasks for row in task.rows})
     chosen = [find_row(name, names) for name in (first, second)]
     if chosen[0] == chosen[1]:
         raise HarnessError(f"{chosen[0]} cannot be compared with itself; name two rows.")
     parts = []
-    for builder, task in zip(builders, board.tasks, strict=True):
+    for of, task in zip(tasks, board.tasks, strict=True):
         rows = [row for name in chosen for row in task.rows if row.name == name]
         if len(rows) < 2:
             continue
@@ -49,7 +50,7 @@ def compare_trained(run: Run, first: str, second: str, metric: str | None = None
                 raise HarnessError(
                     f"{row.name} {row.marks.why}, so nothing pairs with it; run `{run.command}` again."
                 )
-        parts.append(_part(builder, task, rows))
+        parts.append(_part(of, task, rows))
     return RowComparison(
         name=run.name,
         first=chosen[0],
@@ -59,15 +60,15 @@ def compare_trained(run: Run, first: str, second: str, metric: str | None = None
     )
 
 
-def _part(builder: TaskBuilder, task: TaskBoard, rows: Sequence[Row]) -> ComparedPart:
+def _part(of: TaskRows, task: TaskBoard, rows: Sequence[Row]) -> ComparedPart:
     metric = metric_of(task.metric)
     scale = Scale(
         unit="raw" if metric.factor == 1 else "percent",
         higher_is_better=metric.higher_is_better,
         decimals=metric.decimals,
     )
-    domains = [_compared(builder, rows, [domain], domain, scale) for domain in task.held_out]
-    overall = _compared(builder, rows, task.held_out, OVERALL, scale)
+    domains = [_compared(of, rows, [domain], domain, scale) for domain in task.held_out]
+    overall = _compared(of, rows, task.held_out, OVERALL, scale)
     paired = overall.difference is not None and overall.difference.by_seed
     return ComparedPart(
         heading=task.title,
@@ -86,7 +87,7 @@ def _part(builder: TaskBuilder, task: TaskBoard, rows: Sequence[Row]) -> Compare
 
 
 def _compared(
-    builder: TaskBuilder, rows: Sequence[Row], domains: Sequence[str], where: str, scale: Scale
+    of: TaskRows, rows: Sequence[Row], domains: Sequence[str], where: str, scale: Scale
 ) -> Compared:
     for row in rows:
         for cell in row.cells:
@@ -95,27 +96,26 @@ def _compared(
                 return Compared(where=where, scale=scale, state=cell.state, reason=reason)
     first, second = (row.key for row in rows)
     for domain in domains:
-        sizes = [builder.scores.found[key, domain].sums.denominators[0] for key in (first, second)]
-        if builder.metric.read is None and not np.array_equal(*sizes):
+        sizes = [of.scores.found[key, domain].sums.denominators[0] for key in (first, second)]
+        if of.metric.read is None and not np.array_equal(*sizes):
             raise HarnessError(
-                f"The rows were scored on different samples of {builder.task}/{domain}, so nothing pairs "
-                "them."
+                f"The rows were scored on different samples of {of.task}/{domain}, so nothing pairs them."
             )
-    means = [builder.scores.mean(key, domains) for key in (first, second)]
+    means = [of.scores.mean(key, domains) for key in (first, second)]
     return Compared(
         where=where,
         scale=scale,
         first=means[0].value if means[0] else None,
         second=means[1].value if means[1] else None,
-        difference=builder.scores.difference(first, second, domains),
+        difference=of.scores.difference(first, second, domains),
         samples=sum(cell.samples or 0 for cell in rows[0].cells if cell.domain in domains),
-        changed=_changed(builder, (first, second), where) if where in builder.held_out else None,
+        changed=_changed(of, (first, second), where) if where in of.held_out else None,
     )
 
 
-def _changed(builder: TaskBuilder, keys: Sequence[Key], domain: str) -> Changed:
+def _changed(of: TaskRows, keys: Sequence[Key], domain: str) -> Changed:
     try:
-        rows = [row_samples(builder.run, builder.units[key, domain], builder.metric.needs) for key in keys]
-        return changed(rows[0], rows[1], class_names_of(builder.task))
+        rows = [row_samples(of.run, of.units[key, domain], of.metric.needs) for key in keys]
+        return changed(rows[0], rows[1], class_names_of(of.task))
     except HarnessError as error:
         return Changed(reason=f"No sample is named, because {str(error).rstrip('.')}.")

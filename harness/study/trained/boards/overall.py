@@ -1,6 +1,6 @@
 """One ranking over all tasks of a run, vision and language together, whose metrics share no unit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,9 @@ from harness.seeds import generator
 from harness.stats.aggregates import (
     interquartile_mean,
     optimality_gap,
+    performance_profile,
     probability_of_improvement,
+    resampled,
     stratified_interval,
 )
 from harness.study.trained.boards.values import Board, Key, Row, TaskBoard
@@ -22,6 +24,24 @@ Array = NDArray[np.float64]
 REPLICATES = 2000
 FEW = 5
 """Boards below which a resample of them says nothing that their own ranks do not."""
+THRESHOLDS = 40
+"""Normalised scores at which a profile is taken, evenly spaced over those of all rows; 1 is one more."""
+
+
+class Above(NamedTuple):
+    """The share of a row's trainings whose normalised score is above a threshold.
+
+    Attributes:
+        threshold: a normalised score.
+        share: of all trainings on all held-out domains, in [0, 1].
+        low: of its 95 % interval, trainings redrawn within domains.
+        high: of its 95 % interval.
+    """
+
+    threshold: float
+    share: float
+    low: float
+    high: float
 
 
 class OverallRow(NamedTuple):
@@ -35,6 +55,7 @@ class OverallRow(NamedTuple):
         middle: interquartile mean of normalised scores of all trainings on all held-out domains.
         interval: of it, trainings redrawn within domains.
         lacking: mean of what is lacking to the reference's score.
+        profile: share of normalised scores above each threshold, the thresholds of all rows being the same.
     """
 
     row: Row
@@ -44,6 +65,7 @@ class OverallRow(NamedTuple):
     middle: float | None
     interval: tuple[float, float] | None
     lacking: float | None
+    profile: tuple[Above, ...]
 
 
 def overall_rows(board: Board) -> list[OverallRow]:
@@ -65,9 +87,11 @@ def overall_rows(board: Board) -> list[OverallRow]:
             0, len(tasks), (REPLICATES, len(tasks))
         )
         low, high = np.quantile(ranks[drawn].mean(axis=1), [0.025, 0.975], axis=0)
+    normalised = [_normalised(board, tasks, [rows[key] for rows in ranked]) for key in keys]
+    every = np.concatenate([np.ones(1), *(one for strata in normalised for one in strata)])
+    thresholds = np.union1d(np.linspace(every.min(), every.max(), THRESHOLDS), 1.0)
     found = []
-    for place, key in enumerate(keys):
-        strata = _normalised(board, tasks, [rows[key] for rows in ranked])
+    for place, (key, strata) in enumerate(zip(keys, normalised, strict=True)):
         draw = generator(0, "overall", *map(str, key))
         found.append(
             OverallRow(
@@ -80,6 +104,7 @@ def overall_rows(board: Board) -> list[OverallRow]:
                 middle=interquartile_mean(np.concatenate(strata)) if strata else None,
                 interval=stratified_interval(strata, generator=draw) if strata else None,
                 lacking=optimality_gap(np.concatenate(strata)) if strata else None,
+                profile=tuple(_profile(strata, thresholds, draw)) if strata else (),
             )
         )
     return sorted(found, key=lambda one: (one.mean_rank, one.row.method, one.row.space or ""))
@@ -128,6 +153,14 @@ def _shown(one: OverallRow) -> str:
     if one.middle is None or one.interval is None:
         return MISSING
     return f"{one.middle:.2f} [{one.interval[0]:.2f}, {one.interval[1]:.2f}]"
+
+
+def _profile(strata: Sequence[Array], thresholds: Array, draw: np.random.Generator) -> Iterator[Above]:
+    """Yields the share of scores above each threshold, with its interval."""
+    share = performance_profile(np.concatenate(strata), thresholds)
+    low, high = resampled(strata, lambda drawn: performance_profile(drawn, thresholds), generator=draw)
+    for at in zip(thresholds, share, low, high, strict=True):
+        yield Above(*map(float, at))
 
 
 def _ranks(task: TaskBoard, rows: Sequence[Row]) -> Array:
