@@ -17,6 +17,7 @@ from harness.search.report import SearchReport
 from harness.seeds import generator
 from harness.stats.effect import LEAST_GROUPS
 from harness.stats.ranks import placements, stability
+from harness.study.published import published_on
 from harness.study.settings import SEEN, PlannedTask
 from harness.study.trained.boards.line import in_domain_line, is_of_curve
 from harness.study.trained.boards.notes import (
@@ -112,6 +113,7 @@ class TaskBuilder:
         self.chance: float | None = entry.chance
         self.stratum = stratum
         self.held_out = tuple(name for name in entry.held_out if entry.strata.get(name, "") == stratum)
+        self.published = published_on(suite.published, {f"{self.task}/{one}": one for one in self.held_out})
         self.families = [entry.families.get(name, name) for name in self.held_out]
         self.folds = tuple(tuple(fold) for fold in entry.folds if set(fold) & set(self.held_out))
         self.left_out = entry.left_out
@@ -178,6 +180,7 @@ class TaskBuilder:
             held_out=self.held_out,
             folds=self.folds,
             rows=tuple(rows),
+            published=self.published,
             notes=tuple(self._notes(rows)),
         )
 
@@ -221,9 +224,8 @@ class TaskBuilder:
         )
 
     def _compute(self, finals: Sequence[Unit[FinalSpec, Final]]) -> tuple[int, ...] | None:
-        found = [compute_of(self.run, final) for final in finals]
-        known = [one for one in found if one is not None]
-        return tuple(known) if len(known) == len(found) else None
+        known = [one for final in finals if (one := compute_of(self.run, final)) is not None]
+        return tuple(known) if len(known) == len(finals) else None
 
     @property
     def _every_source(self) -> list[str]:
@@ -241,11 +243,10 @@ class TaskBuilder:
                         domain=domain, role=role, state=record.status, reason=record.reason or "no reason"
                     )
         if not units or None in records:
-            reason = f"{records.count(None)} of {len(units)} scores were not run yet"
-            return Cell(domain=domain, role=role, state="missing", reason=reason)
+            waiting = f"{records.count(None)} of {len(units)} scores were not run yet"
+            return Cell(domain=domain, role=role, state="missing", reason=waiting)
         if lacking := [self.scores.lacking[key, one] for one in places if (key, one) in self.scores.lacking]:
-            reason = lacking[0]
-            return Cell(domain=domain, role=role, state="missing", reason=reason)
+            return Cell(domain=domain, role=role, state="missing", reason=lacking[0])
         found = [self.scores.found[key, place] for place in places]
         results = [result for unit in units if (result := self.run.result(unit)) is not None]
         return Cell(
@@ -316,8 +317,8 @@ class TaskBuilder:
         """What the rule says of the reference against itself; None without the row."""
         if self.reference is None:
             return None
-        again = (f"{self.reference[0]} again", self.reference[1])
-        return self.scores.splits(self.reference, again, self.held_out)
+        method, space = self.reference
+        return self.scores.splits(self.reference, (f"{method} again", space), self.held_out)
 
     def _ranked(self, rows: list[Row]) -> list[Row]:
         """Returns the rows in display order, complete ones with ranks."""
@@ -374,8 +375,7 @@ class TaskBuilder:
             if row.llm and row.llm.repaired
         ]
         notes += [note for row in rows for note in end_notes(row.name, row.llm)]
-        outside = {f"{row.name} ({row.outside})" for row in rows if row.outside}
-        if outside:
+        if outside := {f"{row.name} ({row.outside})" for row in rows if row.outside}:
             notes.append(
                 f"{OUTSIDE} had training data from outside and is not ranked: {', '.join(sorted(outside))}."
             )
