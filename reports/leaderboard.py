@@ -6,12 +6,16 @@ from itertools import chain
 from harness import INK, SOFT, Axes, Block, Board, Figure, Run, Section, TaskBoard, draw, forest, palette
 from harness.board.wording import metric_name, show
 from harness.catalog import metric_of
+from harness.study.published import published_tables
 from harness.study.trained.boards.tables import main_table
 
 
 def render(run: Run, board: Board) -> Block:
     figures = [_figure(task) for task in board.tasks if any(row.held_out for row in task.rows)]
-    return Block(figures=tuple(figures), tables=tuple(main_table(board, task) for task in board.tasks))
+    tables = []
+    for task in board.tasks:
+        tables += [main_table(board, task), *published_tables(task.title, task.published)]
+    return Block(figures=tuple(figures), tables=tuple(tables))
 
 
 def _figure(task: TaskBoard) -> Figure:

@@ -6,6 +6,7 @@ from harness import Axes, Block, Figure, LookupBoard, Run, Section, draw, forest
 from harness.board.scale import percent
 from harness.study.lookup.board import LookupRanking
 from harness.study.lookup.tables import ranking_table, regret_table
+from harness.study.published import published_tables
 
 
 def render(run: Run, board: LookupBoard) -> Block:
@@ -13,7 +14,8 @@ def render(run: Run, board: LookupBoard) -> Block:
     last = [ranking for ranking in board.rankings if ranking.budget == budget]
     figures = [_figure(board, ranking) for ranking in last if any(row.regret for row in ranking.rows)]
     others = [ranking for ranking in board.rankings if ranking.budget != budget]
-    tables = [*(ranking_table(board, one) for one in last), regret_table(board)]
+    tables = [ranking_table(board, one) for one in last]
+    tables += [*published_tables(board.table, board.published), regret_table(board)]
     tables += [ranking_table(board, one) for one in others]
     return Block(figures=tuple(figures), tables=tuple(tables))
 

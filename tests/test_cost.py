@@ -59,7 +59,7 @@ def test_every_unit_is_printed_and_the_assumption_stated() -> None:
     assert all(("EMACs" in line) == (" prepare " not in f" {line} ") for line in lines)
     costs = Costs(plan.units)
     summed = sum(costs.macs(unit) for unit in plan.units)
-    assert total == f"32 units  {summed / 1e18:.3g} EMACs, {summed / MACS_PER_SECOND / 3600:.3g} GPU-hours"
+    assert total == f"46 units  {summed / 1e18:.3g} EMACs, {summed / MACS_PER_SECOND / 3600:.3g} GPU-hours"
     assert "5e+12" in stated
 
 

@@ -213,6 +213,15 @@ def test_published_rows_are_shown_and_not_ranked(board: LookupBoard) -> None:
     text = render(board, "md")
     assert "| published | somebody | 77.50 | — |" in text
     assert "somebody" not in board_json(board).partition('"rankings"')[2]
+    assert "| somebody | — | 12,000,000 | a paper |" in text
+    assert ",somebody,published,test,0.775" in render(board, "csv")
+
+
+def test_a_published_row_is_told_beside_the_feedback_that_it_is_near(run: Path) -> None:
+    loaded = load_run(run)
+    without = replace(loaded, suite=replace(loaded.suite, feedback=["validation"]))
+    assert (len(build_board(loaded).published), build_board(without).published) == (1, ())
+    assert "| somebody | — | 12,000,000 | a paper |" in (run / "report.md").read_text()
 
 
 @pytest.mark.parametrize("format", ["terminal", "md", "csv", "json", "html", "tex"])

@@ -20,7 +20,7 @@ from harness.stats.intervals import t_interval
 from harness.stats.ranks import placements
 from harness.stats.sums import Array
 from harness.study.lookup.notes import table_notes, tie_notes
-from harness.study.lookup.settings import LookupSuite, Published
+from harness.study.lookup.settings import LookupSuite, PublishedSearch
 from harness.study.lookup.units import LOOKUP, TABLE, LookupSpec, Searches, TableDomain, TableFound
 
 
@@ -125,7 +125,7 @@ class LookupBoard:
         reference: searcher that differences refer to.
         claim: searcher of the verdict, fixed in the suite.
         rankings: by feedback, then by budget.
-        published: rows of papers, scores as shares or raw.
+        published: rows of papers that are near one of its feedbacks, scores as shares or raw.
         notes: what a reader must know of the table's columns, and of a limit.
         sampled: architectures that were drawn to estimate optimum, mean and random search of each domain,
             where no table lists them all; None where these are exact.
@@ -142,7 +142,7 @@ class LookupBoard:
     reference: str
     claim: str
     rankings: tuple[LookupRanking, ...]
-    published: tuple[Published, ...]
+    published: tuple[PublishedSearch, ...]
     notes: tuple[str, ...]
     sampled: int | None = None
 
@@ -182,7 +182,7 @@ def build_lookup_board(run: Run) -> LookupBoard:
         reference=suite.reference,
         claim=suite.claim,
         rankings=tuple(rankings),
-        published=tuple(suite.published),
+        published=tuple(row for row in suite.published if row.feedback in suite.feedback),
         notes=(
             *(table_notes(table) if table else ()),
             *tie_notes(run),

@@ -14,6 +14,7 @@ from harness.identity.unit import AnyUnit
 from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.units import LOOKUP, TABLE, CostCut, LookupSpec, TableSpec
 from harness.study.plan import Plan, distinct, endpoint_unit, planned, resolve_searcher
+from harness.study.published import kept
 from harness.study.settings import Need
 from harness.study.work.units import PROXIES, ProxiesSpec
 
@@ -35,8 +36,7 @@ def plan_lookup(name: str, suite: LookupSuite, *, limit: int | None, tables: tup
     card = read_card(path)
     folders = (*tables, path.parent)
     sha256 = _hash(card, folders)
-    scored = (one for row in suite.published for one in row.scores)
-    Need.known("domain", [*suite.domains, *scored], card.domains)
+    Need.known("domain", suite.domains, card.domains)
     domains = suite.domains or list(card.domains)
     filled = replace(suite, domains=domains, held_out=_held_out(suite, card, domains))
     spec = TableSpec(
@@ -47,10 +47,7 @@ def plan_lookup(name: str, suite: LookupSuite, *, limit: int | None, tables: tup
         held_out=tuple(filled.held_out),
         cost_limit=_limited(suite.search.cost_limit, card, folders),
     )
-    published = [
-        replace(row, scores={name: score * abs(card.factor(name)) for name, score in row.scores.items()})
-        for row in filled.published
-    ]
+    published = kept(suite.published, {name: abs(card.factor(name)) for name in card.domains})
     table = asdict(replace(filled, published=published))
     if not suite.search.cost_limit.cost:
         del table["search"]["cost_limit"]

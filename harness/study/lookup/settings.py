@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from harness.data.table.card import CostLimit
+from harness.study.published import Published
 from harness.study.settings import SearcherSettings, SearchingSettings
 
 
@@ -21,19 +22,9 @@ class LookupSettings(SearcherSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Published:
-    """A row of a paper, printed as it stands there and never ranked.
+class PublishedSearch(Published):
+    """A row of a paper beside searches, and which of their feedbacks its protocol is nearest to."""
 
-    Attributes:
-        name: the method.
-        scores: domain -> score in the table's unit.
-        source: where it was published.
-        feedback: which of the suite's feedbacks its protocol is nearest to.
-    """
-
-    name: str
-    scores: dict[str, float]
-    source: str
     feedback: str = "test"
 
 
@@ -68,7 +59,7 @@ class LookupSuite(SearchingSettings):
     held_out: str | list[str] = ""
     feedback: list[str] = field(default_factory=lambda: ["validation", "test"])
     controls: list[str] = field(default_factory=list)
-    published: list[Published] = field(default_factory=list)
+    published: list[PublishedSearch] = field(default_factory=list)
 
     @property
     def reported(self) -> list[str]:

@@ -10,6 +10,7 @@ from harness.run.loaded import Run
 from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.units import KINDS, LOOKUP, TABLE, LookupSpec
 from harness.study.plan import stand_ins
+from harness.study.published import check_published, each_once
 from harness.study.settings import Need, check_language_model
 from harness.study.study import Study, joint, rules_of
 
@@ -55,6 +56,7 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
             need(name in settings.searchers, f"{role} {name!r} is not among its searchers")
         for name in settings.controls:
             need(name in settings.searchers, f"controls names {name!r}, which is not among its searchers")
+        check_published(settings.published, need)
         for row in settings.published:
             need(row.feedback in ("validation", "test"), f"published {row.name!r} has no such feedback")
 
@@ -89,8 +91,7 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
     def merged(self, runs: Sequence[Run]) -> LookupSuite:
         suites = [LookupSuite.of(run) for run in runs]
         first, searchers = suites[0], joint(suites, "searchers")
-        every = [one for suite in suites for one in suite.published]
-        published = [one for index, one in enumerate(every) if one not in every[:index]]
+        published = each_once(one for suite in suites for one in suite.published)
         # Nothing was fixed for the rows of all runs where claims differ.
         claim = first.claim if all(suite.claim == first.claim for suite in suites) else first.reference
         return replace(first, searchers=searchers, published=published, claim=claim)

@@ -10,6 +10,7 @@ from harness.board.scale import in_unit, percent, with_interval
 from harness.board.table import Table
 from harness.board.wording import FAILED, LIMITED, MISSING, listed, with_model
 from harness.study.lookup.board import LookupBoard, LookupCell, LookupRanking, LookupRow
+from harness.study.published import PUBLISHED, UNRANKED, published_tables
 
 FEEDBACK = {
     "validation": "validation as feedback, test of the validation choice",
@@ -55,7 +56,7 @@ def ranking_table(board: LookupBoard, ranking: LookupRanking) -> Table:
     if ranking.budget == max(one.budget for one in board.rankings):
         for one in board.published:
             if one.feedback == ranking.feedback:
-                add("published", one.name, one.scores, MISSING)
+                add(PUBLISHED, one.name, one.scores, MISSING)
     bold = {(index, 2 + len(board.domains)) for index, row in enumerate(ranking.rows) if row.unbeaten}
     reasons = dict.fromkeys(
         f"{FAILED} {row.method} on {cell.domain}: {cell.reason}"
@@ -80,6 +81,7 @@ def ranking_table(board: LookupBoard, ranking: LookupRanking) -> Table:
         f"the {'sample' if board.sampled else 'table'}), mean over domains. Intervals: 95 %, Student's t "
         "over seeds; differences: of independent seeds.",
         "Bold: no row is significantly better (5 %, Holm over all pairs); nothing is where no pair differs.",
+        *([UNRANKED] if any(row[0] == PUBLISHED for row in rows) else []),
         *board.notes,
         *(["‡ limited to fewer seeds (--limit)."] if board.limit is not None else []),
         *reasons,
@@ -251,7 +253,7 @@ def _sentence(board: LookupBoard, ranking: LookupRanking) -> str:
 def leaderboard_tables(board: LookupBoard) -> list[Table]:
     budget = max(ranking.budget for ranking in board.rankings)
     last = [ranking_table(board, ranking) for ranking in board.rankings if ranking.budget == budget]
-    return [*last, regret_table(board)]
+    return [*last, *published_tables(board.table, board.published), regret_table(board)]
 
 
 def csv_lines(board: LookupBoard) -> Iterator[dict[str, Any]]:
@@ -266,3 +268,6 @@ def csv_lines(board: LookupBoard) -> Iterator[dict[str, Any]]:
                 estimate = cell.test._asdict() if cell.test else {}
                 about = {"domain": cell.domain, "state": cell.state, "reason": cell.reason}
                 yield head | {"what": "test"} | estimate | about | {"seeds": cell.seeds}
+    for one in board.published:
+        head = {"feedback": one.feedback, "method": one.name, "marks": PUBLISHED, "what": "test"}
+        yield from (head | {"domain": domain, "value": score} for domain, score in one.scores.items())

@@ -21,6 +21,7 @@ from harness.learn.baseline import (
 from harness.learn.modality import modality_of
 from harness.study.cost import Costs
 from harness.study.plan import Plan, distinct, endpoint_unit, members, planned, prepare_unit, resolve_searcher
+from harness.study.published import factors_of, kept
 from harness.study.settings import ALONE, STEPS_PER_SAMPLE, RecipeSettings, TaskSettings
 from harness.study.trained.cost import trial
 from harness.study.trained.opening import openings_of
@@ -90,7 +91,8 @@ def plan_trained(name: str, suite: Suite, *, limit: int | None, tables: tuple[Pa
     tasks = [planned_task(task, suite.opens) for task in filled.tasks]
     # Scores say what chance is where nothing was trained.
     elsewhere = [asdict(one) | {"sources": [], "chance": None} for one in filled.zero_shot]
-    table["tasks"] = [*tasks, *elsewhere]
+    table["tasks"] = boards = [*tasks, *elsewhere]
+    table["published"] = [asdict(row) for row in kept(suite.published, factors_of(boards))]
     del table["zero_shot"]
     units = list(_units(filled, limit, {}))
     openings = openings_of(suite.opens, table, units)

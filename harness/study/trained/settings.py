@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from harness.study.published import Published
 from harness.study.settings import (
     PlannedTask,
     SearcherSettings,
@@ -76,6 +77,7 @@ class Suite(SearchingSettings):
         zero_shot: boards of what the same networks score elsewhere.
         selection: rules that choose each row's learning rate, a board each; the verdict is the first one's.
         opens: `TASK/DOMAIN` of sealed domains that it reads; each run that does is counted.
+        published: rows of papers, whose scores are of `TASK/DOMAIN`, held out.
     """
 
     seeds: list[int]
@@ -93,6 +95,7 @@ class Suite(SearchingSettings):
     zero_shot: list[ZeroShotSettings] = field(default_factory=list)
     selection: list[str] = field(default_factory=lambda: [DEFAULT_SELECTION])
     opens: list[str] = field(default_factory=list)
+    published: list[Published] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

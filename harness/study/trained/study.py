@@ -11,6 +11,7 @@ from harness.identity.unit import AnyUnit
 from harness.run.loaded import Run
 from harness.stats.ranks import LEAST_RANKED
 from harness.study.plan import stand_ins
+from harness.study.published import check_published, each_once
 from harness.study.settings import (
     ALONE,
     AUGMENTATIONS,
@@ -38,7 +39,7 @@ class TrainedStudy(Study[Suite, "Board"]):
     planned = PlannedSuite
     kinds = KINDS
     rows = (SCORE, ZERO_SHOT)
-    free = (*Study.free, "spaces", "searchers", "baselines", "tasks", "zero_shot", "search")
+    free = (*Study.free, "spaces", "searchers", "baselines", "tasks", "zero_shot", "search", "published")
 
     parts: ClassVar = {
         "plan": "harness.study.trained.plan:plan_trained",
@@ -77,6 +78,7 @@ class TrainedStudy(Study[Suite, "Board"]):
                 not (is_shared and task.supernet.strategy == ALONE),
                 f"search.shared_supernet has no supernet to share where the strategy is {ALONE}",
             )
+        check_published(settings.published, need)
         for one in settings.zero_shot:
             check_zero_shot(one, names, need)
         boards = [*names, *(one.name for one in settings.zero_shot)]
@@ -141,6 +143,7 @@ class TrainedStudy(Study[Suite, "Board"]):
         suites = [PlannedSuite.of(run) for run in runs]
         first = suites[0]
         joined: dict[str, Any] = {key: joint(suites, key) for key in ("spaces", "searchers", "baselines")}
+        joined["published"] = each_once(one for suite in suites for one in suite.published)
         # Nothing was fixed for the rows of all runs where claims differ.
         claim = first.claim if all(suite.claim == first.claim for suite in suites) else None
         return replace(first, **joined, claim=claim)

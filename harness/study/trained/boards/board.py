@@ -14,6 +14,7 @@ from harness.run.loaded import Run
 from harness.seeds import generator
 from harness.stats.effect import LEAST_GROUPS
 from harness.stats.ranks import kendall, kendall_interval, placements, stability
+from harness.study.published import published_on
 from harness.study.settings import SEEN
 from harness.study.trained.boards.notes import (
     SELECTION_NOTES,
@@ -79,6 +80,9 @@ def _task_board(of: TaskRows) -> TaskBoard:
         held_out=of.held_out,
         folds=of.folds,
         rows=tuple(rows),
+        published=published_on(
+            PlannedSuite.of(of.run).published, {f"{of.task}/{one}": one for one in of.held_out}
+        ),
         notes=(),
     )
     return replace(board, notes=tuple(_notes(of, board)))

@@ -18,6 +18,7 @@ from harness.board.wording import (
 from harness.catalog import metric_of
 from harness.stats.aggregates import LEAST_IN_GROUP
 from harness.stats.equal import MOST_OUTSIDE
+from harness.study.published import PUBLISHED, UNRANKED, Published, published_tables
 from harness.study.trained.boards.notes import line_note
 from harness.study.trained.boards.overall import overall_table
 from harness.study.trained.boards.values import Board, Row, TaskBoard, show_method
@@ -51,6 +52,7 @@ def main_table(board: Board, task: TaskBoard) -> Table:
         "(5 %, paired tests, Holm over all pairs).",
         f"Chance: {show(task.metric, task.chance)}. Gap: what a row loses from sources to held-out domains.",
         *([line_note(board.reference, task.line)] if task.line else []),
+        *([UNRANKED] if task.published else []),
         *task.notes,
     ]
     columns = (
@@ -64,6 +66,10 @@ def main_table(board: Board, task: TaskBoard) -> Table:
         "Gap",
         "n (groups)",
         "Seeds",
+    )
+    dashes = (MISSING,) * (len(columns) - 4)
+    rows += tuple(
+        (PUBLISHED, row.name, MISSING, _published_mean(task, row), *dashes) for row in task.published
     )
     caption = f"{task.title}: {metric_name(task.metric)}, mean over {', '.join(task.held_out)}"
     return Table(
@@ -82,6 +88,9 @@ def domain_table(task: TaskBoard, role: Role) -> Table:
         (show_method(row), row.space or MISSING, *(show_cell(task.metric, cell) for cell in row.on(role)))
         for row in task.rows
     )
+    for one in task.published if role == "held_out" else ():
+        scores = (show(task.metric, one.scores.get(name)) for name in names)
+        rows += ((f"{one.name} ({PUBLISHED})", MISSING, *scores),)
     what = "source domains (test split)" if role == "source" else "held-out domains"
     return Table(
         caption=f"{task.title}: {metric_name(task.metric)}, on {what}",
@@ -287,6 +296,12 @@ def _rank(row: Row) -> str:
     return f"{row.rank} ({row.rank_best}–{row.rank_worst})"
 
 
+def _published_mean(task: TaskBoard, row: Published) -> str:
+    """Returns the mean of a published row over the held-out domains, all of which it must have."""
+    known = [row.scores[domain] for domain in task.held_out if domain in row.scores]
+    return show(task.metric, fmean(known) if len(known) == len(task.held_out) else None)
+
+
 def _mean(task: TaskBoard, row: Row, role: Role) -> str:
     """Returns the mean over domains, or the sign of the first domain that lacks a score."""
     mean = row.held_out if role == "held_out" else row.in_domain
@@ -323,7 +338,8 @@ def leaderboard_tables(board: Board) -> list[Table]:
     together = overall_table(board)
     tables = [together] if together else []
     for task in board.tasks:
-        tables += [main_table(board, task), domain_table(task, "held_out")]
+        tables += [main_table(board, task), *published_tables(task.title, task.published)]
+        tables.append(domain_table(task, "held_out"))
         tables += [one for one in (equal_compute_table(board, task), gain_table(task)) if one]
         tables.append(cost_table(task))
     return tables
@@ -346,4 +362,8 @@ def csv_lines(board: Board) -> list[dict[str, Any]]:
                 about = {"domain": cell.domain, "role": cell.role, "state": cell.state, "reason": cell.reason}
                 sizes = {"samples": cell.samples, "groups": cell.groups, "limited": cell.limited}
                 lines.append(head | {"what": "domain"} | estimate | about | sizes)
+        head = {"task": task.task, "selection": task.selection, "metric": task.metric, "marks": PUBLISHED}
+        for one in task.published:
+            about = {"what": "domain", "role": "held_out", "method": one.name}
+            lines += [head | about | {"domain": at, "value": score} for at, score in one.scores.items()]
     return lines

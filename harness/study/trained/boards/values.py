@@ -10,6 +10,7 @@ from harness.board.wording import with_model
 from harness.identity.unit import Unit
 from harness.learn.baseline import DrawnBaseline
 from harness.run.loaded import Run
+from harness.study.published import Published
 from harness.study.settings import SEEN
 from harness.study.trained.results import Final, Score, Search, Tuned
 from harness.study.trained.units import (
@@ -262,6 +263,7 @@ class TaskBoard:
         line: of the reference's in-domain and held-out scores; None without shorter trainings of it.
         ranks: of what searches in each space read, where architectures of it were trained alone.
         gains: of spaces and of searches, where the suite has rows of random architectures.
+        published: rows of papers, with scores of held-out domains.
     """
 
     task: str
@@ -280,6 +282,7 @@ class TaskBoard:
     gains: tuple[Gain, ...] = ()
     line: InDomainLine | None = None
     ranks: tuple[RankQuality, ...] = ()
+    published: tuple[Published, ...] = ()
 
     def scores(self, run: Run) -> list[Unit[RowScoreSpec, Score]]:
         """Returns the units of this board's scores."""
