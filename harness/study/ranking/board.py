@@ -79,7 +79,9 @@ def build_quality_board(run: Run) -> QualityBoard:
     suite = PlannedRanking.of(run)
     seeds = tuple(suite.seeds)
     alone = _alone(run, seeds, suite.architectures)
-    inherited = {strategy: _inherited(run, strategy, seeds) for strategy in suite.strategies}
+    inherited: dict[str, Array | None] = {
+        strategy: _inherited(run, strategy, seeds) for strategy in suite.strategies
+    }
     first = next(filter(None, map(run.result, run.planned(INHERITED))), None)
     sizes = {name: np.array([getattr(first, name)], dtype=np.float64) for name in CONTROLS if first}
     scores = {name: found for name, found in {**inherited, ALONE: alone}.items() if found is not None}
