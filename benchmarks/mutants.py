@@ -1,19 +1,30 @@
 """Changes the code at one place after another and counts how often the tests see it.
 
     pip install cosmic-ray coverage
-    python benchmarks/mutants.py stats|protocol|identity [--workers N] [--journal FILE]
+    python benchmarks/mutants.py stats|protocol|identity [--sample N] [--seconds S] [--workers N]
+    python benchmarks/mutants.py stats|protocol|identity --again [TEST ...] [--journal FILE]
 
-A mutant comes from an operator of cosmic-ray; it is
-run against the tests that reach its line, the shortest first, and is killed by the first that fails or hangs.
-Annotations are not mutated, as they change nothing that runs. The journal has a line a mutant, and the same
-command goes on where it was stopped.
+A mutant comes from an operator of cosmic-ray; it is run against the tests that reach its line, the shortest
+first, and is killed by the first that fails. Tests marked slow are left out. Annotations are not mutated, as
+they change nothing that runs. The journal has a line a mutant, with what killed it, and the same command goes
+on where it was stopped. `--sample` takes N mutants, from each file its share, in an order that is drawn once;
+`--again` runs the survivors of the journal anew, against tests that were written since or in more seconds.
+
+A mutant hangs where its own processor time is far above that of the tests unchanged, which a busy machine
+does not lengthen. One that only waits is held against the same tests unchanged, run in the minute after it.
 """
 
 import argparse
 import ast
 import contextlib
+import gc
+import importlib
+import importlib.util
 import json
+import math
 import os
+import random
+import resource
 import shutil
 import signal
 import subprocess  # nosec B404
@@ -21,25 +32,36 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
 PARTS = {
     "stats": (
         ("harness/stats/*.py",),
-        ("effect", "fronts", "simulation", "stats_golden", "transfer", "lookup", "board", "compare"),
+        (
+            "effect",
+            "equal",
+            "ranks",
+            "fronts",
+            "simulation",
+            "stats_golden",
+            "transfer",
+            "lookup",
+            "board",
+            "compare",
+        ),
     ),
     "protocol": (
         (
             "harness/board/comparison.py",
             "harness/board/values.py",
             "harness/study/*/compare.py",
-            "harness/study/*/verdict.py",
             "harness/study/trained/boards/compare.py",
             "harness/study/trained/boards/scored.py",
             "harness/study/trained/boards/verdict.py",
@@ -48,7 +70,7 @@ PARTS = {
     ),
     "identity": (
         ("harness/identity/*.py",),
-        ("identity", "standing", "own_entries", "user_task", "score_cache", "tuned"),
+        ("identity", "standing", "own_entries", "user_task", "tuned", "catalog"),
     ),
 }
 """Part -> patterns of its files, and the tests that reach it."""
@@ -77,8 +99,16 @@ OPERATORS = (
 )
 """cosmic-ray has more; of a kind, these are the changes nearest to what is written."""
 LEFT_OUT = shutil.ignore_patterns(".git", "runs", "__pycache__", ".*_cache", ".hypothesis")
-MOST_SECONDS = 90.0
-"""How long the tests of a mutant may take when nothing is changed; what would come after them is not run."""
+PRELOADED = (
+    *("pytest", "xdist.plugin", "pytest_timeout", "hypothesis.strategies", "torch", "pandas", "scipy.stats"),
+    "anyio.pytest_plugin",
+    *("pydantic", "typer.main", "rich.table", "yaml", "PIL.Image", "pyarrow"),
+)
+"""Imported once, before the process is forked for each mutant; nothing of the harness is among them."""
+PYTEST = ("-n0", "-p", "no:cacheprovider")
+REWRITTEN = "ignore::pytest.PytestAssertRewriteWarning"
+SLOWER = 10.0
+"""How many times the processor time of the tests unchanged is a hang."""
 
 
 class Mutant(NamedTuple):
@@ -100,22 +130,53 @@ def main() -> int:
     """Prints a line a file and every survivor."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("part", choices=PARTS, help="what is changed")
+    parser.add_argument("--sample", type=int, default=0, help="mutants in all, drawn; 0 for every one")
     parser.add_argument("--workers", type=int, default=1, help="mutants at once")
     parser.add_argument("--journal", type=Path, default=Path("mutants.jsonl"), help="where results are kept")
+    parser.add_argument("--seconds", type=float, default=60.0, help="that the tests of a mutant may take")
+    parser.add_argument("--again", nargs="*", metavar="TEST", help="run what survived against these, or all")
     arguments = parser.parse_args()
     patterns, tests = PARTS[arguments.part]
     places = [file for pattern in patterns for file in sorted(ROOT.glob(pattern))]
     files = [str(file.relative_to(ROOT)) for file in places if file.name != "__init__.py"]
+    known = outcomes(arguments.journal)
+    for name in PRELOADED:
+        importlib.import_module(name)
+    gc.freeze()  # what is shared with every child is not gone through in each
     with tempfile.TemporaryDirectory() as scratch:
         folders = [Path(scratch, f"tree {index}") for index in range(arguments.workers)]
         for folder in folders:
-            shutil.copytree(
-                ROOT, folder, ignore=shutil.ignore_patterns(".git", "runs", "__pycache__", ".*_cache")
-            )
+            shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
+        there = [mutant for file in files for mutant in mutants(file)]
         reaching = coverage_of(files, tests, folders[0], arguments.journal.with_suffix(".coverage"))
-        results = run_all(files, folders, reaching, arguments.journal)
-    report(results)
+        chosen = drawn(there, arguments.sample) if arguments.sample else there
+        if arguments.again is not None:
+            chosen = [one for one in there if one.name in known]
+        waiting = [one for one in chosen if known.get(one.name, "survived") == "survived"]
+        if arguments.again is None:
+            waiting = [one for one in waiting if one.name not in known]
+        jobs = [(one, *reaching.tests(one, arguments.seconds, arguments.again)) for one in waiting]
+        run_all(jobs, folders, arguments.journal)
+    report(chosen, outcomes(arguments.journal), len(there))
     return 0
+
+
+def drawn(there: list[Mutant], size: int) -> list[Mutant]:
+    """Returns `size` mutants, from each file its share; a larger sample holds every smaller one nearly."""
+    by_file: dict[str, list[Mutant]] = defaultdict(list)
+    for mutant in there:
+        by_file[mutant.file].append(mutant)
+    chosen = []
+    for file, own in by_file.items():
+        random.Random(file).shuffle(own)
+        chosen += own[: math.ceil(size * len(own) / len(there))]
+    return chosen
+
+
+def outcomes(journal: Path) -> dict[str, str]:
+    """Returns mutant -> outcome; the last line of a mutant holds."""
+    lines = journal.read_text().splitlines() if journal.exists() else []
+    return {one["mutant"]: one["outcome"] for one in map(json.loads, lines)}
 
 
 def mutants(file: str) -> Iterator[Mutant]:
@@ -157,11 +218,17 @@ class Reaching(NamedTuple):
     lines: dict[str, dict[int, list[str]]]
     seconds: dict[str, float]
 
-    def tests(self, mutant: Mutant) -> list[str]:
-        """Returns the tests that run the mutant's line, the shortest first."""
+    def tests(self, mutant: Mutant, most: float, named: Sequence[str] | None) -> tuple[list[str], float]:
+        """Returns the tests that run the mutant's line, the shortest first, and their seconds.
+
+        Tests that are named take their place. One that would come after `most` seconds is not run.
+        """
+        if named:
+            return list(named), most
         tests = sorted(set(self.lines[mutant.file].get(mutant.line, [])), key=lambda test: self.seconds[test])
-        spent = accumulate(self.seconds[test] for test in tests)
-        return [test for test, until in zip(tests, spent, strict=True) if until <= MOST_SECONDS]
+        spent = list(accumulate(self.seconds[test] for test in tests))
+        few = [test for test, until in zip(tests, spent, strict=True) if until <= most] or tests[:1]
+        return few, spent[len(few) - 1] if few else 0.0
 
 
 def coverage_of(files: list[str], tests: tuple[str, ...], folder: Path, kept: Path) -> Reaching:
@@ -172,7 +239,7 @@ def coverage_of(files: list[str], tests: tuple[str, ...], folder: Path, kept: Pa
         plugin.write_text(before + TIMED)
         pattern = ",".join(str(folder / file) for file in files)
         command = [sys.executable, "-m", "coverage", "run", "--data-file=found", f"--include={pattern}"]
-        command += ["-m", "pytest", "-n0", "-m", "", "-p", "no:cacheprovider"]
+        command += ["-m", "pytest", *PYTEST]
         command += [f"tests/test_{name}.py" for name in tests]
         subprocess.run(command, cwd=folder, env=environment(folder), check=True)  # nosec B603 - our own list
         plugin.write_text(before)
@@ -224,63 +291,102 @@ def pytest_sessionfinish(session):
 """Names the test that runs a line, and keeps how long it took."""
 
 
-def run_all(
-    files: list[str], folders: list[Path], reaching: Reaching, journal: Path
-) -> dict[str, dict[str, str]]:
-    """Runs every mutant that the journal does not hold; returns file -> mutant -> outcome."""
-    results: dict[str, dict[str, str]] = defaultdict(dict)
-    if journal.exists():
-        for line in journal.read_text().splitlines():
-            known = json.loads(line)
-            results[known["file"]][known["mutant"]] = known["outcome"]
-    idle: SimpleQueue[Path] = SimpleQueue()
+Job = tuple[Mutant, Sequence[str], float]
+
+
+def run_all(jobs: Sequence[Job], folders: list[Path], journal: Path) -> None:
+    """Runs every mutant against its tests and writes the journal."""
+    free: SimpleQueue[Path] = SimpleQueue()
     for folder in folders:
-        idle.put(folder)
-
-    def one(mutant: Mutant) -> None:
-        folder = idle.get()
-        try:
-            outcome = run(mutant, folder, reaching.tests(mutant))
-        finally:
-            (folder / mutant.file).write_text((ROOT / mutant.file).read_text())
-            idle.put(folder)
-        results[mutant.file][mutant.name] = outcome
-        with journal.open("a") as file:
-            file.write(json.dumps({"file": mutant.file, "mutant": mutant.name, "outcome": outcome}) + "\n")
-
-    with ThreadPoolExecutor(len(folders)) as pool:
-        for file in files:
-            waiting = [mutant for mutant in mutants(file) if mutant.name not in results[file]]
-            list(pool.map(one, waiting))
-            print(summary(file, results[file]), flush=True)
-    return {file: results[file] for file in files}
+        free.put(folder)
+    with ThreadPoolExecutor(len(folders)) as pool, journal.open("a") as file:
+        for mutant, outcome, killer in pool.map(partial(run, free=free), jobs):
+            line = {"file": mutant.file, "mutant": mutant.name, "outcome": outcome, "by": killer}
+            file.write(json.dumps(line) + "\n")
+            file.flush()
 
 
-def run(mutant: Mutant, folder: Path, tests: list[str]) -> str:
-    """Returns `killed`, `survived` or `unreached`."""
+def run(job: Job, *, free: SimpleQueue[Path]) -> tuple[Mutant, str, str]:
+    """Returns the mutant, `killed`, `survived` or `unreached`, and what killed it."""
+    mutant, tests, usual = job
     if not tests:
-        return "unreached"
-    file = folder / mutant.file
-    file.write_text(mutant.source)
-    moment = time.time_ns() // 10**9 * 10**9 + hash(mutant.name) % 10**6 * 10**9
-    os.utime(file, ns=(moment, moment))
-    command = [sys.executable, "-m", "pytest", "-n0", "-m", "", "-x", "-p", "no:cacheprovider", *tests]
-    process = subprocess.Popen(  # nosec B603 - our own list
-        command,
-        cwd=folder,
-        env=environment(folder),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+        return mutant, "unreached", ""
+    folder = free.get()
     try:
-        return "survived" if process.wait(60 + 5 * MOST_SECONDS) == 0 else "killed"
-    except subprocess.TimeoutExpired:
-        return "killed"
+        change(folder, mutant, mutant.source)
+        failed, killer, seconds = tested(folder, tests, usual)
+        change(folder, mutant, (ROOT / mutant.file).read_text())
+        if killer == "waits":
+            _, _, unchanged = tested(folder, tests, usual)
+            failed = seconds > SLOWER * unchanged
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        free.put(folder)
+    return mutant, "killed" if failed else "survived", killer
+
+
+def change(folder: Path, mutant: Mutant, source: str) -> None:
+    """Writes the mutant's file at a moment of its own, so that no bytecode is taken for that of another."""
+    file = folder / mutant.file
+    file.write_text(source)
+    moment = time.time_ns() // 10**9 * 10**9 + hash(mutant.name + source) % 10**6 * 10**9
+    os.utime(file, ns=(moment, moment))
+
+
+class Killer:
+    """Keeps the first test that fails."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed and not self.place.exists():
+            self.place.write_text(report.nodeid)
+
+
+def tested(folder: Path, tests: Sequence[str], usual: float) -> tuple[bool, str, float]:
+    """Runs tests in a child; returns whether they failed, the test or the limit that did, and seconds."""
+    place = folder / "killer"
+    place.unlink(missing_ok=True)
+    begun = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        os._exit(inside(folder, tests, usual, place))
+    until = begun + 120 + 2 * SLOWER * usual
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended or time.monotonic() > until:
+            break
+        time.sleep(0.02)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child, signal.SIGKILL)
+    if not ended:
+        os.waitpid(child, 0)
+        return True, "waits", time.monotonic() - begun
+    code = os.waitstatus_to_exitcode(status)
+    killer = place.read_text() if place.exists() else f"exit {code}" if code else ""
+    return code != 0, killer, time.monotonic() - begun
+
+
+def inside(folder: Path, tests: Sequence[str], usual: float, place: Path) -> int:
+    """Runs tests in this process, of which nothing is left afterwards; returns pytest's exit status."""
+    import pytest
+
+    os.setsid()
+    most = int(20 + SLOWER * usual)
+    resource.setrlimit(resource.RLIMIT_CPU, (most, most + 5))
+    os.chdir(folder)
+    os.environ.update(environment(folder))
+    sys.path[:] = [
+        str(folder),
+        *(one for one in sys.path if one not in (str(ROOT), str(Path(__file__).parent))),
+    ]
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nothing, stream)
+    found = importlib.util.find_spec("harness")
+    if found is None or not str(found.origin).startswith(str(folder)):
+        return 0  # another copy would be tested, and nothing is killed by that
+    return int(pytest.main([*PYTEST, "-m", "", "-x", "-W", REWRITTEN, *tests], [Killer(place)]))
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -288,20 +394,25 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
 
 
-def summary(file: str, outcomes: dict[str, str]) -> str:
-    """Returns a line: mutants, killed, share."""
-    killed = sum(outcome == "killed" for outcome in outcomes.values())
-    share = 100 * killed / len(outcomes) if outcomes else 100.0
-    return f"{file:48} {len(outcomes):5} mutants {killed:5} killed {share:6.1f} %"
+def report(chosen: list[Mutant], known: dict[str, str], there: int) -> None:
+    """Prints a line a file, the survivors, and the sum; of a sample, the Wilson interval, too."""
+    by_file: dict[str, list[str]] = defaultdict(list)
+    for mutant in chosen:
+        by_file[mutant.file].append(known[mutant.name])
+    for file, found in [*by_file.items(), ("all", [known[one.name] for one in chosen])]:
+        killed = found.count("killed")
+        share = f"{100 * killed / max(len(found), 1):6.1f} %"
+        print(f"{file:48} {len(found):5} mutants {killed:5} killed {share}")
+    for mutant in chosen:
+        if known[mutant.name] != "killed":
+            print(f"{known[mutant.name]:10} {mutant.name}")
+    if len(chosen) < there:
+        from scipy.stats import binomtest
 
-
-def report(results: dict[str, dict[str, str]]) -> None:
-    """Prints the survivors and the sum."""
-    for outcomes in results.values():
-        for name, outcome in outcomes.items():
-            if outcome != "killed":
-                print(f"{outcome:10} {name}")
-    print(summary("all", {name: outcome for one in results.values() for name, outcome in one.items()}))
+        low, high = binomtest(killed, len(chosen)).proportion_ci(method="wilson")
+        print(
+            f"{len(chosen)} of {there} mutants were drawn: {100 * low:.1f} to {100 * high:.1f} % are killed"
+        )
 
 
 if __name__ == "__main__":

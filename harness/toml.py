@@ -1,5 +1,7 @@
 """Reads TOML into frozen dataclasses, so that a wrong file is told in one sentence with its line."""
 
+import math
+import operator
 import re
 import tomllib
 from collections.abc import Mapping
@@ -7,7 +9,9 @@ from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeGuard, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from harness.errors import HarnessError
 from harness.guard.text import read_text, shown
@@ -21,6 +25,16 @@ _DEEP_KEY = re.compile(
 )
 """Python's reader takes the square of a key's parts in time."""
 _LARGEST_INTEGER = 2**63
+MERGED = ("tasks", "zero_shot")
+"""Lists of tables that are joined name by name where a suite extends another."""
+BOUNDS = {
+    Ge: ("ge", "at least {}", operator.ge),
+    Gt: ("gt", "above {}", operator.gt),
+    Le: ("le", "at most {}", operator.le),
+    Lt: ("lt", "below {}", operator.lt),
+    MinLen: ("min_length", "a list of {} or more", lambda value, least: len(value) >= least),
+}
+"""Bound of an annotated type -> where it stands there, its words, and whether a value keeps to it."""
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -53,13 +67,13 @@ def parse(wanted: type[T], table: dict[str, Any], path: Path, where: str = "") -
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns two tables joined key by key, `above` winning, and `tasks` and `zero_shot` name by name."""
+    """Returns two tables joined key by key, `above` winning, and lists in MERGED name by name."""
     joined = dict(below)
     for key, value in above.items():
         old = joined.get(key)
         if isinstance(old, dict) and isinstance(value, dict):
             joined[key] = merged(old, value)
-        elif key in ("tasks", "zero_shot") and _are_named(old) and _are_named(value):
+        elif key in MERGED and _are_named(old) and _are_named(value):
             known = {task.get("name"): task for task in old}
             joined[key] = [merged(known.get(task.get("name"), {}), task) for task in value]
         else:
@@ -92,6 +106,8 @@ class _Reader:
     def value(self, wanted: Any, value: Any, where: str) -> Any:
         """Returns `value` as `wanted`, or says in one sentence where the file is wrong."""
         origin = get_origin(wanted)
+        if origin is Annotated:
+            return self._bounded(wanted, value, where)
         if hasattr(wanted, "__dataclass_fields__"):
             return self._table(wanted, value, where)
         if origin in (list, tuple):
@@ -107,18 +123,31 @@ class _Reader:
         if origin is Literal:
             self._expect(value in get_args(wanted), where, " or ".join(map(repr, get_args(wanted))), value)
             return value
-        if wanted is Any or isinstance(wanted, UnionType):
+        if wanted is Any or origin in (Union, UnionType):
             return value
         if wanted is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         right = isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
+        right = right and (wanted is not float or math.isfinite(value))
         kind = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}[wanted]
         self._expect(right, where, kind, value)
         return value
 
+    def _bounded(self, wanted: Any, value: Any, where: str) -> Any:
+        inner, *bounds = get_args(wanted)
+        found = self.value(inner, value, where)
+        told, right = [], True
+        for bound in bounds:
+            name, words, holds = BOUNDS[type(bound)]
+            limit = getattr(bound, name)
+            told.append(words.format(limit))
+            right = right and holds(found, limit)
+        self._expect(right, where, " and ".join(told), value)
+        return found
+
     def _table(self, wanted: type[T], value: Any, where: str) -> T:
         self._expect(isinstance(value, dict), where, "a table", value)
-        types = get_type_hints(wanted)
+        types = get_type_hints(wanted, include_extras=True)
         place = f"[{where}]" if where else "the top level"
         for key in value:
             if key not in types:
@@ -135,7 +164,9 @@ class _Reader:
     def _expect(self, right: bool, where: str, kind: str, value: Any) -> None:
         if not right:
             key = where.rpartition(".")[2]
-            raise HarnessError(f"{self._at(key)}: {where} must be {kind}, not {shown(value)}.")
+            near = get_close_matches(str(value), kind.replace("'", "").split(" or "), n=1)
+            hint = f"; did you mean {near[0]}?" if near else "."
+            raise HarnessError(f"{self._at(key)}: {where} must be {kind}, not {shown(value)}{hint}")
 
     def _at(self, key: str) -> str:
         for number, line in enumerate(self.path.read_text().splitlines(), start=1):

@@ -180,6 +180,9 @@ def results(run: Path) -> dict[str, bytes]:
 
 def test_a_study_in_one_folder_is_listed_checked_run_told_and_compared(mine: Path) -> None:
     assert f"coins: How often coins land heads. ({mine}" in harness("list", "studies").stdout
+    schema = json.loads(harness("schema", "--study", "coins").stdout)
+    assert schema["properties"]["coins"] == {"type": "object", "additionalProperties": {"type": "number"}}
+    assert schema["anyOf"][1]["required"] == ["title", "study", "coins", "throws", "seeds"]
     checked = harness("check", "study", "coins")
     assert checked.returncode == 0, checked.stdout
     run = str(evaluated(mine))

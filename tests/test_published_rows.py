@@ -33,10 +33,10 @@ ROW = '[[published]]\nname = "A"\n'
 WRONG = [
     ("{row}scores = {{ {domain} = 7.5 }}", "lacks the key 'source'"),
     ('{row}source = " "\nscores = {{ {domain} = 7.5 }}', "published 'A' has an empty source; say where"),
-    ('{row}source = "p"\nscores = {{ }}', "published 'A' needs scores, each of them a finite number"),
-    ('{row}source = "p"\nscores = {{ {domain} = nan }}', "published 'A' needs scores, each of them"),
+    ('{row}source = "p"\nscores = {{ }}', "published 'A' needs scores"),
+    ('{row}source = "p"\nscores = {{ {domain} = nan }}', "must be a number, not nan"),
     ('{row}source = "p"\nscores = {{ {near} = 7.5 }}', "no domain named .*; did you mean {plain}"),
-    ('{row}source = "p"\nscores = {{ {domain} = 7.5 }}\nmacs = 0', "'A' needs parameters and macs of at"),
+    ('{row}source = "p"\nscores = {{ {domain} = 7.5 }}\nmacs = 0', "macs must be at least 1"),
     ('{row}source = "p"\nscores = {{ {domain} = 7.5 }}\nmacs = 7.5', "macs must be a whole number"),
     ('{row}source = "p"\nscores = {{ {domain} = 7.5 }}\nmac = 7', "no key 'mac'; did you mean macs"),
     ('{row}source = "p"\nscores = {{ {domain} = 7.5 }}\n' * 2, "published has a name twice"),

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import get_args
 
 import filled
 import numpy as np
@@ -17,7 +18,7 @@ from harness.identity.unit import AnyUnit
 from harness.learn.augment import STEPS, augmented
 from harness.learn.batches import batches
 from harness.learn.fit import Recipe, _optimizer, _schedule, cross_entropy, fit, seeded
-from harness.study.settings import AUGMENTATIONS, OPTIMIZERS, SCHEDULES
+from harness.study.settings import Augmentation, Optimizer, Schedule
 from harness.study.work.alone import recipe_of
 from harness.task.signature import Signature
 
@@ -113,7 +114,7 @@ def done(steps: list[str], images: torch.Tensor, seed: int = 0) -> tuple[torch.T
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("step", AUGMENTATIONS)
+@pytest.mark.parametrize("step", get_args(Augmentation))
 def test_every_step_changes_images_by_its_generator_alone(step: str, channels: int) -> None:
     images = pictures(channels=channels)
     first, again, other = done([step], images), done([step], images), done([step], images, seed=1)
@@ -172,9 +173,9 @@ def test_augmented_batches_follow_the_stream_of_batches_alone() -> None:
 
 
 def test_settings_know_the_names_of_the_engine() -> None:
-    assert set(AUGMENTATIONS) == {*STEPS, "erase", "mixup"}
-    for kind in OPTIMIZERS:
-        for schedule in SCHEDULES:
+    assert set(get_args(Augmentation)) == {*STEPS, "erase", "mixup"}
+    for kind in get_args(Optimizer):
+        for schedule in get_args(Schedule):
             recipe = changed(optimizer=kind, schedule=schedule)
             assert _optimizer(nn.Linear(2, 2), recipe).param_groups[0]["lr"] == 0.1
             assert 0 < _schedule(50, recipe) < 1

@@ -18,7 +18,7 @@ WRONG = {
         ("seedz = [1, 2]", r"mine.toml, line 2: the top level has no key 'seedz'; did you mean seeds"),
         ('seeds = ["a"]', r"line 2: seeds must be a whole number, not 'a'"),
         ("seeds = 3", r"line 2: seeds must be a list"),
-        ("seeds = [1]", "at least two"),
+        ("seeds = [1]", r"line 2: seeds must be a list of 2 or more, not \[1\]"),
         ("[search]\nevaluation = 3", r"line 3: \[search\] has no key 'evaluation'; did you mean evaluations"),
         ("[search]\nevaluations = true", "whole number"),
         ("[search]\nevaluations = 0", "at least 1"),
@@ -47,15 +47,15 @@ WRONG = {
         ("[search.options.local_search]\nwarmth = 1", "has no option 'warmth'"),
         ("[limits.kinds.scores]\nseconds = 5", "There is no kind of unit named 'scores'; did you mean score"),
         ("[limits.kinds.evaluation]\nseconds = 5", "There is no kind of unit named 'evaluation'"),
-        ("[limits]\nseconds = -1", "limits.seconds and limits.memory_gib must be at least 0"),
-        ("[limits.kinds.tune]\nmemory_gib = inf", "limits.kinds.tune.seconds and .* must be at least 0"),
+        ("[limits]\nseconds = -1", "line 3: limits.seconds must be at least 0, not -1"),
+        ("[limits.kinds.tune]\nmemory_gib = inf", "limits.kinds.tune.memory_gib must be a number, not inf"),
         ("[limits]\nminutes = 5", r"\[limits\] has no key 'minutes'"),
         ('selection = ["orakel"]', "oracle"),
         (f'selection = ["{CROSS_VALIDATION}"]\n{TASK}sources = ["clean"]', "needs two sources"),
         (CHOICE + 'optimizer = "sdg"', "did you mean sgd"),
-        (CHOICE + 'schedule = "step"', "schedule named 'step'"),
+        (CHOICE + 'schedule = "step"', "tasks.recipe.schedule must be 'cosine' or 'linear', not 'step'"),
         (CHOICE + 'augmentation = ["mixpu"]', "did you mean mixup"),
-        (CHOICE + "warmup = 1.0", r"recipe\.warmup must be in \[0, 1\)"),
+        (CHOICE + "warmup = 1.0", r"recipe\.warmup must be at least 0 and below 1, not 1\.0"),
         (CHOICE + "clip = -1.0", r"recipe\.clip must be at least 0"),
         (CHOICE + "momentum = 0.9", r"has no key 'momentum'"),
     ],
@@ -64,7 +64,7 @@ WRONG = {
         ('domains = ["nearer"]', "no domain named 'nearer'; did you mean near"),
         ('searchers = ["random_serch"]\nreference = "random_serch"\nclaim = "random_serch"', "did you mean"),
         ("repeats = 1", "at least 2"),
-        ('feedback = ["tset"]', "feedback must be validation, test or both"),
+        ('feedback = ["tset"]', "feedback must be 'validation' or 'test', not 'tset'; did you mean test"),
         ('claim = "nobody"', "claim 'nobody' is not among its searchers"),
         ('controls = ["nobody"]', "controls names 'nobody'"),
         (
@@ -88,11 +88,11 @@ WRONG = {
         ),
     ],
     "toy_quality": [
-        ("seeds = [1]", "at least two"),
+        ("seeds = [1]", "a list of 2 or more"),
         ("architectures = 3", "at least 4"),
-        ("strategies = []", "no strategy"),
-        ("parameter_tolerance = 2.0", r"parameter_tolerance must be in \[0, 1\)"),
-        ("[task.training]\nsteps = 0", "steps >= 1"),
+        ("strategies = []", "strategies must be a list of 1 or more"),
+        ("parameter_tolerance = 2.0", "parameter_tolerance must be at least 0 and below 1"),
+        ("[task.training]\nsteps = 0", "task.training.steps must be at least 1, not 0"),
         ('strategies = ["sandwhich"]', "did you mean sandwich"),
     ],
 }
@@ -170,7 +170,7 @@ def test_the_reference_stands_once_more_under_other_seeds(tmp_path: Path) -> Non
     assert len(supernets) == len({(one.spec.task, one.spec.space) for one in supernets})
     searches = units(plan, "search", searcher="local_search")
     assert len({one.hash for one in searches}) > len(supernets) / 2
-    with pytest.raises(UnknownNameError, match="augmentation named 'blur'"):
+    with pytest.raises(HarnessError, match=r"control must be 'crop' .*, not 'blur'"):
         plan_of('extends = "toy"\ncontrol = ["blur"]\n', tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The verb that lists the catalog."""
+"""Verbs that say what there is, and how the files are written that add to it."""
 
 import json
 from typing import Annotated
@@ -36,3 +36,13 @@ def list_entries(
         for name, summary, origin, file in catalog.told(PLURALS[kind]):
             where = "" if origin == "shipped" else f" ({origin}: {file})"
             print(inert.line(f"{name}: {summary}{where}"))
+
+
+def schema(
+    kind: Annotated[str, typer.Argument(help="suite, task or table.")] = "suite",
+    study: Annotated[str | None, typer.Option(help="Of suites, those of one study.")] = None,
+) -> None:
+    """Print the JSON Schema of a file, by which editors complete and check it."""
+    from harness.study.schema import file_schema
+
+    print(json.dumps(file_schema(kind, study), indent=1, ensure_ascii=False))

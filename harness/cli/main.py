@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli import boards, examine
-from harness.cli.listing import PLURALS, list_entries
+from harness.cli.listing import PLURALS, list_entries, schema
 from harness.cli.options import Json, Offline, data_folder, place_of, tables, terminal_width
 from harness.errors import HarnessError
 from harness.guard import inert
@@ -210,6 +210,7 @@ def _run(
 
 
 app.command("list")(list_entries)
+app.command()(schema)
 
 
 @app.command()

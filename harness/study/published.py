@@ -1,6 +1,5 @@
 """Rows of papers, which suites print beside their own: unranked, and no claim is made of them."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
@@ -8,7 +7,7 @@ from typing import Any, Final, TypeVar
 from harness import catalog
 from harness.board.table import Table
 from harness.board.wording import show_counts
-from harness.study.settings import Need
+from harness.study.settings import Count, Need
 
 PUBLISHED: Final = "published"
 """What stands in place of a rank."""
@@ -32,8 +31,8 @@ class Published:
     name: str
     source: str
     scores: dict[str, float]
-    parameters: int | None = None
-    macs: int | None = None
+    parameters: Count | None = None
+    macs: Count | None = None
 
 
 P = TypeVar("P", bound=Published)
@@ -46,10 +45,7 @@ def check_published(rows: Sequence[Published], need: Need) -> None:
         about = f"published {row.name!r}"
         need(bool(row.name.strip()), "a published row has an empty name")
         need(bool(row.source.strip()), f"{about} has an empty source; say where it was published")
-        has_scores = bool(row.scores) and all(map(math.isfinite, row.scores.values()))
-        need(has_scores, f"{about} needs scores, each of them a finite number")
-        sizes = [one for one in (row.parameters, row.macs) if one is not None]
-        need(min(sizes, default=1) >= 1, f"{about} needs parameters and macs of at least 1, or none")
+        need(bool(row.scores), f"{about} needs scores")
 
 
 def kept(rows: Iterable[P], factors: Mapping[str, float]) -> list[P]:

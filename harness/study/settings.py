@@ -1,10 +1,11 @@
 """How a suite says that the networks of one task are trained, and how many samples score them."""
 
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
+
+from annotated_types import Ge, Gt, Lt, MinLen
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.guard.keys import wrong_address
@@ -13,15 +14,21 @@ from harness.identity.schema import Schema
 if TYPE_CHECKING:
     from harness.run.loaded import Run
 
-STRATEGIES = ("single_path", "sandwich", "fair", "progressive_shrinking")
+Count = Annotated[int, Ge(1)]
+Amount = Annotated[float, Ge(0)]
+Share = Annotated[float, Ge(0), Lt(1)]
+Rate = Annotated[float, Gt(0)]
+Seeds = Annotated[list[int], MinLen(2)]
+StrategyName = Literal["single_path", "sandwich", "fair", "progressive_shrinking"]
+STRATEGIES: tuple[StrategyName, ...] = get_args(StrategyName)
 """Names of `harness.learn.supernet.STRATEGIES`, which imports torch."""
 ALONE = "alone"
 """What a strategy is called where there is no supernet: every candidate is trained alone."""
-OPTIMIZERS = ("adamw", "sgd", "nesterov")
-SCHEDULES = ("cosine", "linear")
+Optimizer = Literal["adamw", "sgd", "nesterov"]
+Schedule = Literal["cosine", "linear"]
 LM_EVAL = "lm_eval:"
 """What stands before the name of a task of lm-eval."""
-EACH = ("each", "each family")
+Each = Literal["each", "each family"]
 """What is held out in turn."""
 SEEN = "seen family"
 """The kind of shift of domains of a family that a source is of; no claim is made of them."""
@@ -32,7 +39,7 @@ A verdict takes 20 groups, and a long document tells less of a domain than as ma
 """
 STEPS_PER_SAMPLE = 5
 """Training steps that a limited run takes at most, for each sample that it has of a split."""
-AUGMENTATIONS = ("crop", "colour", "randaugment", "erase", "mixup")
+Augmentation = Literal["crop", "colour", "randaugment", "erase", "mixup"]
 """Names of what `harness.learn.augment`, which imports torch, does to images of a batch, in that order."""
 
 
@@ -45,13 +52,17 @@ class UnitLimit:
         memory_gib: resident in its process and those that it starts; by default nine tenths of the machine's.
     """
 
-    seconds: float = 0.0
-    memory_gib: float = 0.0
+    seconds: Amount = 0.0
+    memory_gib: Amount = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits(UnitLimit):
-    """What every unit of a suite may take, or units of some kinds; no part of what it computes."""
+    """What every unit of a suite may take, or units of some kinds; no part of what it computes.
+
+    Attributes:
+        kinds: kind of unit -> what it may take.
+    """
 
     kinds: dict[str, UnitLimit] = field(default_factory=dict)
 
@@ -76,14 +87,14 @@ class RecipeSettings(Schema):
         augmentation: crop (resized, flipped), colour (jitter), randaugment, erase, mixup (or cutmix).
     """
 
-    optimizer: str = "adamw"
-    schedule: str = "cosine"
-    warmup: float = 0.05
-    weight_decay: float = 0.05
+    optimizer: Optimizer = "adamw"
+    schedule: Schedule = "cosine"
+    warmup: Share = 0.05
+    weight_decay: Amount = 0.05
     no_decay: tuple[str, ...] = ()
-    clip: float = 1.0
-    label_smoothing: float = 0.0
-    augmentation: tuple[str, ...] = ()
+    clip: Amount = 1.0
+    label_smoothing: Share = 0.0
+    augmentation: tuple[Augmentation, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,10 +112,10 @@ class SupernetSettings:
             `mobilenet`, AutoFormer for `autoformer`), which is loaded in place of training.
     """
 
-    steps: int = 0
-    strategy: str = ""
-    batch_size: int = 32
-    learning_rate: float = 3e-3
+    steps: Annotated[int, Ge(0)] = 0
+    strategy: StrategyName | Literal["", "alone"] = ""
+    batch_size: Count = 32
+    learning_rate: Rate = 3e-3
     checkpoints: dict[str, str] = field(default_factory=dict)
 
 
@@ -120,10 +131,10 @@ class TrainingSettings:
         compile: run networks through torch.compile.
     """
 
-    steps: int
-    batch_size: int = 32
-    learning_rates: list[float] = field(default_factory=lambda: [3e-3])
-    accumulate: int = 1
+    steps: Count
+    batch_size: Count = 32
+    learning_rates: Annotated[list[Rate], MinLen(1)] = field(default_factory=lambda: [3e-3])
+    accumulate: Count = 1
     compile: bool = False
 
 
@@ -152,11 +163,11 @@ class TaskSettings:
     supernet: SupernetSettings = field(default_factory=SupernetSettings)
     recipe: RecipeSettings = field(default_factory=RecipeSettings)
     sources: list[str] = field(default_factory=list)
-    held_out: str | list[str] = field(default_factory=list)
-    validation_samples: int = 300
-    test_samples: int = 1500
-    test_bytes: int = 200_000
-    document_bytes: int = 512
+    held_out: Each | list[str] = field(default_factory=list)
+    validation_samples: Count = 300
+    test_samples: Count = 1500
+    test_bytes: Annotated[int, Ge(DOCUMENTS)] = 200_000
+    document_bytes: Count = 512
     whole: bool = False
 
 
@@ -203,7 +214,7 @@ class ZeroShotSettings:
     held_out: list[str] = field(default_factory=list)
     lm_eval_tasks: str = ""
     metric: str = "accuracy"
-    test_samples: int = 1500
+    test_samples: Count = 1500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,46 +262,26 @@ class Need:
                 raise UnknownNameError(kind, name, known)
 
 
-def check_task(task: TaskSettings, need: Need, *, strategies: Collection[str] = ()) -> None:
-    """Raises the first thing that is wrong with a task of a suite that searches by one of `strategies`."""
+def check_task(task: TaskSettings, need: Need, *, searches: bool = False) -> None:
+    """Raises the first thing that is wrong with a task of a suite, which may search."""
     if isinstance(task.held_out, str):
-        need.known("way to hold out domains", [task.held_out], EACH)
+        need.known("way to hold out domains", [task.held_out], get_args(Each))
         told = f"task {task.name!r} holds out {task.held_out} in turn, so that all others are its sources"
         need(not task.sources, f"{told}; leave out sources, or list held_out")
     both = sorted(set(task.sources) & set(task.held_out))
     need(not both, f"task {task.name!r} has {', '.join(both)} both as source and as held out")
-    steps = [task.training.steps, *([task.supernet.steps] if strategies else [])]
-    need(min(steps) >= 1, f"task {task.name!r} needs steps >= 1")
-    sizes = (task.supernet.batch_size, task.training.batch_size)
-    need(min(sizes) >= 1, f"task {task.name!r} needs batch_size >= 1")
-    smallest = min(task.validation_samples, task.test_samples, task.document_bytes)
-    need(smallest >= 1, f"task {task.name!r} needs sample counts and document_bytes >= 1")
-    need(task.test_bytes >= DOCUMENTS, f"task {task.name!r} needs test_bytes >= {DOCUMENTS}")
     parts = task.training.accumulate
-    need(1 <= parts <= task.training.batch_size, f"task {task.name!r} needs 1 <= accumulate <= batch_size")
-    rates = [*task.training.learning_rates, task.supernet.learning_rate]
-    need(bool(task.training.learning_rates), f"task {task.name!r} needs at least one learning rate")
-    need(min(rates) > 0, f"task {task.name!r} needs learning rates above 0")
-    if strategies:
-        named = f"task {task.name!r} searches and lacks supernet.strategy, one of {', '.join(strategies)}"
-        need(bool(task.supernet.strategy), named)
-        need.known("strategy", [task.supernet.strategy], strategies)
-    recipe = task.recipe
-    need.known("optimizer", [recipe.optimizer], OPTIMIZERS)
-    need.known("schedule", [recipe.schedule], SCHEDULES)
-    need.known("augmentation", recipe.augmentation, AUGMENTATIONS)
-    need(0 <= recipe.warmup < 1, "recipe.warmup must be in [0, 1)")
-    need(0 <= recipe.label_smoothing < 1, "recipe.label_smoothing must be in [0, 1)")
-    need(min(recipe.weight_decay, recipe.clip) >= 0, "recipe.weight_decay and recipe.clip must be at least 0")
+    need(parts <= task.training.batch_size, f"task {task.name!r} needs accumulate <= batch_size")
+    if searches:
+        need(task.supernet.steps >= 1, f"task {task.name!r} searches and needs supernet.steps >= 1")
+        known = ", ".join((*STRATEGIES, ALONE))
+        lacks = f"task {task.name!r} searches and lacks supernet.strategy, one of {known}"
+        need(bool(task.supernet.strategy), lacks)
 
 
 def check_limits(limits: Limits, kinds: Sequence[str], need: Need) -> None:
-    """Raises the first thing that is wrong with the limits of units of these kinds."""
+    """Raises an UnknownNameError where the limits name another kind of unit."""
     need.known("kind of unit", limits.kinds, kinds)
-    for kind, limit in {"": limits, **limits.kinds}.items():
-        key = f"limits.kinds.{kind}" if kind else "limits"
-        is_right = all(0 <= one < math.inf for one in (limit.seconds, limit.memory_gib))
-        need(is_right, f"{key}.seconds and {key}.memory_gib must be at least 0")
 
 
 def check_zero_shot(board: ZeroShotSettings, tasks: Sequence[str], need: Need) -> None:
@@ -299,7 +290,6 @@ def check_zero_shot(board: ZeroShotSettings, tasks: Sequence[str], need: Need) -
     need(board.trained_on in tasks, f"{about} has trained_on {board.trained_on!r}, which is no task of it")
     need(bool(board.held_out or board.lm_eval_tasks), f"{about} needs held_out or lm_eval_tasks")
     need.once(board.held_out, f"{about} has a domain twice")
-    need(board.test_samples >= 1, f"{about} needs test_samples >= 1")
     for domain in board.held_out:
         is_ours = domain.count("/") == 1 and all(domain.split("/"))
         right = is_ours or (domain.startswith(LM_EVAL) and domain != LM_EVAL)
@@ -308,7 +298,12 @@ def check_zero_shot(board: ZeroShotSettings, tasks: Sequence[str], need: Need) -
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """A searcher under another name, with options of its own."""
+    """A searcher under another name, with options of its own.
+
+    Attributes:
+        searcher: catalog name.
+        options: that differ from those in `options` of the suite.
+    """
 
     searcher: str
     options: dict[str, Any] = field(default_factory=dict)
@@ -328,7 +323,7 @@ class SearcherSettings:
 
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
     variants: dict[str, Variant] = field(default_factory=dict)
-    mac_limit: int = 0
+    mac_limit: Annotated[int, Ge(0)] = 0
     target: float = 0.0
 
     def with_names(self, names: Mapping[str, str]) -> Self:
@@ -346,20 +341,34 @@ class SearcherSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class LanguageModelSettings:
-    """The language model; an empty `base_url` means the embedded one, or `model_file` in its place."""
+    """The language model; an empty `base_url` means the embedded one, or `model_file` in its place.
+
+    Attributes:
+        base_url: address of an endpoint, without a key.
+        model: name of the model there.
+        model_file: a GGUF file.
+        timeout_seconds: that an answer may take.
+        max_tokens: of an answer.
+        price_per_million_prompt_tokens: in any currency; 0 where it is not known.
+        price_per_million_completion_tokens: of answers.
+    """
 
     base_url: str = ""
     model: str = ""
     model_file: str = ""
-    timeout_seconds: float = 60.0
-    max_tokens: int = 4096
-    price_per_million_prompt_tokens: float = 0.0
-    price_per_million_completion_tokens: float = 0.0
+    timeout_seconds: Rate = 60.0
+    max_tokens: Count = 4096
+    price_per_million_prompt_tokens: Amount = 0.0
+    price_per_million_completion_tokens: Amount = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchingSettings(Settings):
-    """A suite whose searchers may ask a language model, `llm`."""
+    """A suite whose searchers may ask a language model.
+
+    Attributes:
+        llm: the language model.
+    """
 
     llm: LanguageModelSettings = field(default_factory=LanguageModelSettings)
 

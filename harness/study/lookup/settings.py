@@ -1,10 +1,16 @@
 """What a suite says of a study on a table."""
 
 from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from annotated_types import Ge, MinLen
 
 from harness.data.table.card import CostLimit
 from harness.study.published import Published
-from harness.study.settings import SearcherSettings, SearchingSettings
+from harness.study.settings import Count, SearcherSettings, SearchingSettings
+
+Feedback = Literal["validation", "test"]
+Repeats = Annotated[int, Ge(2)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +23,7 @@ class LookupSettings(SearcherSettings):
             way records then tell each evaluation, for boards of score and cost together.
     """
 
-    budgets: list[int]
+    budgets: Annotated[list[Count], MinLen(1)]
     cost_limit: CostLimit = field(default_factory=CostLimit)
 
 
@@ -25,7 +31,7 @@ class LookupSettings(SearcherSettings):
 class PublishedSearch(Published):
     """A row of a paper beside searches, and which of their feedbacks its protocol is nearest to."""
 
-    feedback: str = "test"
+    feedback: Feedback = "test"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,15 +55,15 @@ class LookupSuite(SearchingSettings):
     """
 
     table: str
-    repeats: int
+    repeats: Repeats
     searchers: list[str]
     reference: str
     claim: str
     search: LookupSettings
-    llm_repeats: int = 20
+    llm_repeats: Repeats = 20
     domains: list[str] = field(default_factory=list)
-    held_out: str | list[str] = ""
-    feedback: list[str] = field(default_factory=lambda: ["validation", "test"])
+    held_out: Literal["", "each"] | list[str] = ""
+    feedback: Annotated[list[Feedback], MinLen(1)] = field(default_factory=lambda: ["validation", "test"])
     controls: list[str] = field(default_factory=list)
     published: list[PublishedSearch] = field(default_factory=list)
 

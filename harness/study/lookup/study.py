@@ -39,14 +39,9 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
 
     def check(self, settings: LookupSuite, need: Need) -> None:
         check_language_model(settings.llm, need)
-        need(min(settings.repeats, settings.llm_repeats) >= 2, "repeats and llm_repeats must be at least 2")
-        need(bool(settings.search.budgets), "search.budgets needs at least one budget")
-        need(min(settings.search.budgets, default=1) >= 1, "search.budgets must be at least 1")
         limit = settings.search.cost_limit
         need(not (limit.cost and settings.search.mac_limit), "search has both a cost_limit and a mac_limit")
         need(not limit.wrong(), f"search.cost_limit {limit.wrong()}")
-        unknown = sorted(set(settings.feedback) - {"validation", "test"})
-        need(bool(settings.feedback) and not unknown, "feedback must be validation, test or both")
         need.once(settings.searchers, "searchers has a name twice")
         named = settings.held_out if isinstance(settings.held_out, list) else []
         right = settings.held_out in ("", "each", named) and all(isinstance(one, str) for one in named)
@@ -57,8 +52,6 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
         for name in settings.controls:
             need(name in settings.searchers, f"controls names {name!r}, which is not among its searchers")
         check_published(settings.published, need)
-        for row in settings.published:
-            need(row.feedback in ("validation", "test"), f"published {row.name!r} has no such feedback")
 
     def names(self, settings: LookupSuite) -> list[str]:
         from harness.study.plan import resolve_searcher

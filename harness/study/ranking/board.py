@@ -112,7 +112,8 @@ def _space_ranking(run: Run, space: str, suite: PlannedRanking) -> SpaceRanking:
     slices = [unit for unit in run.planned(INHERITED) if unit.spec.space == space]
     trainings = [unit for unit in run.planned(SCRATCH) if unit.spec.space == space]
     alone = _alone(run, trainings, suite.seeds, suite.architectures)
-    units = {name: [unit for unit in slices if unit.spec.strategy == name] for name in suite.strategies}
+    names: list[str] = [*suite.strategies]
+    units = {name: [unit for unit in slices if unit.spec.strategy == name] for name in names}
     inherited = {strategy: _inherited(run, own, suite.seeds) for strategy, own in units.items()}
     first = next(filter(None, map(run.result, slices)), None)
     sizes = {name: np.array([getattr(first, name)], dtype=np.float64) for name in CONTROLS if first}

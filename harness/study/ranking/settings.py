@@ -1,8 +1,11 @@
 """What a suite says of a study of rank quality."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from harness.study.settings import PlannedTask, Settings, TaskSettings
+from annotated_types import Ge, MinLen
+
+from harness.study.settings import PlannedTask, Seeds, Settings, Share, StrategyName, TaskSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +23,11 @@ class RankingSuite(Settings):
     """
 
     task: TaskSettings
-    spaces: list[str]
-    strategies: list[str]
-    architectures: int
-    seeds: list[int]
-    parameter_tolerance: float = 0.0
+    spaces: Annotated[list[str], MinLen(1)]
+    strategies: Annotated[list[StrategyName], MinLen(1)]
+    architectures: Annotated[int, Ge(4)]
+    seeds: Seeds
+    parameter_tolerance: Share = 0.0
     tuned_space: str | None = None
 
 

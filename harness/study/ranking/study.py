@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.study.ranking.settings import PlannedRanking, RankingSuite
-from harness.study.settings import STRATEGIES, Need, check_task
+from harness.study.settings import Need, check_task
 from harness.study.study import Study
 from harness.study.work.units import INHERITED, PREPARE, SCRATCH, SUPERNET
 
@@ -27,17 +27,10 @@ class RankingStudy(Study[RankingSuite, "RankingBoard"]):
     }
 
     def check(self, settings: RankingSuite, need: Need) -> None:
-        two = "seeds needs at least two, so that training alone is compared with itself"
-        need(len(settings.seeds) >= 2, two)
         need.once(settings.seeds, "seeds has a seed twice")
-        need(settings.architectures >= 4, "architectures must be at least 4")
-        need(bool(settings.strategies), "there is no strategy")
-        need(bool(settings.spaces), "there is no space")
         need.once(settings.spaces, "spaces has a space twice")
-        need(0 <= settings.parameter_tolerance < 1, "parameter_tolerance must be in [0, 1)")
         check_task(settings.task, need)
         need(settings.task.supernet.steps >= 1, "task.supernet needs steps >= 1")
-        need.known("strategy", settings.strategies, STRATEGIES)
 
     def stands_alone(self) -> str:
         return "a run on rank quality orders its own architectures, which no other run shares"

@@ -1,16 +1,24 @@
 """What a suite says of a study that trains."""
 
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from annotated_types import Ge, MinLen
 
 from harness.study.published import Published
 from harness.study.settings import (
+    Amount,
+    Augmentation,
+    Count,
     PlannedTask,
     SearcherSettings,
     SearchingSettings,
+    Seeds,
+    Share,
     TaskSettings,
     ZeroShotSettings,
 )
-from harness.task.selection import DEFAULT_SELECTION
+from harness.task.selection import DEFAULT_SELECTION, Selection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +38,12 @@ class SearchSettings(SearcherSettings):
             then says so.
     """
 
-    evaluations: int = 0
-    trials: int = 0
-    parameter_tolerance: float = 0.05
+    evaluations: Annotated[int, Ge(0)] = 0
+    trials: Annotated[int, Ge(0)] = 0
+    parameter_tolerance: Share = 0.05
     racing: bool = False
-    calibration_batches: int = 16
-    rank_samples: int = 8
+    calibration_batches: Count = 16
+    rank_samples: Annotated[int, Ge(0)] = 8
     shared_supernet: bool = False
 
 
@@ -51,7 +59,7 @@ class Claim:
 
     method: str
     space: str = ""
-    margin: float = 0.0
+    margin: Amount = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,20 +88,20 @@ class Suite(SearchingSettings):
         published: rows of papers, whose scores are of `TASK/DOMAIN`, held out.
     """
 
-    seeds: list[int]
+    seeds: Seeds
     baselines: list[str]
     tuned_space: str
     reference: str
     claim: Claim
-    tasks: list[TaskSettings]
+    tasks: Annotated[list[TaskSettings], MinLen(1)]
     again: bool = True
     in_domain_line: bool = True
-    control: list[str] = field(default_factory=list)
+    control: list[Augmentation] = field(default_factory=list)
     spaces: list[str] = field(default_factory=list)
     searchers: list[str] = field(default_factory=list)
     search: SearchSettings = field(default_factory=SearchSettings)
     zero_shot: list[ZeroShotSettings] = field(default_factory=list)
-    selection: list[str] = field(default_factory=lambda: [DEFAULT_SELECTION])
+    selection: Annotated[list[Selection], MinLen(1)] = field(default_factory=lambda: [DEFAULT_SELECTION])
     opens: list[str] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)
 

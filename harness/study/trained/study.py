@@ -1,6 +1,5 @@
 """The study that trains searched networks and fixed baselines, and scores them on held-out domains."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,8 +13,6 @@ from harness.study.plan import stand_ins
 from harness.study.published import check_published, each_once
 from harness.study.settings import (
     ALONE,
-    AUGMENTATIONS,
-    STRATEGIES,
     Need,
     check_language_model,
     check_task,
@@ -25,7 +22,6 @@ from harness.study.study import Study, joint, rules_of, words
 from harness.study.trained.settings import PlannedSuite, Suite
 from harness.study.trained.units import KINDS, SCORE, ZERO_SHOT, RowScoreSpec
 from harness.study.work.units import PREPARE
-from harness.task.selection import SELECTIONS
 
 if TYPE_CHECKING:
     from harness.study.trained.boards.values import Board
@@ -54,25 +50,17 @@ class TrainedStudy(Study[Suite, "Board"]):
 
     def check(self, settings: Suite, need: Need) -> None:
         check_language_model(settings.llm, need)
-        need(len(settings.seeds) >= 2, "seeds needs at least two, as one selects and another reports")
         need.once(settings.seeds, "seeds has a seed twice")
-        need(bool(settings.tasks), "there is no task")
         searches = bool(settings.searchers)
         need(bool(settings.searchers) == bool(settings.spaces), "searchers and spaces belong together")
         need(settings.search.evaluations >= 1 or not searches, "search.evaluations must be at least 1")
-        need(settings.search.trials >= 0, "search.trials must be at least 0")
-        need(0 <= settings.search.parameter_tolerance < 1, "search.parameter_tolerance must be in [0, 1)")
-        need(settings.search.calibration_batches >= 1, "search.calibration_batches must be at least 1")
         few = settings.search.rank_samples
         need(few == 0 or few >= LEAST_RANKED, f"search.rank_samples must be 0, or at least {LEAST_RANKED}")
-        need.known("augmentation", settings.control, AUGMENTATIONS)
-        need(bool(settings.selection), "selection needs at least one rule")
         need.once(settings.selection, "selection has a rule twice")
-        need.known("selection rule", settings.selection, SELECTIONS)
         names = [task.name for task in settings.tasks]
         need.once(names, "a task stands twice")
         for task in settings.tasks:
-            check_task(task, need, strategies=(*STRATEGIES, ALONE) if searches else ())
+            check_task(task, need, searches=searches)
             is_shared = searches and settings.search.shared_supernet
             need(
                 not (is_shared and task.supernet.strategy == ALONE),
@@ -86,7 +74,6 @@ class TrainedStudy(Study[Suite, "Board"]):
         rows = {*settings.baselines, *settings.searchers}
         need(settings.reference in rows, f"reference {settings.reference!r} is not among its methods")
         claim = settings.claim
-        need(0 <= claim.margin < math.inf, "claim.margin must be at least 0")
         need(
             (claim.method in settings.searchers and claim.space in settings.spaces)
             or (claim.method in settings.baselines and not claim.space),

@@ -10,7 +10,7 @@ from harness.data.corruptions import domain_of, family_of
 from harness.errors import HarnessError
 from harness.files import file_hash
 from harness.learn.modality import modality_of
-from harness.study.settings import DOCUMENTS, EACH, SEEN, STEPS_PER_SAMPLE, TaskSettings
+from harness.study.settings import DOCUMENTS, SEEN, STEPS_PER_SAMPLE, TaskSettings
 from harness.task.task import SPLITS, Task
 
 MOST_GROUPS = 1000
@@ -123,9 +123,9 @@ def folds_of(settings: TaskSettings, opens: Sequence[str] = ()) -> list[TaskSett
     names = readable(settings.name, [domain.name for domain in task.domains], opens)
     kin: dict[str, list[str]] = {}
     for name in names:
-        kin.setdefault(name if settings.held_out == EACH[0] else family_of(task, name), []).append(name)
+        kin.setdefault(name if settings.held_out == "each" else family_of(task, name), []).append(name)
     if len(kin) < 2:
-        what = "domain" if settings.held_out == EACH[0] else "family of domains"
+        what = "domain" if settings.held_out == "each" else "family of domains"
         raise HarnessError(
             f"Task {settings.name!r} has one {what}, so none can be held out in turn; list sources and "
             "held_out of a task that has more."

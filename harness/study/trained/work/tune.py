@@ -16,6 +16,7 @@ from harness.learn.modality import modality_of
 from harness.learn.peers import agree_on, peers
 from harness.nn.measure import measured_macs
 from harness.run.place import Done, Needs
+from harness.study.settings import Augmentation
 from harness.study.trained.results import Trial, Tuned
 from harness.study.trained.units import TuneSpec
 from harness.study.trained.work.final import RowTraining
@@ -28,7 +29,7 @@ OCTAVES = 2.0
 """How far a trial's learning rate is from the suite's at most, in doublings."""
 DECAYS = (0.0, 0.02, 0.05, 0.1, 0.2)
 WARMUPS = (0.02, 0.05, 0.1, 0.2)
-AUGMENTED: tuple[tuple[str, ...], ...] = ((), ("crop",), ("erase",), ("crop", "erase"))
+AUGMENTED: tuple[tuple[Augmentation, ...], ...] = ((), ("crop",), ("erase",), ("crop", "erase"))
 """What a trial adds to the augmentation of images."""
 
 
