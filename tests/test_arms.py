@@ -12,15 +12,19 @@ from torch.utils.flop_counter import FlopCounterMode
 from working import all_done, done, first, plan_of, units
 
 from harness import catalog
+from harness.cli.language_model import with_environment
 from harness.files import write_atomically
 from harness.identity.unit import AnyUnit
 from harness.run.loaded import load_run
 from harness.study.cost import Costs
+from harness.study.lookup.settings import LookupSuite
 from harness.study.plan import Plan
 from harness.study.study import build_board, make_plan
+from harness.study.suite import load_suite
 from harness.study.trained.boards.tables import equal_compute_table, gain_table
 from harness.study.trained.boards.values import Board, Row, TaskBoard
 from harness.study.trained.boards.verdict import task_verdict
+from harness.study.trained.settings import Suite
 from harness.study.work.matched import load_family
 
 SUITE = """
@@ -200,3 +204,19 @@ def test_random_architectures_above_a_search_are_in_its_verdict(tmp_path: Path) 
     assert f"random in {DIVERSE} (8" in found.sentence
     board = made(tmp_path / "other", samples, ("random", DIVERSE))
     assert "5 random architectures, a training of each" in task_verdict(board, board.tasks[0]).sentence
+
+
+SHIPPED = sorted(path.stem for path in (Path(__file__).parents[1] / "leaderboards").glob("*.toml"))
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if name != "nasbench201_fast"])
+def test_every_shipped_suite_has_the_method_and_random_architectures_beside_it(name: str) -> None:
+    suite = load_suite(name)[1]
+    if isinstance(suite, Suite | LookupSuite) and suite.searchers:
+        assert {"collm_nas", "random_search"} <= set(suite.searchers)
+        embedded = with_environment(suite, {})
+        assert isinstance(embedded, Suite | LookupSuite)
+        assert "collm_nas" not in embedded.searchers
+        assert embedded.claim == suite.claim or "collm_standin" in str(embedded.claim)
+    if isinstance(suite, Suite):
+        assert "random" in suite.baselines
