@@ -44,7 +44,7 @@ class World:
         held_out = 4 + self.slope * (inside - 3) + by_seed + planted
         held_out = held_out + self.draw.normal(0, by_training, self.seeds)
         known = self._sums(inside, SOURCE_GROUPS, 0.1, 0.01)
-        return Sides([known], [self._sums(held_out, self.groups, 0.3, 0.03)])
+        return Sides([known], [self._sums(held_out, self.groups, 0.3, 0.03)], range(self.seeds))
 
     def _sums(self, scores: Array, count: int, own: float, both: float) -> SeedSums:
         level = self.levels[count] + self.draw.normal(0, own * BY_GROUP, count)
@@ -68,7 +68,7 @@ def drawn(
         world.row(length, by_training=by_training, by_seed=shared) for length in (0.0, *LENGTHS)
     )
     row = world.row(dx, by_training=by_training, by_seed=own, planted=planted)
-    found = at_equal_score(row, reference, curve, is_paired=True, is_proportion=False)
+    found = at_equal_score(row, reference, curve, is_proportion=False)
     return effect(row.outside, reference.outside), found.effect
 
 

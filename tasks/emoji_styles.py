@@ -62,6 +62,14 @@ def _style(package: str, archives: Archives) -> Iterator[Sample]:
             yield Sample(data, CATEGORIES.index(category), f"{split_of(concept)}/{concept}")
 
 
+FAMILIES = {
+    **dict.fromkeys(("noto", "noto_v1"), "noto"),
+    **dict.fromkeys(("emojione", "emojione_monotone", "emojione_v1"), "emojione"),
+    **dict.fromkeys(("fluent_flat", "fluent_high_contrast"), "fluent"),
+}
+"""Style -> its artist, where several are of one: a later version, or the same drawings in one colour."""
+
+
 def _domain(name: str, package: str, author: str, licence: str) -> Domain:
     archive = ARCHIVES[package]
     return Domain(
@@ -69,6 +77,7 @@ def _domain(name: str, package: str, author: str, licence: str) -> Domain:
         origin=f"{author}, from {archive.name} {archive.version}; concepts of Noto {NOTO.version}",
         licence=licence,
         groups="concept",
+        family=FAMILIES.get(name, ""),
         read=partial(_style, archive.name),
         archives=(archive,) if archive is NOTO else (archive, NOTO),
         fixed_splits=True,

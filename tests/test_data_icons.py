@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from working import FLOORS, plan_of
 
 from harness import catalog
+from harness.data.corruptions import family_of
 from harness.data.drawn.icons import concepts, draw, read_icons
 from harness.data.packages import tarball
 from harness.errors import DataUnavailableError
@@ -102,6 +104,27 @@ def test_a_fifth_of_the_concepts_is_test_by_their_checksum() -> None:
     splits = [split_of(name) for name in names]
     assert [split == "test" for split in splits] == [zlib.crc32(name.encode()) % 5 == 0 for name in names]
     assert 0.1 < splits.count("validation") / len(names) < 0.22
+
+
+def test_styles_of_one_artist_are_a_family_of_which_nothing_is_claimed_where_one_is_seen(
+    tmp_path: Path,
+) -> None:
+    task = catalog.load("task", "emoji_styles")
+    assert len({family_of(task, domain.name) for domain in task.domains}) == 6, "ten styles of six artists"
+    held_out = ["noto_v1", "openmoji", "emojione_monotone", "fluent_high_contrast"]
+    words = f'sources = ["noto", "emojione_v1"]\nheld_out = {held_out}\n[tasks.training]\nsteps = 1\n'
+    plan = plan_of(f'{FLOORS}[[tasks]]\nname = "emoji_styles"\n{words}', tmp_path)
+    assert plan.table["tasks"][0]["strata"] == {
+        "noto_v1": "seen family",
+        "openmoji": "",
+        "emojione_monotone": "seen family",
+        "fluent_high_contrast": "",
+    }
+    both = plan_of(
+        f'{FLOORS}[[tasks]]\nname = "emoji_styles"\nheld_out = "each family"\n[tasks.training]\nsteps = 1\n',
+        tmp_path,
+    )
+    assert ["fluent_flat", "fluent_high_contrast"] in both.table["tasks"][0]["folds"]
 
 
 def test_an_npm_file_is_named_after_scope_and_package() -> None:

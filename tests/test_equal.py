@@ -43,7 +43,9 @@ class Drawn:
         held_out = 4 + self.slope * (at - 3) + self.draw.normal(0, 0.04, SEEDS) + planted
         own = (self.draw.normal(0, 0.02, GROUPS) for _ in range(2))
         known, unknown = (self.groups + one for one in own)
-        return Sides([sums(at, 0, known - known.mean())], [sums(held_out, GROUPS, unknown)])
+        return Sides(
+            [sums(at, 0, known - known.mean())], [sums(held_out, GROUPS, unknown)], range(len(held_out))
+        )
 
     def curve(self) -> list[Sides]:
         return [self.row(3 + length) for length in LENGTHS]
@@ -52,7 +54,7 @@ class Drawn:
 def test_the_estimate_is_the_difference_of_residuals_and_its_error_a_jackknife_over_seeds() -> None:
     drawn = Drawn(0, slope=0.8)
     mine, reference, curve = drawn.row(2.9), drawn.row(3.0), drawn.curve()
-    found = at_equal_score(mine, reference, curve, is_paired=True, is_proportion=False)
+    found = at_equal_score(mine, reference, curve, is_proportion=False)
 
     def residual(kept: list[int]) -> float:
         pool = np.concatenate([one.points[:, kept] for one in (reference, *curve)], axis=1)
@@ -68,13 +70,57 @@ def test_the_estimate_is_the_difference_of_residuals_and_its_error_a_jackknife_o
     assert found.beyond == np.mean(mine.points[0] < curve[-1].points[0].min())
 
 
+def of_some(row: Sides, kept: list[int]) -> Sides:
+    """Returns the trainings of some seeds, in this order."""
+    inside, outside = ([one.of_seeds(kept) for one in side] for side in (row.inside, row.outside))
+    return Sides(inside, outside, [row.seeds[index] for index in kept])
+
+
+def test_a_seed_is_left_out_of_all_that_it_trained_wherever_it_stands() -> None:
+    drawn = Drawn(3, slope=0.8)
+    mine, reference, curve = drawn.row(2.9), drawn.row(3.0), drawn.curve()
+    whole = at_equal_score(mine, reference, curve, is_proportion=False).effect
+    turned = [of_some(one, [3, 1, 4, 0, 2]) for one in curve]
+    assert at_equal_score(mine, reference, turned, is_proportion=False).effect.error == pytest.approx(
+        whole.error
+    )
+    # One training of the line is lost, and one row of it has two seeds of its own.
+    other = drawn.row(3.15)._replace(seeds=[0, 1, 2, 8, 9])
+    uneven = [of_some(curve[0], [0, 1, 2, 3]), *curve[1:], of_some(other, [4, 1, 3])]  # seeds 9, 1, 8
+
+    def value(first: Sides, out: int | None, *, is_paired: bool) -> float:
+        rows = (reference, *uneven)
+        pool = np.concatenate([one.points[:, [seed != out for seed in one.seeds]] for one in rows], axis=1)
+        fitted = np.poly1d(np.polyfit(pool[0], pool[1], 1))
+        means = []
+        for row, is_cut in ((first, is_paired), (reference, True)):
+            kept = [not is_cut or seed != out for seed in row.seeds]
+            means.append(np.mean((row.points[1] - fitted(row.points[0]))[kept]))
+        return float(means[0] - means[1])
+
+    lost = of_some(mine, [0, 1, 3, 4])
+    for first, is_paired in ((mine, True), (lost, False)):
+        found = at_equal_score(first, reference, uneven, is_proportion=False).effect
+        assert found.value == pytest.approx(value(first, None, is_paired=is_paired))
+        left = [value(first, out, is_paired=is_paired) for out in (0, 1, 2, 3, 4, 8, 9)]
+        of_seeds = 6 / 7 * np.sum((np.array(left) - np.mean(left)) ** 2)
+        if not is_paired:
+            residuals = [value(of_some(first, [index]), None, is_paired=False) for index in range(4)]
+            of_seeds += np.var(residuals, ddof=1) / 4
+        assert found.seed_share * found.error**2 == pytest.approx(of_seeds)
+        assert found.seeds == len(first.seeds)
+    with pytest.raises(ValueError, match="has one seed"):
+        at_equal_score(mine, of_some(reference, [0]), curve, is_proportion=False)
+
+
 def test_without_a_slope_it_is_the_plain_effect() -> None:
     drawn = Drawn(1, slope=0.0)
     level = [sums(np.full(SEEDS, 3.0), 0, np.zeros(GROUPS))]
-    mine, reference, other = (Sides(level, drawn.row(3.0).outside) for _ in range(3))
+    mine, reference, other = (Sides(level, drawn.row(3.0).outside, range(SEEDS)) for _ in range(3))
     for is_paired in (True, False):
         plain = effect(mine.outside, reference.outside, is_paired=is_paired)
-        found = at_equal_score(mine, reference, [other], is_paired=is_paired, is_proportion=False).effect
+        mine = mine if is_paired else mine._replace(seeds=range(SEEDS, 2 * SEEDS))
+        found = at_equal_score(mine, reference, [other], is_proportion=False).effect
         assert (found.value, found.error, found.groups) == pytest.approx(
             (plain.value, plain.error, plain.groups),
             rel=0.01,  # clusters of sources count, and add nothing
@@ -90,7 +136,7 @@ def test_what_the_line_explains_is_no_effect_and_what_it_does_not_is(slope: floa
         mine, planted = drawn.row(2.92), drawn.row(2.92, planted=-0.2)
         called["raw"].append(effect(mine.outside, reference.outside).call in ("higher", "lower"))
         for name, row in (("equal", mine), ("planted", planted)):
-            found = at_equal_score(row, reference, curve, is_paired=True, is_proportion=False)
+            found = at_equal_score(row, reference, curve, is_proportion=False)
             called[name].append(
                 found.effect.call in (("lower",) if name == "planted" else ("higher", "lower"))
             )
@@ -117,7 +163,7 @@ def test_shares_lie_on_a_line_of_their_probits() -> None:
 INSIDE = {"tuned": 0.8, "tuned half": 0.7, "tuned quarter": 0.6, "tuned eighth": 0.5, "longer": 0.9}
 
 
-def board_of(folder: Path, *, slope: float, mine: float, planted: float = 0.0) -> Board:
+def board_of(folder: Path, *, slope: float, mine: float, planted: float = 0.0, failed: str = "") -> Board:
     """Returns the board of a run whose rows have one line, but for what is planted in that of the claim."""
 
     def samples(method: str, domain: str, seed: int) -> dict[str, Any]:
@@ -130,7 +176,14 @@ def board_of(folder: Path, *, slope: float, mine: float, planted: float = 0.0) -
 
     claim = {"method": "local_search", "space": DIVERSE}
     rows = [("tuned", None), ("longer", None), ("local_search", DIVERSE)]
-    made = MadeRun(folder, samples, rows=rows, shorter=[("tuned", None)], suite={"claim": claim})
+    made = MadeRun(
+        folder,
+        samples,
+        rows=rows,
+        shorter=[("tuned", None)],
+        suite={"claim": claim},
+        failed={(failed, "rough"): "its disk was full."},
+    )
     return build_board(load_run(made.write()))
 
 
@@ -166,6 +219,14 @@ def test_nothing_is_said_beyond_the_line_nor_beside_one_that_explains_nothing(tm
     flat = board_of(tmp_path / "flat", slope=0.0, mine=0.8)
     assert flat.tasks[0].row("local_search").at_equal is None
     assert "because in-domain scores of the reference do not tell its held-out ones" in verdict(flat)
+
+
+def test_a_row_of_the_line_that_lost_a_score_is_named(tmp_path: Path) -> None:
+    board = board_of(tmp_path, slope=0.8, mine=0.88, failed="longer")
+    assert board.tasks[0].row("local_search").at_equal is None
+    told = "Nothing is said at equal in-domain score, because trainings of longer lack a score."
+    assert told in verdict(board)
+    assert told in render(board, "md")
 
 
 def test_shorter_trainings_are_those_of_the_reference_alone(tmp_path: Path) -> None:

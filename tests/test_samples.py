@@ -148,6 +148,19 @@ def test_negative_log_likelihood_and_brier_score_are_those_of_a_loop_over_sample
         metric_of("brier_score").value(COUNTED)
 
 
+def test_chance_is_what_the_same_probability_for_each_class_scores() -> None:
+    guess = PREDICTED._replace(
+        label=np.array([0, 3, 3]), log_probabilities=np.full((3, 4), np.log(0.25), np.float16)
+    )
+    by_hand = {"negative_log_likelihood": 1.386294, "brier_score": 3 * 0.25**2 + 0.75**2}
+    for name, value in by_hand.items():
+        metric = metric_of(name)
+        assert metric.value(guess) == pytest.approx(value, rel=1e-3)  # of float16
+        assert metric.chance is not None
+        assert metric.chance(4) == pytest.approx(value)
+    assert [metric_of(name).chance(4) for name in ("accuracy", "balanced_accuracy")] == [0.25, 0.25]
+
+
 def test_probabilities_give_more_metrics_where_they_were_kept(tmp_path: Path) -> None:
     def sure(method: str, domain: str, seed: int) -> Any:
         found = dict(made_run.drawn({"tuned": 0.9})(method, domain, seed))
@@ -156,6 +169,12 @@ def test_probabilities_give_more_metrics_where_they_were_kept(tmp_path: Path) ->
     for name in ("sure", "plain"):
         (tmp_path / name).mkdir()
     run = load_run(made_run.make(tmp_path / "sure", sure, rows=ROWS))
+    chances = {"negative_log_likelihood": np.log(4), "brier_score": 0.75, "balanced_accuracy": 0.25}
+    for metric, chance in chances.items():
+        assert rescore(run, metric).tasks[0].chance == pytest.approx(chance), (
+            "a guess among four is right in 1/4"
+        )
+    assert rescore(run, "worst_group_accuracy").tasks[0].chance is None
     rows = {row.method: row for row in rescore(run, "negative_log_likelihood").tasks[0].rows}
     right = {row.method: row.held_out.value for row in build_board(run).tasks[0].rows}
     nats = -(right["tuned"] * np.log(0.7) + (1 - right["tuned"]) * np.log(0.3 / 9))

@@ -29,6 +29,7 @@ from harness.run.loaded import Run, load_run
 from harness.study.cost import Costs
 from harness.study.study import build_board
 from harness.study.suite import load_suite
+from harness.study.trained.boards.rescore import rescore
 from harness.study.trained.boards.values import TaskBoard
 from harness.study.work.specs import with_domains
 from harness.task.split import Split
@@ -189,9 +190,11 @@ def test_a_limit_takes_questions_of_every_answer(run: Run) -> None:
     assert ((taken == there) | (taken >= LIMIT // 4)).all()
 
 
-def test_the_board_knows_chance_and_whose_networks_it_scores(boards: dict[str, TaskBoard]) -> None:
+def test_the_board_knows_chance_and_whose_networks_it_scores(boards: dict[str, TaskBoard], run: Run) -> None:
     board = boards["asked"]
     assert board.chance == pytest.approx((1 / 2 + 1 / 4) / 2)
+    again = {task.task: task.chance for task in rescore(run, "worst_group_accuracy").tasks}
+    assert again["asked"] is None, "the worst of groups has another one"
     assert board.trained_on == "toy_bytes"
     assert any("networks of toy_bytes" in note and "(acc)" in note for note in board.notes)
     for row in board.rows:

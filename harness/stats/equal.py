@@ -28,15 +28,27 @@ END = 1e-3
 
 
 class Sides(NamedTuple):
-    """What one row scored on its sources and on held-out domains, an entry a domain, with the same seeds."""
+    """What one row scored on its sources and on held-out domains.
+
+    Attributes:
+        inside: an entry a source.
+        outside: an entry a held-out domain.
+        seeds: of each training, in the order of the sums; what the same seed trained depends on each other.
+    """
 
     inside: Sequence[SeedSums]
     outside: Sequence[SeedSums]
+    seeds: Sequence[int]
 
     @property
     def points(self) -> Array:
         """In-domain and held-out score of each seed, means over domains; shape (2, seeds)."""
-        return np.array([np.mean([one.by_seed for one in side], axis=0) for side in self])
+        sides = (self.inside, self.outside)
+        return np.array([np.mean([one.by_seed for one in side], axis=0) for side in sides])
+
+    def without(self, seed: int | None) -> NDArray[np.bool_]:
+        """Returns which trainings are of other seeds, shape (seeds,)."""
+        return np.array([one != seed for one in self.seeds])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,38 +134,44 @@ class Adjusted(NamedTuple):
     beyond: float
 
 
-def at_equal_score(
-    first: Sides, second: Sides, curve: Sequence[Sides], *, is_paired: bool, is_proportion: bool
-) -> Adjusted:
+def at_equal_score(first: Sides, second: Sides, curve: Sequence[Sides], *, is_proportion: bool) -> Adjusted:
     """Returns what is left of a row's difference to the reference beside the line of the reference.
 
     Args:
         first: the row.
         second: the reference.
-        curve: its trainings of other lengths, with the same seeds.
-        is_paired: whether seed s of row and reference saw the same data in the same order.
+        curve: its trainings of other lengths, under its seeds, some of them, or others.
         is_proportion: whether scores are shares.
 
     The estimate is the row's mean residual less that of the reference. Its variance of seeds is the jackknife
-    over seeds of the whole estimate, line included; a seed is left out of everything that it trained. Groups
-    of held-out domains and of sources count as in `effect`, sources by the slope of the line at the row.
-    """
-    rows = [one.points for one in (first, second)]
-    trained = np.stack([rows[1], *(one.points for one in curve)])
+    over seeds of the whole estimate, line included; a seed is left out of everything that it trained. Rows
+    of the same seeds are paired; the seeds of others are independent, and the row's have a jackknife of their
+    own. Groups of held-out domains and of sources count as in `effect`, sources by the slope of the line at
+    the row.
 
-    def fit(kept: NDArray[np.int64]) -> tuple[Line, Array, Array]:
-        """Returns the line of some seeds, and the residuals of all seeds of the two rows beside it."""
-        fitted = line(np.concatenate(list(trained[:, :, kept]), axis=1), is_proportion=is_proportion)
+    Raises:
+        ValueError: the reference has one seed, so that nothing is left of it without that.
+    """
+    if len(set(second.seeds)) < 2:
+        raise ValueError("A line whose reference has one seed says nothing of how seeds differ.")
+    rows = [one.points for one in (first, second)]
+    trained = [(one, one.points) for one in (second, *curve)]
+    is_paired = list(first.seeds) == list(second.seeds)
+
+    def fit(out: int | None) -> tuple[Line, Array, Array]:
+        """Returns the line without a seed, and the residuals of all seeds of the two rows beside it."""
+        kept = [points[:, one.without(out)] for one, points in trained]
+        fitted = line(np.concatenate(kept, axis=1), is_proportion=is_proportion)
         mine, other = (outside - fitted.at(inside) for inside, outside in rows)
         return fitted, mine, other
 
-    every = np.arange(trained.shape[2])
-    fitted, mine, other = fit(every)
+    fitted, mine, other = fit(None)
     value = float(mine.mean() - other.mean())
     without = []
-    for kept in (np.delete(every, seed) for seed in every):
-        _, left, right = fit(kept)
-        without.append((left[kept] if is_paired else left).mean() - right[kept].mean())
+    for out in dict.fromkeys(seed for one, _ in trained for seed in one.seeds):
+        _, left, right = fit(out)
+        left = left[first.without(out)] if is_paired else left
+        without.append(float(left.mean() - right[second.without(out)].mean()))
     terms = [_jackknife(without)]
     if not is_paired:
         terms.append(_jackknife([np.delete(mine, seed).mean() for seed in range(mine.size)]))

@@ -78,7 +78,8 @@ class Metric:
         is_proportion: whether samples are right or wrong, so that a perfect or an empty score gets Wilson's
             interval over the groups.
         is_balanced: whether the ratio is taken for each class, and averaged over classes.
-        chance: the expectation of a blind guess among so many classes; None where it is not known.
+        chance: the expectation of a blind guess among so many classes: each is taken, or predicted, with the
+            same probability, as class frequencies are knowledge. None where it is not known.
         read: makes the samples that count of those that were kept, with what is resampled as their group; the
             kept ones where it is None. Samples of an altered metric cannot race.
     """

@@ -1,6 +1,7 @@
 """Brier score: the squared distance of the probabilities of all classes from what came true.
 
 Source: Brier 1950 (Monthly Weather Review 78), over all classes, from 0 to 2; it is proper, and a plain mean.
+Chance is 1 - 1/K, that of the same probability for each of K classes.
 """
 
 import numpy as np

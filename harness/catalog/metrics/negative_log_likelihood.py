@@ -1,6 +1,7 @@
 """Negative log-likelihood: what the true class of a sample costs, in nats.
 
 Source: the logarithmic score of Good 1952 (Journal of the Royal Statistical Society B 14), which is proper.
+Chance is ln K, that of the same probability for each of K classes.
 """
 
 import math

@@ -1,6 +1,7 @@
 """Accuracy of the worst group: what a model is worth where it fails most.
 
 Source: Sagawa et al. 2020 (arXiv 1911.08731), and WILDS (Koh et al. 2021) for groups of unequal size.
+Chance is not known: the worst of groups lies below the share that a guess gets of each, by their sizes.
 """
 
 import numpy as np

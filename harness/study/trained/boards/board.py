@@ -63,7 +63,7 @@ def board_of(run: Run, tasks: Sequence[TaskRows]) -> Board:
 
 def _task_board(of: TaskRows) -> TaskBoard:
     rows = _ranked(of, [of.row(key) for key in of.keys])
-    chance = of.entry.chance if of.trained_on is None else zero_shot_chance(_elsewhere(of))
+    chance = of.entry.chance if of.trained_on is None else zero_shot_chance(_elsewhere(of), of.metric)
     board = TaskBoard(
         task=of.task,
         selection=of.selection,

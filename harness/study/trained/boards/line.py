@@ -6,6 +6,7 @@ import numpy as np
 
 from harness import catalog
 from harness.board.values import row_name
+from harness.board.wording import listed
 from harness.learn.baseline import FixedBaseline
 from harness.stats.equal import line
 from harness.study.trained.boards.scored import TaskScores
@@ -27,20 +28,26 @@ def is_of_curve(key: Key, reference: Key | None) -> bool:
 def in_domain_line(
     scores: TaskScores, reference: Key, curve: Sequence[Key], sources: Sequence[str], held_out: Sequence[str]
 ) -> InDomainLine | None:
-    """Returns the line; None without shorter trainings of the reference, or where one lacks a score."""
-    keys = [reference, *curve]
-    sides = [one for key in keys if (one := scores.sides(key, sources, held_out)) is not None]
-    if len(sides) < len(keys) or not any(key[0].startswith(f"{reference[0]} ") for key in curve):
+    """Returns the line; None without shorter trainings of the reference, or where this lacks a score.
+
+    One through fewer trainings than there are would be another line in another run, and nothing is compared
+    with it.
+    """
+    sides = {
+        key: one for key in (reference, *curve) if (one := scores.sides(key, sources, held_out)) is not None
+    }
+    if reference not in sides or not any(key[0].startswith(f"{reference[0]} ") for key in curve):
         return None
-    inside, outside = np.concatenate([one.points for one in sides], axis=1)
+    inside, outside = np.concatenate([one.points for one in sides.values()], axis=1)
     fitted = line(np.array([inside, outside]), is_proportion=scores.metric.is_proportion)
+    lost = listed([row_name(*key) for key in curve if key not in sides])
     return InDomainLine(
-        rows=tuple(row_name(*key) for key, one in zip(keys, sides, strict=True) for _ in one.points[0]),
+        rows=tuple(row_name(*key) for key, one in sides.items() for _ in one.seeds),
         inside=tuple(map(float, inside)),
         outside=tuple(map(float, outside)),
-        slope=fitted.slope_at(float(sides[0].points[0].mean())),
+        slope=fitted.slope_at(float(sides[reference].points[0].mean())),
         fit=fitted.fit,
-        lacks=fitted.lacks,
+        lacks=f"trainings of {lost} lack a score" if lost else fitted.lacks,
     )
 
 

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping
 
 from harness.board.values import Splits
 from harness.board.wording import FAILED, listed
+from harness.catalog import metric_of
 from harness.run.loaded import Run
 from harness.stats.effect import LEAST_GROUPS
 from harness.stats.equal import MOST_OUTSIDE
 from harness.study.trained.boards.values import InDomainLine, RankQuality, Row
 from harness.study.trained.results import ZeroShotScore
 from harness.study.trained.units import TUNE
+from harness.task.metric import Metric
 from harness.task.selection import CROSS_VALIDATION, ORACLE
 
 SELECTION_NOTES = {
@@ -127,14 +129,19 @@ def zero_shot_note(scores: Iterable[ZeroShotScore], trained_on: str) -> str:
     )
 
 
-def zero_shot_chance(scores: Mapping[str, Iterable[ZeroShotScore]]) -> float | None:
+def zero_shot_chance(scores: Mapping[str, Iterable[ZeroShotScore]], metric: Metric) -> float | None:
     """Returns the mean over domains of the metric of a blind guess; None where one is not known.
 
-    Any row's score of a domain says it, as all rows have the same questions.
+    Any row's score of a domain says it, as all rows have the same questions; of another metric where a guess
+    has another expectation, none does.
 
     Args:
         scores: domain -> of every row.
+        metric: of the board.
     """
-    chances = [next((score.chance for score in of_domain), None) for of_domain in scores.values()]
+    chances = [
+        next((score.chance for score in of_domain if metric_of(score.metric).chance is metric.chance), None)
+        for of_domain in scores.values()
+    ]
     known = [chance for chance in chances if chance is not None]
     return sum(known) / len(known) if known and len(known) == len(chances) else None

@@ -1,6 +1,7 @@
 """Another metric from the scores kept per sample, without any model."""
 
 from dataclasses import replace
+from math import isclose
 
 from harness import catalog
 from harness.board.wording import listed
@@ -12,13 +13,16 @@ from harness.study.settings import PlannedTask
 from harness.study.trained.boards.board import build_trained_board
 from harness.study.trained.boards.values import Board, scores_of
 from harness.study.trained.settings import PlannedBoard, PlannedSuite
-from harness.task.metric import Need
+from harness.task.metric import Metric, Need
+
+CLASSES = 50_000
+"""Classes up to which a chance says how many there are."""
 
 
 def with_metric(run: Run, metric: str) -> Run:
     """Returns the run as if its suite's metric were `metric`, in every task whose samples can give it.
 
-    Chance stays where a blind guess has the same expectation under both metrics, and is not known elsewhere.
+    Chance is that of the same blind guess among as many classes, where both metrics know one.
 
     Raises:
         UnknownNameError: there is no such metric.
@@ -41,12 +45,27 @@ def with_metric(run: Run, metric: str) -> Run:
             f"{listed(has) or 'nothing yet'}."
         )
     changed = [
-        replace(task, metric=metric, chance=task.chance if own.chance is wanted.chance else None)
+        replace(task, metric=metric, chance=_chance(task.chance, own, wanted))
         if wanted.needs in gives[task.name]
         else task
         for task, own in ((task, metric_of(task.metric)) for task in suite.tasks)
     ]
     return replace(run, suite=replace(suite, tasks=changed))
+
+
+def _chance(chance: float | None, own: Metric, wanted: Metric) -> float | None:
+    """Returns the chance under another metric; None where one of the two does not know it.
+
+    The classes are as many as give the known chance: a run keeps no other number of them.
+    """
+    if own.chance is wanted.chance:
+        return chance
+    if chance is None or own.chance is None or wanted.chance is None:
+        return None
+    for classes in range(2, CLASSES + 1):
+        if isclose(own.chance(classes), chance, rel_tol=1e-6):
+            return wanted.chance(classes)
+    return None
 
 
 def _gives(run: Run, task: PlannedTask | PlannedBoard) -> set[Need]:

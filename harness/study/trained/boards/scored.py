@@ -160,7 +160,6 @@ class TaskScores:
             sides,
             other,
             [one for one in (self.sides(key, sources, held_out) for key in curve) if one],
-            is_paired=self._report_seeds[key] == self._report_seeds[reference],
             is_proportion=self.metric.is_proportion,
         )
         difference = Difference.of(found.effect, is_proportion=self.metric.is_proportion, margin=self.margin)
@@ -172,7 +171,7 @@ class TaskScores:
         """Returns the sums of a row in domain and held out; None where it lacks a score."""
         if not self.has(key, sources) or not self.has(key, held_out):
             return None
-        return Sides(self._sums(key, sources), self._sums(key, held_out))
+        return Sides(self._sums(key, sources), self._sums(key, held_out), self._report_seeds[key])
 
     def splits(self, first: Key, second: Key, domains: Sequence[str]) -> Splits | None:
         """Returns how often halves of the trainings of two rows, which are one, are told apart.
