@@ -70,7 +70,7 @@ PARTS = {
     ),
     "identity": (
         ("harness/identity/*.py",),
-        ("digests", "identity", "standing", "own_entries", "user_task", "tuned", "catalog"),
+        ("digests", "units", "identity", "standing", "own_entries", "user_task", "tuned", "catalog"),
     ),
 }
 """Part -> patterns of its files, and the tests that reach it."""

@@ -194,6 +194,21 @@ def test_a_package_of_ones_own_counts_and_an_installed_one_does_not(
     assert of("import sys, ast, numpy.linalg, no_such_module_anywhere") == set()
 
 
+def test_of_what_is_installed_a_plug_in_alone_counts(
+    catalog_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lib = catalog_folder.parent / "lib"
+    names = ("plugged_whole", "plugged_part", "plugged_not")
+    write(lib, **{f"{name}__package": "x = 1" for name in names})
+    (lib / "plugged_part" / "catalog").mkdir()
+    monkeypatch.syspath_prepend(str(lib))
+    monkeypatch.setattr("sysconfig.get_path", lambda kind: str(lib))
+    places = {lib / "plugged_whole": "a", lib / "plugged_part" / "catalog": "b", Path("catalog"): "c"}
+    monkeypatch.setattr("harness.catalog._plugin_folders", lambda: places)
+    found = [module_file(name) for name in names]
+    assert found == [*(lib / name / "__init__.py" for name in names[:2]), None]
+
+
 def test_modules_lie_where_they_are_imported_from(catalog_folder: Path) -> None:
     import harness
 
