@@ -5,9 +5,9 @@
     python benchmarks/mutants.py stats|protocol|identity --again [TEST ...] [--journal FILE]
 
 A mutant comes from an operator of cosmic-ray; it is run against the tests that reach its line, the shortest
-first, and is killed by the first that fails. Tests marked slow are left out. Annotations are not mutated, as
-they change nothing that runs. The journal has a line a mutant, with what killed it, and the same command goes
-on where it was stopped. `--sample` takes N mutants, from each file its share, in an order that is drawn once;
+first, and is killed by the first that fails. Tests marked slow are left out. What changes nothing that runs,
+such as annotations, is not mutated. The journal has a line a mutant, with what killed it, and the same
+command goes on where it was stopped. `--sample` takes N mutants, from each file its share, by their hashes;
 `--again` runs the survivors of the journal anew, against tests that were written since or in more seconds.
 
 A mutant hangs where its own processor time is far above that of the tests unchanged, which a busy machine
@@ -18,12 +18,12 @@ import argparse
 import ast
 import contextlib
 import gc
+import hashlib
 import importlib
 import importlib.util
 import json
 import math
 import os
-import random
 import resource
 import shutil
 import signal
@@ -70,7 +70,7 @@ PARTS = {
     ),
     "identity": (
         ("harness/identity/*.py",),
-        ("identity", "standing", "own_entries", "user_task", "tuned", "catalog"),
+        ("digests", "units", "identity", "standing", "own_entries", "user_task", "tuned", "catalog"),
     ),
 }
 """Part -> patterns of its files, and the tests that reach it."""
@@ -167,8 +167,8 @@ def drawn(there: list[Mutant], size: int) -> list[Mutant]:
     for mutant in there:
         by_file[mutant.file].append(mutant)
     chosen = []
-    for file, own in by_file.items():
-        random.Random(file).shuffle(own)
+    for own in by_file.values():
+        own.sort(key=lambda one: hashlib.sha256(one.name.encode()).digest())
         chosen += own[: math.ceil(size * len(own) / len(there))]
     return chosen
 
@@ -186,7 +186,7 @@ def mutants(file: str) -> Iterator[Mutant]:
     from cosmic_ray.mutating import mutate_code
 
     source = (ROOT / file).read_text()
-    passed_over = annotated(source)
+    passed_over = unread(source)
     tree = get_ast(source)
     for name in OPERATORS:
         operator = cosmic_ray.plugins.get_operator(f"core/{name}")()
@@ -199,17 +199,37 @@ def mutants(file: str) -> Iterator[Mutant]:
                 yield Mutant(file, name, occurrence, start[0], changed)
 
 
-def annotated(source: str) -> set[tuple[int, int]]:
-    """Returns (line, column) of everything inside of annotations, which change nothing that runs."""
-    places = set()
+def unread(source: str) -> set[tuple[int, int]]:
+    """Returns (line, column) of what changes nothing that runs.
+
+    Those are annotations, the stars of signatures, and what makes a dataclass frozen and its members named.
+    """
+    places: set[tuple[int, int]] = set()
     for node in ast.walk(ast.parse(source)):
         for part in (getattr(node, "annotation", None), getattr(node, "returns", None)):
             if isinstance(part, ast.expr):
-                for line in range(part.lineno, (part.end_lineno or part.lineno) + 1):
-                    first = part.col_offset if line == part.lineno else 0
-                    last = part.end_col_offset or 0 if line == part.end_lineno else 1000
-                    places |= {(line, column) for column in range(first, last)}
+                places |= within(part)
+        if isinstance(node, ast.ClassDef):
+            places |= {place for one in node.decorator_list for place in within(one)}
+        if isinstance(node, ast.FunctionDef):
+            head = {
+                (line, column) for line in range(node.lineno, node.body[0].lineno) for column in range(200)
+            }
+            defaults = [one for one in (*node.args.defaults, *node.args.kw_defaults) if one is not None]
+            places |= head - {place for one in defaults for place in within(one)}
     return places
+
+
+def within(node: ast.expr) -> set[tuple[int, int]]:
+    """Returns (line, column) of all that an expression spans."""
+    last = node.end_lineno or node.lineno
+    return {
+        (line, column)
+        for line in range(node.lineno, last + 1)
+        for column in range(
+            node.col_offset if line == node.lineno else 0, (node.end_col_offset or 0) if line == last else 200
+        )
+    }
 
 
 class Reaching(NamedTuple):

@@ -7,9 +7,10 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from scipy.stats import t, ttest_ind
+from scipy.stats import chi2, norm, t, ttest_ind
 
-from harness.stats.effect import Effect, SeedSums, effect
+from harness.stats.effect import Effect, SeedSums, effect, seed_effect
+from harness.stats.intervals import wilson
 from harness.task.split import Split
 
 SEEDS, GROUPS, CLASSES = 5, 24, 3
@@ -177,15 +178,8 @@ def test_one_large_group_counts_as_few() -> None:
 def test_decision_interval_p_and_equivalence_never_contradict() -> None:
     for seed in range(200):
         generator = np.random.default_rng(seed)
-        found = Effect(
-            value=float(generator.normal(0, 0.02)),
-            error=float(generator.uniform(0.001, 0.02)),
-            freedom=float(generator.uniform(2, 40)),
-            by_seed=(),
-            seeds=5,
-            groups=20.0,
-            seed_share=0.5,
-        )
+        value, error = float(generator.normal(0, 0.02)), float(generator.uniform(0.001, 0.02))
+        found = made(value, error, float(generator.uniform(2, 40)))
         assert found.p is not None
         assert (found.call in {"higher", "lower"}) == (found.p < 0.05)
         assert found.call != "higher" or found.value > 0
@@ -193,6 +187,58 @@ def test_decision_interval_p_and_equivalence_never_contradict() -> None:
         low, high = t.interval(0.9, found.freedom, found.value, found.error)
         assert (found.equivalence(0.02) < 0.05) == (low > -0.02 and high < 0.02)
         assert found.detectable > found.interval.high - found.value
+
+
+def made(value: float, error: float, freedom: float = 9.0) -> Effect:
+    """Returns an effect of enough seeds and groups."""
+    return Effect(value=value, error=error, freedom=freedom, by_seed=(), seeds=5, groups=20.0, seed_share=0.5)
+
+
+def test_what_an_effect_says_follows_from_value_error_and_freedom() -> None:
+    found = made(-0.3, 0.1)
+    assert found.detectable == pytest.approx(
+        (t.ppf(0.975, 9) + t.ppf(0.8, 9)) * 0.1 / math.sqrt(chi2.ppf(0.5, 9) / 9)
+    )
+    assert made(0.3, 0.1, math.inf).detectable == pytest.approx((norm.ppf(0.975) + norm.ppf(0.8)) * 0.1)
+    assert found.equivalence(0.5) == pytest.approx(t.sf(2, 9))
+    assert found.equivalence(0.2) == pytest.approx(t.sf(-1, 9))
+    low, high = found.interval
+    assert found.within(low - 1, high + 1) == found.interval
+    assert found.within(-0.4, -0.2) == (-0.4, -0.2)
+
+
+def test_what_nothing_varies_in_is_certain() -> None:
+    sure, none = made(0.3, 0.0, math.inf), made(0.0, 0.0, math.inf)
+    assert (sure.p, none.p) == (0.0, 1.0)
+    assert (sure.equivalence(0.4), sure.equivalence(0.3), sure.equivalence(0.2)) == (0.0, 1.0, 1.0)
+    bottom = np.full((SEEDS, GROUPS, 1), 3.0)
+    rows = [
+        [SeedSums(clusters=np.arange(GROUPS), numerators=bottom * level, denominators=bottom)]
+        for level in (0.1 + 0.2, 0.1)  # .30000000000000004
+    ]
+    found = effect(*rows)
+    assert (found.error, found.call, found.seed_share) == (0.0, "higher", 0.0)
+    assert effect(*rows, is_paired=False).error == 0.0
+    shares = effect(*rows, is_proportion=True)
+    assert shares.error * 1.96 == pytest.approx(wilson(0, GROUPS).high)
+    drifting = 0.1 * np.array([1, 1 + 1e-15, 1 - 1e-15])
+    assert seed_effect(drifting, [0.05] * 3).error == 0.0
+    assert seed_effect([0.1, 0.2], [0.1, 0.2 + 1e-9]).error > 0
+
+
+def test_a_class_that_no_group_has_and_a_domain_without_samples_add_nothing() -> None:
+    generator = np.random.default_rng(9)
+    one = row(generator)
+    more = SeedSums(
+        clusters=one.clusters,
+        numerators=np.concatenate([one.numerators, np.zeros((SEEDS, GROUPS, 1))], axis=2),
+        denominators=np.concatenate([one.denominators, np.zeros((SEEDS, GROUPS, 1))], axis=2),
+    )
+    assert more.by_seed == pytest.approx(one.by_seed)
+    assert more.influence == pytest.approx(one.influence)
+    nothing = np.zeros((SEEDS, GROUPS, CLASSES))
+    empty = SeedSums(clusters=one.clusters, numerators=nothing, denominators=nothing)
+    assert (empty.groups, empty.influence.tolist()) == (0.0, [0.0] * GROUPS)
 
 
 @pytest.mark.parametrize("words", ["bits S=5 G=35 D=3, seeds groups both", "accuracy S=10 G=80 D=3"])

@@ -67,6 +67,10 @@ def test_the_estimate_is_the_difference_of_residuals_and_its_error_a_jackknife_o
     left = [residual([seed for seed in every if seed != out]) for out in every]
     of_seeds = (SEEDS - 1) / SEEDS * np.sum((np.array(left) - np.mean(left)) ** 2)
     assert found.effect.seed_share * found.effect.error**2 == pytest.approx(of_seeds)
+    of_groups = found.effect.error**2 - of_seeds
+    clusters = 1 / (1 / GROUPS / 2) - 1  # sources and held-out groups weigh nearly alike
+    freedom = found.effect.error**2 / (of_seeds / (SEEDS - 1) + of_groups / clusters)
+    assert found.effect.freedom == pytest.approx(freedom, rel=0.02)
     assert found.beyond == np.mean(mine.points[0] < curve[-1].points[0].min())
 
 
@@ -121,10 +125,18 @@ def test_without_a_slope_it_is_the_plain_effect() -> None:
         plain = effect(mine.outside, reference.outside, is_paired=is_paired)
         mine = mine if is_paired else mine._replace(seeds=range(SEEDS, 2 * SEEDS))
         found = at_equal_score(mine, reference, [other], is_proportion=False).effect
-        assert (found.value, found.error, found.groups) == pytest.approx(
-            (plain.value, plain.error, plain.groups),
+        assert (found.value, found.error, found.freedom, found.groups) == pytest.approx(
+            (plain.value, plain.error, plain.freedom, plain.groups),
             rel=0.01,  # clusters of sources count, and add nothing
         )
+
+
+def test_the_reference_beside_its_own_line_is_a_tie_and_what_only_rounds_is_no_spread() -> None:
+    drawn = Drawn(2, slope=0.8)
+    reference, curve = drawn.row(3.0), drawn.curve()
+    alike = at_equal_score(reference, reference, curve, is_proportion=False).effect
+    assert (alike.is_tie, alike.error, alike.seed_share, alike.p) == (True, 0.0, 0.0, None)
+    assert np.isinf(alike.freedom) or alike.freedom >= 1
 
 
 @pytest.mark.parametrize("slope", [1.0, -0.9])

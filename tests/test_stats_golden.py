@@ -3,12 +3,19 @@
 import numpy as np
 import pytest
 
-from harness.stats.aggregates import interquartile_mean, optimality_gap, performance_profile, worst_group
-from harness.stats.bootstrap import bootstrap_stratified, two_sided_p
+from harness.stats.aggregates import (
+    interquartile_mean,
+    optimality_gap,
+    performance_profile,
+    probability_of_improvement,
+    stratified_interval,
+    worst_group,
+)
+from harness.stats.bootstrap import bootstrap_stratified, percentile_interval, two_sided_p
 from harness.stats.corrections import holm
 from harness.stats.equal import line
 from harness.stats.intervals import t_interval, wilson
-from harness.stats.ranks import placements, stability
+from harness.stats.ranks import kendall_interval, placements, stability
 from harness.stats.sums import aligned, group_sums, grouped_ratio
 
 P_VALUES = [0.001, 0.008, 0.039, 0.041, 0.042, 0.06, 0.074, 0.205]
@@ -48,6 +55,33 @@ def test_aggregates_have_their_golden_values() -> None:
     assert np.median(SCORES) == pytest.approx(0.55)
     assert optimality_gap(SCORES) == pytest.approx(0.4833333, abs=1e-7)
     assert performance_profile(np.ravel(SCORES), [0.5])[0] == 0.5
+    assert probability_of_improvement([0.5, 0.6], [0.55, 0.5]) == (0 + 0.5 + 1 + 1) / 4
+    assert probability_of_improvement([0.0], [1.0]) == 0
+
+
+def test_an_interquartile_mean_has_the_interval_of_the_runs_that_are_drawn_again() -> None:
+    strata = [np.array([0.1, 0.2, 0.6, 0.7]), np.array([0.3, 0.9])]
+    draw = np.random.default_rng(3)
+    every = [np.sort(np.concatenate([draw.choice(one, one.size) for one in strata])) for _ in range(20_000)]
+    middle = [one[1:5].mean() for one in every]  # of six runs, a quarter is one
+    found = stratified_interval(strata, generator=np.random.default_rng(0), replicates=20_000)
+    assert found == pytest.approx(np.quantile(middle, [0.025, 0.975]), abs=0.01)
+    assert stratified_interval([[0.4, 0.4], [0.4]], generator=draw) == pytest.approx((0.4, 0.4))
+
+
+def test_resamples_have_the_interval_between_their_quantiles() -> None:
+    assert percentile_interval(np.arange(101.0)) == pytest.approx((2.5, 97.5))
+    assert percentile_interval(np.array([*np.arange(101.0), np.nan]), level=0.5) == pytest.approx((25, 75))
+
+
+def test_the_interval_of_a_rank_correlation_is_fishers_with_a_variance_of_its_own() -> None:
+    half = 1.96 * (0.437 / (12 - 4)) ** 0.5
+    expected = (np.tanh(np.arctanh(0.25) - half), np.tanh(np.arctanh(0.25) + half))
+    assert kendall_interval(0.25, 12) == pytest.approx(expected)
+    nearly = 1 - 1 / (12 * 11 / 2)  # half a pair of 66 in the other order
+    assert kendall_interval(1.0, 12) == pytest.approx(kendall_interval(nearly, 12))
+    assert kendall_interval(-1.0, 12) == pytest.approx(kendall_interval(-nearly, 12))
+    assert kendall_interval(nearly - 1e-3, 12).high < kendall_interval(1.0, 12).high
 
 
 def test_effective_robustness_has_its_golden_values() -> None:
@@ -89,6 +123,8 @@ def test_absent_groups_of_one_model_count_as_empty() -> None:
 def test_a_bootstrap_p_value_is_never_zero() -> None:
     assert two_sided_p(np.ones(999)) == pytest.approx(0.002)
     assert two_sided_p(np.zeros(999)) == 1
+    assert two_sided_p(np.array([-1.0] * 10 + [0.0] + [1.0] * 88)) == pytest.approx(2 * 12 / 100)
+    assert two_sided_p(np.array([1.0] * 10 + [0.0] + [-1.0] * 88)) == pytest.approx(2 * 12 / 100)
 
 
 def test_kendall_agrees_with_scipy_and_with_resampled_items() -> None:

@@ -159,7 +159,7 @@ def _imports(file: Path, mark: tuple[int, int]) -> tuple[Path, ...]:
     for node in _executed(_tree(file, mark)):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                found |= dict.fromkeys(_files_of(alias.name))
+                found |= dict.fromkeys([*_files_of(alias.name), *_all_of(alias.name)])
         elif isinstance(node, ast.ImportFrom):
             base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             name = ".".join([*base, *([node.module] if node.module else [])])
@@ -192,8 +192,17 @@ def _files_from(name: str, what: str) -> list[Path]:
     file = module_file(name)
     if file is None or (handed := _names_of(file)) is None:
         return _files_of(name)
-    # A star, or a name that is not there, needs the package itself.
-    return [*_files_of(name), *(_files_from(*handed[what]) if what in handed else [file])]
+    # A star, or a name that is not there, needs all that the package hands on.
+    return [*_files_of(name), *(_files_from(*handed[what]) if what in handed else _all_of(name))]
+
+
+def _all_of(name: str) -> list[Path]:
+    """Returns the files of a package that only hands names on, any of which may be meant; none of others."""
+    file = module_file(name)
+    handed = _names_of(file) if file is not None else None
+    if file is None or handed is None:
+        return []
+    return [file, *(one for module, inner in handed.values() for one in _files_from(module, inner))]
 
 
 def _names_of(file: Path) -> Mapping[str, tuple[str, str]] | None:

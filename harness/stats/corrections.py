@@ -12,13 +12,3 @@ def holm(p_values: ArrayLike) -> list[float]:
     adjusted = np.empty_like(raw)
     adjusted[order] = np.minimum(1, np.maximum.accumulate(raw[order] * factors))
     return [float(value) for value in adjusted]
-
-
-def benjamini_hochberg(p_values: ArrayLike) -> list[float]:
-    """Returns p-values adjusted for the share of false findings (1995), in the order given."""
-    raw = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(raw, kind="stable")
-    factors = raw.size / np.arange(1, raw.size + 1)
-    adjusted = np.empty_like(raw)
-    adjusted[order] = np.minimum(1, np.minimum.accumulate((raw[order] * factors)[::-1])[::-1])
-    return [float(value) for value in adjusted]

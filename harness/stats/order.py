@@ -32,7 +32,6 @@ def expected_best(select: ArrayLike, report: ArrayLike, draws: int) -> float:
     order = np.argsort(-keys, kind="stable")
     below = np.arange(keys.size - 1, draws - 2, -1)  # worse ones that are left for the other draws
     logs = gammaln(below + 1) - gammaln(draws) - gammaln(below - draws + 2)
-    total = gammaln(keys.size + 1) - gammaln(draws + 1) - gammaln(keys.size - draws + 1)
     ranked = order[: below.size]
-    weights = np.exp(logs - total) * (keys[ranked] > -np.inf)
+    weights = np.exp(logs - logs.max()) * (keys[ranked] > -np.inf)
     return float(np.sum(weights * values[ranked]) / weights.sum())

@@ -11,7 +11,6 @@ from pathlib import Path
 from threading import Timer
 from typing import IO
 
-import harness
 from harness.errors import DataUnavailableError
 
 MEMORY_BYTES = 2**31
@@ -27,7 +26,7 @@ class Confined:
     """A child that answers by one function, started at the first question and ended by `close`."""
 
     def __init__(self, answer: Callable[[bytes], bytes]) -> None:
-        root = str(Path(harness.__file__).parents[1])
+        root = str(Path(__file__).parents[3])
         self.code = (
             f"import sys; sys.path.append({root!r}); from harness.data.foreign.confined import serve; "
             f"from {answer.__module__} import {answer.__name__}; serve({answer.__name__})"
