@@ -59,6 +59,12 @@ def show_difference(metric: str, difference: Difference) -> str:
     return f"{show(metric, difference.value, signed=True, unit=True)} (95 % interval {low} to {high})"
 
 
+def show_correlation(value: float, *interval: float, signed: bool = False) -> str:
+    """Returns a correlation, or a difference of two, with the ends of its interval where they are given."""
+    texts = [f"{number:{'+' if signed else ''}.2f}".replace("-", "−") for number in (value, *interval)]
+    return f"{texts[0]} [{', '.join(texts[1:])}]" if interval else texts[0]
+
+
 def show_cell(metric: str, cell: Cell) -> str:
     """Returns a cell's value and interval, or the sign of what happened to it."""
     if cell.state == "ok":

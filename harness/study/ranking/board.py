@@ -9,7 +9,7 @@ import numpy as np
 from harness.board.marks import CURRENT, Marked, Marks, mark_notes, marks_of, with_marks
 from harness.board.table import Table
 from harness.board.values import Estimate
-from harness.board.wording import MISSING, unit_of_difference
+from harness.board.wording import MISSING, show_correlation, unit_of_difference
 from harness.catalog import metric_of
 from harness.identity.unit import AnyUnit, Unit
 from harness.run.loaded import Run
@@ -229,9 +229,7 @@ def _table(board: RankingBoard, space: SpaceRanking) -> Table:
 def _interval(estimate: Estimate | Comparison | None, *, signed: bool = False) -> str:
     if estimate is None:
         return MISSING
-    sign = "+" if signed else ""
-    value, low, high = (f"{number:{sign}.2f}" for number in (estimate.value, estimate.low, estimate.high))
-    return f"{value} [{low}, {high}]".replace("-", "−")
+    return show_correlation(estimate.value, estimate.low, estimate.high, signed=signed)
 
 
 def ranking_verdict(board: RankingBoard) -> str:

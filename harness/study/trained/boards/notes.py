@@ -1,9 +1,9 @@
 """What a board says beside its numbers: rules, few domains, and what was asked of language models."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from harness.board.values import Splits
-from harness.board.wording import FAILED, listed
+from harness.board.wording import FAILED, listed, show_correlation
 from harness.catalog import metric_of
 from harness.run.loaded import Run
 from harness.stats.effect import LEAST_GROUPS
@@ -81,15 +81,16 @@ def stability_note(order: float, first: float, *, domains: int, families: int, r
     )
 
 
-def rank_notes(ranks: Iterable[RankQuality]) -> list[str]:
+def rank_notes(ranks: Iterable[RankQuality]) -> Iterator[str]:
     """Says how well what searches read ranks architectures."""
-    return [
-        f"Ranks in {one.space}: slices of its supernet order {one.architectures} random architectures as "
-        f"training alone does with Kendall's tau {one.tau:.2f} [{one.low:.2f}, {one.high:.2f}], "
-        f"{'better' if one.is_shown else 'not shown to be better'} than chance"
-        f"{'' if one.by_parameters is None else f'; their parameters do with {one.by_parameters:.2f}'}."
-        for one in ranks
-    ]
+    for one in ranks:
+        sizes = one.by_parameters
+        yield (
+            f"Ranks in {one.space}: slices of its supernet order {one.architectures} random architectures as "
+            f"training alone does with Kendall's tau {show_correlation(one.tau, one.low, one.high)}, "
+            f"{'better' if one.is_shown else 'not shown to be better'} than chance"
+            f"{'' if sizes is None else f'; their parameters do with {show_correlation(sizes)}'}."
+        )
 
 
 def in_turn_note(folds: Iterable[Iterable[str]]) -> str:

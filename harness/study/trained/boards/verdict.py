@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from harness.board.marks import STALE
 from harness.board.values import Difference, Outcome
-from harness.board.wording import listed, show, show_difference, unit_of_difference
+from harness.board.wording import listed, show, show_correlation, show_difference, unit_of_difference
 from harness.catalog import metric_of
 from harness.run.loaded import Run
 from harness.stats.effect import LEAST_GROUPS, LEAST_SEEDS
@@ -215,9 +215,9 @@ def _by_chance(task: TaskBoard, row: Row) -> str:
     if ranks is None or ranks.is_shown or is_drawn(row.key):
         return ""
     return (
-        f" What its search read is not shown to rank better than chance (Kendall's tau {ranks.tau:.2f} "
-        f"[{ranks.low:.2f}, {ranks.high:.2f}] over {ranks.architectures} architectures)."
-    ).replace("-", "−")
+        " What its search read is not shown to rank better than chance (Kendall's tau "
+        f"{show_correlation(ranks.tau, ranks.low, ranks.high)} over {ranks.architectures} architectures)."
+    )
 
 
 def _seeds(board: Board, row: Row, difference: Difference) -> str:
