@@ -173,6 +173,26 @@ def test_the_reference_once_more_is_a_control_that_the_rule_seldom_tells_apart(t
     assert task.row("local_search").difference.by_seed
 
 
+@pytest.mark.parametrize(("shift", "call"), [(0.0, "better"), (0.15, "no verdict"), (-0.15, "no verdict")])
+def test_no_verdict_stands_where_the_control_fails(tmp_path: Path, shift: float, call: str) -> None:
+    def samples(method: str, domain: str, seed: int) -> dict[str, Any]:
+        level = {"tuned": 0.6 + shift * (seed >= 1000), "local_search": 0.9}[method]
+        return drawn({method: level})(method, domain, seed)
+
+    claim = {"method": "local_search", "space": DIVERSE}
+    reference = [("tuned", PLAIN)]
+    rows = [*reference, ("local_search", DIVERSE)]
+    run = load_run(MadeRun(tmp_path, samples, rows=rows, again=reference, suite={"claim": claim}).write())
+    board = build_board(run)
+    found = task_verdict(board, board.tasks[0])
+    assert found.outcome == call
+    assert ("the control failed: tuned under other seeds differs from itself by " in found.sentence) == bool(
+        shift
+    )
+    wanted = ["marks: more seeds in `seeds`, as the control failed under these."] if shift else []
+    assert load_study("trained").wants(run, board) == wanted
+
+
 def test_splits_of_many_trainings_are_drawn_and_not_listed(tmp_path: Path) -> None:
     again = [("tuned", PLAIN)]
     samples = drawn({"tuned": 0.6})

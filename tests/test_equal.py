@@ -175,13 +175,25 @@ def test_shares_lie_on_a_line_of_their_probits() -> None:
 INSIDE = {"tuned": 0.8, "tuned half": 0.7, "tuned quarter": 0.6, "tuned eighth": 0.5, "longer": 0.9}
 
 
-def board_of(folder: Path, *, slope: float, mine: float, planted: float = 0.0, failed: str = "") -> Board:
-    """Returns the board of a run whose rows have one line, but for what is planted in that of the claim."""
+def board_of(
+    folder: Path,
+    *,
+    slope: float,
+    mine: float,
+    planted: float = 0.0,
+    control: float | None = None,
+    failed: str = "",
+) -> Board:
+    """Returns the board of a run whose rows have one line, but for what is planted in that of the claim.
+
+    With a `control` the reference stands once more, with so much more in domain and nothing more elsewhere.
+    """
 
     def samples(method: str, domain: str, seed: int) -> dict[str, Any]:
         inside = INSIDE.get(method, mine)
         shift = planted if method == "local_search" else 0.0
-        level = inside if domain == "clean" else 0.5 + slope * (inside - 0.7) + shift
+        more = (control or 0.0) * (seed >= 1000)
+        level = inside + more if domain == "clean" else 0.5 + slope * (inside - 0.7) + shift
         draw = np.random.default_rng([seed, *f"{method} {domain}".encode()])
         right = draw.random(400) < level + draw.normal(0, 0.01)
         return {"group": np.arange(400) // 4, "label": 0, "numerator": right * 1.0, "denominator": 1.0}
@@ -193,6 +205,7 @@ def board_of(folder: Path, *, slope: float, mine: float, planted: float = 0.0, f
         samples,
         rows=rows,
         shorter=[("tuned", None)],
+        again=[] if control is None else [("tuned", None)],
         suite={"claim": claim},
         failed={(failed, "rough"): "its disk was full."},
     )
@@ -217,6 +230,15 @@ def test_a_board_has_both_scores_side_by_side(tmp_path: Path) -> None:
     better = board_of(tmp_path / "better", slope=0.8, mine=0.75, planted=0.15)
     assert better.tasks[0].row("local_search").at_equal.difference.call == "higher"
     assert ": better." in verdict(better)
+
+
+def test_nothing_is_said_at_equal_score_where_its_control_fails(tmp_path: Path) -> None:
+    said = "At equal in-domain score it is "
+    assert said in verdict(board_of(tmp_path / "holds", slope=2.0, mine=0.88, control=0.0))
+    failed = verdict(board_of(tmp_path / "fails", slope=2.0, mine=0.88, control=0.08))
+    assert said not in failed
+    assert "Nothing is said at equal in-domain score, because the control failed: tuned under other" in failed
+    assert "holds up better" in failed, "the plain scores of the control are those of the reference"
 
 
 def test_nothing_is_said_beyond_the_line_nor_beside_one_that_explains_nothing(tmp_path: Path) -> None:

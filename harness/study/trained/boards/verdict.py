@@ -56,6 +56,9 @@ def trained_wants(run: Run, board: Board) -> Iterator[str]:
                 f"{task.title}: {LEAST_SEEDS - seeds} more seeds in `seeds`, about {hours:.2g} hours of one "
                 "process as fast as those of this run."
             )
+        again = task.row(f"{board.reference} again")
+        if again is not None and _control_failed(board, task, again.difference):
+            yield f"{task.title}: more seeds in `seeds`, as the control failed under these."
         for cell in row.on("held_out"):
             if not cell.difference or not (groups := cell.difference.groups) or groups >= LEAST_GROUPS:
                 continue
@@ -133,7 +136,7 @@ def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
         f"{show_difference(task.metric, difference)}"
     )
     stale = _stale(row, reference)
-    if lacking := list(refusals(task, row)):
+    if lacking := list(refusals(board, task, row)):
         return TaskVerdict(
             task.title, "no verdict", f"{start}: no verdict, because {listed(lacking)}.{_floor(task)}{stale}"
         )
@@ -149,7 +152,7 @@ def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
     if difference.beyond is not None and difference.beyond < 0.05:
         words += f", and any difference is within the suite's margin (p = {difference.beyond:.3f})"
     fixed = _fixed_above(task, row)
-    more = _at_equal(task, row) + _by_chance(task, row) + fixed + _floor(task) + stale
+    more = _at_equal(board, task, row) + _by_chance(task, row) + fixed + _floor(task) + stale
     return TaskVerdict(task.title, outcome, f"{start}: {words}.{more}", bool(fixed))
 
 
@@ -164,7 +167,7 @@ def outcome_of(task: TaskBoard, difference: Difference) -> Outcome:
     return difference.outcome(higher_is_better=metric_of(task.metric).higher_is_better)
 
 
-def refusals(task: TaskBoard, row: Row) -> Iterator[str]:
+def refusals(board: Board, task: TaskBoard, row: Row) -> Iterator[str]:
     """Yields why a task gives no verdict on a row."""
     assert row.difference is not None
     if row.difference.seeds is not None and row.difference.seeds < LEAST_SEEDS:
@@ -180,6 +183,19 @@ def refusals(task: TaskBoard, row: Row) -> Iterator[str]:
         )
     if task.regime is not None and not _passes(task, task.regime):
         yield "the reference does not pass the floor in domain, so this is no regime that answers"
+    again = task.row(f"{board.reference} again")
+    if again is not None and (failed := _control_failed(board, task, again.difference)):
+        yield failed
+
+
+def _control_failed(board: Board, task: TaskBoard, difference: Difference | None) -> str:
+    """Says so where the rule tells the reference from itself under other seeds; empty where it does not."""
+    if difference is None or outcome_of(task, difference) not in ("better", "worse"):
+        return ""
+    return (
+        f"the control failed: {board.reference} under other seeds differs from itself by "
+        f"{show_difference(task.metric, difference)}"
+    )
 
 
 def _passes(task: TaskBoard, regime: Difference) -> bool:
@@ -187,7 +203,7 @@ def _passes(task: TaskBoard, regime: Difference) -> bool:
     return regime.low > 0 if metric_of(task.metric).higher_is_better else regime.high < 0
 
 
-def _at_equal(task: TaskBoard, row: Row) -> str:
+def _at_equal(board: Board, task: TaskBoard, row: Row) -> str:
     """Says what is left of the difference at equal in-domain score, or why nothing is said of it."""
     if task.line is None:
         return ""
@@ -197,6 +213,9 @@ def _at_equal(task: TaskBoard, row: Row) -> str:
             f"{100 * equal.beyond:.0f} % of its trainings have an in-domain score that no training of the "
             "reference has"
         )
+    again = task.row(f"{board.reference} again")
+    if not why and again is not None and again.at_equal is not None:
+        why = _control_failed(board, task, again.at_equal.difference)
     if equal is None or why:
         return f" Nothing is said at equal in-domain score{f', because {why}' if why else ''}."
     told = {
