@@ -10,7 +10,9 @@ import datasets
 import numpy as np
 import pytest
 from command import harness
+from llm_server import Answer, Improver, served
 from PIL import Image
+from spaces import named
 
 from harness.data.prepare import prepare_domain
 from harness.errors import DataUnavailableError
@@ -18,7 +20,7 @@ from harness.task.task import Sample
 
 CLASSES = ("n01", "n02", "n03", "n04")
 OFFICIAL = {"train": 7, "val": 3}
-RECIPES = ("ofa", "spos", "autoformer")
+RECIPES = {"ofa": "mobilenet:w1.0", "spos": "shufflenet:paper", "autoformer": "autoformer:tiny"}
 
 
 @pytest.fixture(scope="module")
@@ -150,11 +152,13 @@ def test_a_check_without_the_copy_waits_and_says_what_for() -> None:
 @pytest.mark.ci
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_smoke_form_runs_every_line_of_a_recipe(recipe: str, pictures: Path, tmp_path: Path) -> None:
-    done = harness(
-        "eval", f"paper_{recipe}_smoke", "--out", str(tmp_path / "run"), HARNESS_IMAGENET=str(pictures)
-    )
+    answers = Improver(named(RECIPES[recipe]))
+    with served(lambda number, asked: answers(number, asked) if number else Answer()) as (url, _, _):
+        places = {"HARNESS_IMAGENET": str(pictures), "HARNESS_LLM_BASE_URL": url, "HARNESS_LLM_MODEL": "m"}
+        done = harness("eval", f"paper_{recipe}_smoke", "--out", str(tmp_path / "run"), **places)
     assert done.returncode == 0, done.stderr + done.stdout
     records = [json.loads(path.read_bytes()) for path in (tmp_path / "run" / "units").rglob("record.json")]
-    assert {record["kind"] for record in records} == {"prepare", "supernet", "search", "final", "score"}
+    kinds = {"endpoint", "prepare", "supernet", "search", "final", "score"}
+    assert {record["kind"] for record in records} == kinds
     assert all(record["status"] == "ok" for record in records)
     assert all("recipe" in record["spec"] for record in records if record["kind"] in ("supernet", "final"))
