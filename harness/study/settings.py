@@ -197,7 +197,8 @@ class ZeroShotSettings:
         lm_eval_tasks: a folder of lm-eval's YAML tasks, seen from the suite's file; all of them where
             `held_out` names none.
         metric: of every domain; lm-eval's tasks of whole texts have bits per byte.
-        test_samples: questions or texts of each domain that a final score reads.
+        test_samples: questions or texts of each domain that a final score reads; questions are of all splits.
+        whole: score all of them.
     """
 
     name: str
@@ -206,6 +207,7 @@ class ZeroShotSettings:
     lm_eval_tasks: str = ""
     metric: str = "accuracy"
     test_samples: int = 1500
+    whole: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
