@@ -18,6 +18,7 @@ from harness.seeds import generator
 from harness.stats.ranks import stability
 from harness.study.settings import TaskSettings, TrainingSettings
 from harness.study.study import build_board, load_study, verdict
+from harness.study.trained.boards.values import Board
 from harness.study.work.specs import folds_of
 from harness.task.signature import Signature
 
@@ -138,6 +139,39 @@ def test_no_claim_is_made_of_a_domain_whose_family_a_source_is_of(tmp_path: Path
     assert verdict(build_board(load_run(alone))) == (
         "Every held-out domain is of a family that a source is of, so there is no verdict."
     )
+
+
+def test_a_claim_is_made_of_corruptions_where_nothing_else_is_held_out(tmp_path: Path) -> None:
+    words = 'name = "toy_patterns"\nsources = ["clean"]\nheld_out = {}\n[tasks.training]\nsteps = 1\n'
+    names = ["clean+noise-2", "clean+blur-1", "rough+noise-2"]
+    plan = plan_of(f"{FLOORS}[[tasks]]\n{words.format(names)}", tmp_path)
+    corrupted = dict.fromkeys(names[:2], "corrupted source")
+    told = "nothing was trained on rough"
+    assert plan.table["tasks"][0]["strata"] == corrupted | {"rough+noise-2": ""}, told
+    names = ["rough", "grainy"]
+    task = {"name": "marks", "sources": ["clean"], "held_out": names, "metric": "accuracy", "chance": 0.25}
+    samples = drawn({"tuned": 0.5, "local_search": 0.9})
+    claim = {"method": "local_search", "space": "hybrid:micro"}
+    rows = [("tuned", PLAIN), ("local_search", "hybrid:micro")]
+
+    def board_of(name: str, **strata: str) -> Board:
+        (tmp_path / name).mkdir()
+        tasks = [task | {"strata": strata}]
+        run = make(tmp_path / name, samples, rows=rows, tasks=tasks, suite={"claim": claim})
+        found: Board = build_board(load_run(run))
+        return found
+
+    alone = board_of("alone", rough="corrupted source", grainy="corrupted source")
+    told = verdict(alone)
+    where = "corruptions of domains that the rows trained on"
+    assert told.startswith(f"On {where} local_search in hybrid:micro is better than tuned on the one board.")
+    assert f"on 2 fixed held-out domains, {where}, tuned" in told
+    assert f"rough, grainy: {where}" in " ".join(alone.tasks[0].notes)
+    beside = board_of("beside", rough="", grainy="corrupted source")
+    assert [part.held_out for part in beside.decisive] == [("rough",)]
+    assert "corrupt" not in verdict(beside)
+    kin = board_of("kin", rough="seen family", grainy="corrupted source")
+    assert [part.held_out for part in kin.decisive] == [("grainy",)]
 
 
 def test_domains_of_a_family_are_drawn_together() -> None:

@@ -20,19 +20,21 @@ from working import plan_of, units
 from yaml_tasks import CHOOSE, ROLL, Uniform, log_probability, write_rows
 
 from harness import catalog
-from harness.data.load import load_split
+from harness.data.load import Cap, load_part, load_split
 from harness.data.text.questions import questions
 from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit
 from harness.nn.floors import NGram
 from harness.run.loaded import Run, load_run
 from harness.study.cost import Costs
-from harness.study.study import build_board
+from harness.study.study import build_board, load_study, make_plan
 from harness.study.suite import load_suite
 from harness.study.trained.boards.rescore import rescore
+from harness.study.trained.boards.tables import domain_table
 from harness.study.trained.boards.values import TaskBoard
 from harness.study.work.specs import with_domains
 from harness.task.split import Split
+from harness.task.task import SPLITS
 
 LIMIT = 12
 SUITE = """
@@ -105,7 +107,7 @@ def boards(run: Run) -> dict[str, TaskBoard]:
 def asked(domain: str) -> Split:
     task = catalog.load("task", "toy_choice")
     data = Path(os.environ["HARNESS_DATA"])
-    return load_split("toy_choice", task, task.domain(domain), "test", data, limit=LIMIT)
+    return load_part("toy_choice", task, task.domain(domain), SPLITS, data, Cap(samples=LIMIT)).split
 
 
 def saved(model: NGram, before: bytes, after: bytes) -> float:
@@ -181,13 +183,26 @@ def test_every_question_keeps_its_place_answer_and_group(run: Run) -> None:
                 assert samples["group"].tolist() == split.groups.tolist()
 
 
-def test_a_limit_takes_questions_of_every_answer(run: Run) -> None:
-    ((_, samples),) = scores(run, "floor", "four")[:1]
+def test_questions_on_which_nothing_is_trained_are_scored_of_all_splits_the_same_in_every_row(
+    run: Run, boards: dict[str, TaskBoard], tmp_path: Path
+) -> None:
     task, data = catalog.load("task", "toy_choice"), Path(os.environ["HARNESS_DATA"])
-    whole = load_split("toy_choice", task, task.domain("four"), "test", data)
-    there, taken = (np.bincount(labels, minlength=4) for labels in (whole.labels, samples["label"]))
-    assert (taken < there).any()
-    assert ((taken == there) | (taken >= LIMIT // 4)).all()
+    train, test = (
+        load_split("toy_choice", task, task.domain("four"), one, data) for one in ("train", "test")
+    )
+    for method in ("default", "floor"):
+        for unit, samples in scores(run, method, "four"):
+            assert len(samples) == LIMIT
+            assert set(samples["position"]) & set(train.positions)
+            assert set(samples["position"]) & set(test.positions)
+            assert run.result(unit).of.samples == 60
+    assert "four: 12 of 60 groups, 12 of 60 samples" in str(domain_table(boards["asked"], "held_out").notes)
+    ours, _, _ = SUITE.replace(", {ready}", "").partition('[[zero_shot]]\nname = "elsewhere"')
+    (tmp_path / "suite.toml").write_text(ours.format())
+    name, suite = load_suite(str(tmp_path / "suite.toml"))
+    for wanted, chosen in ((1500, suite), (None, load_study(suite.study).whole(suite))):
+        plan = make_plan(name, chosen)
+        assert {unit.spec.samples for unit in plan.units if unit.kind.name == "zero_shot"} == {wanted}
 
 
 def test_the_board_knows_chance_and_whose_networks_it_scores(boards: dict[str, TaskBoard], run: Run) -> None:

@@ -32,6 +32,8 @@ Each = Literal["each", "each family"]
 """What is held out in turn."""
 SEEN = "seen family"
 """The kind of shift of domains of a family that a source is of; no claim is made of them."""
+CORRUPTED = "corrupted source"
+"""The kind of shift of corruptions of sources; a claim is made of them where nothing else is held out."""
 DOCUMENTS = 100
 """Documents that `test_bytes` are enough for: what one of them is cut at is that share.
 
@@ -176,9 +178,9 @@ class PlannedTask(TaskSettings):
     """A task as `plan.json` keeps it, with domains, metric, and chance (None where it is not known).
 
     `strata` gives each held-out domain's kind of shift; only scores on domains of one kind are averaged, and
-    those whose family a source is of are a kind of their own. `folds` are the domains that are held out
-    together, where each is in turn, `families` the families of held-out domains, and `left_out` the sealed
-    domains that would be among the domains otherwise.
+    those whose family a source is of are a kind of their own, as are corruptions of sources. `folds` are the
+    domains that are held out together, where each is in turn, `families` the families of held-out domains,
+    and `left_out` the sealed domains that would be among the domains otherwise.
     """
 
     held_out: list[str]
@@ -206,7 +208,8 @@ class ZeroShotSettings:
         lm_eval_tasks: a folder of lm-eval's YAML tasks, seen from the suite's file; all of them where
             `held_out` names none.
         metric: of every domain; lm-eval's tasks of whole texts have bits per byte.
-        test_samples: questions or texts of each domain that a final score reads.
+        test_samples: questions or texts of each domain that a final score reads; questions are of all splits.
+        whole: score all of them.
     """
 
     name: str
@@ -215,6 +218,7 @@ class ZeroShotSettings:
     lm_eval_tasks: str = ""
     metric: str = "accuracy"
     test_samples: Count = 1500
+    whole: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

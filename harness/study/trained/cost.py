@@ -52,7 +52,9 @@ def score(costs: Costs, unit: Unit[ScoreSpec, Score]) -> float:
 
 
 def zero_shot(costs: Costs, unit: Unit[ZeroShotSpec, ZeroShotScore]) -> float:
-    """Returns the cost of scoring every possible answer of every question."""
+    """Returns the cost of scoring every possible answer of every question; 0 without a cap."""
+    if unit.spec.samples is None:
+        return 0
     owner = unit.spec.domain.rpartition("/")[0]
     answers = int(catalog.load("task", owner).signature.classes) if owner else ANSWERS
     return _scored(costs, unit, answers * unit.spec.samples)

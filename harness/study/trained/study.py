@@ -96,7 +96,11 @@ class TrainedStudy(Study[Suite, "Board"]):
         )
 
     def whole(self, settings: Suite) -> Suite:
-        return replace(settings, tasks=[replace(task, whole=True) for task in settings.tasks])
+        return replace(
+            settings,
+            tasks=[replace(task, whole=True) for task in settings.tasks],
+            zero_shot=[replace(board, whole=True) for board in settings.zero_shot],
+        )
 
     def stood_in(self, settings: Suite) -> Suite:
         names, claim = stand_ins(settings.searchers), settings.claim

@@ -190,14 +190,14 @@ class ZeroShotSpec(RowScoreSpec):
     """A row's network on questions, or a task of lm-eval, that nothing was trained for.
 
     Attributes:
-        samples: questions or texts, at most.
+        samples: questions or texts, at most; None for all.
         trained_on: the task that it was trained on.
         metric: of the board.
         folder: of lm-eval's YAML tasks; empty for ours.
         sha256: of that folder.
     """
 
-    samples: int
+    samples: int | None
     trained_on: str
     metric: str
     folder: str = ""

@@ -94,7 +94,7 @@ class ZeroShotPlan:
                 domain=domain,
                 role="held_out",
                 metric=self.settings.metric,
-                samples=self.settings.test_samples,
+                samples=None if self.settings.whole else self.settings.test_samples,
                 folder=self.settings.lm_eval_tasks if is_theirs else "",
                 sha256=self.sha256 if is_theirs else "",
             )

@@ -10,7 +10,7 @@ from harness.data.corruptions import domain_of, family_of
 from harness.errors import HarnessError
 from harness.files import file_hash
 from harness.learn.modality import modality_of
-from harness.study.settings import DOCUMENTS, SEEN, STEPS_PER_SAMPLE, TaskSettings
+from harness.study.settings import CORRUPTED, DOCUMENTS, SEEN, STEPS_PER_SAMPLE, TaskSettings
 from harness.task.task import SPLITS, Task
 
 MOST_GROUPS = 1000
@@ -144,11 +144,9 @@ def planned_task(settings: TaskSettings, opens: Sequence[str] = ()) -> dict[str,
     sources = [name for fold in folds for name in fold.sources]
     strata, families = {}, {}
     for fold in folds:
-        seen = {family_of(task, name) for name in fold.sources}
         for name in fold.held_out:
             families[name] = family_of(task, name)
-            kinds = (domain_of(task, name).stratum, SEEN if families[name] in seen else "")
-            strata[name] = ", ".join(filter(None, kinds))
+            strata[name] = ", ".join(filter(None, _shift(task, name, fold.sources)))
     return {
         **asdict(settings),
         "sources": [one.name for one in task.domains if one.name in sources] if in_turn else sources,
@@ -160,6 +158,14 @@ def planned_task(settings: TaskSettings, opens: Sequence[str] = ()) -> dict[str,
         "families": families,
         "left_out": [one.name for one in task.domains if one.sealed and one.name not in (*sources, *strata)],
     }
+
+
+def _shift(task: Task, name: str, sources: Sequence[str]) -> tuple[str, str]:
+    """Returns the stratum of a held-out domain, and what it shares with sources; both may be empty."""
+    if _has_plain(sources, name) and name not in {one.name for one in task.domains}:
+        return task.domain(name.partition("+")[0]).stratum, CORRUPTED
+    seen = {family_of(task, source) for source in sources}
+    return domain_of(task, name).stratum, SEEN if family_of(task, name) in seen else ""
 
 
 def scored_of(settings: TaskSettings, domain: str, *, is_oracle: bool) -> dict[str, Any]:
@@ -185,10 +191,13 @@ def scored_of(settings: TaskSettings, domain: str, *, is_oracle: bool) -> dict[s
             cap |= dict.fromkeys(("groups", "bytes", "document_bytes"))
     if settings.whole:
         cap["samples"] = None
-    sources = {name.partition("+")[0] for name in settings.sources}
-    is_seen = domain.partition("+")[0] in sources
-    splits = ("test",) if is_seen else ("train", "test") if is_oracle else SPLITS
+    splits = ("test",) if _has_plain(settings.sources, domain) else ("train", "test") if is_oracle else SPLITS
     return {"splits": splits, **cap}
+
+
+def _has_plain(sources: Sequence[str], domain: str) -> bool:
+    """Returns whether a source has the samples of a domain, one of the two or both being corrupted."""
+    return domain.partition("+")[0] in {name.partition("+")[0] for name in sources}
 
 
 def shortened(settings: TaskSettings, limit: int | None) -> TaskSettings:

@@ -15,10 +15,11 @@ from harness.seeds import generator
 from harness.stats.effect import LEAST_GROUPS
 from harness.stats.ranks import kendall, kendall_interval, placements, stability
 from harness.study.published import published_on
-from harness.study.settings import SEEN
+from harness.study.settings import CORRUPTED, SEEN
 from harness.study.trained.boards.notes import (
     SELECTION_NOTES,
     again_note,
+    corrupted_note,
     few_groups_note,
     in_turn_note,
     lost_notes,
@@ -170,6 +171,8 @@ def _notes(of: TaskRows, board: TaskBoard) -> list[str]:
         notes.append(f"Left out, as sealed: {', '.join(of.entry.left_out)}.")
     if of.stratum.endswith(SEEN):
         notes.append(seen_note(of.held_out))
+    if of.stratum.endswith(CORRUPTED):
+        notes.append(corrupted_note(of.held_out))
     first = {domain: places[0] for domain, places in of.inside.items()}
     for domain, place in (*first.items(), *zip(of.held_out, of.held_out, strict=True)):
         of_rows = (one.sums.groups for (_, name), one in of.scores.found.items() if name == place)

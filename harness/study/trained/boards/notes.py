@@ -14,6 +14,7 @@ from harness.study.trained.units import TUNE
 from harness.task.metric import Metric
 from harness.task.selection import CROSS_VALIDATION, ORACLE
 
+CORRUPTIONS = "corruptions of domains that the rows trained on"
 SELECTION_NOTES = {
     CROSS_VALIDATION: "Learning rates: chosen on each source by models that never saw it.",
     ORACLE: "Oracle: each score's learning rate was chosen on the validation split of the domain it is on, "
@@ -105,6 +106,11 @@ def in_turn_note(folds: Iterable[Iterable[str]]) -> str:
 def seen_note(domains: Iterable[str]) -> str:
     """Says why no claim is made of domains."""
     return f"Of a family that a source is of, so outside of every claim: {', '.join(domains)}."
+
+
+def corrupted_note(domains: Iterable[str]) -> str:
+    """Says when a claim is made of domains."""
+    return f"{', '.join(domains)}: {CORRUPTIONS}, of which the verdict speaks where nothing else is held out."
 
 
 def tuning_note(run: Run, task: str) -> list[str]:

@@ -11,7 +11,7 @@ from harness.identity.unit import Unit
 from harness.learn.baseline import DrawnBaseline
 from harness.run.loaded import Run
 from harness.study.published import Published
-from harness.study.settings import SEEN
+from harness.study.settings import CORRUPTED, SEEN
 from harness.study.trained.results import Final, Score, Search, Tuned
 from harness.study.trained.units import (
     FINAL,
@@ -301,8 +301,13 @@ class TaskBoard:
 
     @property
     def is_seen(self) -> bool:
-        """Whether the held-out domains are of families that sources are of, so that no claim is made."""
-        return self.stratum.endswith(SEEN)
+        """Whether the held-out domains are of families that sources are of, or are corruptions of sources."""
+        return self.stratum.endswith((SEEN, CORRUPTED))
+
+    @property
+    def is_corrupted(self) -> bool:
+        """Whether the held-out domains are corruptions of sources."""
+        return self.stratum.endswith(CORRUPTED)
 
     @property
     def slug(self) -> str:
@@ -353,8 +358,12 @@ class Board:
 
     @property
     def decisive(self) -> tuple[TaskBoard, ...]:
-        """Those of which the verdict speaks, as their networks saw no domain of the families."""
-        return tuple(task for task in self.first_rule if not task.is_seen)
+        """Those of which the verdict speaks: whose networks saw no domain of the families.
+
+        Where a suite has none, those of corruptions of what its networks were trained on, and these alone.
+        """
+        unseen = tuple(task for task in self.first_rule if not task.is_seen)
+        return unseen or tuple(task for task in self.first_rule if task.is_corrupted)
 
 
 def show_method(row: Row) -> str:

@@ -1,7 +1,7 @@
 """The verdict: one sentence per task made from the paired interval of a comparison fixed in advance."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from harness.board.marks import STALE
@@ -11,6 +11,7 @@ from harness.catalog import metric_of
 from harness.run.loaded import Run
 from harness.stats.effect import LEAST_GROUPS, LEAST_SEEDS
 from harness.stats.equal import MOST_OUTSIDE
+from harness.study.trained.boards.notes import CORRUPTIONS
 from harness.study.trained.boards.values import Board, Row, TaskBoard, is_drawn
 from harness.study.trained.settings import PlannedSuite
 from harness.study.trained.units import RowSpec
@@ -83,20 +84,20 @@ def overall(board: Board, verdicts: list[TaskVerdict]) -> str:
     if not verdicts:
         return "Every held-out domain is of a family that a source is of, so there is no verdict."
     every = "the one board" if tasks == 1 else f"all {tasks} boards"
+    is_corrupted = all(task.is_corrupted for task in board.decisive)
+    where, of = (CORRUPTIONS, f" of {CORRUPTIONS}") if is_corrupted else ("held-out domains", "")
     outcomes = {one.outcome for one in verdicts}
     if outcomes == {"better"}:
         above = listed([one.task for one in verdicts if one.fixed_above])
         but = f", but a fixed architecture that no search chose is above both on {above}" if above else ""
-        return f"On held-out domains {claim} is better than {board.reference} on {every}{but}."
+        return f"On {where} {claim} is better than {board.reference} on {every}{but}."
     if outcomes == {"worse"}:
-        return f"On held-out domains {claim} is worse than {board.reference} on {every}."
+        return f"On {where} {claim} is worse than {board.reference} on {every}."
     if outcomes == {"no verdict"}:
-        return f"This run gives no verdict on whether {claim} holds up better than {board.reference}."
+        on = f" on {CORRUPTIONS}" if is_corrupted else ""
+        return f"This run gives no verdict on whether {claim} holds up better{on} than {board.reference}."
     if outcomes <= {"cannot tell", "same", "no verdict"}:
-        return (
-            f"This run cannot tell whether {claim} holds up better on held-out domains than "
-            f"{board.reference} does."
-        )
+        return f"This run cannot tell whether {claim} holds up better on {where} than {board.reference} does."
     counts = Counter(one.outcome for one in verdicts)
     words: dict[Outcome, str] = {
         "better": "better on {}",
@@ -108,7 +109,7 @@ def overall(board: Board, verdicts: list[TaskVerdict]) -> str:
     found = [text.format(counts[outcome]) for outcome, text in words.items() if counts[outcome]]
     disagree = " The signs disagree, so no one sentence holds." if {"better", "worse"} <= outcomes else ""
     return (
-        f"Over {tasks} boards there is no single answer: against {board.reference}, {claim} is "
+        f"Over {tasks} boards{of} there is no single answer: against {board.reference}, {claim} is "
         f"{listed(found)} of them.{disagree}"
     )
 
@@ -131,7 +132,7 @@ def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
     difference = row.difference
     mine, other = (show(task.metric, one.value, unit=True) for one in (row.held_out, reference.held_out))
     start = (
-        f"{task.title}: {claim} scores {mine} on {_fixed(task.held_out)}, {board.reference} {other}; the "
+        f"{task.title}: {claim} scores {mine} on {_fixed(task)}, {board.reference} {other}; the "
         f"{'paired ' if difference.by_seed else ''}difference over {_seeds(board, row, difference)} is "
         f"{show_difference(task.metric, difference)}"
     )
@@ -156,10 +157,11 @@ def task_verdict(board: Board, task: TaskBoard) -> TaskVerdict:
     return TaskVerdict(task.title, outcome, f"{start}: {words}.{more}", bool(fixed))
 
 
-def _fixed(domains: Sequence[str]) -> str:
-    """Says that the domains are these, so that an interval speaks of no others."""
-    count = len(domains)
-    return f"{count} fixed held-out domain{'s' if count > 1 else ''}"
+def _fixed(task: TaskBoard) -> str:
+    """Says that the domains are these, so that an interval speaks of no others, and what they are."""
+    count = len(task.held_out)
+    are = f", {CORRUPTIONS}" if task.is_corrupted else ""
+    return f"{count} fixed held-out domain{'s' if count > 1 else ''}{are}"
 
 
 def outcome_of(task: TaskBoard, difference: Difference) -> Outcome:

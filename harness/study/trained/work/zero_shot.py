@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from harness import catalog
 from harness.catalog import metric_of
 from harness.data.corruptions import domain_of
-from harness.data.view import test_split
+from harness.data.load import Cap
+from harness.data.view import held_out_part
 from harness.errors import HarnessError
 from harness.identity.unit import Unit
 from harness.run.place import Done, Needs
@@ -18,7 +19,8 @@ from harness.study.trained.results import ZeroShotScore
 from harness.study.trained.units import ZeroShotSpec
 from harness.study.trained.work.score import restored
 from harness.study.work.units import PREPARE
-from harness.task.task import Task
+from harness.task.split import Extent, Split
+from harness.task.task import SPLITS, Task
 
 if TYPE_CHECKING:
     from harness.language.scores import LmEvalScores
@@ -32,7 +34,8 @@ def zero_shot_score(unit: Unit[ZeroShotSpec, ZeroShotScore], needs: Needs, folde
     predictor, rate = restored(spec, needs)
     model = lm_eval_model(predictor)
     is_external = spec.domain.startswith(LM_EVAL)
-    scores = _external(model, spec, needs) if is_external else _questions(model, spec, needs)
+    split, there = (None, None) if is_external else _asked(spec, needs)
+    scores = _external(model, spec, needs) if split is None else _questions(model, spec, split, needs)
     if scores.samples is None:
         raise HarnessError(f"{spec.domain} has no scores: {scores.reason}")
     if scores.metric != spec.metric:
@@ -52,19 +55,27 @@ def zero_shot_score(unit: Unit[ZeroShotSpec, ZeroShotScore], needs: Needs, folde
         groups=len(scores.group_names),
         limited=needs.place.data.limit is not None,
         learning_rate=rate,
+        bytes=split.extent.bytes if split else None,
+        of=there,
     )
     return Done(result=result)
 
 
-def _questions(model: Any, spec: ZeroShotSpec, needs: Needs) -> "LmEvalScores":
-    """Returns the scores on the test questions of a domain, exported as anyone would run them."""
+def _asked(spec: ZeroShotSpec, needs: Needs) -> tuple[Split, Extent]:
+    """Returns questions of a domain up to the cap, of all splits: nothing is ever trained on questions."""
+    name, _, domain = spec.domain.partition("/")
+    task: Task = catalog.load("task", name)
+    cap = Cap(samples=spec.samples)
+    return held_out_part(name, task, domain, needs.place.data, splits=SPLITS, cap=cap)
+
+
+def _questions(model: Any, spec: ZeroShotSpec, split: Split, needs: Needs) -> "LmEvalScores":
+    """Returns the scores on questions of a domain, exported as anyone would run them."""
     from harness.language.export import write_domain
     from harness.language.scores import lm_eval_scores
 
-    place = needs.place.data
     name, _, domain = spec.domain.partition("/")
     task: Task = catalog.load("task", name)
-    split = test_split(name, task, domain, place, samples=spec.samples)
     sha256 = needs.result(PREPARE).sha256
     with TemporaryDirectory() as folder:
         member = write_domain(Path(folder), name, task, domain_of(task, domain), split, sha256=sha256)
@@ -81,7 +92,7 @@ def _external(model: Any, spec: ZeroShotSpec, needs: Needs) -> "LmEvalScores":
 
     place = needs.place.data
     name = spec.domain.removeprefix(LM_EVAL)
-    samples = spec.samples if place.limit is None else min(spec.samples, place.limit)
+    samples = min((one for one in (spec.samples, place.limit) if one is not None), default=None)
     folder = Path(spec.folder) if spec.folder else None
     found = lm_eval_scores(
         model,
