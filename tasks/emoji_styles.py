@@ -107,6 +107,6 @@ TASK = Task(
         _domain("fxemoji", "fxemoji", "Firefox OS Emoji by Mozilla", "Apache-2.0"),
     ),
     sources=("noto", "twemoji", "emojione", "noto_v1"),
-    held_out=("fluent_flat", "openmoji", "fluent_high_contrast", "emojione_monotone"),
+    held_out=("fluent_flat", "openmoji", "fluent_high_contrast", "fxemoji"),
     class_names=CATEGORIES,
 )
