@@ -1,6 +1,7 @@
 """The words of a verdict, of rows and differences that are put in by hand. Truth: the sentences."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ from harness.board.comparison import lacking
 from harness.board.values import Difference
 from harness.run.loaded import load_run
 from harness.stats.effect import seed_effect
-from harness.study.study import build_board
+from harness.study.study import build_board, load_study
 from harness.study.trained.boards.values import AtEqual, RankQuality
 from harness.study.trained.boards.verdict import TaskVerdict, overall, task_verdict
 
@@ -21,11 +22,16 @@ LEVELS = {"tuned": 0.6, "default": 0.5, "vit": 0.5, "mine": 0.4, "local_search":
 
 
 @pytest.fixture(scope="module")
-def board(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("run")
     suite = {"claim": {"method": CLAIM[0], "space": CLAIM[1]}}
     made_run.make(folder, made_run.drawn(LEVELS), rows=ROWS, suite=suite, floors=["mine"])
-    return build_board(load_run(folder))
+    return load_run(folder)
+
+
+@pytest.fixture(scope="module")
+def board(run: Any) -> Any:
+    return build_board(run)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +82,9 @@ def said(board: Any, *, row: Any = None, others: Any = None, **task: Any) -> Tas
 def test_nothing_more_is_said_than_what_there_is_to_say(board: Any) -> None:
     found = said(board)
     assert (found.outcome, found.fixed_above) == ("better", False)
-    assert "local_search in hybrid:micro scores" in found.sentence
+    mine, other = (f"{100 * of(board, name).held_out.value:.1f} %" for name in ("local_search", "tuned"))
+    assert f"local_search in hybrid:micro scores {mine} on " in found.sentence
+    assert f" held-out domains, tuned {other}; the paired" in found.sentence
     assert " on 2 fixed held-out domains, tuned " in found.sentence
     assert "the paired difference over 5 independent searches with their finals is" in found.sentence
     assert found.sentence.endswith("): the search holds up better.")
@@ -216,3 +224,73 @@ def test_a_difference_of_values_that_are_no_shares_has_its_whole_interval() -> N
         "a domain counts as 20 groups of the 20 that it takes"
     ]
     assert list(lacking(replace(kept, seeds=5, groups=20.0))) == []
+
+
+def test_a_row_that_is_not_there_or_is_the_reference_has_no_verdict(board: Any) -> None:
+    for changes, why in (
+        ({"claim": ("nobody", None)}, "the run has no row nobody"),
+        ({"reference": "nobody"}, "the run has no row nobody"),
+        ({"claim": ("tuned", made_run.PLAIN)}, "is the reference itself"),
+    ):
+        found = task_verdict(replace(board, **changes), board.tasks[0])
+        assert found.outcome == "no verdict"
+        assert found.sentence.startswith("marks: no verdict, because ")
+        assert found.sentence.endswith(f"{why}.")
+    lost = {"difference": None, "held_out": None}
+    assert said(board, row=lost).outcome == "no verdict"
+
+
+def test_what_a_verdict_would_take_is_seeds_or_samples_or_another_domain(run: Any, board: Any) -> None:
+    row = of(board, "local_search")
+
+    def wants(**changes: Any) -> list[str]:
+        rows = tuple(replace(one, **changes) if one.key == CLAIM else one for one in board.tasks[0].rows)
+        return load_study("trained").wants(run, replace(board, tasks=(replace(board.tasks[0], rows=rows),)))
+
+    def seeds(count: int | None) -> list[str]:
+        return wants(difference=replace(row.difference, seeds=count))
+
+    def groups(count: float, there: Any) -> list[str]:
+        cells = tuple(
+            replace(cell, difference=replace(cell.difference, groups=count), of=there)
+            if cell.domain == "rough"
+            else cell
+            for cell in row.cells
+        )
+        return wants(cells=cells)
+
+    assert wants() == seeds(5) == seeds(None) == wants(difference=None) == []
+    assert seeds(4)[0].startswith("marks: 1 more seeds in `seeds`, about ")
+    assert load_study("trained").wants(run, replace(board, claim=None)) == []
+    assert groups(20.0, None) == []
+    assert groups(19.0, None) == ["marks: more samples of rough, which has 60 groups."], "as it was prepared"
+    for there, told in (
+        (20, "marks: more samples of rough, which has 20 groups."),
+        (19, "marks: another domain, as rough has no more than 19 groups."),
+    ):
+        assert groups(19.0, SimpleNamespace(groups=there)) == [told]
+
+
+def test_where_less_is_better_every_sign_turns(tmp_path: Path) -> None:
+    suite = {"claim": {"method": CLAIM[0], "space": CLAIM[1]}}
+    levels = {"tuned": 2.0, "default": 2.5, "mine": 3.0, "local_search": 1.5}
+    rows = [ROWS[0], ROWS[1], ROWS[3], CLAIM]
+    drawn = made_run.drawn(levels)
+    made_run.make(tmp_path, drawn, rows=rows, suite=suite, floors=["mine"], tasks=[made_run.BYTES])
+    board = build_board(load_run(tmp_path))
+    found = said(board)
+    assert found.outcome == "better"
+    assert found.sentence.endswith("the search holds up better.")
+    low = of(board, "default").held_out._replace(value=1.0)
+    assert "The row default (1.0" in said(board, others={"default": {"held_out": low}}).sentence
+    floor = of(board, "mine").held_out._replace(value=1.0)
+    told = "does better than every ranked row"
+    assert told in said(board, others={"mine": {"held_out": floor}}).sentence
+    difference = of(board, "local_search").difference
+    for bounds, outcome in (
+        ((-0.2, -0.1), "better"),
+        ((0.1, 0.2), "no verdict"),
+        ((-0.2, 0.0), "no verdict"),
+    ):
+        regime = replace(difference, low=bounds[0], high=bounds[1])
+        assert said(board, regime=regime).outcome == outcome
