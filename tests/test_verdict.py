@@ -262,6 +262,17 @@ def test_what_a_verdict_would_take_is_seeds_or_samples_or_another_domain(run: An
     assert wants() == seeds(5) == seeds(None) == wants(difference=None) == []
     assert seeds(4)[0].startswith("marks: 1 more seeds in `seeds`, about ")
     assert load_study("trained").wants(run, replace(board, claim=None)) == []
+    rows = {
+        name: tuple(replace(one, **change) for one in board.tasks[0].rows)
+        for name, change in (
+            ("without", {"difference": None}),
+            ("few", {"difference": replace(row.difference, seeds=4)}),
+        )
+    }
+    tasks = tuple(replace(board.tasks[0], rows=rows[name]) for name in ("without", "few"))
+    assert len(load_study("trained").wants(run, replace(board, tasks=tasks))) == 1, (
+        "one lacks, the other is told"
+    )
     assert groups(20.0, None) == []
     assert groups(19.0, None) == ["marks: more samples of rough, which has 60 groups."], "as it was prepared"
     for there, told in (
