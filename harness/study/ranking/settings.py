@@ -34,3 +34,4 @@ class PlannedRanking(QualitySuite):
     """A suite as `plan.json` keeps it: its task with its domains and its metric."""
 
     task: PlannedTask
+    seeds: list[int]
