@@ -66,7 +66,19 @@ PARTS = {
             "harness/study/trained/boards/scored.py",
             "harness/study/trained/boards/verdict.py",
         ),
-        ("board", "compare", "effect", "lookup", "quality", "own_study", "report", "zero_shot"),
+        (
+            "verdict",
+            "board",
+            "compare",
+            "effect",
+            "lookup",
+            "arms",
+            "ranks",
+            "equal",
+            "own_study",
+            "report",
+            "zero_shot",
+        ),
     ),
     "identity": (
         ("harness/identity/*.py",),
@@ -157,7 +169,8 @@ def main() -> int:
             waiting = [one for one in waiting if one.name not in known]
         jobs = [(one, *reaching.tests(one, arguments.seconds, arguments.again)) for one in waiting]
         run_all(jobs, folders, arguments.journal)
-    report(chosen, outcomes(arguments.journal), len(there))
+        found = checked(folders[0], arguments.journal)
+    report(chosen, found, len(there))
     return 0
 
 
@@ -171,6 +184,21 @@ def drawn(there: list[Mutant], size: int) -> list[Mutant]:
         own.sort(key=lambda one: hashlib.sha256(one.name.encode()).digest())
         chosen += own[: math.ceil(size * len(own) / len(there))]
     return chosen
+
+
+def checked(folder: Path, journal: Path) -> dict[str, str]:
+    """Returns mutant -> outcome; what a test killed that fails unchanged, too, is `unsure`."""
+    found = outcomes(journal)
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    killers = {one["by"] for one in lines if one["by"].startswith("tests/")}
+    while killers:
+        failed, wrong, _ = tested(folder, sorted(killers), 600.0)
+        if not failed:
+            break
+        print(f"{wrong} fails when nothing is changed")
+        found |= {one["mutant"]: "unsure" for one in lines if one["by"] == wrong}
+        killers = killers - {wrong} if wrong in killers else set()
+    return found
 
 
 def outcomes(journal: Path) -> dict[str, str]:

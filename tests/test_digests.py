@@ -130,6 +130,9 @@ def test_a_closure_holds_what_is_imported_anywhere_and_not_for_types_alone(catal
     digests = closure(catalog_folder / "searchers" / "main.py")
     late = catalog_folder / "searchers" / "late.py"
     assert digests["harness.catalog.searchers.late"] == code_digest(late)
+    write(catalog_folder, loose="x = 1")
+    assert set(closure(catalog_folder / "loose.py")) == {"loose"}
+    assert set(closure(Path(str(module_file("harness.seeds"))))) == {"harness.seeds"}
     assert closure(late) == {"harness.catalog.searchers.late": code_digest(late)}
 
 
@@ -168,6 +171,7 @@ def test_a_package_of_ones_own_counts_and_an_installed_one_does_not(
         lib__digested__package='"""Hands on."""\nfrom .inner import thing as name\n__all__ = ["name"]\n',
         lib__digested__inner="thing = 1",
         lib__digested__beside="x = 1",
+        lib__digested__up__package="from ..inner import thing",
         lib__digested__doing__package="x = 1 + 1",
         lib__digested__doing__deep="from ..inner import thing",
         lib__single_digested="import json, sys, numpy, no_such_module_anywhere",
@@ -190,6 +194,7 @@ def test_a_package_of_ones_own_counts_and_an_installed_one_does_not(
         assert of(text) == {"digested", "digested.inner"}, text
     assert of("import digested.doing.deep") == {"digested.doing", "digested.doing.deep", "digested.inner"}
     assert of("from digested.doing import x") == {"digested.doing"}
+    assert of("from digested.up import thing") == {"digested.up", "digested.inner"}
     assert of("import single_digested") == {"single_digested"}
     assert of("import sys, ast, numpy.linalg, no_such_module_anywhere") == set()
 

@@ -235,8 +235,6 @@ def _name(file: Path) -> str:
             relative = file.relative_to(root).with_suffix("").parts
             if len(relative) > 1:
                 parts = ["harness", "catalog", *relative]
-    if parts is None and file.is_relative_to(ROOT):
-        parts = ["harness", *file.relative_to(ROOT).with_suffix("").parts]
     if parts is None:
         top = file.parent
         while (top / "__init__.py").is_file():

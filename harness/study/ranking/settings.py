@@ -36,3 +36,4 @@ class PlannedRanking(RankingSuite):
     """A suite as `plan.json` keeps it: its task with its domains and its metric."""
 
     task: PlannedTask
+    seeds: list[int]

@@ -122,6 +122,7 @@ class PlannedBoard(ZeroShotSettings):
 class PlannedSuite(Suite):
     """A suite as `plan.json` keeps it: its tasks with their domains, then its zero-shot boards."""
 
+    seeds: list[int]
     tasks: list[PlannedTask | PlannedBoard]  # type: ignore[assignment]
     claim: Claim | None  # type: ignore[assignment]
 
