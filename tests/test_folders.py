@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from command import COMMAND, Ended, apart, harness, result_bytes
-from working import FLOORS
+from working import FLOORS, no_timing_can_be_written
 
 from harness.data.parts import part_folder
 from harness.errors import HarnessError
@@ -137,16 +137,6 @@ def test_a_file_that_is_gone_from_a_held_folder_tells_its_removal_and_no_other_f
         with pytest.raises(type(other)) as raised, lock(run):
             raise other
         assert raised.value is other
-
-
-def no_timing_can_be_written(unit: object, needs: object, place: SimpleNamespace) -> str:
-    """What a worker does whose unit's folder goes away while the run's is still there."""
-    path = place.run / "units" / "timing.json"
-    if unit == "gone":
-        gone = FileNotFoundError(2, "No such file or directory", str(path))
-        raise unwritable(path, gone) from gone
-    full = OSError(28, "No space left on device", str(path))
-    raise unwritable(path, full) from full
 
 
 @pytest.mark.parametrize(("unit", "told"), [("gone", "was removed while it ran"), ("full", "free space")])

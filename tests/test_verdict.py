@@ -57,7 +57,8 @@ def board(run: Any) -> Any:
     ],
 )
 def test_an_effect_is_claimed_where_every_task_has_it_and_no_other_way(outcomes: Any, words: str) -> None:
-    about: Any = SimpleNamespace(claim=CLAIM, claimed="local_search", reference="tuned")
+    unseen = (SimpleNamespace(is_corrupted=False),)
+    about: Any = SimpleNamespace(claim=CLAIM, claimed="local_search", reference="tuned", decisive=unseen)
     found = overall(about, [TaskVerdict(str(at), outcome, "") for at, outcome in enumerate(outcomes)])
     assert words in found
     assert ("The signs disagree" in found) == ({"better", "worse"} <= set(outcomes))
@@ -66,7 +67,8 @@ def test_an_effect_is_claimed_where_every_task_has_it_and_no_other_way(outcomes:
 
 
 def test_a_fixed_row_above_the_claim_is_said_of_its_boards_alone() -> None:
-    about: Any = SimpleNamespace(claim=CLAIM, claimed="it", reference="tuned")
+    unseen = (SimpleNamespace(is_corrupted=False),)
+    about: Any = SimpleNamespace(claim=CLAIM, claimed="it", reference="tuned", decisive=unseen)
     both = [TaskVerdict("one", "better", "", True), TaskVerdict("two", "better", "")]
     told = "on all 2 boards, but a fixed architecture that no search chose is above both on one."
     assert told in overall(about, both)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.data.view import DataPlace
+from harness.files import unwritable
 from harness.identity.unit import AnyUnit
 from harness.run.place import Done, Place
 from harness.run.stored import inputs_of, unit_record, write_record
@@ -71,3 +72,13 @@ def done(plan: Plan, unit: AnyUnit, run: Path) -> Done:
 def all_done(plan: Plan, wanted: Iterable[AnyUnit], run: Path) -> dict[str, dict[str, Any]]:
     """Performs units in order, and returns hash -> JSON of the result."""
     return {unit.hash: done(plan, unit, run).result.to_json() for unit in wanted}
+
+
+def no_timing_can_be_written(unit: object, needs: object, place: Any) -> str:
+    """What a worker does whose unit's folder goes away while the run's is still there."""
+    path = place.run / "units" / "timing.json"
+    if unit == "gone":
+        gone = FileNotFoundError(2, "No such file or directory", str(path))
+        raise unwritable(path, gone) from gone
+    full = OSError(28, "No space left on device", str(path))
+    raise unwritable(path, full) from full

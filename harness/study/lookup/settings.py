@@ -29,7 +29,11 @@ class LookupSettings(SearcherSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedSearch(Published):
-    """A row of a paper beside searches, and which of their feedbacks its protocol is nearest to."""
+    """A row of a paper beside searches.
+
+    Attributes:
+        feedback: which of the suite's feedbacks its protocol is nearest to.
+    """
 
     feedback: Feedback = "test"
 
