@@ -154,9 +154,9 @@ def test_a_claim_is_made_of_corruptions_where_nothing_else_is_held_out(tmp_path:
     claim = {"method": "local_search", "space": "hybrid:micro"}
     rows = [("tuned", PLAIN), ("local_search", "hybrid:micro")]
 
-    def board_of(name: str, **strata: str) -> Board:
+    def board_of(name: str, families: dict[str, str] | None = None, **strata: str) -> Board:
         (tmp_path / name).mkdir()
-        tasks = [task | {"strata": strata}]
+        tasks = [task | {"strata": strata, "families": families or {}}]
         run = make(tmp_path / name, samples, rows=rows, tasks=tasks, suite={"claim": claim})
         found: Board = build_board(load_run(run))
         return found
@@ -167,6 +167,10 @@ def test_a_claim_is_made_of_corruptions_where_nothing_else_is_held_out(tmp_path:
     assert told.startswith(f"On {where} local_search in hybrid:micro is better than tuned on the one board.")
     assert f"on 2 fixed held-out domains, {where}, tuned" in told
     assert f"rough, grainy: {where}" in " ".join(alone.tasks[0].notes)
+    assert "Stability" in " ".join(alone.tasks[0].notes)
+    family = {"rough": "clean", "grainy": "clean"}
+    of_one = board_of("one", family, rough="corrupted source", grainy="corrupted source")
+    assert "Stability" not in " ".join(of_one.tasks[0].notes), "one family has one resample"
     beside = board_of("beside", rough="", grainy="corrupted source")
     assert [part.held_out for part in beside.decisive] == [("rough",)]
     assert "corrupt" not in verdict(beside)

@@ -208,10 +208,10 @@ def _notes(of: TaskRows, board: TaskBoard) -> list[str]:
 def _stability(of: TaskRows, ranked: Sequence[Row]) -> list[str]:
     """Says how far the order hangs on which domains were held out."""
     domains = of.held_out
-    if len(ranked) < 2 or len(domains) < 2:
-        return []
-    scores = [[of.scores.found[row.key, one].sums.by_seed.mean() for one in domains] for row in ranked]
     families = [of.entry.families.get(name, name) for name in domains]
+    if len(ranked) < 2 or len(set(families)) < 2:
+        return []  # a resample of one family is that family
+    scores = [[of.scores.found[row.key, one].sums.by_seed.mean() for one in domains] for row in ranked]
     kept = stability(
         of.metric.sign * np.array(scores), families, generator=generator(0, "stability", of.task, *domains)
     )
