@@ -6,7 +6,7 @@ from itertools import chain
 from harness import INK, SOFT, Axes, Block, Board, Figure, Run, Section, TaskBoard, draw, forest, palette
 from harness.board.wording import metric_name, show
 from harness.catalog import metric_of
-from harness.study.published import published_tables
+from harness.study.published_table import published_tables
 from harness.study.trained.boards.tables import main_table
 
 

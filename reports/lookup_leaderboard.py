@@ -6,7 +6,7 @@ from harness import Axes, Block, Figure, LookupBoard, Run, Section, draw, forest
 from harness.board.scale import percent
 from harness.study.lookup.board import LookupRanking
 from harness.study.lookup.tables import ranking_table, regret_table
-from harness.study.published import published_tables
+from harness.study.published_table import published_tables
 
 
 def render(run: Run, board: LookupBoard) -> Block:

@@ -161,6 +161,18 @@ def test_a_name_of_the_harness_stands_for_the_module_that_it_comes_from(catalog_
     for name in ("all", "whole"):
         found = set(closure(catalog_folder / "searchers" / f"{name}.py"))
         assert {"harness", "harness.task.metric", "harness.search.archive"} <= found
+    write(catalog_folder, searchers__version="from harness import __version__")
+    assert set(closure(catalog_folder / "searchers" / "version.py")) == {
+        "harness",
+        "harness.catalog.searchers.version",
+    }
+
+
+@pytest.mark.parametrize("work", ["work.prepare", "work.supernet", "trained.work.final", "lookup.search"])
+def test_no_unit_depends_on_how_boards_print(work: str) -> None:
+    found = closure(Path(str(module_file(f"harness.study.{work}"))))
+    assert "harness.run.place" in found
+    assert not [name for name in found if name.startswith(("harness.board", "harness.report", "harness.cli"))]
 
 
 def test_a_package_of_ones_own_counts_and_an_installed_one_does_not(

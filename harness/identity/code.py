@@ -192,8 +192,10 @@ def _files_from(name: str, what: str) -> list[Path]:
     file = module_file(name)
     if file is None or (handed := _names_of(file)) is None:
         return _files_of(name)
-    # A star, or a name that is not there, needs all that the package hands on.
-    return [*_files_of(name), *(_files_from(*handed[what]) if what in handed else _all_of(name))]
+    if what in handed:
+        return [*_files_of(name), *_files_from(*handed[what])]
+    # `__version__` is the package's own; a star, or a name that is not there, needs all that it hands on.
+    return [*_files_of(name), *([file] if what.startswith("__") else _all_of(name))]
 
 
 def _all_of(name: str) -> list[Path]:
