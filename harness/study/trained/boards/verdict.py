@@ -57,8 +57,7 @@ def trained_wants(run: Run, board: Board) -> Iterator[str]:
                 f"{task.title}: {LEAST_SEEDS - seeds} more seeds in `seeds`, about {hours:.2g} hours of one "
                 "process as fast as those of this run."
             )
-        again = task.row(f"{board.reference} again")
-        if again is not None and _control_failed(board, task, again.difference):
+        if _control_failed(board, task):
             yield f"{task.title}: more seeds in `seeds`, as the control failed under these."
         for cell in row.on("held_out"):
             if not cell.difference or not (groups := cell.difference.groups) or groups >= LEAST_GROUPS:
@@ -185,13 +184,15 @@ def refusals(board: Board, task: TaskBoard, row: Row) -> Iterator[str]:
         )
     if task.regime is not None and not _passes(task, task.regime):
         yield "the reference does not pass the floor in domain, so this is no regime that answers"
-    again = task.row(f"{board.reference} again")
-    if again is not None and (failed := _control_failed(board, task, again.difference)):
+    if failed := _control_failed(board, task):
         yield failed
 
 
-def _control_failed(board: Board, task: TaskBoard, difference: Difference | None) -> str:
+def _control_failed(board: Board, task: TaskBoard, *, at_equal: bool = False) -> str:
     """Says so where the rule tells the reference from itself under other seeds; empty where it does not."""
+    again = task.row(f"{board.reference} again")
+    scored = again.at_equal if again is not None and at_equal else again
+    difference = scored.difference if scored is not None else None
     if difference is None or outcome_of(task, difference) not in ("better", "worse"):
         return ""
     return (
@@ -215,9 +216,7 @@ def _at_equal(board: Board, task: TaskBoard, row: Row) -> str:
             f"{100 * equal.beyond:.0f} % of its trainings have an in-domain score that no training of the "
             "reference has"
         )
-    again = task.row(f"{board.reference} again")
-    if not why and again is not None and again.at_equal is not None:
-        why = _control_failed(board, task, again.at_equal.difference)
+    why = why or _control_failed(board, task, at_equal=True)
     if equal is None or why:
         return f" Nothing is said at equal in-domain score{f', because {why}' if why else ''}."
     told = {
