@@ -47,14 +47,14 @@ def by_hand(first: list[SeedSums], second: list[SeedSums]) -> tuple[float, float
     domains = len(first)
     seeds = len(first[0].numerators)
     deltas = np.zeros((seeds, domains))
-    influence: dict[int, float] = {}
+    influence: dict[int, list[float]] = {}
     weight: dict[int, float] = {}
     for d, (one, other) in enumerate(zip(first, second, strict=True)):
         whole = one.denominators[0].sum()
         for g, cluster in enumerate(one.clusters):
             share = one.denominators[0, g].sum() / whole
             weight[cluster] = weight.get(cluster, 0.0) + share / domains
-            mean = 0.0
+            own = influence.setdefault(cluster, [0.0] * seeds)
             for s in range(seeds):
                 u = 0.0
                 for k in range(CLASSES):
@@ -64,16 +64,18 @@ def by_hand(first: list[SeedSums], second: list[SeedSums]) -> tuple[float, float
                     u += (hits - theta * one.denominators[s, g, k]) / n / CLASSES
                     if g == 0:
                         deltas[s, d] += theta / CLASSES
-                mean += u / seeds
-            influence[cluster] = influence.get(cluster, 0.0) + mean / (1 - share) / domains
+                own[s] += u / (1 - share) / domains
     by_seed = deltas.mean(axis=1)
     of_seeds = sum((x - by_seed.mean()) ** 2 for x in by_seed) / (seeds * (seeds - 1))
     count = len(influence)
-    of_groups = (count - 1) / count * sum(u**2 for u in influence.values())
+    of_groups = (count - 1) / count * sum((sum(own) / seeds) ** 2 for own in influence.values())
+    spreads = [sum((u - sum(own) / seeds) ** 2 for u in own) for own in influence.values()]
+    of_both = (count - 1) / count * sum(spreads) / (seeds * (seeds - 1))
     squares = [w**2 for w in weight.values()]
     freedom = sum(squares) ** 2 / sum(w**2 for w in squares) - 1
     total = of_seeds + of_groups
-    return by_seed.mean(), total, total / (of_seeds / (seeds - 1) + of_groups / freedom)
+    freedom = total / (of_seeds / (seeds - 1) + of_groups / freedom)
+    return by_seed.mean(), max(of_both, total - of_both), freedom
 
 
 def by_hand_freedom(one: SeedSums) -> float:
@@ -111,12 +113,16 @@ def test_rows_that_are_not_paired_have_a_variance_each() -> None:
     ]
     found = effect(first, second, is_paired=False)
     of_seeds = sum(one[0].by_seed.var(ddof=1) / len(one[0].by_seed) for one in (first, second))
-    assert found.seed_share * found.error**2 == pytest.approx(of_seeds)
+    mine, other = first[0].influence, second[0].influence
+    drawn = (GROUPS - 1) / GROUPS
+    of_groups = drawn * np.sum((mine.mean(axis=0) - other.mean(axis=0)) ** 2)
+    of_both = drawn * sum(np.sum(one.var(axis=0, ddof=1)) / len(one) for one in (mine, other))
+    assert found.error**2 == pytest.approx(of_seeds + of_groups - of_both)
     assert (found.seeds, found.by_seed) == (5, ())
     welch = ttest_ind(first[0].by_seed, second[0].by_seed, equal_var=False).df
-    of_groups = found.error**2 - of_seeds
     freedom = by_hand_freedom(first[0])
-    assert found.freedom == pytest.approx(found.error**2 / (of_seeds / welch + of_groups / freedom))
+    both = of_seeds + of_groups
+    assert found.freedom == pytest.approx(both / (of_seeds / welch + of_groups / freedom))
     with pytest.raises(ValueError, match="not paired"):
         effect(first, second)
 
@@ -191,7 +197,7 @@ def test_decision_interval_p_and_equivalence_never_contradict() -> None:
 
 def made(value: float, error: float, freedom: float = 9.0) -> Effect:
     """Returns an effect of enough seeds and groups."""
-    return Effect(value=value, error=error, freedom=freedom, by_seed=(), seeds=5, groups=20.0, seed_share=0.5)
+    return Effect(value=value, error=error, freedom=freedom, by_seed=(), seeds=5, groups=20.0)
 
 
 def test_what_an_effect_says_follows_from_value_error_and_freedom() -> None:
@@ -217,7 +223,7 @@ def test_what_nothing_varies_in_is_certain() -> None:
         for level in (0.1 + 0.2, 0.1)  # .30000000000000004
     ]
     found = effect(*rows)
-    assert (found.error, found.call, found.seed_share) == (0.0, "higher", 0.0)
+    assert (found.error, found.call) == (0.0, "higher")
     assert effect(*rows, is_paired=False).error == 0.0
     shares = effect(*rows, is_proportion=True)
     assert shares.error * 1.96 == pytest.approx(wilson(0, GROUPS).high)
@@ -238,7 +244,7 @@ def test_a_class_that_no_group_has_and_a_domain_without_samples_add_nothing() ->
     assert more.influence == pytest.approx(one.influence)
     nothing = np.zeros((SEEDS, GROUPS, CLASSES))
     empty = SeedSums(clusters=one.clusters, numerators=nothing, denominators=nothing)
-    assert (empty.groups, empty.influence.tolist()) == (0.0, [0.0] * GROUPS)
+    assert (empty.groups, empty.influence.tolist()) == (0.0, [[0.0] * GROUPS] * SEEDS)
 
 
 @pytest.mark.parametrize("words", ["bits S=5 G=35 D=3, seeds groups both", "accuracy S=10 G=80 D=3"])
@@ -275,3 +281,17 @@ def test_a_group_that_stands_in_two_domains_is_one_cluster_unless_its_name_only_
     assert flat[2] != drawn[2], "twelfth rows have nothing in common"
     assert (flat > 2**32).all()
     assert len({*flat, *drawn}) == 4
+
+
+def test_seeds_and_groups_that_cancel_are_no_tie() -> None:
+    by_seed, by_group = np.array([-2.0, -1, 0, 1, 2]), np.repeat([-1.0, 1], GROUPS // 2)
+    bottom = np.ones((SEEDS, GROUPS, 1))
+    cancelling = 0.01 * by_seed[:, None, None] * by_group[:, None]
+    rows = [
+        [SeedSums(clusters=np.arange(GROUPS), numerators=level * bottom, denominators=bottom)]
+        for level in (0.5 + cancelling, 0.5)
+    ]
+    found = effect(*rows)
+    spread = np.var(cancelling / (1 - 1 / GROUPS), axis=0, ddof=1).sum() / GROUPS**2 / SEEDS
+    assert found.error**2 == pytest.approx((GROUPS - 1) / GROUPS * spread)
+    assert (found.value, found.call) == (pytest.approx(0.0), "cannot tell")

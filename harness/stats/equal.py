@@ -9,12 +9,13 @@ Miller et al. 2021 ("Accuracy on the Line": shares on the probit scale).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.stats.effect import Effect, SeedSums, Term, groups_term, squared_error, together
+from harness.stats.effect import Effect, SeedSums, Term, by_groups, squared_error, together
 from harness.stats.sums import Array
 
 LEAST_POINTS = 8
@@ -177,14 +178,15 @@ def at_equal_score(first: Sides, second: Sides, curve: Sequence[Sides], *, is_pr
         terms.append(_jackknife([np.delete(mine, seed).mean() for seed in range(mine.size)]))
     slopes = [fitted.slope_at(float(inside.mean())) for inside, _ in rows]
     parts = [
-        (sign * weight / len(side), domain)
+        [
+            (sign * weight / len(side), domain)
+            for weight, side in ((-slope, row.inside), (1.0, row.outside))
+            for domain in side
+        ]
         for sign, slope, row in zip((1.0, -1.0), slopes, (first, second), strict=True)
-        for weight, side in ((-slope, row.inside), (1.0, row.outside))
-        for domain in side
     ]
-    groups, _ = groups_term(parts)
-    seeds = together(terms)
-    total, freedom = squared_error(seeds, groups)
+    grouped = by_groups([list(chain.from_iterable(parts))] if is_paired else parts)
+    total, freedom = squared_error(together(terms), grouped)
     inside = rows[0][0]
     found = Effect(
         value=value,
@@ -193,7 +195,6 @@ def at_equal_score(first: Sides, second: Sides, curve: Sequence[Sides], *, is_pr
         by_seed=tuple(map(float, mine - other)) if is_paired else (),
         seeds=min(mine.size, other.size),
         groups=min(domain.groups for row in (first, second) for domain in row.outside),
-        seed_share=seeds.variance / total if total else 0.0,
         is_tie=not total and value == 0.0,
     )
     return Adjusted(found, float(np.mean((inside < fitted.low) | (inside > fitted.high))))
