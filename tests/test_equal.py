@@ -76,7 +76,7 @@ def test_the_estimate_is_the_difference_of_residuals_and_its_error_a_jackknife_o
 
 
 def from_groups(first: Sides, second: Sides, slope: float) -> float:
-    """Returns the jackknife over groups of sources and held-out domains, which are alike for all seeds here."""
+    """Returns the jackknife over groups of sources and held-out domains, alike for all seeds here."""
     pairs = [*zip(first.inside, second.inside, strict=True), *zip(first.outside, second.outside, strict=True)]
     parts = [one.influence.mean(axis=0) - other.influence.mean(axis=0) for one, other in pairs]
     parts[0] = -slope * parts[0]
