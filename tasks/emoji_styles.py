@@ -109,4 +109,5 @@ TASK = Task(
     sources=("noto", "twemoji", "emojione", "noto_v1"),
     held_out=("fluent_flat", "openmoji", "fluent_high_contrast", "fxemoji"),
     class_names=CATEGORIES,
+    shares_groups=True,
 )

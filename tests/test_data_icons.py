@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 import tarfile
 import zlib
@@ -14,7 +15,7 @@ from working import FLOORS, plan_of
 
 from harness import catalog
 from harness.data.corruptions import family_of
-from harness.data.drawn.icons import concepts, draw, read_icons
+from harness.data.drawn.icons import IconSet, concepts, draw, read_icons
 from harness.data.packages import tarball
 from harness.errors import DataUnavailableError
 
@@ -125,6 +126,33 @@ def test_styles_of_one_artist_are_a_family_of_which_nothing_is_claimed_where_one
         tmp_path,
     )
     assert ["fluent_flat", "fluent_high_contrast"] in both.table["tasks"][0]["folds"]
+
+
+def test_a_concept_is_what_a_name_says_in_words_of_one_class() -> None:
+    task = catalog.load("task", "icon_styles")
+    module = sys.modules[task.domains[0].read.func.__module__]
+    for names, found in (
+        (("cloud-rain", "cloudy-rainy-fill", "rain-cloud-weather"), ("weather", "cloud-rain")),
+        (("weather-bold",), ("weather", "weather")),
+        (("arrow-left-up", "arrows-up-left", "arrow-upward-left"), ("arrows", "arrow-left-up")),
+        (("home-heart", "house"), ("buildings", "home")),
+        (("car-battery", "file-download-arrow", "piggy-bank", "git-fork", "heart", "carpet"), None),
+    ):
+        assert [module.concept_of(name) for name in names] == [found] * len(names)
+    words = [word for group in module.WORDS.values() for word in re.split("[ =]", " ".join(group.split()))]
+    assert len(words) == len(set(words)) == len(module.VOCABULARY)
+    icons = {f"sun-{number}": {"body": FACE} for number in range(9)}
+    assert len(list(module.chosen(IconSet(bodies=icons, boxes={}, parents={}, categories={}), None))) == 3
+    assert len({family_of(task, domain.name) for domain in task.domains}) >= 12
+
+
+@pytest.mark.parametrize("name", ["emoji_styles", "icon_styles"])
+def test_a_held_out_domain_is_scored_on_concepts_that_no_source_trains_on(name: str, tmp_path: Path) -> None:
+    plan = plan_of(f'{FLOORS}[[tasks]]\nname = "{name}"\n[tasks.training]\nsteps = 1\n', tmp_path)
+    assert {unit.spec.splits for unit in plan.units if unit.kind.name == "score"} == {("test",)}
+    other = plan_of(f'{FLOORS}[[tasks]]\nname = "digits"\n[tasks.training]\nsteps = 1\n', tmp_path)
+    scores = [unit.spec for unit in other.units if unit.kind.name == "score"]
+    assert {one.splits for one in scores if one.role == "held_out"} == {("train", "validation", "test")}
 
 
 def test_an_npm_file_is_named_after_scope_and_package() -> None:

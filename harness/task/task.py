@@ -114,6 +114,8 @@ class Task:
         sources: default source domains, which search and training may see.
         held_out: default held-out domains, which only the final score sees.
         class_names: one per class; empty for bytes and choices.
+        shares_groups: whether groups are the same in all domains, as concepts are, and split alike: a
+            held-out domain has those that sources train on, so that it is scored on its test split alone.
         awaits: what the user must give before any domain can be read; empty when nothing is missing.
     """
 
@@ -125,6 +127,7 @@ class Task:
     sources: tuple[str, ...]
     held_out: tuple[str, ...]
     class_names: tuple[str, ...] = field(default=())
+    shares_groups: bool = False
     awaits: str = ""
 
     def domain(self, name: str) -> Domain:

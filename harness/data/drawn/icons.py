@@ -23,7 +23,7 @@ class IconSet:
         bodies: name -> what stands inside the SVG element.
         boxes: name -> (left, top, width, height) of its view box.
         parents: another name -> the name of the icon that it means.
-        categories: name -> the set's own category.
+        categories: name -> the set's own category; empty where it has none.
     """
 
     bodies: Mapping[str, str]
@@ -49,7 +49,7 @@ def read_icons(path: Path) -> IconSet:
         bodies={name: icon["body"] for name, icon in shown.items()},
         boxes=boxes,
         parents={name: alias["parent"] for name, alias in icons.get("aliases", {}).items()},
-        categories={name: group for group, names in metadata["categories"].items() for name in names},
+        categories={name: group for group, names in metadata.get("categories", {}).items() for name in names},
     )
 
 

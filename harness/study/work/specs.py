@@ -171,10 +171,11 @@ def _shift(task: Task, name: str, sources: Sequence[str]) -> tuple[str, str]:
 def scored_of(settings: TaskSettings, domain: str, *, is_oracle: bool) -> dict[str, Any]:
     """Returns what is scored of a domain, as members of a `ScoreSpec`.
 
-    A source is scored on its test split. A held-out domain is scored whole, up to the caps of the settings:
-    of documents whose bytes are predicted on so many groups and bytes, of others on so many samples. A
-    document that has one prediction is cut as those of sources are, as longer ones are easier. An oracle has
-    chosen on the validation split; a corrupted source has that source's training samples in all but its test.
+    A source is scored on its test split, and so is a held-out domain whose groups sources have, too. Another
+    one is scored whole, up to the caps of the settings: of documents whose bytes are predicted on so many
+    groups and bytes, of others on so many samples. A document that has one prediction is cut as those of
+    sources are, as longer ones are easier. An oracle has chosen on the validation split; a corrupted source
+    has that source's training samples in all but its test.
     """
     cap: dict[str, Any] = dict.fromkeys(("groups", "bytes"))
     cap |= {"samples": settings.test_samples, "document_bytes": settings.document_bytes}
@@ -191,7 +192,8 @@ def scored_of(settings: TaskSettings, domain: str, *, is_oracle: bool) -> dict[s
             cap |= dict.fromkeys(("groups", "bytes", "document_bytes"))
     if settings.whole:
         cap["samples"] = None
-    splits = ("test",) if _has_plain(settings.sources, domain) else ("train", "test") if is_oracle else SPLITS
+    is_trained = task.shares_groups or _has_plain(settings.sources, domain)
+    splits = ("test",) if is_trained else ("train", "test") if is_oracle else SPLITS
     return {"splits": splits, **cap}
 
 
