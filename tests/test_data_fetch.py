@@ -131,7 +131,7 @@ def test_an_interrupt_ends_the_client(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.slow
 def test_real_packages_of_both_registries_are_what_the_tasks_pin(tmp_path: Path) -> None:
-    for task_name, domain_name in (("byte_domains", "moby_dick"), ("topics", "bbc")):
+    for task_name, domain_name in (("byte_domains", "moby_dick"), ("newsgroups", "pc")):
         domain = catalog.load("task", task_name).domain(domain_name)
         prepare_domain(task_name, domain, tmp_path, offline=False)
         verify_domain(task_name, domain, tmp_path)

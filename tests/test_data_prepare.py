@@ -196,19 +196,19 @@ def test_a_flip_in_a_fetched_package_is_found_and_an_absent_one_is_not_missed(tm
 def test_all_domains_are_prepared_in_turn_and_each_fails_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert prepare_all(["digits", "topics"], tmp_path, offline=True) == 1
+    assert prepare_all(["digits", "newsgroups"], tmp_path, offline=True) == 1
     out, progress = capsys.readouterr()
     lines = out.splitlines()
     assert [line.split(":")[0] for line in lines] == [
         *("FAIL digits/mnist", "FAIL digits/print", "FAIL digits/figlet", "ok   digits/optdigits"),
-        *("FAIL topics/bbc", "FAIL topics/usenet"),
+        *(f"FAIL newsgroups/{name}" for name in ("graphics", "windows", "pc", "mac")),
     ]
     assert all("run `harness data prepare` without --offline first" in one for one in lines if "FAIL" in one)
-    assert progress.splitlines()[3] == "[4/6] digits/optdigits"
-    assert progress.splitlines()[-1] == "1 of 6 domains are prepared."
+    assert progress.splitlines()[3] == "[4/8] digits/optdigits"
+    assert progress.splitlines()[-1] == "1 of 8 domains are prepared."
     prepare_all(["digits"], tmp_path, offline=True)
     assert "ok   digits/optdigits: 1797 samples, as before" in capsys.readouterr().out
-    assert verify_all(["topics"], tmp_path) == 1
+    assert verify_all(["newsgroups"], tmp_path) == 1
     assert "is not prepared" in capsys.readouterr().out
     assert verify_all([], tmp_path) == 0, "what was never prepared is not missed"
     out, progress = capsys.readouterr()
