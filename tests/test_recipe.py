@@ -15,9 +15,11 @@ from torch import nn
 from working import plan_of, units
 
 from harness.identity.unit import AnyUnit
-from harness.learn.augment import STEPS, augmented
+from harness.learn.augment import STEPS
 from harness.learn.batches import batches
 from harness.learn.fit import Recipe, _optimizer, _schedule, cross_entropy, fit, seeded
+from harness.learn.move import SCALE, SHIFT, moved
+from harness.learn.move import changed as changed_images
 from harness.study.settings import Augmentation, Optimizer, Schedule
 from harness.study.work.alone import recipe_of
 from harness.task.signature import Signature
@@ -110,7 +112,7 @@ def pictures(count: int = 8, side: int = 32, channels: int = 3) -> torch.Tensor:
 
 def done(steps: list[str], images: torch.Tensor, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     with seeded(seed):
-        return augmented(images, torch.arange(len(images)) % 4, steps, 4)
+        return changed_images(images, torch.arange(len(images)) % 4, steps, 4)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -133,6 +135,23 @@ def test_a_crop_shows_no_pixel_values_beyond_those_it_was_cut_from() -> None:
     dark = torch.full((4, 3, 32, 32), -0.5)
     cropped, _ = done(["crop"], dark)
     assert (cropped - dark).abs().max() < 1 / 127.5
+
+
+def test_a_moved_image_is_shifted_and_scaled_within_its_bounds_and_filled_from_its_border() -> None:
+    images = torch.full((400, 1, 41, 41), -1.0)
+    images[:, :, 16:25, 16:25] = 1.0
+    with seeded(0):
+        seen = moved(images)
+    ink = (seen > 0).float().squeeze(1)
+    places = torch.arange(41.0)
+    mass = ink.sum((1, 2))
+    middles = torch.stack([(ink.sum(1) * places).sum(1), (ink.sum(2) * places).sum(1)]) / mass - 20
+    assert 3.5 < middles.abs().max() <= 41 * SHIFT * (1 + SCALE) + 0.5
+    assert middles.mean(1).abs().max() < 0.3, "to all sides alike"
+    sides = mass.sqrt()
+    assert 9 / (1 + SCALE) - 1.1 < sides.min() < 8.5 < 9.7 < sides.max() < 9 / (1 - SCALE) + 1.1
+    light = torch.full((4, 3, 8, 8), 0.3)
+    torch.testing.assert_close(moved(light), light)
 
 
 def test_mixed_targets_are_shares_of_the_two_classes_that_are_mixed() -> None:
@@ -173,7 +192,7 @@ def test_augmented_batches_follow_the_stream_of_batches_alone() -> None:
 
 
 def test_settings_know_the_names_of_the_engine() -> None:
-    assert set(get_args(Augmentation)) == {*STEPS, "erase", "mixup"}
+    assert set(get_args(Augmentation)) == {"move", *STEPS, "erase", "mixup"}
     for kind in get_args(Optimizer):
         for schedule in get_args(Schedule):
             recipe = changed(optimizer=kind, schedule=schedule)

@@ -170,7 +170,7 @@ def test_the_reference_stands_once_more_under_other_seeds(tmp_path: Path) -> Non
     assert len(supernets) == len({(one.spec.task, one.spec.space) for one in supernets})
     searches = units(plan, "search", searcher="local_search")
     assert len({one.hash for one in searches}) > len(supernets) / 2
-    with pytest.raises(HarnessError, match=r"control must be 'crop' .*, not 'blur'"):
+    with pytest.raises(HarnessError, match=r"control must be 'move' .*, not 'blur'"):
         plan_of('extends = "toy"\ncontrol = ["blur"]\n', tmp_path)
 
 

@@ -41,8 +41,8 @@ A verdict takes 20 groups, and a long document tells less of a domain than as ma
 """
 STEPS_PER_SAMPLE = 5
 """Training steps that a limited run takes at most, for each sample that it has of a split."""
-Augmentation = Literal["crop", "colour", "randaugment", "erase", "mixup"]
-"""Names of what `harness.learn.augment`, which imports torch, does to images of a batch, in that order."""
+Augmentation = Literal["move", "crop", "colour", "randaugment", "erase", "mixup"]
+"""Names of what `harness.learn.move`, which imports torch, does to images of a batch, in that order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,8 @@ class RecipeSettings(Schema):
         no_decay: parts of names of further weights that have none.
         clip: largest gradient norm; 0 for any.
         label_smoothing: share of the target that is spread over all classes.
-        augmentation: crop (resized, flipped), colour (jitter), randaugment, erase, mixup (or cutmix).
+        augmentation: move (shifted, scaled), crop (resized, flipped), colour (jitter), randaugment, erase, mixup
+            (or cutmix).
     """
 
     optimizer: Optimizer = "adamw"

@@ -49,14 +49,13 @@ class Image(Modality):
         import torch
 
         from harness.learn.fit import seeded
+        from harness.learn.move import changed
 
         for images, labels in image_batches(splits, batch_size, draw):
             batch = (torch.from_numpy(images), torch.from_numpy(labels))
             if augmentation:
-                from harness.learn.augment import augmented  # its torchvision takes seconds to import
-
                 with seeded(int(draw.integers(2**62))):
-                    batch = augmented(*batch, augmentation, signature.classes)
+                    batch = changed(*batch, augmentation, signature.classes)
             yield batch
 
     def predictor(self, module: "nn.Module", signature: Signature, route: Any = None) -> Predictor:
