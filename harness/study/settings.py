@@ -86,8 +86,8 @@ class RecipeSettings(Schema):
         no_decay: parts of names of further weights that have none.
         clip: largest gradient norm; 0 for any.
         label_smoothing: share of the target that is spread over all classes.
-        augmentation: move (shifted, scaled), crop (resized, flipped), colour (jitter), randaugment, erase, mixup
-            (or cutmix).
+        augmentation: move (shifted, scaled), crop (resized, flipped), colour (jitter), randaugment, erase,
+            mixup (or cutmix).
     """
 
     optimizer: Optimizer = "adamw"
