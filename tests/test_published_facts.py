@@ -318,6 +318,26 @@ def test_cells_sit_in_three_stages_of_five() -> None:
     assert sorted(convolutions) == sorted([(3, 16, 1), *stages, *between])
 
 
+@pytest.mark.parametrize("preset", ["micro", "cifar10"])
+def test_counts_on_paths_are_those_of_what_the_output_depends_on(preset: str) -> None:
+    space = named(f"nasbench201:{preset}")
+    draw = random.Random(0)
+    less = 0
+    for _ in range(40 if preset == "micro" else 5):
+        architecture = space.sample(draw)
+        network = space.networks.build(architecture).train()
+        images = torch.rand(2, space.signature.channels, 32, 32)
+        network(images[:, :, : space.signature.height, : space.signature.width]).sum().backward()
+        if network_is_cut := next(network.parameters()).grad is None:
+            assert space.on_paths(architecture)[0] == space.parameters((NONE,) * 6)
+        reached = sum(one.numel() for one in network.parameters() if one.grad is not None)
+        assert network_is_cut or space.on_paths(architecture)[0] == reached
+        less += space.on_paths(architecture) != (space.parameters(architecture), space.macs(architecture))
+    assert less
+    dead_end = (C3, NONE, C3, SKIP, NONE, NONE)  # 0 to 1 and 1 to 2 lead nowhere
+    assert space.on_paths(dead_end)[1] == space.macs((NONE,) * 6)
+
+
 @pytest.mark.parametrize(
     ("preset", "widths"),
     [

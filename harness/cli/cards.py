@@ -192,8 +192,9 @@ def architecture(space: SearchSpace, text: str, where: str = "--architecture") -
 
 def count(space: SearchSpace, chosen: Architecture) -> dict[str, Any]:
     """Returns the closed-form counts of one architecture."""
-    return {
-        "architecture": space.to_json(chosen),
-        "parameters": space.parameters(chosen),
-        "macs": space.macs(chosen),
-    }
+    whole = (space.parameters(chosen), space.macs(chosen))
+    counted = {"architecture": space.to_json(chosen), "parameters": whole[0], "macs": whole[1]}
+    paths = space.on_paths(chosen)
+    if paths != whole:
+        counted |= {"parameters on paths to the output": paths[0], "macs on paths to the output": paths[1]}
+    return counted

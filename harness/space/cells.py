@@ -1,8 +1,9 @@
 """Spaces of one operation on each of six edges of a cell, which a network stacks in three stages.
 
 Source: Dong and Yang 2020 (NAS-Bench-201, arXiv 2001.00326), section 2. Edges stand in the order of the
-published string: (0,1), (0,2), (1,2), (0,3), (1,3), (2,3). MACs are those of convolutions, reached or not,
-and of the classifier with its bias. The default has 3x3 convolutions on all edges.
+published string: (0,1), (0,2), (1,2), (0,3), (1,3), (2,3). Parameters and MACs are those of all convolutions,
+as published ones are, and of the classifier with its bias; `on_paths` counts what leads from input to output
+alone. The default has 3x3 convolutions on all edges.
 """
 
 from collections.abc import Callable, Sequence
@@ -78,6 +79,23 @@ class CellSpace(SearchSpace):
 
     def macs(self, architecture: Architecture) -> int:
         return self._fixed[1] + sum(self._by_operation[gene][1] for gene in architecture)
+
+    def on_paths(self, architecture: Architecture) -> tuple[int, int]:
+        edges = [
+            pair for pair, gene in zip(EDGES, architecture, strict=True) if self.operations[gene] != "none"
+        ]
+        fed, wanted = {0}, {3}
+        for start, end in edges:  # nodes stand in the order of their numbers
+            fed |= {end} if start in fed else set()
+        for start, end in reversed(edges):
+            wanted |= {start} if end in wanted else set()
+        used = [
+            self._by_operation[gene]
+            for (start, end), gene in zip(EDGES, architecture, strict=True)
+            if start in fed and end in wanted
+        ]
+        parameters, macs = (sum(one[part] for one in used) for part in (0, 1))
+        return self._fixed[0] + parameters, self._fixed[1] + macs
 
     @property
     def networks(self) -> Networks:

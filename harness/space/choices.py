@@ -68,6 +68,10 @@ class SearchSpace(ABC):
     def macs(self, architecture: Architecture) -> int:
         """Returns multiply-accumulates of one sample (one image, or one window of bytes), in closed form."""
 
+    def on_paths(self, architecture: Architecture) -> tuple[int, int]:
+        """Returns (parameters, MACs) of what leads from input to output, where a space may hold more."""
+        return self.parameters(architecture), self.macs(architecture)
+
     @property
     def networks(self) -> Networks:
         """The torch modules of the space."""
@@ -269,7 +273,7 @@ class WrappedSpace(SearchSpace):
     networks: Any = property(attrgetter("space.networks"))
     default, active, in_window, size = map(_passed_on, ("default", "active", "in_window", "size"))
     to_json, from_json, json_schema = map(_passed_on, ("to_json", "from_json", "json_schema"))
-    parameters, macs, costs = map(_passed_on, ("parameters", "macs", "costs"))
+    parameters, macs, costs, on_paths = map(_passed_on, ("parameters", "macs", "costs", "on_paths"))
 
 
 @dataclass(frozen=True, kw_only=True)
