@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from command import COMMAND, harness, result_bytes
+from command import COMMAND, harness, python, result_bytes
 from working import done, planned, units
 
 from harness import catalog
@@ -48,6 +48,8 @@ def test_one_worker_gives_the_same_bytes_as_two(finished: Path, tmp_path: Path) 
 def test_every_unit_kind_left_a_record(finished: Path) -> None:
     kinds = {folder.name.partition("-")[0] for folder in (finished / "units").iterdir()}
     assert kinds == {"prepare", "supernet", "search", "tune", "final", "score"}
+    made = [json.loads(file.read_bytes()) for file in (finished / "units").glob("*/provenance.json")]
+    assert {one["threads"] for one in made} == {1}
 
 
 def test_a_folder_of_another_suite_is_refused(finished: Path) -> None:
@@ -156,3 +158,18 @@ def test_every_searcher_that_asks_no_model_runs_on_a_supernet(tmp_path: Path) ->
     board = json.loads((tmp_path / "run" / "board.json").read_text())
     rows = {row["method"]: row for row in board["tasks"][0]["rows"]}
     assert all(rows[name]["evaluations"] == [5, 5] for name in names)
+
+
+@pytest.mark.parametrize("is_one", [True, False])
+def test_what_is_loaded_later_uses_one_thread(is_one: bool) -> None:
+    code = """
+        import sys
+        from harness.guard.threads import most_threads, one_thread
+        if sys.argv[1] == "True":
+            one_thread()
+        import numpy, scipy.linalg, sklearn.linear_model, torch
+        torch.set_num_threads(1)
+        print(most_threads())
+    """
+    many = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "2")
+    assert (python(code, is_one, **many).stdout == "1\n") == is_one

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness import __version__
+from harness.guard.threads import most_threads
 
 PACKAGES: Final = (
     *("accelerate", "datasets", "lm-eval", "numpy", "optuna", "pandas", "pillow", "pyarrow", "resvg-py"),
@@ -32,7 +33,7 @@ def provenance(device: str, processes: int) -> dict[str, Any]:
         "processor": _processor(),
         "system": f"{platform.system()} {platform.machine()} {'-'.join(platform.libc_ver())}",
         "device": name,
-        "threads": torch.get_num_threads(),
+        "threads": most_threads(),
         "processes": processes,
     }
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harness.errors import HarnessError
 from harness.files import is_missing_in, removed
+from harness.guard.threads import one_thread
 from harness.guard.tied import tie_to_parent
 from harness.guard.walls import enter_worker
 from harness.identity.unit import AnyUnit
@@ -104,6 +105,7 @@ class Pool:
         process = context.Process(target=_work, args=(theirs, self.place, self.perform), daemon=True)
         with _quiet():
             resource_tracker.ensure_running()  # it would undo what follows
+            one_thread()
             # What a process inherits holds from its first moment on: an interrupt is for this one alone.
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
