@@ -153,8 +153,9 @@ def test_packaged_tasks_pin_what_does_not_depend_on_versions(name: str) -> None:
     found = catalog.load("task", name)
     if found.awaits:  # nothing of it is here to be pinned
         return
-    if name in ("emoji_styles", "imagenet"):  # the renderer draws them; the user has them
+    if name in ("emoji_styles", "icon_styles", "imagenet"):  # the renderer draws them; the user has them
         free = {domain.name for domain in found.domains}
+    free |= {one.name for one in found.domains if one.stratum == "typefaces"}  # FreeType draws them
     free |= {
         one.name for one in found.domains if one.awaits or one.repository
     }  # not here, or a pinned commit

@@ -74,8 +74,8 @@ def by_hand(first: list[SeedSums], second: list[SeedSums]) -> tuple[float, float
     squares = [w**2 for w in weight.values()]
     freedom = sum(squares) ** 2 / sum(w**2 for w in squares) - 1
     total = of_seeds + of_groups
-    freedom = total / (of_seeds / (seeds - 1) + of_groups / freedom)
-    return by_seed.mean(), max(of_both, total - of_both), freedom
+    squared = max(of_both, total - of_both)
+    return by_seed.mean(), squared, squared / (of_seeds / (seeds - 1) + of_groups / freedom)
 
 
 def by_hand_freedom(one: SeedSums) -> float:
@@ -121,8 +121,7 @@ def test_rows_that_are_not_paired_have_a_variance_each() -> None:
     assert (found.seeds, found.by_seed) == (5, ())
     welch = ttest_ind(first[0].by_seed, second[0].by_seed, equal_var=False).df
     freedom = by_hand_freedom(first[0])
-    both = of_seeds + of_groups
-    assert found.freedom == pytest.approx(both / (of_seeds / welch + of_groups / freedom))
+    assert found.freedom == pytest.approx(found.error**2 / (of_seeds / welch + of_groups / freedom))
     with pytest.raises(ValueError, match="not paired"):
         effect(first, second)
 

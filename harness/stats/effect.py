@@ -204,8 +204,8 @@ def effect(
     term a row; one seed alone has none. V_G is the jackknife over clusters of their influence; it has
     (sum w^2)^2 / sum w^4 - 1 degrees of freedom for shares w of the clusters, G - 1 where all are alike. V_SG
     is the variance over seeds of each cluster's influence, over their number, summed over clusters. The
-    freedom is the harmonic mean of those of V_S and V_G, weighted by them. Satterthwaite's weighs by their
-    squares; with four degrees for seeds and hundreds for groups it makes more false verdicts in
+    freedom f is the least that V_S and V_G allow, 1 / f = (V_S / f_S + V_G / f_G) / error^2. Satterthwaite's
+    weighs by squares; with four degrees for seeds and hundreds for groups it makes more false verdicts in
     `benchmarks/verdicts.py`, where V_SG counted twice makes too few.
 
     Source: Cameron, Gelbach and Miller 2011, equation 2.12 (two-way clustered variances); Bell and McCaffrey
@@ -294,9 +294,9 @@ class Grouped(NamedTuple):
 
 def squared_error(seeds: Term, groups: Grouped) -> Term:
     """Returns what comes from seeds and from groups; see `effect`."""
-    both = seeds.variance + groups.term.variance
+    total = max(groups.shared, seeds.variance + groups.term.variance - groups.shared)
     lost = seeds.variance / seeds.freedom + groups.term.variance / groups.term.freedom
-    return Term(max(groups.shared, both - groups.shared), both / lost if lost else np.inf)
+    return Term(total, total / lost if lost else np.inf)
 
 
 def _variance_of_mean(values: Array) -> Term:
