@@ -224,7 +224,7 @@ def effect(
     seeds = together([_variance_of_mean(values) for values in (varying if less is None else [less])])
     signs = [1.0, -1.0][: len(rows)]
     parts = [[(sign / len(row), domain) for domain in row] for sign, row in zip(signs, rows, strict=True)]
-    grouped = by_groups([list(chain.from_iterable(parts))] if is_paired else parts)
+    grouped = by_groups(parts, is_paired=is_paired)
     total, freedom = squared_error(seeds, grouped)
     value = float(means[0].mean() - (means[1].mean() if second else 0.0))
     error = float(np.sqrt(total))
@@ -306,12 +306,14 @@ def _variance_of_mean(values: Array) -> Term:
     return Term(_rounded(float(values.var(ddof=1)) / values.size), values.size - 1.0)
 
 
-def by_groups(rows: Sequence[Sequence[tuple[float, SeedSums]]]) -> Grouped:
+def by_groups(rows: Sequence[Sequence[tuple[float, SeedSums]]], *, is_paired: bool) -> Grouped:
     """Returns the delete-one jackknife over clusters of a weighted sum of scores on domains.
 
     Args:
-        rows: weights and sums, an entry a domain; seeds of one row are not those of another.
+        rows: weights and sums, an entry a domain.
+        is_paired: whether seed s of all rows is one; else those of one row are not those of another.
     """
+    rows = [list(chain.from_iterable(rows))] if is_paired else rows
     domains = [domain for row in rows for _, domain in row]
     names, place = np.unique(np.concatenate([one.clusters for one in domains]), return_inverse=True)
     places = iter(np.split(place, np.cumsum([len(one.clusters) for one in domains])[:-1]))

@@ -9,7 +9,6 @@ Miller et al. 2021 ("Accuracy on the Line": shares on the probit scale).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -185,7 +184,7 @@ def at_equal_score(first: Sides, second: Sides, curve: Sequence[Sides], *, is_pr
         ]
         for sign, slope, row in zip((1.0, -1.0), slopes, (first, second), strict=True)
     ]
-    grouped = by_groups([list(chain.from_iterable(parts))] if is_paired else parts)
+    grouped = by_groups(parts, is_paired=is_paired)
     total, freedom = squared_error(together(terms), grouped)
     inside = rows[0][0]
     found = Effect(
