@@ -30,7 +30,7 @@ def render(run: Run, board: LookupBoard) -> Block:
 
 SECTION = Section(
     title="Contamination and other controls",
-    order=85,
+    order=78,
     summary="A searcher beside itself with something taken away or changed.",
     render=render,
     studies=("lookup",),

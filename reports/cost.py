@@ -1,12 +1,10 @@
 """What each row cost: parameters, MACs, evaluations, steps and tokens; seconds apart."""
 
-from collections.abc import Sequence
-
-from harness import MARKERS, Axes, Block, Board, Figure, Run, Section, Table, TaskBoard, draw, palette
-from harness.board.wording import MISSING, metric_name, show_seconds
+from harness import Axis, Block, Board, Estimate, Figure, Plane, Point, Run, Section, Table, TaskBoard
+from harness.board.wording import MISSING, show_seconds
 from harness.catalog import metric_of
 from harness.study.trained.boards.tables import cost_table
-from harness.study.trained.boards.values import chosen_by, show_method
+from harness.study.trained.boards.values import Row, chosen_by, show_method
 from harness.study.work.units import SUPERNET
 
 
@@ -73,9 +71,9 @@ def _seconds(run: Run, hashes: list[str]) -> float | None:
     return sum(run.timings[one].seconds for one in dict.fromkeys(hashes))
 
 
-def _points(task: TaskBoard) -> list[tuple[str, float, float]]:
+def _points(task: TaskBoard) -> list[tuple[Row, float, Estimate]]:
     return [
-        (row.label, sum(row.macs) / len(row.macs), row.held_out.value)
+        (row, sum(row.macs) / len(row.macs), row.held_out)
         for row in task.rows
         if row.held_out and row.macs and not row.is_floor
     ]
@@ -83,27 +81,30 @@ def _points(task: TaskBoard) -> list[tuple[str, float, float]]:
 
 def _figure(task: TaskBoard) -> Figure:
     points = _points(task)
-    scale = metric_of(task.metric).factor
-    sign = metric_of(task.metric).sign
-
-    def paint(axes: Sequence[Axes]) -> None:
-        axis = axes[0]
-        colours = palette(10)
-        for index, (name, macs, value) in enumerate(points):
-            marker, colour = MARKERS[index % 10], colours[index % 10]
-            axis.plot([macs / 1e6], [scale * value], marker, color=colour, markersize=9, label=name)
-        axis.margins(0.12)
-        axis.set_xlabel("million MACs of one sample, mean over seeds")
-        axis.set_ylabel("held-out score")
-        axis.set_title(f"{task.title}: {metric_name(task.metric)}")
-        axis.grid()
-        axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
-
+    metric = metric_of(task.metric)
+    factor, sign = metric.factor, metric.sign
+    plane = Plane(
+        title=task.title,
+        x=Axis(label="million MACs of one sample, mean over seeds", better="lower"),
+        y=Axis(label=f"{metric.measured}, held out", better=metric.better),
+        points=tuple(
+            Point(
+                series=row.label,
+                x=macs / 1e6,
+                y=factor * found.value,
+                along=(factor * found.low, factor * found.high),
+            )
+            for row, macs, found in points
+        ),
+        is_named=True,
+    )
     front = [
-        name
-        for name, macs, value in points
+        row.label
+        for row, macs, found in points
         if not any(
-            other_macs <= macs and sign * other >= sign * value and (other_macs, other) != (macs, value)
+            other_macs <= macs
+            and sign * other.value >= sign * found.value
+            and (other_macs, other.value) != (macs, found.value)
             for _, other_macs, other in points
         )
     ]
@@ -111,13 +112,13 @@ def _figure(task: TaskBoard) -> Figure:
         f"{task.title}: held-out score against MACs. By point estimates, no row is both cheaper and better "
         f"than {', '.join(front)}."
     )
-    data = [{"row": name, "macs": macs, "held_out": value} for name, macs, value in points]
-    return draw(paint, name=f"cost-{task.slug}", alt=alt, data=data, size=(9.0, 3.4))
+    data = [{"row": row.label, "macs": macs, "held_out": found.value} for row, macs, found in points]
+    return Figure(name=f"cost-{task.slug}", alt=alt, plots=(plane,), data=data)
 
 
 SECTION = Section(
     title="Cost",
-    order=80,
+    order=70,
     summary="Parameters, MACs, evaluations, training steps and tokens; seconds stand in their own table.",
     render=render,
     studies=("trained",),

@@ -117,7 +117,7 @@ def _table(run: Run, board: LookupBoard) -> Block:
 
 SECTION = Section(
     title="Data",
-    order=110,
+    order=90,
     summary="Origin, licence, size and hash of every domain; splits never part a group.",
     render=render,
 )

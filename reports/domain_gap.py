@@ -1,36 +1,67 @@
-"""In-domain against held-out scores: what each row loses when the domain changes."""
+"""In-domain against held-out scores, with the line of the reference."""
 
-from collections.abc import Sequence
-
-from harness import RULE, Axes, Block, Board, Figure, Run, Section, TaskBoard, draw, forest, palette
+from harness import Axis, Block, Board, Curve, Figure, Plane, Point, Run, Section, TaskBoard
 from harness.board.wording import metric_name, show
 from harness.catalog import metric_of
 
 
 def render(run: Run, board: Board) -> Block:
-    figures = [_figure(task) for task in board.tasks if any(row.gap for row in task.rows)]
-    paragraphs = () if figures else ("No row has all of its scores yet.",)
-    return Block(paragraphs=paragraphs, figures=tuple(figures))
+    figures = [_figure(board, task) for task in board.tasks if any(row.gap for row in task.rows)]
+    paragraphs = (
+        ("Small dots are single trainings of the reference for less and for more steps; the line is theirs.",)
+        if any(task.line for task in board.tasks)
+        else ()
+    )
+    return Block(
+        paragraphs=paragraphs if figures else ("No row has all of its scores yet.",), figures=tuple(figures)
+    )
 
 
-def _figure(task: TaskBoard) -> Figure:
+def _figure(board: Board, task: TaskBoard) -> Figure:
     rows = [(row, row.in_domain, row.held_out) for row in task.rows if row.in_domain and row.held_out]
-    scale = metric_of(task.metric).factor
-    points = [(scale * inside.value, scale * outside.value) for _, inside, outside in rows]
-
-    def paint(axes: Sequence[Axes]) -> None:
-        axis = axes[0]
-        blue, orange = palette(2)
-        for index, (inside, outside) in enumerate(points):
-            axis.plot([inside, outside], [index, index], color=RULE, linewidth=4, zorder=1)
-        heights = range(len(points))
-        axis.plot([x for x, _ in points], heights, "o", color=blue, markersize=8, label="source domains")
-        axis.plot([x for _, x in points], heights, "D", color=orange, markersize=7, label="held-out domains")
-        forest(axis, [row.label for row, _, _ in rows], (), top=-0.9)
-        axis.set_xlabel(metric_name(task.metric))
-        axis.set_title(task.title)
-        axis.legend(loc="upper right", ncols=2, bbox_to_anchor=(1, 1.16), borderaxespad=0)
-
+    metric = metric_of(task.metric)
+    points = [
+        Point(
+            series=row.label,
+            x=metric.factor * inside.value,
+            y=metric.factor * outside.value,
+            across=(metric.factor * inside.low, metric.factor * inside.high),
+            along=(metric.factor * outside.low, metric.factor * outside.high),
+        )
+        for row, inside, outside in rows
+    ]
+    lines: tuple[Curve, ...] = ()
+    reference = task.row(board.reference)
+    if task.line is not None and reference is not None:
+        pairs = sorted(zip(task.line.inside, task.line.outside, strict=True))
+        points = [
+            *(
+                Point(series=reference.label, x=metric.factor * x, y=metric.factor * y, is_small=True)
+                for x, y in pairs
+            ),
+            *points,
+        ]
+        if reference.in_domain and reference.held_out and not task.line.lacks:
+            at = reference.in_domain.value, reference.held_out.value
+            ends = (pairs[0][0], pairs[-1][0])
+            lines = (
+                Curve(
+                    series=reference.label,
+                    points=tuple(
+                        (metric.factor * x, metric.factor * (at[1] + task.line.slope * (x - at[0])))
+                        for x in ends
+                    ),
+                    is_marked=False,
+                ),
+            )
+    plane = Plane(
+        title=task.title,
+        x=Axis(label=f"{metric.measured}, in domain", better=metric.better),
+        y=Axis(label=f"{metric.measured}, held out", better=metric.better),
+        lines=lines,
+        points=tuple(points),
+        is_named=True,
+    )
     ranked = [row for row, _, _ in rows if row.rank] or [row for row, _, _ in rows]
     losses = sorted((row.gap.value, row.name) for row in ranked if row.gap)
     least, most = (
@@ -38,8 +69,8 @@ def _figure(task: TaskBoard) -> Figure:
         for value, name in (losses[0], losses[-1])
     )
     alt = (
-        f"{task.title}: test score on sources and on held-out domains. Of ranked rows {least} loses least, "
-        f"{most} most."
+        f"{task.title}: {metric_name(task.metric)}, on sources and on held-out domains. Of ranked rows "
+        f"{least} loses least, {most} most."
     )
     data = [
         {"method": row.method, "space": row.space, "in_domain": inside.value, "held_out": outside.value}
@@ -47,14 +78,13 @@ def _figure(task: TaskBoard) -> Figure:
         for row, inside, outside in rows
         if row.gap
     ]
-    name = f"domain-gap-{task.slug}"
-    return draw(paint, name=name, alt=alt, data=data, size=(9.0, 1.3 + 0.36 * len(rows)))
+    return Figure(name=f"domain-gap-{task.slug}", alt=alt, plots=(plane,), data=data)
 
 
 SECTION = Section(
     title="In domain against held out",
-    order=50,
-    summary="The distance is what a row loses when the domain changes; its interval stands in the board.",
+    order=30,
+    summary="What a row loses when the domain changes; its interval stands in the board.",
     render=render,
     studies=("trained",),
 )

@@ -46,7 +46,7 @@ def _about(unit: Unit[Any, Any]) -> str:
 
 SECTION = Section(
     title="Failures",
-    order=100,
+    order=95,
     summary="What has no result, and why; a missing score is never a zero.",
     render=render,
 )

@@ -23,7 +23,7 @@ def render(run: Run, board: Board) -> Block:
 
 SECTION = Section(
     title="Space, search or compute",
-    order=45,
+    order=40,
     summary="What a space gives, what a search gives, and the rows that cost the same.",
     render=render,
     studies=("trained",),

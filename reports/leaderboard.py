@@ -1,10 +1,7 @@
 """The ranked board of every task, as tables and as intervals."""
 
-from collections.abc import Sequence
-from itertools import chain
-
-from harness import INK, SOFT, Axes, Block, Board, Figure, Run, Section, TaskBoard, draw, forest, palette
-from harness.board.wording import metric_name, show
+from harness import Axis, Bar, Block, Board, Figure, Forest, Run, Section, TaskBoard, interval
+from harness.board.wording import show, show_estimate
 from harness.catalog import metric_of
 from harness.study.published_table import published_tables
 from harness.study.trained.boards.tables import main_table
@@ -19,35 +16,52 @@ def render(run: Run, board: Board) -> Block:
 
 
 def _figure(task: TaskBoard) -> Figure:
-    rows = [row for row in task.rows if row.held_out]
-    scale = metric_of(task.metric).factor
-    estimates = [row.held_out for row in rows if row.held_out]
+    metric = metric_of(task.metric)
+    bars, data = [], []
+    for row in task.rows:
+        if row.held_out is None:
+            continue
+        rank = f"{row.rank}. " if row.rank else ""
+        by_seed = _means(task, row.key)
+        bars.append(
+            Bar(
+                series=row.label,
+                label=f"{rank}{row.label}",
+                main=interval(row.held_out, metric.factor),
+                dots=tuple(metric.factor * value for value in by_seed),
+                text=show_estimate(task.metric, row.held_out),
+                told="ranked" if row.rank else "not ranked",
+            )
+        )
+        data.append(
+            {"method": row.method, "space": row.space, "held_out": row.held_out.value}
+            | {"low": row.held_out.low, "high": row.held_out.high}
+        )
+    chance = None if task.chance is None else metric.factor * task.chance
+    lowest = min(bar.main.low for bar in bars if bar.main)
+    highest = max(bar.main.high for bar in bars if bar.main)
+    is_near = chance is not None and abs(chance - lowest) < 0.5 * (highest - lowest + 1e-9)
+    axis = Axis(
+        label=f"{metric.measured} on held-out domains",
+        better=metric.better,
+        zero=(chance, "chance") if is_near and chance is not None else None,
+    )
+    forest = Forest(title=task.title, axis=axis, bars=tuple(bars), main="mean over domains")
+    return Figure(name=f"leaderboard-{task.slug}", alt=_finding(task), plots=(forest,), data=data)
 
-    def paint(axes: Sequence[Axes]) -> None:
-        axis = axes[0]
-        every = palette(10)
-        colours = [SOFT if row.rank is None else every[index % 10] for index, row in enumerate(rows)]
-        forest(axis, [row.label for row in rows], estimates, scale=scale, colours=colours, top=-0.9)
-        low, high = scale * min(chain(*estimates)), scale * max(chain(*estimates))
-        chance = None if task.chance is None else scale * task.chance
-        if chance is not None and low - chance < 0.5 * (high - low + 1e-9) and chance <= high:
-            axis.axvline(chance, color=SOFT, linestyle=":", linewidth=1)
-            axis.annotate("chance", (chance, -0.75), color=SOFT, fontsize=9, ha="left", va="bottom")
-        axis.set_xlabel(f"held-out {metric_name(task.metric)}")
-        axis.set_title(task.title, color=INK, pad=16)
 
-    data = [
-        {"method": row.method, "space": row.space, "held_out": est.value, "low": est.low, "high": est.high}
-        for row in rows
-        if (est := row.held_out)
-    ]
-    size = (9.0, 1.2 + 0.36 * len(rows))
-    return draw(paint, name=f"leaderboard-{task.slug}", alt=_finding(task), data=data, size=size)
+def _means(task: TaskBoard, key: tuple[str, str | None]) -> list[float]:
+    """Returns the mean over held-out domains of each seed; nothing where domains differ in seeds."""
+    row = task.row(*key)
+    by_seed = [cell.by_seed for cell in row.on("held_out")] if row else []
+    if len(set(map(len, by_seed))) != 1 or len(by_seed[0]) < 2:
+        return []
+    return [sum(seed) / len(seed) for seed in zip(*by_seed, strict=True)]
 
 
 def _finding(task: TaskBoard) -> str:
     ranked = [row for row in task.rows if row.rank is not None and row.held_out]
-    start = f"{task.title}: means over held-out domains with 95 % intervals. "
+    start = f"{task.title}: means over held-out domains with 95 % intervals, a dot for each training. "
     if not ranked or ranked[0].held_out is None:
         return start + "No row is complete enough to be ranked."
     first = ranked[0]
@@ -64,7 +78,7 @@ def _finding(task: TaskBoard) -> str:
 
 SECTION = Section(
     title="Leaderboard",
-    order=30,
+    order=25,
     summary="Ranked by the mean over held-out domains; only rows with every score are ranked.",
     render=render,
     studies=("trained",),

@@ -62,7 +62,7 @@ def _task(board: Board, task: TaskBoard) -> list[str]:
 
 SECTION = Section(
     title="Limits of the evidence",
-    order=130,
+    order=80,
     summary="What the numbers above do not say.",
     render=render,
 )

@@ -6,7 +6,7 @@ from itertools import chain, zip_longest
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from harness import MARKERS, AnyBoard, Axes, Block, Figure, Run, Section, Table, Unit, draw, palette
+from harness import AnyBoard, Axis, Block, Curve, Figure, Plane, Run, Section, Table, Unit
 from harness.board.language_model import language_model_use
 from harness.board.wording import MISSING, show_seconds
 from harness.llm.client import NO_USAGE, Reply
@@ -201,19 +201,20 @@ def _settings(rows: Rows) -> Table:
 def _figure(rows: Rows) -> Figure:
     curves = {row: _per_iteration(mine) for row, mine in rows.items()}
 
-    def paint(axes: Sequence[Axes]) -> None:
-        colours = palette(len(FUNNEL))
-        for axis, row in zip(axes, curves, strict=False):
-            for index, (name, values) in enumerate(curves[row].items()):
-                at = range(1, len(values) + 1)
-                axis.plot(at, values, color=colours[index], marker=MARKERS[index], markersize=4, label=name)
-            axis.set_title(row, fontsize=8)
-            axis.set_xlabel("iteration")
-            axis.set_ylim(bottom=0)
-            axis.grid(axis="y")
-        axes[0].set_ylabel("architectures, mean over searches")
-        axes[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8)
-
+    planes = tuple(
+        Plane(
+            title=row,
+            x=Axis(label="iteration"),
+            y=Axis(label="architectures, mean over searches", low=0.0),
+            lines=tuple(
+                Curve(
+                    series=name, points=tuple((float(at), value) for at, value in enumerate(values, start=1))
+                )
+                for name, values in found.items()
+            ),
+        )
+        for row, found in list(curves.items())[:3]
+    )
     totals = {name: sum(sum(found[name]) for found in curves.values()) for name in FUNNEL}
     share = 100 * totals["new"] / totals["proposed"] if totals["proposed"] else 0.0
     more = f" Only the first three of {len(rows)} rows are drawn." if len(rows) > 3 else ""
@@ -226,7 +227,7 @@ def _figure(rows: Rows) -> Figure:
         for row, found in curves.items()
         for at, values in enumerate(zip(*found.values(), strict=True), start=1)
     ]
-    return draw(paint, name="llm-funnel", alt=alt, data=data, panels=min(3, len(rows)), size=(10.5, 3.4))
+    return Figure(name="llm-funnel", alt=alt, plots=planes, data=data)
 
 
 def _per_iteration(asked: Sequence[Asked], names: Sequence[str] = FUNNEL) -> dict[str, list[float]]:
@@ -238,7 +239,7 @@ def _per_iteration(asked: Sequence[Asked], names: Sequence[str] = FUNNEL) -> dic
 
 SECTION = Section(
     title="Language model",
-    order=90,
+    order=55,
     summary="Which model answered, how often, how many tokens it took, and what became of its proposals.",
     render=render,
     studies=("trained", "lookup"),

@@ -37,7 +37,7 @@ def render(run: Run, board: LookupBoard) -> Block:
 
 SECTION = Section(
     title="Cost",
-    order=80,
+    order=70,
     summary="Evaluations and seconds; tokens stand with the language model.",
     render=render,
     studies=("lookup",),

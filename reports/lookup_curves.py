@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness import MARKERS, Axes, Block, Figure, LookupBoard, Run, Section, draw, palette
+from harness import Axis, Block, Curve, Figure, LookupBoard, Plane, Run, Section
 from harness.stats.sums import Array
 from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.tables import heading
@@ -61,14 +61,14 @@ def _figure(
     order = [row.method for row in board.ranking(feedback, budget).rows]
     methods.sort(key=order.index)
 
-    def paint(axes: Sequence[Axes]) -> None:
-        for axis, domain in zip(axes, domains, strict=True):
-            _paint(axis, methods, [curves.get((domain, method)) for method in methods])
-            axis.set_title(heading(board, domain))
-        raw = any(board.scales[domain].unit == "raw" for domain in domains)
-        axes[0].set_ylabel("regret in points, or raw" if raw else "regret in points")
-        axes[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8)
-
+    planes = tuple(
+        _plane(
+            board,
+            domain,
+            {method: curves[domain, method] for method in methods if (domain, method) in curves},
+        )
+        for domain in domains
+    )
     least = board.ranking(feedback, budget).rows[0]
     alt = (
         f"{board.table}, {feedback} as feedback: mean regret of the best architecture so far against "
@@ -83,42 +83,48 @@ def _figure(
     ]
     first = board.domains.index(domains[0])
     name = f"lookup-curves-{feedback}-{first}"
-    return draw(paint, name=name, alt=alt, data=data, panels=len(domains), size=(11.0, 4.4))
+    return Figure(name=name, alt=alt, plots=planes, data=data)
 
 
-def _paint(axis: Axes, methods: Sequence[str], curves: Sequence[Array | None]) -> None:
-    """Draws the mean regret of each method with its interval on two logarithmic axes."""
-    colours = palette(max(10, len(methods)))
-    for index, (method, regrets) in enumerate(zip(methods, curves, strict=True)):
-        if regrets is None:
-            continue
+def _plane(board: LookupBoard, domain: str, curves: Mapping[str, Array]) -> Plane:
+    """Returns the mean regret of each method with its interval on two logarithmic axes."""
+    lines = []
+    for method, regrets in curves.items():
         mean = regrets.mean(axis=0)
-        half = 1.96 * regrets.std(axis=0, ddof=1) / np.sqrt(len(regrets))
-        at = np.arange(1, len(mean) + 1)
-        floor = np.maximum(mean - half, 0.2 * np.nanmin(mean[mean > 0], initial=1.0))
-        axis.fill_between(at, floor, mean + half, color=colours[index], alpha=0.15, linewidth=0)
-        axis.plot(
-            at,
-            mean,
-            color=colours[index],
-            marker=MARKERS[index % len(MARKERS)],
-            markevery=(index % 8, max(1, len(at) // 8)),
-            markersize=4,
-            linewidth=1.5,
-            label=method,
+        half = 1.96 * regrets.std(axis=0, ddof=1) / np.sqrt(len(regrets)) if len(regrets) > 1 else 0 * mean
+        least = 0.2 * float(np.nanmin(mean[mean > 0], initial=1.0))
+        at = [place for place in _places(len(mean)) if mean[place - 1] > 0]
+        lines.append(
+            Curve(
+                series=method,
+                points=tuple((float(place), float(mean[place - 1])) for place in at),
+                band=tuple(
+                    (
+                        float(place),
+                        max(least, float(mean[place - 1] - half[place - 1])),
+                        float(mean[place - 1] + half[place - 1]),
+                    )
+                    for place in at
+                ),
+            )
         )
-    axis.set_xscale("log")
-    axis.set_yscale("log")
-    for scale in (axis.xaxis, axis.yaxis):
-        scale.set_major_formatter("{x:g}")
-        scale.set_minor_formatter("")
-    axis.set_xlabel("evaluations")
-    axis.grid(axis="y")
+    unit = "raw" if board.scales[domain].unit == "raw" else "in points"
+    return Plane(
+        title=heading(board, domain),
+        x=Axis(label="evaluations", is_log=True),
+        y=Axis(label=f"regret {unit}", better="lower", is_log=True),
+        lines=tuple(lines),
+    )
+
+
+def _places(count: int) -> list[int]:
+    """Returns evaluations from 1 to `count`, every one at first and then at equal ratios."""
+    return sorted({round(place) for place in np.geomspace(1, count, 60)})
 
 
 SECTION = Section(
     title="Search efficiency",
-    order=70,
+    order=50,
     summary="How fast each searcher comes near the best that is known.",
     render=render,
     studies=("lookup",),

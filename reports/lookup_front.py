@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness import MARKERS, Axes, Block, Figure, LookupBoard, Run, Section, Table, draw, palette
+from harness import Axis, Block, Curve, Figure, LookupBoard, Plane, Run, Section, Table
 from harness.board.values import Difference
 from harness.board.wording import MISSING
 from harness.stats.corrections import holm
@@ -133,32 +133,15 @@ def _figure(board: LookupBoard, table: TableFound, fronts: Fronts, feedback: str
         if (domain, method) in fronts
     }
 
-    def paint(axes: Sequence[Axes]) -> None:
-        colours = palette(max(10, len(methods)))
-        for axis, domain in zip(axes, board.domains, strict=True):
-            factor = 1 if board.scales[domain].unit == "raw" else 100
-            sign = board.scales[domain].sign
-            true = np.array(_limit(table, domain).front)
-            axis.step(true[:, 0], factor * sign * true[:, 1], where="post", color="grey", label="true front")
-            for index, method in enumerate(methods):
-                if (domain, method) in curves:
-                    axis.plot(
-                        _grid(table, domain),
-                        factor * sign * curves[domain, method],
-                        color=colours[index],
-                        marker=MARKERS[index % len(MARKERS)],
-                        markevery=(index, 8),
-                        markersize=4,
-                        label=method,
-                    )
-            axis.set_title(heading(board, domain))
-            axis.set_xlabel(_cost(table))
-            axis.set_xscale("log")
-            axis.xaxis.set_major_formatter("{x:g}")
-            axis.xaxis.set_minor_formatter("")
-        axes[0].set_ylabel("test score")
-        axes[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8)
-
+    planes = tuple(
+        _plane(
+            board,
+            table,
+            domain,
+            {method: curves[domain, method] for method in methods if (domain, method) in curves},
+        )
+        for domain in board.domains
+    )
     data = [
         {"domain": domain, "method": method, "cost": float(cost), "test": float(value)}
         for (domain, method), values in curves.items()
@@ -167,10 +150,37 @@ def _figure(board: LookupBoard, table: TableFound, fronts: Fronts, feedback: str
     ]
     alt = (
         f"{board.table}, {feedback} as feedback: the mean over seeds of the best test score on the front at "
-        f"most at a {_cost(table)}, for each searcher, with the table's true front in grey."
+        f"most at a {_cost(table)}, for each searcher, with the table's true front."
     )
-    panels = len(board.domains)
-    return draw(paint, name=f"lookup-front-{feedback}", alt=alt, data=data, panels=panels, size=(11.0, 4.4))
+    return Figure(name=f"lookup-front-{feedback}", alt=alt, plots=planes, data=data)
+
+
+def _plane(board: LookupBoard, table: TableFound, domain: str, curves: Mapping[str, Array]) -> Plane:
+    scale = board.scales[domain]
+    factor = scale.sign * (1 if scale.unit == "raw" else 100)
+    true = Curve(
+        series="true front",
+        points=tuple((float(cost), factor * float(value)) for cost, value in _limit(table, domain).front),
+        is_step=True,
+        is_marked=False,
+    )
+    lines = [
+        Curve(
+            series=method,
+            points=tuple(
+                (float(cost), factor * float(value))
+                for cost, value in zip(_grid(table, domain), values, strict=True)
+                if np.isfinite(value)
+            ),
+        )
+        for method, values in curves.items()
+    ]
+    return Plane(
+        title=heading(board, domain),
+        x=Axis(label=_cost(table), better="lower", is_log=True),
+        y=Axis(label="test score", better="higher" if scale.sign > 0 else "lower"),
+        lines=(true, *lines),
+    )
 
 
 def _grid(table: TableFound, domain: str) -> Array:
@@ -190,7 +200,7 @@ def _attained(points: Sequence[Array], grid: Array) -> Array:
 
 SECTION = Section(
     title="Score and cost together",
-    order=75,
+    order=72,
     summary="Fronts of the searchers and the area that they dominate.",
     render=render,
     studies=("lookup",),

@@ -1,9 +1,7 @@
 """The ranked searchers of a suite on a table, at every budget and feedback."""
 
-from collections.abc import Sequence
-
-from harness import Axes, Block, Figure, LookupBoard, Run, Section, draw, forest
-from harness.board.scale import percent
+from harness import Axis, Bar, Block, Figure, Forest, LookupBoard, Run, Section, interval
+from harness.board.scale import percent, with_interval
 from harness.study.lookup.board import LookupRanking
 from harness.study.lookup.tables import ranking_table, regret_table
 from harness.study.published_table import published_tables
@@ -23,11 +21,20 @@ def render(run: Run, board: LookupBoard) -> Block:
 def _figure(board: LookupBoard, ranking: LookupRanking) -> Figure:
     rows = [row for row in ranking.rows if row.regret]
 
-    def paint(axes: Sequence[Axes]) -> None:
-        forest(axes[0], [row.method for row in rows], [row.regret for row in rows if row.regret], scale=100)
-        axes[0].set_xlabel("normalised regret in %, left is better")
-        axes[0].set_title(f"{ranking.feedback} as feedback, {ranking.budget} evaluations")
-
+    bars = tuple(
+        Bar(
+            series=row.method,
+            label=f"{row.rank}. {row.method}" if row.rank else row.method,
+            main=interval(row.regret, 100),
+            text=with_interval(row.regret),
+        )
+        for row in rows
+    )
+    forest = Forest(
+        title=f"{ranking.feedback} as feedback, {ranking.budget} evaluations",
+        axis=Axis(label="normalised regret in %", better="lower", zero=(0.0, "nothing is lacking")),
+        bars=bars,
+    )
     first = rows[0]
     assert first.regret is not None
     alt = (
@@ -41,12 +48,12 @@ def _figure(board: LookupBoard, ranking: LookupRanking) -> Figure:
         if (est := row.regret)
     ]
     name = f"lookup-{ranking.feedback}-{ranking.budget}"
-    return draw(paint, name=name, alt=alt, data=data, size=(9.0, 1.2 + 0.36 * len(rows)))
+    return Figure(name=name, alt=alt, plots=(forest,), data=data)
 
 
 SECTION = Section(
     title="Leaderboard",
-    order=30,
+    order=25,
     summary="Ranked by normalised regret, with the course of random search and published rows apart.",
     render=render,
     studies=("lookup",),

@@ -62,7 +62,7 @@ def _held_out(suite: LookupSuite) -> list[str]:
 
 SECTION = Section(
     title="What was compared, and how it was selected",
-    order=20,
+    order=85,
     summary="The rules that were the same for every row.",
     render=render,
     studies=("lookup",),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from harness import MARKERS, SOFT, Axes, Block, Board, Figure, Run, Section, draw, palette
+from harness import Axis, Block, Board, Curve, Figure, Plane, Run, Section
 from harness.study.trained.boards.overall import OverallRow, overall_rows, overall_table
 
 
@@ -15,30 +15,23 @@ def render(run: Run, board: Board) -> Block:
 def _figure(board: Board, rows: Sequence[OverallRow]) -> Figure:
     """Draws the performance profile of each row (Agarwal et al. 2021)."""
 
-    def paint(axes: Sequence[Axes]) -> None:
-        axis = axes[0]
-        axis.axvline(1, color=SOFT, linewidth=1, linestyle=":")
-        for index, (one, colour) in enumerate(zip(rows, palette(max(10, len(rows))), strict=False)):
-            at, share, low, high = zip(*one.profile, strict=True)
-            axis.fill_between(at, low, high, color=colour, alpha=0.12, linewidth=0, step="post")
-            axis.plot(
-                at,
-                share,
-                color=colour,
-                linewidth=2,
-                drawstyle="steps-post",
-                marker=MARKERS[index % len(MARKERS)],
-                markevery=(index % 8, 8),
-                markersize=6,
-                label=one.row.label,
+    plane = Plane(
+        title="Performance profiles over all boards",
+        x=Axis(
+            label=f"normalised score (0: chance, 1: mean of {board.reference} on a domain)",
+            zero=(1.0, board.reference),
+        ),
+        y=Axis(label="share of trainings above it", better="higher", low=0.0, high=1.0),
+        lines=tuple(
+            Curve(
+                series=one.row.label,
+                points=tuple((point.threshold, point.share) for point in one.profile),
+                band=tuple((point.threshold, point.low, point.high) for point in one.profile),
+                is_step=True,
             )
-        axis.set_xlabel(f"normalised score (0: chance, 1: mean of {board.reference} on a domain)")
-        axis.set_ylabel("share of trainings above it")
-        axis.set_ylim(-0.02, 1.02)
-        axis.set_title("Performance profiles over all boards")
-        axis.grid(axis="y")
-        axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
-
+            for one in rows
+        ),
+    )
     reached = {
         one.row.name: next(point.share for point in one.profile if point.threshold == 1) for one in rows
     }
@@ -54,12 +47,12 @@ def _figure(board: Board, rows: Sequence[OverallRow]) -> Figure:
         for one in rows
         for point in one.profile
     ]
-    return draw(paint, name="overall-profiles", alt=alt, data=data, size=(9.0, 3.8))
+    return Figure(name="overall-profiles", alt=alt, plots=(plane,), data=data)
 
 
 SECTION = Section(
     title="All tasks together",
-    order=35,
+    order=20,
     summary="Mean rank, win rate and normalised scores over all boards, which share no unit.",
     render=render,
     studies=("trained",),

@@ -1,9 +1,7 @@
 """Differences to the reference row on the same samples."""
 
-from collections.abc import Sequence
-
-from harness import SOFT, Axes, Block, Board, Figure, Run, Section, TaskBoard, draw, forest
-from harness.board.wording import unit_of_difference
+from harness import Axis, Bar, Block, Board, Figure, Forest, Run, Section, TaskBoard, interval
+from harness.board.wording import show_estimate, unit_of_difference
 from harness.catalog import metric_of
 from harness.study.trained.boards.tables import difference_table
 
@@ -24,35 +22,29 @@ def render(run: Run, board: Board) -> Block:
 def _figure(board: Board, task: TaskBoard) -> Figure:
     rows = [row for row in task.rows if row.difference and not row.is_floor]
     metric = metric_of(task.metric)
-
-    def paint(axes: Sequence[Axes]) -> None:
-        axis = axes[0]
-        axis.axvline(0, color=SOFT, linewidth=1)
-        found = [row.difference for row in rows if row.difference]
-        forest(
-            axis,
-            [row.label for row in rows],
-            [(one.value, one.low, one.high) for one in found],
-            scale=metric.factor,
+    bars = []
+    for row in rows:
+        equal = row.at_equal.difference if row.at_equal and task.line and not task.line.lacks else None
+        assert row.difference is not None
+        is_claim = (row.method, row.space) == board.claim
+        bars.append(
+            Bar(
+                series=row.label,
+                label=f"{row.label}, the claim" if is_claim else row.label,
+                main=interval(row.difference, metric.factor),
+                second=interval(equal, metric.factor),
+                dots=tuple(metric.factor * value for value in row.difference.by_seed),
+                text=show_estimate(task.metric, row.difference, signed=True),
+            )
         )
-        for index, (row, difference) in enumerate(zip(rows, found, strict=True)):
-            if (row.method, row.space) == board.claim:
-                high = metric.factor * difference.high
-                axis.annotate(
-                    "the claim",
-                    (high, index),
-                    (12, 0),
-                    textcoords="offset points",
-                    va="center",
-                    color=SOFT,
-                    fontsize=9,
-                )
-        axis.margins(x=0.12)
-        side = "right" if metric.higher_is_better else "left"
-        unit = f"{unit_of_difference(task.metric)}; {side} of 0 is better"
-        axis.set_xlabel(f"minus {board.reference}, {unit}")
-        axis.set_title(task.title)
-
+    axis = Axis(
+        label=f"{unit_of_difference(task.metric)}, less {board.reference}",
+        better=metric.better,
+        zero=(0.0, "no difference"),
+    )
+    forest = Forest(
+        title=task.title, axis=axis, bars=tuple(bars), main="raw score", second="at equal in-domain score"
+    )
     clear = [row for row in rows if row.difference and row.difference.call in ("higher", "lower")]
     alt = (
         f"{task.title}: paired differences to {board.reference} on held-out domains with 95 % intervals. "
@@ -64,13 +56,12 @@ def _figure(board: Board, task: TaskBoard) -> Figure:
         for row in rows
         if (one := row.difference)
     ]
-    name = f"paired-differences-{task.slug}"
-    return draw(paint, name=name, alt=alt, data=data, size=(9.0, 1.2 + 0.36 * len(rows)))
+    return Figure(name=f"paired-differences-{task.slug}", alt=alt, plots=(forest,), data=data)
 
 
 SECTION = Section(
     title="Paired differences",
-    order=60,
+    order=34,
     summary="Every row minus the reference, on the same samples.",
     render=render,
     studies=("trained",),

@@ -45,7 +45,7 @@ def _sources(task: TaskBoard) -> str:
 
 SECTION = Section(
     title="What was compared, and how it was selected",
-    order=20,
+    order=85,
     summary="The rules that were the same for every row.",
     render=render,
     studies=("trained",),

@@ -1,10 +1,8 @@
 """How well scores of shared weights order architectures, beside training them alone."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from harness import Axes, Block, Figure, RankingBoard, Run, Section, draw, palette
+from harness import Axis, Block, Figure, Plane, Point, RankingBoard, Run, Section
 from harness.study.ranking.board import ALONE, SpaceRanking, ranking_tables
 
 
@@ -17,20 +15,23 @@ def render(run: Run, board: RankingBoard) -> Block:
     return Block(figures=tuple(figures), tables=tuple(ranking_tables(board)))
 
 
-def _figure(board: RankingBoard, space: SpaceRanking, name: str) -> Figure:
+def _figure(board: RankingBoard, space: SpaceRanking, figure: str) -> Figure:
     names = [row.name for row in space.rows if row.name in space.scores and row.name != ALONE]
     truth = np.mean(space.scores[ALONE], axis=0)
     means = {name: np.mean(space.scores[name], axis=0) for name in names}
 
-    def paint(axes: Sequence[Axes]) -> None:
-        colours = palette(max(1, len(names)))
-        for axis, name, colour in zip(axes, names, colours, strict=True):
-            axis.plot(truth, means[name], "o", color=colour, markersize=4, alpha=0.7)
-            axis.set_title(name)
-            axis.set_xlabel("trained alone")
-            axis.grid()
-        axes[0].set_ylabel("inherited")
-
+    planes = tuple(
+        Plane(
+            title=name,
+            x=Axis(label="trained alone", better="higher"),
+            y=Axis(label="inherited", better="higher"),
+            points=tuple(
+                Point(series=name, x=float(alone), y=float(value), is_small=True)
+                for alone, value in zip(truth, means[name], strict=True)
+            ),
+        )
+        for name in names
+    )
     best = space.rows[0]
     tau = f"{best.tau.value:.2f}" if best.tau else "unknown"
     alt = (
@@ -42,7 +43,7 @@ def _figure(board: RankingBoard, space: SpaceRanking, name: str) -> Figure:
         for name in names
         for index, value in enumerate(means[name])
     ]
-    return draw(paint, name=name, alt=alt, data=data, panels=len(names), size=(10.5, 3.2))
+    return Figure(name=figure, alt=alt, plots=planes, data=data)
 
 
 SECTION = Section(

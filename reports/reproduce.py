@@ -40,7 +40,7 @@ def render(run: Run, board: AnyBoard) -> Block:
 
 SECTION = Section(
     title="Reproduce",
-    order=120,
+    order=99,
     summary="The command, the architectures that were found, and the versions behind the records.",
     render=render,
 )

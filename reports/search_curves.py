@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from harness import MARKERS, Axes, Block, Board, Figure, Run, Section, Table, TaskBoard, Unit, draw, palette
+from harness import Axis, Block, Board, Curve, Figure, Plane, Run, Section, Table, TaskBoard, Unit
 from harness.board.wording import MISSING, show_counts
 from harness.study.trained.boards.values import Row
 from harness.study.trained.results import Final, Search, Tuned
 from harness.study.trained.units import SEARCH, TUNE, FinalSpec
 
 
-class Curve(NamedTuple):
+class Searched(NamedTuple):
     """Best score so far by evaluation, of one search."""
 
     name: str
@@ -39,7 +39,7 @@ def render(run: Run, board: Board) -> Block:
     return Block(paragraphs=paragraphs, figures=tuple(figures), tables=tuple(tables))
 
 
-def _curves(run: Run, task: TaskBoard) -> Iterator[Curve]:
+def _curves(run: Run, task: TaskBoard) -> Iterator[Searched]:
     for row in task.rows:
         for final in _finals(run, task, row):
             search = run.needed(final, SEARCH)
@@ -48,41 +48,33 @@ def _curves(run: Run, task: TaskBoard) -> Iterator[Curve]:
                 continue
             scores = (-math.inf if one.score is None else one.score for one in result.history)
             best = (None if one == -math.inf else one for one in accumulate(scores, max))
-            yield Curve(row.name, search.spec.seed, tuple(best), result)
+            yield Searched(row.label, search.spec.seed, tuple(best), result)
 
 
 def _finals(run: Run, task: TaskBoard, row: Row) -> list[Unit[FinalSpec, Final]]:
     return task.finals(run, row.key) if task.trained_on is None else []
 
 
-def _figure(task: TaskBoard, curves: Sequence[Curve]) -> Figure:
+def _figure(task: TaskBoard, curves: Sequence[Searched]) -> Figure:
     names = list(dict.fromkeys(curve.name for curve in curves))
 
-    def paint(axes: Sequence[Axes]) -> None:
-        axis = axes[0]
-        for index, (name, colour) in enumerate(zip(names, palette(max(10, len(names))), strict=False)):
-            mine = [curve.best for curve in curves if curve.name == name]
-            for best in mine:
-                at, values = _known(best)
-                axis.plot(at, values, color=colour, linewidth=1, alpha=0.35, drawstyle="steps-post")
-            at, values = _known(_mean(mine))
-            axis.plot(
-                at,
-                values,
-                color=colour,
-                linewidth=2,
-                drawstyle="steps-post",
-                marker=MARKERS[index % len(MARKERS)],
-                markevery=(min(index, len(at) - 1), max(1, len(at) // 6)) if at else None,
-                markersize=6,
-                label=name,
+    lines = []
+    for name in names:
+        mine = [curve.best for curve in curves if curve.name == name]
+        lines.append(
+            Curve(
+                series=name,
+                points=tuple(_known(_mean(mine))),
+                thin=tuple(tuple(_known(best)) for best in mine) if len(mine) > 1 else (),
+                is_step=True,
             )
-        axis.set_xlabel("evaluations")
-        axis.set_ylabel("best score so far")
-        axis.set_title(task.title)
-        axis.grid(axis="y")
-        axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
-
+        )
+    plane = Plane(
+        title=task.title,
+        x=Axis(label="evaluations"),
+        y=Axis(label="best score so far", better="higher"),
+        lines=tuple(lines),
+    )
     last = {
         name: sum(curve.result.score or 0.0 for curve in curves if curve.name == name)
         / sum(curve.name == name for curve in curves)
@@ -99,7 +91,7 @@ def _figure(task: TaskBoard, curves: Sequence[Curve]) -> Figure:
         for curve in curves
         for at, value in enumerate(curve.best, start=1)
     ]
-    return draw(paint, name=f"search-curves-{task.slug}", alt=alt, data=data, size=(9.0, 3.6))
+    return Figure(name=f"search-curves-{task.slug}", alt=alt, plots=(plane,), data=data)
 
 
 def _mean(curves: Sequence[Sequence[float | None]]) -> list[float | None]:
@@ -108,12 +100,11 @@ def _mean(curves: Sequence[Sequence[float | None]]) -> list[float | None]:
     return [None if None in column else sum(filter(None, column)) / len(column) for column in columns]
 
 
-def _known(curve: Sequence[float | None]) -> tuple[list[int], list[float]]:
-    pairs = [(at, value) for at, value in enumerate(curve, start=1) if value is not None]
-    return [at for at, _ in pairs], [value for _, value in pairs]
+def _known(curve: Sequence[float | None]) -> list[tuple[float, float]]:
+    return [(float(at), value) for at, value in enumerate(curve, start=1) if value is not None]
 
 
-def _table(task: TaskBoard, curves: Sequence[Curve]) -> Table:
+def _table(task: TaskBoard, curves: Sequence[Searched]) -> Table:
     rows = []
     for name, seed, _, result in curves:
         failed = sum(entry.score is None for entry in result.history)
@@ -174,7 +165,7 @@ def _told(values: Mapping[str, Any]) -> str:
 
 SECTION = Section(
     title="Search efficiency",
-    order=70,
+    order=50,
     summary="The best architecture so far against the evaluations that were spent.",
     render=render,
     studies=("trained",),

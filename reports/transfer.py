@@ -1,27 +1,20 @@
 """How far a choice on one domain of a table serves another: the exact matrices, and single sources alone."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness import Block, Figure, LookupBoard, Run, Section, Table, draw
+from harness import Block, Figure, Heat, LookupBoard, Run, Section, Table
 from harness.board.scale import Scale, in_unit, percent
+from harness.stats.sums import Array
 from harness.stats.transfer import Transfer
 from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.tables import held_out_table
 from harness.study.lookup.units import TABLE, TableFound, TransferFound
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 Matrix = Mapping[str, Mapping[str, Transfer]]
 """Source -> target -> measures."""
-SIDE = 0.62
-"""Inches of a cell of a heat map."""
 KEYS = ("spearman", "kendall", "overlap", "regret", "normalised", "rank", "ties")
-PALE, DEEP = "#ffffff", "#5aa5d8"
-"""Both light enough for dark figures, whatever the page's colours."""
 
 
 def render(run: Run, board: LookupBoard) -> Block:
@@ -51,14 +44,20 @@ def _figure(board: LookupBoard, names: Sequence[str], matrix: Matrix) -> Figure:
     spearman = np.asarray([[one.spearman for one in row] for row in pairs])
     regret = np.asarray([[one.normalised for one in row] for row in pairs])
 
-    def paint(axes: Sequence["Axes"]) -> None:
-        _paint(axes[0], names, spearman, [[f"{value:.2f}" for value in row] for row in spearman])
-        axes[0].set_title("Spearman correlation")
-        shown = [[f"{100 * value:.1f}" for value in row] for row in regret]
-        _paint(axes[1], names, 1 - np.clip(regret, 0, 1), shown)
-        axes[1].set_title("normalised regret in %")
-        axes[0].set_ylabel("source, chooses by validation")
-
+    heats = (
+        _heat(
+            "Spearman correlation",
+            names,
+            np.clip(spearman, -1, 1),
+            [[f"{one:.2f}" for one in row] for row in spearman],
+        ),
+        _heat(
+            "normalised regret in %",
+            names,
+            1 - np.clip(regret, 0, 1),
+            [[f"{100 * one:.1f}" for one in row] for row in regret],
+        ),
+    )
     others = [(source, target) for source in names for target in names if source != target]
     worst = max(others, key=lambda pair: matrix[pair[0]][pair[1]].normalised)
     apart = min(others, key=lambda pair: matrix[pair[0]][pair[1]].spearman)
@@ -74,28 +73,19 @@ def _figure(board: LookupBoard, names: Sequence[str], matrix: Matrix) -> Figure:
         for source in names
         for target in names
     ]
-    longest = max(map(len, names))
-    side = SIDE * len(names) + 0.09 * longest
-    size = (max(10.0, 2 * side + 0.6), max(3.0, side + 0.6))
-    return draw(paint, name="transfer", alt=alt, data=data, panels=2, size=size)
+    return Figure(name="transfer", alt=alt, plots=heats, data=data)
 
 
-def _paint(axis: "Axes", names: Sequence[str], shades: Any, texts: Sequence[Sequence[str]]) -> None:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    shade = LinearSegmentedColormap.from_list("shade", [PALE, DEEP])
-    axis.pcolormesh(np.clip(shades, 0, 1), cmap=shade, vmin=0, vmax=1, edgecolors="#ffffff", linewidth=1)
-    for row, values in enumerate(texts):
-        for column, text in enumerate(values):
-            axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", color="#101112", fontsize=9)
-    places = [index + 0.5 for index in range(len(names))]
-    axis.set_xticks(places, names, rotation=40, ha="right")
-    axis.set_yticks(places, names)
-    axis.set_ylim(len(names), 0)
-    axis.set_xlabel("target, counts by test")
-    axis.tick_params(length=0)
-    for spine in axis.spines.values():
-        spine.set_visible(False)
+def _heat(title: str, names: Sequence[str], shades: Array, texts: Sequence[Sequence[str]]) -> Heat:
+    """Returns the matrix of every source, which chooses by validation, and target, which counts by test."""
+    return Heat(
+        title=title,
+        rows=tuple(names),
+        columns=tuple(names),
+        shades=tuple(tuple(map(float, row)) for row in shades),
+        texts=tuple(tuple(one.replace("-", "−") for one in row) for row in texts),
+        corner="source, target",
+    )
 
 
 def _pairs(board: LookupBoard, names: Sequence[str], transfer: TransferFound, table: TableFound) -> Table:
@@ -195,7 +185,7 @@ def _scale(board: LookupBoard, target: str, table: TableFound) -> Scale:
 
 SECTION = Section(
     title="Transfer between domains",
-    order=50,
+    order=30,
     summary="What the table itself says, without any search: how far a choice on one domain serves another.",
     render=render,
     studies=("lookup",),

@@ -1,6 +1,5 @@
 """The samples behind the numbers: where claim and reference differ most, and what both always get wrong."""
 
-import base64
 from collections.abc import Sequence
 from io import BytesIO
 from typing import NamedTuple
@@ -8,12 +7,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import Block, Board, Figure, HarnessError, Run, Section, Signature, Table, TaskBoard, catalog
+from harness import (
+    Block,
+    Board,
+    Figure,
+    HarnessError,
+    Picture,
+    Pictures,
+    Run,
+    Section,
+    Signature,
+    Table,
+    TaskBoard,
+    catalog,
+)
 from harness.data.corruptions import domain_of
 from harness.data.kept import samples_at
-from harness.guard.inert import html, visible
+from harness.files import content_hash
 from harness.learn.modality import modality_of
-from harness.study.formats import csv_text
 from harness.study.trained.boards.changed import RowSamples, class_names_of, gains, named, row_samples
 from harness.study.trained.boards.values import Row, scores_of
 from harness.study.trained.units import SCORE
@@ -23,8 +34,6 @@ SHOWN = 8
 """Samples of a kind."""
 SIDE = 64
 """Pixels of a picture that are shown; a larger one is averaged."""
-CELL = 132
-"""Width of a picture with its captions, on a page of eight."""
 SHOWN_BYTES = 200
 
 
@@ -168,26 +177,17 @@ def _texts(caption: str, told: Told, samples: Sequence[bytes], signature: Signat
 
 def _pictures(caption: str, told: Told, samples: Sequence[bytes], signature: Signature) -> Figure:
     """Returns the samples side by side, their class, the rows' predictions and the difference below each."""
-    cells = []
-    for index, (one, data) in enumerate(zip(told, samples, strict=True)):
-        lines = [f"is {one['class']}", one["first"], one["second"], one["difference"]]
-        texts = "".join(
-            f'<text x="{CELL * index + 4}" y="{CELL + 12 + 15 * at}">{html(text[:22])}</text>'
-            for at, text in enumerate(lines)
+    pictures = tuple(
+        Picture(
+            _png(data, signature),
+            one["sample"],
+            (f"is {one['class']}", one["first"], one["second"], one["difference"]),
         )
-        picture = base64.b64encode(_png(data, signature)).decode()
-        cells.append(
-            f'<image x="{CELL * index + 4}" y="0" width="{CELL - 12}" height="{CELL - 12}" '
-            f'style="image-rendering: pixelated" href="data:image/png;base64,{picture}">'
-            f"<title>{html(one['sample'])}</title></image>{texts}"
-        )
-    head = f'viewBox="0 0 {CELL * SHOWN} {CELL + 64}" font-size="11" fill="currentColor"'
-    svg = f'<svg role="img" aria-label="{html(caption)}" {head}>{"".join(cells)}</svg>'
-    return Figure(
-        svg=visible(svg),
-        alt=caption,
-        csv=csv_text([one | {"difference": one["difference"].lstrip("+")} for one in told]),
+        for one, data in zip(told, samples, strict=True)
     )
+    data = [one | {"difference": one["difference"].lstrip("+")} for one in told]
+    plots = (Pictures(title=caption, pictures=pictures),)
+    return Figure(name=f"samples-{content_hash(caption)}", alt=caption, plots=plots, data=data)
 
 
 def _png(data: bytes, signature: Signature) -> bytes:
@@ -206,7 +206,7 @@ def _png(data: bytes, signature: Signature) -> bytes:
 
 SECTION = Section(
     title="Worst samples",
-    order=65,
+    order=92,
     summary="Of each held-out domain: where the claim's row and the reference differ most, and what both get "
     "wrong in every training.",
     render=render,

@@ -21,8 +21,25 @@ from made_run import ToyRun
 
 from harness.files import canonical_json, content_hash, sealed, write_atomically
 from harness.guard import inert
-from harness.report.draw import draw
-from harness.report.page import Block, _markdown, _Part, write_report
+from harness.report.ink import Inks
+from harness.report.page import write_report
+from harness.report.plot import (
+    Axis,
+    Bar,
+    Brick,
+    Curve,
+    Forest,
+    Heat,
+    Picture,
+    Pictures,
+    Plane,
+    Plot,
+    Strip,
+    Strips,
+)
+from harness.report.section import Block, ReportPart
+from harness.report.svg import drawn
+from harness.report.twin import markdown_report
 from harness.run.loaded import load_run
 from harness.study.formats import board_json, render
 from harness.study.study import build_board
@@ -160,7 +177,8 @@ class Structure(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.found.append((tag, [name for name, _ in attributes if name != "class"]))
-        self.values += [value or "" for name, value in attributes if name not in ("aria-label", "class")]
+        texts = ("aria-label", "title", "alt", "class")
+        self.values += [value or "" for name, value in attributes if name not in texts]
 
     def handle_data(self, data: str) -> None:
         self.texts.append(data)
@@ -209,20 +227,34 @@ def test_html_has_the_elements_of_plain_names(hostile: tuple[Path, dict[str, str
 
 @pytest.mark.parametrize("name", [*MARKUP, *LEADING])
 def test_a_name_in_a_drawing_is_text_and_nothing_else(name: str) -> None:
-    def drawn(text: str) -> str:
-        return draw(lambda axes: axes[0].set_title(text), name=text, alt=text, data=[{"x": 1}]).svg
+    def plots(text: str) -> list[Plot]:
+        axis = Axis(label=text, better="lower", zero=(0.0, text))
+        ends = ((0.0, 0.0), (1.0, 2.0))
+        two = (Curve(series=text, points=ends), Curve(series="other", points=ends))
+        return [
+            Forest(
+                title=text, axis=axis, bars=(Bar(series=text, text=text, told=text),), main=text, second=text
+            ),
+            Plane(title=text, x=axis, y=axis, lines=two),
+            Heat(title=text, rows=(text,), columns=(text,), shades=((0.5,),), texts=((text,),), corner=text),
+            Strips(title=text, strips=(Strip(series=text, bricks=(Brick(text, 1.0, text),), text=text),)),
+            Pictures(title=text, pictures=(Picture(b"", text, (text,)),)),
+        ]
 
-    found, other = structure(drawn(name)), structure(drawn("plain"))
-    assert found.found == other.found
-    texts = [text.strip() for text in found.texts]
-    assert {inert.visible(name).strip(), name.strip()} & set(texts)
+    for plot, plain in zip(plots(name), plots("plain"), strict=True):
+        found, other = (
+            structure(drawn(one, Inks((), (text, "other")))) for one, text in ((plot, name), (plain, "plain"))
+        )
+        assert found.found == other.found
+        assert {inert.visible(name).strip(), name.strip()} & {text.strip() for text in found.texts}
+        assert [value for value in found.values if "evil" in value and value != inert.visible(name)] == []
 
 
 def test_a_paragraph_of_a_report_begins_no_block(plain: Path) -> None:
     block = Block(paragraphs=(*LEADING, *MARKUP))
-    text = _markdown(load_run(plain), [_Part("a", "b", "c", block)])
-    other = _markdown(
-        load_run(plain), [_Part("a", "b", "c", Block(paragraphs=("plain",) * len(block.paragraphs)))]
+    words = Block(paragraphs=("plain",) * len(block.paragraphs))
+    text, other = (
+        markdown_report("title", "scope", [ReportPart("a", "b", "c", one)]) for one in (block, words)
     )
     assert shape(text) == shape(other)
 

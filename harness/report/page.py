@@ -1,68 +1,24 @@
 """The report of a run: sections of the catalog as one self-contained HTML file and its Markdown twin."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from harness import catalog
-from harness.board.table import Table
+from harness.board.series import Series
 from harness.errors import HarnessError
-from harness.files import write_atomically
-from harness.guard.inert import markdown, markdown_block, visible
-from harness.report.draw import Figure
+from harness.files import content_hash, write_atomically
+from harness.guard.inert import visible
+from harness.report.ink import Inks
+from harness.report.plot import series_of
+from harness.report.section import Block, ReportPart, Section
+from harness.report.svg import drawn
+from harness.report.twin import markdown_report
 from harness.run.loaded import Run, load_run
-from harness.study.formats import markdown_table
-from harness.study.study import AnyBoard, build_board
+from harness.study.study import AnyBoard, build_board, load_study
 
-
-@dataclass(frozen=True, kw_only=True)
-class Block:
-    """What a section shows, in this order; all texts are plain.
-
-    Attributes:
-        lead: one sentence in large type.
-        paragraphs: of text.
-        figures: plots.
-        tables: of finished texts.
-        code: commands or files to copy.
-    """
-
-    lead: str | None = None
-    paragraphs: tuple[str, ...] = ()
-    figures: tuple[Figure, ...] = ()
-    tables: tuple[Table, ...] = ()
-    code: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Section:
-    """A catalog entry: one part of the report.
-
-    Attributes:
-        title: its heading.
-        order: sections stand by ascending order, then by name.
-        summary: one line, shown below the heading.
-        render: makes the block from a run and its board.
-        studies: names of those whose boards it renders; all where it is empty.
-    """
-
-    title: str
-    order: int
-    summary: str
-    render: Callable[[Run, Any], Block]
-    studies: tuple[str, ...] = ()
-
-    def renders(self, board: AnyBoard) -> bool:
-        """Returns whether it can show a board."""
-        return not self.studies or board.study in self.studies
-
-
-class _Part(NamedTuple):
-    name: str
-    title: str
-    summary: str
-    block: Block
+TEMPLATE = Path(__file__).with_name("template")
 
 
 def write_report(folder: Path, sections: Sequence[str] | None = None, *, data: Path | None = None) -> Path:
@@ -84,14 +40,24 @@ def write_report(folder: Path, sections: Sequence[str] | None = None, *, data: P
         if not section.renders(board):
             raise HarnessError(f"Section {name!r} has nothing to say of {run.name}, a run of another kind.")
     entries.sort(key=lambda entry: (entry[1].order, entry[0]))
-    parts = [
-        _Part(name, section.title, section.summary, section.render(run, board)) for name, section in entries
-    ]
+    parts = [_part(run, board, name, section) for name, section in entries]
     parts = [part for part in parts if part.block != Block()]
-    page, text = _html(run, parts), _markdown(run, parts)
-    write_atomically(folder / "report.md", text)
+    rows = load_study(board.study).series(board)
+    scope = _scope(run)
+    page = html_report(run.title, scope, parts, rows)
+    write_atomically(folder / "report.md", markdown_report(run.title, scope, parts))
     write_atomically(folder / "report.html", page)
     return folder / "report.html"
+
+
+def _part(run: Run, board: AnyBoard, name: str, section: Section) -> ReportPart:
+    """Returns a section as it stands in the report; one that fails says why in its place."""
+    try:
+        block = section.render(run, board)
+    except Exception as error:  # an entry of others may raise anything
+        reason = f"{type(error).__name__}: {error}".rstrip(".")
+        block = Block(failure=f"This section could not be made: {reason}.")
+    return ReportPart(name, section.title, section.summary, block)
 
 
 def _scope(run: Run) -> str:
@@ -100,38 +66,30 @@ def _scope(run: Run) -> str:
     return f"Suite {run.name}. {done:,} of {len(run.units):,} units have a result.{limit}"
 
 
-def _html(run: Run, parts: Sequence[_Part]) -> str:
+def html_report(title: str, scope: str, parts: Sequence[ReportPart], rows: Sequence[Series] = ()) -> str:
+    """Returns the page; `rows` are those of the board, whose colours and markers are the same everywhere."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
     def shown(value: object) -> object:
         return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
-    source = (Path(__file__).with_name("template") / "report.html.j2").read_text(encoding="utf-8")
+    names = series_of([plot for part in parts for figure in part.block.figures for plot in figure.plots])
     environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=shown)
-    return environment.from_string(source).render(title=run.title, scope=_scope(run), parts=parts) + "\n"
+    template = environment.from_string((TEMPLATE / "report.html.j2").read_text(encoding="utf-8"))
+    page = template.render(
+        title=title,
+        scope=scope,
+        parts=parts,
+        style=(TEMPLATE / "style.css").read_text(encoding="utf-8"),
+        inks=Inks(rows, names),
+        drawn=drawn,
+        identifier=identifier,
+    )
+    return page + "\n"
 
 
-def _markdown(run: Run, parts: Sequence[_Part]) -> str:
-    lines = [f"# {markdown(run.title)}", "", markdown(_scope(run)), ""]
-    for part in parts:
-        block = part.block
-        lines += [f"## {markdown(part.title)}", "", f"*{markdown(part.summary)}*", ""]
-        if block.lead:
-            lines += [f"**{markdown(block.lead)}**", ""]
-        for paragraph in block.paragraphs:
-            lines += [markdown_block(paragraph), ""]
-        for figure in block.figures:
-            lines += [f"Figure: {markdown(figure.alt)}", "", _fenced(figure.csv), ""]
-        for table in block.tables:
-            lines += [markdown_table(table)]
-        for code in block.code:
-            lines += [_fenced(code), ""]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _fenced(text: str) -> str:
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}\n{visible(text.rstrip())}\n{fence}"
+def identifier(name: str) -> str:
+    """Returns the name, which may hold that of a task, as an id of its own."""
+    plain = re.sub(r"[^A-Za-z0-9_.:-]", "_", name)
+    return plain if plain == name else f"{plain}-{content_hash(name)}"

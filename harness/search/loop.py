@@ -130,6 +130,8 @@ class SearcherEntry:
         allowed: option name -> the texts it may be, or its (least, greatest) number; others are free.
         proxy: name of the zero-cost proxy whose scores `build` wants in its context; None for none.
         reads: returns the files and folders that `build` reads with given options, such as prompts.
+        family: kind of method, which decides its hue in figures: random, local, evolution, model (of scores
+            that were seen), zero cost or language model.
         standin: what its rows are called where the embedded model answers in place of one that the method is
             meant for, so that no result bears the method's name; its own name where it is empty.
     """
@@ -142,6 +144,7 @@ class SearcherEntry:
     allowed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     proxy: str | None = None
     reads: Callable[[Mapping[str, Any]], Sequence[Path]] = lambda options: ()
+    family: str = ""
     standin: str = ""
 
 

@@ -50,5 +50,6 @@ def ranking(proxy: str, told: str) -> SearcherEntry:
         build=partial(ZeroCostRanking, proxy=proxy),
         options={"pool": 1000},
         allowed={"pool": (1, 1_000_000)},
+        family="zero cost",
         proxy=None if proxy == "parameters" else proxy,
     )

@@ -18,6 +18,7 @@ from harness.study.settings import Need, SearcherSettings, Settings
 
 if TYPE_CHECKING:
     from harness.board.comparison import RowComparison
+    from harness.board.series import Series
     from harness.board.table import Table
     from harness.study.plan import Plan
 
@@ -99,6 +100,10 @@ class Study(Generic[S, B]):
     def tables(self, board: B) -> "list[Table]":
         """Returns the tables that a leaderboard prints."""
         return list(self._part("tables")(board))
+
+    def series(self, board: B) -> "Sequence[Series]":
+        """Returns the board's rows as figures draw them; none where figures may choose."""
+        return ()
 
     def lines(self, board: B) -> list[dict[str, Any]]:
         """Returns the lines of the board's CSV."""

@@ -102,6 +102,11 @@ class Metric:
         return 1 if self.higher_is_better else -1
 
     @property
+    def better(self) -> Literal["higher", "lower"]:
+        """Which direction is better."""
+        return "higher" if self.higher_is_better else "lower"
+
+    @property
     def factor(self) -> int:
         """What a kept value is multiplied by when it is printed."""
         return 100 if self.unit == "%" else 1

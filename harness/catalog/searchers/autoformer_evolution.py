@@ -28,6 +28,7 @@ def is_global(name: str) -> bool:
 SEARCHER = SearcherEntry(
     summary="AutoFormer evolution: as SPOS's, with global choices that mutate more often.",
     build=build,
+    family="evolution",
     options={**OPTIONS, "layer_mutation": 0.2, "global_mutation": 0.4},
     allowed={**ALLOWED, "layer_mutation": (0.0, 1.0), "global_mutation": (0.0, 1.0)},
     is_anytime=False,

@@ -266,6 +266,7 @@ def _prompts(name: str) -> dict[str, str]:
 SEARCHER = SearcherEntry(
     summary="CoLLM-NAS: Navigator and Generator language models with a Coordinator, arXiv 2509.26037.",
     build=Coordinator,
+    family="language model",
     reads=lambda options: [_folder(options["prompts"])],
     options=OPTIONS,
     allowed=ALLOWED,

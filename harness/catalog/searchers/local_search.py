@@ -52,6 +52,7 @@ class LocalSearch(SeededSearcher):
 SEARCHER = SearcherEntry(
     summary="First improvement among neighbours in random order, random restarts.",
     build=LocalSearch,
+    family="local",
     options={"start": "random"},
     allowed={"start": STARTS},
 )

@@ -16,4 +16,6 @@ class RandomSearch(Searcher):
         return self.archive.sample(self.draw, count)
 
 
-SEARCHER = SearcherEntry(summary="Uniform draws from the space, without replacement.", build=RandomSearch)
+SEARCHER = SearcherEntry(
+    summary="Uniform draws from the space, without replacement.", build=RandomSearch, family="random"
+)

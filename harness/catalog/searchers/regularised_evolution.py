@@ -67,6 +67,7 @@ class RegularisedEvolution(SeededSearcher):
 SEARCHER = SearcherEntry(
     summary="Regularised evolution: tournaments in an ageing population.",
     build=RegularisedEvolution,
+    family="evolution",
     options=OPTIONS,
     allowed=dict.fromkeys(OPTIONS, (1, 10000)),
 )

@@ -63,5 +63,6 @@ class PairwiseRidge(SeededSearcher):
 SEARCHER = SearcherEntry(
     summary="Pairwise one-hot ridge regression: 20 at random, then the best predicted, refitted each time.",
     build=PairwiseRidge,
+    family="model",
     options={"first": 20, "penalty": 1.0, "ranked": True, "per_fit": 1, "candidates": 2000},
 )

@@ -145,5 +145,6 @@ def _lasso(columns: NDArray[np.float64], targets: NDArray[np.float64], penalty: 
 SEARCHER = SearcherEntry(
     summary="CoNAS: stages of random draws, each among the options that a sparse Fourier fit keeps.",
     build=SparseFourier,
+    family="model",
     options={"first": 20, "stage": 5, "terms": 20, "penalty": 0.01},
 )

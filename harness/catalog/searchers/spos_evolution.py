@@ -16,6 +16,7 @@ def build(context: SearchContext) -> Generations:
 SEARCHER = SearcherEntry(
     summary="SPOS evolution: generations of mutants and crossings of the best.",
     build=build,
+    family="evolution",
     options={**OPTIONS, "mutation": 0.1},
     allowed={**ALLOWED, "mutation": (0.0, 1.0)},
     is_anytime=False,

@@ -117,6 +117,7 @@ class SurrogateLocalSearch(SeededSearcher):
 SEARCHER = SearcherEntry(
     summary="Local search from the default architecture, the order of changes set by a pairwise surrogate.",
     build=SurrogateLocalSearch,
+    family="model",
     options={
         "neighbours": 3,
         "widened": 24,

@@ -123,5 +123,6 @@ def _quiet() -> Iterator[None]:
 SEARCHER = SearcherEntry(
     summary="Tree-structured Parzen estimator, through optuna.",
     build=TreeParzen,
+    family="model",
     options={"first": 10, "candidates": 24, "multivariate": True, "reasks": 20},
 )

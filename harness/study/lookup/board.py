@@ -11,6 +11,7 @@ import numpy as np
 from harness.board.language_model import language_model_use
 from harness.board.marks import CURRENT, Marked, Marks, mark_notes, marks_of
 from harness.board.scale import Scale
+from harness.board.series import Part, Series, family_of
 from harness.board.values import Difference, Estimate, LanguageModelUse, State
 from harness.identity.unit import Unit
 from harness.run.loaded import Run
@@ -145,6 +146,19 @@ class LookupBoard:
     published: tuple[PublishedSearch, ...]
     notes: tuple[str, ...]
     sampled: int | None = None
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """Its rows as figures draw them."""
+        parts: dict[str, Part] = {self.claim: "claim", self.reference: "reference"}
+        return tuple(
+            Series(
+                row.method,
+                "language model" if row.llm else family_of(row.searcher),
+                parts.get(row.method, ""),
+            )
+            for row in self.rankings[-1].rows
+        )
 
     @property
     def optimum(self) -> str:

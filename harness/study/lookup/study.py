@@ -15,6 +15,7 @@ from harness.study.settings import Need, check_language_model
 from harness.study.study import Study, joint, rules_of
 
 if TYPE_CHECKING:
+    from harness.board.series import Series
     from harness.study.lookup.board import LookupBoard
 
 
@@ -58,6 +59,9 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
 
         Need.known("table", [settings.table], catalog.files("table"))
         return [resolve_searcher(settings.search, name)[0] for name in settings.searchers]
+
+    def series(self, board: "LookupBoard") -> "Sequence[Series]":
+        return board.series
 
     def stood_in(self, settings: LookupSuite) -> LookupSuite:
         names = stand_ins(settings.searchers)

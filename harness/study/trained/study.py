@@ -24,6 +24,7 @@ from harness.study.trained.units import KINDS, SCORE, ZERO_SHOT, RowScoreSpec
 from harness.study.work.units import PREPARE
 
 if TYPE_CHECKING:
+    from harness.board.series import Series
     from harness.study.trained.boards.values import Board
 
 
@@ -138,6 +139,9 @@ class TrainedStudy(Study[Suite, "Board"]):
         # Nothing was fixed for the rows of all runs where claims differ.
         claim = first.claim if all(suite.claim == first.claim for suite in suites) else None
         return replace(first, **joined, claim=claim)
+
+    def series(self, board: "Board") -> "Sequence[Series]":
+        return board.series
 
     def noted(self, board: "Board", note: str) -> "Board":
         return replace(board, tasks=tuple(replace(task, notes=(*task.notes, note)) for task in board.tasks))

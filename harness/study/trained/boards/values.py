@@ -5,6 +5,7 @@ from typing import ClassVar, Literal, get_args
 
 from harness import catalog
 from harness.board.marks import CURRENT, OUTSIDE, Marks, with_marks
+from harness.board.series import Part, Series, family_of
 from harness.board.values import Cell, Difference, Estimate, LanguageModelUse, Role, Splits, row_name
 from harness.board.wording import with_model
 from harness.identity.unit import Unit
@@ -350,6 +351,20 @@ class Board:
     def claimed(self) -> str:
         """The row of the claim, as people read it; empty without one."""
         return row_name(*self.claim) if self.claim else ""
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """Its rows as figures draw them, by the names that they have there."""
+        return tuple(Series(row.label, *self._drawn_as(row)) for task in self.tasks for row in task.rows)
+
+    def _drawn_as(self, row: Row) -> tuple[str, Part]:
+        """Returns a row's kind of method, and what it is to the question."""
+        if row.is_floor:
+            return "floor", "floor"
+        family = "language model" if row.llm else family_of(row.method)
+        if row.method == self.reference:
+            return family, "reference"
+        return family, "claim" if row.key == self.claim else ""
 
     @property
     def first_rule(self) -> tuple[TaskBoard, ...]:
