@@ -52,9 +52,18 @@ def render(run: Run, board: AnyBoard) -> Block:
         for model in sorted({one.use.model for one in asked if one.use.kind == "embedded"})
     ]
     paragraphs += _tried(run)
-    figures = [_figure(rows)] if any(one.report.iterations for one in asked) else []
-    tables = (_accounting(run, rows), _funnel(rows), _by_iteration(rows), _losses(rows), _settings(rows))
-    return Block(paragraphs=tuple(paragraphs), figures=tuple(figures), tables=tables)
+    counted = [
+        (one.get("proposed", 0), one.get("evaluated", 0))
+        for found in asked
+        for one in found.report.iterations
+    ]
+    is_lossy = sum(proposed for proposed, _ in counted) > sum(evaluated for _, evaluated in counted)
+    return Block(
+        paragraphs=tuple(paragraphs),
+        figures=(_figure(rows),) if is_lossy else (),
+        tables=(_accounting(run, rows), _funnel(rows)),
+        appendix=(_by_iteration(rows), _losses(rows), _settings(rows)),
+    )
 
 
 def _tried(run: Run) -> Iterator[str]:

@@ -23,8 +23,10 @@ from harness import (
     strip,
     verdict,
 )
+from harness.board.scale import with_interval
 from harness.board.wording import show, show_counts, show_estimate, unit_of_difference
 from harness.catalog import files, load, metric_of
+from harness.study.lookup.board import LookupRanking
 from harness.study.lookup.tables import lookup_sentences
 from harness.study.settings import STEPS_PER_SAMPLE
 from harness.study.trained.boards.values import Row, chosen_by
@@ -39,7 +41,13 @@ TONES = {"better": "good", "worse": "bad"}
 def render(run: Run, board: AnyBoard) -> Block:
     if isinstance(board, LookupBoard):
         first, *others = lookup_sentences(board)
-        return Block(lead=first, paragraphs=tuple(others))
+        figure = _regrets(board)
+        return Block(
+            lead=first,
+            chips=tuple(_lookup_chips(board)),
+            paragraphs=tuple(others),
+            figures=(figure,) if figure else (),
+        )
     if not isinstance(board, Board):
         return Block(lead=verdict(board))
     verdicts = [task_verdict(board, task) for task in board.decisive]
@@ -59,6 +67,68 @@ def render(run: Run, board: AnyBoard) -> Block:
             *limited,
         ),
     )
+
+
+def _last(board: LookupBoard) -> list[LookupRanking]:
+    """Returns the rankings of the largest budget, one for each feedback."""
+    budget = max(ranking.budget for ranking in board.rankings)
+    return [ranking for ranking in board.rankings if ranking.budget == budget]
+
+
+def _lookup_chips(board: LookupBoard) -> Iterator[Chip]:
+    for ranking in _last(board):
+        row = ranking.row(board.claim)
+        if row is not None and row.difference is not None:
+            outcome = row.difference.outcome(higher_is_better=False)
+            text = f"{outcome}: {with_interval(row.difference, signed=True)} points of regret"
+            yield Chip(f"{ranking.feedback} as feedback", text, TONES.get(outcome, ""))  # type: ignore[arg-type]
+    rows = [row for ranking in _last(board) for row in ranking.rows]
+    seeds = show_counts([cell.seeds for row in rows for cell in row.cells if cell.seeds])
+    yield Chip(
+        "Scale",
+        f"{seeds} searches a row, {len(board.domains)} domain{'s' * (len(board.domains) != 1)}, "
+        f"{_last(board)[0].budget:,} evaluations of {board.table}",
+    )
+    stood = {row.llm.model for row in rows if row.llm is not None and row.llm.kind == "embedded"}
+    if stood:
+        yield Chip(
+            "Stand-in model", f"{', '.join(sorted(stood))} in place of one that the method is meant for"
+        )
+
+
+def _regrets(board: LookupBoard) -> Figure | None:
+    """Returns every row's regret less that of the reference, a panel for each feedback."""
+    plots, data = [], []
+    for ranking in _last(board):
+        rows = [row for row in ranking.rows if row.difference is not None]
+        if not rows:
+            continue
+        bars = tuple(
+            Bar(
+                series=row.method,
+                label=f"{row.method}, the claim" if row.method == board.claim else row.method,
+                main=interval(row.difference, 100),
+                text=with_interval(row.difference, signed=True),
+            )
+            for row in rows
+        )
+        axis = Axis(
+            label=f"points of normalised regret, less {board.reference}",
+            better="lower",
+            zero=(0.0, "no difference"),
+        )
+        plots.append(Forest(title=f"{board.table}, {ranking.feedback} as feedback", axis=axis, bars=bars))
+        data += [
+            {"feedback": ranking.feedback, "searcher": row.method, "difference": row.difference.value}
+            | {"low": row.difference.low, "high": row.difference.high}
+            for row in rows
+            if row.difference
+        ]
+    alt = (
+        f"Normalised regret of every searcher less that of {board.reference}, with 95 % intervals over "
+        "seeds; the better side is on the right."
+    )
+    return Figure(name="verdict", alt=alt, plots=tuple(plots), data=data) if plots else None
 
 
 def _chips(run: Run, board: Board, verdicts: list[TaskVerdict]) -> Iterator[Chip]:

@@ -79,7 +79,9 @@ def test_the_better_side_of_a_forest_is_on_the_right() -> None:
         axis = Axis(label="bits", better="higher" if better == "higher" else "lower", zero=(0.0, "none"))
         bars = (Bar(series="a", main=Span(-1.0, -2.0, -0.5)), Bar(series="b", main=Span(1.0, 0.5, 2.0)))
         page = drawn(Forest(title="", axis=axis, bars=bars), Inks((), ("a", "b")))
-        negative, positive = (float(x) for x in re.findall(r'x="([\d.]+)%" y="[\d.]+" class="mark main', page))
+        negative, positive = (
+            float(x) for x in re.findall(r'x="([\d.]+)%" y="[\d.]+" class="mark main', page)
+        )
         assert (negative > positive) is first
         assert "better →" in page
 

@@ -1,5 +1,7 @@
 """The report of a run. Truth: the board it is made from, and its own twin in the other format."""
 
+import base64
+import hashlib
 import html
 import re
 import shutil
@@ -28,7 +30,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def visible(page: str) -> str:
     """Returns the text that a reader of the page sees, drawings left out."""
-    page = re.sub(r"<(style|svg|head)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    page = re.sub(r"<(style|svg|head|script)\b.*?</\1>", " ", page, flags=re.DOTALL)
     return html.unescape(re.sub(r"<[^>]+>", " ", page))
 
 
@@ -64,11 +66,20 @@ def test_a_report_has_the_same_bytes_in_another_process(run: Path, tmp_path: Pat
 
 def test_nothing_from_a_record_is_markup(run: Path) -> None:
     page, twin = (run / "report.html").read_text(), (run / "report.md").read_text()
+    assert page.count("<script") == 1
+    assert "<script" not in twin
     for text in (page, twin):
-        assert "<script" not in text
         assert "&lt;script&gt;alert(1)" in text
         assert "&lt;script&gt;alert(2)" in text
         assert "<b>suite" not in text
+
+
+def test_the_one_script_is_small_and_the_page_allows_no_other(run: Path) -> None:
+    page = (run / "report.html").read_text()
+    script = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)[0]
+    assert len(script.encode()) < 6000
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'\"" in page
 
 
 def test_the_page_needs_nothing_from_elsewhere(run: Path) -> None:
@@ -109,7 +120,9 @@ def test_the_stand_in_is_named_and_timings_are_told(run: Path) -> None:
 
 def test_chosen_sections_alone_are_written(run: Path, tmp_path: Path) -> None:
     path = shutil.copytree(run, tmp_path / "copy")
+    whole = (path / "report.html").read_bytes()
     page = write_report(path, ["failures", "verdict"]).read_text()
+    assert (path / "report.html").read_bytes() == whole
     assert re.findall(r'<section id="([^"]+)"', page) == ["verdict", "failures"]
     with pytest.raises(UnknownNameError, match="did you mean verdict"):
         write_report(path, ["verdct"])

@@ -34,13 +34,23 @@ def leaderboard(
 
 def report(
     run: RunFolder,
-    sections: Annotated[str | None, typer.Option(help="Comma-separated names.")] = None,
+    sections: Annotated[
+        str | None, typer.Option(help="Comma-separated names; beside the whole report.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The HTML file; RUN/report.html.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="Folder for figures and tables as files.")] = None,
+    open: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
 ) -> None:
     """Write the report of a run from its records, and print its path."""
     from harness.report.page import write_report
 
     names = sections.split(",") if sections else None
-    print(write_report(run, names, data=data_folder()).resolve())
+    path = write_report(run, names, data=data_folder(), out=out, figures=figures).resolve()
+    print(path)
+    if open:
+        import webbrowser
+
+        webbrowser.open(path.as_uri())
 
 
 def compare(

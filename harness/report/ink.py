@@ -41,6 +41,8 @@ MARKERS: Final = (
     "M0-6.5L1.7-2H6.3L2.6.9L4 5.5L0 2.8L-4 5.5L-2.6.9L-6.3-2H-1.7Z",
 )
 """Paths of about 12 pixels around (0, 0)."""
+LEFT, RIGHT = 7, 8
+"""Markers that point to what lies beyond an end."""
 PLAIN: Final = {"reference": 2, "claim": 0, "floor": 1}
 """Markers of those that have a colour of their own."""
 

@@ -1,15 +1,17 @@
 """The report of a run: sections of the catalog as one self-contained HTML file and its Markdown twin."""
 
-import re
+import base64
 from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 from harness import catalog
 from harness.board.series import Series
 from harness.errors import HarnessError
-from harness.files import content_hash, write_atomically
+from harness.files import write_atomically
 from harness.guard.inert import visible
+from harness.report.export import export
 from harness.report.ink import Inks
 from harness.report.plot import series_of
 from harness.report.section import Block, ReportPart, Section
@@ -21,11 +23,22 @@ from harness.study.study import AnyBoard, build_board, load_study
 TEMPLATE = Path(__file__).with_name("template")
 
 
-def write_report(folder: Path, sections: Sequence[str] | None = None, *, data: Path | None = None) -> Path:
-    """Writes `report.html` and `report.md` of a run, all or some sections, and returns the first's path.
+def write_report(
+    folder: Path,
+    sections: Sequence[str] | None = None,
+    *,
+    data: Path | None = None,
+    out: Path | None = None,
+    figures: Path | None = None,
+) -> Path:
+    """Writes the report of a run as HTML, and beside it as Markdown, and returns the former's path.
 
     Args:
+        folder: of the run.
+        sections: their names; all that have something to say where it is None.
         data: the data cache, where samples are to be shown.
+        out: the HTML file; `report.html` of the run, or `report.part.html` where sections were chosen.
+        figures: a folder for figures and tables as files; None for none.
 
     Raises:
         HarnessError: there is no run, or no such section.
@@ -42,12 +55,18 @@ def write_report(folder: Path, sections: Sequence[str] | None = None, *, data: P
     entries.sort(key=lambda entry: (entry[1].order, entry[0]))
     parts = [_part(run, board, name, section) for name, section in entries]
     parts = [part for part in parts if part.block != Block()]
-    rows = load_study(board.study).series(board)
-    scope = _scope(run)
-    page = html_report(run.title, scope, parts, rows)
-    write_atomically(folder / "report.md", markdown_report(run.title, scope, parts))
-    write_atomically(folder / "report.html", page)
-    return folder / "report.html"
+    inks = _inks(parts, load_study(board.study).series(board))
+    path = out or folder / ("report.html" if sections is None else "report.part.html")
+    write_atomically(path.with_suffix(".md"), markdown_report(run.title, _scope(run), parts))
+    write_atomically(path, html_report(run.title, _scope(run), parts, inks))
+    if figures is not None:
+        export(parts, inks, figures)
+    return path
+
+
+def _inks(parts: Sequence[ReportPart], rows: Sequence[Series]) -> Inks:
+    plots = [plot for part in parts for figure in part.block.figures for plot in figure.plots]
+    return Inks(rows, series_of(plots))
 
 
 def _part(run: Run, board: AnyBoard, name: str, section: Section) -> ReportPart:
@@ -66,30 +85,25 @@ def _scope(run: Run) -> str:
     return f"Suite {run.name}. {done:,} of {len(run.units):,} units have a result.{limit}"
 
 
-def html_report(title: str, scope: str, parts: Sequence[ReportPart], rows: Sequence[Series] = ()) -> str:
-    """Returns the page; `rows` are those of the board, whose colours and markers are the same everywhere."""
+def html_report(title: str, scope: str, parts: Sequence[ReportPart], inks: Inks) -> str:
+    """Returns the page."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
     def shown(value: object) -> object:
         return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
-    names = series_of([plot for part in parts for figure in part.block.figures for plot in figure.plots])
     environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=shown)
     template = environment.from_string((TEMPLATE / "report.html.j2").read_text(encoding="utf-8"))
+    script = (TEMPLATE / "script.js").read_text(encoding="utf-8")
     page = template.render(
+        script=script,
+        script_hash=base64.b64encode(sha256(script.encode()).digest()).decode(),
         title=title,
         scope=scope,
         parts=parts,
         style=(TEMPLATE / "style.css").read_text(encoding="utf-8"),
-        inks=Inks(rows, names),
+        inks=inks,
         drawn=drawn,
-        identifier=identifier,
     )
     return page + "\n"
-
-
-def identifier(name: str) -> str:
-    """Returns the name, which may hold that of a task, as an id of its own."""
-    plain = re.sub(r"[^A-Za-z0-9_.:-]", "_", name)
-    return plain if plain == name else f"{plain}-{content_hash(name)}"

@@ -4,11 +4,13 @@ Numbers are in the unit that their axis names. Whose they are is said by the nam
 which colour and marker follow; a name that is no row of it has colours in the order of appearance.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from harness.board.values import Difference, Estimate
+from harness.files import content_hash
 from harness.study.formats import csv_text
 
 Direction = Literal["higher", "lower", ""]
@@ -251,6 +253,12 @@ class Figure:
     alt: str
     plots: tuple[Plot, ...]
     data: Sequence[dict[str, Any]] = field(default=())
+
+    @property
+    def identifier(self) -> str:
+        """The name, which may hold that of a task, as an id and as a file's name."""
+        plain = re.sub(r"[^A-Za-z0-9_.-]", "_", self.name)
+        return plain if plain == self.name else f"{plain}-{content_hash(self.name)}"
 
     @property
     def csv(self) -> str:

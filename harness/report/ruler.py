@@ -39,6 +39,10 @@ class Ruler:
         share = min(1.0, max(0.0, (self._on(value) - self.low) / (self.high - self.low)))
         return 100 * (1 - share if self.is_reversed else share)
 
+    def is_beyond(self, value: float) -> bool:
+        """Returns whether the axis ends before a value."""
+        return (self.is_log and value <= 0) or not self.low <= self._on(value) <= self.high
+
     def ticks(self) -> list[tuple[float, str]]:
         """Returns round values within the axis with their texts."""
         return self._log_ticks() if self.is_log else self._linear_ticks()

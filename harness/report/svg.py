@@ -7,10 +7,11 @@ page; curves alone are stretched, with strokes that keep their width. Equal plot
 import base64
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from harness.guard.inert import html
-from harness.report.ink import Ink, Inks
+from harness.report.ink import LEFT, RIGHT, Ink, Inks
 from harness.report.plot import (
     Axis,
     Bar,
@@ -131,6 +132,9 @@ def _bar(bar: Bar, ink: Ink, scale: Ruler, behind: str, has: tuple[bool, bool]) 
 
 def _span(found: Span, ink: Ink, scale: Ruler, y: float, kind: str) -> str:
     low, high = (_at(scale.at(end)) for end in (found.low, found.high))
+    if scale.is_beyond(found.value):  # an arrow at the end
+        marker = LEFT if scale.at(found.value) == 0 else RIGHT
+        return _mark(replace(ink, marker=marker), scale.at(found.value), f"{y:g}", kind=f"mark {kind}")
     line = f'<line x1="{low}" x2="{high}" y1="{y:g}" y2="{y:g}" class="{kind} {ink.css}"/>'
     return line + _mark(ink, scale.at(found.value), f"{y:g}", kind=f"mark {kind}")
 
@@ -169,12 +173,13 @@ def _plane(plot: Plane, inks: Inks) -> str:
         f'<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" width="100%" height="100%">{curves}</svg>'
     )
     return (
-        f'<div class="plane{" ended" if ends else ""}"><p class="plot-title">{html(plot.title)}</p>'
+        f'<div class="hold"><div class="plane{" ended" if ends else ""}">'
+        f'<p class="plot-title">{html(plot.title)}</p>'
         f'<p class="y-label">{html(_directed(plot.y))}</p>'
         f'<svg class="y" height="{PLANE_HEIGHT}" aria-hidden="true">{y_ticks}</svg>'
         f'<svg class="area" height="{PLANE_HEIGHT}" aria-hidden="true">{rules}{stretched}{marks}</svg>{ends}'
         f'<svg class="x" height="20" aria-hidden="true">{x_ticks}</svg>'
-        f'<p class="axis-label">{html(_directed(plot.x, "→"))}</p>{keys}</div>'
+        f'<p class="axis-label">{html(_directed(plot.x, "→"))}</p>{keys}</div></div>'
     )
 
 

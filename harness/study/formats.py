@@ -89,18 +89,19 @@ def _html(title: str, sentence: str, tables: list[Table]) -> str:
 def _tex(title: str, sentence: str, tables: list[Table]) -> str:
     parts = [f"% {inert.line(title)}", inert.tex(sentence), ""]
     for table in tables:
-        columns = "l" * table.labels + "r" * (len(table.columns) - table.labels)
-        rows = [[*map(inert.tex, table.columns)]]
-        rows += [_cells(table, index, inert.tex, r"\textbf{", "}") for index in range(len(table.rows))]
-        head, *lines = [" & ".join(cells) + r" \\" for cells in rows]
-        parts += [
-            r"\begin{table}",
-            rf"\caption{{{inert.tex(table.caption)}}}",
-            rf"\begin{{tabular}}{{{columns}}}",
-        ]
-        parts += [r"\hline", head, r"\hline", *lines, r"\hline", r"\end{tabular}"]
+        parts += [r"\begin{table}", rf"\caption{{{inert.tex(table.caption)}}}", tabular(table)]
         parts += [*map(inert.tex, table.notes), r"\end{table}", ""]
     return "\n".join(parts)
+
+
+def tabular(table: Table) -> str:
+    """Returns the table's rows for LaTeX, with the rules of the package booktabs."""
+    columns = "l" * table.labels + "r" * (len(table.columns) - table.labels)
+    rows = [[*map(inert.tex, table.columns)]]
+    rows += [_cells(table, index, inert.tex, r"\textbf{", "}") for index in range(len(table.rows))]
+    head, *lines = [" & ".join(cells) + r" \\" for cells in rows]
+    start = rf"\begin{{tabular}}{{{columns}}}"
+    return "\n".join([start, r"\toprule", head, r"\midrule", *lines, r"\bottomrule", r"\end{tabular}"])
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]], *, counts: Sequence[str] = ()) -> str:

@@ -1,0 +1,100 @@
+"use strict";
+(() => {
+  const all = (what, from = document) => [...from.querySelectorAll(what)];
+  const make = (tag, text, more = {}) => Object.assign(document.createElement(tag), { textContent: text }, more);
+  const rule = document.head.appendChild(make("style", ""));
+  let asked = "";
+
+  // One row everywhere: pointed at for a moment, or kept by a click, which the address then holds.
+  const dim = (row) => {
+    const marks = [".mark", ".curve", ".thin", ".dot", ".band", "line.main", "line.hollow"];
+    rule.textContent = row
+      ? marks.map((mark) => `.plots ${mark}:not(.${row})`).join(",") + "{opacity:.14}" +
+        `[data-s]:not([data-s=${row}]):not(path){opacity:.45}`
+      : "";
+  };
+  const keep = (row) => {
+    asked = row === asked ? "" : row;
+    dim(asked);
+    history.replaceState(null, "", asked ? `#row-${asked}` : location.pathname + location.search);
+  };
+  const rowOf = (event) => event.target.closest?.("[data-s]")?.dataset.s;
+  document.addEventListener("mouseover", (event) => dim(rowOf(event) || asked));
+  document.addEventListener("click", (event) => rowOf(event) && keep(rowOf(event)));
+  for (const one of all(".bar[data-s], .strip[data-s], li[data-s]")) {
+    one.tabIndex = 0;
+    one.setAttribute("role", "button");
+    one.addEventListener("focus", () => dim(one.dataset.s));
+    one.addEventListener("blur", () => dim(asked));
+    one.addEventListener("keydown", (event) => event.key === "Enter" && keep(one.dataset.s));
+  }
+  const known = /^#row-(s\d+)$/.exec(location.hash);
+  if (known) keep(known[1]);
+
+  // Tables: sorted by a column, copied as CSV or LaTeX.
+  const number = (text) => {
+    const found = /[-+−]?\d[\d,]*\.?\d*(e[-+]?\d+)?/.exec(text);
+    return found ? Number(found[0].replace("−", "-").replaceAll(",", "")) : NaN;
+  };
+  const order = (table, at, down) => {
+    const value = (row) => row.cells[at]?.textContent.trim() ?? "";
+    const rows = [...table.tBodies[0].rows];
+    const counted = rows.filter((row) => !isNaN(number(value(row)))).length > rows.length / 2;
+    const compare = (a, b) => {
+      const [x, y] = [a, b].map((row) => (counted ? number(value(row)) : value(row)));
+      if (counted && (isNaN(x) || isNaN(y))) return isNaN(x) - isNaN(y);
+      return (counted ? x - y : x.localeCompare(y)) * (down ? -1 : 1);
+    };
+    table.tBodies[0].append(...rows.sort(compare));
+  };
+  const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const csv = (rows) => rows.map((row) => row.map(quoted).join(",")).join("\n");
+  const escaped = (text) =>
+    text.replace(/[\\&%$#_{}~^]/g, (one) => ({ "\\": "\\textbackslash{}", "~": "\\textasciitilde{}",
+      "^": "\\textasciicircum{}" })[one] ?? `\\${one}`).replaceAll("−", "$-$");
+  const latex = ([head, ...rows]) =>
+    [`\\begin{tabular}{l${"r".repeat(head.length - 1)}}`, "\\toprule", head.map(escaped).join(" & ") + " \\\\",
+      "\\midrule", ...rows.map((row) => row.map(escaped).join(" & ") + " \\\\"), "\\bottomrule",
+      "\\end{tabular}"].join("\n");
+  const copy = async (button, text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+      button.dataset.done = "copied";
+    } catch {
+      button.dataset.done = "not allowed here";
+    }
+    setTimeout(() => delete button.dataset.done, 1500);
+  };
+  for (const table of all(".scroll table")) {
+    const heads = [...table.tHead.rows[0].cells];
+    heads.forEach((head, at) => {
+      const button = make("button", head.textContent, { className: "sort", type: "button" });
+      head.replaceChildren(button);
+      button.addEventListener("click", () => {
+        const down = head.ariaSort === "ascending";
+        heads.forEach((one) => one.removeAttribute("aria-sort"));
+        head.ariaSort = down ? "descending" : "ascending";
+        order(table, at, down);
+      });
+    });
+    const cells = () => [...table.rows].map((row) => [...row.cells].map((cell) => cell.textContent.trim()));
+    const tools = make("p", "", { className: "tools" });
+    for (const [name, as] of [["CSV", csv], ["LaTeX", latex]]) {
+      const button = make("button", `Copy ${name}`, { type: "button" });
+      button.addEventListener("click", () => copy(button, as(cells())));
+      tools.append(button);
+    }
+    table.parentElement.after(tools);
+  }
+
+  // Rows whose text holds what is typed.
+  const search = make("input", "", { type: "search", placeholder: "Filter rows" });
+  search.setAttribute("aria-label", "Show only rows with this text");
+  search.addEventListener("input", () => {
+    const wanted = search.value.toLowerCase();
+    for (const row of all(".scroll tbody tr, .bar, .strip")) {
+      row.hidden = !row.textContent.toLowerCase().includes(wanted);
+    }
+  });
+  document.querySelector("nav div").prepend(search);
+})();
