@@ -85,6 +85,8 @@ def statuses(run: Run, searcher: str) -> set[str]:
     return {run.records[unit.hash].status for unit in run.planned(LOOKUP) if unit.spec.searcher == searcher}
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_its_rows_end_with_that_sentence_others_run_and_once_mended_it_is_not_tried_again(
     tmp_path: Path,
 ) -> None:

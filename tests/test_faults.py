@@ -131,6 +131,8 @@ def records(run: Path, kind: str) -> dict[str, Record]:
     return found
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_whatever_fails_the_others_go_on_the_board_is_printed_and_the_status_is_1(
     faulty: Path, ran: "subprocess.CompletedProcess[str]"
 ) -> None:
@@ -145,6 +147,8 @@ def test_whatever_fails_the_others_go_on_the_board_is_printed_and_the_status_is_
     assert {"last", "dies_once"} <= scored
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("domain", "words"),
     [
@@ -166,6 +170,8 @@ def test_a_unit_that_fails_says_why_in_one_sentence(
     assert re.search(words, reason), reason
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_death_by_a_signal_is_tried_once_more_and_an_exit_is_not(
     faulty: Path, ran: "subprocess.CompletedProcess[str]"
 ) -> None:
@@ -173,6 +179,8 @@ def test_a_death_by_a_signal_is_tried_once_more_and_an_exit_is_not(
     assert (faulty / "exits").read_text() == "x"
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_what_an_ended_unit_started_is_ended_too(
     faulty: Path, ran: "subprocess.CompletedProcess[str]"
 ) -> None:
@@ -181,6 +189,8 @@ def test_what_an_ended_unit_started_is_ended_too(
     ]
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_where_nothing_can_be_scored_the_board_is_printed_all_the_same(faulty: Path) -> None:
     suite = faulty / "hopeless.toml"
     suite.write_text(

@@ -47,6 +47,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_folder_of_any_name_gives_the_same_bytes(whole: Path, tmp_path: Path) -> None:
     name = "a b é漢字🙂; rm -rf $HOME 'q' \"q\" %s {} #"
     place = tmp_path / name.ljust(200, "n")
@@ -56,6 +58,8 @@ def test_a_folder_of_any_name_gives_the_same_bytes(whole: Path, tmp_path: Path) 
     assert result_bytes(place / "run") == result_bytes(whole / "run")
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_name_that_is_too_long_is_told_in_one_sentence(whole: Path, tmp_path: Path) -> None:
     done = evaluate(whole / "floors.toml", tmp_path / ("n" * 300))
     assert done.returncode == 2
@@ -63,6 +67,8 @@ def test_a_name_that_is_too_long_is_told_in_one_sentence(whole: Path, tmp_path: 
     assert "File name too long; choose another --out." in done.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_record_from_the_future_is_as_good_as_any(whole: Path, tmp_path: Path) -> None:
     shutil.copytree(whole / "run", tmp_path / "run")
     for file in (tmp_path / "run").rglob("*"):
@@ -84,6 +90,8 @@ def test_a_clock_that_runs_backwards_changes_no_byte(whole: Path, tmp_path: Path
     assert result_bytes(tmp_path / "run") == result_bytes(whole / "run")
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_two_evaluations_started_together_share_one_data_cache(whole: Path, tmp_path: Path) -> None:
     environment = os.environ | {"HARNESS_DATA": str(tmp_path / "data")}
     running = [
@@ -103,6 +111,8 @@ def test_two_evaluations_started_together_share_one_data_cache(whole: Path, tmp_
     assert not list((tmp_path / "data").rglob(".part-*"))
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_run_folder_that_is_removed_is_told_and_the_same_command_makes_it_again(
     whole: Path, tmp_path: Path
 ) -> None:
@@ -122,6 +132,8 @@ def test_a_run_folder_that_is_removed_is_told_and_the_same_command_makes_it_agai
     assert result_bytes(run) == result_bytes(whole / "run")
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_file_that_is_gone_from_a_held_folder_tells_its_removal_and_no_other_file_does(
     tmp_path: Path,
 ) -> None:
@@ -139,6 +151,8 @@ def test_a_file_that_is_gone_from_a_held_folder_tells_its_removal_and_no_other_f
         assert raised.value is other
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize(("unit", "told"), [("gone", "was removed while it ran"), ("full", "free space")])
 def test_a_worker_tells_the_removal_of_a_folder_from_a_full_disk(
     tmp_path: Path, unit: str, told: str
@@ -157,6 +171,8 @@ def test_a_worker_tells_the_removal_of_a_folder_from_a_full_disk(
         pool.stop()
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_folder_with_what_a_killed_run_leaves_before_its_plan_is_free(tmp_path: Path) -> None:
     for name in (".lock", ".part-123-plan.json"):
         (tmp_path / name).touch()
@@ -167,6 +183,8 @@ def test_a_folder_with_what_a_killed_run_leaves_before_its_plan_is_free(tmp_path
         claim(tmp_path, "toy")
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize("text", ["{", "[]", "3", '{"title": "x"}', "\x00"])
 def test_a_folder_with_a_damaged_plan_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "plan.json").write_text(text)
@@ -174,6 +192,8 @@ def test_a_folder_with_a_damaged_plan_is_refused(tmp_path: Path, text: str) -> N
         claim(tmp_path, "toy")
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_folder_that_is_swept_before_its_process_holds_it_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,6 +210,8 @@ def test_a_folder_that_is_swept_before_its_process_holds_it_is_made_again(
         assert [folder] == [Path(made[1])] == list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_what_a_killed_process_left_of_a_folder_is_swept_and_what_one_holds_is_not(tmp_path: Path) -> None:
     script = (
         "import pathlib, sys, time\n"

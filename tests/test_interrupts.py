@@ -168,6 +168,8 @@ def test_an_ended_evaluation_says_how_to_go_on_and_leaves_no_process(
     assert until(lambda: not ours(folder))
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_killed_evaluation_leaves_no_process(folder: Path, start: Start) -> None:
     process = start("eval", str(folder / "fetched.toml"), "--out", str(folder / "run"))
     assert until(lambda: (folder / "client").exists() and (folder / "holds").exists())
@@ -176,6 +178,8 @@ def test_a_killed_evaluation_leaves_no_process(folder: Path, start: Start) -> No
     assert until(lambda: not ours(folder))
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_an_ended_preparation_leaves_no_client(
     folder: Path, start: Start, number: signal.Signals, status: int
@@ -189,6 +193,8 @@ def test_an_ended_preparation_leaves_no_client(
     assert until(lambda: not ours(folder))
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_killed_client_is_started_once_more(folder: Path, start: Start) -> None:
     process = start("data", "prepare", "fetching")
     assert until(lambda: (folder / "client").exists() and (folder / "client").read_text() != "")
@@ -199,6 +205,8 @@ def test_a_killed_client_is_started_once_more(folder: Path, start: Start) -> Non
     assert [one.name for one in (folder / "data").iterdir()] == ["archives"]
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_no_interrupt_reaches_a_worker(folder: Path, start: Start) -> None:
     start("eval", str(folder / "waits.toml"), "--out", str(folder / "run"))
     assert until(lambda: (folder / "waits").exists() and (folder / "holds").exists())
@@ -210,6 +218,8 @@ def test_no_interrupt_reaches_a_worker(folder: Path, start: Start) -> None:
         assert blocked >> (signal.SIGINT - 1) & 1
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_command_that_swallows_its_interrupt_is_left_after_a_while(tmp_path: Path) -> None:
     script = (
         "import subprocess, sys, time\n"
@@ -231,6 +241,8 @@ def test_a_command_that_swallows_its_interrupt_is_left_after_a_while(tmp_path: P
     process.communicate()
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_interrupt_in_a_finaliser_is_not_lost(number: signal.Signals) -> None:
     script = (
@@ -251,6 +263,8 @@ def test_an_interrupt_in_a_finaliser_is_not_lost(number: signal.Signals) -> None
     assert (done.stdout, done.stderr) == ("interrupted\n", "")
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_an_interrupt_while_the_command_is_imported_ends_without_a_traceback() -> None:
     script = (
         "import sys\n"

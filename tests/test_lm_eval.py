@@ -91,6 +91,8 @@ def bits_in_turn(document: bytes) -> float:
     return total / math.log(2)
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_plain_lm_eval_gives_an_exported_task_the_bits_of_its_own_windows(
     tmp_path: Path, address: str
 ) -> None:

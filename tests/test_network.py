@@ -75,6 +75,8 @@ print(constants.HF_HUB_DISABLE_TELEMETRY, datasets.config.HF_UPDATE_DOWNLOAD_COU
 """
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_no_call_of_python_leaves_the_machine_once_the_network_is_shut() -> None:
     told = json.loads(python(LEAVING).stdout)
     assert told.pop("here") == "x"
@@ -86,6 +88,8 @@ def test_no_call_of_python_leaves_the_machine_once_the_network_is_shut() -> None
     ] == []
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("host", "here"),
     [
@@ -109,6 +113,8 @@ def test_loopback_is_told_without_asking(host: object, here: bool) -> None:
     assert is_loopback(host) == here
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_the_environment_is_as_it_was_when_the_network_opens_again() -> None:
     environment = {"HF_HUB_OFFLINE": "0", "HOME": "/home"}
     with offline(environment):
@@ -116,6 +122,8 @@ def test_the_environment_is_as_it_was_when_the_network_opens_again() -> None:
     assert environment == {"HF_HUB_OFFLINE": "0", "HOME": "/home"}
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_every_verb_that_takes_offline_shuts_the_network_until_it_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -137,12 +145,16 @@ def test_every_verb_that_takes_offline_shuts_the_network_until_it_ends(
     assert told == ["1"] * len(verbs)
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_telemetry_is_off_before_any_package_is_imported() -> None:
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "DO_NOT"))}
     done = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True, env=plain)
     assert done.stdout.splitlines()[-1] == "True False", done.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_an_endpoint_elsewhere_is_not_asked_offline(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(llm_server.TABLE_SUITE)
     settings = {"HARNESS_LLM_BASE_URL": "https://mine.example/v1", "HARNESS_LLM_MODEL": "m"}
@@ -154,6 +166,8 @@ def test_an_endpoint_elsewhere_is_not_asked_offline(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_model_of_lm_eval_elsewhere_is_not_asked_offline() -> None:
     from harness.language.external import build_model, parse_address
 
@@ -162,6 +176,8 @@ def test_a_model_of_lm_eval_elsewhere_is_not_asked_offline() -> None:
         build_model(address, offline=True)
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_worker_and_the_code_it_runs_cannot_leave_the_machine_offline(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(FLOORS)
     (tmp_path / "own.py").write_text(CALLING)
@@ -181,12 +197,16 @@ def watched(folder: Path, *words: str, **settings: str) -> "subprocess.Completed
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | settings, timeout=300)
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_suite_without_a_language_model_contacts_nobody(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(FLOORS)
     done = watched(tmp_path, "--workers", "1")
     assert done.stderr.splitlines()[-1] == "exit status 0; 0 hosts contacted"
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_suite_with_a_language_model_contacts_its_host_alone(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(llm_server.TABLE_SUITE)
     with llm_server.served(llm_server.Answer(401)) as (url, _, _):
@@ -195,6 +215,8 @@ def test_a_suite_with_a_language_model_contacts_its_host_alone(tmp_path: Path) -
     assert done.stderr.splitlines()[-1] == "exit status 1; 1 hosts contacted"
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_run_offline_ends_where_there_is_no_network(tmp_path: Path) -> None:
     alone = [shutil.which("unshare") or "unshare", "-rn"]
     if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:

@@ -216,6 +216,8 @@ def told(mine: Path, *words: object) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_metric_and_a_kind_of_input_in_one_file_each_are_run_boarded_and_rescored(
     mine: Path, tmp_path: Path
 ) -> None:

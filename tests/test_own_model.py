@@ -66,6 +66,8 @@ def run(suite: str, folder: Path, *models: str) -> Board:
     return build_board(load_run(folder / "run"))
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_own_networks_and_predictors_join_the_board(own: Path, tmp_path: Path) -> None:
     board = run(SUITE, tmp_path, f"{own}:build", f"{own}:predict")
     trained, ready = (board.tasks[0].row(f"file:{own}:{name}") for name in ("build", "predict"))

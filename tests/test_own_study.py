@@ -178,6 +178,8 @@ def results(run: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_study_in_one_folder_is_listed_checked_run_told_and_compared(mine: Path) -> None:
     assert f"coins: How often coins land heads. ({mine}" in harness("list", "studies").stdout
     schema = json.loads(harness("schema", "--study", "coins").stdout)
@@ -205,6 +207,8 @@ def test_a_study_in_one_folder_is_listed_checked_run_told_and_compared(mine: Pat
     assert "was already finished" in again.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_study_of_ones_own_that_was_killed_ends_in_the_bytes_of_a_fresh_run(mine: Path) -> None:
     suite = mine / "slow.toml"
     suite.write_text(SUITE.format("0.2"))
@@ -222,6 +226,8 @@ def test_a_study_of_ones_own_that_was_killed_ends_in_the_bytes_of_a_fresh_run(mi
     assert results(mine / "killed") == results(mine / "whole")
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_what_is_wrong_with_it_is_one_sentence(mine: Path) -> None:
     suite = mine / "wrong.toml"
     for text, message in (
@@ -240,6 +246,8 @@ def test_what_is_wrong_with_it_is_one_sentence(mine: Path) -> None:
     assert "no other metric" in harness("rescore", run, "--metric", "accuracy").stderr
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_plan_of_an_earlier_version_and_a_study_that_is_gone_are_refused_by_name(
     mine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

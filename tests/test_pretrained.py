@@ -209,6 +209,8 @@ def test_the_package_of_efficientnet_is_read_in_its_order(
         catalog.load("baseline", "efficientnet_lite0:tail")
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_rows_that_come_trained_are_marked_and_not_ranked(tmp_path: Path) -> None:
     file, _ = saved(tmp_path, "resnet10t")
     probe, tuned = f"timm:resnet10t?weights={file}&train=head", f"timm:resnet10t?weights={file}"

@@ -40,6 +40,8 @@ def test_a_finished_run_says_so_and_runs_nothing_and_json_is_one_document(finish
     assert result_bytes(finished) == before
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_one_worker_gives_the_same_bytes_as_two(finished: Path, tmp_path: Path) -> None:
     assert harness("eval", "toy", "--out", str(tmp_path / "one"), "--workers", "1").returncode == 0
     assert result_bytes(tmp_path / "one") == result_bytes(finished)
@@ -58,6 +60,8 @@ def test_a_folder_of_another_suite_is_refused(finished: Path) -> None:
     assert "holds a run of toy, not of toy_canary" in refused.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_canary_among_the_held_out_domains_harms_only_its_own_scores(tmp_path: Path) -> None:
     assert harness("eval", "toy_canary", "--out", str(tmp_path / "run")).returncode == 1
     plan = json.loads((tmp_path / "run" / "plan.json").read_text())

@@ -108,6 +108,8 @@ def test_defaults_and_each_leave_it_out_and_say_so(home: Path, domains: str) -> 
     assert opened["left_out"] == []
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_each_run_that_opens_it_counts_once(home: Path) -> None:
     opening = suite(home, 'held_out = ["ben", "cid"]', OPENED)
     for out, times in (("first", 1), ("first", 1), ("second", 2)):

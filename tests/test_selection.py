@@ -27,6 +27,8 @@ def board(folder: Path) -> Board:
     return build_board(load_run(folder))
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_every_rule_has_a_board_and_the_first_one_the_verdict(board: Board) -> None:
     assert [task.selection for task in board.tasks] == list(SELECTIONS)
     assert len({frozenset(row.name for row in task.rows) for task in board.tasks}) == 1
@@ -34,11 +36,15 @@ def test_every_rule_has_a_board_and_the_first_one_the_verdict(board: Board) -> N
     assert ORACLE not in verdict(board)
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_an_oracle_is_marked(board: Board) -> None:
     assert "which no real use allows" in " ".join(board.tasks[2].notes)
     assert "patterns, oracle" in render(board, "md")
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_rows_differ_in_their_learning_rates_alone(folder: Path) -> None:
     run = load_run(folder)
     architectures = {}
@@ -49,6 +55,8 @@ def test_rows_differ_in_their_learning_rates_alone(folder: Path) -> None:
     assert len(set(architectures.values())) == 1
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_cross_validation_keeps_the_mean_score_on_unseen_sources(folder: Path) -> None:
     run = load_run(folder)
     for unit in filled.units(run, "final", method="local_search", selection=CROSS_VALIDATION):
@@ -58,6 +66,8 @@ def test_cross_validation_keeps_the_mean_score_on_unseen_sources(folder: Path) -
         assert result.learning_rate == float(best)
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_an_oracle_chooses_for_each_domain_by_its_validation_split(folder: Path) -> None:
     run = load_run(folder)
     for unit in filled.units(run, "score", selection=ORACLE, method="local_search", domain="clean"):

@@ -70,6 +70,8 @@ def test_independent_seeds_are_compared_by_welchs_test(
     assert in_band(rejections(found), REPLICATES, 0.05)
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_holm_finds_something_that_is_not_there_at_most_at_its_level() -> None:
     from statsmodels.stats.multitest import multipletests
 

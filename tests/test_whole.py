@@ -161,6 +161,8 @@ def test_whole_where_it_means_nothing_is_refused(words: tuple[str, ...], told: s
     assert told in refused.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_the_board_says_how_much_of_a_held_out_domain_was_scored(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(FLOORS + TASK.format("toy_patterns", '["clean"]', '["rough"]', ""))
     done = harness("eval", str(tmp_path / "mine.toml"), "--whole", "--out", str(tmp_path / "run"))
