@@ -160,7 +160,9 @@ def _plane(plot: Plane, inks: Inks) -> str:
     ends = _ends(plot.lines, inks, y) if is_ended else ""
     if plot.is_named:
         marks += _names(plot.points, inks, x, y)
-    legend = "".join(f'<li data-s="{inks[name].css}">{_key(inks[name])}{html(name)}</li>' for name in names)
+    legend = "".join(
+        f'<li><span data-s="{inks[name].css}">{_key(inks[name])}{html(name)}</span></li>' for name in names
+    )
     keys = f'<ul class="legend{" folded" if ends else ""}">{legend}</ul>' if len(names) > 1 else ""
     y_ticks = "".join(
         f'<text x="100%" dx="-6" y="{_at(100 - y.at(value))}" dy="4" class="tick end">{html(text)}</text>'

@@ -21,7 +21,7 @@
   const rowOf = (event) => event.target.closest?.("[data-s]")?.dataset.s;
   document.addEventListener("mouseover", (event) => dim(rowOf(event) || asked));
   document.addEventListener("click", (event) => rowOf(event) && keep(rowOf(event)));
-  for (const one of all(".bar[data-s], .strip[data-s], li[data-s]")) {
+  for (const one of all(".bar[data-s], .strip[data-s], li [data-s]")) {
     one.tabIndex = 0;
     one.setAttribute("role", "button");
     one.addEventListener("focus", () => dim(one.dataset.s));
@@ -86,6 +86,8 @@
     }
     table.parentElement.after(tools);
   }
+
+  addEventListener("beforeprint", () => all("details.appendix").forEach((one) => (one.open = true)));
 
   // Rows whose text holds what is typed.
   const search = make("input", "", { type: "search", placeholder: "Filter rows" });

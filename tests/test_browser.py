@@ -1,0 +1,126 @@
+"""The report in a real browser. Truth: Chromium's own layout, axe-core's rules, and what a reader does."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_run import ToyRun
+
+from harness.report.page import write_report
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.ci,
+    pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine"),
+]
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="playwright is not installed: pip install '.[browser]'"
+)
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = ToyRun(
+        tmp_path_factory.mktemp("run"), failed={("random_search", "figlet"): "out of memory."}
+    ).write()
+    return write_report(run)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280, 1700])
+def test_no_error_no_request_no_sideways_scroll_and_no_violation(
+    browser: Any, page_file: Path, scheme: str, width: int
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page, errors, requests = context.new_page(), [], []
+    page.on("console", lambda message: errors.append(message.text))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(page_file.as_uri())
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0
+    assert errors == []
+    assert [url for url in requests if not url.startswith("data:")] == [page_file.as_uri()]
+    letters = page.evaluate(
+        "[...document.querySelectorAll('svg text')].map(one => getComputedStyle(one).fontSize)"
+    )
+    assert set(letters) == {"13px"}
+    context.close()
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+        bypass_csp=True,  # axe is a script
+    )
+    page = context.new_page()
+    page.goto(page_file.as_uri())
+    found = axe.Axe().run(page).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    context.close()
+
+
+def test_a_reader_sorts_filters_and_asks_for_a_row(browser: Any, page_file: Path) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(page_file.as_uri())
+    table = page.locator("#leaderboard .scroll table").first
+    before = table.locator("tbody tr").all_text_contents()
+    head = table.locator("th button", has_text="Method")
+    head.click()
+    methods = [row.split()[0] for row in table.locator("tbody tr td:nth-child(2)").all_text_contents()]
+    assert methods == sorted(methods, key=str.lower)
+    head.click()
+    assert [
+        row.split()[0] for row in table.locator("tbody tr td:nth-child(2)").all_text_contents()
+    ] == methods[::-1]
+    assert sorted(table.locator("tbody tr").all_text_contents()) == sorted(before)
+    page.locator("nav input").fill("random")
+    shown = [row for row in table.locator("tbody tr").all() if row.is_visible()]
+    assert 0 < len(shown) < len(before)
+    assert all("random" in row.text_content().lower() for row in shown)
+    page.locator("nav input").fill("")
+    bar = page.locator("#leaderboard .bar").first
+    series = bar.get_attribute("data-s")
+    bar.click()
+    page.mouse.move(0, 0)
+    assert page.url.endswith(f"#row-{series}")
+    look = "(one) => getComputedStyle(one).opacity"
+    mine = page.locator(f"#leaderboard .track use.{series}").first.evaluate(look)
+    other = page.locator(f"#leaderboard .track use:not(.{series})").first.evaluate(look)
+    assert float(mine) > 2 * float(other)
+    again = browser.new_page(viewport={"width": 1280, "height": 900})
+    again.goto(page.url)  # the address holds it
+    assert float(again.locator(f"#leaderboard .track use:not(.{series})").first.evaluate(look)) == float(
+        other
+    )
+
+
+def test_everything_is_readable_without_the_script(browser: Any, page_file: Path) -> None:
+    def texts(javascript: bool) -> str:
+        context = browser.new_context(java_script_enabled=javascript, viewport={"width": 1280, "height": 900})
+        page = context.new_page()
+        page.goto(page_file.as_uri())
+        text = page.locator("main").inner_text()
+        context.close()
+        return text.replace("Copy CSV", "").replace("Copy LaTeX", "")
+
+    assert "".join(texts(False).split()) == "".join(texts(True).split())
+
+
+def test_print_opens_nothing_sideways(browser: Any, page_file: Path) -> None:
+    page = browser.new_page(viewport={"width": 794, "height": 1123})
+    page.goto(page_file.as_uri())
+    page.emulate_media(media="print")
+    wide = "[...document.querySelectorAll('.scroll, .heat')].filter(one => one.scrollWidth > one.clientWidth + 1)"
+    assert page.evaluate(f"{wide}.map(one => one.getAttribute('aria-label'))") == []
+    assert not page.locator("nav").is_visible()
