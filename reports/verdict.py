@@ -14,6 +14,7 @@ from harness import (
     Figure,
     Forest,
     LookupBoard,
+    RankingBoard,
     Run,
     Section,
     Strip,
@@ -24,7 +25,7 @@ from harness import (
     verdict,
 )
 from harness.board.scale import with_interval
-from harness.board.wording import show, show_counts, show_estimate, unit_of_difference
+from harness.board.wording import show, show_correlation, show_counts, show_estimate, unit_of_difference
 from harness.catalog import files, load, metric_of
 from harness.study.lookup.board import LookupRanking
 from harness.study.lookup.tables import lookup_sentences
@@ -48,6 +49,8 @@ def render(run: Run, board: AnyBoard) -> Block:
             paragraphs=tuple(others),
             figures=(figure,) if figure else (),
         )
+    if isinstance(board, RankingBoard):
+        return _ranking(board)
     if not isinstance(board, Board):
         return Block(lead=verdict(board))
     verdicts = [task_verdict(board, task) for task in board.decisive]
@@ -67,6 +70,24 @@ def render(run: Run, board: AnyBoard) -> Block:
             *limited,
         ),
     )
+
+
+def _ranking(board: RankingBoard) -> Block:
+    chips, shown = [], 0
+    for space in board.spaces:
+        best = next((row for row in space.rows if row.tau), None)
+        if best is None or best.tau is None:
+            chips.append(Chip(space.space, "not known yet"))
+            continue
+        is_shown = best.tau.low > 0
+        shown += is_shown
+        text = f"{best.name}: tau {show_correlation(*best.tau)}"
+        chips.append(Chip(space.space, text, "good" if is_shown else ""))
+    lead = (
+        f"On {board.task}, scores of shared weights are shown to order architectures better than chance in "
+        f"{shown} of {len(board.spaces)} spaces."
+    )
+    return Block(lead=lead, chips=tuple(chips), paragraphs=(verdict(board),))
 
 
 def _last(board: LookupBoard) -> list[LookupRanking]:
