@@ -18,7 +18,8 @@ def render(run: Run, board: Board) -> Block:
 
 
 def _figure(board: Board, task: TaskBoard) -> Figure:
-    rows = [(row, row.in_domain, row.held_out) for row in task.rows if row.in_domain and row.held_out]
+    every = [(row, row.in_domain, row.held_out) for row in task.rows if row.in_domain and row.held_out]
+    rows = [one for one in every if not one[0].is_floor] or every
     metric = metric_of(task.metric)
     points = [
         Point(
@@ -70,12 +71,12 @@ def _figure(board: Board, task: TaskBoard) -> Figure:
     )
     alt = (
         f"{task.title}: {metric_name(task.metric)}, on sources and on held-out domains. Of ranked rows "
-        f"{least} loses least, {most} most."
+        f"{least} loses least, {most} most. Floors stand in the table of the board."
     )
     data = [
         {"method": row.method, "space": row.space, "in_domain": inside.value, "held_out": outside.value}
         | {"gap": row.gap.value, "gap_low": row.gap.low, "gap_high": row.gap.high}
-        for row, inside, outside in rows
+        for row, inside, outside in every
         if row.gap
     ]
     return Figure(name=f"domain-gap-{task.slug}", alt=alt, plots=(plane,), data=data)

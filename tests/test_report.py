@@ -5,6 +5,7 @@ import hashlib
 import html
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from made_run import ToyRun
 from harness import catalog
 from harness.errors import UnknownNameError
 from harness.report.page import write_report
+from harness.report.section import Block
 from harness.run.loaded import load_run
 from harness.study.study import build_board
 from harness.study.trained.boards.tables import main_table
@@ -45,6 +47,22 @@ def test_the_markdown_twin_has_the_same_numbers(run: Path) -> None:
     assert len(numbers(page)) > 500
 
 
+def test_no_section_fails_and_one_that_does_says_so_in_its_place(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "could not be made" not in (run / "report.md").read_text()
+
+    def broken(*arguments: object) -> Block:
+        raise ZeroDivisionError("no <seed>")
+
+    entry = replace(catalog.load("section", "cost"), render=broken)
+    load = catalog.load
+    monkeypatch.setattr(catalog, "load", lambda kind, name: entry if name == "cost" else load(kind, name))
+    page = write_report(run, ["verdict", "cost", "data"]).read_text()
+    assert re.findall(r'<section id="([^"]+)"', page) == ["verdict", "cost", "data"]
+    assert "This section could not be made: ZeroDivisionError: no &lt;seed&gt;." in page
+
+
 def test_every_number_of_the_board_is_in_the_report(run: Path) -> None:
     board = build_board(load_run(run))
     page = visible((run / "report.html").read_text())
@@ -67,7 +85,7 @@ def test_a_report_has_the_same_bytes_in_another_process(run: Path, tmp_path: Pat
 def test_nothing_from_a_record_is_markup(run: Path) -> None:
     page, twin = (run / "report.html").read_text(), (run / "report.md").read_text()
     assert page.count("<script") == 1
-    assert "<script" not in twin
+    assert "<script" not in re.sub(r"^```.*?^```", "", twin, flags=re.DOTALL | re.MULTILINE)
     for text in (page, twin):
         assert "&lt;script&gt;alert(1)" in text
         assert "&lt;script&gt;alert(2)" in text
@@ -114,7 +132,8 @@ def test_all_sections_stand_in_their_order(run: Path) -> None:
 
 def test_the_stand_in_is_named_and_timings_are_told(run: Path) -> None:
     twin = (run / "report.md").read_text()
-    assert "stand-in model: Tiny-135M" in twin
+    assert "(stand-in)" in twin
+    assert "Stand-in: the embedded model Tiny-135M answered" in twin
     assert "Timed on: h." in twin
 
 

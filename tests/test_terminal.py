@@ -33,3 +33,18 @@ def test_a_table_that_fits_is_one_block() -> None:
     table = Table(caption="c", columns=("Row", "Value"), rows=(("a", "1"), ("b", "22")))
     assert terminal_lines(table, 80) == ["c", "", "Row  Value", "──────────", "a        1", "b       22", ""]
     assert terminal_lines(table) == terminal_lines(table, 80)
+
+
+def test_lesser_columns_go_first_and_are_told() -> None:
+    table = Table(
+        caption="c",
+        columns=("Row", "Value", "Extra", "More"),
+        rows=(("a", "1" * 10, "2" * 10, "3" * 10),),
+        lesser=("More", "Extra"),
+    )
+    assert "3333333333" in " ".join(terminal_lines(table, 80))
+    lines = terminal_lines(table, 30)
+    assert "2222222222" in " ".join(lines)
+    assert "3333333333" not in " ".join(lines)
+    assert "Left out for want of room: More; --format md has all." in " ".join(map(str.strip, lines))
+    assert "1111111111" in " ".join(terminal_lines(table, 5))

@@ -24,6 +24,15 @@ def end_notes(name: str, use: LanguageModelUse | None) -> list[str]:
     ]
 
 
+def stand_in_notes(uses: Iterable[LanguageModelUse | None]) -> list[str]:
+    """Says which embedded models answered in place of what methods are meant for."""
+    models = sorted({use.model for use in uses if use is not None and use.kind == "embedded"})
+    return [
+        f"Stand-in: the embedded model {model} answered, and none that the method is meant for."
+        for model in models
+    ]
+
+
 def language_model_use(reports: Iterable[SearchReport]) -> LanguageModelUse | None:
     """Returns calls and tokens summed over searches; None when none of them asked a model."""
     told = list(reports)

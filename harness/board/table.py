@@ -15,6 +15,7 @@ class Table:
         heading: the column that names the row.
         bold: (row, column) of what is emphasised.
         notes: lines below.
+        lesser: headings of columns that may be left out where there is no room, the least first.
     """
 
     caption: str
@@ -24,3 +25,4 @@ class Table:
     heading: int = 0
     bold: frozenset[tuple[int, int]] = frozenset()
     notes: tuple[str, ...] = ()
+    lesser: tuple[str, ...] = ()

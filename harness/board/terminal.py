@@ -19,16 +19,19 @@ def terminal_lines(table: Table, width: int | None = None) -> list[str]:
 
     Args:
         table: what to show.
-        width: characters of a line, None for any; a wider table stands in blocks that repeat the labels.
+        width: characters of a line, None for any; of a wider table lesser columns are left out, and what
+            is wider all the same stands in blocks that repeat the labels.
     """
     most = min(width or TEXT, TEXT)
     grid = [tuple(map(inert.line, row)) for row in (table.columns, *table.rows)]
+    grid, dropped = _fitting(grid, table.lesser, width)
     lines = [*textwrap.wrap(inert.line(table.caption), most), ""]
     for block in _blocks(grid, table.labels, width):
         lines += [*_drawn(grid, block, table.labels), ""]
-    for note in table.notes:
+    left_out = [f"Left out for want of room: {', '.join(dropped)}; --format md has all."] if dropped else []
+    for note in (*table.notes, *left_out):
         lines += textwrap.wrap(inert.line(note), most, subsequent_indent="  ")
-    return [*lines, ""] if table.notes else lines
+    return [*lines, ""] if table.notes or left_out else lines
 
 
 def prose(text: str, width: int | None = None) -> str:
@@ -36,9 +39,28 @@ def prose(text: str, width: int | None = None) -> str:
     return textwrap.fill(inert.line(text), min(width or TEXT, TEXT))
 
 
+def _fitting(
+    grid: list[tuple[str, ...]], lesser: Sequence[str], width: int | None
+) -> tuple[list[tuple[str, ...]], list[str]]:
+    """Returns the cells without as many lesser columns as it takes to fit, and the headings of these."""
+    dropped: list[str] = []
+    for name in lesser:
+        if width is None or sum(_widths(grid)) - GAP <= width:
+            break
+        if name in grid[0]:
+            at = grid[0].index(name)
+            grid = [row[:at] + row[at + 1 :] for row in grid]
+            dropped.append(name)
+    return grid, dropped
+
+
+def _widths(grid: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) + GAP for column in zip(*grid, strict=True)]
+
+
 def _blocks(grid: Sequence[Sequence[str]], labels: int, width: int | None) -> Iterator[list[int]]:
     """Yields the columns of each block: those of labels, and as many others as fit, one at least."""
-    widths = [max(map(len, column)) + GAP for column in zip(*grid, strict=True)]
+    widths = _widths(grid)
     heads = list(range(labels))
     block: list[int] = []
     for column in range(labels, len(widths)):

@@ -73,10 +73,10 @@ def show_cell(metric: str, cell: Cell) -> str:
 
 
 def with_model(method: str, llm: LanguageModelUse | None) -> str:
-    """Returns a method with the language model that answered it."""
+    """Returns a method with the language model that answered it; a note names one that stands in."""
     if llm is None:
         return method
-    return f"{method} ({'stand-in model: ' if llm.kind == 'embedded' else ''}{llm.model})"
+    return f"{method} ({'stand-in' if llm.kind == 'embedded' else llm.model})"
 
 
 def show_counts(values: Sequence[int] | None) -> str:

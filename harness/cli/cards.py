@@ -13,6 +13,7 @@ from harness.data.corruptions import family_of
 from harness.data.overview import prepared_card
 from harness.data.sealed import openings
 from harness.errors import HarnessError, UnknownNameError
+from harness.files import canonical_json
 from harness.guard.text import parse_json, shown
 from harness.learn.modality import modality_of
 from harness.space.choices import SearchSpace, SpaceFamily
@@ -149,20 +150,51 @@ def _space(name: str, family: SpaceFamily, preset: str | None) -> dict[str, Any]
 
 
 def as_text(card: Mapping[str, Any]) -> str:
-    """Returns the card for a terminal."""
-    lines = []
+    """Returns the card for a terminal: what says nothing is left out, entries of a list stand in blocks."""
+    lines: list[str] = []
     for key, value in card.items():
+        label = _words(key)
         if isinstance(value, list) and value and isinstance(value[0], Mapping):
-            lines.append(f"{key}:")
+            lines.append(f"{label}:")
             for entry in value:
-                inner = "; ".join(f"{name} {one}" for name, one in entry.items() if one is not None)
-                lines.append(f"  - {inner}")
+                (_, head), *others = entry.items()
+                lines.append(f"  {_told(head)}")
+                inner = [(_words(name), _told(one)) for name, one in others]
+                lines += [f"    {name}: {one}" for name, one in inner if one]
+        elif key in ("architecture", "default") and isinstance(value, Mapping):
+            lines.append(f"{label}: {canonical_json(value)}")  # to be given back
+        elif (
+            isinstance(value, Mapping)
+            and len(value) > 1
+            and all(isinstance(one, list) for one in value.values())
+        ):
+            lines += [f"{label}:", *(f"  {name}: {_told(one)}" for name, one in value.items())]
         elif isinstance(value, str) and "\n" in value:
-            lines.append(f"{key}:")
-            lines += [f"  {line}" for line in value.splitlines()]
-        elif value is not None:
-            lines.append(f"{key}: {value}")
+            lines += [f"{label}:", *(f"  {line}" for line in value.splitlines())]
+        elif told := _told(value):
+            lines.append(f"{label}: {told}")
     return "\n".join(lines)
+
+
+def _told(value: Any) -> str:
+    """Returns a value as people read it; empty where it says nothing."""
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        parts = [(name, _told(one)) for name, one in value.items() if one not in (0, False)]
+        return ", ".join(f"{_words(str(name))} {one}" for name, one in parts if one)
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_told, value))
+    return (
+        f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
+    )
+
+
+def _words(key: str) -> str:
+    """Returns a key as words; what holds a dot is a file's name, and stays."""
+    return key if "." in key else key.replace("_", " ")
 
 
 def architecture(space: SearchSpace, text: str, where: str = "--architecture") -> Architecture:

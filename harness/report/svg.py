@@ -34,6 +34,8 @@ PLANE_HEIGHT: Final = 300
 """Pixels."""
 NAMED_LINES: Final = 16
 """Curves that have their names at their ends; more have a legend alone."""
+FARTHEST: Final = 40
+"""Pixels between a mark and its name."""
 KINDS: Final = 8
 """Colours of bricks."""
 
@@ -261,7 +263,10 @@ def _point(point: Point, ink: Ink, x: Ruler, y: Ruler) -> str:
 def _names(points: Sequence[Point], inks: Inks, x: Ruler, y: Ruler) -> str:
     """Returns the names beside marks, those that would lie on each other moved up or down."""
     large = [point for point in points if not point.is_small]
-    places = _apart([(100 - y.at(point.y)) / 100 * PLANE_HEIGHT for point in large])
+    heights = [(100 - y.at(point.y)) / 100 * PLANE_HEIGHT for point in large]
+    places = _apart(heights)
+    if any(abs(place - height) > FARTHEST for place, height in zip(places, heights, strict=True)):
+        return ""  # a crowd, of which the legend tells more
     parts = []
     for point, place in zip(large, places, strict=True):
         is_right = x.at(point.x) > 62

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.board.comparison import lacking
-from harness.board.language_model import end_notes
+from harness.board.language_model import end_notes, stand_in_notes
 from harness.board.marks import with_marks
 from harness.board.scale import in_unit, percent, with_interval
 from harness.board.table import Table
@@ -87,6 +87,7 @@ def ranking_table(board: LookupBoard, ranking: LookupRanking) -> Table:
         *reasons,
         *lost,
         *short,
+        *stand_in_notes(row.llm for row in ranking.rows),
         *(note for row in ranking.rows for note in end_notes(row.method, row.llm)),
     )
     raw = any(scale.unit == "raw" for scale in board.scales.values())
@@ -101,6 +102,7 @@ def ranking_table(board: LookupBoard, ranking: LookupRanking) -> Table:
         heading=1,
         bold=frozenset(bold),
         notes=notes,
+        lesser=("LLM tokens a search", "Evaluations", "Seeds"),
     )
 
 

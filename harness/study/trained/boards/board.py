@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from harness.board.language_model import end_notes
+from harness.board.language_model import end_notes, stand_in_notes
 from harness.board.marks import OUTSIDE, Marked, mark_notes
 from harness.board.values import Difference, Splits, row_name
 from harness.run.loaded import Run
@@ -192,6 +192,7 @@ def _notes(of: TaskRows, board: TaskBoard) -> list[str]:
         for row in rows
         if row.llm and row.llm.repaired
     ]
+    notes += stand_in_notes(row.llm for row in rows)
     notes += [note for row in rows for note in end_notes(row.name, row.llm)]
     outside = {f"{row.name} ({row.outside})" for row in rows if row.outside}
     if outside:

@@ -74,7 +74,14 @@ def main_table(board: Board, task: TaskBoard) -> Table:
     )
     caption = f"{task.title}: {metric_name(task.metric)}, mean over {', '.join(task.held_out)}"
     return Table(
-        caption=caption, columns=columns, rows=rows, labels=3, heading=1, bold=bold, notes=tuple(notes)
+        caption=caption,
+        columns=columns,
+        rows=rows,
+        labels=3,
+        heading=1,
+        bold=bold,
+        notes=tuple(notes),
+        lesser=("Seeds", "n (groups)", "Gap", "In domain"),
     )
 
 
@@ -185,11 +192,9 @@ def cost_table(task: TaskBoard) -> Table:
             (
                 show_method(row),
                 row.space or MISSING,
-                show_counts(row.parameters),
-                show_counts(row.macs),
+                *(MISSING if row.is_floor else show_counts(size) for size in (row.parameters, row.macs)),
                 show_counts(row.evaluations),
-                show_counts(row.steps),
-                show_compute(row),
+                *((MISSING, MISSING) if row.is_floor else (show_counts(row.steps), show_compute(row))),
                 *tokens,
             )
         )
