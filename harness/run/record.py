@@ -89,16 +89,18 @@ class Timing(Schema):
     """What a unit took; it lies beside its record and is no part of a result.
 
     Attributes:
-        seconds: of its work.
+        seconds: of its work, those of what it took from others included, as if it had made it.
         parts: what they went into -> seconds, a list for one value per iteration of a search.
         peak_memory_bytes: resident in its process.
         host: name of the machine.
+        is_own_peak: whether the peak is of this unit; else it is of all that its process had done.
     """
 
     seconds: float
     parts: Mapping[str, float | list[float]]
     peak_memory_bytes: int
     host: str
+    is_own_peak: bool = False
 
     def part(self, name: str) -> float | None:
         """Returns the seconds of a part; None where it has none."""

@@ -167,14 +167,15 @@ def follow(place: "Place") -> None:
 
 
 def _run(unit: AnyUnit, needs: Mapping[str, AnyUnit], place: "Place") -> str:
-    import resource
     import socket
 
     from harness.learn.peers import peers
     from harness.run.provenance import provenance
+    from harness.workers.memory import forget_peak, peak_bytes
     from harness.workers.perform import perform
 
     started = perf_counter()
+    is_own_peak = forget_peak()
     try:
         check_code(unit)
         inputs = inputs_of(place.run, unit, needs.values())
@@ -189,9 +190,10 @@ def _run(unit: AnyUnit, needs: Mapping[str, AnyUnit], place: "Place") -> str:
         write_record(place.run, unit, "failed", reason=reason)
         return "failed"
     timing = Timing(
-        seconds=perf_counter() - started,
+        seconds=perf_counter() - started + done.elsewhere,
         parts=dict(done.seconds),
-        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        peak_memory_bytes=peak_bytes(),
+        is_own_peak=is_own_peak,
         host=socket.gethostname(),
     )
     write_beside(place.run, unit, TIMING, timing.to_json())
