@@ -34,6 +34,7 @@ from harness.study.trained.boards.notes import same_notes
 from harness.study.trained.units import FINAL as TRAINED
 from harness.task.selection import DEFAULT_SELECTION
 
+WORD = "trained"
 MACHINE = provenance("cpu", 1, threads=1)
 
 
@@ -76,7 +77,7 @@ def left(run: Path, unit: Unit, units: Mapping[str, Unit], architecture: str) ->
     place = unit_folder(run, unit)
     place.mkdir(parents=True, exist_ok=True)
     (place / "part").mkdir(exist_ok=True)
-    (place / "part" / "weights").write_text(f"{architecture} {unit.spec.seed}")
+    (place / "part" / "weights").write_text(f"{WORD} {architecture} {unit.spec.seed}")
     write_beside(run, unit, TIMING, {"seconds": 1.0, "parts": {}, "peak_memory_bytes": 1, "host": "h"})
     write_beside(run, unit, PROVENANCE, MACHINE)
     spent = len(unit.spec.method) if unit.kind == SEARCH else 0
@@ -158,6 +159,11 @@ def test_the_result_of_another_run_is_believed_by_content_and_machine(
     for other in (Store(store.folder, 1.0, answers=False), elsewhere, Store(store.folder, 0.0)):
         shutil.rmtree(tmp_path / "b")
         assert final.label in ran(tmp_path / "b", [search, final], other)
+    monkeypatch.setattr(f"{__name__}.WORD", "other")  # what is made again stands for what was
+    shutil.rmtree(tmp_path / "b")
+    ran(tmp_path / "b", [search, final], Store(store.folder, 1.0, answers=False))
+    assert ran(tmp_path / "c", [search, final], store) == [search.label]
+    assert bytes_of(tmp_path / "c") == bytes_of(tmp_path / "b") != bytes_of(tmp_path / "a")
     edited = row("one", code="2")
     assert ran(tmp_path / "b", edited, store) == [final.label]
 
@@ -257,6 +263,7 @@ def test_one_architecture_that_two_searches_chose_is_trained_once(tmp_path: Path
         assert search is not None
         left(tmp_path / "run", search, state.units, "a")
         state.finished(search, "ok")
+    assert state.settle() == []
     begun = state.ready()
     assert begun == first
     if how != "one after another":
@@ -307,6 +314,7 @@ def test_a_final_is_known_by_what_was_chosen_and_not_by_who_chose(tmp_path: Path
             found.append(final.input_key(read))
         return found
 
+    assert units(plan, "final", method="tuned")[0].spec.asked({"prepare-0": "a"}) == ()
     first, second = (keys("a", method=name) for name in ("local_search", "random_search"))
     assert first == second
     assert len(set(first)) == 2  # one a report seed

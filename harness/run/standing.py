@@ -76,7 +76,8 @@ class Standing:
         self._is_intact = is_intact
         self._store = store
         self._read: dict[tuple[str, str], tuple[str, str]] = {}
-        self._running: dict[str, tuple[str, dict[str, None]]] = {}
+        self._running: dict[str, str] = {}  # plan key -> input key
+        self._twins: dict[str, dict[str, None]] = {}  # input key -> waiting units that it would settle
         self._by_input: dict[str, _Found] = {}
         self._by_name: dict[str, _Found] = {}
         self._readers: dict[str, list[str]] = {}
@@ -107,7 +108,7 @@ class Standing:
             return None
         del self.waiting[unit.hash]
         if unit.kind.takes:
-            self._running[unit.input_key(self.inputs(unit))] = unit.hash, {}
+            self._running[unit.hash] = unit.input_key(self.inputs(unit))
         return unit
 
     def blocked(self) -> list[AnyUnit]:
@@ -135,10 +136,7 @@ class Standing:
     def finished(self, unit: AnyUnit, status: str) -> None:
         """Takes note of a unit that ran; where it left another result, what read the old one waits again."""
         self.status[unit.hash] = status
-        for key, (runs, twins) in list(self._running.items()):
-            if runs == unit.hash:
-                self._unsettled |= twins
-                del self._running[key]
+        self._running.pop(unit.hash, None)
         if status != "ok":
             return
         folder = unit_folder(self.run, unit)
@@ -146,6 +144,7 @@ class Standing:
         if record is None:
             raise HarnessError(f"{folder} vanished; run the same command again.")
         self._know(folder, record)
+        self._unsettled |= self._twins.pop(record.input_key, {})
         if self._store:
             self._store.keep(folder, record, unit)
         self._unsettled |= dict.fromkeys(self._readers.get(unit.hash, ()))
@@ -219,10 +218,8 @@ class Standing:
         """Returns whether a unit can run; where one with the same result does, it waits for that."""
         if not self._is_able(unit):
             return False
-        key = unit.input_key(self.inputs(unit)) if self._running and unit.kind.takes else ""
-        if key in self._running:
-            self._running[key][1][unit.hash] = None
-        return key not in self._running
+        has_twins = self._running and unit.kind.takes
+        return not has_twins or unit.input_key(self.inputs(unit)) not in self._running.values()
 
     def _settled(self, unit: AnyUnit, record: Record) -> None:
         """Keeps what others read of a unit's result: all of it, or for some kinds a part."""
@@ -238,6 +235,8 @@ class Standing:
         found = self._sound(self._by_input.get(key)) or self._kept(unit, key)
         if found is None and self._belief.keep_stale:
             found = self._sound(self._by_name.get(unit.name))
+        if found is None and unit.kind.takes:
+            self._twins.setdefault(key, {})[unit.hash] = None
         if found is None:
             return False
         place = unit_folder(self.run, unit)
