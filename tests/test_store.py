@@ -281,6 +281,7 @@ def test_one_architecture_that_two_searches_chose_is_trained_once(tmp_path: Path
     assert state.settle() == [second]
     record = unit_record(tmp_path / "run", second)
     assert record is not None
+    assert unit_record(tmp_path / "run", first) is not None
     assert record.spec["method"] == "another"
     made = read_beside(unit_folder(tmp_path / "run", second), PROVENANCE, second.name) or {}
     assert made["taken from"] == "a unit with the same result"
