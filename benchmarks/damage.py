@@ -200,6 +200,7 @@ class Bench:
             "environment": {
                 "HARNESS_CATALOG": str(self.work / "mine"),
                 "HARNESS_DATA": str(self.work / "data"),
+                "HARNESS_CACHE_GIB": "0",
                 "HARNESS_BENCHMARKS": str(self.work / "mine" / "tasks"),
             },
             "folder": str(self.work),

@@ -179,6 +179,7 @@ class Scene:
         return os.environ | {
             "HARNESS_CATALOG": os.pathsep.join(catalogs),
             "HARNESS_DATA": str(self.place / "data"),
+            "HARNESS_CACHE_GIB": "0",
             "OMP_NUM_THREADS": "1",
             "PYTHONPATH": os.pathsep.join([str(self.home / "stand-in"), str(ROOT)]),
         }

@@ -66,6 +66,7 @@ class Disk:
         own = {
             "HARNESS_CATALOG": os.pathsep.join([str(self.home / "catalog"), str(ROOT / "tests/toy")]),
             "HARNESS_DATA": str(self.folder("data")),
+            "HARNESS_CACHE_GIB": "0",
             "TMPDIR": str(self.folder("temporary")),
             "OMP_NUM_THREADS": "1",
             "PYTHONPATH": os.pathsep.join([str(self.home / "stand-in"), str(ROOT)]),

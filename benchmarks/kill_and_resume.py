@@ -7,6 +7,7 @@ status 1 when one is not.
 """
 
 import argparse
+import os
 import random
 import signal
 import subprocess  # it runs the harness by words of its own, to kill it  # nosec B404
@@ -31,6 +32,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     draw = random.Random(chosen.seed)
+    os.environ["HARNESS_CACHE_GIB"] = "0"  # each run does its own work
     with tempfile.TemporaryDirectory() as folder:
         whole, killed = Path(folder) / "whole", Path(folder) / "killed"
 

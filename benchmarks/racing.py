@@ -78,7 +78,7 @@ def scored(
         for unit in sorted(needs.values(), key=lambda unit: unit.kind.name != "prepare"):
             if unit.kind.name in ("prepare", "supernet"):
                 done = perform(unit, {need: units[need] for need in unit.needs}, place)
-                inputs = inputs_of(folder, [units[need] for need in unit.needs])
+                inputs = inputs_of(folder, unit, [units[need] for need in unit.needs])
                 write_record(folder, unit, "ok", result=done.result, inputs=inputs)
         spec = replace(search.spec, racing=True, validation_samples=10**9)
         search = replace(search, spec=spec)

@@ -33,18 +33,16 @@ def _timing_table(run: Run, task: TaskBoard) -> Table:
         columns = [
             _seconds(run, [unit.hash for unit in units]) for units in (supernets, searches, finals, scores)
         ]
-        memory = [
-            run.timings[unit.hash].peak_memory_bytes
-            for unit in (*supernets, *searches, *finals, *scores)
-            if unit.hash in run.timings
-        ]
-        peak = max((value for value in memory if value), default=None)
+        every = (*supernets, *searches, *finals, *scores)
+        timings = [run.timings[unit.hash] for unit in every if unit.hash in run.timings]
+        peak = max((one.peak_memory_bytes for one in timings if one.peak_memory_bytes), default=None)
+        at_most = "" if all(one.is_own_peak for one in timings) else "≤ "
         rows.append(
             (
                 show_method(row),
                 row.space or MISSING,
                 *(show_seconds(value) for value in columns),
-                MISSING if peak is None else f"{peak / 2**20:,.0f}",
+                MISSING if peak is None else f"{at_most}{peak / 2**20:,.0f}",
             )
         )
     return Table(
@@ -60,7 +58,11 @@ def _timing_table(run: Run, task: TaskBoard) -> Table:
         ),
         rows=tuple(rows),
         labels=2,
-        notes=("Rows of one space share its supernets, so the first column must not be added up.",),
+        notes=(
+            "Rows of one space share its supernets, so the first column must not be added up; what else rows "
+            "share counts in each. Peak memory: of the process during the unit that took most; ≤ where the "
+            "system tells only that of the process's life.",
+        ),
     )
 
 

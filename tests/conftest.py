@@ -25,8 +25,12 @@ sys.path.append(str(Path(__file__).parent))  # where what several tests use stan
 
 @pytest.fixture(scope="session", autouse=True)
 def toy_catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Adds the toy catalog, and points the data cache to a folder of this session."""
-    places = {"HARNESS_CATALOG": str(TOY), "HARNESS_DATA": str(tmp_path_factory.mktemp("data"))}
+    """Adds the toy catalog, points the data cache to a folder of this session, and shares no results."""
+    places = {
+        "HARNESS_CATALOG": str(TOY),
+        "HARNESS_DATA": str(tmp_path_factory.mktemp("data")),
+        "HARNESS_CACHE_GIB": "0",
+    }
     before = {name: os.environ.get(name) for name in (*places, "HARNESS_LLM_BASE_URL", "HARNESS_LLM_MODEL")}
     for name in before:
         os.environ.pop(name, None)

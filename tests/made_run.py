@@ -11,7 +11,7 @@ import pandas as pd
 from harness.catalog import metric_of
 from harness.files import SCHEMA, sealed
 from harness.identity.unit import Unit, unit_folder
-from harness.run.record import Record
+from harness.run.record import Record, input_of
 from harness.run.samples import write_samples
 from harness.run.stored import write_beside, write_record
 from harness.study.trained.units import SHORTER
@@ -173,7 +173,7 @@ class MadeRun:
         write_beside(self.path, one, "provenance.json", {"packages": {"torch": "2"}})
         timing = {"seconds": 1.5, "parts": {}, "peak_memory_bytes": 2**27, "host": "h"}
         write_beside(self.path, one, "timing.json", timing)
-        inputs = {self.made[need][0].name: self.made[need][1].result_hash for need in needs}
+        inputs = dict(input_of(one, *self.made[need]) for need in needs)
         status: Any = "ok" if reason is None else "failed"
         kept = filled.result(kind, **result)
         record = write_record(self.path, one, status, reason=reason, result=kept, about=about, inputs=inputs)

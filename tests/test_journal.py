@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from time import sleep
+from time import perf_counter, sleep
 from typing import Any
 
 import pytest
@@ -155,6 +155,33 @@ def test_a_known_score_is_not_computed_again(tmp_path: Path) -> None:
     assert ScoreCache(tmp_path, ["supernet"]).value([[0, 1]], fail) == 0.1 + 0.2
 
 
+def _charged(run: Path, told: Any) -> None:
+    def compute() -> float:
+        sleep(0.3)
+        return 0.5
+
+    cache, began = ScoreCache(run, []), perf_counter()
+    for _ in range(2):
+        cache.value([[0]], compute)
+    told.put((cache.charged, perf_counter() - began + cache.elsewhere))
+
+
+def test_a_score_is_charged_to_everyone_who_asks_and_waiting_to_nobody(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    told: Any = context.Queue()
+    for together in (2, 1):
+        both = [context.Process(target=_charged, args=(tmp_path, told)) for _ in range(together)]
+        for process in both:
+            process.start()
+        for process in both:
+            process.join()
+    found = [told.get() for _ in range(3)]
+    assert len({charged for charged, _ in found}) == 1
+    assert found[0][0] >= 0.3
+    for charged, seconds in found:
+        assert seconds == pytest.approx(charged, abs=0.02)
+
+
 def test_another_supernet_has_scores_of_its_own(tmp_path: Path) -> None:
     ScoreCache(tmp_path, ["supernet"]).value([[0, 1]], lambda: 1.0)
     assert ScoreCache(tmp_path, ["other"]).value([[0, 1]], lambda: 2.0) == 2.0
@@ -259,7 +286,7 @@ def test_searchers_of_a_suite_share_scores_and_results_do_not_show_it(
     monkeypatch.setattr(slice_scores, "mean_score", fail)
     again = [done(unit) for unit in searches]
     assert [canonical_json(one.result.to_json()) for one in again] == alone
-    assert all(one.seconds["evaluation"] == 0 for one in again)
+    assert all(one.seconds["evaluation"] > one.elsewhere > 0 for one in again)  # charged, and not spent
 
 
 def test_a_race_is_told_in_the_record(searched: tuple[Searched, list[AnyUnit]]) -> None:

@@ -60,7 +60,7 @@ def run(folder: Path, units: list[Unit], results: Mapping[str, Any] | None = Non
             unit,
             "ok",
             result=Value(value=(results or {}).get(unit.kind.name, 0)),
-            inputs=inputs_of(folder, [state.units[need] for need in unit.needs]),
+            inputs=inputs_of(folder, unit, [state.units[need] for need in unit.needs]),
         )
         state.finished(unit, "ok")
         ran.append(unit.kind.name)

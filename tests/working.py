@@ -64,7 +64,7 @@ def done(plan: Plan, unit: AnyUnit, run: Path) -> Done:
         if need.kind.name == "prepare" and unit_record(run, need) is None:
             done(plan, need, run)
     made = perform(unit, {need: known[need] for need in unit.needs}, place_of(run))
-    inputs = inputs_of(run, [known[need] for need in unit.needs])
+    inputs = inputs_of(run, unit, [known[need] for need in unit.needs])
     write_record(run, unit, "ok", result=made.result, about=made.about, inputs=inputs)
     return made
 

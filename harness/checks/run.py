@@ -13,7 +13,7 @@ from harness.files import read_sealed
 from harness.identity.code import combined
 from harness.identity.content import code_of, parts_of
 from harness.identity.unit import AnyUnit, apart, unit_folder
-from harness.run.record import Record
+from harness.run.record import Record, input_of
 from harness.run.score_cache import FOLDER, damaged_lines
 from harness.run.stored import PROVENANCE, TIMING, check_files, planned_units, read_beside, unit_record
 from harness.study.work.units import Preparation, PrepareSpec
@@ -31,7 +31,7 @@ def run_findings(run: Path, data: Path) -> list[Finding]:
     states: Counter[str] = Counter()
     findings: list[Finding] = []
     records: dict[str, Record] = {}
-    names = {unit.hash: unit.name for unit in units}
+    by_hash = {unit.hash: unit for unit in units}
     for unit in units:
         folder = unit_folder(run, unit)
         try:
@@ -42,7 +42,7 @@ def run_findings(run: Path, data: Path) -> list[Finding]:
             for name in (TIMING, PROVENANCE):
                 if read_beside(folder, name, unit.name) is None and unit.hash in records:
                     raise DamagedError(f"{folder / name} is gone; no result depends on it.")
-            state, reason = _state(unit, record, records, names)
+            state, reason = _state(unit, record, records, by_hash)
         except DamagedError as error:
             state, reason = "damaged", str(error)
         states[state] += 1
@@ -79,7 +79,7 @@ def why(run: Path, name: str) -> list[str]:
 
 
 def _state(
-    unit: AnyUnit, record: Record | None, records: Mapping[str, Record], names: Mapping[str, str]
+    unit: AnyUnit, record: Record | None, records: Mapping[str, Record], units: Mapping[str, AnyUnit]
 ) -> tuple[str, str]:
     """Returns how a unit stands, in one word, and why."""
     if record is None:
@@ -91,8 +91,9 @@ def _state(
     except (HarnessError, LookupError, TypeError, ValueError) as error:
         return "stale", f"what it runs is not here any more: {type(error).__name__}: {error}"
     read = [need for need in unit.needs if need in records]
-    others = [names[need] for need in read if record.inputs.get(names[need]) != records[need].result_hash]
-    changed += [f"the {name.partition('-')[0]} that it read" for name in others]
+    for need in read:
+        name, result = input_of(unit, units[need], records[need])
+        changed += [] if record.inputs.get(name) == result else [f"the {units[need].kind} that it read"]
     if changed:
         return "stale", f"{' and '.join(dict.fromkeys(changed))} changed since it ran; {REMEDY}."
     return "ok", ""

@@ -1,16 +1,22 @@
-"""Verbs that look at what a run left: doctor and reproduce."""
+"""Verbs that look at what runs left: doctor, reproduce, and the cache of results that all runs share."""
 
+import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from harness.checks.finding import Finding
-from harness.cli.options import Offline, data_folder, place_of
+from harness.cli.options import Json, Offline, data_folder, place_of, results_of_all_runs
 from harness.errors import HarnessError
 from harness.guard import inert
 from harness.guard.keys import take_keys
+
+GIB: Final = 2.0**30
+cache = typer.Typer(
+    no_args_is_help=True, help="List and prune the results that all runs share.", rich_markup_mode=None
+)
 
 
 def reproduce(
@@ -55,6 +61,37 @@ def doctor(
     for finding in findings:
         _say(finding)
     raise typer.Exit(0 if all(finding.holds for finding in findings) else 1)
+
+
+@cache.command("list")
+def cache_list(as_json: Json = False) -> None:
+    """Count the results that all runs share, by kind of unit, with their sizes."""
+    store = results_of_all_runs()
+    kinds: dict[str, dict[str, int]] = {}
+    for one in store.entries():
+        held = kinds.setdefault(one.kind, {"results": 0, "bytes": 0})
+        held["results"] += 1
+        held["bytes"] += one.bytes
+    if as_json:
+        print(json.dumps(kinds, indent=1, sort_keys=True))
+        return
+    for kind, held in sorted(kinds.items()):
+        print(inert.line(f"{kind}: {held['results']} results, {held['bytes'] / GIB:.3f} GiB"))
+    total = sum(held["bytes"] for held in kinds.values())
+    print(inert.line(f"all: {total / GIB:.3f} GiB of at most {store.limit / GIB:g} in {store.folder}"))
+
+
+@cache.command("prune")
+def cache_prune(
+    gib: Annotated[
+        float | None, typer.Option(min=0, help="What may stay; HARNESS_CACHE_GIB, or 20, by default.")
+    ] = None,
+) -> None:
+    """Delete the shared results that were used longest ago, until the rest is small enough."""
+    store = results_of_all_runs()
+    gone = store.prune(None if gib is None else gib * GIB)
+    size = sum(one.bytes for one in gone)
+    print(inert.line(f"{len(gone)} results deleted, {size / GIB:.3f} GiB; the rest is in {store.folder}"))
 
 
 def _say(finding: Finding) -> None:

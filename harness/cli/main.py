@@ -14,7 +14,15 @@ import typer
 
 from harness.cli import boards, examine
 from harness.cli.listing import PLURALS, list_entries, schema
-from harness.cli.options import Json, Offline, data_folder, place_of, tables, terminal_width
+from harness.cli.options import (
+    Json,
+    Offline,
+    data_folder,
+    place_of,
+    results_of_all_runs,
+    tables,
+    terminal_width,
+)
 from harness.errors import HarnessError
 from harness.guard import inert
 from harness.guard.keys import take_keys
@@ -38,6 +46,7 @@ data = typer.Typer(
     no_args_is_help=True, help="List, prepare and verify the data of tasks.", rich_markup_mode=None
 )
 app.add_typer(data, name="data")
+app.add_typer(examine.cache, name="cache")
 
 STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EIO}
 """What a disk or a folder is to blame for."""
@@ -139,9 +148,14 @@ def evaluate(
                 return follow(place)
             machine = {**kind_of(provenance(device, peers.size)), "threads": 1} if strict else None
             belief = Belief(keep_stale=keep_stale, provenance=machine)
-            together = peers.size > 1
             status = _run(
-                plan, place, workers=workers, belief=belief, fresh=fresh, as_json=as_json, together=together
+                plan,
+                place,
+                workers=workers,
+                belief=belief,
+                fresh=fresh,
+                as_json=as_json,
+                processes=peers.size,
             )
     except KeyboardInterrupt:  # typer would end without a word
         print("harness: interrupted; the same command continues from here.", file=sys.stderr)
@@ -157,7 +171,7 @@ def _run(
     belief: "Belief",
     fresh: bool,
     as_json: bool,
-    together: bool,
+    processes: int,
 ) -> int:
     import shutil
 
@@ -185,8 +199,9 @@ def _run(
                 workers=workers,
                 on_event=on_event,
                 tell=lambda line: print(f"harness: {line}", file=sys.stderr),
-                together=together,
+                together=processes > 1,
                 belief=belief,
+                store=results_of_all_runs(device=place.device, processes=processes, answers=not fresh),
             )
         if not (folder / "plan.json").exists():
             raise removed(folder)

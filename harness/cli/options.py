@@ -1,5 +1,6 @@
 """Options that several verbs have, and where a command works: a run's folder, data and tables."""
 
+import math
 import os
 import shutil
 import sys
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.errors import HarnessError
+from harness.guard import inert
 from harness.guard.network import offline
 
 
@@ -33,6 +35,10 @@ def terminal_width() -> int | None:
 if TYPE_CHECKING:
     from harness.guard.keys import Keys
     from harness.run.place import Place
+    from harness.run.store import Store
+
+STORE_GIB = 20.0
+"""What the results of all runs may take where `HARNESS_CACHE_GIB` says nothing."""
 
 
 def place_of(
@@ -59,6 +65,31 @@ def place_of(
         tables=tables(),
         is_trusted=is_trusted,
     )
+
+
+def results_of_all_runs(*, device: str = "cpu", processes: int = 1, answers: bool = True) -> "Store":
+    """Returns what all runs of this user share, beside the data."""
+    from harness.run.store import Store
+
+    return Store(
+        data_folder() / "results",
+        _gib(),
+        device=device,
+        processes=processes,
+        answers=answers,
+        tell=lambda line: print(f"harness: {inert.line(line)}", file=sys.stderr),
+    )
+
+
+def _gib() -> float:
+    text = os.environ.get("HARNESS_CACHE_GIB", "")
+    try:
+        found = float(text or STORE_GIB)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found < math.inf:
+        raise HarnessError(f"HARNESS_CACHE_GIB is {text!r}; give a number of GiB, 0 to keep nothing.")
+    return found
 
 
 def tables() -> tuple[Path, ...]:

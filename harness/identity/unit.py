@@ -1,6 +1,6 @@
 """Units of work, each named by a hash of all that defines it, and the kinds of units."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -68,6 +68,15 @@ class Spec(Schema):
             return ()
         return tuple(str(getattr(self, name, None)) for name in ROW)
 
+    def asked(self, inputs: Mapping[str, str]) -> tuple[str, ...]:
+        """Returns the members that say who asked for the unit and decide nothing, where it reads `inputs`."""
+        return ()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether all that decides the result is known by content; what an endpoint answers is not."""
+        return True
+
     @property
     def words(self) -> list[str]:
         """What people know the unit by, beside its kind."""
@@ -103,6 +112,8 @@ class UnitKind(Generic[S, R]):
         counts: whether it counts how often it is done, so that nobody does it once more to look.
         intact: MODULE:FUNCTION, called with unit, record and place, that says whether what a unit left
             outside of the run's folder is there; empty where it leaves nothing there.
+        is_shared: whether it is dear and the same wherever it is done, so that all runs share it.
+        takes: kind of a needed unit -> the members of its result that are read; of other kinds, all are.
     """
 
     name: str
@@ -114,6 +125,8 @@ class UnitKind(Generic[S, R]):
     cost: str = ""
     counts: bool = False
     intact: str = ""
+    is_shared: bool = False
+    takes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
     def __str__(self) -> str:
         return self.name
@@ -170,8 +183,8 @@ class Unit(Generic[S, R]):
         }
 
     def input_key(self, inputs: Mapping[str, str]) -> str:
-        """Returns what `Record.input_key` is where needed units, by name, have results of these hashes."""
-        return content_hash([self.kind.name, self._spec, dict(self.code), dict(inputs)])
+        """Returns what `Record.input_key` is where what is read of needed units has these hashes."""
+        return input_key(self.kind.name, self._spec, self.spec.asked(inputs), self.code, inputs)
 
     @property
     def folder(self) -> str:
@@ -196,6 +209,18 @@ def apart(first: Mapping[str, str], second: Mapping[str, str]) -> list[str]:
 def unit_name(kind: str, spec: Mapping[str, Any]) -> str:
     """Returns KIND-DIGITS, as `Unit.name` has it, of a unit that a record speaks of."""
     return f"{kind}-{content_hash([kind, spec])}"
+
+
+def input_key(
+    kind: str,
+    spec: Mapping[str, Any],
+    asked: Sequence[str],
+    code: Mapping[str, str],
+    inputs: Mapping[str, str],
+) -> str:
+    """Returns 16 hexadecimal digits over what decides a result: not who asked, and of needs what was read."""
+    decides = {name: value for name, value in spec.items() if name not in asked}
+    return content_hash([kind, decides, dict(code), dict(inputs)])
 
 
 AnyUnit = Unit[Spec, Schema]

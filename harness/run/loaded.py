@@ -12,7 +12,7 @@ from harness.files import canonical_json
 from harness.identity.schema import Schema
 from harness.identity.unit import AnyUnit, R, S, Unit, UnitKind, apart, unit_folder
 from harness.run.provenance import flat, kind_of
-from harness.run.record import Record, Timing
+from harness.run.record import Record, Timing, input_of
 from harness.run.stored import PROVENANCE, TIMING, read_beside, read_plan, unit_record
 
 READ = "the"
@@ -84,7 +84,8 @@ class Run:
             there = self.records.get(need.hash)
             if there is None or there.status != "ok":
                 continue
-            if record.inputs.get(need.name) != there.result_hash:
+            name, result = input_of(unit, need, there)
+            if record.inputs.get(name) != result:
                 yield f"{READ} {need.spec.data or need.kind}"
 
     def changed(self, units: Iterable[AnyUnit]) -> tuple[str, ...]:

@@ -85,9 +85,11 @@ class Needs:
 class Done:
     """What a unit's work left: a result, what is said of it but not computed (a licence), and seconds.
 
-    Seconds are told by what they went into, a list for one value per iteration of a search.
+    Seconds are told by what they went into, a list for one value per iteration of a search. `elsewhere` are
+    those that others spent on what it took from them, less what it took to wait for that.
     """
 
     result: Schema
     about: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float | list[float]] = field(default_factory=dict)
+    elsewhere: float = 0.0

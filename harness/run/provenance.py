@@ -20,11 +20,16 @@ KINDS: Final = ("python", "packages", "processor", "system", "device", "threads"
 """What makes two machines of different kinds; the version and the commit of the harness do not."""
 
 
-def provenance(device: str, processes: int) -> dict[str, Any]:
-    """Returns what is known of this machine, and how many processes trained together on `cpu` or `cuda`."""
-    import torch
+def provenance(device: str, processes: int, *, threads: int | None = None) -> dict[str, Any]:
+    """Returns what is known of this machine, and how many processes trained together on `cpu` or `cuda`.
 
-    name = torch.cuda.get_device_name() if device == "cuda" else device
+    Each had so many threads, by default those of this one.
+    """
+    name = device
+    if device == "cuda":
+        import torch
+
+        name = torch.cuda.get_device_name()
     return {
         "harness": __version__,
         "commit": _commit(),
@@ -33,7 +38,7 @@ def provenance(device: str, processes: int) -> dict[str, Any]:
         "processor": _processor(),
         "system": f"{platform.system()} {platform.machine()} {'-'.join(platform.libc_ver())}",
         "device": name,
-        "threads": most_threads(),
+        "threads": most_threads() if threads is None else threads,
         "processes": processes,
     }
 

@@ -1,6 +1,6 @@
 """Records: the JSON that a unit leaves behind."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -8,6 +8,7 @@ from typing import Any, Literal
 from harness.errors import DamagedError
 from harness.files import SCHEMA, content_hash, read_sealed, sealed
 from harness.identity.schema import Schema
+from harness.identity.unit import AnyUnit, input_key
 
 Status = Literal["ok", "failed", "skipped"]
 
@@ -23,7 +24,9 @@ class Record:
         reason: one sentence when the status is not ok.
         spec: the unit's parameters.
         code: label -> digest of what it ran and read, as it was then.
-        inputs: unit that it needs, as KIND-NAME, -> hash of the result that it read.
+        asked: parameters that say who asked for the unit and decide nothing.
+        inputs: unit that it needs, as KIND-NAME, -> hash of the result that it read; where it reads some
+            members of it alone, the kind -> their hash.
         result: scores, costs and choices; empty unless ok.
         about: what is said of the result and was not computed, such as a licence.
         files: name -> sha256 of every other file that belongs to the result.
@@ -34,6 +37,7 @@ class Record:
     status: Status
     reason: str | None = None
     spec: Mapping[str, Any] = field(default_factory=dict)
+    asked: Sequence[str] = ()
     code: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     result: Mapping[str, Any] = field(default_factory=dict)
@@ -47,12 +51,20 @@ class Record:
 
     @property
     def input_key(self) -> str:
-        """16 hexadecimal digits over the unit apart from its needs, and over the results that it read."""
-        return content_hash([self.kind, self.spec, dict(self.code), dict(self.inputs)])
+        """16 hexadecimal digits over the unit apart from its needs, and over what it read of them."""
+        return input_key(self.kind, self.spec, self.asked, self.code, self.inputs)
 
     def to_json(self) -> str:
         """Returns the record's file text."""
         return sealed({"schema": SCHEMA, **self.__dict__})
+
+
+def input_of(reader: AnyUnit, need: AnyUnit, record: Record) -> tuple[str, str]:
+    """Returns name and hash of what a unit reads of another, of which this is the record."""
+    members = reader.kind.takes.get(need.kind.name)
+    if members is None:
+        return need.name, record.result_hash
+    return need.kind.name, content_hash([record.result.get(member) for member in members])
 
 
 def read_record(path: Path) -> Record | None:
@@ -77,16 +89,18 @@ class Timing(Schema):
     """What a unit took; it lies beside its record and is no part of a result.
 
     Attributes:
-        seconds: of its work.
+        seconds: of its work, those of what it took from others included, as if it had made it.
         parts: what they went into -> seconds, a list for one value per iteration of a search.
         peak_memory_bytes: resident in its process.
         host: name of the machine.
+        is_own_peak: whether the peak is of this unit; else it is of all that its process had done.
     """
 
     seconds: float
     parts: Mapping[str, float | list[float]]
     peak_memory_bytes: int
     host: str
+    is_own_peak: bool = False
 
     def part(self, name: str) -> float | None:
         """Returns the seconds of a part; None where it has none."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from harness.files import (
@@ -32,7 +33,12 @@ class ScoreCache:
 
     A line's checksum covers what the file is of, so that another file in its place is worth nothing. Whoever
     computes a key holds a lock on it, which ends with the process, so that another waits for the value in
-    place of computing it too.
+    place of computing it too. What each took stands in a file of its own, as no value depends on it.
+
+    Attributes:
+        path: of the file.
+        charged: seconds that the values took that were asked for here, whoever computed them.
+        elsewhere: the same, less the seconds that were spent here.
     """
 
     def __init__(self, run: Path, identity: Any) -> None:
@@ -46,8 +52,11 @@ class ScoreCache:
             HarnessError: the folder cannot be written.
         """
         self.path = run / FOLDER / f"{content_hash(identity)}.jsonl"
-        self._position = 0
-        self._values: dict[str, Any] = {}
+        self.charged = self.elsewhere = 0.0
+        self._times = self.path.with_suffix(".seconds")
+        self._values = _Lines(self.path.stem)
+        self._seconds = _Lines(self.path.stem)
+        self._asked: set[str] = set()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -55,13 +64,19 @@ class ScoreCache:
 
     def value(self, key: Any, compute: Callable[[], Any]) -> Any:
         """Returns the JSON value of `key`, from `compute` only where no process of this run has it."""
-        text = canonical_json(key)
-        if text not in self._values:
+        text, began = canonical_json(key), perf_counter()
+        if text not in self._values.known:
             with self._locked(text) as file:
-                self._read(file)
-                if text not in self._values:
-                    self._append(file, text, compute())
-        return self._values[text]
+                self._values.read(file)
+                if text not in self._values.known:
+                    self._append(file, text, *_timed(compute))
+        if text not in self._asked:
+            self._asked.add(text)
+            took = self._took(text)
+            self.charged += took
+            self.elsewhere += took
+        self.elsewhere -= perf_counter() - began
+        return self._values.known[text]
 
     @contextmanager
     def _locked(self, key: str) -> Iterator[FileIO]:
@@ -75,18 +90,41 @@ class ScoreCache:
             fcntl.lockf(file, fcntl.LOCK_EX, 1, place)
             yield file  # closing gives the lock up
 
-    def _read(self, file: FileIO) -> None:
+    def _took(self, key: str) -> float:
+        """Returns what a value took when it was computed last; 0 where that is not known any more."""
+        if key not in self._seconds.known and self._times.exists():
+            with self._times.open("rb", buffering=0) as file:
+                self._seconds.read(file)
+        return float(self._seconds.known.get(key, 0.0))
+
+    def _append(self, file: FileIO, key: str, value: Any, seconds: float) -> None:
+        with self._times.open("ab", buffering=0) as times:
+            times.write(b"\n" + _line(key, seconds, self.path.stem))
+        self._values.known[key] = value
+        # The leading newline ends what a killed process may have left of a line.
+        append_line(file, b"\n" + _line(key, value, self.path.stem))
+
+
+class _Lines:
+    """What a file that others append to was found to hold: key -> value."""
+
+    def __init__(self, of: str) -> None:
+        self.known: dict[str, Any] = {}
+        self._of = of
+        self._position = 0
+
+    def read(self, file: FileIO) -> None:
         """Takes in the whole lines that were written since the last time."""
         file.seek(self._position)
         text = file.read()
         end = text.rfind(b"\n") + 1
         self._position += end
-        self._values |= dict(_valid(text[:end], self.path.stem))
+        self.known |= dict(_valid(text[:end], self._of))
 
-    def _append(self, file: FileIO, key: str, value: Any) -> None:
-        self._values[key] = value
-        # The leading newline ends what a killed process may have left of a line.
-        append_line(file, b"\n" + _line(key, value, self.path.stem))
+
+def _timed(compute: Callable[[], Any]) -> tuple[Any, float]:
+    began = perf_counter()
+    return compute(), perf_counter() - began
 
 
 def sort_scores(run: Path) -> None:

@@ -4,16 +4,24 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import DamagedError, HarnessError
-from harness.files import write_atomically
 from harness.identity.unit import AnyUnit, apart, unit_folder, unit_name
-from harness.run.record import Record, Timing, read_record
-from harness.run.stored import PROVENANCE, RECORD, TIMING, check_files, read_beside, unit_record, write_record
+from harness.run.record import Record, Timing, input_of, read_record
+from harness.run.store import Store, linked, renamed
+from harness.run.stored import (
+    PROVENANCE,
+    RECORD,
+    TIMING,
+    check_files,
+    read_beside,
+    unit_record,
+    write_record,
+)
 
 SUPERSEDED: Final = ".superseded"
 """Where units of an earlier plan lie in a run's folder, so that an edit that is undone costs nothing."""
@@ -49,10 +57,12 @@ class Standing:
         *,
         belief: Belief | None = None,
         is_intact: Callable[[AnyUnit, Record], bool] = lambda unit, record: True,
+        store: Store | None = None,
     ) -> None:
         """Reads every record of the run's folder; units come after what they need.
 
-        `is_intact` says whether what a unit left outside of the folder is as its record says.
+        `is_intact` says whether what a unit left outside of the folder is as its record says, and `store`
+        has what other runs made.
         """
         self.run = run
         self.units = {unit.hash: unit for unit in units}
@@ -64,6 +74,10 @@ class Standing:
         self._remade: Counter[str] = Counter()
         self._belief = belief or Belief()
         self._is_intact = is_intact
+        self._store = store
+        self._read: dict[tuple[str, str], tuple[str, str]] = {}
+        self._running: dict[str, str] = {}  # plan key -> input key
+        self._twins: dict[str, dict[str, None]] = {}  # input key -> waiting units that it would settle
         self._by_input: dict[str, _Found] = {}
         self._by_name: dict[str, _Found] = {}
         self._readers: dict[str, list[str]] = {}
@@ -89,10 +103,12 @@ class Standing:
 
     def ready(self) -> AnyUnit | None:
         """Takes a unit that can run; where what it needs is damaged, that waits to be made again."""
-        unit = next(filter(self._is_able, self.waiting.values()), None)
+        unit = next(filter(self._is_next, self.waiting.values()), None)
         if unit is None or not self._has_intact_needs(unit):
             return None
         del self.waiting[unit.hash]
+        if unit.kind.takes:
+            self._running[unit.hash] = unit.input_key(self.inputs(unit))
         return unit
 
     def blocked(self) -> list[AnyUnit]:
@@ -120,20 +136,28 @@ class Standing:
     def finished(self, unit: AnyUnit, status: str) -> None:
         """Takes note of a unit that ran; where it left another result, what read the old one waits again."""
         self.status[unit.hash] = status
+        self._running.pop(unit.hash, None)
         if status != "ok":
             return
+        folder = unit_folder(self.run, unit)
         record = unit_record(self.run, unit)
         if record is None:
-            raise HarnessError(f"{unit_folder(self.run, unit)} vanished; run the same command again.")
+            raise HarnessError(f"{folder} vanished; run the same command again.")
+        self._know(folder, record)
+        self._unsettled |= self._twins.pop(record.input_key, {})
+        if self._store:
+            self._store.keep(folder, record, unit)
         self._unsettled |= dict.fromkeys(self._readers.get(unit.hash, ()))
         old = self.results.get(unit.hash)
-        self.results[unit.hash] = record.result_hash
+        self._settled(unit, record)
         if old not in (None, record.result_hash):
             self._unsettle(unit.hash)
 
     def inputs(self, unit: AnyUnit) -> dict[str, str]:
-        """Returns name of each needed unit -> hash of its result."""
-        return {self.units[need].name: self.results[need] for need in unit.needs}
+        """Returns name of each needed unit -> hash of what is read of its result."""
+        part = unit.kind.name
+        whole = {need: (self.units[need].name, self.results[need]) for need in unit.needs}
+        return dict(self._read.get((need, part), whole[need]) for need in unit.needs)
 
     def told(self) -> list[str]:
         """Returns what makes units run again, and what they cost when they ran, a sentence each."""
@@ -190,25 +214,65 @@ class Standing:
     def _is_able(self, unit: AnyUnit) -> bool:
         return all(self.status.get(need) == "ok" for need in unit.needs)
 
+    def _is_next(self, unit: AnyUnit) -> bool:
+        """Returns whether a unit can run; where one with the same result does, it waits for that."""
+        if not self._is_able(unit):
+            return False
+        has_twins = self._running and unit.kind.takes
+        return not has_twins or unit.input_key(self.inputs(unit)) not in self._running.values()
+
+    def _settled(self, unit: AnyUnit, record: Record) -> None:
+        """Keeps what others read of a unit's result: all of it, or for some kinds a part."""
+        self.status[unit.hash] = "ok"
+        self.results[unit.hash] = record.result_hash
+        for reader in map(self.units.__getitem__, self._readers.get(unit.hash, ())):
+            if unit.kind.name in reader.kind.takes:
+                self._read[unit.hash, reader.kind.name] = input_of(reader, unit, record)
+
     def _believed(self, unit: AnyUnit) -> bool:
         """Returns whether there is a result of the unit, and brings it to where the unit's is read."""
-        found = self._by_input.get(unit.input_key(self.inputs(unit)))
+        key = unit.input_key(self.inputs(unit))
+        found = self._sound(self._by_input.get(key)) or self._kept(unit, key)
         if found is None and self._belief.keep_stale:
-            found = self._by_name.get(unit.name)
-        if found is None or not self._is_whole(found) or self._is_elsewhere(found):
+            found = self._sound(self._by_name.get(unit.name))
+        if found is None and unit.kind.takes:
+            self._twins.setdefault(key, {})[unit.hash] = None
+        if found is None:
             return False
         place = unit_folder(self.run, unit)
-        if found.folder != place:
-            if place.exists():
-                _aside(self.run, place)
-            place.parent.mkdir(parents=True, exist_ok=True)
+        if found.folder != place and not self._brought(found, unit, place):
+            return False
+        told = renamed(place, found.record, unit)
+        self._know(place, told)
+        self._settled(unit, told)
+        return True
+
+    def _sound(self, found: "_Found | None") -> "_Found | None":
+        return found if found and self._is_whole(found) and not self._is_elsewhere(found) else None
+
+    def _kept(self, unit: AnyUnit, key: str) -> "_Found | None":
+        """Returns what another run made of a unit."""
+        try:
+            entry = self._store.find(unit, key) if self._store else None
+        except DamagedError as error:
+            self.damaged.append(_fault(error))
+            return None
+        return entry and _Found(*entry)
+
+    def _brought(self, found: "_Found", unit: AnyUnit, place: Path) -> bool:
+        """Brings a folder to where a unit's is read; what is another unit's, or other runs', stays there."""
+        if place.exists():
+            _aside(self.run, place)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        is_others = found.record.hash != unit.hash and found.record.hash in self.units
+        if not is_others and found.folder.is_relative_to(self.run):
             found.folder.rename(place)
-            found = self._know(place, found.record)
-        if found.record.hash != unit.hash:
-            moved = replace(found.record, hash=unit.hash)
-            write_atomically(place / RECORD, moved.to_json())
-        self.status[unit.hash] = "ok"
-        self.results[unit.hash] = found.record.result_hash
+            return True
+        try:
+            linked(found.folder, found.record, place)
+        except OSError:  # another command took it away just now, or the disk is full
+            shutil.rmtree(place, ignore_errors=True)
+            return False
         return True
 
     def _is_whole(self, found: "_Found") -> bool:

@@ -10,7 +10,7 @@ from harness.errors import DamagedError, HarnessError
 from harness.files import SCHEMA, canonical_json, file_hash, known_hash, read_sealed, sealed, write_atomically
 from harness.identity.schema import Schema
 from harness.identity.unit import AnyUnit, unit_folder, unit_from_json
-from harness.run.record import Record, read_record
+from harness.run.record import Record, input_of, read_record
 
 RECORD: Final = "record.json"
 TIMING: Final = "timing.json"
@@ -68,19 +68,19 @@ def planned_units(run: Path) -> list[AnyUnit]:
     return list(read_plan(run)["units"])
 
 
-def inputs_of(run: Path, needs: Iterable[AnyUnit]) -> dict[str, str]:
-    """Returns name of each unit that a unit needs -> hash of its result.
+def inputs_of(run: Path, unit: AnyUnit, needs: Iterable[AnyUnit]) -> dict[str, str]:
+    """Returns name of each unit that a unit needs -> hash of what it reads of its result.
 
     Raises:
         DamagedError: one has none, or a damaged one.
     """
-    found = {}
+    found = []
     for need in needs:
         record = unit_record(run, need)
         if record is None or record.status != "ok":
             raise DamagedError(f"{unit_folder(run, need) / RECORD} is gone; {AGAIN}.")
-        found[need.name] = record.result_hash
-    return found
+        found.append(input_of(unit, need, record))
+    return dict(found)
 
 
 def files_of(folder: Path) -> dict[str, str]:
@@ -146,6 +146,7 @@ def write_record(
         status=status,
         reason=reason,
         spec=unit.spec.to_json(),
+        asked=unit.spec.asked(inputs or {}),
         code=unit.code,
         inputs=inputs or {},
         result=json.loads(canonical_json(result.to_json() if result else {})),  # as a reader will have it
@@ -158,7 +159,12 @@ def write_record(
 
 def write_beside(run: Path, unit: AnyUnit, name: str, value: Mapping[str, Any]) -> None:
     """Writes what lies beside a record and is no part of its result, such as its provenance."""
-    write_atomically(unit_folder(run, unit) / name, sealed({"schema": SCHEMA, "unit": unit.name, **value}))
+    write_atomically(unit_folder(run, unit) / name, beside(unit.name, value))
+
+
+def beside(unit: str, value: Mapping[str, Any]) -> str:
+    """Returns the text of a file that lies beside the record of a unit of this name."""
+    return sealed({"schema": SCHEMA, "unit": unit, **value})
 
 
 def read_beside(folder: Path, name: str, unit: str) -> dict[str, Any] | None:

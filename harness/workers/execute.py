@@ -15,6 +15,7 @@ from harness.identity.unit import AnyUnit, unit_folder
 from harness.run.record import Timing
 from harness.run.score_cache import FOLDER, forget_scores, sort_scores
 from harness.run.standing import SUPERSEDED, Belief, Standing
+from harness.run.store import Store
 from harness.run.stored import (
     PROVENANCE,
     TIMING,
@@ -53,6 +54,7 @@ def execute(
     tell: Callable[[str], None] = lambda line: None,
     together: bool = False,
     belief: Belief | None = None,
+    store: Store | None = None,
 ) -> Outcome:
     """Runs every unit that has no result of the same content and the same inputs.
 
@@ -64,6 +66,7 @@ def execute(
         tell: is given a sentence on what runs again, and why.
         together: start no process and train with those that call `follow`, inside of `data_parallel`.
         belief: what is believed although something changed.
+        store: results of all runs.
 
     Raises:
         KeyboardInterrupt: after the workers were stopped; what was finished is kept.
@@ -72,7 +75,11 @@ def execute(
     from harness.workers.perform import is_intact
 
     state = Standing(
-        place.run, plan.units, belief=belief, is_intact=lambda unit, record: is_intact(unit, record, place)
+        place.run,
+        plan.units,
+        belief=belief,
+        is_intact=lambda unit, record: is_intact(unit, record, place),
+        store=store,
     )
     for unit in state.settle():
         on_event("reused", unit, "ok")
@@ -84,6 +91,8 @@ def execute(
         _perform_all(state, pool, place, on_event=on_event, tell=tell)
     finally:
         pool.stop()
+    if store and store.taken:
+        tell(f"{store.taken} results are those of other runs, kept in {store.folder}.")
     return _outcome(state)
 
 
@@ -158,17 +167,18 @@ def follow(place: "Place") -> None:
 
 
 def _run(unit: AnyUnit, needs: Mapping[str, AnyUnit], place: "Place") -> str:
-    import resource
     import socket
 
     from harness.learn.peers import peers
     from harness.run.provenance import provenance
+    from harness.workers.memory import forget_peak, peak_bytes
     from harness.workers.perform import perform
 
     started = perf_counter()
+    is_own_peak = forget_peak()
     try:
         check_code(unit)
-        inputs = inputs_of(place.run, needs.values())
+        inputs = inputs_of(place.run, unit, needs.values())
         done = perform(unit, needs, place)
         check_code(unit)
     except Exception as error:  # any failure of a unit is a row with a reason
@@ -180,9 +190,10 @@ def _run(unit: AnyUnit, needs: Mapping[str, AnyUnit], place: "Place") -> str:
         write_record(place.run, unit, "failed", reason=reason)
         return "failed"
     timing = Timing(
-        seconds=perf_counter() - started,
+        seconds=perf_counter() - started + done.elsewhere,
         parts=dict(done.seconds),
-        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        peak_memory_bytes=peak_bytes(),
+        is_own_peak=is_own_peak,
         host=socket.gethostname(),
     )
     write_beside(place.run, unit, TIMING, timing.to_json())

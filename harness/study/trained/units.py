@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from harness import catalog
 from harness.identity.unit import R, Read, S, Spec, UnitKind
-from harness.learn.baseline import FloorBaseline
+from harness.learn.baseline import FloorBaseline, ReadyBaseline
 from harness.study.trained.results import Final, Opened, Score, Search, Tuned, ZeroShotScore
 from harness.study.work.units import (
     ENDPOINT,
@@ -79,6 +79,11 @@ class RowSpec(Spec):
         """The task that the network is trained on."""
         return self.task
 
+    @property
+    def is_known(self) -> bool:
+        baseline = None if self.space else catalog.load("baseline", self.method)
+        return not isinstance(baseline, ReadyBaseline) or bool(baseline.files)
+
     def reads(self) -> Iterator[Read]:
         yield from super().reads()
         yield from space_reads(self.space, self.tuned_space)
@@ -129,6 +134,10 @@ class FinalSpec(SelectedSpec, TrainedSpec):
 
     keeps_every_rate: bool
     learning_rates: tuple[float, ...] | None = None
+
+    def asked(self, inputs: Mapping[str, str]) -> tuple[str, ...]:
+        """Of an architecture that a search chose, it is the same network whichever search that was."""
+        return ("method", "select_seed", "variant") if SEARCH.name in inputs else ()
 
     @property
     def trainings(self) -> int:
@@ -232,7 +241,7 @@ class OpenSpec(Spec):
 
 
 def _kind(
-    name: str, spec: type[S], result: type[R], work: str, *, seconds: float, trains: bool = False
+    name: str, spec: type[S], result: type[R], work: str, *, seconds: float, **more: Any
 ) -> UnitKind[S, R]:
     return UnitKind(
         name=name,
@@ -241,15 +250,26 @@ def _kind(
         work=f"harness.study.trained.work.{work}",
         cost=f"harness.study.trained.cost:{name}",
         seconds=seconds,
-        trains=trains,
+        **more,
     )
 
 
 SEARCH = _kind("search", SearchSpec, Search, "search:search", seconds=6.0)
-TUNE = _kind("tune", TuneSpec, Tuned, "tune:tune", seconds=240.0, trains=True)
-FINAL = _kind("final", FinalSpec, Final, "final:final", seconds=10.0, trains=True)
-SCORE = _kind("score", ScoreSpec, Score, "score:score_unit", seconds=1.5)
-ZERO_SHOT = _kind("zero_shot", ZeroShotSpec, ZeroShotScore, "zero_shot:zero_shot_score", seconds=10.0)
+TUNE = _kind("tune", TuneSpec, Tuned, "tune:tune", seconds=240.0, trains=True, is_shared=True)
+FINAL = _kind(
+    "final",
+    FinalSpec,
+    Final,
+    "final:final",
+    seconds=10.0,
+    trains=True,
+    is_shared=True,
+    takes={SEARCH.name: ("architecture",)},
+)
+SCORE = _kind("score", ScoreSpec, Score, "score:score_unit", seconds=1.5, is_shared=True)
+ZERO_SHOT = _kind(
+    "zero_shot", ZeroShotSpec, ZeroShotScore, "zero_shot:zero_shot_score", seconds=10.0, is_shared=True
+)
 OPEN = UnitKind(
     name="open",
     spec=OpenSpec,

@@ -335,6 +335,7 @@ SUPERNET = UnitKind(
     cost="harness.study.cost:supernet",
     seconds=20.0,
     trains=True,
+    is_shared=True,
 )
 PROXIES = UnitKind(
     name="proxies",
@@ -350,6 +351,7 @@ INHERITED = UnitKind(
     work="harness.study.work.ranked:inherited",
     cost="harness.study.cost:inherited",
     seconds=20.0,
+    is_shared=True,
 )
 SCRATCH = UnitKind(
     name="scratch",
@@ -359,4 +361,5 @@ SCRATCH = UnitKind(
     cost="harness.study.cost:scratch",
     seconds=10.0,
     trains=True,
+    is_shared=True,
 )

@@ -24,6 +24,7 @@ from harness.study.trained.boards.notes import (
     in_turn_note,
     lost_notes,
     rank_notes,
+    same_notes,
     seen_note,
     stability_note,
     tuning_note,
@@ -183,6 +184,7 @@ def _notes(of: TaskRows, board: TaskBoard) -> list[str]:
         notes.append(again_note(of.reference[0], board.again))
     notes += rank_notes(board.ranks)
     notes += tuning_note(of.run, of.trained_on or of.task)
+    notes += same_notes(of.run, of.trained_on or of.task, of.selection, of.keys)
     notes += _stability(of, [row for row in rows if row.rank is not None])
     if any(cell.limited for row in rows for cell in row.cells):
         notes.append("‡ scored on a limited sample (--limit).")

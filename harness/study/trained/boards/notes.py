@@ -1,14 +1,16 @@
 """What a board says beside its numbers: rules, few domains, and what was asked of language models."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from harness.board.values import Splits
+from harness.board.values import Splits, row_name
 from harness.board.wording import FAILED, listed, show_correlation
 from harness.catalog import metric_of
+from harness.files import content_hash
 from harness.run.loaded import Run
 from harness.stats.effect import LEAST_GROUPS
 from harness.stats.equal import MOST_OUTSIDE
-from harness.study.trained.boards.values import InDomainLine, RankQuality, Row
+from harness.study.trained.boards.values import InDomainLine, Key, RankQuality, Row, finals_of
 from harness.study.trained.results import ZeroShotScore
 from harness.study.trained.units import TUNE
 from harness.task.metric import Metric
@@ -124,6 +126,23 @@ def tuning_note(run: Run, task: str) -> list[str]:
         f"Trials of {', '.join(names)}: {counts} whole trainings, the first by the recipe of finals, scored "
         "on source validation under every rule of selection; a searcher evaluates slices of a supernet."
     ]
+
+
+def same_notes(run: Run, task: str, selection: str, keys: Iterable[Key]) -> Iterator[str]:
+    """Says which rows have the same network, by the bytes of what they trained."""
+    rows: dict[str, dict[str, None]] = {}
+    for key in keys:
+        for final in finals_of(run, task, selection, key):
+            record = run.records.get(final.hash)
+            if record is not None and record.files:
+                made = content_hash([final.spec.sources, dict(record.files)])
+                rows.setdefault(made, {})[row_name(*key)] = None
+    counts = Counter(tuple(names) for names in rows.values() if len(names) > 1)
+    for names, count in counts.items():
+        yield (
+            f"The same network, byte for byte: {' and '.join(names)} share {count}; the cost of each row has "
+            "it in full."
+        )
 
 
 def zero_shot_note(scores: Iterable[ZeroShotScore], trained_on: str) -> str:

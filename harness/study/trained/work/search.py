@@ -41,11 +41,11 @@ def search(unit: Unit[SearchSpec, Search], needs: Needs, folder: Path) -> Done:
     scores = CandidateScores(unit, needs, view, space, folder)
     searcher = entry.build(context)
     result = run_search(searcher, context, scores)
-    seconds: dict[str, Any] = {"evaluation": scores.waited}
+    seconds: dict[str, Any] = {"evaluation": scores.cache.charged}
     if client is not None:
         seconds |= {"llm": client.seconds, "llm by iteration": getattr(searcher, "seconds", [])}
     found = _search_result(result, space, scores, priced(result.report, spec.llm))
-    return Done(result=found, seconds=seconds)
+    return Done(result=found, seconds=seconds, elsewhere=scores.cache.elsewhere)
 
 
 def _score_name(view: SourceView) -> str:

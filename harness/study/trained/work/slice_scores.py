@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -40,7 +39,7 @@ class CandidateScores:
     """What a search calls with an architecture: returns its score, higher being better.
 
     Attributes:
-        waited: seconds that scoring took.
+        cache: what scores are paid for in.
         dropped: samples that each candidate was scored on that lost its race; empty without racing.
         passes: forward passes of a candidate, those that re-estimate BatchNorm statistics included.
         trained: forward passes that the training of a candidate is worth; 0 for slices.
@@ -49,7 +48,6 @@ class CandidateScores:
     def __init__(
         self, unit: Unit[SearchSpec, Search], needs: Needs, view: SourceView, space: SearchSpace, folder: Path
     ) -> None:
-        self.waited = 0.0
         self.dropped: dict[Architecture, int] = {}
         self.unit = unit
         self.view = view
@@ -76,7 +74,7 @@ class CandidateScores:
     def __call__(self, architecture: Architecture) -> float:
         """Returns the score on all validation samples, or what a lost race leaves of it."""
         if self.race is None:
-            value: float = self.cache.value([architecture], lambda: self._timed(self._whole, architecture))
+            value: float = self.cache.value([architecture], lambda: self._whole(architecture))
             return value
         blocks = self.race.blocks
         made: list[Predictor] = []  # once, and only where a block is not known yet
@@ -86,7 +84,7 @@ class CandidateScores:
             return self.numerators(made[0], blocks[index])
 
         def numerators(index: int) -> Floats:
-            known = self.cache.value([architecture, index], lambda: self._timed(compute, index))
+            known = self.cache.value([architecture, index], lambda: compute(index))
             return np.array(known, dtype=np.float64)
 
         limit = self.unit.spec.mac_limit
@@ -105,12 +103,6 @@ class CandidateScores:
         length = self.unit.spec.document_bytes
         parts = [score(model, split, document_bytes=length) for split in block.splits if len(split)]
         return [value for part in parts for value in part.numerator.tolist()]
-
-    def _timed(self, compute: Callable[[Any], Any], what: Any) -> Any:
-        started = perf_counter()
-        value = compute(what)
-        self.waited += perf_counter() - started
-        return value
 
     def _whole(self, architecture: Architecture) -> float:
         mean = mean_score(self.model(architecture), self.splits, self.view, self.unit.spec.document_bytes)
