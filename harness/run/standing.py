@@ -1,7 +1,8 @@
 """Where a plan stands in a run folder: what may be believed, what is stale, and what is done again."""
 
+import os
 import shutil
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import DamagedError, HarnessError
-from harness.files import write_atomically
+from harness.files import forget_parts, write_atomically
 from harness.identity.unit import AnyUnit, apart, unit_folder, unit_name
+from harness.run.order import LOST, Order
 from harness.run.record import Record, Timing, read_record
 from harness.run.stored import PROVENANCE, RECORD, TIMING, check_files, read_beside, unit_record, write_record
 
@@ -19,6 +21,8 @@ SUPERSEDED: Final = ".superseded"
 """Where units of an earlier plan lie in a run's folder, so that an edit that is undone costs nothing."""
 MOST_REMADE: Final = 2
 """How often a result that is damaged as soon as it is made is made again in one run."""
+MOST_READ: Final = 256
+"""Records of needs that are kept in memory, since what reads them runs soon after."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +59,9 @@ class Standing:
         `is_intact` says whether what a unit left outside of the folder is as its record says.
         """
         self.run = run
-        self.units = {unit.hash: unit for unit in units}
-        self.status: dict[str, str] = {}
+        self.order = Order(units)
+        self.units, self.status = self.order.units, self.order.status
         self.results: dict[str, str] = {}
-        self.waiting = dict(self.units)
         self.reused: set[str] = set()
         self.damaged: list[str] = []
         self._remade: Counter[str] = Counter()
@@ -66,11 +69,9 @@ class Standing:
         self._is_intact = is_intact
         self._by_input: dict[str, _Found] = {}
         self._by_name: dict[str, _Found] = {}
-        self._readers: dict[str, list[str]] = {}
-        for unit in self.units.values():
-            for need in unit.needs:
-                self._readers.setdefault(need, []).append(unit.hash)
-        self._unsettled = dict.fromkeys(self.units)
+        self._by_folder: dict[Path, list[_Found]] = {}
+        self._read: dict[str, tuple[tuple[int, ...], Record]] = {}
+        self._unsettled = deque(self.units)
         self._scan()
         self._before = {unit.hash: self._by_name.get(unit.name) for unit in self.units.values()}
 
@@ -78,38 +79,38 @@ class Standing:
         """Returns the waiting units that need not run, now that what they need has results."""
         found = []
         while self._unsettled:
-            unit = self.waiting.get(next(iter(self._unsettled)))
-            del self._unsettled[next(iter(self._unsettled))]
-            if unit is not None and self._is_able(unit) and self._believed(unit):
-                del self.waiting[unit.hash]
+            unit = self.waiting.get(self._unsettled.popleft())
+            if unit is not None and self.order.is_able(unit) and self._believed(unit):
                 self.reused.add(unit.hash)
-                self._unsettled |= dict.fromkeys(self._readers.get(unit.hash, ()))
+                self._unsettled.extend(self.order.readers.get(unit.hash, ()))
                 found.append(unit)
         return found
 
+    @property
+    def waiting(self) -> Mapping[str, AnyUnit]:
+        """Plan key -> unit that did not end and does not run."""
+        return self.order.waiting
+
     def ready(self) -> AnyUnit | None:
         """Takes a unit that can run; where what it needs is damaged, that waits to be made again."""
-        unit = next(filter(self._is_able, self.waiting.values()), None)
+        unit = self.order.next()
         if unit is None or not self._has_intact_needs(unit):
             return None
-        del self.waiting[unit.hash]
+        self.order.take(unit)
         return unit
 
     def blocked(self) -> list[AnyUnit]:
         """Returns the waiting units that can never run, in plan order."""
-        lost = {"failed", "skipped"}
-        waiting = self.waiting.values()
-        return [unit for unit in waiting if any(self.status.get(need) in lost for need in unit.needs)]
+        return self.order.blocked()
 
     def skip(self, unit: AnyUnit, why: str = "") -> None:
         """Records that a unit was not run: something that it needs failed, or `why` says what else."""
         write_record(self.run, unit, "skipped", reason=why or self._lost(unit))
-        self.status[unit.hash] = "skipped"
-        del self.waiting[unit.hash]
+        self.order.end(unit, "skipped")
 
     def _lost(self, unit: AnyUnit) -> str:
         """Returns which need of a unit failed, and why."""
-        lost = next(need for need in unit.needs if self.status.get(need) in ("failed", "skipped"))
+        lost = next(need for need in unit.needs if self.status.get(need) in LOST)
         cause = unit_record(self.run, self.units[lost])
         told = cause.reason if cause and cause.reason else "it has no record."
         if cause is None or cause.status == "failed":
@@ -119,13 +120,14 @@ class Standing:
 
     def finished(self, unit: AnyUnit, status: str) -> None:
         """Takes note of a unit that ran; where it left another result, what read the old one waits again."""
-        self.status[unit.hash] = status
+        self.order.end(unit, status)
         if status != "ok":
             return
-        record = unit_record(self.run, unit)
+        folder = unit_folder(self.run, unit)
+        record = self._record(unit, folder)
         if record is None:
-            raise HarnessError(f"{unit_folder(self.run, unit)} vanished; run the same command again.")
-        self._unsettled |= dict.fromkeys(self._readers.get(unit.hash, ()))
+            raise HarnessError(f"{folder} vanished; run the same command again.")
+        self._unsettled.extend(self.order.readers.get(unit.hash, ()))
         old = self.results.get(unit.hash)
         self.results[unit.hash] = record.result_hash
         if old not in (None, record.result_hash):
@@ -162,12 +164,12 @@ class Standing:
 
         What a process that was ended left half-written is deleted.
         """
-        for part in (self.run / "units").rglob(".part-*"):
-            part.unlink(missing_ok=True)
+        units = self.run / "units"
+        forget_parts(units)
         wanted = {unit.folder for unit in self.units.values()}
-        for folder in sorted((self.run / "units").iterdir()) if (self.run / "units").is_dir() else []:
-            if folder.name not in wanted:
-                _aside(self.run, folder)
+        for name in sorted(os.listdir(units)) if units.is_dir() else []:
+            if name not in wanted:
+                _aside(self.run, units / name)
 
     def _scan(self) -> None:
         for parent in (self.run / SUPERSEDED, self.run / "units"):
@@ -185,14 +187,12 @@ class Standing:
     def _know(self, folder: Path, record: Record) -> "_Found":
         found = _Found(folder, record)
         self._by_input[record.input_key] = self._by_name[found.name] = found
+        self._by_folder.setdefault(folder, []).append(found)
         return found
-
-    def _is_able(self, unit: AnyUnit) -> bool:
-        return all(self.status.get(need) == "ok" for need in unit.needs)
 
     def _believed(self, unit: AnyUnit) -> bool:
         """Returns whether there is a result of the unit, and brings it to where the unit's is read."""
-        found = self._by_input.get(unit.input_key(self.inputs(unit)))
+        found = self._by_input.get(unit.input_key(self.inputs(unit))) if self._by_input else None
         if found is None and self._belief.keep_stale:
             found = self._by_name.get(unit.name)
         if found is None or not self._is_whole(found) or self._is_elsewhere(found):
@@ -207,7 +207,7 @@ class Standing:
         if found.record.hash != unit.hash:
             moved = replace(found.record, hash=unit.hash)
             write_atomically(place / RECORD, moved.to_json())
-        self.status[unit.hash] = "ok"
+        self.order.end(unit, "ok")
         self.results[unit.hash] = found.record.result_hash
         return True
 
@@ -237,10 +237,11 @@ class Standing:
         for need in unit.needs:
             other = self.units[need]
             try:
-                record = unit_record(self.run, other)
+                folder = unit_folder(self.run, other)
+                record = self._record(other, folder)
                 if record is None:
-                    raise DamagedError(f"{unit_folder(self.run, other) / RECORD} is gone.")
-                check_files(unit_folder(self.run, other), record)
+                    raise DamagedError(f"{folder / RECORD} is gone.")
+                check_files(folder, record)
                 if not self._is_intact(other, record):
                     raise DamagedError(f"What {other.kind} made is gone.")
             except DamagedError as error:
@@ -253,30 +254,53 @@ class Standing:
                     f"{self.damaged[-1]} It was made again {MOST_REMADE} times; check the disk."
                 )
             (unit_folder(self.run, other) / RECORD).unlink(missing_ok=True)
-            del self.status[other.hash]
+            self.order.wait(other, first=True)
             self.reused.discard(other.hash)
-            self.waiting = {other.hash: other, **self.waiting}
             self._forget(unit_folder(self.run, other))
         return not again
 
+    def _record(self, unit: AnyUnit, folder: Path) -> Record | None:
+        """Returns what `unit_record` does; what others need is read once as long as it does not change."""
+        try:
+            state = os.stat(f"{folder}/{RECORD}")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        mark = (state.st_ino, state.st_size, state.st_mtime_ns)
+        known = self._read.get(unit.hash)
+        if known is not None and known[0] == mark:
+            return known[1]
+        record = unit_record(self.run, unit)
+        if record is not None and unit.hash in self.order.readers:
+            if len(self._read) == MOST_READ:
+                self._read.clear()
+            self._read[unit.hash] = (mark, record)
+        return record
+
     def _forget(self, folder: Path) -> None:
-        for known in (self._by_input, self._by_name):
-            for key in [key for key, found in known.items() if found.folder == folder]:
-                del known[key]
+        for found in self._by_folder.pop(folder, ()):
+            for known, key in ((self._by_input, found.record.input_key), (self._by_name, found.name)):
+                if (there := known.get(key)) is not None and there.folder == folder:
+                    del known[key]
 
     def _unsettle(self, changed: str) -> None:
         """Lets every unit wait again that read the result of `changed`, directly or not."""
-        touched = {changed}
-        for unit in self.units.values():
-            if touched & set(unit.needs):
-                touched.add(unit.hash)
-                if self.status.pop(unit.hash, None) is not None:
-                    self.reused.discard(unit.hash)
-                    self.waiting[unit.hash] = unit
-                    self._unsettled[unit.hash] = None
-                    record = unit_record(self.run, unit)
-                    if record is not None and record.status == "ok":
-                        self._know(unit_folder(self.run, unit), record)
+        touched, reached = deque([changed]), {changed}
+        while touched:
+            for reader in self.order.readers.get(touched.popleft(), ()):
+                if reader in reached:
+                    continue
+                reached.add(reader)
+                touched.append(reader)
+                if reader in self.status:
+                    self._wait_again(self.units[reader])
+
+    def _wait_again(self, unit: AnyUnit) -> None:
+        self.reused.discard(unit.hash)
+        self.order.wait(unit)
+        self._unsettled.append(unit.hash)
+        record = unit_record(self.run, unit)
+        if record is not None and record.status == "ok":
+            self._know(unit_folder(self.run, unit), record)
 
     def _changed(self, unit: AnyUnit) -> list[str]:
         """Returns what changed of a unit's own code since it ran."""

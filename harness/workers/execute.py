@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from harness.errors import DamagedError, HarnessError
-from harness.files import is_missing_in, read_sealed, removed, write_atomically
+from harness.files import forget_parts, is_missing_in, read_sealed, removed, write_atomically
 from harness.identity.content import check_code
 from harness.identity.unit import AnyUnit, unit_folder
 from harness.run.record import Timing
@@ -96,23 +96,32 @@ def _perform_all(
     tell: Callable[[str], None],
 ) -> None:
     """Lets the pool do what is ready, until nothing waits."""
-    rows = Rows()
+    rows = Rows(state.units.values())
     told = len(state.damaged)
+
+    def skip(unit: AnyUnit, why: str = "") -> None:
+        state.skip(unit, why)
+        on_event("finished", unit, "skipped")
+
     while state.waiting or pool.busy:
-        for unit in _skipped(state, rows):
-            on_event("finished", unit, "skipped")
+        for unit in state.blocked():
+            skip(unit)
         while pool.idle and (ready := state.ready()) is not None:
+            if why := rows.why(ready):
+                skip(ready, why)
+                continue
             on_event("started", ready, "")
             pool.submit(ready, {need: state.units[need] for need in ready.needs})
-        if pool.busy:
-            for unit, status, reason in pool.finished():
-                if reason is not None:
-                    write_record(place.run, unit, "failed", reason=place.keys.hidden_in(reason))
-                state.finished(unit, status)
-                on_event("finished", unit, status)
-                why = rows.failed(unit, _reason(place.run, unit)) if status == "failed" else ""
-                if why and any(rows.given_up(state.waiting.values())):
-                    tell(f"{unit.label}: {why} The rest of its row is skipped.")
+        for unit, status, reason in pool.finished() if pool.busy else ():
+            if reason is not None:
+                write_record(place.run, unit, "failed", reason=place.keys.hidden_in(reason))
+            state.finished(unit, status)
+            on_event("finished", unit, status)
+            why = rows.failed(unit, _reason(place.run, unit)) if status == "failed" else ""
+            if why and (rest := rows.given_up(unit, state.waiting)):
+                tell(f"{unit.label}: {why} The rest of its row is skipped.")
+                for one in rest:
+                    skip(one, rows.why(one))
         for unit in state.settle():
             on_event("reused", unit, "ok")
         for line in state.damaged[told:]:
@@ -129,16 +138,6 @@ def _outcome(state: Standing) -> Outcome:
     else:
         sort_scores(state.run)
     return Outcome(reused=len(state.reused), failed=ended["failed"], skipped=ended["skipped"])
-
-
-def _skipped(state: Standing, rows: Rows) -> Iterator[AnyUnit]:
-    """Skips and yields what is not tried after a failure, of its row or of what it needs."""
-    for unit, why in list(rows.given_up(state.waiting.values())):
-        state.skip(unit, why)
-        yield unit
-    for unit in state.blocked():
-        state.skip(unit)
-        yield unit
 
 
 def _reason(run: Path, unit: AnyUnit) -> str:
@@ -212,8 +211,7 @@ def lock(run: Path) -> Iterator[None]:
             raise HarnessError(
                 f"Another harness runs in {run}; wait for it or choose another --out."
             ) from None
-        for part in run.rglob(".part-*"):
-            part.unlink(missing_ok=True)
+        forget_parts(run)
         try:
             yield
         except (HarnessError, OSError) as error:
