@@ -65,17 +65,24 @@ class _Part(NamedTuple):
     block: Block
 
 
-def write_report(folder: Path, sections: Sequence[str] | None = None, *, data: Path | None = None) -> Path:
+def write_report(
+    folder: Path,
+    sections: Sequence[str] | None = None,
+    *,
+    data: Path | None = None,
+    made: tuple[Run, AnyBoard] | None = None,
+) -> Path:
     """Writes `report.html` and `report.md` of a run, all or some sections, and returns the first's path.
 
     Args:
         data: the data cache, where samples are to be shown.
+        made: the run and its board, where they are there already.
 
     Raises:
         HarnessError: there is no run, or no such section.
     """
-    run = replace(load_run(folder), data=data)
-    board = build_board(run)
+    loaded, board = made or _of(folder)
+    run = replace(loaded, data=data)
     names = catalog.names("section") if sections is None else list(dict.fromkeys(sections))
     entries: list[tuple[str, Section]] = [(name, catalog.load("section", name)) for name in names]
     if sections is None:
@@ -92,6 +99,11 @@ def write_report(folder: Path, sections: Sequence[str] | None = None, *, data: P
     write_atomically(folder / "report.md", text)
     write_atomically(folder / "report.html", page)
     return folder / "report.html"
+
+
+def _of(folder: Path) -> tuple[Run, AnyBoard]:
+    run = load_run(folder)
+    return run, build_board(run)
 
 
 def _scope(run: Run) -> str:

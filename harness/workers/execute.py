@@ -17,6 +17,7 @@ from harness.run.score_cache import FOLDER, forget_scores, sort_scores
 from harness.run.standing import SUPERSEDED, Belief, Standing
 from harness.run.stored import (
     PROVENANCE,
+    SHOWN,
     TIMING,
     TRACEBACK,
     inputs_of,
@@ -78,7 +79,7 @@ def execute(
         on_event("reused", unit, "ok")
     for line in state.told():
         tell(line)
-    size = min(workers, max(1, len(state.waiting)))
+    size = min(workers, len(state.waiting))
     pool = Together(place, _run) if together else Pool(place, _run, plan.suite.limits, workers=size)
     try:
         _perform_all(state, pool, place, on_event=on_event, tell=tell)
@@ -248,4 +249,4 @@ def _name(plan: Path, name: str) -> str:
 
 def _is_of_a_run(path: Path) -> bool:
     """Whether this is what a run leaves that was killed, or its folder removed, without a plan."""
-    return path.name in (".lock", "units", SUPERSEDED, FOLDER) or path.name.startswith(".part-")
+    return path.name in (".lock", "units", SUPERSEDED, SHOWN, FOLDER) or path.name.startswith(".part-")
