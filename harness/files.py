@@ -62,14 +62,6 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         raise unwritable(path, error) from error
 
 
-def forget_parts(folder: Path) -> None:
-    """Deletes what processes that were ended left half-written anywhere below a folder."""
-    for place, _, names in os.walk(folder):
-        for name in names:
-            if name.startswith(".part-"):
-                Path(place, name).unlink(missing_ok=True)
-
-
 _SEAL: Final = re.compile(rb',\n "checksum": "([0-9a-f]{64})"\n}\n\Z')
 
 

@@ -1,22 +1,26 @@
 """Loading: one split of a prepared domain as numpy arrays, whole or as a stratified, deterministic part."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.prepare import prepared_folder, quiet_datasets
+from harness.data.prepare import prepared_folder
 from harness.data.sums import check_sums
 from harness.errors import DataUnavailableError
 from harness.learn.modality import modality_of
 from harness.task.signature import Signature
 from harness.task.split import Extent, Split
 from harness.task.task import SPLITS, Domain, Task
+
+if TYPE_CHECKING:
+    from pyarrow import Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,18 +132,17 @@ class _Stored:
                 "prepare`."
             )
         check_sums(place)
-        with quiet_datasets() as datasets:
-            table = datasets.load_from_disk(str(place)).data.table
+        table = stored_table(place)
         is_wanted = is_in(table.column("split"), pyarrow.array(names, pyarrow.string()))
         table = table.filter(is_wanted)
         found, groups = np.unique(np.array(table.column("group").to_pylist(), object), return_inverse=True)
         self.table = table
         self.domain = domain.name
         self.name = "+".join(names)
-        self.labels = table.column("label").to_numpy().astype(np.int64)
+        self.labels = np.array(table.column("label").to_pylist(), np.int64)  # to_numpy imports pandas
         self.names: tuple[str, ...] = tuple(map(str, found))
         self.groups = groups.astype(np.int64)
-        self.positions = np.flatnonzero(is_wanted.to_numpy()).astype(np.int64)
+        self.positions = np.flatnonzero(is_wanted.to_pylist()).astype(np.int64)
 
     @cached_property
     def blobs(self) -> list[bytes]:
@@ -175,6 +178,14 @@ class _Stored:
         )
 
 
+def stored_table(place: Path) -> "Table":
+    """Returns the table that `datasets` wrote into a folder, which takes a second to import."""
+    from pyarrow import concat_tables, ipc, memory_map
+
+    names = [one["filename"] for one in json.loads((place / "state.json").read_bytes())["_data_files"]]
+    return concat_tables([ipc.open_stream(memory_map(str(place / name))).read_all() for name in names])
+
+
 def spread(
     labels: NDArray[np.int64], groups: NDArray[Any], names: tuple[str, ...], limit: int
 ) -> NDArray[np.int64]:
@@ -198,10 +209,12 @@ def spread(
 
 def _ordinal(keys: NDArray[Any], order: NDArray[Any]) -> NDArray[np.int64]:
     """Returns, per element, how many elements with the same key come before it in `order`."""
-    import pandas as pd
-
-    place = pd.Series(order).groupby(keys).rank(method="first")
-    return place.to_numpy().astype(np.int64) - 1
+    by_key = np.lexsort((order, keys))
+    first = np.r_[True, np.diff(keys[by_key]) != 0][: len(keys)]
+    index = np.arange(len(keys), dtype=np.int64)
+    place = np.empty(len(keys), np.int64)
+    place[by_key] = index - np.maximum.accumulate(np.where(first, index, 0))
+    return place
 
 
 def _arrays(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import DamagedError, HarnessError
-from harness.files import forget_parts, write_atomically
+from harness.files import write_atomically
 from harness.identity.unit import AnyUnit, apart, unit_folder, unit_name
 from harness.run.order import LOST, Order
 from harness.run.record import Record, Timing, read_record
@@ -333,6 +333,14 @@ class _Found:
     @property
     def name(self) -> str:
         return unit_name(self.record.kind, self.record.spec)
+
+
+def forget_parts(folder: Path) -> None:
+    """Deletes what processes that were ended left half-written anywhere below a folder."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if name.startswith(".part-"):
+                Path(place, name).unlink(missing_ok=True)
 
 
 def _fault(error: DamagedError) -> str:

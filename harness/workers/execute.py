@@ -9,12 +9,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from harness.errors import DamagedError, HarnessError
-from harness.files import forget_parts, is_missing_in, read_sealed, removed, write_atomically
+from harness.files import is_missing_in, read_sealed, removed, write_atomically
 from harness.identity.content import check_code
 from harness.identity.unit import AnyUnit, unit_folder
 from harness.run.record import Timing
 from harness.run.score_cache import FOLDER, forget_scores, sort_scores
-from harness.run.standing import SUPERSEDED, Belief, Standing
+from harness.run.standing import SUPERSEDED, Belief, Standing, forget_parts
 from harness.run.stored import (
     PROVENANCE,
     SHOWN,
