@@ -20,7 +20,7 @@ from harness.task.split import Extent, Split
 from harness.task.task import SPLITS, Domain, Task
 
 if TYPE_CHECKING:
-    from pyarrow import Table
+    from pyarrow import Int64Array, Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,9 +120,6 @@ class _Stored:
     """Some splits of a prepared domain, as they lie on disk; see `Split`."""
 
     def __init__(self, task_name: str, domain: Domain, names: Sequence[str], folder: Path) -> None:
-        import pyarrow
-        from pyarrow.compute import is_in
-
         if unknown := [name for name in names if name not in SPLITS]:
             raise ValueError(f"There are {', '.join(SPLITS)}, not {unknown[0]!r}.")
         place = prepared_folder(task_name, domain, folder)
@@ -133,16 +130,16 @@ class _Stored:
             )
         check_sums(place)
         table = stored_table(place)
-        is_wanted = is_in(table.column("split"), pyarrow.array(names, pyarrow.string()))
-        table = table.filter(is_wanted)
+        is_wanted = np.array([one in names for one in table.column("split").to_pylist()], bool)
+        self.positions = np.flatnonzero(is_wanted).astype(np.int64)
+        table = table.take(_indices(self.positions))
         found, groups = np.unique(np.array(table.column("group").to_pylist(), object), return_inverse=True)
         self.table = table
         self.domain = domain.name
         self.name = "+".join(names)
-        self.labels = np.array(table.column("label").to_pylist(), np.int64)  # to_numpy imports pandas
+        self.labels = np.array(table.column("label").to_pylist(), np.int64)
         self.names: tuple[str, ...] = tuple(map(str, found))
         self.groups = groups.astype(np.int64)
-        self.positions = np.flatnonzero(is_wanted.to_pylist()).astype(np.int64)
 
     @cached_property
     def blobs(self) -> list[bytes]:
@@ -156,7 +153,7 @@ class _Stored:
         if kept is None:
             kept = np.arange(len(self.labels))
         if blobs is None:
-            blobs = self.table.take(kept).column("data").to_pylist()
+            blobs = self.table.take(_indices(kept)).column("data").to_pylist()
         labels = self.labels[kept]
         images, text, offsets = _arrays(blobs, task.signature, self.domain)
         classes = task.signature.classes
@@ -176,6 +173,14 @@ class _Stored:
             group_names=tuple(self.names[group] for group in used.tolist()),
             positions=self.positions[kept],
         )
+
+
+def _indices(kept: NDArray[np.int64]) -> "Int64Array":
+    """Returns indices as pyarrow has them; its own ways from numpy and back import pandas."""
+    import pyarrow
+
+    data = pyarrow.py_buffer(np.ascontiguousarray(kept, np.int64))
+    return pyarrow.Int64Array.from_buffers(pyarrow.int64(), len(kept), [None, data])
 
 
 def stored_table(place: Path) -> "Table":
