@@ -243,7 +243,7 @@ def words(verb: str, suite: str, work: Path) -> tuple[str, ...]:
 
 def results(run: Path) -> dict[str, bytes]:
     """Returns what a run leaves, without seconds, places and what was put aside."""
-    apart = ("timing.json", "provenance.json", ".lock", "report.html", "report.md")
+    apart = ("timing.json", "provenance.json", ".lock", ".shown.json", "report.html", "report.md")
     files = sorted(run.rglob("*")) if run.is_dir() else []
     return {
         file.relative_to(run).as_posix(): file.read_bytes()

@@ -34,7 +34,7 @@ COMMAND = [
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "from harness.cli.start import main; main()",
 ]
-NOT_COMPARED = {"timing.json", "provenance.json", ".lock", "report.html", "report.md"}
+NOT_COMPARED = {"timing.json", "provenance.json", ".lock", ".shown.json", "report.html", "report.md"}
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 TARGETS = ("command", "worker", "client")
 ENDS_SECONDS = 30.0

@@ -22,7 +22,7 @@ from pathlib import Path
 from faults import COMMAND, ROOT, prepare
 
 PLACES = ("run", "data", "temporary")
-NOT_COMPARED = {"timing.json", "provenance.json", ".lock", "report.html", "report.md"}
+NOT_COMPARED = {"timing.json", "provenance.json", ".lock", ".shown.json", "report.html", "report.md"}
 SUITE = "floors"
 PAGE = 4096
 NOT_PERMITTED = 77

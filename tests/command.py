@@ -71,7 +71,7 @@ def python(code: str, *words: object, **settings: str) -> "subprocess.CompletedP
 
 def result_bytes(run: Path) -> dict[str, bytes]:
     """Returns all that must not depend on how a run went; not seconds, machines and what was put aside."""
-    apart = ("timing.json", "provenance.json", ".lock", "report.html", "report.md")
+    apart = ("timing.json", "provenance.json", ".lock", ".shown.json", "report.html", "report.md")
     return {
         file.relative_to(run).as_posix(): file.read_bytes()
         for file in sorted(run.rglob("*"))

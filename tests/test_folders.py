@@ -157,7 +157,7 @@ def test_a_file_that_is_gone_from_a_held_folder_tells_its_removal_and_no_other_f
 def test_a_worker_tells_the_removal_of_a_folder_from_a_full_disk(
     tmp_path: Path, unit: str, told: str
 ) -> None:
-    place = SimpleNamespace(run=tmp_path, data=SimpleNamespace(offline=False))
+    place = SimpleNamespace(run=tmp_path, data=SimpleNamespace(offline=False, folder=tmp_path))
     pool = Pool(place, no_timing_can_be_written, Limits(), workers=1)  # type: ignore[arg-type]
     worker = pool.idle.pop()
     worker.connection.send((unit, {}))

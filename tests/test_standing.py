@@ -1,5 +1,6 @@
 """What of a run folder is believed. Truth: small graphs whose results are known here."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,10 @@ from harness.errors import HarnessError
 from harness.files import SCHEMA, read_sealed, sealed
 from harness.identity.schema import Schema
 from harness.identity.unit import Spec, Unit, UnitKind, unit_folder
+from harness.run.kept import SUPERSEDED
+from harness.run.order import Order
 from harness.run.record import Record
-from harness.run.standing import SUPERSEDED, Belief, Standing
+from harness.run.standing import Belief, Standing
 from harness.run.stored import inputs_of, unit_record, write_record
 
 
@@ -222,3 +225,66 @@ def test_records_of_another_schema_are_refused(tmp_path: Path) -> None:
     path.write_text('{"schema": 1, "kind": "prepare"}')
     with pytest.raises(HarnessError, match="has schema 1, this version reads"):
         Standing(tmp_path, units)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_is_done_for_a_unit_does_not_grow_with_the_plan(tmp_path: Path, again: bool) -> None:
+    calls: list[int] = []
+    for count in (20, 80):
+        units = [unit for index in range(count) for unit in chain({}, of=str(index))]
+        if again:
+            write_all(tmp_path / str(count), units)
+        counted = 0
+
+        def count_one(frame: object, event: str, argument: object) -> None:
+            nonlocal counted
+            counted += event in ("call", "c_call")
+
+        sys.setprofile(count_one)
+        state = Standing(tmp_path / str(count), units)
+        state.settle()
+        while state.waiting:
+            assert not state.blocked()
+            unit = state.ready()
+            sys.setprofile(None)
+            write_all(tmp_path / str(count), [unit], units)
+            sys.setprofile(count_one)
+            state.finished(unit, "ok")
+            state.settle()
+        sys.setprofile(None)
+        calls.append(counted)
+    assert calls[1] < 4.2 * calls[0]
+
+
+def write_all(folder: Path, units: list[Unit], plan: list[Unit] | None = None) -> None:
+    """Writes the records of units, needs first."""
+    known = {unit.hash: unit for unit in plan or units}
+    for unit in units:
+        inputs = inputs_of(folder, unit, [known[need] for need in unit.needs])
+        write_record(folder, unit, "ok", result=Value(value=0), inputs=inputs)
+
+
+def test_the_first_of_the_plan_that_can_run_runs_first(tmp_path: Path) -> None:
+    units = [unit for of in "abc" for unit in chain({}, of=of)]
+    order = Order(units)
+    ran = []
+    while (unit := order.next()) is not None:
+        order.take(unit)
+        order.end(unit, "ok")
+        ran.append(unit)
+    assert ran == units
+
+
+def test_what_needs_what_is_lost_is_blocked_and_all_that_reads_it_after_that(tmp_path: Path) -> None:
+    data, final, score = chain({})
+    order = Order([data, final, score, *chain({}, of="b")])
+    order.end(data, "failed")
+    assert order.blocked() == [final, score]
+    assert order.blocked() == [final, score]
+    order.end(final, "skipped")
+    assert order.blocked() == [score]
+    order.wait(data)
+    order.end(data, "ok")
+    order.wait(final)
+    assert not order.blocked()
+    assert order.next() == final

@@ -10,12 +10,12 @@ import ast
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.guard.paths import path_part
@@ -23,6 +23,8 @@ from harness.toml import LARGEST_BYTES, read_toml
 
 if TYPE_CHECKING:
     from harness.task.metric import Metric
+
+T = TypeVar("T")
 
 
 class Kind(NamedTuple):
@@ -136,6 +138,34 @@ def files(kind: str) -> dict[str, Path]:
     """
     if kind not in KINDS:
         raise UnknownNameError("kind", kind, KINDS)
+    return dict(once(("files", kind), lambda: _found(kind)))
+
+
+_held: dict[Any, Any] | None = None
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Takes the catalog, and the code of its entries, not to change while it is open."""
+    global _held
+    before, _held = _held, {} if _held is None else _held
+    try:
+        yield
+    finally:
+        _held = before
+
+
+def once(key: Any, compute: Callable[[], T]) -> T:
+    """Returns what `compute` does, which is called once for a key while the catalog is held."""
+    if _held is None:
+        return compute()
+    if key not in _held:
+        _held[key] = compute()
+    found: T = _held[key]
+    return found
+
+
+def _found(kind: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for root in roots():
         for file in _files_of(kind, root):

@@ -27,6 +27,7 @@ from harness.errors import HarnessError
 from harness.guard import inert
 from harness.guard.keys import take_keys
 from harness.guard.network import SILENT
+from harness.identity import memory
 from harness.workers.termination import Termination
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def evaluate(
     if whole and limit:
         raise HarnessError("--limit scores few samples and --whole all of them; leave one of the two out.")
     keys = take_keys(os.environ)
+    memory.remember_in(data_folder())
     name, loaded = load_suite(suite)
     if model:
         loaded = load_study(loaded.study).with_models(loaded, model)
@@ -135,7 +137,9 @@ def evaluate(
         from harness.cli.progress import planned
 
         print(plan.to_json() if as_json else planned(plan), end="")
+        memory.save()
         return
+    memory.save()
     folder = out or Path("runs") / name
     if not trust:
         refuse_code(plan)
@@ -176,13 +180,10 @@ def _run(
     import shutil
 
     from harness.cli.progress import progress
-    from harness.files import removed, sealed, write_atomically
-    from harness.report.page import write_report
-    from harness.run.loaded import load_run
+    from harness.files import removed, write_atomically
+    from harness.report.shown import board_text, show
+    from harness.run.kept import SUPERSEDED
     from harness.run.score_cache import FOLDER
-    from harness.run.standing import SUPERSEDED
-    from harness.study.formats import board_json, render
-    from harness.study.study import build_board, load_study
     from harness.workers.execute import claim, execute, lock
 
     folder = place.run
@@ -205,17 +206,17 @@ def _run(
             )
         if not (folder / "plan.json").exists():
             raise removed(folder)
-        finished = load_run(folder)
-        board = build_board(finished)
-        write_atomically(folder / "board.json", sealed(json.loads(board_json(board))))
-        report = write_report(folder, data=data_folder())
+        is_whole = not outcome.failed and not outcome.skipped
+        width = terminal_width()
+        shown = show(folder, plan.units, data=data_folder(), width=width, is_whole=is_whole)
+    memory.save()
     if as_json:
-        print(board_json(board), end="")
+        print(board_text(folder), end="")
     else:
-        print(render(board, "terminal", width=terminal_width()))
-        for line in load_study(board.study).wants(finished, board):
+        print(shown.text)
+        for line in shown.wants:
             print(f"A verdict would take: {inert.line(line)}")
-        print(f"Report: {inert.line(str(report.resolve()))}")
+        print(f"Report: {inert.line(str((folder / 'report.html').resolve()))}")
     if outcome.reused == len(plan.units):
         print(f"{plan.name} was already finished in {folder}; nothing was run.", file=sys.stderr)
     if outcome.failed or outcome.skipped:

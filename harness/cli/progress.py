@@ -46,7 +46,8 @@ class Clock:
         self.workers = workers
         self.left = Counter(unit.kind.name for unit in plan.units)
         self.kinds = {unit.kind.name: unit.kind for unit in plan.units}
-        self.seconds: dict[str, list[float]] = {name: [] for name in self.kinds}
+        self.done: Counter[str] = Counter()
+        self.taken = dict.fromkeys(self.kinds, 0.0)
         self.started: dict[str, float] = {}
 
     def note(self, event: Event, unit: AnyUnit) -> None:
@@ -57,14 +58,15 @@ class Clock:
         self.left[unit.kind.name] -= 1
         begun = self.started.pop(unit.hash, None)
         if begun is not None:
-            self.seconds[unit.kind.name].append(perf_counter() - begun)
+            self.done[unit.kind.name] += 1
+            self.taken[unit.kind.name] += perf_counter() - begun
 
     def text(self) -> str:
         """Returns the time left, `about 3 min left`."""
         total = 0.0
         for kind, count in self.left.items():
-            taken = self.seconds[kind]
-            total += count * (sum(taken) / len(taken) if taken else self.kinds[kind].seconds)
+            done = self.done[kind]
+            total += count * (self.taken[kind] / done if done else self.kinds[kind].seconds)
         seconds = total / self.workers
         return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
 

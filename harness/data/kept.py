@@ -5,7 +5,8 @@ from pathlib import Path
 
 from harness import catalog
 from harness.data.corruptions import domain_of
-from harness.data.prepare import prepared_folder, quiet_datasets
+from harness.data.load import stored_table
+from harness.data.prepare import prepared_folder
 from harness.errors import HarnessError
 from harness.task.split import digests
 
@@ -31,8 +32,7 @@ def samples_at(
         place = prepared_folder(task_name, domain_of(task, domain), folder)
         if not (place / "card.json").is_file():
             return None
-        with quiet_datasets() as datasets:
-            column = datasets.load_from_disk(str(place)).data.table.column("data")
+        column = stored_table(place).column("data")
         found = [column[position].as_py()[:cut] for position in positions]
     except (HarnessError, OSError, ValueError, IndexError):
         return None

@@ -1,22 +1,26 @@
 """Loading: one split of a prepared domain as numpy arrays, whole or as a stratified, deterministic part."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.prepare import prepared_folder, quiet_datasets
+from harness.data.prepare import prepared_folder
 from harness.data.sums import check_sums
 from harness.errors import DataUnavailableError
 from harness.learn.modality import modality_of
 from harness.task.signature import Signature
 from harness.task.split import Extent, Split
 from harness.task.task import SPLITS, Domain, Task
+
+if TYPE_CHECKING:
+    from pyarrow import Int64Array, Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,9 +120,6 @@ class _Stored:
     """Some splits of a prepared domain, as they lie on disk; see `Split`."""
 
     def __init__(self, task_name: str, domain: Domain, names: Sequence[str], folder: Path) -> None:
-        import pyarrow
-        from pyarrow.compute import is_in
-
         if unknown := [name for name in names if name not in SPLITS]:
             raise ValueError(f"There are {', '.join(SPLITS)}, not {unknown[0]!r}.")
         place = prepared_folder(task_name, domain, folder)
@@ -128,18 +129,17 @@ class _Stored:
                 "prepare`."
             )
         check_sums(place)
-        with quiet_datasets() as datasets:
-            table = datasets.load_from_disk(str(place)).data.table
-        is_wanted = is_in(table.column("split"), pyarrow.array(names, pyarrow.string()))
-        table = table.filter(is_wanted)
+        table = stored_table(place)
+        is_wanted = np.array([one in names for one in table.column("split").to_pylist()], bool)
+        self.positions = np.flatnonzero(is_wanted).astype(np.int64)
+        table = table.take(_indices(self.positions))
         found, groups = np.unique(np.array(table.column("group").to_pylist(), object), return_inverse=True)
         self.table = table
         self.domain = domain.name
         self.name = "+".join(names)
-        self.labels = table.column("label").to_numpy().astype(np.int64)
+        self.labels = np.array(table.column("label").to_pylist(), np.int64)
         self.names: tuple[str, ...] = tuple(map(str, found))
         self.groups = groups.astype(np.int64)
-        self.positions = np.flatnonzero(is_wanted.to_numpy()).astype(np.int64)
 
     @cached_property
     def blobs(self) -> list[bytes]:
@@ -153,7 +153,7 @@ class _Stored:
         if kept is None:
             kept = np.arange(len(self.labels))
         if blobs is None:
-            blobs = self.table.take(kept).column("data").to_pylist()
+            blobs = self.table.take(_indices(kept)).column("data").to_pylist()
         labels = self.labels[kept]
         images, text, offsets = _arrays(blobs, task.signature, self.domain)
         classes = task.signature.classes
@@ -173,6 +173,22 @@ class _Stored:
             group_names=tuple(self.names[group] for group in used.tolist()),
             positions=self.positions[kept],
         )
+
+
+def _indices(kept: NDArray[np.int64]) -> "Int64Array":
+    """Returns indices as pyarrow has them; its own ways from numpy and back import pandas."""
+    import pyarrow
+
+    data = pyarrow.py_buffer(np.ascontiguousarray(kept, np.int64))
+    return pyarrow.Int64Array.from_buffers(pyarrow.int64(), len(kept), [None, data])
+
+
+def stored_table(place: Path) -> "Table":
+    """Returns the table that `datasets` wrote into a folder, which takes a second to import."""
+    from pyarrow import concat_tables, ipc, memory_map
+
+    names = [one["filename"] for one in json.loads((place / "state.json").read_bytes())["_data_files"]]
+    return concat_tables([ipc.open_stream(memory_map(str(place / name))).read_all() for name in names])
 
 
 def spread(
@@ -198,10 +214,12 @@ def spread(
 
 def _ordinal(keys: NDArray[Any], order: NDArray[Any]) -> NDArray[np.int64]:
     """Returns, per element, how many elements with the same key come before it in `order`."""
-    import pandas as pd
-
-    place = pd.Series(order).groupby(keys).rank(method="first")
-    return place.to_numpy().astype(np.int64) - 1
+    by_key = np.lexsort((order, keys))
+    first = np.r_[True, np.diff(keys[by_key]) != 0][: len(keys)]
+    index = np.arange(len(keys), dtype=np.int64)
+    place = np.empty(len(keys), np.int64)
+    place[by_key] = index - np.maximum.accumulate(np.where(first, index, 0))
+    return place
 
 
 def _arrays(

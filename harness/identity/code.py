@@ -5,7 +5,7 @@ import hashlib
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from harness import catalog
 from harness.errors import HarnessError
-from harness.files import content_hash
+from harness.files import content_hash, file_hash
+from harness.identity.memory import remembered
 
 ROOT = Path(__file__).parents[1]
 PRINTING = frozenset(
@@ -22,7 +23,7 @@ PRINTING = frozenset(
         "catalog",
         "errors",
         *(f"guard.{name}" for name in ("inert", "keys", "network", "tied", "walls")),
-        *("identity.code", "identity.content", "cli.progress", "cli.cards"),
+        *("identity.code", "identity.content", "identity.memory", "cli.progress", "cli.cards"),
     )
 )
 """Modules that units import and that change no result: they print, find files, name what is there, or send a
@@ -71,7 +72,7 @@ _closures: dict[tuple[tuple[Path, ...], str], _Closure] = {}
 
 def code_digest(file: Path) -> str:
     """Returns 16 hexadecimal digits over the parsed code of a Python file."""
-    return _digest(file, _mark(file))
+    return _parsed(file, _mark(file)).digest
 
 
 def module_file(name: str) -> Path | None:
@@ -100,19 +101,61 @@ def _mark(file: Path) -> tuple[int, int]:
     return state.st_mtime_ns, state.st_size
 
 
-@cache
-def _digest(file: Path, mark: tuple[int, int]) -> str:
-    return hashlib.sha256("".join(_words(_tree(file, mark))).encode()).hexdigest()[:16]
+class _Parsed(NamedTuple):
+    """What of a file's code its digest and its imports follow from.
+
+    Attributes:
+        digest: over the parsed code.
+        imports: level, module and name of each import; no name of a plain one.
+        handed: the same, with the name under which it is handed on, of a file that does nothing else.
+    """
+
+    digest: str
+    imports: Sequence[tuple[int, str, str | None]]
+    handed: Sequence[tuple[int, str, str, str]] | None
 
 
 @cache
-def _tree(file: Path, mark: tuple[int, int]) -> ast.Module:
+def _parsed(file: Path, mark: tuple[int, int]) -> _Parsed:
+    """Returns what is known of a file, which is parsed once on a machine while its bytes are the same."""
     try:
-        return ast.parse(file.read_bytes(), str(file))
-    except (SyntaxError, ValueError) as error:
-        raise HarnessError(f"{file} is not Python: {error}.") from error
+        source = file.read_bytes()
     except OSError as error:
         raise HarnessError(f"Cannot read {file}: {error.strerror}.") from error
+    key = [hashlib.sha256(source).hexdigest(), _reader(), list(sys.version_info[:2])]
+    return _Parsed(*remembered(key, lambda: _parse(file, source)))
+
+
+@cache
+def _reader() -> str:
+    """Returns the hash of this file, which says what is known of another."""
+    return file_hash(Path(__file__))
+
+
+def _parse(file: Path, source: bytes) -> _Parsed:
+    try:
+        tree = ast.parse(source, str(file))
+    except (SyntaxError, ValueError) as error:
+        raise HarnessError(f"{file} is not Python: {error}.") from error
+    imports: list[tuple[int, str, str | None]] = []
+    for node in _executed(tree):
+        if isinstance(node, ast.Import):
+            imports += [(0, alias.name, None) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            imports += [(node.level, node.module or "", alias.name) for alias in node.names]
+    digest = hashlib.sha256("".join(_words(tree)).encode()).hexdigest()[:16]
+    return _Parsed(digest, imports, _handed_by(tree))
+
+
+def _handed_by(tree: ast.Module) -> list[tuple[int, str, str, str]] | None:
+    found = []
+    for statement in _without_docstring(tree.body):
+        if isinstance(statement, ast.ImportFrom) and statement.level < 2 and statement.module:
+            names = [(alias.asname or alias.name, alias.name) for alias in statement.names]
+            found += [(statement.level, statement.module, own, there) for own, there in names]
+        elif not ast.unparse(statement).startswith(("__all__", "__version__")):
+            return None
+    return found
 
 
 def _words(node: object) -> Iterator[str]:
@@ -156,15 +199,13 @@ def _imports(file: Path, mark: tuple[int, int]) -> tuple[Path, ...]:
     """Returns the files that a file imports, in the order in which it names them."""
     found: dict[Path, None] = {}
     package = _name(file) if file.name == "__init__.py" else _name(file).rpartition(".")[0]
-    for node in _executed(_tree(file, mark)):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                found |= dict.fromkeys([*_files_of(alias.name), *_all_of(alias.name)])
-        elif isinstance(node, ast.ImportFrom):
-            base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            name = ".".join([*base, *([node.module] if node.module else [])])
-            for alias in node.names:
-                found |= dict.fromkeys(_files_from(name, alias.name))
+    for level, module, what in _parsed(file, mark).imports:
+        if what is None:
+            found |= dict.fromkeys([*_files_of(module), *_all_of(module)])
+            continue
+        base = package.split(".")[: len(package.split(".")) - level + 1] if level else []
+        name = ".".join([*base, *([module] if module else [])])
+        found |= dict.fromkeys(_files_from(name, what))
     return tuple(found)
 
 
@@ -215,18 +256,14 @@ def _names_of(file: Path) -> Mapping[str, tuple[str, str]] | None:
 @cache
 def _handed(file: Path, mark: tuple[int, int]) -> Mapping[str, tuple[str, str]] | None:
     """Returns name -> (module, name there) of a package that only hands names on; None for any other."""
-    found: dict[str, tuple[str, str]] = {}
     stub = file.with_suffix(".pyi")
     if stub.is_file():  # what is handed on stands there
         file, mark = stub, _mark(stub)
-    for statement in _without_docstring(_tree(file, mark).body):
-        if isinstance(statement, ast.ImportFrom) and statement.level < 2 and statement.module:
-            package = f"{_name(file.with_suffix('.py'))}." if statement.level else ""
-            for alias in statement.names:
-                found[alias.asname or alias.name] = (f"{package}{statement.module}", alias.name)
-        elif not ast.unparse(statement).startswith(("__all__", "__version__")):
-            return None
-    return found
+    handed = _parsed(file, mark).handed
+    if handed is None:
+        return None
+    inside = f"{_name(file.with_suffix('.py'))}."
+    return {own: (f"{inside * bool(level)}{module}", there) for level, module, own, there in handed}
 
 
 def _name(file: Path) -> str:

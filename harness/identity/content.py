@@ -26,7 +26,13 @@ Parts = dict[str, str]
 
 def code_of(kind: AnyKind, spec: Spec) -> dict[str, str]:
     """Returns label -> digest of what a unit runs and reads, as `Unit.code` has it."""
-    return {label: combined(parts) for label, parts in parts_of(kind, spec).items()}
+    with catalog.held():
+        reads = tuple(spec.reads())
+        return dict(catalog.once((kind.work, reads), lambda: _digests(kind.work, reads)))
+
+
+def _digests(work: str, reads: tuple[Read, ...]) -> dict[str, str]:
+    return {label: combined(parts) for label, parts in _parts_of(work, reads).items()}
 
 
 def check_code(unit: AnyUnit) -> None:
@@ -44,9 +50,14 @@ def check_code(unit: AnyUnit) -> None:
 
 def parts_of(kind: AnyKind, spec: Spec) -> dict[str, Parts]:
     """Returns label -> what is behind it, module or file -> digest."""
-    engine = closure(_module(kind.work.partition(":")[0]))
+    with catalog.held():
+        return _parts_of(kind.work, tuple(spec.reads()))
+
+
+def _parts_of(work: str, reads: tuple[Read, ...]) -> dict[str, Parts]:
+    engine = closure(_module(work.partition(":")[0]))
     found: dict[str, Parts] = {"engine": engine}
-    for read in spec.reads():
+    for read in reads:
         for label, parts in INPUTS[read.input](read).items() if read.name else ():
             # What every unit of this kind runs is the engine's; what only an entry imports is the entry's.
             found[label] = {name: digest for name, digest in parts.items() if name not in engine}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -252,4 +252,9 @@ def called(reference: str) -> Callable[..., Any]:
 
 def unit_folder(run: Path, unit: AnyUnit) -> Path:
     """Returns where the unit's record lies."""
-    return run / "units" / path_part("unit", unit.folder)
+    return run.joinpath("units", f"{_part(unit.kind.name)}-{unit.hash}")
+
+
+@cache
+def _part(kind: str) -> str:
+    return path_part("kind of unit", kind)

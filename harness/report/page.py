@@ -30,6 +30,7 @@ def write_report(
     data: Path | None = None,
     out: Path | None = None,
     figures: Path | None = None,
+    made: tuple[Run, AnyBoard] | None = None,
 ) -> Path:
     """Writes the report of a run as HTML, and beside it as Markdown, and returns the former's path.
 
@@ -39,12 +40,13 @@ def write_report(
         data: the data cache, where samples are to be shown.
         out: the HTML file; `report.html` of the run, or `report.part.html` where sections were chosen.
         figures: a folder for figures and tables as files; None for none.
+        made: the run and its board, where they are there already.
 
     Raises:
         HarnessError: there is no run, or no such section.
     """
-    run = replace(load_run(folder), data=data)
-    board = build_board(run)
+    loaded, board = made or _of(folder)
+    run = replace(loaded, data=data)
     names = catalog.names("section") if sections is None else list(dict.fromkeys(sections))
     entries: list[tuple[str, Section]] = [(name, catalog.load("section", name)) for name in names]
     if sections is None:
@@ -77,6 +79,11 @@ def _part(run: Run, board: AnyBoard, name: str, section: Section) -> ReportPart:
         reason = f"{type(error).__name__}: {error}".rstrip(".")
         block = Block(failure=f"This section could not be made: {reason}.")
     return ReportPart(name, section.title, section.summary, block)
+
+
+def _of(folder: Path) -> tuple[Run, AnyBoard]:
+    run = load_run(folder)
+    return run, build_board(run)
 
 
 def _scope(run: Run) -> str:

@@ -34,7 +34,7 @@ def provenance(device: str, processes: int, *, threads: int | None = None) -> di
         "harness": __version__,
         "commit": _commit(),
         "python": platform.python_version(),
-        "packages": {package: _version(package) for package in PACKAGES},
+        "packages": {package: package_version(package) for package in PACKAGES},
         "processor": _processor(),
         "system": f"{platform.system()} {platform.machine()} {'-'.join(platform.libc_ver())}",
         "device": name,
@@ -58,7 +58,8 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 @cache
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """Returns the version of an installed package; None where it is absent."""
     try:
         return version(package)
     except PackageNotFoundError:

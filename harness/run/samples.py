@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.files import write_atomically
@@ -15,7 +16,7 @@ from harness.stats.sums import GroupSums, group_sums
 from harness.task.metric import Metric, Need, SampleScores
 
 if TYPE_CHECKING:
-    from pyarrow import Table
+    from pyarrow import ChunkedArray, Table
 
 SAMPLES = "samples.parquet"
 _REPEATED = ["group", "label", "prediction", "right", "weight", "bytes"]
@@ -104,13 +105,15 @@ def _columns(need: Need, there: set[str]) -> list[str] | None:
 
 
 def _scores(table: "Table") -> SampleScores:
+    from pyarrow import chunked_array
+
     columns: dict[str, Any] = {name: table[name] for name in table.column_names}
     sure = columns.pop("log_probabilities", None)
-    found = {name: column.to_numpy() for name, column in columns.items()}
+    found = {name: _array(column) for name, column in columns.items()}
     more: dict[str, Any] = {name: found[name] for name in ("position", "digest") if name in found}
     if sure is not None:
         flat = sure.combine_chunks()
-        more["log_probabilities"] = flat.flatten().to_numpy().reshape(-1, flat.type.list_size)
+        more["log_probabilities"] = _array(chunked_array([flat.flatten()])).reshape(-1, flat.type.list_size)
     group = found["group"].astype(np.int64)
     if "bits" in found:
         return SampleScores(group, np.zeros_like(group), found["bits"], found["bytes"], **more)
@@ -118,3 +121,18 @@ def _scores(table: "Table") -> SampleScores:
     if "prediction" in found:
         return SampleScores.predicted(group, label, found["prediction"].astype(np.int64), **more)
     return SampleScores(group, label, found["right"], found["weight"], **more)
+
+
+def _array(column: "ChunkedArray") -> NDArray[Any]:
+    """Returns a column as numpy has it; pyarrow's own way takes a third of a second to import pandas."""
+    from pyarrow.types import is_primitive
+
+    if not is_primitive(column.type) or column.null_count:
+        return np.asarray(column.to_numpy())
+    dtype = np.dtype(column.type.to_pandas_dtype())
+    parts = [
+        np.frombuffer(chunk.buffers()[1], dtype, count=len(chunk), offset=chunk.offset * dtype.itemsize)
+        for chunk in column.chunks
+        if len(chunk)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, dtype)

@@ -1,32 +1,27 @@
 """Where a plan stands in a run folder: what may be believed, what is stale, and what is done again."""
 
+import os
 import shutil
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import DamagedError, HarnessError
-from harness.identity.unit import AnyUnit, apart, unit_folder, unit_name
+from harness.identity.unit import AnyUnit, apart, unit_folder
+from harness.run.kept import SUPERSEDED, Kept, aside, fault, forget_parts, time_told
+from harness.run.order import LOST, Order, Queue, Twins
 from harness.run.record import Record, Timing, input_of, read_record
 from harness.run.store import Store, linked, renamed
-from harness.run.stored import (
-    PROVENANCE,
-    RECORD,
-    TIMING,
-    check_files,
-    read_beside,
-    unit_record,
-    write_record,
-)
+from harness.run.stored import PROVENANCE, RECORD, TIMING, check_files, read_beside, unit_record, write_record
 
-SUPERSEDED: Final = ".superseded"
-"""Where units of an earlier plan lie in a run's folder, so that an edit that is undone costs nothing."""
 MOST_REMADE: Final = 2
 """How often a result that is damaged as soon as it is made is made again in one run."""
+MOST_READ: Final = 256
+"""Records of needs that are kept in memory, since what reads them runs soon after."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,26 +60,22 @@ class Standing:
         has what other runs made.
         """
         self.run = run
-        self.units = {unit.hash: unit for unit in units}
-        self.status: dict[str, str] = {}
+        self.order = Order(units)
+        self.units, self.status = self.order.units, self.order.status
         self.results: dict[str, str] = {}
-        self.waiting = dict(self.units)
         self.reused: set[str] = set()
         self.damaged: list[str] = []
         self._remade: Counter[str] = Counter()
         self._belief = belief or Belief()
         self._is_intact = is_intact
         self._store = store
-        self._read: dict[tuple[str, str], tuple[str, str]] = {}
-        self._running: dict[str, str] = {}  # plan key -> input key
-        self._twins: dict[str, dict[str, None]] = {}  # input key -> waiting units that it would settle
-        self._by_input: dict[str, _Found] = {}
-        self._by_name: dict[str, _Found] = {}
-        self._readers: dict[str, list[str]] = {}
-        for unit in self.units.values():
-            for need in unit.needs:
-                self._readers.setdefault(need, []).append(unit.hash)
-        self._unsettled = dict.fromkeys(self.units)
+        self._taken: dict[tuple[str, str], tuple[str, str]] = {}
+        self._twins = Twins()
+        self._by_input: dict[str, Kept] = {}
+        self._by_name: dict[str, Kept] = {}
+        self._by_folder: dict[Path, list[Kept]] = {}
+        self._read: dict[str, tuple[tuple[int, ...], Record]] = {}
+        self._unsettled = Queue(self.units)
         self._scan()
         self._before = {unit.hash: self._by_name.get(unit.name) for unit in self.units.values()}
 
@@ -92,40 +83,50 @@ class Standing:
         """Returns the waiting units that need not run, now that what they need has results."""
         found = []
         while self._unsettled:
-            unit = self.waiting.get(next(iter(self._unsettled)))
-            del self._unsettled[next(iter(self._unsettled))]
-            if unit is not None and self._is_able(unit) and self._believed(unit):
-                del self.waiting[unit.hash]
+            unit = self.waiting.get(self._unsettled.pop())
+            if unit is not None and self.order.is_able(unit) and self._believed(unit):
                 self.reused.add(unit.hash)
-                self._unsettled |= dict.fromkeys(self._readers.get(unit.hash, ()))
+                self._unsettled.extend(self.order.readers.get(unit.hash, ()))
                 found.append(unit)
         return found
 
+    @property
+    def waiting(self) -> Mapping[str, AnyUnit]:
+        """Plan key -> unit that did not end and does not run."""
+        return self.order.waiting
+
     def ready(self) -> AnyUnit | None:
         """Takes a unit that can run; where what it needs is damaged, that waits to be made again."""
-        unit = next(filter(self._is_next, self.waiting.values()), None)
+        key = ""
+        while (unit := self.order.next()) is not None:
+            key = unit.input_key(self.inputs(unit)) if unit.kind.takes else ""
+            if not self._twins.holds(unit, key):
+                break
+            self.order.hold(unit)
         if unit is None or not self._has_intact_needs(unit):
             return None
-        del self.waiting[unit.hash]
-        if unit.kind.takes:
-            self._running[unit.hash] = unit.input_key(self.inputs(unit))
+        self.order.take(unit)
+        self._twins.start(unit, key)
         return unit
 
     def blocked(self) -> list[AnyUnit]:
         """Returns the waiting units that can never run, in plan order."""
-        lost = {"failed", "skipped"}
-        waiting = self.waiting.values()
-        return [unit for unit in waiting if any(self.status.get(need) in lost for need in unit.needs)]
+        return self.order.blocked()
 
     def skip(self, unit: AnyUnit, why: str = "") -> None:
         """Records that a unit was not run: something that it needs failed, or `why` says what else."""
         write_record(self.run, unit, "skipped", reason=why or self._lost(unit))
-        self.status[unit.hash] = "skipped"
-        del self.waiting[unit.hash]
+        self.order.end(unit, "skipped")
+        self._release(unit)
+
+    def _release(self, unit: AnyUnit) -> None:
+        """Lets what waited for a unit's end run, if that left nothing for it."""
+        for twin in self._twins.end(unit):
+            self.order.release(twin)
 
     def _lost(self, unit: AnyUnit) -> str:
         """Returns which need of a unit failed, and why."""
-        lost = next(need for need in unit.needs if self.status.get(need) in ("failed", "skipped"))
+        lost = next(need for need in unit.needs if self.status.get(need) in LOST)
         cause = unit_record(self.run, self.units[lost])
         told = cause.reason if cause and cause.reason else "it has no record."
         if cause is None or cause.status == "failed":
@@ -135,19 +136,19 @@ class Standing:
 
     def finished(self, unit: AnyUnit, status: str) -> None:
         """Takes note of a unit that ran; where it left another result, what read the old one waits again."""
-        self.status[unit.hash] = status
-        self._running.pop(unit.hash, None)
+        self.order.end(unit, status)
+        self._release(unit)
         if status != "ok":
             return
         folder = unit_folder(self.run, unit)
-        record = unit_record(self.run, unit)
+        record = self._record(unit, folder)
         if record is None:
             raise HarnessError(f"{folder} vanished; run the same command again.")
         self._know(folder, record)
-        self._unsettled |= self._twins.pop(record.input_key, {})
+        self._unsettled.extend(self._twins.settled_by(record.input_key))
         if self._store:
             self._store.keep(folder, record, unit)
-        self._unsettled |= dict.fromkeys(self._readers.get(unit.hash, ()))
+        self._unsettled.extend(self.order.readers.get(unit.hash, ()))
         old = self.results.get(unit.hash)
         self._settled(unit, record)
         if old not in (None, record.result_hash):
@@ -157,7 +158,7 @@ class Standing:
         """Returns name of each needed unit -> hash of what is read of its result."""
         part = unit.kind.name
         whole = {need: (self.units[need].name, self.results[need]) for need in unit.needs}
-        return dict(self._read.get((need, part), whole[need]) for need in unit.needs)
+        return dict(self._taken.get((need, part), whole[need]) for need in unit.needs)
 
     def told(self) -> list[str]:
         """Returns what makes units run again, and what they cost when they ran, a sentence each."""
@@ -171,7 +172,7 @@ class Standing:
             but = f", but for up to {spared} whose inputs may come out the same" if spared else ""
             lines.append(
                 f"{' and '.join(causes)} changed since {len(again)} of {len(before)} units ran: they run "
-                f"again{but} ({_time(sum(map(self._seconds, again)))} when they ran)."
+                f"again{but} ({time_told(sum(map(self._seconds, again)))} when they ran)."
             )
         kept = [changed for unit in before if unit.hash in self.reused and (changed := self._changed(unit))]
         if kept:
@@ -186,12 +187,12 @@ class Standing:
 
         What a process that was ended left half-written is deleted.
         """
-        for part in (self.run / "units").rglob(".part-*"):
-            part.unlink(missing_ok=True)
+        units = self.run / "units"
+        forget_parts(units)
         wanted = {unit.folder for unit in self.units.values()}
-        for folder in sorted((self.run / "units").iterdir()) if (self.run / "units").is_dir() else []:
-            if folder.name not in wanted:
-                _aside(self.run, folder)
+        for name in sorted(os.listdir(units)) if units.is_dir() else []:
+            if name not in wanted:
+                aside(self.run, units / name)
 
     def _scan(self) -> None:
         for parent in (self.run / SUPERSEDED, self.run / "units"):
@@ -200,43 +201,35 @@ class Standing:
                     record = read_record(folder / RECORD)
                 except DamagedError as error:
                     if parent.name != SUPERSEDED:
-                        self.damaged.append(_fault(error))
+                        self.damaged.append(fault(error))
                     (folder / RECORD).unlink(missing_ok=True)
                     continue
                 if record is not None and record.status == "ok":
                     self._know(folder, record)
 
-    def _know(self, folder: Path, record: Record) -> "_Found":
-        found = _Found(folder, record)
+    def _know(self, folder: Path, record: Record) -> Kept:
+        found = Kept(folder, record)
         self._by_input[record.input_key] = self._by_name[found.name] = found
+        self._by_folder.setdefault(folder, []).append(found)
         return found
-
-    def _is_able(self, unit: AnyUnit) -> bool:
-        return all(self.status.get(need) == "ok" for need in unit.needs)
-
-    def _is_next(self, unit: AnyUnit) -> bool:
-        """Returns whether a unit can run; where one with the same result does, it waits for that."""
-        if not self._is_able(unit):
-            return False
-        has_twins = self._running and unit.kind.takes
-        return not has_twins or unit.input_key(self.inputs(unit)) not in self._running.values()
 
     def _settled(self, unit: AnyUnit, record: Record) -> None:
         """Keeps what others read of a unit's result: all of it, or for some kinds a part."""
-        self.status[unit.hash] = "ok"
         self.results[unit.hash] = record.result_hash
-        for reader in map(self.units.__getitem__, self._readers.get(unit.hash, ())):
+        for reader in map(self.units.__getitem__, self.order.readers.get(unit.hash, ())):
             if unit.kind.name in reader.kind.takes:
-                self._read[unit.hash, reader.kind.name] = input_of(reader, unit, record)
+                self._taken[unit.hash, reader.kind.name] = input_of(reader, unit, record)
 
     def _believed(self, unit: AnyUnit) -> bool:
         """Returns whether there is a result of the unit, and brings it to where the unit's is read."""
+        if not (self._by_input or self._store or unit.kind.takes):
+            return False
         key = unit.input_key(self.inputs(unit))
         found = self._sound(self._by_input.get(key)) or self._kept(unit, key)
         if found is None and self._belief.keep_stale:
             found = self._sound(self._by_name.get(unit.name))
         if found is None and unit.kind.takes:
-            self._twins.setdefault(key, {})[unit.hash] = None
+            self._twins.ask(unit, key)
         if found is None:
             return False
         place = unit_folder(self.run, unit)
@@ -244,25 +237,26 @@ class Standing:
             return False
         told = renamed(place, found.record, unit)
         self._know(place, told)
+        self.order.end(unit, "ok")
         self._settled(unit, told)
         return True
 
-    def _sound(self, found: "_Found | None") -> "_Found | None":
+    def _sound(self, found: Kept | None) -> Kept | None:
         return found if found and self._is_whole(found) and not self._is_elsewhere(found) else None
 
-    def _kept(self, unit: AnyUnit, key: str) -> "_Found | None":
+    def _kept(self, unit: AnyUnit, key: str) -> Kept | None:
         """Returns what another run made of a unit."""
         try:
             entry = self._store.find(unit, key) if self._store else None
         except DamagedError as error:
-            self.damaged.append(_fault(error))
+            self.damaged.append(fault(error))
             return None
-        return entry and _Found(*entry)
+        return entry and Kept(*entry)
 
-    def _brought(self, found: "_Found", unit: AnyUnit, place: Path) -> bool:
+    def _brought(self, found: Kept, unit: AnyUnit, place: Path) -> bool:
         """Brings a folder to where a unit's is read; what is another unit's, or other runs', stays there."""
         if place.exists():
-            _aside(self.run, place)
+            aside(self.run, place)
         place.parent.mkdir(parents=True, exist_ok=True)
         is_others = found.record.hash != unit.hash and found.record.hash in self.units
         if not is_others and found.folder.is_relative_to(self.run):
@@ -275,17 +269,17 @@ class Standing:
             return False
         return True
 
-    def _is_whole(self, found: "_Found") -> bool:
+    def _is_whole(self, found: Kept) -> bool:
         try:
             check_files(found.folder, found.record)
         except DamagedError as error:
-            self.damaged.append(_fault(error))
+            self.damaged.append(fault(error))
             (found.folder / RECORD).unlink(missing_ok=True)
             self._forget(found.folder)
             return False
         return True
 
-    def _is_elsewhere(self, found: "_Found") -> bool:
+    def _is_elsewhere(self, found: Kept) -> bool:
         """Returns whether the result was made on another kind of machine than is asked for."""
         wanted = self._belief.provenance
         if wanted is None:
@@ -301,14 +295,15 @@ class Standing:
         for need in unit.needs:
             other = self.units[need]
             try:
-                record = unit_record(self.run, other)
+                folder = unit_folder(self.run, other)
+                record = self._record(other, folder)
                 if record is None:
-                    raise DamagedError(f"{unit_folder(self.run, other) / RECORD} is gone.")
-                check_files(unit_folder(self.run, other), record)
+                    raise DamagedError(f"{folder / RECORD} is gone.")
+                check_files(folder, record)
                 if not self._is_intact(other, record):
                     raise DamagedError(f"What {other.kind} made is gone.")
             except DamagedError as error:
-                self.damaged.append(_fault(error))
+                self.damaged.append(fault(error))
                 again.append(other)
         for other in again:
             self._remade[other.hash] += 1
@@ -317,30 +312,53 @@ class Standing:
                     f"{self.damaged[-1]} It was made again {MOST_REMADE} times; check the disk."
                 )
             (unit_folder(self.run, other) / RECORD).unlink(missing_ok=True)
-            del self.status[other.hash]
+            self.order.wait(other, first=True)
             self.reused.discard(other.hash)
-            self.waiting = {other.hash: other, **self.waiting}
             self._forget(unit_folder(self.run, other))
         return not again
 
+    def _record(self, unit: AnyUnit, folder: Path) -> Record | None:
+        """Returns what `unit_record` does; what others need is read once as long as it does not change."""
+        try:
+            state = os.stat(f"{folder}/{RECORD}")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        mark = (state.st_ino, state.st_size, state.st_mtime_ns)
+        known = self._read.get(unit.hash)
+        if known is not None and known[0] == mark:
+            return known[1]
+        record = unit_record(self.run, unit)
+        if record is not None and unit.hash in self.order.readers:
+            if len(self._read) == MOST_READ:
+                self._read.clear()
+            self._read[unit.hash] = (mark, record)
+        return record
+
     def _forget(self, folder: Path) -> None:
-        for known in (self._by_input, self._by_name):
-            for key in [key for key, found in known.items() if found.folder == folder]:
-                del known[key]
+        for found in self._by_folder.pop(folder, ()):
+            for known, key in ((self._by_input, found.record.input_key), (self._by_name, found.name)):
+                if (there := known.get(key)) is not None and there.folder == folder:
+                    del known[key]
 
     def _unsettle(self, changed: str) -> None:
         """Lets every unit wait again that read the result of `changed`, directly or not."""
-        touched = {changed}
-        for unit in self.units.values():
-            if touched & set(unit.needs):
-                touched.add(unit.hash)
-                if self.status.pop(unit.hash, None) is not None:
-                    self.reused.discard(unit.hash)
-                    self.waiting[unit.hash] = unit
-                    self._unsettled[unit.hash] = None
-                    record = unit_record(self.run, unit)
-                    if record is not None and record.status == "ok":
-                        self._know(unit_folder(self.run, unit), record)
+        touched, reached = deque([changed]), {changed}
+        while touched:
+            for reader in self.order.readers.get(touched.popleft(), ()):
+                if reader in reached:
+                    continue
+                reached.add(reader)
+                touched.append(reader)
+                if reader in self.status:
+                    self._wait_again(self.units[reader])
+
+    def _wait_again(self, unit: AnyUnit) -> None:
+        self.reused.discard(unit.hash)
+        self.order.wait(unit)
+        self._unsettled.extend([unit.hash])
+        record = unit_record(self.run, unit)
+        if record is not None and record.status == "ok":
+            self._know(unit_folder(self.run, unit), record)
 
     def _changed(self, unit: AnyUnit) -> list[str]:
         """Returns what changed of a unit's own code since it ran."""
@@ -361,38 +379,3 @@ class Standing:
             timing = read_beside(before.folder, TIMING, before.name) if before is not None else None
             return Timing.from_json(timing).seconds if timing is not None else 0.0
         return 0.0
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A record that is there, and where."""
-
-    folder: Path
-    record: Record = field(repr=False)
-
-    @property
-    def name(self) -> str:
-        return unit_name(self.record.kind, self.record.spec)
-
-
-def _fault(error: DamagedError) -> str:
-    """Returns what is wrong, without the remedy, as it is applied here."""
-    return str(error).partition(";")[0].removesuffix(".") + "."
-
-
-def _aside(run: Path, folder: Path) -> None:
-    """Moves a unit's folder to where units of an earlier plan lie; an empty one is deleted."""
-    target = run / SUPERSEDED / folder.name
-    if not any(folder.iterdir()):
-        folder.rmdir()
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists():
-        shutil.rmtree(target)
-    folder.rename(target)
-
-
-def _time(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

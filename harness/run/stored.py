@@ -16,6 +16,8 @@ RECORD: Final = "record.json"
 TIMING: Final = "timing.json"
 PROVENANCE: Final = "provenance.json"
 TRACEBACK: Final = "traceback.txt"
+SHOWN: Final = ".shown.json"
+"""What a run printed, in its folder, with the hash of all that it follows from."""
 BESIDE: Final = frozenset({RECORD, TIMING, PROVENANCE, TRACEBACK})
 """Files of a unit's folder that are no part of its result."""
 AGAIN: Final = "run the same `harness eval` again, which makes it again"

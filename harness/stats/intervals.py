@@ -21,9 +21,9 @@ def wilson(successes: int, trials: int, *, level: float = 0.95) -> Interval:
     """
     if not 0 <= successes <= trials or trials == 0:
         raise ValueError(f"{successes} successes of {trials} trials have no proportion.")
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
-    z = float(norm.ppf((1 + level) / 2))
+    z = float(ndtri((1 + level) / 2))
     share = successes / trials
     scale = 1 + z**2 / trials
     centre = (share + z**2 / (2 * trials)) / scale
@@ -42,8 +42,9 @@ def t_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
     sample = np.asarray(values, dtype=np.float64)
     if sample.size < 2:
         raise ValueError("A t interval needs two values; one value has no spread.")
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     mean = float(sample.mean())
-    half = float(t.ppf((1 + level) / 2, sample.size - 1) * sample.std(ddof=1) / np.sqrt(sample.size))
+    quantile = stdtrit(sample.size - 1, (1 + level) / 2)
+    half = float(quantile * sample.std(ddof=1) / np.sqrt(sample.size))
     return Interval(mean - half, mean + half)

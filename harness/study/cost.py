@@ -6,10 +6,14 @@ optimizer steps, zero-cost proxies and domains that are scored without a cap are
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 from harness import catalog
-from harness.identity.unit import AnyUnit, Unit, called
+from harness.identity.content import INPUTS, code_of_module
+from harness.identity.memory import remembered
+from harness.identity.unit import AnyUnit, Read, Unit, called
 from harness.learn.baseline import FixedBaseline
 from harness.space.choices import SearchSpace
 from harness.study.work.spent import (
@@ -74,7 +78,8 @@ class Costs:
                 module = baseline.build(signature, target)
             return measured_macs(module.eval(), signature)
 
-        return float(self._once(("network", method, spec.task), measure))
+        known = partial(remembered, self._content(spec, method), measure)
+        return float(self._once(("network", method, spec.task), known))
 
     def mean(self, spec: SourcesSpec) -> float:
         """Returns the cost of one forward pass of an architecture that is not known yet."""
@@ -91,7 +96,8 @@ class Costs:
             with torch.device("meta"):
                 return has_batch_norm(self.space(spec).networks.supernet())
 
-        return bool(self._once(("norms", str(spec.space)), look))
+        known = partial(remembered, self._content(spec), look)
+        return bool(self._once(("norms", str(spec.space)), known))
 
     def space(self, spec: SourcesSpec) -> SearchSpace:
         """Returns the space of a unit."""
@@ -101,6 +107,14 @@ class Costs:
             ("space", str(spec.space), spec.task), lambda: matched_space(spec, _signature(spec.task))
         )
         return space
+
+    def _content(self, spec: SourcesSpec, method: str = "") -> list[Any]:
+        """Returns all that the cost of a network, or what its space's networks hold, follows from."""
+        names = [("space", name) for name in (spec.space, spec.tuned_space)] + [("baseline", method)]
+        reads = [Read(kind, name.partition(":")[0]) for kind, name in names if name]
+        entries = [INPUTS[one.input](one) for one in [Read("task", spec.task), *reads]]
+        told = [method, spec.space, spec.tuned_space, spec.parameter_tolerance, version("torch")]
+        return [*told, code_of_module(__name__), entries]
 
     def _once(self, key: tuple[str, ...], compute: Callable[[], Any]) -> Any:
         if key not in self._known:

@@ -203,7 +203,8 @@ def make_plan(
     name: str, suite: Settings, *, limit: int | None = None, tables: tuple[Path, ...] = ()
 ) -> "Plan":
     """Returns the plan of a suite of any study; raises as `Study.plan` does."""
-    return load_study(suite.study).plan(name, suite, limit=limit, tables=tables)
+    with catalog.held():
+        return load_study(suite.study).plan(name, suite, limit=limit, tables=tables)
 
 
 def build_board(run: Run) -> AnyBoard:

@@ -12,12 +12,14 @@ from harness.errors import DamagedError, HarnessError
 from harness.files import is_missing_in, read_sealed, removed, write_atomically
 from harness.identity.content import check_code
 from harness.identity.unit import AnyUnit, unit_folder
+from harness.run.kept import SUPERSEDED, forget_parts
 from harness.run.record import Timing
 from harness.run.score_cache import FOLDER, forget_scores, sort_scores
-from harness.run.standing import SUPERSEDED, Belief, Standing
+from harness.run.standing import Belief, Standing
 from harness.run.store import Store
 from harness.run.stored import (
     PROVENANCE,
+    SHOWN,
     TIMING,
     TRACEBACK,
     inputs_of,
@@ -85,7 +87,7 @@ def execute(
         on_event("reused", unit, "ok")
     for line in state.told():
         tell(line)
-    size = min(workers, max(1, len(state.waiting)))
+    size = min(workers, len(state.waiting))
     pool = Together(place, _run) if together else Pool(place, _run, plan.suite.limits, workers=size)
     try:
         _perform_all(state, pool, place, on_event=on_event, tell=tell)
@@ -105,23 +107,32 @@ def _perform_all(
     tell: Callable[[str], None],
 ) -> None:
     """Lets the pool do what is ready, until nothing waits."""
-    rows = Rows()
+    rows = Rows(state.units.values())
     told = len(state.damaged)
+
+    def skip(unit: AnyUnit, why: str = "") -> None:
+        state.skip(unit, why)
+        on_event("finished", unit, "skipped")
+
     while state.waiting or pool.busy:
-        for unit in _skipped(state, rows):
-            on_event("finished", unit, "skipped")
+        for unit in state.blocked():
+            skip(unit)
         while pool.idle and (ready := state.ready()) is not None:
+            if why := rows.why(ready):
+                skip(ready, why)
+                continue
             on_event("started", ready, "")
             pool.submit(ready, {need: state.units[need] for need in ready.needs})
-        if pool.busy:
-            for unit, status, reason in pool.finished():
-                if reason is not None:
-                    write_record(place.run, unit, "failed", reason=place.keys.hidden_in(reason))
-                state.finished(unit, status)
-                on_event("finished", unit, status)
-                why = rows.failed(unit, _reason(place.run, unit)) if status == "failed" else ""
-                if why and any(rows.given_up(state.waiting.values())):
-                    tell(f"{unit.label}: {why} The rest of its row is skipped.")
+        for unit, status, reason in pool.finished() if pool.busy else ():
+            if reason is not None:
+                write_record(place.run, unit, "failed", reason=place.keys.hidden_in(reason))
+            state.finished(unit, status)
+            on_event("finished", unit, status)
+            why = rows.failed(unit, _reason(place.run, unit)) if status == "failed" else ""
+            if why and (rest := rows.given_up(unit, state.waiting)):
+                tell(f"{unit.label}: {why} The rest of its row is skipped.")
+                for one in rest:
+                    skip(one, rows.why(one))
         for unit in state.settle():
             on_event("reused", unit, "ok")
         for line in state.damaged[told:]:
@@ -138,16 +149,6 @@ def _outcome(state: Standing) -> Outcome:
     else:
         sort_scores(state.run)
     return Outcome(reused=len(state.reused), failed=ended["failed"], skipped=ended["skipped"])
-
-
-def _skipped(state: Standing, rows: Rows) -> Iterator[AnyUnit]:
-    """Skips and yields what is not tried after a failure, of its row or of what it needs."""
-    for unit, why in list(rows.given_up(state.waiting.values())):
-        state.skip(unit, why)
-        yield unit
-    for unit in state.blocked():
-        state.skip(unit)
-        yield unit
 
 
 def _reason(run: Path, unit: AnyUnit) -> str:
@@ -223,8 +224,7 @@ def lock(run: Path) -> Iterator[None]:
             raise HarnessError(
                 f"Another harness runs in {run}; wait for it or choose another --out."
             ) from None
-        for part in run.rglob(".part-*"):
-            part.unlink(missing_ok=True)
+        forget_parts(run)
         try:
             yield
         except (HarnessError, OSError) as error:
@@ -261,4 +261,4 @@ def _name(plan: Path, name: str) -> str:
 
 def _is_of_a_run(path: Path) -> bool:
     """Whether this is what a run leaves that was killed, or its folder removed, without a plan."""
-    return path.name in (".lock", "units", SUPERSEDED, FOLDER) or path.name.startswith(".part-")
+    return path.name in (".lock", "units", SUPERSEDED, SHOWN, FOLDER) or path.name.startswith(".part-")

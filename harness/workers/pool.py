@@ -18,6 +18,7 @@ from harness.files import is_missing_in, removed
 from harness.guard.threads import one_thread
 from harness.guard.tied import tie_to_parent
 from harness.guard.walls import enter_worker
+from harness.identity.memory import remember_in
 from harness.identity.unit import AnyUnit
 from harness.study.settings import Limits
 from harness.workers.watch import Watch, end_tree, end_with_parent
@@ -244,6 +245,7 @@ def _work(connection: Connection, place: "Place", perform: "Perform") -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=end_with_parent, daemon=True).start()
     enter_worker(offline=place.data.offline)
+    remember_in(place.data.folder)
     import torch
 
     import harness.workers.perform  # noqa: F401  slow: no part of the first unit's time

@@ -1,7 +1,7 @@
 """Rows that are given up: where two units of a row failed alike, the others would too, after hours."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from harness.identity.unit import AnyUnit
@@ -29,7 +29,9 @@ class Rows:
     of it ends.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, planned: Iterable[AnyUnit]) -> None:
+        self._planned = planned
+        self._units: dict[tuple[str, tuple[str, ...]], list[AnyUnit]] | None = None  # once a row ended
         self._failed: dict[_Failure, list[AnyUnit]] = {}
         self._ended: dict[tuple[str, tuple[str, ...], str | None], str] = {}
 
@@ -46,13 +48,21 @@ class Rows:
         self._ended.setdefault((unit.kind.name, row, where), why)
         return why
 
-    def given_up(self, units: Iterable[AnyUnit]) -> Iterator[tuple[AnyUnit, str]]:
-        """Yields those of the units that need not be tried, each with the reason."""
-        for unit in units if self._ended else ():
-            for where in (None, _domain(unit)):
-                if why := self._ended.get((unit.kind.name, unit.spec.row, where)):
-                    yield unit, why
-                    break
+    def why(self, unit: AnyUnit) -> str:
+        """Returns why a unit need not be tried; nothing where it must be."""
+        if not self._ended:
+            return ""
+        place = (unit.kind.name, unit.spec.row)
+        return self._ended.get((*place, None)) or self._ended.get((*place, _domain(unit)), "")
+
+    def given_up(self, unit: AnyUnit, waiting: Mapping[str, AnyUnit]) -> list[AnyUnit]:
+        """Returns those of the waiting units, by plan key, that need not be tried as `unit` was not."""
+        if self._units is None:
+            self._units = {}
+            for one in self._planned:
+                self._units.setdefault((one.kind.name, one.spec.row), []).append(one)
+        alike = self._units.get((unit.kind.name, unit.spec.row), ())
+        return [one for one in alike if one.hash in waiting and self.why(one)]
 
 
 def _domain(unit: AnyUnit) -> str | None:
