@@ -30,7 +30,6 @@ from harness.study.work.units import (
     SupernetSpec,
     ValidatedSpec,
 )
-from harness.task.signature import Signature
 
 MACS_PER_SECOND = 5e12
 """What one device is taken to do: a few hundredths of the peak of an A100 in bfloat16 (1.56e14).
@@ -65,7 +64,7 @@ class Costs:
             from harness.nn.measure import measured_macs
             from harness.study.work.matched import parameter_target
 
-            signature = _signature(spec.task)
+            signature = spec.seen.signature
             baseline = catalog.load("baseline", method)
             assert isinstance(baseline, FixedBaseline)
             assert spec.tuned_space is not None
@@ -74,11 +73,11 @@ class Costs:
                 module = baseline.build(signature, target)
             return measured_macs(module.eval(), signature)
 
-        return float(self._once(("network", method, spec.task), measure))
+        return float(self._once(("network", method, *_inputs(spec)), measure))
 
     def mean(self, spec: SourcesSpec) -> float:
         """Returns the cost of one forward pass of an architecture that is not known yet."""
-        return float(self._once(("mean", str(spec.space), spec.task), lambda: mean_macs(self.space(spec))))
+        return float(self._once(("mean", *_inputs(spec)), lambda: mean_macs(self.space(spec))))
 
     def has_batch_norm(self, spec: SourcesSpec) -> bool:
         """Returns whether the space's supernet has BatchNorms."""
@@ -98,7 +97,7 @@ class Costs:
         from harness.study.work.matched import matched_space
 
         space: SearchSpace = self._once(
-            ("space", str(spec.space), spec.task), lambda: matched_space(spec, _signature(spec.task))
+            ("space", *_inputs(spec)), lambda: matched_space(spec, spec.seen.signature)
         )
         return space
 
@@ -129,6 +128,6 @@ def scratch(costs: Costs, unit: Unit[ScratchSpec, Scratch]) -> float:
     return trainings_macs(unit.spec, len(unit.spec.learning_rates), costs.mean(unit.spec))
 
 
-def _signature(task: str) -> Signature:
-    signature: Signature = catalog.load("task", task).signature
-    return signature
+def _inputs(spec: SourcesSpec) -> tuple[str, ...]:
+    """Returns what decides the networks of a space and what they read."""
+    return str(spec.space), spec.task, str(spec.context)

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
-from annotated_types import Ge, Gt, Lt, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.guard.keys import wrong_address
 from harness.identity.schema import Schema
+from harness.task.signature import LONGEST_CONTEXT
 
 if TYPE_CHECKING:
     from harness.run.loaded import Run
@@ -159,6 +160,7 @@ class TaskSettings:
             reads at most, and a hundredth of them of one document.
         document_bytes: leading bytes of any other document that are scored.
         whole: score held-out domains without these caps; sources have theirs.
+        context: bytes of the windows that networks read of bytes and texts; 0 for the task's own.
     """
 
     name: str
@@ -172,6 +174,7 @@ class TaskSettings:
     test_bytes: Annotated[int, Ge(DOCUMENTS)] = 200_000
     document_bytes: Count = 512
     whole: bool = False
+    context: Annotated[int, Ge(0), Le(LONGEST_CONTEXT)] = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -137,6 +137,7 @@ class _TaskPlan:
             "task": settings.name,
             "tuned_space": suite.tuned_space,
             "parameter_tolerance": suite.search.parameter_tolerance,
+            "context": settings.context,
         }
         self.common: dict[str, Any] = {**self.sized, "sources": tuple(settings.sources), "limit": limit}
         self.validated: dict[str, Any] = {
@@ -365,7 +366,7 @@ class _TaskPlan:
             more = (*recipe.augmentation, *self.suite.control)
             training["recipe"] = replace(recipe, augmentation=more)
         if baseline is not None and not is_trained(baseline):
-            training = {}
+            training = {"context": 0}  # it reads no windows
         if isinstance(baseline, FixedBaseline) and baseline.budget == "trials":
             del training["learning_rates"]  # its trials choose one
         if isinstance(baseline, FixedBaseline) and baseline.budget == "steps":
@@ -373,7 +374,7 @@ class _TaskPlan:
         if variant in SHORTER:
             training["steps"] = max(1, training["steps"] // SHORTER[variant])
         spec = FinalSpec(
-            **self.validated,
+            **self.validated | training,
             method=method,
             space=space,
             select_seed=select,
@@ -381,7 +382,6 @@ class _TaskPlan:
             selection=DEFAULT_SELECTION,
             variant=variant,
             keeps_every_rate=ORACLE in self.suite.selection,
-            **training,
         )
         return planned(FINAL, spec, needs=(*needs, *self.source_hashes))
 

@@ -36,7 +36,7 @@ AUGMENTED: tuple[tuple[Augmentation, ...], ...] = ((), ("crop",), ("erase",), ("
 def tune(unit: Unit[TuneSpec, Tuned], needs: Needs, folder: Path) -> Done:
     """Trains every trial that the folder does not hold yet, and chooses the best on source validation."""
     spec = unit.spec
-    view = needs.view(spec.task, spec.sources)
+    view = needs.view(spec)
     drawn = list(_drawn(spec, view.signature))
     journal = Journal(folder / "trials.jsonl", unit.own, ("trial",))
     trials = [Trial.from_json(entry["trial"]) for entry in journal.entries]
