@@ -1,21 +1,20 @@
 """Initial values: one scheme for all networks of tokens, so that no two forms differ by it alone.
 
-- A matrix that reads tokens, patches or pixels (the first of attention, MLP and mixer; the embedding of
-  images) is normal with a standard deviation of fan-in^-1/2, as is the kernel of a depth-wise convolution.
+- A matrix that reads tokens, patches or pixels (the first of attention, MLP and mixer; the head; the
+  embedding of images) is normal with a standard deviation of fan-in^-1/2, as is the kernel of a depth-wise
+  convolution.
 - A matrix that adds to the tokens (the last of attention, mixer and MLP): (2 layers x fan-in)^-1/2.
 - The embedding of bytes or tokens: 1, or width^-1/2 where it gives the logits, too.
 - Learned positions start as the sines and cosines that others keep; a class token has none and is zero.
   Relative positions are normal, 0.02.
-- A head that reads tokens one by one is zero, so that all classes are alike at first. One whose answer is of
-  the mean of tokens reads as any matrix does, as little comes back through a mean.
 - Scales of norms are one and biases zero, but for those of a recurrence's forget gates: even from 0 to 4 over
   its channels, memories of 2 to 55 tokens.
 
 Networks of convolutions with batch norms, and those of `timm:NAME`, start as their own code says.
 
 Source: fan-in, LeCun et al. 1998 (Efficient BackProp), section 4.6; what adds to the tokens, Radford et al.
-2019 (GPT-2), section 2.3, whose N are the two additions of each layer; a head of zeros, Yang et al. 2022
-(arXiv 2203.03466), appendix D.2; forget gates, Gu et al. 2020 (arXiv 1910.09890), evenly instead of drawn.
+2019 (GPT-2), section 2.3, whose N are the two additions of each layer; forget gates, Gu et al. 2020 (arXiv
+1910.09890), evenly instead of drawn.
 """
 
 from collections.abc import Sequence
@@ -54,11 +53,6 @@ def relative(rows: int, width: int) -> nn.Parameter:
     return nn.Parameter(torch.randn(rows, width) * RELATIVE)
 
 
-def head(outputs: int, width: int, *, is_pooled: bool) -> nn.Parameter:
-    """Returns the matrix of the logits, (outputs, width); `is_pooled` where it gives one answer of a mean."""
-    return reading(outputs, width) if is_pooled else zeros(outputs, width)
-
-
 def zeros(*shape: int) -> nn.Parameter:
     """Returns a bias, or what else starts at zero."""
     return nn.Parameter(torch.zeros(shape))
@@ -69,7 +63,7 @@ def forget_gates(channels: int) -> nn.Parameter:
     return nn.Parameter(torch.linspace(0.0, FORGET, channels))
 
 
-def start(*, reads: Sequence[nn.Module], adds: Sequence[nn.Module], layers: int) -> None:
+def start(*, reads: Sequence[nn.Module], adds: Sequence[nn.Module] = (), layers: int) -> None:
     """Gives layers of torch the values of matrices that read, and of those that add to the tokens."""
     for module in reads:
         _draw(module, 1)
@@ -77,21 +71,8 @@ def start(*, reads: Sequence[nn.Module], adds: Sequence[nn.Module], layers: int)
         _draw(module, 2 * layers)
 
 
-def start_head(module: nn.Linear, *, is_pooled: bool) -> None:
-    """Gives a layer of torch the values of a head."""
-    if is_pooled:
-        _draw(module, 1)
-    else:
-        nn.init.zeros_(module.weight)
-        _clear(module)
-
-
 def _draw(module: nn.Module, times: int) -> None:
     weight = module.get_parameter("weight")
     nn.init.normal_(weight, std=(weight[0].numel() * times) ** -0.5)
-    _clear(module)
-
-
-def _clear(module: nn.Module) -> None:
     if isinstance(bias := getattr(module, "bias", None), Tensor):
         nn.init.zeros_(bias)

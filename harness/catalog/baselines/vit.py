@@ -26,7 +26,7 @@ def _made(signature: Signature, width: int, depth: int, heads: int) -> "nn.Modul
     from timm.models.vision_transformer import VisionTransformer
     from torch import nn
 
-    from harness.nn.initial import positions, start, start_head
+    from harness.nn.initial import positions, start
 
     module = VisionTransformer(
         img_size=(signature.height, signature.width),
@@ -43,17 +43,16 @@ def _made(signature: Signature, width: int, depth: int, heads: int) -> "nn.Modul
         fc_norm=False,
     )
     tokens = (signature.height // PATCH) * (signature.width // PATCH)
-    read = nn.Linear(tokens * width, signature.classes)
-    module.set_submodule("head", nn.Sequential(nn.Flatten(), read))
+    head = nn.Sequential(nn.Flatten(), nn.Linear(tokens * width, signature.classes))
+    module.set_submodule("head", head)
     module.pos_embed = nn.Parameter(positions(tokens, width).detach()[None])
     reads = [f"blocks.{layer}.{name}" for layer in range(depth) for name in ("attn.qkv", "mlp.fc1")]
     adds = [f"blocks.{layer}.{name}" for layer in range(depth) for name in ("attn.proj", "mlp.fc2")]
     start(
-        reads=[module.get_submodule(name) for name in ("patch_embed.proj", *reads)],
+        reads=[module.get_submodule(name) for name in ("patch_embed.proj", *reads, "head.1")],
         adds=[module.get_submodule(name) for name in adds],
         layers=depth,
     )
-    start_head(read, is_pooled=False)
     return module
 
 

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.nn.designs import TransformerShape, VisionFrame
-from harness.nn.initial import adding, head, positions, reading, relative, zeros
+from harness.nn.initial import adding, positions, reading, relative, zeros
 from harness.nn.slices import layer_norm, sliced_layer_norm
 
 
@@ -104,7 +104,7 @@ class VisionTransformer(nn.Module):
             for heads, hidden in zip(shape.heads, shape.hidden, strict=True)
         )
         self.norm = layer_norm(width)
-        self.head = head(frame.classes, width, is_pooled=True)
+        self.head = reading(frame.classes, width)
         self.head_bias = zeros(frame.classes)
         if frame.reach is not None:
             rows, columns = _apart(frame.grid, frame.reach)

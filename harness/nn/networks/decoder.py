@@ -6,7 +6,7 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.nn.initial import start, start_head
+from harness.nn.initial import start
 from harness.nn.pooling import pooled
 from harness.nn.positions import rotary
 
@@ -70,7 +70,7 @@ class Decoder(nn.Module):
         )
         self.norm = norm(width)
         self.head = linear(width, classes or 256)
-        start_head(self.head, is_pooled=classes is not None)
+        start(reads=[self.head], layers=depth)
 
     def forward(self, inputs: Tensor) -> Tensor:
         tokens = self.embed(inputs)

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.nn.designs import GptFrame, TransformerShape
-from harness.nn.initial import adding, embedding, head, reading, zeros
+from harness.nn.initial import adding, embedding, reading, zeros
 from harness.nn.pooling import pooled
 from harness.nn.positions import rotary
 from harness.nn.slices import layer_norm, sliced_layer_norm
@@ -73,7 +73,7 @@ class GptDecoder(nn.Module):
         self.blocks = nn.ModuleList(GptBlock(frame, shape, layer) for layer in range(len(shape.heads)))
         self.norm = layer_norm(width)
         if not frame.tied:
-            self.head = head(frame.classes or frame.vocabulary, width, is_pooled=frame.classes is not None)
+            self.head = reading(frame.classes or frame.vocabulary, width)
 
     def forward(self, inputs: Tensor, shape: TransformerShape | None = None) -> Tensor:
         """Returns the logits of the sub-network `shape`, at a cost proportional to it."""
@@ -81,8 +81,8 @@ class GptDecoder(nn.Module):
         tokens = F.embedding(inputs, self.embed[:, : shape.width])
         for block, heads, hidden in zip(self.blocks, shape.heads, shape.hidden, strict=False):
             tokens = block(tokens, heads, hidden, shape.bias)
-        weight = self.embed if self.frame.tied else self.head
-        logits = F.linear(sliced_layer_norm(tokens, self.norm), weight[:, : shape.width])
+        head = self.embed if self.frame.tied else self.head
+        logits = F.linear(sliced_layer_norm(tokens, self.norm), head[:, : shape.width])
         return logits if self.frame.classes is None else pooled(logits, inputs)
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.nn.counts import HEAD_WIDTH
-from harness.nn.initial import adding, embedding, head, positions, reading, zeros
+from harness.nn.initial import adding, embedding, positions, reading, zeros
 from harness.nn.mixers import Layout, Mixer
 from harness.nn.pooling import pooled
 from harness.nn.positions import sine_cosine
@@ -130,7 +130,7 @@ class HybridNet(nn.Module):
             for held, hidden in zip(families, shape.hidden, strict=True)
         )
         self.scale = nn.Parameter(torch.ones(width))
-        self.head = head(outputs, width, is_pooled=is_pooled or form.averages)
+        self.head = reading(outputs, width, fan_in=width * outputs // signature.classes)
         self.head_bias = zeros(signature.classes)
 
     def forward(self, inputs: Tensor, shape: HybridShape | None = None) -> Tensor:
