@@ -125,7 +125,9 @@ class SupernetSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """How finals are trained; the best of `learning_rates` on source validation is kept, for every arm.
+    """How finals are trained; the best of `learning_rates` on source validation is kept, for every row.
+
+    Every row pays for a training at each; those of a tuned one are the first of its trials.
 
     Attributes:
         steps: optimizer steps.

@@ -305,20 +305,20 @@ class _TaskPlan:
         baseline = catalog.load("baseline", method)
         if not isinstance(baseline, FixedBaseline) or baseline.budget != "trials":
             return []
-        training = training_spec(self.settings)
         spec = TuneSpec(
             **self.validated | {"parameter_tolerance": None},
             method=method,
             space=None,
             seed=seed,
             evaluations=1,
-            learning_rate=training.pop("learning_rates")[0],
-            **training,
+            **training_spec(self.settings),
         )
         return [planned(TUNE, replace(spec, evaluations=self._trials(spec)), needs=self.source_hashes)]
 
     def _trials(self, one: TuneSpec) -> int:
-        """Returns how many trials like `one` cost what supernet and search do, rounded up, and two at least.
+        """Returns how many trials like `one` cost what other rows do, rounded up, and two at least.
+
+        Other rows train their finals at every rate; a tuned one has as many trials more, and one final.
 
         Raises:
             HarnessError: the suite searches nothing, and has no evaluations that say how many.
@@ -332,7 +332,8 @@ class _TaskPlan:
                     "search; say how many in search.trials."
                 )
             return trials
-        return max(2, math.ceil(self._searching / trial(self.costs, one)))
+        pilot = len(one.learning_rates) - 1
+        return max(2, math.ceil(self._searching / trial(self.costs, one)) + pilot)
 
     def _longer(self, method: str, training: dict[str, Any]) -> int:
         """Returns the steps of a training that takes supernet and search of the suite beside its own.
