@@ -90,13 +90,25 @@ def test_a_longer_training_costs_what_search_and_final_do(plan: Plan) -> None:
     assert longer.spec.learning_rates == plain.spec.learning_rates
 
 
-def test_a_longer_training_at_several_rates_shares_the_compute_among_them(tmp_path: Path) -> None:
-    rates = '[[tasks]]\nname = "toy_patterns"\n[tasks.training]\nlearning_rates = [1e-3, 3e-3, 1e-2]\n'
+RATES = (1e-3, 3e-3, 1e-2)
+
+
+def test_every_row_tries_the_same_rates_and_pays_for_them(tmp_path: Path) -> None:
+    rates = f'[[tasks]]\nname = "toy_patterns"\n[tasks.training]\nlearning_rates = {list(RATES)}\n'
     plan = plan_of(SUITE + rates, tmp_path)
-    longer, plain = (units(plan, "final", method=name)[0] for name in ("longer", "default"))
-    assert len(longer.spec.learning_rates) == 3
+    finals = [unit for unit in units(plan, "final") if unit.spec.method not in ("tuned", "floor")]
+    assert {unit.spec.method for unit in finals} == {"default", "longer", "random", "local_search"}
+    assert {unit.spec.learning_rates for unit in finals} == {RATES}
+    assert {unit.spec.trainings for unit in finals} == {len(RATES)}
+    longer, plain, tuned = (units(plan, "final", method=name)[0] for name in ("longer", "default", "tuned"))
     more = macs(plan, longer) - macs(plan, plain) - searching(plan)
-    assert 0 <= more <= macs(plan, plain) / plain.spec.steps
+    assert 0 <= more <= macs(plan, plain) / plain.spec.steps, "they share the compute of the search"
+    (tune, *_) = units(plan, "tune", seed=0)
+    assert (tune.spec.learning_rates, tuned.spec.trainings) == (RATES, 1)
+    one = macs(plan, tuned)
+    assert one == macs(plan, plain) / len(RATES)
+    # A tuned row pays what the default, each of whose rates is a trial of it, and the search do, rounded up.
+    assert 0 <= macs(plan, tune, tuned) - macs(plan, plain) - searching(plan) < one
 
 
 def test_nothing_is_drawn_that_the_suite_does_not_allow(ran: Done) -> None:

@@ -57,7 +57,7 @@ def test_without_a_supernet_a_candidates_score_is_that_of_its_own_training(tmp_p
     assert isinstance(spec, SearchSpec)
     assert spec.learning_rate == 3e-3
     known = {one.hash: one for one in plan.units}
-    view = Needs({need: known[need] for need in unit.needs}, place_of(run)).view(spec.task, spec.sources)
+    view = Needs({need: known[need] for need in unit.needs}, place_of(run)).view(spec)
     space = matched_space(spec, view.signature)
     recipe = recipe_of(spec, 3e-3)
     sign = metric_of(view.metric).sign

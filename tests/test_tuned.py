@@ -94,22 +94,25 @@ def prepared(ran: Ran, tmp_path: Path) -> tuple[Plan, AnyUnit]:
 
 
 @pytest.mark.parametrize("name", ["default", "default:mobilenet:micro"])
-def test_the_first_trial_is_the_plain_baseline_on_the_selecting_seed(ran: Ran, name: str) -> None:
+def test_the_first_trials_are_the_plain_baseline_at_each_rate_on_the_selecting_seed(
+    ran: Ran, name: str
+) -> None:
     for seed in (0, 1):
         plain = ran.result("final", method=name, report_seed=seed)
-        first = ran.result("tune", method=f"tuned:{name}", seed=seed)["trials"][0]
-        assert first["validation"] == plain["rates"]["0.003"]
-        assert (first["learning_rate"], first["architecture"]) == (3e-3, None)
-        assert first["parameters"] == plain["parameters"]
+        pilot = ran.result("tune", method=f"tuned:{name}", seed=seed)["trials"][:2]
+        assert {repr(one["learning_rate"]): one["validation"] for one in pilot} == plain["rates"]
+        assert [one["learning_rate"] for one in pilot] == [3e-3, 1e-2]
+        assert all(one["architecture"] is None for one in pilot)
+        assert {one["parameters"] for one in pilot} == {plain["parameters"]}
 
 
 def test_there_are_as_many_trials_as_the_suite_says(ran: Ran) -> None:
     found = ran.result("tune", method="tuned:default", seed=0)
     assert found["evaluations"] == len(found["trials"]) == TRIALS
-    rates = [trial["learning_rate"] for trial in found["trials"][1:]]
-    assert len(set(rates)) == TRIALS - 1
-    assert all(3e-3 / 4 <= rate <= 3e-3 * 4 for rate in rates)
-    assert all(trial["architecture"]["depth"] in DEPTHS for trial in found["trials"][1:])
+    rates = [trial["learning_rate"] for trial in found["trials"][2:]]
+    assert len(set(rates)) == TRIALS - 2
+    assert all(1e-2 / 4 <= rate <= 1e-2 * 4 for rate in rates), "around the middle one"
+    assert all(trial["architecture"]["depth"] in DEPTHS for trial in found["trials"][2:])
 
 
 def test_a_family_of_one_shape_is_tuned_in_its_recipe_alone(ran: Ran) -> None:
@@ -141,9 +144,8 @@ def test_a_final_on_the_selecting_seed_would_be_the_trial_itself(ran: Ran, tmp_p
 
 
 def test_a_final_takes_over_recipe_and_shape_of_a_trial_that_was_not_the_plain_one(tmp_path: Path) -> None:
-    plan = tuning(
-        tmp_path, ["default", "tuned:default"], rates=[0.05], trials=6
-    )  # too high for the plain one
+    rates = [0.1]  # too high for the plain one
+    plan = tuning(tmp_path, ["default", "tuned:default"], rates=rates, trials=6)
     tuned = result(plan, first(plan, "tune", seed=1), tmp_path)
     assert tuned["architecture"] is not None
     assert tuned["recipe"], "it differs from the suite's, which is the usual one"

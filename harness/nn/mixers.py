@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.nn.counts import HEAD_WIDTH, KERNEL, PARTS, inner_width
+from harness.nn.initial import adding, forget_gates, reading, zeros
 from harness.nn.positions import rotary
 
 LOCAL_REACH = 8
@@ -60,13 +61,13 @@ class Mixer(nn.Module):
         self.family = family
         self.head_width = head_width
         self.layout = layout
-        self.inward = nn.Parameter(torch.randn(PARTS[family], inner, width) * width**-0.5)
-        self.outward = nn.Parameter(torch.randn(width, inner) * (inner * 2 * layers) ** -0.5)
+        self.inward = reading(PARTS[family], inner, width)
+        self.outward = adding(width, inner, layers)
         if family == "convolution":
-            self.kernel = nn.Parameter(torch.randn(inner, KERNEL) * KERNEL**-0.5)
-            self.bias = nn.Parameter(torch.zeros(inner))
+            self.kernel = reading(inner, KERNEL)
+            self.bias = zeros(inner)
         if family == "recurrence":
-            self.bias = nn.Parameter(torch.linspace(0.0, 4.0, inner))
+            self.bias = forget_gates(inner)
         if family == "local":
             self.register_buffer("near", layout.near(), persistent=False)
 

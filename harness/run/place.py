@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from harness import catalog
 from harness.data.view import DataPlace, SourceView
 from harness.errors import HarnessError
 from harness.guard.keys import Keys
@@ -37,6 +36,23 @@ class Place:
     replay: Path | None = None
     tables: tuple[Path, ...] = ()
     is_trusted: bool = False
+
+
+class Sighted(Protocol):
+    """Parameters of a unit that sees source domains of a task.
+
+    Attributes:
+        task: catalog name.
+        seen: the task, in windows of the unit's own context.
+        sources: domains of it.
+    """
+
+    @property
+    def task(self) -> str: ...
+    @property
+    def seen(self) -> Task: ...
+    @property
+    def sources(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -75,10 +91,9 @@ class Needs:
         """
         return read_checked(unit_folder(self.place.run, self.of(kind)), self.record(kind), name)
 
-    def view(self, task_name: str, sources: tuple[str, ...]) -> SourceView:
-        """Returns all that a unit may see of a task."""
-        task: Task = catalog.load("task", task_name)
-        return SourceView(task_name, task, sources, self.place.data)
+    def view(self, spec: Sighted) -> SourceView:
+        """Returns all that a unit may see of its task."""
+        return SourceView(spec.task, spec.seen, spec.sources, self.place.data)
 
 
 @dataclass(frozen=True, kw_only=True)

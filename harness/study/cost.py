@@ -34,7 +34,6 @@ from harness.study.work.units import (
     SupernetSpec,
     ValidatedSpec,
 )
-from harness.task.signature import Signature
 
 MACS_PER_SECOND = 5e12
 """What one device is taken to do: a few hundredths of the peak of an A100 in bfloat16 (1.56e14).
@@ -69,7 +68,7 @@ class Costs:
             from harness.nn.measure import measured_macs
             from harness.study.work.matched import parameter_target
 
-            signature = _signature(spec.task)
+            signature = spec.seen.signature
             baseline = catalog.load("baseline", method)
             assert isinstance(baseline, FixedBaseline)
             assert spec.tuned_space is not None
@@ -79,11 +78,11 @@ class Costs:
             return measured_macs(module.eval(), signature)
 
         known = partial(remembered, self._content(spec, method), measure)
-        return float(self._once(("network", method, spec.task), known))
+        return float(self._once(("network", method, *_inputs(spec)), known))
 
     def mean(self, spec: SourcesSpec) -> float:
         """Returns the cost of one forward pass of an architecture that is not known yet."""
-        return float(self._once(("mean", str(spec.space), spec.task), lambda: mean_macs(self.space(spec))))
+        return float(self._once(("mean", *_inputs(spec)), lambda: mean_macs(self.space(spec))))
 
     def has_batch_norm(self, spec: SourcesSpec) -> bool:
         """Returns whether the space's supernet has BatchNorms."""
@@ -104,7 +103,7 @@ class Costs:
         from harness.study.work.matched import matched_space
 
         space: SearchSpace = self._once(
-            ("space", str(spec.space), spec.task), lambda: matched_space(spec, _signature(spec.task))
+            ("space", *_inputs(spec)), lambda: matched_space(spec, spec.seen.signature)
         )
         return space
 
@@ -113,7 +112,7 @@ class Costs:
         names = [("space", name) for name in (spec.space, spec.tuned_space)] + [("baseline", method)]
         reads = [Read(kind, name.partition(":")[0]) for kind, name in names if name]
         entries = [INPUTS[one.input](one) for one in [Read("task", spec.task), *reads]]
-        told = [method, spec.space, spec.tuned_space, spec.parameter_tolerance, version("torch")]
+        told = [method, *_inputs(spec), spec.tuned_space, spec.parameter_tolerance, version("torch")]
         return [*told, code_of_module(__name__), entries]
 
     def _once(self, key: tuple[str, ...], compute: Callable[[], Any]) -> Any:
@@ -143,6 +142,6 @@ def scratch(costs: Costs, unit: Unit[ScratchSpec, Scratch]) -> float:
     return trainings_macs(unit.spec, len(unit.spec.learning_rates), costs.mean(unit.spec))
 
 
-def _signature(task: str) -> Signature:
-    signature: Signature = catalog.load("task", task).signature
-    return signature
+def _inputs(spec: SourcesSpec) -> tuple[str, ...]:
+    """Returns what decides the networks of a space and what they read."""
+    return str(spec.space), spec.task, str(spec.context)

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
-from annotated_types import Ge, Gt, Lt, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from harness.errors import HarnessError, UnknownNameError
 from harness.guard.keys import wrong_address
 from harness.identity.schema import Schema
+from harness.task.signature import LONGEST_CONTEXT
 
 if TYPE_CHECKING:
     from harness.run.loaded import Run
@@ -124,7 +125,9 @@ class SupernetSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """How finals are trained; the best of `learning_rates` on source validation is kept, for every arm.
+    """How finals are trained; the best of `learning_rates` on source validation is kept, for every row.
+
+    Every row pays for a training at each; those of a tuned one are the first of its trials.
 
     Attributes:
         steps: optimizer steps.
@@ -159,6 +162,7 @@ class TaskSettings:
             reads at most, and a hundredth of them of one document.
         document_bytes: leading bytes of any other document that are scored.
         whole: score held-out domains without these caps; sources have theirs.
+        context: bytes of the windows that networks read of bytes and texts; 0 for the task's own.
     """
 
     name: str
@@ -172,6 +176,7 @@ class TaskSettings:
     test_bytes: Annotated[int, Ge(DOCUMENTS)] = 200_000
     document_bytes: Count = 512
     whole: bool = False
+    context: Annotated[int, Ge(0), Le(LONGEST_CONTEXT)] = 0
 
 
 @dataclass(frozen=True, kw_only=True)

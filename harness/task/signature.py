@@ -1,6 +1,10 @@
 """What a network reads and answers in a task."""
 
 from dataclasses import dataclass
+from typing import Final
+
+LONGEST_CONTEXT: Final = 2**20
+"""Bytes of a window at most."""
 
 
 @dataclass(frozen=True, kw_only=True)

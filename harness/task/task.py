@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -129,6 +129,10 @@ class Task:
     class_names: tuple[str, ...] = field(default=())
     shares_groups: bool = False
     awaits: str = ""
+
+    def in_windows(self, context: int) -> "Task":
+        """Returns the task whose byte windows have `context` tokens; this one for 0."""
+        return replace(self, signature=replace(self.signature, context=context)) if context else self
 
     def domain(self, name: str) -> Domain:
         """Returns the domain called `name`."""

@@ -1,8 +1,8 @@
 """The plain vision transformer in timm's code, near the suite's parameters.
 
-It has a form that suits few steps: positions start as sines and cosines, and the head has weights per
-position instead of pooling, as every searched network does. `default` is the same transformer in the code of
-the searched networks, with other initial values and without biases: the two differ by more than most claims.
+It has a form that suits few steps: the head has weights per position instead of pooling, as every searched
+network does, and all starts as `harness.nn.initial` says. `default` is the same transformer in the code of
+the searched networks, without biases and with positions that stay as they are.
 """
 
 from typing import TYPE_CHECKING
@@ -23,11 +23,10 @@ def _build(signature: Signature, parameters: int, *, depth: int | None = None) -
 
 
 def _made(signature: Signature, width: int, depth: int, heads: int) -> "nn.Module":
-    import torch
     from timm.models.vision_transformer import VisionTransformer
     from torch import nn
 
-    from harness.nn.positions import sine_cosine
+    from harness.nn.initial import positions, start
 
     module = VisionTransformer(
         img_size=(signature.height, signature.width),
@@ -46,9 +45,14 @@ def _made(signature: Signature, width: int, depth: int, heads: int) -> "nn.Modul
     tokens = (signature.height // PATCH) * (signature.width // PATCH)
     head = nn.Sequential(nn.Flatten(), nn.Linear(tokens * width, signature.classes))
     module.set_submodule("head", head)
-    positions = module.get_parameter("pos_embed")
-    with torch.no_grad():
-        positions.copy_(sine_cosine(tokens, width, positions.device))
+    module.pos_embed = nn.Parameter(positions(tokens, width).detach()[None])
+    reads = [f"blocks.{layer}.{name}" for layer in range(depth) for name in ("attn.qkv", "mlp.fc1")]
+    adds = [f"blocks.{layer}.{name}" for layer in range(depth) for name in ("attn.proj", "mlp.fc2")]
+    start(
+        reads=[module.get_submodule(name) for name in ("patch_embed.proj", *reads, "head.1")],
+        adds=[module.get_submodule(name) for name in adds],
+        layers=depth,
+    )
     return module
 
 

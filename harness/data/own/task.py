@@ -15,7 +15,7 @@ from harness.errors import DataUnavailableError, HarnessError
 from harness.guard.paths import path_part
 from harness.learn.modality import modality_of
 from harness.task.metric import uniform_guess
-from harness.task.signature import Signature
+from harness.task.signature import LONGEST_CONTEXT, Signature
 from harness.task.task import Archives, Domain, Sample, Task
 from harness.toml import merged, parse, read_toml
 
@@ -28,7 +28,6 @@ KEYS = ("classes", "size", "channels", "context")
 """Keys of the file that are not for every kind."""
 LONGEST_SIDE = 8_192
 """Pixels of a picture's side."""
-LONGEST_CONTEXT = 2**20
 MOST_CLASSES = 100_000
 
 

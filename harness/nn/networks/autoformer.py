@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.nn.designs import TransformerShape, VisionFrame
+from harness.nn.initial import adding, positions, reading, relative, zeros
 from harness.nn.slices import layer_norm, sliced_layer_norm
 
 
@@ -16,8 +17,8 @@ class RelativePosition(nn.Module):
 
     def __init__(self, reach: int, width: int) -> None:
         super().__init__()
-        self.vertical = nn.Parameter(torch.randn(2 * reach + 2, width) * 0.02)
-        self.horizontal = nn.Parameter(torch.randn(2 * reach + 2, width) * 0.02)
+        self.vertical = relative(2 * reach + 2, width)
+        self.horizontal = relative(2 * reach + 2, width)
 
     def forward(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Returns one vector per pair, (tokens, tokens, head width), from the table rows of both axes."""
@@ -30,19 +31,18 @@ class VisionBlock(nn.Module):
     def __init__(self, frame: VisionFrame, width: int, heads: int, hidden: int, *, layers: int) -> None:
         super().__init__()
         inner = heads * frame.head_width
-        deep = 2 * layers
         self.head_width = frame.head_width
         self.attention_norm = layer_norm(width)
-        self.inward = nn.Parameter(torch.randn(3, inner, width) * width**-0.5)
+        self.inward = reading(3, inner, width)
         # Flat, as in the released code: a narrower slice takes the leading entries, whichever part they meet.
-        self.inward_bias = nn.Parameter(torch.zeros(3 * inner))
-        self.outward = nn.Parameter(torch.randn(width, inner) * (inner * deep) ** -0.5)
-        self.outward_bias = nn.Parameter(torch.zeros(width))
+        self.inward_bias = zeros(3 * inner)
+        self.outward = adding(width, inner, layers)
+        self.outward_bias = zeros(width)
         self.mlp_norm = layer_norm(width)
-        self.up = nn.Parameter(torch.randn(hidden, width) * width**-0.5)
-        self.up_bias = nn.Parameter(torch.zeros(hidden))
-        self.down = nn.Parameter(torch.randn(width, hidden) * (hidden * deep) ** -0.5)
-        self.down_bias = nn.Parameter(torch.zeros(width))
+        self.up = reading(hidden, width)
+        self.up_bias = zeros(hidden)
+        self.down = adding(width, hidden, layers)
+        self.down_bias = zeros(width)
         if frame.reach is not None:
             self.key_position = RelativePosition(frame.reach, frame.head_width)
             self.value_position = RelativePosition(frame.reach, frame.head_width)
@@ -83,8 +83,8 @@ class VisionTransformer(nn.Module):
     Shapes: images (batch, channels, height, width) -> logits (batch, classes). Every weight of a
     sub-network is the leading corner of the largest network's (weight entanglement).
 
-    Source: Chen et al. 2021 (AutoFormer, arXiv 2107.00651), section 3.2. Initial values differ: weights
-    are scaled by fan-in and positions are half as large as patches, so that few steps train small presets.
+    Source: Chen et al. 2021 (AutoFormer, arXiv 2107.00651), section 3.2. Initial values are those of
+    `harness.nn.initial`, so that few steps train small presets.
     """
 
     def __init__(self, frame: VisionFrame, shape: TransformerShape) -> None:
@@ -95,17 +95,17 @@ class VisionTransformer(nn.Module):
         width, layers = shape.width, len(shape.heads)
         pixels = frame.channels * frame.patch**2
         patches = frame.grid[0] * frame.grid[1]
-        self.embed = nn.Parameter(torch.randn(width, frame.channels, frame.patch, frame.patch) * pixels**-0.5)
-        self.embed_bias = nn.Parameter(torch.zeros(width))
-        self.class_token = nn.Parameter(torch.randn(1, 1, width) * 0.02)
-        self.positions = nn.Parameter(torch.randn(1, patches + 1, width) * 0.5)
+        self.embed = reading(width, frame.channels, frame.patch, frame.patch, fan_in=pixels)
+        self.embed_bias = zeros(width)
+        self.class_token = zeros(1, 1, width)
+        self.positions = nn.Parameter(F.pad(positions(patches, width).detach(), (0, 0, 1, 0))[None])
         self.blocks = nn.ModuleList(
             VisionBlock(frame, width, heads, hidden, layers=layers)
             for heads, hidden in zip(shape.heads, shape.hidden, strict=True)
         )
         self.norm = layer_norm(width)
-        self.head = nn.Parameter(torch.randn(frame.classes, width) * width**-0.5)
-        self.head_bias = nn.Parameter(torch.zeros(frame.classes))
+        self.head = reading(frame.classes, width)
+        self.head_bias = zeros(frame.classes)
         if frame.reach is not None:
             rows, columns = _apart(frame.grid, frame.reach)
             self.register_buffer("rows", rows, persistent=False)

@@ -6,6 +6,7 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.nn.initial import start
 from harness.nn.pooling import pooled
 from harness.nn.positions import rotary
 
@@ -24,11 +25,8 @@ class DecoderBlock(nn.Module):
         self.gate = linear(width, hidden) if is_llama else None
         self.up = linear(width, hidden)
         self.down = linear(hidden, width)
-        for reading in (self.inward, self.gate, self.up):
-            if reading is not None:
-                _draw(reading, reading.in_features)
-        for adding in (self.outward, self.down):
-            _draw(adding, adding.in_features * 2 * layers)
+        reads = [one for one in (self.inward, self.gate, self.up) if one is not None]
+        start(reads=reads, adds=[self.outward, self.down], layers=layers)
 
     def forward(self, tokens: Tensor) -> Tensor:
         projected = self.inward(self.attention_norm(tokens)).unflatten(-1, (3, self.heads, -1))
@@ -46,8 +44,8 @@ class Decoder(nn.Module):
     """Bytes (batch, tokens) -> logits of the next byte (batch, tokens, 256) or of texts (batch, classes).
 
     The form of GPT has LayerNorms, an MLP with GELU, and biases; that of LLaMA has RMSNorms, SwiGLU and no
-    biases. Initial values are scaled by fan-in, the head starts at zero, and the base of the rotation is that
-    of `harness.nn.positions`.
+    biases. Initial values are those of `harness.nn.initial`, and the base of the rotation is that of
+    `harness.nn.positions`.
 
     Source: Touvron et al. 2023 (LLaMA, arXiv 2302.13971), section 2.2.
     """
@@ -72,7 +70,7 @@ class Decoder(nn.Module):
         )
         self.norm = norm(width)
         self.head = linear(width, classes or 256)
-        _draw(self.head, None)
+        start(reads=[self.head], layers=depth)
 
     def forward(self, inputs: Tensor) -> Tensor:
         tokens = self.embed(inputs)
@@ -85,13 +83,3 @@ class Decoder(nn.Module):
 def _parts(*, is_llama: bool) -> tuple[Callable[[int], nn.Module], partial[nn.Linear]]:
     norm: Callable[[int], nn.Module] = partial(nn.RMSNorm, eps=1e-5) if is_llama else nn.LayerNorm
     return norm, partial(nn.Linear, bias=not is_llama)
-
-
-def _draw(linear: nn.Linear, fan_in: int | None) -> None:
-    """Draws the weights at the scale of a fan-in, or sets them to zero; a bias is zero."""
-    if fan_in is None:
-        nn.init.zeros_(linear.weight)
-    else:
-        nn.init.normal_(linear.weight, std=fan_in**-0.5)
-    if linear.bias is not None:
-        nn.init.zeros_(linear.bias)

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.nn.designs import GptFrame, TransformerShape
+from harness.nn.initial import adding, embedding, reading, zeros
 from harness.nn.pooling import pooled
 from harness.nn.positions import rotary
 from harness.nn.slices import layer_norm, sliced_layer_norm
@@ -17,19 +18,19 @@ class GptBlock(nn.Module):
         super().__init__()
         width, hidden = shape.width, shape.hidden[layer]
         inner = shape.heads[layer] * frame.head_width
-        deep = 2 * len(shape.heads)
+        layers = len(shape.heads)
         self.head_width = frame.head_width
         self.attention_norm = layer_norm(width)
         self.mlp_norm = layer_norm(width)
-        self.inward = nn.Parameter(torch.randn(3, inner, width) * width**-0.5)
-        self.outward = nn.Parameter(torch.randn(width, inner) * (inner * deep) ** -0.5)
-        self.up = nn.Parameter(torch.randn(hidden, width) * width**-0.5)
-        self.down = nn.Parameter(torch.randn(width, hidden) * (hidden * deep) ** -0.5)
+        self.inward = reading(3, inner, width)
+        self.outward = adding(width, inner, layers)
+        self.up = reading(hidden, width)
+        self.down = adding(width, hidden, layers)
         if shape.bias:
-            self.inward_bias = nn.Parameter(torch.zeros(3, inner))
-            self.outward_bias = nn.Parameter(torch.zeros(width))
-            self.up_bias = nn.Parameter(torch.zeros(hidden))
-            self.down_bias = nn.Parameter(torch.zeros(width))
+            self.inward_bias = zeros(3, inner)
+            self.outward_bias = zeros(width)
+            self.up_bias = zeros(hidden)
+            self.down_bias = zeros(width)
 
     def forward(self, tokens: Tensor, heads: int, hidden: int, bias: bool) -> Tensor:
         """Returns the tokens, (batch, tokens, width), after the leading `heads` and `hidden` channels."""
@@ -59,7 +60,7 @@ class GptDecoder(nn.Module):
     Every weight of a sub-network is the leading corner of the largest network's (weight entanglement).
 
     Source: Sukthanker et al. 2024 (HW-GPT-Bench, arXiv 2405.10299), section 3. The base of the rotation is
-    that of `harness.nn.positions`, and initial values are scaled by fan-in.
+    that of `harness.nn.positions`, and initial values are those of `harness.nn.initial`.
     """
 
     def __init__(self, frame: GptFrame, shape: TransformerShape) -> None:
@@ -68,12 +69,11 @@ class GptDecoder(nn.Module):
         self.frame = frame
         self.largest = shape
         width = shape.width
-        # A tied embedding is small enough to give logits of size one; a free one starts at the tokens' scale.
-        self.embed = nn.Parameter(torch.randn(frame.vocabulary, width) * (width**-0.5 if frame.tied else 1))
+        self.embed = embedding(frame.vocabulary, width, is_head=frame.tied)
         self.blocks = nn.ModuleList(GptBlock(frame, shape, layer) for layer in range(len(shape.heads)))
         self.norm = layer_norm(width)
         if not frame.tied:
-            self.head = nn.Parameter(torch.randn(frame.classes or frame.vocabulary, width) * 0.02)
+            self.head = reading(frame.classes or frame.vocabulary, width)
 
     def forward(self, inputs: Tensor, shape: TransformerShape | None = None) -> Tensor:
         """Returns the logits of the sub-network `shape`, at a cost proportional to it."""

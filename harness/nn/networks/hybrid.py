@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.nn.counts import HEAD_WIDTH
+from harness.nn.initial import adding, embedding, positions, reading, zeros
 from harness.nn.mixers import Layout, Mixer
 from harness.nn.pooling import pooled
 from harness.nn.positions import sine_cosine
@@ -68,8 +69,8 @@ class HybridLayer(nn.Module):
         self.mlp_scale = nn.Parameter(torch.ones(width))
         made = {"layers": layers, "head_width": head_width}
         self.mixers = nn.ModuleDict({family: Mixer(family, width, layout, **made) for family in families})
-        self.up = nn.Parameter(torch.randn(hidden, width) * width**-0.5)
-        self.down = nn.Parameter(torch.randn(width, hidden) * (hidden * 2 * layers) ** -0.5)
+        self.up = reading(hidden, width)
+        self.down = adding(width, hidden, layers)
 
     def forward(self, tokens: Tensor, width: int, family: str, hidden: int) -> Tensor:
         """Returns the tokens after one mixer and the leading `hidden` channels of the MLP."""
@@ -116,21 +117,21 @@ class HybridNet(nn.Module):
         self.largest = shape
         width, layers = shape.width, len(families)
         if not is_grid:
-            self.embed = nn.Parameter(torch.randn(256, width))
+            self.embed = embedding(256, width)
             outputs = signature.classes
         else:
             pixels = signature.channels * PATCH**2
-            self.embed = nn.Parameter(torch.randn(width, pixels) * pixels**-0.5)
-            self.embed_bias = nn.Parameter(torch.zeros(width))
+            self.embed = reading(width, pixels)
+            self.embed_bias = zeros(width)
             outputs = signature.classes * (1 if form.averages else self.layout.tokens)
-        self.positions = nn.Parameter(torch.randn(tokens, width) * 0.02) if form.learns_positions else None
+        self.positions = positions(tokens, width) if form.learns_positions else None
         self.layers = nn.ModuleList(
             HybridLayer(held, width, hidden, self.layout, layers=layers, head_width=form.head_width)
             for held, hidden in zip(families, shape.hidden, strict=True)
         )
         self.scale = nn.Parameter(torch.ones(width))
-        self.head = nn.Parameter(torch.zeros(outputs, width))
-        self.head_bias = nn.Parameter(torch.zeros(signature.classes))
+        self.head = reading(outputs, width, fan_in=width * outputs // signature.classes)
+        self.head_bias = zeros(signature.classes)
 
     def forward(self, inputs: Tensor, shape: HybridShape | None = None) -> Tensor:
         """Returns the logits of the sub-network `shape`, at a cost proportional to it."""

@@ -39,6 +39,7 @@ def _units_of(
         "tuned_space": suite.tuned_space,
         "parameter_tolerance": suite.parameter_tolerance,
         "limit": limit,
+        "context": settings.context,
     }
     scoring: dict[str, Any] = {
         "architectures": suite.architectures,

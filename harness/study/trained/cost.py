@@ -45,9 +45,10 @@ def score(costs: Costs, unit: Unit[ScoreSpec, Score]) -> float:
     spec = unit.spec
     if spec.samples is None:
         return 0
-    each = 1 if spec.document_bytes is None else passes(spec.task, spec.document_bytes)
+    signature = _final(costs, unit).seen.signature
+    each = 1 if spec.document_bytes is None else passes(signature, spec.document_bytes)
     most = spec.samples
-    forward = most * each if spec.bytes is None else min(most * each, passes(spec.task, spec.bytes))
+    forward = most * each if spec.bytes is None else min(most * each, passes(signature, spec.bytes))
     return _scored(costs, unit, forward)
 
 
@@ -61,7 +62,12 @@ def zero_shot(costs: Costs, unit: Unit[ZeroShotSpec, ZeroShotScore]) -> float:
 
 
 def _scored(costs: Costs, unit: Unit[RowScoreSpec, Score], forward: int) -> float:
-    trained = next(need for need in map(costs.units.__getitem__, unit.needs) if need.kind == FINAL)
-    spec = trained.spec
-    assert isinstance(spec, FinalSpec)
+    spec = _final(costs, unit)
     return 0 if spec.steps is None else costs.alone(spec.method, spec) * forward
+
+
+def _final(costs: Costs, unit: Unit[RowScoreSpec, Score]) -> FinalSpec:
+    """Returns the parameters of the final whose network a unit scores."""
+    trained = next(need for need in map(costs.units.__getitem__, unit.needs) if need.kind == FINAL)
+    assert isinstance(trained.spec, FinalSpec)
+    return trained.spec

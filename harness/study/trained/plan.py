@@ -137,6 +137,7 @@ class _TaskPlan:
             "task": settings.name,
             "tuned_space": suite.tuned_space,
             "parameter_tolerance": suite.search.parameter_tolerance,
+            "context": settings.context,
         }
         self.common: dict[str, Any] = {**self.sized, "sources": tuple(settings.sources), "limit": limit}
         self.validated: dict[str, Any] = {
@@ -304,20 +305,20 @@ class _TaskPlan:
         baseline = catalog.load("baseline", method)
         if not isinstance(baseline, FixedBaseline) or baseline.budget != "trials":
             return []
-        training = training_spec(self.settings)
         spec = TuneSpec(
             **self.validated | {"parameter_tolerance": None},
             method=method,
             space=None,
             seed=seed,
             evaluations=1,
-            learning_rate=training.pop("learning_rates")[0],
-            **training,
+            **training_spec(self.settings),
         )
         return [planned(TUNE, replace(spec, evaluations=self._trials(spec)), needs=self.source_hashes)]
 
     def _trials(self, one: TuneSpec) -> int:
-        """Returns how many trials like `one` cost what supernet and search do, rounded up, and two at least.
+        """Returns how many trials like `one` cost what other rows do, rounded up, and two at least.
+
+        Other rows train their finals at every rate; a tuned one has as many trials more, and one final.
 
         Raises:
             HarnessError: the suite searches nothing, and has no evaluations that say how many.
@@ -331,7 +332,8 @@ class _TaskPlan:
                     "search; say how many in search.trials."
                 )
             return trials
-        return max(2, math.ceil(self._searching / trial(self.costs, one)))
+        pilot = len(one.learning_rates) - 1
+        return max(2, math.ceil(self._searching / trial(self.costs, one)) + pilot)
 
     def _longer(self, method: str, training: dict[str, Any]) -> int:
         """Returns the steps of a training that takes supernet and search of the suite beside its own.
@@ -365,7 +367,7 @@ class _TaskPlan:
             more = (*recipe.augmentation, *self.suite.control)
             training["recipe"] = replace(recipe, augmentation=more)
         if baseline is not None and not is_trained(baseline):
-            training = {}
+            training = {"context": 0}  # it reads no windows
         if isinstance(baseline, FixedBaseline) and baseline.budget == "trials":
             del training["learning_rates"]  # its trials choose one
         if isinstance(baseline, FixedBaseline) and baseline.budget == "steps":
@@ -373,7 +375,7 @@ class _TaskPlan:
         if variant in SHORTER:
             training["steps"] = max(1, training["steps"] // SHORTER[variant])
         spec = FinalSpec(
-            **self.validated,
+            **self.validated | training,
             method=method,
             space=space,
             select_seed=select,
@@ -381,7 +383,6 @@ class _TaskPlan:
             selection=DEFAULT_SELECTION,
             variant=variant,
             keeps_every_rate=ORACLE in self.suite.selection,
-            **training,
         )
         return planned(FINAL, spec, needs=(*needs, *self.source_hashes))
 

@@ -92,11 +92,17 @@ class RowSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class TuneSpec(RowSpec, TrainedSpec):
-    """Trials that tune a fixed baseline, at rates around `learning_rate`; `evaluations` is their number."""
+    """Trials that tune a fixed baseline.
+
+    Attributes:
+        seed: of drawn trials, weights and batches.
+        evaluations: trials, those at the rates of the suite included.
+        learning_rates: of the suite, which every other row tries.
+    """
 
     seed: int
     evaluations: int
-    learning_rate: float
+    learning_rates: tuple[float, ...]
 
 
 Variant = Literal["", "again", "augmented", "half", "quarter", "eighth"]

@@ -21,7 +21,7 @@ def proxies(unit: Unit[ProxiesSpec, Proxies], needs: Needs, folder: Path) -> Don
     """Computes a zero-cost proxy of a pool of architectures, or of all where there are no more."""
     spec = unit.spec
     if spec.task:
-        space = matched_space(spec, catalog.load("task", spec.task).signature)
+        space = matched_space(spec, catalog.load("task", spec.task).in_windows(spec.context).signature)
     else:
         space = bound_space(spec.space)
     draw = random.Random(seeds.stream(spec.seed, "proxies"))

@@ -60,7 +60,7 @@ def scratch(unit: Unit[ScratchSpec, Scratch], needs: Needs, folder: Path) -> Don
 
 def _drawn(spec: DrawnSpec, needs: Needs) -> tuple[SourceView, SearchSpace, list[Architecture]]:
     """Returns the view, the space and the architectures, which are the same for every unit of a suite."""
-    view = needs.view(spec.task, spec.sources)
+    view = needs.view(spec)
     space = matched_space(spec, view.signature)
     draw = random.Random(seeds.stream(0, "quality", space.name))
     found: dict[Architecture, None] = {}

@@ -71,8 +71,15 @@ def with_domains(settings: TaskSettings, opens: Sequence[str] = ()) -> TaskSetti
             f"Task {settings.name!r} has the metric {task.metric}, which needs {metric.needs}, and samples "
             f"of kind {task.signature.kind} give {gives}; choose another metric."
         )
+    context = settings.context
+    if context and "context" not in modality_of(task.signature.kind).keys:
+        raise HarnessError(
+            f"Task {settings.name!r} is of kind {task.signature.kind}, which is not read in windows; leave "
+            f"out context = {context}."
+        )
     filled = replace(
         settings,
+        context=0 if context == task.signature.context else context,
         sources=settings.sources or readable(settings.name, task.sources, opens),
         held_out=settings.held_out or readable(settings.name, task.held_out, opens),
     )

@@ -6,7 +6,6 @@ A training step is taken as three forward passes, two of them for the gradients.
 import random
 from statistics import fmean
 
-from harness import catalog
 from harness.learn.modality import modality_of
 from harness.space.choices import SearchSpace
 from harness.study.work.units import TrainedSpec, ValidatedSpec
@@ -20,15 +19,14 @@ DRAWN = 20
 """Random architectures that stand for those of a space."""
 
 
-def passes(task: str, document_bytes: int) -> int:
+def passes(signature: Signature, document_bytes: int) -> int:
     """Returns the forward passes of a sample: one, or one a window of a document."""
-    signature: Signature = catalog.load("task", task).signature
     return modality_of(signature.kind).passes(signature, document_bytes)
 
 
 def validation_passes(spec: ValidatedSpec) -> int:
     """Returns the forward passes of one candidate on source validation."""
-    return spec.validation_samples * len(spec.sources) * passes(spec.task, spec.document_bytes)
+    return spec.validation_samples * len(spec.sources) * passes(spec.seen.signature, spec.document_bytes)
 
 
 def trainings_macs(spec: TrainedSpec, count: int, macs: float) -> float:

@@ -25,7 +25,7 @@ from harness.study.work.units import Released, Supernet, SupernetSpec
 def supernet(unit: Unit[SupernetSpec, Supernet], needs: Needs, folder: Path) -> Done:
     """Trains the weight-sharing network of a space on source domains, or reads a released one."""
     spec = unit.spec
-    view = needs.view(spec.task, spec.sources)
+    view = needs.view(spec)
     space = matched_space(spec, view.signature)
     with seeded(seeds.stream(spec.seed, "supernet", "weights")):
         module = space.networks.supernet().to(needs.place.device)

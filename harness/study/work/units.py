@@ -110,11 +110,13 @@ class SizedSpec(Spec):
         space: `SPACE:PRESET`; None where none is searched.
         tuned_space: `SPACE:PRESET` whose default architecture gives the parameters; None for the space's own.
         parameter_tolerance: largest distance from these parameters, a share; 0 or None for any size.
+        context: bytes of a window that the networks read; 0 for those of the task.
     """
 
     space: str | None
     tuned_space: str | None = None
     parameter_tolerance: float | None = None
+    context: int = 0
 
     def reads(self) -> Iterator[Read]:
         yield from super().reads()
@@ -127,6 +129,12 @@ class SourcesSpec(SizedSpec):
 
     task: str
     sources: tuple[str, ...]
+
+    @property
+    def seen(self) -> Task:
+        """The task as the networks see it, in windows of `context`."""
+        task: Task = catalog.load("task", self.task)
+        return task.in_windows(self.context)
 
     def reads(self) -> Iterator[Read]:
         yield from task_reads(self.task)

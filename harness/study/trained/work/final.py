@@ -49,7 +49,7 @@ Architecture = Mapping[str, Any] | None
 def final(unit: Unit[FinalSpec, Final], needs: Needs, folder: Path) -> Done:
     """Trains one row's network from scratch, or fits a floor."""
     spec = unit.spec
-    view = needs.view(spec.task, spec.sources)
+    view = needs.view(spec)
     if spec.selection == ORACLE:  # every score chooses for itself among what the other final kept
         return Done(result=replace(needs.result(FINAL), learning_rate=None, validation=None))
     baseline = baseline_of(spec)
@@ -74,7 +74,7 @@ def _chosen(spec: FinalSpec, needs: Needs) -> tuple[FinalSpec, Architecture]:
     if needs.find(SEARCH) is not None:
         return spec, needs.result(SEARCH).architecture
     if spec.space:
-        space = matched_space(spec, needs.view(spec.task, spec.sources).signature)
+        space = matched_space(spec, needs.view(spec).signature)
         drawn = space.sample(random.Random(seeds.stream(spec.select_seed, "drawn", spec.space)))
         return spec, space.to_json(drawn)
     if needs.find(TUNE) is None:

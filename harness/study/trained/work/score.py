@@ -84,10 +84,10 @@ def restored(spec: RowScoreSpec, needs: Needs) -> tuple[Predictor, float | None]
             return baseline.restore(task.signature, dict(arrays)), None
     if isinstance(baseline, ReadyBaseline):
         return opened(spec.method, task.signature, opening_of(needs)), None
-    view = needs.view(final.task, final.sources)
+    view = needs.view(final)
     with seeded(0):
         module = module_of(final, view, trained.architecture).to(needs.place.device)
-    model = predictor(module, task.signature)
+    model = predictor(module, view.signature)
     if spec.selection != ORACLE or (isinstance(baseline, FixedBaseline) and baseline.is_frozen):
         module.load_state_dict(load(needs.read(FINAL, WEIGHTS)))
         return model, trained.learning_rate

@@ -23,7 +23,7 @@ from harness.study.work.proxies import read_proxies
 def search(unit: Unit[SearchSpec, Search], needs: Needs, folder: Path) -> Done:
     """Spends one searcher's budget on slices of the supernet, or on trainings of candidates alone."""
     spec = unit.spec
-    view = needs.view(spec.task, spec.sources)
+    view = needs.view(spec)
     space = matched_space(spec, view.signature)
     entry: SearcherEntry = catalog.load("searcher", spec.searcher)
     client = language_model(unit, spec.llm, needs, folder) if spec.llm else None

@@ -115,7 +115,7 @@ class CandidateScores:
             needs.record(SUPERNET).files[WEIGHTS] if spec.steps is None else alone,
             {label: one for label, one in self.unit.code.items() if label.split()[0] in SCORED_BY},
             self.view.hashes(),
-            [spec.space, spec.seed, spec.validation_samples, spec.document_bytes],
+            [spec.space, spec.seed, spec.validation_samples, spec.document_bytes, spec.context],
             [spec.limit, spec.racing, spec.calibration_batches],
             [needs.place.device, torch.__version__],
         ]

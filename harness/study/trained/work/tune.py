@@ -36,7 +36,7 @@ AUGMENTED: tuple[tuple[Augmentation, ...], ...] = ((), ("crop",), ("erase",), ("
 def tune(unit: Unit[TuneSpec, Tuned], needs: Needs, folder: Path) -> Done:
     """Trains every trial that the folder does not hold yet, and chooses the best on source validation."""
     spec = unit.spec
-    view = needs.view(spec.task, spec.sources)
+    view = needs.view(spec)
     drawn = list(_drawn(spec, view.signature))
     journal = Journal(folder / "trials.jsonl", unit.own, ("trial",))
     trials = [Trial.from_json(entry["trial"]) for entry in journal.entries]
@@ -73,15 +73,16 @@ def tune(unit: Unit[TuneSpec, Tuned], needs: Needs, folder: Path) -> Done:
 
 
 def _drawn(spec: TuneSpec, signature: Signature) -> Iterator[Trial]:
-    """Yields what each trial tries, the first one the plain baseline by the suite's own recipe.
+    """Yields what each trial tries, the first ones the plain baseline by the suite's recipe, at each rate.
 
-    The others' rates are log-uniform around the suite's, their recipes the same for all baselines of a seed,
-    and their shapes what the family draws for the same parameters.
+    The others' rates are log-uniform around the middle one of the suite's, their recipes the same for all
+    baselines of a seed, and their shapes what the family draws for the same parameters.
     """
     baseline: FixedBaseline = catalog.load("baseline", spec.method)
     target = parameter_target(spec.tuned_space, signature) if baseline.is_matched else 0
+    rates = sorted(spec.learning_rates)
     plain = Trial(
-        learning_rate=spec.learning_rate,
+        learning_rate=rates[len(rates) // 2],
         recipe=spec.recipe,
         architecture=None,
         parameters=None,
@@ -89,11 +90,11 @@ def _drawn(spec: TuneSpec, signature: Signature) -> Iterator[Trial]:
         validation=None,
         reason=None,
     )
-    yield plain
+    yield from (replace(plain, learning_rate=rate) for rate in spec.learning_rates[: spec.evaluations])
     is_image = modality_of(signature.kind).form == "image"
-    for index in range(1, spec.evaluations):
+    for index in range(len(rates), spec.evaluations):
         draw = random.Random(seeds.stream(spec.seed, "tune", index))
-        rate = spec.learning_rate * 2.0 ** draw.uniform(-OCTAVES, OCTAVES)
+        rate = plain.learning_rate * 2.0 ** draw.uniform(-OCTAVES, OCTAVES)
         added = draw.choice(AUGMENTED) if is_image else ()
         recipe = replace(
             spec.recipe,
