@@ -252,7 +252,7 @@ def _forest(run: Run, board: Board, task: TaskBoard, row: Row) -> Forest:
 
 def _of_domain(task: TaskBoard, row: Row, cell: Cell) -> Bar:
     assert cell.difference is not None
-    return _bar(task, row.label, cell.domain, cell.difference, None)
+    return _bar(task, row.label, cell.domain, cell.difference, cell.at_equal)
 
 
 def _bar(task: TaskBoard, series: str, label: str, found: Difference, second: Difference | None) -> Bar:

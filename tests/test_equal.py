@@ -236,6 +236,9 @@ def test_a_board_has_both_scores_side_by_side(tmp_path: Path) -> None:
     row = task.row("local_search")
     assert row.difference.call == "higher"
     assert row.at_equal.difference.call == "cannot tell"
+    found = [cell.at_equal.value for cell in row.on("held_out")]
+    assert np.mean(found) == pytest.approx(row.at_equal.difference.value, abs=0.01)
+    assert all(one.at_equal is None for other in task.rows if other != row for one in other.cells)
     assert "holds up better" in verdict(board)
     assert "At equal in-domain score it is " in verdict(board)
     assert "At equal in-domain score" in render(board, "md")
@@ -264,6 +267,7 @@ def test_nothing_is_said_beyond_the_line_nor_beside_one_that_explains_nothing(tm
     assert "| (" in render(far, "md")
     flat = board_of(tmp_path / "flat", slope=0.0, mine=0.8)
     assert flat.tasks[0].row("local_search").at_equal is None
+    assert all(one.at_equal is None for one in flat.tasks[0].row("local_search").cells)
     assert "because in-domain scores of the reference do not tell its held-out ones" in verdict(flat)
 
 

@@ -109,6 +109,8 @@ class Cell:
         limited: whether `--limit` touched it.
         worst: accuracy of the worst group with samples enough; None where no group has them.
         difference: to the reference row on this domain; None for that row itself.
+        at_equal: the same at equal in-domain score, of the row of the claim where the reference has a line on
+            this domain that holds; None elsewhere.
     """
 
     domain: str
@@ -124,6 +126,7 @@ class Cell:
     limited: bool = False
     worst: WorstGroup | None = None
     difference: Difference | None = None
+    at_equal: Difference | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

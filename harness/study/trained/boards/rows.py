@@ -100,6 +100,7 @@ class TaskRows:
             seeds=len(suite.seeds),
             margin=suite.claim.margin if suite.claim else 0.0,
         )
+        self.claim = (suite.claim.method, suite.claim.space or None) if suite.claim else None
         self.reference = next((key for key in self.keys if key[0] == suite.reference), None)
         self.curve = [key for key in every if key not in apart and is_of_curve(key, self.reference)]
 
@@ -190,7 +191,20 @@ class TaskRows:
             worst=found[0].worst if len(found) == 1 else None,
             limited=any(result.limited for result in results),
             difference=self._difference(key, places),
+            at_equal=self._on_its_line(key, domain) if role == "held_out" and key == self.claim else None,
         )
+
+    def _on_its_line(self, key: Key, domain: str) -> Difference | None:
+        """Returns row minus reference on a held-out domain, beside the line that the reference has there."""
+        reference = self.reference
+        if reference in (None, key) or self.marks[key].is_apart or self.marks[reference].is_apart:
+            return None
+        where = (self.every_source, [domain])
+        own = in_domain_line(self.scores, reference, self.curve, *where)
+        if own is None or own.lacks:
+            return None
+        found = self.scores.at_equal(key, reference, self.curve, *where)
+        return found.difference if found else None
 
     def _difference(self, key: Key, domains: Sequence[str]) -> Difference | None:
         """Returns row minus reference, over `domains`; None where one of the two lacks a score."""
