@@ -213,10 +213,11 @@ def _differences(run: Run, board: Board) -> Figure | None:
                 )
     if not plots:
         return None
+    has_control = any(task.row(f"{board.reference} again") for task in board.decisive)
+    control = f" Below it the control: {board.reference} under other seeds." if has_control else ""
     alt = (
         f"{board.claimed} less {board.reference} on every held-out domain, with 95 % intervals, a dot for "
-        "each seed; the better side is on the right of every panel. Below it the control: "
-        f"{board.reference} under other seeds."
+        f"each seed; the better side is on the right of every panel.{control}"
     )
     return Figure(name="verdict", alt=alt, plots=tuple(plots), data=data)
 

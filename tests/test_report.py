@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from command import python
 from made_run import ToyRun
+from typer.testing import CliRunner
 
 from harness import catalog
+from harness.cli.main import app
 from harness.errors import UnknownNameError
 from harness.report.page import write_report
 from harness.report.section import Block
@@ -153,3 +155,25 @@ def test_a_run_with_no_result_yet_has_a_report(run: Path, tmp_path: Path) -> Non
     text = visible(write_report(path).read_text())
     assert "no verdict" in text
     assert "0 done" in text
+
+
+def test_a_report_is_followed_until_the_run_is_whole(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = shutil.copytree(run, tmp_path / "copy")
+    late = next((path / "units").glob("score-*"))
+    (tmp_path / "late").mkdir()
+    late.rename(tmp_path / "late" / late.name)
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 2:
+            (tmp_path / "late" / late.name).rename(late)
+
+    monkeypatch.setattr("harness.cli.boards.time.sleep", nap)
+    done = CliRunner().invoke(app, ["report", str(path), "--follow"])
+    assert done.exit_code == 0, done.output
+    assert "1 units have no record yet" in done.output
+    assert len(naps) == 2
+    assert (path / "report.html").read_bytes() == (run / "report.html").read_bytes()

@@ -1,6 +1,7 @@
 """Verbs that read finished runs: leaderboard, report, compare and rescore."""
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from harness.study.merge import MergedBoards
     from harness.study.study import AnyBoard
 
+FOLLOWED = 5.0
+"""Seconds between two looks at a run that goes on."""
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
 Format = Annotated[str, typer.Option(help="terminal, md, csv, json, html or tex.")]
 
@@ -40,17 +43,33 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The HTML file; RUN/report.html.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Folder for figures and tables as files.")] = None,
     open: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Make it again while the suite runs.")] = False,
 ) -> None:
     """Write the report of a run from its records, and print its path."""
     from harness.report.page import write_report
 
     names = sections.split(",") if sections else None
     path = write_report(run, names, data=data_folder(), out=out, figures=figures).resolve()
-    print(path)
+    print(path, flush=True)
     if open:
         import webbrowser
 
         webbrowser.open(path.as_uri())
+    while follow and (waiting := _waiting(run)):
+        print(f"{waiting:,} units have no record yet", flush=True)
+        before = waiting
+        while before == waiting:
+            time.sleep(FOLLOWED)
+            waiting = _waiting(run)
+        write_report(run, names, data=data_folder(), out=out, figures=figures)
+
+
+def _waiting(run: Path) -> int:
+    """Returns how many units of a run have no record yet."""
+    from harness.identity.unit import unit_folder
+    from harness.run.stored import RECORD, read_plan
+
+    return sum(not (unit_folder(run, unit) / RECORD).is_file() for unit in read_plan(run)["units"])
 
 
 def compare(
