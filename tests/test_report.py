@@ -1,6 +1,7 @@
 """The report of a run. Truth: the board it is made from, and its own twin in the other format."""
 
 import base64
+import csv
 import hashlib
 import html
 import re
@@ -177,3 +178,32 @@ def test_a_report_is_followed_until_the_run_is_whole(
     assert "1 units have no record yet" in done.output
     assert len(naps) == 2
     assert (path / "report.html").read_bytes() == (run / "report.html").read_bytes()
+
+
+def test_figures_and_tables_are_files_for_a_paper_with_the_same_bytes_every_time(
+    run: Path, tmp_path: Path
+) -> None:
+    for name in ("first", "second"):
+        write_report(run, ["verdict", "leaderboard"], out=tmp_path / "report.html", figures=tmp_path / name)
+    files = sorted(path.name for path in (tmp_path / "first").iterdir())
+    assert files == sorted(path.name for path in (tmp_path / "second").iterdir())
+    assert {"verdict.svg", "verdict.pdf", "verdict.csv", "leaderboard-digits.svg", "leaderboard-1.tex"} <= {
+        *files
+    }
+    for name in files:
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes(), name
+    board = build_board(load_run(run))
+    table = (tmp_path / "first/leaderboard-1.tex").read_text()
+    assert table.count("\n") - table.count("\n%") >= len(board.tasks[0].rows)
+    assert all(rule in table for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
+    with (tmp_path / "first/verdict.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    row = board.tasks[0].row(*board.claim)
+    assert {line["domain"] for line in rows if line["board"] == "digits"} == {
+        *board.tasks[0].held_out,
+        "mean",
+    }
+    found = next(
+        float(line["difference"]) for line in rows if (line["board"], line["domain"]) == ("digits", "mean")
+    )
+    assert found == pytest.approx(row.difference.value)
