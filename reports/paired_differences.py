@@ -1,9 +1,22 @@
 """Differences to the reference row on the same samples."""
 
-from harness import Axis, Bar, Block, Board, Figure, Forest, Run, Section, TaskBoard, interval
+from harness import (
+    Axis,
+    Bar,
+    Block,
+    Board,
+    Estimate,
+    Figure,
+    Forest,
+    Run,
+    Section,
+    TaskBoard,
+    interval,
+)
 from harness.board.wording import show_estimate, unit_of_difference
 from harness.catalog import metric_of
 from harness.study.trained.boards.tables import difference_table
+from harness.study.trained.boards.values import Row
 
 
 def render(run: Run, board: Board) -> Block:
@@ -56,7 +69,43 @@ def _figure(board: Board, task: TaskBoard) -> Figure:
         for row in rows
         if (one := row.difference)
     ]
-    return Figure(name=f"paired-differences-{task.slug}", alt=alt, plots=(forest,), data=data)
+    ranked = [row for row in task.rows if row.rank and row.method != board.reference]
+    others = {row.label: (_less(task, row),) for row in ranked}
+    known = {pair.first for pair in task.pairs} | {pair.second for pair in task.pairs}
+    return Figure(
+        name=f"paired-differences-{task.slug}",
+        alt=alt,
+        plots=(forest,),
+        data=data,
+        choice=("Less", board.reference),
+        others={label: plots for label, plots in others.items() if label in known},
+    )
+
+
+def _less(task: TaskBoard, reference: Row) -> Forest:
+    """Returns the same for another row as the reference, of ranked rows alone."""
+    metric = metric_of(task.metric)
+    bars = []
+    for row in task.rows:
+        for pair in task.pairs:
+            if {pair.first, pair.second} != {row.label, reference.label} or row is reference:
+                continue
+            is_first = pair.first == row.label
+            ends = (pair.low, pair.high) if is_first else (-pair.high, -pair.low)
+            found = Estimate(pair.value if is_first else -pair.value, *ends)
+            bars.append(
+                Bar(
+                    series=row.label,
+                    main=interval(found, metric.factor),
+                    text=show_estimate(task.metric, found, signed=True),
+                )
+            )
+    axis = Axis(
+        label=f"{unit_of_difference(task.metric)}, less {reference.label}",
+        better=metric.better,
+        zero=(0.0, "no difference"),
+    )
+    return Forest(title=f"{task.title}, less {reference.label}", axis=axis, bars=tuple(bars))
 
 
 SECTION = Section(

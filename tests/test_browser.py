@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from made_run import ToyRun
 
+from harness.board.wording import show
 from harness.report.page import write_report
+from harness.run.loaded import load_run
+from harness.study.study import build_board
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
@@ -105,14 +108,35 @@ def test_a_reader_sorts_filters_and_asks_for_a_row(browser: Any, page_file: Path
     )
 
 
+def test_a_reader_takes_another_row_as_the_reference(browser: Any, page_file: Path) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(page_file.as_uri())
+    figure = page.locator("#paired_differences figure").first
+    shown = figure.locator(".plots:visible")
+    assert "less tuned" in shown.text_content()
+    figure.locator("select").select_option("default")
+    assert shown.count() == 1
+    assert "less default" in shown.text_content()
+    board = build_board(load_run(page_file.parent))
+    task = board.tasks[0]
+    (pair,) = [one for one in task.pairs if {one.first, one.second} == {"default", task.rows[0].label}]
+    value = show(task.metric, pair.value if pair.second == "default" else -pair.value, signed=True)
+    bar = shown.locator(".bar", has_text=task.rows[0].label).first
+    assert bar.locator(".value").text_content().startswith(value)
+    others = page.locator("#paired_differences figure").nth(1).locator(".plots:visible")
+    assert "less default" in others.text_content(), "all figures follow"
+
+
 def test_everything_is_readable_without_the_script(browser: Any, page_file: Path) -> None:
     def texts(javascript: bool) -> str:
         context = browser.new_context(java_script_enabled=javascript, viewport={"width": 1280, "height": 900})
         page = context.new_page()
         page.goto(page_file.as_uri())
+        if javascript:
+            page.evaluate("document.querySelectorAll('label.marks, .tools').forEach(one => one.remove())")
         text = page.locator("main").inner_text()
         context.close()
-        return text.replace("Copy CSV", "").replace("Copy LaTeX", "")
+        return text.replace("Less other rows", "")
 
     assert "".join(texts(False).split()) == "".join(texts(True).split())
 

@@ -81,6 +81,16 @@ class Difference:
         )
 
 
+class Pair(NamedTuple):
+    """One row minus another, by their names, with the 95 % interval, in the metric's own unit."""
+
+    first: str
+    second: str
+    value: float
+    low: float
+    high: float
+
+
 class Splits(NamedTuple):
     """How often the rule tells a row from itself: splits of its trainings in halves.
 

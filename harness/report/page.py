@@ -4,6 +4,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 
 from harness import catalog
@@ -67,7 +68,8 @@ def write_report(
 
 
 def _inks(parts: Sequence[ReportPart], rows: Sequence[Series]) -> Inks:
-    plots = [plot for part in parts for figure in part.block.figures for plot in figure.plots]
+    figures = [figure for part in parts for figure in part.block.figures]
+    plots = [plot for figure in figures for plot in chain(figure.plots, *figure.others.values())]
     return Inks(rows, series_of(plots))
 
 

@@ -5,7 +5,7 @@ which colour and marker follow; a name that is no row of it has colours in the o
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -247,12 +247,16 @@ class Figure:
         alt: what they show and find, for those who cannot see them.
         plots: side by side, or one below the other.
         data: the rows behind them; all have the same keys.
+        choice: what there is to choose between `others`, and what `plots` are for.
+        others: what a reader may choose in place of it -> plots.
     """
 
     name: str
     alt: str
     plots: tuple[Plot, ...]
     data: Sequence[dict[str, Any]] = field(default=())
+    choice: tuple[str, str] = ("", "")
+    others: Mapping[str, tuple[Plot, ...]] = field(default_factory=dict)
 
     @property
     def identifier(self) -> str:

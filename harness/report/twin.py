@@ -47,6 +47,9 @@ def _figure(figure: Figure) -> Iterator[str]:
         table = _table(plot)
         if table is not None and table.rows:
             yield markdown_table(table)
+    for name, plots in figure.others.items():
+        yield from (markdown_block(f"{figure.choice[0]} {name}:"), "")
+        yield from (markdown_table(table) for plot in plots if (table := _table(plot)) and table.rows)
     if figure.data:
         yield from (_fenced(figure.csv), "")
 

@@ -87,6 +87,27 @@
     table.parentElement.after(tools);
   }
 
+  // Figures with alternatives: which of them stands there, chosen for all figures at once.
+  for (const first of all(".plots[data-label]")) {
+    const mine = all(".plots[data-choice]", first.parentElement);
+    first.after(...mine.slice(1));
+    mine.slice(1).forEach((one) => (one.hidden = true));
+    first.parentElement.querySelector(".others").remove();
+    const select = make("select", "", { className: "choose" });
+    select.append(...mine.map((one) => make("option", one.dataset.choice)));
+    select.addEventListener("change", () => {
+      for (const other of all(".choose")) {
+        if ([...other.options].some((one) => one.value === select.value)) other.value = select.value;
+        for (const plots of all(".plots[data-choice]", other.closest("figure"))) {
+          plots.hidden = plots.dataset.choice !== other.value;
+        }
+      }
+    });
+    const label = make("label", `${first.dataset.label} `, { className: "marks" });
+    label.append(select);
+    first.before(label);
+  }
+
   addEventListener("beforeprint", () => all("details.appendix").forEach((one) => (one.open = true)));
 
   // Rows whose text holds what is typed.

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import combinations
 from typing import Literal, get_args
 
 import numpy as np
 
 from harness.board.language_model import end_notes, stand_in_notes
 from harness.board.marks import OUTSIDE, Marked, mark_notes
-from harness.board.values import Difference, Splits, row_name
+from harness.board.values import Difference, Pair, Splits, row_name
 from harness.run.loaded import Run
 from harness.seeds import generator
 from harness.stats.effect import LEAST_GROUPS
@@ -37,6 +38,9 @@ from harness.study.trained.results import ZeroShotScore
 from harness.study.trained.settings import PlannedSuite
 from harness.study.trained.units import Variant
 from harness.study.work.units import INHERITED, SCRATCH, Scratch
+
+MOST_PAIRED = 12
+"""Ranked rows that a report can take as the reference in place of the suite's."""
 
 
 def build_trained_board(run: Run) -> Board:
@@ -82,6 +86,7 @@ def _task_board(of: TaskRows) -> TaskBoard:
         held_out=of.held_out,
         folds=of.folds,
         rows=tuple(rows),
+        pairs=tuple(_pairs(of, rows)),
         published=published_on(
             PlannedSuite.of(of.run).published, {f"{of.task}/{one}": one for one in of.held_out}
         ),
@@ -118,6 +123,15 @@ def _again(of: TaskRows) -> Splits | None:
         return None
     again = (f"{of.reference[0]} again", of.reference[1])
     return of.scores.splits(of.reference, again, of.held_out)
+
+
+def _pairs(of: TaskRows, rows: Sequence[Row]) -> Iterator[Pair]:
+    """Yields each ranked row minus each later one, by the labels that figures have."""
+    ranked = [row for row in rows if row.rank is not None][:MOST_PAIRED]
+    for first, second in combinations(ranked, 2):
+        found = of.scores.difference(first.key, second.key, of.held_out)
+        if found is not None:
+            yield Pair(first.label, second.label, found.value, found.low, found.high)
 
 
 def _gains(of: TaskRows) -> Iterator[Gain]:

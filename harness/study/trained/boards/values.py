@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, get_args
 from harness import catalog
 from harness.board.marks import CURRENT, OUTSIDE, Marks, with_marks
 from harness.board.series import Part, Series, family_of
-from harness.board.values import Cell, Difference, Estimate, LanguageModelUse, Role, Splits, row_name
+from harness.board.values import Cell, Difference, Estimate, LanguageModelUse, Pair, Role, Splits, row_name
 from harness.board.wording import with_model
 from harness.identity.unit import Unit
 from harness.learn.baseline import DrawnBaseline
@@ -265,6 +265,7 @@ class TaskBoard:
         ranks: of what searches in each space read, where architectures of it were trained alone.
         gains: of spaces and of searches, where the suite has rows of random architectures.
         published: rows of papers, with scores of held-out domains.
+        pairs: every ranked row minus every later one, held out; of the first rows alone where there are many.
     """
 
     task: str
@@ -284,6 +285,7 @@ class TaskBoard:
     line: InDomainLine | None = None
     ranks: tuple[RankQuality, ...] = ()
     published: tuple[Published, ...] = ()
+    pairs: tuple[Pair, ...] = ()
 
     def scores(self, run: Run) -> list[Unit[RowScoreSpec, Score]]:
         """Returns the units of this board's scores."""
