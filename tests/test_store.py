@@ -229,6 +229,19 @@ def test_a_store_that_cannot_be_written_is_said_once(tmp_path: Path) -> None:
     assert told[0].startswith(f"Results are not kept in {store.folder} (Not a directory)")
 
 
+def test_a_result_that_another_command_kept_just_now_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    store = Store(tmp_path / "store", 1.0, answers=False, tell=told.append)
+    ran(tmp_path / "a", row("one"), store)
+    for name in ("_holds", "_discard"):  # as if it were not there a moment before
+        monkeypatch.setattr(store, name, lambda *words: None)
+    ran(tmp_path / "b", row("one"), store)
+    assert (told, len(store.entries())) == ([], 1)
+    assert not list(store.folder.rglob(".part-*"))
+
+
 def test_what_an_ended_command_left_half_is_not_believed_and_goes(
     tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
