@@ -349,3 +349,10 @@ def test_the_board_says_which_rows_are_one_network(tmp_path: Path) -> None:
     assert [note.partition(";")[0] for note in notes] == [
         "The same network, byte for byte: default and tuned in hybrid:micro-attention share 2"
     ]
+
+
+@pytest.mark.parametrize("text", ["much", "-1", "nan", "inf"])
+def test_a_limit_that_is_no_number_of_gib_is_refused(text: str) -> None:
+    refused = harness("cache", "list", HARNESS_CACHE_GIB=text)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert f"HARNESS_CACHE_GIB is {text!r}; give a number of GiB, 0 to keep nothing." in refused.stderr
