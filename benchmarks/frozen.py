@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-KEYS = frozenset({"hash", "needs", "code", "inputs", "checksum", "input_key", "study"})
+KEYS = frozenset({"hash", "needs", "code", "asked", "inputs", "checksum", "input_key", "study"})
 """Members of plans, records and boards that name what a unit was made of."""
 BESIDE = frozenset({"timing.json", "provenance.json"})
 DIGITS = re.compile(rb"\b([0-9a-f]{64}|[0-9a-f]{16})\b")

@@ -229,6 +229,19 @@ def test_a_store_that_cannot_be_written_is_said_once(tmp_path: Path) -> None:
     assert told[0].startswith(f"Results are not kept in {store.folder} (Not a directory)")
 
 
+def test_a_result_that_another_command_kept_just_now_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    store = Store(tmp_path / "store", 1.0, answers=False, tell=told.append)
+    ran(tmp_path / "a", row("one"), store)
+    for name in ("_holds", "_discard"):  # as if it were not there a moment before
+        monkeypatch.setattr(store, name, lambda *words: None)
+    ran(tmp_path / "b", row("one"), store)
+    assert (told, len(store.entries())) == ([], 1)
+    assert not list(store.folder.rglob(".part-*"))
+
+
 def test_what_an_ended_command_left_half_is_not_believed_and_goes(
     tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,3 +349,10 @@ def test_the_board_says_which_rows_are_one_network(tmp_path: Path) -> None:
     assert [note.partition(";")[0] for note in notes] == [
         "The same network, byte for byte: default and tuned in hybrid:micro-attention share 2"
     ]
+
+
+@pytest.mark.parametrize("text", ["much", "-1", "nan", "inf"])
+def test_a_limit_that_is_no_number_of_gib_is_refused(text: str) -> None:
+    refused = harness("cache", "list", HARNESS_CACHE_GIB=text)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert f"HARNESS_CACHE_GIB is {text!r}; give a number of GiB, 0 to keep nothing." in refused.stderr

@@ -165,8 +165,10 @@ class Store:
             linked(folder, record, part)
             (part / PROVENANCE).unlink(missing_ok=True)
             (part / PROVENANCE).write_text(made)
-            with suppress(FileExistsError, NotADirectoryError):  # another command kept it just now
-                part.rename(place)
+            part.rename(place)
+        except OSError:
+            if not place.exists():  # else another command kept it just now
+                raise
         finally:
             shutil.rmtree(part, ignore_errors=True)
         self._grown += size_of(place)
