@@ -6,7 +6,6 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,8 @@ import llm_server
 import pytest
 
 from harness.errors import EndpointError, HarnessError
-from harness.files import content_hash
 from harness.guard.keys import Key
-from harness.llm import Reply, Transcript, Usage, check_endpoint, embedded
+from harness.llm import Reply, Transcript, Usage, check_endpoint
 from harness.llm.endpoint import _complaint
 from harness.llm.scripted import ScriptedClient
 from harness.llm.wire import decoded
@@ -268,59 +266,3 @@ def test_a_refusal_that_is_too_deep_to_be_printed_is_about_nothing() -> None:
 )
 def test_json_of_a_server_is_read_whatever_its_numbers_are(sent: bytes, read: Any) -> None:
     assert decoded(sent) == read
-
-
-class OneSlot:
-    """What a server does with its memory: numbers depend on the text, and on the pieces it was read in."""
-
-    def __init__(self) -> None:
-        self.memory: list[tuple[str, int, int]] = []
-        self.read = 0
-
-    def take(self, text: str, *, is_known: bool) -> None:
-        pairs = zip(self.memory, text, strict=False) if is_known else ()
-        shared = sum(1 for _ in takewhile(lambda pair: pair[0][0] == pair[1], pairs))
-        known = min(shared, len(text) - 1)  # the last one is read again to go on from it
-        piece = text[known:]
-        self.memory[known:] = [(one, place, len(piece)) for place, one in enumerate(piece)]
-        self.read += len(piece)
-
-    def handle_completions(self, request: dict[str, Any]) -> dict[str, Any]:
-        self.take(request["prompt"], is_known=request["cache_prompt"])
-        number = -int(content_hash(self.memory), 16) / 2**64
-        rated = {"top_logprobs": [{"token": " A", "logprob": number}]}
-        usage = {"prompt_tokens": len(request["prompt"]), "completion_tokens": 1}
-        return {"choices": [{"logprobs": {"content": [rated]}}], "usage": usage}
-
-    def handle_chat_completions(self, request: dict[str, Any]) -> dict[str, Any]:
-        self.take(str(request["messages"]), is_known=request["cache_prompt"])
-        answer = {"message": {"content": "Wide."}, "finish_reason": "stop"}
-        return {"choices": [answer], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
-
-
-def test_ratings_are_the_same_bits_whatever_the_model_of_this_process_read_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slot = OneSlot()
-    model = embedded._Model(slot)
-    monkeypatch.setattr(embedded, "_loaded", lambda file: model)
-    (tmp_path / "model.gguf").write_text("")
-
-    def client() -> embedded.EmbeddedClient:
-        return embedded.EmbeddedClient(tmp_path / "model.gguf", "m", Transcript(None))
-
-    def batch(asking: embedded.EmbeddedClient, stable: str, rest: str) -> list[list[float]]:
-        first = asking.letters(stable + rest, "AB", stable=stable).logs
-        return [first, *(asking.letters(stable + rest + more, "AB").logs for more in (" A", " A C", " B"))]
-
-    stable, rest = "Designs.\nwidth: A=32 B=48\n", "width best first: A B\n A B\n"
-    alone = batch(client(), stable, rest)
-    asking = client()
-    batch(asking, stable, "width best first: B A\n A A\n")
-    before = slot.read
-    assert batch(asking, stable, rest) == alone
-    assert slot.read - before < len(stable + rest)  # the stable beginning was not read again
-    batch(asking, "Designs.\nwidth: A=16\n", rest)
-    assert batch(client(), stable, rest) == alone
-    asking.chat([{"role": "user", "content": "Designs.\nwidth: A=32"}], temperature=0.0)
-    assert batch(asking, stable, rest) == alone

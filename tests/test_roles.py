@@ -62,7 +62,7 @@ class Listener:
             found.append(space.to_json(genes))
         return json.dumps({"architectures": found})
 
-    def letters(self, prompt: str, letters: Sequence[str], *, stable: str = "") -> Ratings:
+    def letters(self, prompt: str, letters: Sequence[str], *, cold: bool) -> Ratings:
         raise AssertionError("an endpoint rates no letters")
 
     @property

@@ -97,11 +97,10 @@ class Client(Protocol):
     ) -> Reply:
         """Returns the answer to a conversation; with a schema, JSON where the model can."""
 
-    def letters(self, prompt: str, letters: Sequence[str], *, stable: str = "") -> Ratings:
+    def letters(self, prompt: str, letters: Sequence[str], *, cold: bool) -> Ratings:
         """Returns the log-probability of each letter as the next token after `prompt`.
 
         Args:
             letters: capital letters; each is one token with its leading space.
-            stable: a beginning of the prompt. Whatever was read after it is forgotten first, so that the
-                same calls give the same numbers; empty to go on from the last call.
+            cold: forget cached text first, so that the same calls give the same numbers.
         """

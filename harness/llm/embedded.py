@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
@@ -31,6 +29,7 @@ class EmbeddedClient:
         self._model_file = model_file
         self._max_tokens = min(max_tokens, CONTEXT_TOKENS // 4)
         self.seconds = 0.0
+        self._server: Any = None
 
     def chat(
         self, messages: Sequence[Message], *, temperature: float, schema: Mapping[str, Any] | None = None
@@ -47,7 +46,6 @@ class EmbeddedClient:
             request["response_format"] = {"type": "json_schema", "json_schema": {"schema": schema}}
 
         def ask() -> dict[str, Any]:
-            self._model().stable = ""
             answer = self._call("handle_chat_completions", request)
             choice, usage = answer["choices"][0], answer["usage"]
             text = choice["message"].get("content") or ""
@@ -61,22 +59,20 @@ class EmbeddedClient:
 
         return Reply.from_json(self.transcript.answer({"model": self.name, **request}, ask))
 
-    def letters(self, prompt: str, letters: Sequence[str], *, stable: str = "") -> Ratings:
+    def letters(self, prompt: str, letters: Sequence[str], *, cold: bool) -> Ratings:
         """Returns log-probabilities; a letter outside the 40 likeliest tokens is one nat below the last.
-
-        The last bits of a number depend on how many tokens are read at once, so a stable beginning is read
-        at once, and its last token once more alone: that is what comes of asking for it when it is known.
 
         The caller keeps these exchanges in the transcript, one per iteration.
         """
-        if stable:
-            model = self._model()
-            if model.stable != stable:
-                model.stable = ""  # where the question fails
-                self._complete(stable, is_known=False)
-                model.stable = stable
-            self._complete(stable, is_known=True)
-        answer = self._complete(prompt, is_known=True)
+        request = {
+            "prompt": prompt,
+            "max_tokens": 1,
+            "logprobs": TOP,
+            "temperature": 0.0,
+            "cache_prompt": not cold,
+            "id_slot": 0,
+        }
+        answer = self._call("handle_completions", request)
         usage = Usage(answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"])
         logprobs = answer["choices"][0]["logprobs"]
         if not logprobs or not logprobs["content"]:  # an empty reply rates nothing
@@ -85,29 +81,11 @@ class EmbeddedClient:
         lowest = min(found.values()) - 1.0
         return Ratings([float(found.get(f" {letter}", lowest)) for letter in letters], usage)
 
-    def _complete(self, prompt: str, *, is_known: bool) -> Any:
-        """Returns the likeliest next tokens; what was read before is read again unless it `is_known`."""
-        request = {
-            "prompt": prompt,
-            "max_tokens": 1,
-            "logprobs": TOP,
-            "temperature": 0.0,
-            "cache_prompt": is_known,
-            "id_slot": 0,
-        }
-        return self._call("handle_completions", request)
-
-    def _model(self) -> "_Model":
-        if self._model_file is None or not self._model_file.is_file():
-            raise EndpointError(
-                f"The embedded model's file {self._model_file} is gone; run `harness eval` online."
-            )
-        return _loaded(self._model_file)
-
     def _call(self, method: str, request: Mapping[str, Any]) -> Any:
-        model = self._model()
+        if self._server is None:
+            self._server = _load(self._model_file)
         start = perf_counter()
-        answer = getattr(model.server, method)(dict(request))
+        answer = getattr(self._server, method)(dict(request))
         self.seconds += perf_counter() - start
         value = answer if isinstance(answer, dict) else json.loads(answer)
         if "error" in value:
@@ -115,17 +93,9 @@ class EmbeddedClient:
         return value
 
 
-@dataclass
-class _Model:
-    """A loaded model, and the stable beginning of which it still knows what it read; empty for none."""
-
-    server: Any
-    stable: str = ""
-
-
-@lru_cache(maxsize=1)
-def _loaded(model_file: Path) -> _Model:
-    """Returns the model of this process, which is kept for the next search."""
+def _load(model_file: Path | None) -> Any:
+    if model_file is None or not model_file.is_file():
+        raise EndpointError(f"The embedded model's file {model_file} is gone; run `harness eval` online.")
     try:
         import xllamacpp
     except ImportError as error:
@@ -142,6 +112,6 @@ def _loaded(model_file: Path) -> _Model:
     parameters.verbosity = -1
     parameters.warmup = False
     try:
-        return _Model(xllamacpp.Server(parameters))
+        return xllamacpp.Server(parameters)
     except Exception as error:
         raise EndpointError(f"{model_file} does not load as a GGUF model: {error}.") from error

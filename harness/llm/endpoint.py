@@ -77,7 +77,7 @@ class EndpointClient:
         self._failures = self._failures + 1 if reply.finish_reason.startswith("error") else 0
         return reply
 
-    def letters(self, prompt: str, letters: Sequence[str], *, stable: str = "") -> Ratings:
+    def letters(self, prompt: str, letters: Sequence[str], *, cold: bool) -> Ratings:
         """Endpoints chat; rating letters is for the embedded model."""
         raise TypeError("An endpoint client chats; it does not rate letters.")
 

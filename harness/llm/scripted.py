@@ -35,7 +35,7 @@ class ScriptedClient:
 
         return Reply.from_json(self.transcript.answer({"messages": list(messages)}, ask))
 
-    def letters(self, prompt: str, letters: Sequence[str], *, stable: str = "") -> Ratings:
+    def letters(self, prompt: str, letters: Sequence[str], *, cold: bool) -> Ratings:
         """Returns numbers in [-2, 0) that depend on the prompt and the letter alone."""
         self.calls += 1
         logs = [

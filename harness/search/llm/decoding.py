@@ -45,11 +45,6 @@ def coded(space: SearchSpace, architecture: Architecture, order: Sequence[int]) 
     return "".join(f" {letter(architecture[index])}" if used[index] else NOTHING for index in order)
 
 
-def opening(space: SearchSpace) -> str:
-    """Returns how every prompt for a space begins."""
-    return "".join(f"{line}\n" for line in ("Designs as letters, best last.", legend(space)) if line)
-
-
 def decoding_prompt(
     space: SearchSpace, strategy: str, history: Sequence[Evaluation], *, examples: int, order: Sequence[int]
 ) -> str:
@@ -57,7 +52,8 @@ def decoding_prompt(
     scored = [(one.score, one) for one in history if one.score is not None]
     best = sorted(scored, key=lambda pair: pair[0])[-examples:] if examples else []
     lines = [coded(space, one.architecture, order) for _, one in best]
-    return opening(space) + "".join(f"{line}\n" for line in (strategy, *lines) if line)
+    head = [part for part in (legend(space), strategy) if part]
+    return "\n".join(["Designs as letters, best last.", *head, *lines]) + "\n"
 
 
 def pool_of(space: SearchSpace, seed: int) -> list[Architecture]:
@@ -82,7 +78,7 @@ class ChoiceDecoder:
 
     Attributes:
         client: rates letters; asked once for each text, as a batch shares its beginnings, and the first time
-            from the opening on, so that a batch depends on nothing before it.
+            cold, so that a batch depends on nothing before it.
         space: that is searched.
         pool: of the space.
         visited: what is not to be drawn.
@@ -168,8 +164,7 @@ class ChoiceDecoder:
     def _logs(self, text: str, options: int) -> list[float]:
         if text not in self._known:
             letters = [letter(gene) for gene in range(options)]
-            stable = "" if self._known else opening(self.space)
-            ratings = self.client.letters(text, letters, stable=stable)
+            ratings = self.client.letters(text, letters, cold=not self._known)
             self._tally.update(letters=1, **ratings.usage._asdict())
             self._known[text] = ratings.logs
         return self._known[text]
