@@ -191,7 +191,7 @@ def test_tokens_that_no_server_told_are_unknown_wherever_they_are_summed(
     rows = {row[1]: row for row in ranking_table(board, board.rankings[0]).rows}
     assert rows["collm_nas (asked-model)"][-1] == tokens
     block = catalog.load("section", "llm").render(run, board)
-    accounting, _, iterations, *_ = block.tables
+    accounting, iterations = block.tables[0], block.appendix[0]
     is_known = tokens == "30"
     assert accounting.rows[0][3:8] == ("8", *sums, "0.0002" if is_known else "—")
     assert any("unknown" in one or "at least" in one for one in iterations.rows[0]) is not is_known

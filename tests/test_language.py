@@ -132,10 +132,12 @@ def test_what_is_generated_is_greedy() -> None:
 
 def test_generation_ends_before_a_stop_text() -> None:
     model = byte_model()
-    (made,) = model.generate_until(requests(("ask", {"max_gen_toks": 8})))
-    stop = made.replace("\ufffd", "")[-1]
-    (cut,) = model.generate_until(requests(("ask", {"max_gen_toks": 8, "until": [stop]})))
-    assert cut == made[: made.index(stop)]
+    prompts = [chr(letter) * 3 for letter in range(97, 123)]  # an untrained network rarely writes letters
+    made = [model.generate_until(requests((prompt, {"max_gen_toks": 8})))[0] for prompt in prompts]
+    prompt, text = max(zip(prompts, made, strict=True), key=lambda one: len(one[1].replace("\ufffd", "")))
+    stop = text.replace("\ufffd", "")[-1]
+    (cut,) = model.generate_until(requests((prompt, {"max_gen_toks": 8, "until": [stop]})))
+    assert cut == text[: text.index(stop)]
 
 
 def test_sampling_is_refused() -> None:
