@@ -77,7 +77,7 @@ class FixedBaseline:
         files: what it is made of besides this package's own code: its Python file, its weights.
         load: puts weights that come trained into what `build` made, before it is trained on the sources.
         outside: what those weights were trained on, in words; the row is marked and never ranked.
-        is_frozen: only a head on the features of a `harness.nn.pretrained.Pretrained` is fitted.
+        is_frozen: only a head on the features of a `harness.nn.pretrained.Frozen` is fitted.
         vary: draws further arguments of `build`, by name, for a network of the same parameters; None for a
             single shape.
         named: the member of a family of baselines that `FAMILY:NAME` means; None where it is no family.

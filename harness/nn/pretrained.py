@@ -1,9 +1,9 @@
-"""Image networks that come trained: their view of images, a head of the task, and frozen features."""
+"""Networks that come trained: their view of images, a head of the task, and frozen features."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -68,6 +68,19 @@ class _Seeing(nn.Module):
         return F.interpolate(shown, size=self.size, mode="bilinear", antialias=True)
 
 
+@runtime_checkable
+class Frozen(Protocol):
+    """A network that comes trained, to whose features a head is fitted."""
+
+    head: nn.Linear
+
+    def inputs(self, splits: Sequence[Split]) -> Sequence[Any]:
+        """Returns the samples of splits, as `frozen` reads them."""
+
+    def frozen(self, inputs: Sequence[Any]) -> NDArray[np.float64]:
+        """Returns the features of samples, shape (samples, width)."""
+
+
 class Pretrained(_Seeing):
     """A backbone behind its view of images, and a linear head of the task, which starts at zero.
 
@@ -98,6 +111,18 @@ class Pretrained(_Seeing):
         logits: Tensor = self.head(self.features(images))
         return logits
 
+    def inputs(self, splits: Sequence[Split]) -> list[NDArray[np.uint8]]:
+        return [image for split in splits for image in split.images]
+
+    @torch.inference_mode()
+    def frozen(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
+        device = self.head.weight.device
+        parts = []
+        for start in range(0, len(images), BATCH):
+            inputs = torch.tensor(np.stack(images[start : start + BATCH])).to(device)
+            parts.append(self.features(inputs.float() / 127.5 - 1).double().cpu())
+        return np.asarray(torch.cat(parts).numpy(), np.float64)
+
 
 class ReadyClassifier(_Seeing):
     """An image classifier of transformers behind its view of images, as it is."""
@@ -124,13 +149,13 @@ class MeanState(nn.Module):
 
 
 def fit_head(
-    module: Pretrained, splits: Sequence[Split], value: Callable[[], float], *, higher_is_better: bool
+    module: Frozen, splits: Sequence[Split], value: Callable[[], float], *, higher_is_better: bool
 ) -> dict[str, float]:
     """Fits the head by logistic regression on frozen features, and leaves the head that does best.
 
     Args:
         module: in evaluation mode, on its device; only its head changes.
-        splits: training splits of the sources; at most 20,000 images of them, spread evenly, are read.
+        splits: training splits of the sources; at most 20,000 samples of them, spread evenly, are read.
         value: the module's value on source validation, which chooses among `STRENGTHS`.
 
     Returns:
@@ -138,10 +163,10 @@ def fit_head(
 
     Source: the linear probe of Radford et al. 2021 (CLIP, arXiv 2103.00020), appendix A.3.
     """
-    images = np.concatenate([split.images for split in splits])
+    inputs = module.inputs(splits)
     labels = np.concatenate([split.labels for split in splits])
     kept = spread(len(labels))
-    features, labels = _frozen(module, images[kept]), labels[kept]
+    features, labels = module.frozen([inputs[place] for place in kept]), labels[kept]
     centre, scale = features.mean(axis=0), features.std(axis=0)
     scale[scale == 0] = 1.0
     values: dict[str, float] = {}
@@ -158,16 +183,6 @@ def fit_head(
     assert best is not None
     module.head.load_state_dict(best[1])
     return values
-
-
-@torch.inference_mode()
-def _frozen(module: Pretrained, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    device = module.head.weight.device
-    parts = []
-    for start in range(0, len(images), BATCH):
-        inputs = torch.tensor(images[start : start + BATCH]).to(device)
-        parts.append(module.features(inputs.float() / 127.5 - 1).double().cpu())
-    return np.asarray(torch.cat(parts).numpy(), np.float64)
 
 
 def _set_head(

@@ -7,6 +7,7 @@ import numpy as np
 
 from harness import Modality, Predictor, Signature
 from harness.data.corruptions import OF_TEXTS
+from harness.learn.baseline import TextClassifier
 from harness.learn.batches import text_batches
 from harness.learn.modality import window_count
 from harness.task.split import Split
@@ -43,6 +44,8 @@ class Text(Modality):
     def predictor(self, module: "nn.Module", signature: Signature, route: Any = None) -> Predictor:
         from harness.learn.predictors import TorchTextClassifier
 
+        if isinstance(module, TextClassifier):  # of whole documents
+            return module
         return TorchTextClassifier(module, signature.context, route)
 
     def passes(self, signature: Signature, document_bytes: int) -> int:

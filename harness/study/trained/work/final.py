@@ -20,7 +20,7 @@ from harness.learn.baseline import FixedBaseline, FloorBaseline, ReadyBaseline
 from harness.learn.fit import seeded
 from harness.learn.predictors import predictor
 from harness.nn.measure import measured_macs
-from harness.nn.pretrained import Pretrained, fit_head
+from harness.nn.pretrained import Frozen, fit_head
 from harness.run.place import Done, Needs
 from harness.study.settings import RecipeSettings
 from harness.study.trained.results import Final, Tuned
@@ -200,7 +200,7 @@ def _final_frozen(training: RowTraining) -> Done:
     spec, view, metric = training.spec, training.view, metric_of(training.view.metric)
     with seeded(seeds.stream(training.seed, "final", "weights")):
         module = training.begun().eval()
-    if not isinstance(module, Pretrained):
+    if not isinstance(module, Frozen):
         raise HarnessError(f"Baseline {spec.method!r} has no frozen features to fit a head to.")
     values = fit_head(
         module,
