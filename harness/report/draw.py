@@ -22,6 +22,14 @@ SOFT: Final = "#5b5c5d"
 """Drawn in the page's colour of captions."""
 RULE: Final = "#dadbdc"
 """Drawn in the page's colour of rules."""
+COLOURS: Final = tuple(
+    tuple(bytes.fromhex(colour))
+    for colour in (
+        *("0173b2", "de8f05", "029e73", "d55e00", "cc78bc"),
+        *("ca9161", "fbafe4", "949494", "ece133", "56b4e9"),
+    )
+)
+"""Red, green and blue of seaborn's `colorblind`, which takes a second to import."""
 MARKERS: Final = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "*")
 _STYLE: Final[dict[Any, Any]] = {
     "text.parse_math": False,
@@ -121,11 +129,8 @@ def forest(
 
 def palette(count: int) -> list[tuple[float, float, float]]:
     """Returns that many colours which colour-blind readers can tell apart; use `MARKERS` with them."""
-    from seaborn import color_palette
-
-    return [
-        (float(red), float(green), float(blue)) for red, green, blue in color_palette("colorblind", count)
-    ]
+    colours = [COLOURS[index % len(COLOURS)] for index in range(count)]
+    return [(red / 255, green / 255, blue / 255) for red, green, blue in colours]
 
 
 def identifier(name: str) -> str:

@@ -22,9 +22,11 @@ KINDS: Final = ("python", "packages", "processor", "system", "device", "threads"
 
 def provenance(device: str, processes: int) -> dict[str, Any]:
     """Returns what is known of this machine, and how many processes trained together on `cpu` or `cuda`."""
-    import torch
+    name = device
+    if device == "cuda":
+        import torch
 
-    name = torch.cuda.get_device_name() if device == "cuda" else device
+        name = torch.cuda.get_device_name()
     return {
         "harness": __version__,
         "commit": _commit(),
