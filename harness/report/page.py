@@ -76,13 +76,12 @@ def write_report(
 
     Args:
         data: the data cache, where samples are to be shown.
-        made: the run and its board, where they are there already.
+        made: the run, which says where its data are, and its board, where they are there already.
 
     Raises:
         HarnessError: there is no run, or no such section.
     """
-    loaded, board = made or _of(folder)
-    run = replace(loaded, data=data)
+    run, board = made or _of(folder, data)
     names = catalog.names("section") if sections is None else list(dict.fromkeys(sections))
     entries: list[tuple[str, Section]] = [(name, catalog.load("section", name)) for name in names]
     if sections is None:
@@ -101,8 +100,8 @@ def write_report(
     return folder / "report.html"
 
 
-def _of(folder: Path) -> tuple[Run, AnyBoard]:
-    run = load_run(folder)
+def _of(folder: Path, data: Path | None) -> tuple[Run, AnyBoard]:
+    run = replace(load_run(folder), data=data)
     return run, build_board(run)
 
 
