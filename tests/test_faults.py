@@ -28,7 +28,7 @@ def hangs(archives):
     time.sleep(1000)
 
 def hungry(archives):
-    held = [bytearray(os.urandom(1) * 2**20) for _ in range(700)]
+    held = [bytearray(os.urandom(1) * 2**20) for _ in range(1100)]
     time.sleep(1000)
 
 def dies(archives):

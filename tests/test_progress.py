@@ -7,6 +7,11 @@ import sys
 
 import pytest
 
+from harness.cli.progress import Clock
+from harness.identity.schema import Schema
+from harness.identity.unit import Spec, Unit, UnitKind
+from harness.study.plan import Plan
+
 BAR = """
 from harness.guard.inert import shield_streams
 from harness.study.plan import Plan
@@ -37,3 +42,15 @@ def test_a_live_bar_draws_and_shows_names_visibly() -> None:
         r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn
     )
     assert "\x1b]0" not in drawn
+
+
+def test_a_unit_that_is_made_again_is_counted_again() -> None:
+    kind: UnitKind[Spec, Schema] = UnitKind(name="score", spec=Spec, result=Schema, work="", seconds=60.0)
+    unit = Unit(kind=kind, spec=Spec())
+    clock = Clock(Plan(name="p", suite=None, table={}, limit=None, units=(unit,)), 1)  # type: ignore[arg-type]
+    clock.note("reused", unit)
+    assert clock.left["score"] == 0
+    clock.note("started", unit)
+    assert clock.text() == "about 60 s left"
+    clock.note("finished", unit)
+    assert clock.left["score"] == 0

@@ -49,13 +49,19 @@ class Clock:
         self.done: Counter[str] = Counter()
         self.taken = dict.fromkeys(self.kinds, 0.0)
         self.started: dict[str, float] = {}
+        self.ended: set[str] = set()
 
     def note(self, event: Event, unit: AnyUnit) -> None:
         """Takes an event of `execute`."""
         if event == "started":
+            if unit.hash in self.ended:  # it is made again
+                self.ended.discard(unit.hash)
+                self.left[unit.kind.name] += 1
             self.started[unit.hash] = perf_counter()
             return
-        self.left[unit.kind.name] -= 1
+        if unit.hash not in self.ended:
+            self.ended.add(unit.hash)
+            self.left[unit.kind.name] -= 1
         begun = self.started.pop(unit.hash, None)
         if begun is not None:
             self.done[unit.kind.name] += 1

@@ -1,6 +1,7 @@
 """Threads of numerical libraries: one a process, as more give other bits, and little on a busy machine."""
 
 import os
+import sys
 
 LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS")
 
@@ -11,8 +12,9 @@ def one_thread() -> None:
 
 
 def most_threads() -> int:
-    """Returns the largest number of threads that torch or a loaded BLAS uses."""
-    import torch
+    """Returns the largest number of threads that torch or a BLAS uses, of those that are loaded."""
     from threadpoolctl import threadpool_info
 
-    return max(torch.get_num_threads(), *(int(one["num_threads"]) for one in threadpool_info()))
+    torch = sys.modules.get("torch")
+    loaded = [int(one["num_threads"]) for one in threadpool_info()]
+    return max([1, *loaded, *([int(torch.get_num_threads())] if torch is not None else [])])

@@ -1,5 +1,6 @@
 """Processes that train one network together, as `accelerate launch` or `torchrun` starts them."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -44,6 +45,8 @@ def data_parallel(device: str, *, launched: bool = True) -> Iterator[Peers]:
 
 def peers() -> Peers:
     """Returns this process's place; the only one of one outside of `data_parallel`."""
+    if "torch" not in sys.modules:  # who joined others has imported it
+        return Peers()
     import torch.distributed as dist
 
     if not dist.is_available() or not dist.is_initialized():

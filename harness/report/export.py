@@ -26,8 +26,6 @@ STYLE: Final[dict[Any, Any]] = {
     "font.size": 9.0,
     "axes.titlesize": 10.0,
     "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "axes.axisbelow": True,
     "grid.color": "#dadbdc",
     "legend.frameon": False,
@@ -72,16 +70,18 @@ def _figure(figure: Figure, inks: Inks, folder: Path) -> list[Path]:
     if not drawable:
         return written
     import matplotlib as mpl
+    import seaborn
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Drawing
 
     heights = [_height(plot) for plot in drawable]
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context({**seaborn.axes_style("ticks"), **STYLE}):
         drawing = Drawing(figsize=(WIDTH, sum(heights)), layout="constrained")
         FigureCanvasAgg(drawing)
         grid = drawing.subplots(len(drawable), 1, squeeze=False, height_ratios=heights)
         for axes, plot in zip(grid[:, 0], drawable, strict=True):
             _draw(axes, plot, inks)
+        seaborn.despine(drawing)
         for suffix in (".svg", ".pdf"):
             sink = BytesIO()
             metadata = {"Date": None} if suffix == ".svg" else {"CreationDate": None}

@@ -41,13 +41,12 @@ def write_report(
         data: the data cache, where samples are to be shown.
         out: the HTML file; `report.html` of the run, or `report.part.html` where sections were chosen.
         figures: a folder for figures and tables as files; None for none.
-        made: the run and its board, where they are there already.
+        made: the run, which says where its data are, and its board, where they are there already.
 
     Raises:
         HarnessError: there is no run, or no such section.
     """
-    loaded, board = made or _of(folder)
-    run = replace(loaded, data=data)
+    run, board = made or _of(folder, data)
     names = catalog.names("section") if sections is None else list(dict.fromkeys(sections))
     entries: list[tuple[str, Section]] = [(name, catalog.load("section", name)) for name in names]
     if sections is None:
@@ -83,8 +82,8 @@ def _part(run: Run, board: AnyBoard, name: str, section: Section) -> ReportPart:
     return ReportPart(name, section.title, section.summary, block)
 
 
-def _of(folder: Path) -> tuple[Run, AnyBoard]:
-    run = load_run(folder)
+def _of(folder: Path, data: Path | None) -> tuple[Run, AnyBoard]:
+    run = replace(load_run(folder), data=data)
     return run, build_board(run)
 
 

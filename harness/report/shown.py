@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -84,7 +85,7 @@ def _made(run: Path, data: Path, width: int | None) -> Shown:
     from harness.study.study import build_board, load_study
 
     (run / SHOWN).unlink(missing_ok=True)
-    loaded = load_run(run)
+    loaded = replace(load_run(run), data=data)
     board = build_board(loaded)
     write_atomically(run / "board.json", sealed(json.loads(board_json(board))))
     write_report(run, data=data, made=(loaded, board))

@@ -134,7 +134,9 @@ class Run:
     def _ordered(self) -> dict[str, list[AnyUnit]]:
         """Kind -> its units in the order that their specs fix."""
         kinds: dict[str, list[AnyUnit]] = {}
-        for unit in sorted(self.units, key=lambda one: (one.spec.order, canonical_json(one.spec.to_json()))):
+        for unit in sorted(
+            self.units, key=lambda one: (one.spec.order, canonical_json(one.to_json()["spec"]))
+        ):
             kinds.setdefault(unit.kind.name, []).append(unit)
         return kinds
 

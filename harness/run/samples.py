@@ -1,6 +1,5 @@
 """The scores per sample that a unit leaves, written and read in one way by all who need them."""
 
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,13 +70,14 @@ def read_samples(run: Run, unit: AnyUnit, need: Need, *, whole: bool = False) ->
     Raises:
         HarnessError: it is gone or damaged, of another version, or a score is not finite.
     """
+    from pyarrow import BufferReader
     from pyarrow.parquet import ParquetFile
 
     folder = run.place(unit)
     path = folder / SAMPLES
     data = read_checked(folder, run.records[unit.hash], SAMPLES)
     try:
-        with ParquetFile(BytesIO(data)) as file:
+        with ParquetFile(BufferReader(data)) as file:
             there = set(file.schema_arrow.names)
             wanted = _columns(need, there)
             if wanted is None:

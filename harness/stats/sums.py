@@ -52,15 +52,39 @@ def aligned(sums: Sequence[GroupSums]) -> tuple[NDArray[np.int64], Array, Array]
 
     Both have shape (models, groups, classes), over the union of classes.
     """
+    groups, classes = union(sums)
+    return groups, *laid_out(sums, groups, classes)
+
+
+def union(sums: Sequence[GroupSums]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns all groups and all classes of several models, sorted."""
     groups = np.unique(np.concatenate([one.groups for one in sums]))
-    classes = np.unique(np.concatenate([one.classes for one in sums]))
+    return groups, np.unique(np.concatenate([one.classes for one in sums]))
+
+
+def laid_out(
+    sums: Sequence[GroupSums], groups: NDArray[np.int64], classes: NDArray[np.int64]
+) -> tuple[Array, Array]:
+    """Returns numerators and denominators over these groups and classes, shape (models, groups, classes).
+
+    Denominators that are the same whole numbers for all models, as of the same samples, are stored once.
+    """
     numerators = np.zeros((len(sums), len(groups), len(classes)))
-    denominators = np.zeros_like(numerators)
-    for index, one in enumerate(sums):
-        place = np.ix_(np.searchsorted(groups, one.groups), np.searchsorted(classes, one.classes))
+    places = [
+        np.ix_(np.searchsorted(groups, one.groups), np.searchsorted(classes, one.classes)) for one in sums
+    ]
+    for index, (one, place) in enumerate(zip(sums, places, strict=True)):
         numerators[index][place] = one.numerators
-        denominators[index][place] = one.denominators
-    return groups, numerators, denominators
+    first = sums[0].denominators
+    is_shared = bool((first == np.rint(first)).all()) and all(
+        np.array_equal(getattr(one, name), getattr(sums[0], name))
+        for one in sums
+        for name in ("groups", "classes", "denominators")
+    )
+    denominators = np.zeros((1 if is_shared else len(sums), *numerators.shape[1:]))
+    for index in range(len(denominators)):
+        denominators[index][places[index]] = sums[index].denominators
+    return numerators, np.broadcast_to(denominators, numerators.shape)
 
 
 def grouped_ratio(numerators: Array, denominators: Array) -> Array:

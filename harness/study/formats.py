@@ -1,8 +1,10 @@
 """A board as text: terminal, Markdown, CSV, JSON, HTML and TeX."""
 
+import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from io import StringIO
 from typing import Any
 
 from harness.board.table import Table
@@ -106,12 +108,20 @@ def tabular(table: Table) -> str:
 
 def csv_text(rows: Sequence[Mapping[str, Any]], *, counts: Sequence[str] = ()) -> str:
     """Returns rows as CSV in which no cell and no heading is a formula; `counts` may lack values."""
-    import pandas as pd
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = [_column([rounded(row.get(name)) for row in rows], is_count=name in counts) for name in names]
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(inert.cell, names))
+    writer.writerows(zip(*columns, strict=True))
+    return text.getvalue()
 
-    frame = pd.DataFrame(
-        [{inert.cell(name): inert.cell(rounded(value)) for name, value in row.items()} for row in rows]
-    )
-    for name in counts:
-        if name in frame:
-            frame[name] = frame[name].astype("Int64")
-    return str(frame.to_csv(index=False, lineterminator="\n"))
+
+def _column(values: Sequence[Any], *, is_count: bool) -> list[Any]:
+    """Returns a column's cells; numbers of which some are not whole or lack, no counts, are all fractions."""
+    there = [one for one in values if one is not None]
+    are_numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in there)
+    are_whole = all(isinstance(one, int) for one in there)
+    if are_numbers and not is_count and not (are_whole and len(there) == len(values)):
+        return ["" if one is None else repr(float(one)) for one in values]
+    return ["" if one is None else inert.cell(one) for one in values]

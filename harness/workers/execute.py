@@ -123,6 +123,8 @@ def _perform_all(
                 continue
             on_event("started", ready, "")
             pool.submit(ready, {need: state.units[need] for need in ready.needs})
+        if not pool.idle and state.order.next() is not None:
+            pool.grow()
         for unit, status, reason in pool.finished() if pool.busy else ():
             if reason is not None:
                 write_record(place.run, unit, "failed", reason=place.keys.hidden_in(reason))

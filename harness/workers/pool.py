@@ -5,12 +5,13 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.errors import HarnessError
@@ -19,7 +20,7 @@ from harness.guard.threads import one_thread
 from harness.guard.tied import tie_to_parent
 from harness.guard.walls import enter_worker
 from harness.identity.memory import remember_in
-from harness.identity.unit import AnyUnit
+from harness.identity.unit import AnyUnit, called
 from harness.study.settings import Limits
 from harness.workers.watch import Watch, end_tree, end_with_parent
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     """Does a unit's work, keeps its record, and returns its status; a module's function, as it is pickled."""
 
 POLL_SECONDS = 0.2
+GROW_SECONDS = 2.0
+"""What units take together before a second process is started, which costs as much."""
 TRIES = 2
 """How often a unit is begun whose process a signal ends."""
 
@@ -67,12 +70,21 @@ class Pool:
         self.perform = perform
         self.limits = limits
         self.folder = os.open(place.run, os.O_RDONLY)
-        self.idle = [self._started() for _ in range(workers)]
+        self.most = workers
+        self.idle = [self._started()] if workers else []
         self.busy: dict[_Worker, _Task] = {}
+        self._begun: float | None = None  # since when units are done that one more worker could have shared
 
     def submit(self, unit: AnyUnit, needs: Mapping[str, AnyUnit]) -> None:
         """Gives `unit` to an idle worker."""
         self._begin(self.idle.pop(0), unit, needs, tries=1)
+
+    def grow(self) -> None:
+        """Starts one more worker, as far as may be, where more wait than a few moments' work."""
+        begun = self._begun
+        is_long = begun is not None and perf_counter() - begun > GROW_SECONDS
+        if is_long and len(self.busy) + len(self.idle) < self.most:
+            self.idle.append(self._started())
 
     def finished(self) -> list[Ended]:
         """Waits for a moment, or until a worker says something, and returns the units that ended."""
@@ -134,6 +146,7 @@ class Pool:
         except (EOFError, OSError):
             said, text = "died", ""
         if said == "begins":
+            self._begun = self._begun or perf_counter()
             task.watch.begins()
             return None
         if said == "died":
@@ -185,6 +198,9 @@ class Together:
         """Takes `unit` as the next to do."""
         self.busy.append((unit, needs))
         self.idle.clear()
+
+    def grow(self) -> None:
+        """Starts nothing, as the peers are there from the beginning."""
 
     def finished(self) -> list[Ended]:
         """Does what was submitted."""
@@ -246,14 +262,11 @@ def _work(connection: Connection, place: "Place", perform: "Perform") -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
     enter_worker(offline=place.data.offline)
     remember_in(place.data.folder)
-    import torch
-
-    import harness.workers.perform  # noqa: F401  slow: no part of the first unit's time
-
-    torch.set_num_threads(1)
     while True:
         try:
             unit, needs = connection.recv()
+            with suppress(Exception):  # the unit will say what is wrong
+                called(unit.kind.work)  # imports what it runs, which is no part of its time
             connection.send(("begins", ""))
         except (EOFError, OSError):
             return

@@ -16,7 +16,7 @@ from harness.seeds import generator
 from harness.stats.aggregates import WorstGroup, worst_group
 from harness.stats.effect import Effect, SeedSums, effect
 from harness.stats.equal import MOST_OUTSIDE, Sides, at_equal_score
-from harness.stats.sums import GroupSums, aligned
+from harness.stats.sums import GroupSums, laid_out, union
 from harness.study.trained.boards.values import AtEqual, Key
 from harness.study.trained.results import Score
 from harness.study.trained.units import RowScoreSpec
@@ -81,22 +81,28 @@ class TaskScores:
                     here = units.get((key, domain), ())
                     if any(run.result(unit) is None for unit in here):
                         continue
-                    kept = [read_samples(run, unit, metric.needs) for unit in here]
-                    try:
-                        sums += [(key, _sums(one, metric)) for one in kept]
-                    except HarnessError as error:  # of the metric: it has no value there
-                        self.lacking[key, domain] = str(error)
+                    mine: list[tuple[Key, GroupSums]] = []
+                    for unit in here:  # one at a time, as all samples together are large
+                        samples = read_samples(run, unit, metric.needs)
+                        try:
+                            mine.append((key, _sums(samples, metric)))
+                        except HarnessError as error:  # of the metric: it has no value there
+                            self.lacking[key, domain] = str(error)
+                            break
+                    else:
+                        sums += mine
                 if sums:
                     self._add(domain, place, sums)
 
     def _add(self, domain: str, place: int, found: Sequence[tuple[Key, GroupSums]]) -> None:
-        groups, numerators, denominators = aligned([sums for _, sums in found])
+        groups, classes = union([sums for _, sums in found])
         for key in {key for key, _ in found}:
-            mine = [index for index, (owner, _) in enumerate(found) if owner == key]
+            mine = [sums for owner, sums in found if owner == key]
+            numerators, denominators = laid_out(mine, groups, classes)
             sums = SeedSums(
                 clusters=np.where(groups < 2**32, groups + (place << 32), groups),
-                numerators=numerators[mine],
-                denominators=denominators[mine],
+                numerators=numerators,
+                denominators=denominators,
                 is_seedless=len(mine) == 1 < self._suite_seeds,
             )
             counted = int((sums.denominators.sum(axis=(0, 2)) > 0).sum())
