@@ -98,6 +98,8 @@ def test_a_training_that_is_cut_off_goes_on_from_where_it_was_kept(tmp_path: Pat
         alone(tmp_path / "new", 12 - 5)
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
 @pytest.mark.parametrize("space", [CELLS, HYBRID], ids=["cells", "hybrid"])
 def test_a_supernet_that_is_cut_off_ends_in_the_same_bytes(

@@ -177,7 +177,7 @@ class Structure(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.found.append((tag, [name for name, _ in attributes if name != "class"]))
-        texts = ("aria-label", "title", "alt", "class")
+        texts = ("aria-label", "title", "alt", "class", "data-label", "data-choice")
         self.values += [value or "" for name, value in attributes if name not in texts]
 
     def handle_data(self, data: str) -> None:

@@ -140,6 +140,8 @@ def only(whole: Path, folder: Path, searchers: list[str]) -> Path:
     return folder
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_runs_that_look_up_merge_and_others_stand_beside_them(make: Make, tmp_path: Path) -> None:
     whole, suite = tmp_path / "whole", tmp_path / "mine.toml"
     suite.write_text('extends = "toy_lookup"\nrepeats = 2\ndomains = ["near"]\n[search]\nbudgets = [5]\n')

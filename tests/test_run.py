@@ -164,6 +164,8 @@ def test_every_searcher_that_asks_no_model_runs_on_a_supernet(tmp_path: Path) ->
     assert all(rows[name]["evaluations"] == [5, 5] for name in names)
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize("is_one", [True, False])
 def test_what_is_loaded_later_uses_one_thread(is_one: bool) -> None:
     code = """

@@ -137,6 +137,8 @@ def test_the_teacher_is_the_largest_as_the_first_stage_left_it() -> None:
     assert torch.equal(teacher(inputs), before)
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
 @pytest.mark.parametrize("space", [CELLS, HYBRID], ids=["cells", "hybrid"])
 def test_every_strategy_learns_to_tell_dark_from_bright(space: SearchSpace, strategy: str) -> None:

@@ -266,6 +266,8 @@ def test_a_table_of_ones_own_is_checked_from_one_card(mine: Path) -> None:
     assert "ok" in done.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_suite_on_a_table_of_ones_own_reports_its_transfer(run: Path) -> None:
     loaded = load_run(run)
     told = filled.told(loaded, filled.units(loaded, "table")[0])
@@ -300,6 +302,8 @@ def test_a_search_for_a_held_out_domain_sees_the_mean_of_the_others(mine: Path, 
                 assert test == pytest.approx((rows[row]["forest_one"] + rows[row]["forest_two"]) / 200)
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_the_held_out_domain_changes_nothing_in_the_search_for_it(mine: Path, run: Path) -> None:
     def turn(row: dict[str, Any]) -> None:
         for name in ("forest_val", "forest_one", "forest_two"):
