@@ -32,6 +32,8 @@ class Inline:
         self.busy.append((unit, needs))
         self.idle.clear()
 
+    def grow(self) -> None: ...
+
     def finished(self) -> list[Any]:
         from harness.workers import execute
 

@@ -18,7 +18,7 @@ def test_the_entries_of_the_readme_hold_and_run_in_a_suite(tmp_path: Path) -> No
     assert [name for name, _ in blocks if "cells" in name] == ["tasks/cells.toml"]
     blocks = [block for block in blocks if "cells" not in block[0]]
     kinds = [name.partition("/")[0] for name, _ in blocks]
-    assert kinds == ["tasks", "search_spaces", "metrics", "searchers", "leaderboards"]
+    assert kinds == ["tasks", "search_spaces", "metrics", "searchers", "reports", "leaderboards"]
     for name, code in blocks:
         assert code.count("\n") < (60 if name.startswith("search_spaces") else 40)
         (tmp_path / "mine" / name).parent.mkdir(parents=True)
@@ -34,7 +34,9 @@ def test_the_entries_of_the_readme_hold_and_run_in_a_suite(tmp_path: Path) -> No
     for words in (*(("check", *check) for check in checks), ("count", "tower"), ("eval", "mine"), again):
         done = harness(*words)
         assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "runs" / "mine" / "report.html").is_file()
+    page = (tmp_path / "runs" / "mine" / "report.html").read_text()
+    assert '<figure id="figure-sizes-stripes">' in page
+    assert "could not be made" not in page
 
 
 @pytest.mark.slow
