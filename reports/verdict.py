@@ -1,6 +1,6 @@
 """The first screen: what the run says of the claim that its suite fixed in advance, and why."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from harness import (
     AnyBoard,
@@ -25,6 +25,7 @@ from harness import (
     verdict,
 )
 from harness.board.scale import with_interval
+from harness.board.values import LanguageModelUse
 from harness.board.wording import show, show_correlation, show_counts, show_estimate, unit_of_difference
 from harness.catalog import files, load, metric_of
 from harness.study.lookup.board import LookupRanking
@@ -75,7 +76,7 @@ def render(run: Run, board: AnyBoard) -> Block:
 def _ranking(board: RankingBoard) -> Block:
     chips, shown = [], 0
     for space in board.spaces:
-        best = next((row for row in space.rows if row.tau), None)
+        best = space.best
         if best is None or best.tau is None:
             chips.append(Chip(space.space, "not known yet"))
             continue
@@ -110,11 +111,7 @@ def _lookup_chips(board: LookupBoard) -> Iterator[Chip]:
         f"{seeds} searches a row, {len(board.domains)} domain{'s' * (len(board.domains) != 1)}, "
         f"{_last(board)[0].budget:,} evaluations of {board.table}",
     )
-    stood = {row.llm.model for row in rows if row.llm is not None and row.llm.kind == "embedded"}
-    if stood:
-        yield Chip(
-            "Stand-in model", f"{', '.join(sorted(stood))} in place of one that the method is meant for"
-        )
+    yield from _stand_ins((row.method, row.llm) for row in rows)
 
 
 def _regrets(board: LookupBoard) -> Figure | None:
@@ -168,16 +165,15 @@ def _chips(run: Run, board: Board, verdicts: list[TaskVerdict]) -> Iterator[Chip
                 f"A/A, {task.title}",
                 f"{share:.0f} % of splits of equal seeds called different (descriptive)",
             )
-    stood = {
-        f"{row.method} is answered by {row.llm.model}"
-        for task in board.tasks
-        for row in task.rows
-        if row.llm is not None and row.llm.kind == "embedded"
-    }
+    yield from _stand_ins((row.method, row.llm) for task in board.tasks for row in task.rows)
+
+
+def _stand_ins(rows: Iterable[tuple[str, LanguageModelUse | None]]) -> Iterator[Chip]:
+    """Yields which rows an embedded model answered, if any."""
+    stood = {f"{method} is answered by {use.model}" for method, use in rows if use and use.kind == "embedded"}
     if stood:
-        yield Chip(
-            "Stand-in model", f"{'; '.join(sorted(stood))}, in place of one that the method is meant for"
-        )
+        told = "; ".join(sorted(stood))
+        yield Chip("Stand-in model", f"{told}, in place of one that the method is meant for")
 
 
 def _scale(run: Run, board: Board) -> str:

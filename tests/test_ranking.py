@@ -1,5 +1,6 @@
 """Rank quality of weight sharing. Truth: scores written by hand, and a toy run."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ from command import harness
 from scipy.stats import kendalltau
 from working import plan_of
 
+from harness import catalog
 from harness.files import write_atomically
 from harness.identity.unit import AnyUnit
 from harness.run.loaded import load_run
 from harness.run.stored import write_record
 from harness.study.formats import render
-from harness.study.ranking.board import RankingBoard
+from harness.study.ranking.board import CONTROLS, RankingBoard, ranking_verdict
 from harness.study.study import build_board, verdict
 
 ALONE = "training alone, another seed"
@@ -104,3 +106,18 @@ def test_a_run_on_rank_quality_ends_with_a_report(tmp_path: Path) -> None:
     done = harness("eval", "toy_quality", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert "## Rank quality" in (tmp_path / "run" / "report.md").read_text()
+
+
+def test_a_space_whose_strategies_lack_results_is_not_known_whatever_its_controls(
+    board: RankingBoard,
+) -> None:
+    def chips(board: RankingBoard) -> list[str]:
+        return [chip.text for chip in catalog.load("section", "verdict").render(None, board).chips]
+
+    space = board.spaces[0]
+    assert chips(board)[0].startswith(f"{space.best.name}: tau ")
+    lacking = [replace(row, tau=None) if row.name not in (*CONTROLS, ALONE) else row for row in space.rows]
+    assert any(row.tau for row in lacking), "a control has one"
+    poor = replace(board, spaces=(replace(space, rows=tuple(lacking)),))
+    assert chips(poor) == ["not known yet"]
+    assert "cannot tell which strategy" in ranking_verdict(poor)

@@ -67,6 +67,12 @@ class SpaceRanking:
     rows: tuple[RankingRow, ...]
     scores: Mapping[str, Sequence[Sequence[float]]]
 
+    @property
+    def best(self) -> RankingRow | None:
+        """The strategy with the highest tau, and no control; None where results lack."""
+        found = (row for row in self.rows if row.tau and row.name not in (*CONTROLS, ALONE))
+        return next(found, None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class RankingBoard:
@@ -238,13 +244,12 @@ def ranking_verdict(board: RankingBoard) -> str:
 
 
 def _sentence(space: SpaceRanking) -> str:
-    strategies = [row for row in space.rows if row.tau and row.name not in (*CONTROLS, ALONE)]
-    if not strategies:
+    best = space.best
+    if best is None:
         return (
             f"This run cannot tell which strategy orders architectures of {space.space} best, because "
             "results lack."
         )
-    best = strategies[0]
     start = f"In {space.space} {best.name} has the highest rank correlation with training alone, tau "
     start += _interval(best.tau)
     if best.tau is not None and best.tau.low <= 0:
