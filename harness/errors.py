@@ -26,6 +26,10 @@ class WrongDataError(DataUnavailableError):
     """A user's own file that is not as its task says: the file, the row and the column."""
 
 
+class LackingError(HarnessError):
+    """Kept samples that do not give a metric; rows that have it stay."""
+
+
 class DivergedError(HarnessError, FloatingPointError):
     """A training whose loss or gradient stopped being finite."""
 

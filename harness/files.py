@@ -27,9 +27,14 @@ def canonical_json(value: Any, *, indent: int | None = None) -> str:
     Raises:
         ValueError: a float is not finite.
     """
+    return _encoder(indent).encode(value)
+
+
+@cache
+def _encoder(indent: int | None) -> json.JSONEncoder:
     separators = (",", ": ") if indent else (",", ":")
-    return json.dumps(
-        value, sort_keys=True, allow_nan=False, ensure_ascii=False, indent=indent, separators=separators
+    return json.JSONEncoder(
+        sort_keys=True, allow_nan=False, ensure_ascii=False, indent=indent, separators=separators
     )
 
 
@@ -84,7 +89,8 @@ def read_sealed(path: Path, remedy: str) -> dict[str, Any]:
         DamagedError: it is not as it was written.
     """
     try:
-        raw = path.read_bytes()
+        with FileIO(path) as file:  # a run has tens of thousands of them, and buffers take time
+            raw = file.readall()
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(path) from None
     except OSError as error:

@@ -8,7 +8,6 @@ import filled
 import numpy as np
 import pandas as pd
 
-from harness.catalog import metric_of
 from harness.files import SCHEMA, sealed
 from harness.identity.unit import Unit, unit_folder
 from harness.run.record import Record, input_of
@@ -169,7 +168,7 @@ class MadeRun:
         place = unit_folder(self.path, one)
         place.mkdir(parents=True)
         if samples is not None and reason is None:
-            write_samples(place / "samples.parquet", as_kept(samples), metric_of(result["metric"]).needs)
+            write_samples(place, as_kept(samples), result["metric"])
         write_beside(self.path, one, "provenance.json", {"packages": {"torch": "2"}})
         timing = {"seconds": 1.5, "parts": {}, "peak_memory_bytes": 2**27, "host": "h"}
         write_beside(self.path, one, "timing.json", timing)

@@ -289,10 +289,10 @@ def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
         load_run(tmp_path)
 
 
-def test_lost_samples_are_named(tmp_path: Path) -> None:
+def test_lost_scores_are_named(tmp_path: Path) -> None:
     path = ToyRun(tmp_path).write()
-    next(iter(path.glob("units/score-*/samples.parquet"))).unlink()
-    with pytest.raises(HarnessError, match=r"samples\.parquet is gone"):
+    next(iter(path.glob("units/score-*/sums.*.safetensors"))).unlink()
+    with pytest.raises(HarnessError, match=r"sums\.balanced_accuracy\.safetensors is gone"):
         build_board(load_run(path))
 
 
@@ -304,7 +304,9 @@ def test_a_sample_that_is_not_finite_is_named(tmp_path: Path) -> None:
             return samples
 
     path = Odd(tmp_path).write()
-    with pytest.raises(HarnessError, match=r"samples\.parquet holds a score that is not finite"):
+    with pytest.raises(
+        HarnessError, match=r"sums\.balanced_accuracy\.safetensors holds a score that is not finite"
+    ):
         build_board(load_run(path))
 
 

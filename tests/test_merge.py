@@ -119,14 +119,14 @@ def test_a_score_that_one_of_two_runs_has_is_not_missing(make: Make) -> None:
     assert rows_of(found.boards[0]) == rows_of(build_board(load_run(make(FIXED))))
 
 
-def test_lost_samples_of_a_merged_run_are_named_by_their_own_folder(make: Make) -> None:
+def test_lost_scores_of_a_merged_run_are_named_by_their_own_folder(make: Make) -> None:
     one, other = make(FIXED), make(SEARCHED)
-    lost = sorted(other.glob("units/score-*/samples.parquet"))
+    lost = sorted(other.glob("units/score-*/sums.*"))
     for path in lost:
         path.unlink()
-    for path in one.glob("units/score-*/samples.parquet"):
+    for path in one.glob("units/score-*/sums.*"):
         path.touch()
-    with pytest.raises(HarnessError, match=r"units/score-\w+/samples.parquet is gone"):
+    with pytest.raises(HarnessError, match=r"units/score-\w+/sums.accuracy.safetensors is gone"):
         merged(one, other)
 
 

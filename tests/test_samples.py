@@ -13,12 +13,13 @@ import pytest
 import torch
 from torch import nn
 
+from harness import catalog
 from harness.catalog import metric_of
-from harness.errors import HarnessError
+from harness.errors import DamagedError, HarnessError
 from harness.files import file_hash
 from harness.learn.predictors import predictor, score
 from harness.run.loaded import load_run
-from harness.run.samples import read_samples, write_samples
+from harness.run.samples import read_samples, read_sums, sums_of, write_samples
 from harness.study.study import build_board
 from harness.study.trained.boards.compare import compare_trained
 from harness.study.trained.boards.rescore import rescore
@@ -33,26 +34,32 @@ COUNTED = SampleScores(GROUP, LABEL, np.array([0.5, 1, 0]), np.array([1.0, 2, 1]
 BITS = SampleScores(GROUP, np.zeros(3, int), np.array([7.25, 1e-3, 9]), np.array([3.0, 1, 2]), **ARRAYS)
 
 
+UNIT: Any = SimpleNamespace(hash="unit")
+SUMS = "sums.{}.safetensors"
+
+
+def of_run(folder: Path, *names: str) -> Any:
+    record = SimpleNamespace(files={name: file_hash(folder / name) for name in ("samples.parquet", *names)})
+    return SimpleNamespace(place=lambda unit: folder, records={"unit": record}, command="again")
+
+
 def read(folder: Path, need: Need, **how: Any) -> SampleScores | None:
-    record = SimpleNamespace(files={"samples.parquet": file_hash(folder / "samples.parquet")})
-    run: Any = SimpleNamespace(place=lambda unit: folder, records={"unit": record}, command="again")
-    unit: Any = SimpleNamespace(hash="unit")
-    return read_samples(run, unit, need, **how)
+    return read_samples(of_run(folder), UNIT, need, **how)
 
 
 @pytest.mark.parametrize(
-    ("samples", "gives", "columns"),
+    ("samples", "metric", "columns"),
     [
-        (PREDICTED, "prediction", ["label", "prediction", "log_probabilities"]),
-        (COUNTED, "prediction", ["label", "right", "weight"]),
-        (BITS, "bits", ["bits", "bytes"]),
+        (PREDICTED, "accuracy", ["label", "prediction", "log_probabilities"]),
+        (COUNTED, "accuracy", ["label", "right", "weight"]),
+        (BITS, "bits_per_byte", ["bits", "bytes"]),
     ],
 )
 def test_samples_are_kept_once_and_read_as_they_were(
-    tmp_path: Path, samples: SampleScores, gives: Need, columns: list[str]
+    tmp_path: Path, samples: SampleScores, metric: str, columns: list[str]
 ) -> None:
-    path = tmp_path / "samples.parquet"
-    write_samples(path, samples, gives)
+    path, gives = tmp_path / "samples.parquet", metric_of(metric).needs
+    write_samples(tmp_path, samples, metric)
     written = path.read_bytes()
     assert list(pd.read_parquet(path)) == ["position", "digest", "group", *columns]
     whole = read(tmp_path, gives, whole=True)
@@ -62,22 +69,57 @@ def test_samples_are_kept_once_and_read_as_they_were(
     counted = read(tmp_path, gives)
     assert np.array_equal(counted[2:4], samples[2:4])
     assert counted.position is None
-    write_samples(path, samples, gives)
+    write_samples(tmp_path, samples, metric)
     assert path.read_bytes() == written
 
 
 @pytest.mark.parametrize(
-    ("samples", "gives", "needs"),
+    ("samples", "metric"),
     [
-        (PREDICTED, "prediction", {"prediction", "probabilities"}),
-        (COUNTED, "prediction", {"prediction"}),
-        (BITS, "bits", {"bits"}),
+        *((PREDICTED, name) for name in catalog.names("metric") if metric_of(name).needs != "bits"),
+        (COUNTED, "accuracy"),
+        (COUNTED, "balanced_accuracy"),
+        (BITS, "bits_per_byte"),
+    ],
+)
+def test_kept_sums_are_to_the_bit_those_of_the_samples(
+    tmp_path: Path, samples: SampleScores, metric: str
+) -> None:
+    samples = SampleScores(*(None if one is None else np.concatenate([one] * 12) for one in samples))
+    write_samples(tmp_path, samples, metric)
+    kept = read_sums(of_run(tmp_path, SUMS.format(metric)), UNIT, metric)
+    fresh = read_sums(of_run(tmp_path), UNIT, metric)
+    wanted = sums_of(samples, metric_of(metric))
+    for name in ("groups", "classes", "numerators", "denominators"):
+        one, other, third = (getattr(sums, name) for sums in (kept, fresh, wanted))
+        assert one.dtype == other.dtype == third.dtype
+        assert one.tobytes() == other.tobytes() == third.tobytes(), name
+
+
+def test_a_board_reads_the_sums_and_refuses_changed_ones(tmp_path: Path) -> None:
+    path = made_run.make(tmp_path, made_run.drawn({method: 0.7 for method, _ in ROWS}), rows=ROWS)
+    before = build_board(load_run(path))
+    for file in path.glob("units/score-*/samples.parquet"):
+        file.unlink()
+    assert build_board(load_run(path)) == before
+    file = next(path.glob("units/score-*/sums.*"))
+    file.write_bytes(file.read_bytes()[:-1] + b"\x07")
+    with pytest.raises(DamagedError, match="it is not what was written"):
+        build_board(load_run(path))
+
+
+@pytest.mark.parametrize(
+    ("samples", "metric", "needs"),
+    [
+        (PREDICTED, "accuracy", {"prediction", "probabilities"}),
+        (COUNTED, "accuracy", {"prediction"}),
+        (BITS, "bits_per_byte", {"bits"}),
     ],
 )
 def test_samples_say_what_they_cannot_give(
-    tmp_path: Path, samples: SampleScores, gives: Need, needs: set[Need]
+    tmp_path: Path, samples: SampleScores, metric: str, needs: set[Need]
 ) -> None:
-    write_samples(tmp_path / "samples.parquet", samples, gives)
+    write_samples(tmp_path, samples, metric)
     every: tuple[Need, ...] = ("prediction", "probabilities", "bits")
     assert {need for need in every if read(tmp_path, need) is not None} == needs
 

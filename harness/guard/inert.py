@@ -42,7 +42,10 @@ def visible(text: str) -> str:
     That is escape sequences, carriage returns, marks that turn the order of letters around, and halves of
     characters; inside of JSON the written form means the same.
     """
-    return text if text.isprintable() else "".join(map(_shown, text))
+    if text.isprintable():
+        return text
+    acting = {ord(letter): shown for letter in set(text) if (shown := _shown(letter)) != letter}
+    return text.translate(acting) if acting else text
 
 
 def line(text: str) -> str:

@@ -235,12 +235,14 @@ def unit_from_json(value: Mapping[str, Any], kinds: Mapping[str, AnyKind]) -> An
         KeyError: a member lacks, or there is no such kind.
     """
     kind = kinds[value["kind"]]
-    return Unit(
+    unit = Unit(
         kind=kind,
         spec=kind.spec.from_json(value["spec"]),
         needs=tuple(value["needs"]),
         code=value["code"],
     )
+    unit.__dict__["_spec"] = value["spec"]  # as it was written, which need not be made again
+    return unit
 
 
 def called(reference: str) -> Callable[..., Any]:

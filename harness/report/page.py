@@ -55,7 +55,8 @@ def write_report(
         if not section.renders(board):
             raise HarnessError(f"Section {name!r} has nothing to say of {run.name}, a run of another kind.")
     entries.sort(key=lambda entry: (entry[1].order, entry[0]))
-    parts = [_part(run, board, name, section) for name, section in entries]
+    with catalog.held():
+        parts = [_part(run, board, name, section) for name, section in entries]
     parts = [part for part in parts if part.block != Block()]
     inks = _inks(parts, load_study(board.study).series(board))
     path = out or folder / ("report.html" if sections is None else "report.part.html")

@@ -1,5 +1,6 @@
 """What a run folder holds: its plan, the records so far and, apart from them, the timings."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from harness.identity.schema import Schema
 from harness.identity.unit import AnyUnit, R, S, Unit, UnitKind, apart, unit_folder
 from harness.run.provenance import flat, kind_of
 from harness.run.record import Record, Timing, input_of
-from harness.run.stored import PROVENANCE, TIMING, read_beside, read_plan, unit_record
+from harness.run.stored import PROVENANCE, TIMING, read_beside, read_plan, record_in
 
 READ = "the"
 """How the label of a result starts that is not the one that was read."""
@@ -95,16 +96,16 @@ class Run:
     @cached_property
     def machine(self) -> Mapping[str, Any]:
         """The kind of machine that most units of the run were made on."""
-        kinds = [kind_of(made) for made in self.made.values()]
-        counted = Counter(map(canonical_json, kinds))
-        usual = max(sorted(counted), key=counted.__getitem__, default="")
-        return next((kind for kind in kinds if canonical_json(kind) == usual), {})
+        counted = Counter(canonical_json(kind_of(made)) for made in self.made.values())
+        usual = max(sorted(counted), key=counted.__getitem__, default="{}")
+        return dict(json.loads(usual))
 
     @property
     def versions(self) -> Mapping[str, set[str]]:
         """What results may depend on besides their units -> every value that it had."""
         found: dict[str, set[str]] = {}
-        for name, value in chain.from_iterable(map(flat, self.made.values())):
+        apart = {canonical_json(made): made for made in self.made.values()}  # most are alike
+        for name, value in chain.from_iterable(map(flat, apart.values())):
             found.setdefault(name, set()).add(str(value))
         return found
 
@@ -191,7 +192,7 @@ def load_run(folder: Path) -> Run:
     made: dict[str, Mapping[str, Any]] = {}
     for unit in plan["units"]:
         place = unit_folder(folder, unit)
-        if (record := unit_record(folder, unit)) is not None:
+        if (record := record_in(place, unit)) is not None:
             records[unit.hash] = record
         if (timing := read_beside(place, TIMING, unit.name)) is not None:
             timings[unit.hash] = Timing.from_json(timing)

@@ -1,4 +1,8 @@
-"""The scores per sample that a unit leaves, written and read in one way by all who need them."""
+"""The scores per sample that a unit leaves, and their sums by group, written and read in one way by all.
+
+Boards read the sums alone, which are smaller and need no parquet; whoever asks for another metric, or for the
+samples themselves, reads the scores.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import HarnessError
+from harness.catalog import metric_of
+from harness.errors import HarnessError, LackingError
 from harness.files import write_atomically
 from harness.identity.unit import AnyUnit
 from harness.run.loaded import Run
@@ -18,22 +23,24 @@ if TYPE_CHECKING:
     from pyarrow import ChunkedArray, Table
 
 SAMPLES = "samples.parquet"
+SUMS = "sums.{}.safetensors"
+"""Of one metric, whose name stands in the file's."""
 _REPEATED = ["group", "label", "prediction", "right", "weight", "bytes"]
 """Columns of few different values."""
 
 
-def write_samples(path: Path, samples: SampleScores, gives: Need) -> None:
-    """Writes a parquet file with one row per sample, and no column that follows from the others.
+def write_samples(folder: Path, samples: SampleScores, metric: str) -> None:
+    """Writes a parquet file with one row per sample, and beside it their sums by the metric of this name.
 
-    All have `position`, `digest` and `group`. Code lengths add `bits` and `bytes`; predictions add `label`,
-    `prediction` and, of models that give them, `log_probabilities`; where only the right answers were
-    counted, `right` and its `weight` stand in place of a prediction.
+    No column follows from the others. All have `position`, `digest` and `group`. Code lengths add `bits` and
+    `bytes`; predictions add `label`, `prediction` and, of models that give them, `log_probabilities`; where
+    only the right answers were counted, `right` and its `weight` stand in place of a prediction.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     columns: dict[str, Any] = {name: getattr(samples, name) for name in ("position", "digest", "group")}
-    if gives == "bits":
+    if metric_of(metric).needs == "bits":
         columns |= {"bits": samples.numerator, "bytes": samples.denominator}
     elif samples.prediction is None:
         columns |= {"label": samples.label, "right": samples.numerator, "weight": samples.denominator}
@@ -51,7 +58,8 @@ def write_samples(path: Path, samples: SampleScores, gives: Need) -> None:
         use_dictionary=[name for name in _REPEATED if name in columns],
         column_encoding={"position": "DELTA_BINARY_PACKED"},
     )
-    write_atomically(path, sink.getvalue().to_pybytes())
+    write_atomically(folder / SAMPLES, sink.getvalue().to_pybytes())
+    write_atomically(folder / SUMS.format(metric), _packed(sums_of(samples, metric_of(metric))))
 
 
 def sums_of(samples: SampleScores, metric: Metric) -> GroupSums:
@@ -59,6 +67,61 @@ def sums_of(samples: SampleScores, metric: Metric) -> GroupSums:
     group, label, numerator, denominator, *_ = metric.counted(samples)
     classes = label if metric.is_balanced else np.zeros_like(group)
     return group_sums(group, classes, numerators=numerator, denominators=denominator)
+
+
+def read_sums(run: Run, unit: AnyUnit, metric: str) -> GroupSums:
+    """Returns the sums of what the unit left by a metric, from its samples where they were not kept.
+
+    Raises:
+        DamagedError: they are not what was written.
+        LackingError: the samples do not give the metric.
+        HarnessError: as `read_samples` does.
+    """
+    record, name = run.records[unit.hash], SUMS.format(metric)
+    if name in record.files:
+        place = run.place(unit)
+        sums = _unpacked(read_checked(place, record, name))
+        _check_finite(place / name, sums.numerators, sums.denominators)
+        return sums
+    wanted = metric_of(metric)
+    samples = read_samples(run, unit, wanted.needs)
+    if samples is None:
+        raise LackingError(f"its samples were kept without the {wanted.needs} that {wanted.title} needs")
+    try:
+        return sums_of(samples, wanted)
+    except HarnessError as error:  # of the metric: it has no value there
+        raise LackingError(str(error)) from error
+
+
+def _packed(sums: GroupSums) -> bytes:
+    """Returns groups, classes and, of every pair that has samples, its place and its sums."""
+    from safetensors.numpy import save
+
+    there = np.flatnonzero((sums.numerators != 0) | (sums.denominators != 0))
+    arrays = {"groups": sums.groups, "classes": sums.classes, "there": there}
+    arrays |= {name: getattr(sums, name).flat[there] for name in ("numerators", "denominators")}
+    return save({name: _narrow(array) for name, array in arrays.items()})
+
+
+def _unpacked(data: bytes) -> GroupSums:
+    from safetensors.numpy import load
+
+    arrays = load(data)
+    groups, classes = (arrays[name].astype(np.int64) for name in ("groups", "classes"))
+    sums = {}
+    for name in ("numerators", "denominators"):
+        sums[name] = np.zeros((len(groups), len(classes)))
+        sums[name].flat[arrays["there"]] = arrays[name]
+    return GroupSums(groups=groups, classes=classes, **sums)
+
+
+def _narrow(array: NDArray[Any]) -> NDArray[Any]:
+    """Returns the same numbers in the fewest bytes that hold them exactly."""
+    for dtype in (np.uint8, np.uint16, np.uint32):
+        most = np.iinfo(dtype).max
+        if not array.size or (array.min() >= 0 and array.max() <= most and (array == np.rint(array)).all()):
+            return array.astype(dtype)
+    return array
 
 
 def read_samples(run: Run, unit: AnyUnit, need: Need, *, whole: bool = False) -> SampleScores | None:
@@ -88,9 +151,13 @@ def read_samples(run: Run, unit: AnyUnit, need: Need, *, whole: bool = False) ->
         raise HarnessError(
             f"{path} is gone, damaged or of another version; delete its folder and run the command again."
         ) from error
-    if not np.isfinite(samples.numerator).all() or not np.isfinite(samples.denominator).all():
-        raise HarnessError(f"{path} holds a score that is not finite; delete its folder and run again.")
+    _check_finite(path, samples.numerator, samples.denominator)
     return samples
+
+
+def _check_finite(path: Path, *scores: NDArray[np.float64]) -> None:
+    if not all(np.isfinite(one).all() for one in scores):
+        raise HarnessError(f"{path} holds a score that is not finite; delete its folder and run again.")
 
 
 def _columns(need: Need, there: set[str]) -> list[str] | None:

@@ -33,7 +33,12 @@ def unit_record(run: Path, unit: AnyUnit) -> Record | None:
         DamagedError: it is damaged, or another unit's.
         HarnessError: it is of another schema.
     """
-    path = unit_folder(run, unit) / RECORD
+    return record_in(unit_folder(run, unit), unit)
+
+
+def record_in(folder: Path, unit: AnyUnit) -> Record | None:
+    """Returns the record of `unit`, whose folder this is; as `unit_record` does."""
+    path = folder / RECORD
     record = read_record(path)
     if record is not None and (record.hash != unit.hash or record.kind != unit.kind.name):
         raise DamagedError(f"{path} is the record of another unit; {AGAIN}.")

@@ -209,7 +209,8 @@ def make_plan(
 
 def build_board(run: Run) -> AnyBoard:
     """Returns the board of a run of any study; raises as `Study.board` does."""
-    board: AnyBoard = load_study(run.suite.study).board(run)
+    with catalog.held():
+        board: AnyBoard = load_study(run.suite.study).board(run)
     return board
 
 

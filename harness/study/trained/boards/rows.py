@@ -94,7 +94,7 @@ class TaskRows:
         apart = [key for key in every if self.marks[key].is_apart]
         self.scores = TaskScores(
             run,
-            self.metric,
+            entry.metric,
             self.units,
             apart,
             seeds=len(suite.seeds),

@@ -8,10 +8,11 @@ from math import comb
 import numpy as np
 
 from harness.board.values import Difference, Estimate, Splits
-from harness.errors import HarnessError
+from harness.catalog import metric_of
+from harness.errors import LackingError
 from harness.identity.unit import Unit
 from harness.run.loaded import Run
-from harness.run.samples import read_samples, sums_of
+from harness.run.samples import read_sums
 from harness.seeds import generator
 from harness.stats.aggregates import WorstGroup, worst_group
 from harness.stats.effect import Effect, SeedSums, effect
@@ -20,7 +21,6 @@ from harness.stats.sums import GroupSums, laid_out, union
 from harness.study.trained.boards.values import AtEqual, Key
 from harness.study.trained.results import Score
 from harness.study.trained.units import RowScoreSpec
-from harness.task.metric import Metric, SampleScores
 
 MOST_SPLITS = 126
 """Splits of ten trainings in two times five."""
@@ -53,19 +53,19 @@ class TaskScores:
     """
 
     def __init__(
-        self, run: Run, metric: Metric, units: Units, apart: Collection[Key], *, seeds: int, margin: float
+        self, run: Run, metric: str, units: Units, apart: Collection[Key], *, seeds: int, margin: float
     ) -> None:
-        """Reads the samples of every score.
+        """Reads the sums of every score.
 
         Args:
-            run: whose samples are read.
-            metric: of the scores.
+            run: whose scores are read.
+            metric: its catalog name.
             units: of the rows.
             apart: rows that share neither data nor protocol with the others.
             seeds: that the suite has; a row with one seed where there are several changes with none.
             margin: largest difference that does not matter; 0 without one.
         """
-        self.metric = metric
+        self.metric = metric_of(metric)
         self.margin = margin
         self.found: dict[tuple[Key, str], Scored] = {}
         self.lacking: dict[tuple[Key, str], str] = {}
@@ -81,16 +81,10 @@ class TaskScores:
                     here = units.get((key, domain), ())
                     if any(run.result(unit) is None for unit in here):
                         continue
-                    mine: list[tuple[Key, GroupSums]] = []
-                    for unit in here:  # one at a time, as all samples together are large
-                        samples = read_samples(run, unit, metric.needs)
-                        try:
-                            mine.append((key, _sums(samples, metric)))
-                        except HarnessError as error:  # of the metric: it has no value there
-                            self.lacking[key, domain] = str(error)
-                            break
-                    else:
-                        sums += mine
+                    try:
+                        sums += [(key, read_sums(run, unit, metric)) for unit in here]
+                    except LackingError as error:
+                        self.lacking[key, domain] = str(error)
                 if sums:
                     self._add(domain, place, sums)
 
@@ -216,9 +210,3 @@ class TaskScores:
         """Returns value and interval, which for a share ends at what a share can be."""
         interval = found.within(least, 1.0) if self.metric.is_proportion else found.interval
         return Estimate(found.value, *interval)
-
-
-def _sums(samples: SampleScores | None, metric: Metric) -> GroupSums:
-    if samples is None:
-        raise HarnessError(f"its samples were kept without the {metric.needs} that {metric.title} needs")
-    return sums_of(samples, metric)

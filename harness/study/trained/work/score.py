@@ -21,7 +21,7 @@ from harness.learn.baseline import Baseline, FixedBaseline, FloorBaseline, Openi
 from harness.learn.fit import seeded
 from harness.learn.predictors import predictor, score
 from harness.run.place import Done, Needs
-from harness.run.samples import SAMPLES, write_samples
+from harness.run.samples import write_samples
 from harness.study.trained.results import Score
 from harness.study.trained.units import FINAL, FinalSpec, RowScoreSpec, ScoreSpec, TuneSpec
 from harness.study.work.alone import WEIGHTS, weights_at
@@ -45,7 +45,7 @@ def score_unit(unit: Unit[ScoreSpec, Score], needs: Needs, folder: Path) -> Done
     samples = samples._replace(
         group=split.clusters[samples.group], position=split.positions, digest=split.digests
     )
-    write_samples(folder / SAMPLES, samples, metric_of(task.metric).needs)
+    write_samples(folder, samples, task.metric)
     result = Score(
         metric=task.metric,
         value=metric_of(task.metric).value(samples),

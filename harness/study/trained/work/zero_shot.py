@@ -6,14 +6,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from harness import catalog
-from harness.catalog import metric_of
 from harness.data.corruptions import domain_of
 from harness.data.load import Cap
 from harness.data.view import held_out_part
 from harness.errors import HarnessError
 from harness.identity.unit import Unit
 from harness.run.place import Done, Needs
-from harness.run.samples import SAMPLES, write_samples
+from harness.run.samples import write_samples
 from harness.study.settings import LM_EVAL
 from harness.study.trained.results import ZeroShotScore
 from harness.study.trained.units import ZeroShotSpec
@@ -43,7 +42,7 @@ def zero_shot_score(unit: Unit[ZeroShotSpec, ZeroShotScore], needs: Needs, folde
             f"{spec.domain} has {scores.metric}, and this board is of {spec.metric}; name it in a "
             "zero_shot board of that metric."
         )
-    write_samples(folder / SAMPLES, scores.samples, metric_of(scores.metric).needs)
+    write_samples(folder, scores.samples, scores.metric)
     result = ZeroShotScore(
         metric=scores.metric,
         measure=scores.measure,
