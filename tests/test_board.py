@@ -304,9 +304,7 @@ def test_a_sample_that_is_not_finite_is_named(tmp_path: Path) -> None:
             return samples
 
     path = Odd(tmp_path).write()
-    with pytest.raises(
-        HarnessError, match=r"sums\.\w+\.safetensors holds a score that is not finite"
-    ):
+    with pytest.raises(HarnessError, match=r"sums\.\w+\.safetensors holds a score that is not finite"):
         build_board(load_run(path))
 
 

@@ -7,6 +7,7 @@ from harness import catalog
 from harness.checks.claims import baseline_claims, metric_claims, modality_claims, table_claims
 from harness.checks.finding import Finding
 from harness.checks.searcher import searcher_claims
+from harness.checks.section import section_claims
 from harness.checks.space import space_claims
 from harness.errors import HarnessError
 
@@ -59,18 +60,13 @@ def _study(name: str) -> Iterator[tuple[str, bool, str]]:
     yield "has a module for the work of every unit", not absent, ", ".join(absent)
 
 
-def _section(name: str) -> Iterator[tuple[str, bool, str]]:
-    section = catalog.load("section", name)
-    yield "has a title and renders", bool(section.title) and callable(section.render), section.title
-
-
 _CHECKS: dict[str, Callable[[str], Iterator[tuple[str, bool, str]]]] = {
     "space": space_claims,
     "searcher": lambda name: searcher_claims(catalog.load("searcher", name)),
     "baseline": baseline_claims,
     "suite": _suite,
     "study": _study,
-    "section": _section,
+    "section": section_claims,
     "metric": metric_claims,
     "modality": modality_claims,
 }

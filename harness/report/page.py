@@ -8,7 +8,6 @@ from itertools import chain
 from pathlib import Path
 
 from harness import catalog
-from harness.board.series import Series
 from harness.errors import HarnessError
 from harness.files import write_atomically
 from harness.guard.inert import visible
@@ -58,7 +57,7 @@ def write_report(
     with catalog.held():
         parts = [_part(run, board, name, section) for name, section in entries]
     parts = [part for part in parts if part.block != Block()]
-    inks = _inks(parts, load_study(board.study).series(board))
+    inks = inks_of(parts, board)
     path = out or folder / ("report.html" if sections is None else "report.part.html")
     write_atomically(path.with_suffix(".md"), markdown_report(run.title, _scope(run), parts))
     write_atomically(path, html_report(run.title, _scope(run), parts, inks))
@@ -67,10 +66,11 @@ def write_report(
     return path
 
 
-def _inks(parts: Sequence[ReportPart], rows: Sequence[Series]) -> Inks:
+def inks_of(parts: Sequence[ReportPart], board: AnyBoard) -> Inks:
+    """Returns colour and marker of every row of a board that these sections draw."""
     figures = [figure for part in parts for figure in part.block.figures]
     plots = [plot for figure in figures for plot in chain(figure.plots, *figure.others.values())]
-    return Inks(rows, series_of(plots))
+    return Inks(load_study(board.study).series(board), series_of(plots))
 
 
 def _part(run: Run, board: AnyBoard, name: str, section: Section) -> ReportPart:

@@ -1,0 +1,83 @@
+"""The check of sections on recorded runs. Truth: sections that are broken in one way each."""
+
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import pytest
+
+from harness import catalog
+from harness.board.table import Table
+from harness.checks.section import recorded_runs, section_claims
+from harness.report.plot import Axis, Figure, Forest
+from harness.report.section import Block, Section
+
+LOAD = catalog.load
+EMPTY = "an empty run of trained"
+TOLD = {
+    f"{state} run of {study}"
+    for state in ("a whole", "a half done", "an empty")
+    for study in ("trained", "lookup", "ranking")
+}
+
+
+def claims(monkeypatch: pytest.MonkeyPatch, render: Any, *studies: str) -> dict[str, tuple[bool, str]]:
+    section = Section(title="Mine", order=1, summary="Of a test.", render=render, studies=studies)
+    monkeypatch.setattr(
+        catalog, "load", lambda kind, name: section if kind == "section" else LOAD(kind, name)
+    )
+    return {claim: (holds, told) for claim, holds, told in section_claims("mine")}
+
+
+def test_a_run_of_every_kind_is_recorded_whole_half_done_and_empty() -> None:
+    runs = {one.told: one for one in recorded_runs()}
+    assert {*runs} == TOLD
+    for told, one in runs.items():
+        states = {record.status for record in one.run.records.values()}
+        assert states == ({"ok", "failed"} if "half" in told else set() if "empty" in told else {"ok"})
+        assert len(one.run.records) < len(one.run.units) or "whole" in told
+
+
+@pytest.mark.parametrize("name", catalog.names("section"))
+def test_every_shipped_section_renders_them_all(name: str) -> None:
+    found = list(section_claims(name))
+    assert all(holds for _, holds, _ in found), found
+    assert len(found) > 3
+
+
+def test_a_section_that_needs_a_result_fails_on_runs_that_lack_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def render(run: Any, board: Any) -> Block:
+        return Block(lead=str(next(iter(run.records.values())).kind))
+
+    found = claims(monkeypatch, render, "trained")
+    assert [claim for claim, (holds, _) in found.items() if not holds] == [f"renders {EMPTY}"]
+    assert found[f"renders {EMPTY}"][1].startswith("StopIteration:  (test_sections.py, line ")
+
+
+def test_a_section_that_says_something_else_each_time_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = count()
+    found = claims(monkeypatch, lambda run, board: Block(lead=f"draw {next(counter)}"))
+    assert {told for claim, (holds, told) in found.items() if not holds} == {
+        "it says something else the second time"
+    }
+
+
+def test_what_cannot_be_drawn_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    forest = Forest(title="Nothing", axis=Axis(label="x"), bars=(None,))  # type: ignore[arg-type]
+    figure = Figure(name="nothing", alt="Nothing.", plots=(forest,))
+    found = claims(monkeypatch, lambda run, board: Block(figures=(figure,)), "lookup")
+    assert [holds for holds, _ in found.values()] == [True, False, False, False]
+
+
+def test_a_section_of_a_study_without_a_recorded_run_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = claims(monkeypatch, lambda run, board: Block(), "mine")
+    told = "of mine none is recorded; try `harness report RUN --sections mine`"
+    assert found["renders what it says that it renders"] == (True, told)
+
+
+def test_a_check_says_what_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(caption="One", columns=("Name",), rows=(("a",),))
+    found = claims(monkeypatch, lambda run, board: Block(tables=(table,), appendix=(table,)), "ranking")
+    assert found["renders a whole run of ranking"] == (True, "2 tables")
+    monkeypatch.setattr(catalog, "load", lambda kind, name: replace(LOAD("section", "cost"), summary=""))
+    assert not next(section_claims("mine"))[1]
