@@ -25,6 +25,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from harness.run.stored import APART
+
 ROOT = Path(__file__).parents[1]
 SUITE = """\
 extends = "toy"
@@ -243,12 +245,11 @@ def words(verb: str, suite: str, work: Path) -> tuple[str, ...]:
 
 def results(run: Path) -> dict[str, bytes]:
     """Returns what a run leaves, without seconds, places and what was put aside."""
-    apart = ("timing.json", "provenance.json", ".lock", ".shown.json", "report.html", "report.md")
     files = sorted(run.rglob("*")) if run.is_dir() else []
     return {
         file.relative_to(run).as_posix(): file.read_bytes()
         for file in files
-        if file.is_file() and file.name not in apart and ".superseded" not in file.parts
+        if file.is_file() and file.name not in APART and ".superseded" not in file.parts
     }
 
 

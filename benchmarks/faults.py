@@ -27,6 +27,8 @@ from typing import NamedTuple
 
 import psutil
 
+from harness.run.stored import APART
+
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = [
     *(sys.executable, "-c"),
@@ -34,7 +36,6 @@ COMMAND = [
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "from harness.cli.start import main; main()",
 ]
-NOT_COMPARED = {"timing.json", "provenance.json", ".lock", ".shown.json", "report.html", "report.md"}
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 TARGETS = ("command", "worker", "client")
 ENDS_SECONDS = 30.0
@@ -198,7 +199,7 @@ class Scene:
 
     def results(self) -> dict[str, bytes]:
         """Returns path -> bytes of all that must not depend on how the run went."""
-        files = [file for file in self.place.rglob("*") if file.is_file() and file.name not in NOT_COMPARED]
+        files = [file for file in self.place.rglob("*") if file.is_file() and file.name not in APART]
         return {str(file.relative_to(self.place)): file.read_bytes() for file in files}
 
 

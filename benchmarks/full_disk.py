@@ -21,8 +21,9 @@ from pathlib import Path
 
 from faults import COMMAND, ROOT, prepare
 
+from harness.run.stored import APART
+
 PLACES = ("run", "data", "temporary")
-NOT_COMPARED = {"timing.json", "provenance.json", ".lock", ".shown.json", "report.html", "report.md"}
 SUITE = "floors"
 PAGE = 4096
 NOT_PERMITTED = 77
@@ -85,7 +86,7 @@ class Disk:
         for place in ("run", "data"):
             folder = self.folder(place)
             for file in folder.rglob("*"):
-                if file.is_file() and file.name not in NOT_COMPARED:
+                if file.is_file() and file.name not in APART:
                     found[f"{place}/{file.relative_to(folder)}"] = file.read_bytes()
         return found
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from unittest import mock
 
 from harness.cli.start import main
+from harness.run.stored import APART
 
 COMMAND = [sys.executable, "-c", "from harness.cli.start import main; main()"]
 
@@ -71,9 +72,8 @@ def python(code: str, *words: object, **settings: str) -> "subprocess.CompletedP
 
 def result_bytes(run: Path) -> dict[str, bytes]:
     """Returns all that must not depend on how a run went; not seconds, machines and what was put aside."""
-    apart = ("timing.json", "provenance.json", ".lock", ".shown.json", "report.html", "report.md")
     return {
         file.relative_to(run).as_posix(): file.read_bytes()
         for file in sorted(run.rglob("*"))
-        if file.is_file() and file.name not in apart and ".superseded" not in file.relative_to(run).parts
+        if file.is_file() and file.name not in APART and ".superseded" not in file.relative_to(run).parts
     }

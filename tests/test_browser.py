@@ -4,11 +4,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from made_run import ToyRun
 
 from harness.board.wording import show
+from harness.checks.section import recorded_runs
 from harness.report.page import write_report
 from harness.run.loaded import load_run
 from harness.study.study import build_board
@@ -106,6 +108,56 @@ def test_a_reader_sorts_filters_and_asks_for_a_row(browser: Any, page_file: Path
     assert float(again.locator(f"#leaderboard .track use:not(.{series})").first.evaluate(look)) == float(
         other
     )
+
+
+@pytest.fixture
+def two_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The report of the recorded run, whose tasks are of images and of bytes."""
+    monkeypatch.setenv("HARNESS_CATALOG", str(Path(__file__).parent / "toy"))
+    (whole,) = [one for one in recorded_runs() if one.told == "a whole run of trained"]
+    return write_report(whole.run.folder, made=(whole.run, whole.board), out=tmp_path / "report.html")
+
+
+def test_a_reader_sees_one_kind_of_input(browser: Any, two_kinds: Path) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(two_kinds.as_uri())
+    words = page.locator("#known option").evaluate_all("every => every.map(one => one.value)")
+    assert {"bytes", "image", "random_search", "hybrid:micro"} <= {*words}
+    plots = page.locator("#leaderboard .plot")
+    assert plots.count() == 2
+    page.locator("nav input").fill("bytes")
+    assert [one.is_visible() for one in plots.all()] == [False, True]
+    assert page.locator("#leaderboard .scroll:visible table").count() == 1
+    page.locator("nav input").fill("")
+    assert all(one.is_visible() for one in plots.all())
+
+
+def test_a_reader_copies_tables_and_figures(browser: Any, two_kinds: Path, tmp_path: Path) -> None:
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(two_kinds.as_uri())
+
+    def copied(button: str, of: str) -> str:
+        page.locator(of).first.get_by_role("button", name=button).first.click()
+        page.wait_for_selector("button[data-done=copied]")
+        text = page.evaluate("navigator.clipboard.readText()")
+        page.wait_for_selector("button[data-done]", state="detached")
+        return str(text)
+
+    rows = copied("Copy CSV", "#leaderboard").splitlines()
+    assert rows[0].startswith("Rank,Method,Space,Held out")
+    assert copied("Copy LaTeX", "#leaderboard").splitlines()[1] == r"\toprule"
+    figure = copied("Copy SVG", "#leaderboard figure")
+    assert ElementTree.fromstring(figure).tag == "{http://www.w3.org/2000/svg}svg"  # nosec - made here
+    (tmp_path / "figure.svg").write_text(figure, encoding="utf-8")
+    alone = context.new_page()
+    alone.goto((tmp_path / "figure.svg").as_uri())
+    assert "local_search in hybrid:micro" in alone.locator("foreignObject").text_content()
+    paint = alone.locator("line.main").first.evaluate("one => getComputedStyle(one).stroke")
+    assert paint == page.locator("#leaderboard line.main").first.evaluate(
+        "one => getComputedStyle(one).stroke"
+    )
+    context.close()
 
 
 def test_a_reader_takes_another_row_as_the_reference(browser: Any, page_file: Path) -> None:

@@ -178,12 +178,14 @@ def _run(
     processes: int,
 ) -> int:
     import shutil
+    from datetime import UTC, datetime
 
     from harness.cli.progress import progress
     from harness.files import removed, write_atomically
     from harness.report.shown import board_text, show
     from harness.run.kept import SUPERSEDED
     from harness.run.score_cache import FOLDER
+    from harness.run.stored import DATES, write_dates
     from harness.workers.execute import claim, execute, lock
 
     folder = place.run
@@ -192,6 +194,7 @@ def _run(
         if fresh:
             for part in ("units", SUPERSEDED, FOLDER):
                 shutil.rmtree(folder / part, ignore_errors=True)
+            (folder / DATES).unlink(missing_ok=True)
         write_atomically(folder / "plan.json", plan.to_json())
         with progress(plan, workers) as on_event:
             outcome = execute(
@@ -206,6 +209,8 @@ def _run(
             )
         if not (folder / "plan.json").exists():
             raise removed(folder)
+        now = datetime.now(UTC).isoformat(timespec="minutes")
+        write_dates(folder, now, did_something=outcome.reused < len(plan.units))
         is_whole = not outcome.failed and not outcome.skipped
         width = terminal_width()
         shown = show(folder, plan.units, data=data_folder(), width=width, is_whole=is_whole)

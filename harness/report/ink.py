@@ -76,6 +76,11 @@ class Inks:
         return self._inks[name]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """All that has an ink."""
+        return tuple(self._inks)
+
+    @property
     def css(self) -> str:
         """Rules for the classes, and the colours that they name."""
         light, dark = (

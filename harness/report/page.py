@@ -1,7 +1,7 @@
 """The report of a run: sections of the catalog as one self-contained HTML file and its Markdown twin."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from itertools import chain
@@ -19,6 +19,7 @@ from harness.report.svg import drawn
 from harness.report.twin import markdown_report
 from harness.run.loaded import Run, load_run
 from harness.study.study import AnyBoard, build_board, load_study
+from harness.study.trained.boards.values import Board
 
 TEMPLATE = Path(__file__).with_name("template")
 
@@ -60,7 +61,7 @@ def write_report(
     inks = inks_of(parts, board)
     path = out or folder / ("report.html" if sections is None else "report.part.html")
     write_atomically(path.with_suffix(".md"), markdown_report(run.title, _scope(run), parts))
-    write_atomically(path, html_report(run.title, _scope(run), parts, inks))
+    write_atomically(path, html_report(run.title, _scope(run), parts, inks, kinds=_kinds(board)))
     if figures is not None:
         export(parts, inks, figures)
     return path
@@ -94,8 +95,32 @@ def _scope(run: Run) -> str:
     return f"Suite {run.name}. {done:,} of {len(run.units):,} units have a result.{limit}"
 
 
-def html_report(title: str, scope: str, parts: Sequence[ReportPart], inks: Inks) -> str:
-    """Returns the page."""
+def _kinds(board: AnyBoard) -> dict[str, str]:
+    """Returns title of each task that the catalog has -> its kind of input."""
+    tasks = board.tasks if isinstance(board, Board) else ()
+    known = [task for task in tasks if (task.trained_on or task.task) in catalog.files("task")]
+    return {
+        task.title: str(catalog.load("task", task.trained_on or task.task).signature.kind) for task in known
+    }
+
+
+def html_report(
+    title: str,
+    scope: str,
+    parts: Sequence[ReportPart],
+    inks: Inks,
+    *,
+    kinds: Mapping[str, str] | None = None,
+) -> str:
+    """Returns the page.
+
+    Args:
+        title: of the run.
+        scope: what of it is done.
+        parts: the sections.
+        inks: of the rows.
+        kinds: title of a task -> its kind of input; plots and tables whose titles start so are of it.
+    """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
@@ -104,7 +129,13 @@ def html_report(title: str, scope: str, parts: Sequence[ReportPart], inks: Inks)
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=shown)
     template = environment.from_string((TEMPLATE / "report.html.j2").read_text(encoding="utf-8"))
-    script = (TEMPLATE / "script.js").read_text(encoding="utf-8")
+
+    def kind_of(text: str) -> str:
+        return next((kind for task, kind in (kinds or {}).items() if text.startswith(task)), "")
+
+    words = {word for name in inks.names for word in name.split(" in ")} | {*(kinds or {}).values()}
+    lines = map(str.strip, (TEMPLATE / "script.js").read_text(encoding="utf-8").splitlines())
+    script = "\n".join(line for line in lines if line and not line.startswith("//"))
     page = template.render(
         script=script,
         script_hash=base64.b64encode(sha256(script.encode()).digest()).decode(),
@@ -114,5 +145,7 @@ def html_report(title: str, scope: str, parts: Sequence[ReportPart], inks: Inks)
         style=(TEMPLATE / "style.css").read_text(encoding="utf-8"),
         inks=inks,
         drawn=drawn,
+        kind_of=kind_of,
+        words=sorted(words),
     )
     return page + "\n"

@@ -29,7 +29,7 @@ from harness.files import (
 from harness.identity.code import closure
 from harness.identity.unit import AnyUnit, unit_folder
 from harness.run.provenance import PACKAGES, package_version
-from harness.run.stored import PROVENANCE, RECORD, SHOWN, TIMING
+from harness.run.stored import DATES, PROVENANCE, RECORD, SHOWN, TIMING
 
 ENGINE: Final = Path(__file__).parents[1]
 DRAWN_BY: Final = ("jinja2", "markupsafe", "matplotlib", "pydantic", "rich", "seaborn")
@@ -110,7 +110,7 @@ def _state(run: Path, units: Iterable[AnyUnit], data: Path) -> str:
 
 
 def _files_of(run: Path, units: Iterable[AnyUnit]) -> Iterator[Path]:
-    yield run / "plan.json"
+    yield from (run / "plan.json", run / DATES)
     for unit in units:
         yield from (unit_folder(run, unit) / name for name in (RECORD, TIMING, PROVENANCE))
 

@@ -9,12 +9,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.files import canonical_json
+from harness.files import canonical_json, content_hash
 from harness.identity.schema import Schema
 from harness.identity.unit import AnyUnit, R, S, Unit, UnitKind, apart, unit_folder
 from harness.run.provenance import flat, kind_of
 from harness.run.record import Record, Timing, input_of
-from harness.run.stored import PROVENANCE, TIMING, read_beside, read_plan, record_in
+from harness.run.stored import PROVENANCE, TIMING, read_beside, read_dates, read_plan, record_in
 
 READ = "the"
 """How the label of a result starts that is not the one that was read."""
@@ -46,6 +46,7 @@ class Run:
         made: unit hash -> where its result was made, for units that left one.
         folders: unit hash -> where its result lies, where that is not in `folder`.
         data: the data cache of this machine, for who shows samples; None where it was not said.
+        dates: when it first and last did something, in ISO 8601; None where nothing says so.
     """
 
     folder: Path
@@ -60,6 +61,7 @@ class Run:
     made: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     folders: Mapping[str, Path] = field(default_factory=dict)
     data: Path | None = None
+    dates: tuple[str, str] | None = None
 
     def place(self, unit: AnyUnit) -> Path:
         """Returns the folder of a unit's result."""
@@ -108,6 +110,17 @@ class Run:
         for name, value in chain.from_iterable(map(flat, apart.values())):
             found.setdefault(name, set()).add(str(value))
         return found
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """What the run is -> 16 hexadecimal digits: its plan, all code that it names, its results."""
+        code = {label: digest for unit in self.units for label, digest in unit.code.items()}
+        results = {key: record.result_hash for key, record in self.records.items() if record.status == "ok"}
+        return {
+            "plan": content_hash(sorted(unit.hash for unit in self.units)),
+            "entries and engine": content_hash(sorted(code.items())),
+            "records": content_hash(sorted(results.items())),
+        }
 
     def strangers(self, units: Iterable[AnyUnit]) -> tuple[str, ...]:
         """Returns how the machines that made these units, and what they read, differ from the run's own."""
@@ -198,7 +211,8 @@ def load_run(folder: Path) -> Run:
             timings[unit.hash] = Timing.from_json(timing)
         if (beside := read_beside(place, PROVENANCE, unit.name)) is not None:
             made[unit.hash] = beside
-    return Run(folder=folder, records=records, timings=timings, made=made, **plan)
+    dates = read_dates(folder)
+    return Run(folder=folder, records=records, timings=timings, made=made, dates=dates, **plan)
 
 
 def _differences(made: Mapping[str, Any], usual: Mapping[str, Any]) -> Iterator[str]:

@@ -19,6 +19,10 @@ PROVENANCE: Final = "provenance.json"
 TRACEBACK: Final = "traceback.txt"
 SHOWN: Final = ".shown.json"
 """What a run printed, in its folder, with the hash of all that it follows from."""
+DATES: Final = "dates.json"
+"""When a run first and last did something, which no result and no board holds."""
+APART: Final = frozenset({TIMING, PROVENANCE, SHOWN, DATES, ".lock", "report.html", "report.md"})
+"""Files of a run that also say how, where or when it went; all others are the same bytes wherever it runs."""
 BESIDE: Final = frozenset({RECORD, TIMING, PROVENANCE, TRACEBACK})
 """Files of a unit's folder that are no part of its result."""
 SMALL_BYTES: Final = 2**20
@@ -71,6 +75,30 @@ def read_plan(run: Path) -> dict[str, Any]:
         ) from None
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedError(f"{path} is no plan ({error}); run the suite again with --fresh.") from error
+
+
+def read_dates(run: Path) -> tuple[str, str] | None:
+    """Returns when a run first and last did something; None where nothing says so.
+
+    Raises:
+        DamagedError: what said so is damaged.
+    """
+    try:
+        found = read_sealed(run / DATES, "delete it, no result depends on it")
+    except FileNotFoundError:
+        return None
+    return str(found["first"]), str(found["last"])
+
+
+def write_dates(run: Path, now: str, *, did_something: bool) -> None:
+    """Writes that a run did something now, in ISO 8601, and what is damaged anew."""
+    try:
+        there = read_dates(run)
+    except DamagedError:
+        there, did_something = None, True
+    if did_something:
+        first, _ = there or (now, now)
+        write_atomically(run / DATES, sealed({"schema": SCHEMA, "first": first, "last": now}))
 
 
 def planned_units(run: Path) -> list[AnyUnit]:

@@ -18,6 +18,7 @@ from harness.run.score_cache import FOLDER, forget_scores, sort_scores
 from harness.run.standing import Belief, Standing
 from harness.run.store import Store
 from harness.run.stored import (
+    DATES,
     PROVENANCE,
     SHOWN,
     TIMING,
@@ -263,4 +264,4 @@ def _name(plan: Path, name: str) -> str:
 
 def _is_of_a_run(path: Path) -> bool:
     """Whether this is what a run leaves that was killed, or its folder removed, without a plan."""
-    return path.name in (".lock", "units", SUPERSEDED, SHOWN, FOLDER) or path.name.startswith(".part-")
+    return path.name in (".lock", "units", SUPERSEDED, SHOWN, FOLDER, DATES) or path.name.startswith(".part-")

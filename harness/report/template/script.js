@@ -65,10 +65,23 @@
     }
     setTimeout(() => delete button.dataset.done, 1500);
   };
+  // A figure as a file of its own, with the page's colours and markers in it.
+  const svg = (figure) => {
+    const { width, height } = figure.getBoundingClientRect();
+    const text = (node) => new XMLSerializer().serializeToString(node);
+    return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">` +
+      all("head style, .symbols").map(text).join("") +
+      `<foreignObject width="100%" height="100%">${text(figure)}</foreignObject></svg>`;
+  };
+  for (const figure of all("figure")) {
+    const button = make("button", "Copy SVG", { className: "tools" });
+    button.addEventListener("click", () => copy(button, svg(figure.querySelector(".plots:not([hidden])"))));
+    figure.append(button);
+  }
   for (const table of all(".scroll table")) {
     const heads = [...table.tHead.rows[0].cells];
     heads.forEach((head, at) => {
-      const button = make("button", head.textContent, { className: "sort", type: "button" });
+      const button = make("button", head.textContent, { className: "sort" });
       head.replaceChildren(button);
       button.addEventListener("click", () => {
         const down = head.ariaSort === "ascending";
@@ -80,7 +93,7 @@
     const cells = () => [...table.rows].map((row) => [...row.cells].map((cell) => cell.textContent.trim()));
     const tools = make("p", "", { className: "tools" });
     for (const [name, as] of [["CSV", csv], ["LaTeX", latex]]) {
-      const button = make("button", `Copy ${name}`, { type: "button" });
+      const button = make("button", `Copy ${name}`);
       button.addEventListener("click", () => copy(button, as(cells())));
       tools.append(button);
     }
@@ -110,14 +123,17 @@
 
   addEventListener("beforeprint", () => all("details.appendix").forEach((one) => (one.open = true)));
 
-  // Rows whose text holds what is typed.
+  // Rows whose text holds what is typed; of a kind of input, what is of it.
   const search = make("input", "", { type: "search", placeholder: "Filter rows" });
   search.setAttribute("aria-label", "Show only rows with this text");
+  search.setAttribute("list", "known");
   search.addEventListener("input", () => {
     const wanted = search.value.toLowerCase();
+    const kind = all("[data-m]").some((one) => one.dataset.m === wanted);
     for (const row of all(".scroll tbody tr, .bar, .strip")) {
-      row.hidden = !row.textContent.toLowerCase().includes(wanted);
+      row.hidden = !kind && !row.textContent.toLowerCase().includes(wanted);
     }
+    for (const one of all("[data-m]")) one.hidden = kind && one.dataset.m !== wanted;
   });
   document.querySelector("nav div").prepend(search);
 })();
