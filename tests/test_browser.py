@@ -122,7 +122,7 @@ def test_a_reader_sees_one_kind_of_input(browser: Any, two_kinds: Path) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(two_kinds.as_uri())
     words = page.locator("#known option").evaluate_all("every => every.map(one => one.value)")
-    assert {"bytes", "image", "random_search", "hybrid:micro"} <= {*words}
+    assert {"bytes", "image", "random_search in hybrid:micro", "tuned"} <= {*words}
     plots = page.locator("#leaderboard .plot")
     assert plots.count() == 2
     page.locator("nav input").fill("bytes")

@@ -58,7 +58,7 @@ def main() -> None:
     termination = Termination()
     termination.heed()
     os.environ.update(SILENT)
-    inert.shield_streams()
+    inert.shield_streams(styled=not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb")
     try:
         app()
     except SystemExit as ending:

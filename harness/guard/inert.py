@@ -10,6 +10,12 @@ from typing import Any, Final, TextIO, TypeVar, cast
 T = TypeVar("T")
 JOINERS: Final = "\u200c\u200d"
 """Parts of words in Persian and of emoji; they hide nothing."""
+STRONG, ACCENT, PLAIN = MARKS = "\ufdd0", "\ufdd1", "\ufdd2"
+"""Turn on bold letters and the one colour, and both off, on a terminal that shows them; nothing elsewhere.
+
+They are characters that Unicode keeps for the inside of a program; a text of others that has one shows it."""
+_STYLES: Final = {STRONG: "\x1b[1m", ACCENT: "\x1b[1;36m", PLAIN: "\x1b[0m"}
+_MARKED: Final = re.compile(f"([{''.join(MARKS)}])")
 _ACTING: Final = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Categories of characters that act on a terminal or on the order of a line, or that are half of one."""
 _MARKDOWN: Final = re.compile(r"[\\`*_|~$\[\]]")
@@ -95,9 +101,13 @@ def cell(value: T) -> T | str:
     return f"'{shown}" if _FORMULA.match(value) else shown
 
 
-def shield_streams() -> None:
-    """Lets nothing but visible text through the standard streams of this process, from now on."""
-    sys.stdout, sys.stderr = (cast(TextIO, Shield(one)) for one in (sys.stdout, sys.stderr))
+def shield_streams(*, styled: bool = False) -> None:
+    """Lets nothing but visible text through the standard streams of this process, from now on.
+
+    Args:
+        styled: whether a terminal shows bold letters and a colour where `MARKS` say so.
+    """
+    sys.stdout, sys.stderr = (cast(TextIO, Shield(one, styled=styled)) for one in (sys.stdout, sys.stderr))
 
 
 def unshielded(stream: TextIO) -> TextIO:
@@ -108,14 +118,18 @@ def unshielded(stream: TextIO) -> TextIO:
 class Shield:
     """A text stream that writes what is `visible`; all else is as the stream below it says."""
 
-    def __init__(self, below: TextIO) -> None:
+    def __init__(self, below: TextIO, *, styled: bool = False) -> None:
         self.below = unshielded(below)
+        self._styles = _STYLES if styled and self.below.isatty() else {}
 
     def write(self, text: str) -> int:
         """Writes the text, and returns how many characters it has."""
         if not isinstance(text, str):
             raise TypeError(f"A text stream takes text, not {type(text).__name__}.")
-        self.below.write(visible(text))
+        parts = _MARKED.split(text)
+        self.below.write(
+            "".join(self._styles.get(part, "") if part in MARKS else visible(part) for part in parts)
+        )
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -128,7 +142,8 @@ class Shield:
 
 
 def _shown(letter: str) -> str:
-    if letter in "\n\t" or letter in JOINERS or unicodedata.category(letter) not in _ACTING:
+    acts = letter in MARKS or unicodedata.category(letter) in _ACTING
+    if not acts or letter in "\n\t" or letter in JOINERS:
         return letter
     units = letter.encode("utf-16-be", "surrogatepass").hex()
     return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))

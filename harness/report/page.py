@@ -133,7 +133,6 @@ def html_report(
     def kind_of(text: str) -> str:
         return next((kind for task, kind in (kinds or {}).items() if text.startswith(task)), "")
 
-    words = {word for name in inks.names for word in name.split(" in ")} | {*(kinds or {}).values()}
     lines = map(str.strip, (TEMPLATE / "script.js").read_text(encoding="utf-8").splitlines())
     script = "\n".join(line for line in lines if line and not line.startswith("//"))
     page = template.render(
@@ -146,6 +145,6 @@ def html_report(
         inks=inks,
         drawn=drawn,
         kind_of=kind_of,
-        words=sorted(words),
+        words=sorted({*inks.names, *(kinds or {}).values()}),
     )
     return page + "\n"

@@ -8,7 +8,7 @@ from io import StringIO
 from typing import Any
 
 from harness.board.table import Table
-from harness.board.terminal import prose, terminal_lines
+from harness.board.terminal import accented, prose, terminal_lines
 from harness.board.values import rounded
 from harness.errors import UnknownNameError
 from harness.files import SCHEMA, canonical_json
@@ -69,7 +69,8 @@ def _md(title: str, sentence: str, tables: list[Table]) -> str:
 
 def _terminal(title: str, sentence: str, tables: list[Table], width: int | None) -> str:
     heading = inert.line(title)
-    lines = [heading, "=" * min(len(heading), width or len(heading)), prose(sentence, width), ""]
+    rule = "=" * min(len(heading), width or len(heading))
+    lines = [heading, rule, accented(prose(sentence, width), width), ""]
     return "\n".join([*lines, *(line for table in tables for line in terminal_lines(table, width))])
 
 
