@@ -59,7 +59,7 @@ def _entry(run: Run) -> str:
     said += [f"suite {run.name}", *(f"hash of {what} {digest}" for what, digest in run.digests.items())]
     note = ", ".join(said)
     fields = {"title": run.title, "note": note} | ({"year": year} if year else {})
-    lines = [f"  {name} = {{{text.translate(SAID)}}}," for name, text in fields.items()]
+    lines = [f"  {name} = {{{' '.join(text.split()).translate(SAID)}}}," for name, text in fields.items()]
     key = re.sub(r"\W+", "-", run.name).strip("-") + year
     return "\n".join([f"@misc{{{key},", *lines, "}"])
 

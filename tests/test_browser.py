@@ -122,7 +122,7 @@ def test_a_reader_sees_one_kind_of_input(browser: Any, two_kinds: Path) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(two_kinds.as_uri())
     words = page.locator("#known option").evaluate_all("every => every.map(one => one.value)")
-    assert {"bytes", "image", "random_search in hybrid:micro", "tuned"} <= {*words}
+    assert {"bytes", "image", "random_search in hybrid:micro", "hybrid:micro", "tuned"} <= {*words}
     plots = page.locator("#leaderboard .plot")
     assert plots.count() == 2
     page.locator("nav input").fill("bytes")
@@ -130,6 +130,11 @@ def test_a_reader_sees_one_kind_of_input(browser: Any, two_kinds: Path) -> None:
     assert page.locator("#leaderboard .scroll:visible table").count() == 1
     page.locator("nav input").fill("")
     assert all(one.is_visible() for one in plots.all())
+    rows = page.locator("#leaderboard tbody tr")
+    page.locator("nav input").fill("random_search in hybrid:micro")
+    shown = [row.text_content() for row in rows.all() if row.is_visible()]
+    assert len(shown) == 4
+    assert all("random_search" in text for text in shown)
 
 
 def test_a_reader_copies_tables_and_figures(browser: Any, two_kinds: Path, tmp_path: Path) -> None:

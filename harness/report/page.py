@@ -1,7 +1,7 @@
 """The report of a run: sections of the catalog as one self-contained HTML file and its Markdown twin."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from itertools import chain
@@ -61,7 +61,9 @@ def write_report(
     inks = inks_of(parts, board)
     path = out or folder / ("report.html" if sections is None else "report.part.html")
     write_atomically(path.with_suffix(".md"), markdown_report(run.title, _scope(run), parts))
-    write_atomically(path, html_report(run.title, _scope(run), parts, inks, kinds=_kinds(board)))
+    write_atomically(
+        path, html_report(run.title, _scope(run), parts, inks, kinds=_kinds(board), spaces=_spaces(board))
+    )
     if figures is not None:
         export(parts, inks, figures)
     return path
@@ -104,6 +106,11 @@ def _kinds(board: AnyBoard) -> dict[str, str]:
     }
 
 
+def _spaces(board: AnyBoard) -> set[str]:
+    tasks = board.tasks if isinstance(board, Board) else ()
+    return {row.space for task in tasks for row in task.rows if row.space}
+
+
 def html_report(
     title: str,
     scope: str,
@@ -111,6 +118,7 @@ def html_report(
     inks: Inks,
     *,
     kinds: Mapping[str, str] | None = None,
+    spaces: Iterable[str] = (),
 ) -> str:
     """Returns the page.
 
@@ -120,6 +128,7 @@ def html_report(
         parts: the sections.
         inks: of the rows.
         kinds: title of a task -> its kind of input; plots and tables whose titles start so are of it.
+        spaces: that a reader may ask for, as for a row or a kind.
     """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -145,6 +154,6 @@ def html_report(
         inks=inks,
         drawn=drawn,
         kind_of=kind_of,
-        words=sorted({*inks.names, *(kinds or {}).values()}),
+        words=sorted({*inks.names, *(kinds or {}).values(), *spaces}),
     )
     return page + "\n"

@@ -131,7 +131,8 @@
     const wanted = search.value.toLowerCase();
     const kind = all("[data-m]").some((one) => one.dataset.m === wanted);
     for (const row of all(".scroll tbody tr, .bar, .strip")) {
-      row.hidden = !kind && !row.textContent.toLowerCase().includes(wanted);
+      const text = row.textContent.toLowerCase();
+      row.hidden = !kind && !wanted.split(" in ").every((part) => text.includes(part));
     }
     for (const one of all("[data-m]")) one.hidden = kind && one.dataset.m !== wanted;
   });
