@@ -12,7 +12,9 @@ retrainings of one network, whose noise is resampled.
 Columns: effective groups; false verdicts without an effect, by this rule and by the former one (groups
 resampled, seeds averaged, whole groups flipped, seeds must not disagree); coverage of the interval; the
 detectable effect that the cell states, how often it is found, and twice that. Below the least number of seeds
-or groups no verdict may be given, and the rates say what the interval alone would have said.
+or groups no verdict may be given, and the rates say what the interval alone would have said. `lost`: how
+often the reference is told from itself under other seeds, which costs the verdict; `kept`: how often the
+stated effect is found and no verdict is lost.
 """
 
 import argparse
@@ -98,34 +100,40 @@ def cells(pools: list[str]) -> Iterator[Cell]:
 
 
 class Rows(NamedTuple):
-    """The sums of two rows, a domain an entry."""
+    """The sums of two rows, and of the second once more under other seeds, a domain an entry."""
 
     first: list[SeedSums]
     second: list[SeedSums]
+    again: list[SeedSums]
 
 
 def drawn(cell: Cell, planted: float, generator: np.random.Generator) -> Rows:
     """Returns two rows whose true difference, first minus second, is `planted` on the mean over domains."""
     if cell.pool:
         return resampled(cell, planted, generator)
+    (other,) = generator.spawn(1)  # of the second row's second trainings, so that nothing else hangs on them
 
-    def noise(size: float, *shape: int) -> Array:
-        return generator.normal(0, size * np.sqrt(0.5), shape)
+    def noise(size: float, *shape: int, draw: np.random.Generator = generator) -> Array:
+        return draw.normal(0, size * np.sqrt(0.5), shape)
 
-    rows = Rows([], [])
+    rows = Rows([], [], [])
     seeds = cell.seeds - cell.lacking  # a seed that lacks a domain is left out of all of them
-    own = [noise(cell.by_seed, seeds, 1) for _ in rows]
-    named = [noise(cell.by_group, cell.groups) for _ in rows]
+    own = [noise(cell.by_seed, seeds, 1, draw=draw) for draw in (generator, generator, other)]
+    named = [noise(cell.by_group, cell.groups) for _ in range(2)]
     for domain in range(cell.domains):
         names = np.arange(cell.groups) + (0 if cell.has_shared_names else domain * 10**6)
         common = generator.normal(0, 0.1, cell.groups)
         sizes = np.exp(0.7 * norm.ppf((generator.permutation(cell.groups) + 0.5) / cell.groups))
-        luck = generator.random((2, seeds, cell.groups, SAMPLES))
-        alike = cell.is_mostly_tied | (generator.random((seeds, cell.groups, SAMPLES)) < 0.5)
+        shape = (seeds, cell.groups, SAMPLES)
+        luck = [*generator.random((2, *shape)), other.random(shape)]
+        alike = cell.is_mostly_tied | (generator.random(shape) < 0.5)
         labels = generator.integers(0, CLASSES, (cell.groups, SAMPLES))
-        for index, row in enumerate(rows):
-            groups = named[index] if cell.has_shared_names else noise(cell.by_group, cell.groups)
-            level = common + own[index] + groups + noise(cell.shared, seeds, cell.groups)
+        of_groups: list[Array] = []
+        for index, (row, draw) in enumerate(zip(rows, (generator, generator, other), strict=True)):
+            if index < 2:
+                of_groups.append(named[index] if cell.has_shared_names else noise(cell.by_group, cell.groups))
+            level = common + own[index] + of_groups[min(index, 1)]
+            level = level + noise(cell.shared, seeds, cell.groups, draw=draw)
             level = level + (index == 0) * (planted + cell.opposite * (domain - (cell.domains - 1) / 2))
             if cell.kind == "bits":
                 bottom = np.broadcast_to(1000 * sizes, level.shape)[:, :, None]
@@ -144,15 +152,17 @@ def drawn(cell: Cell, planted: float, generator: np.random.Generator) -> Rows:
 
 def resampled(cell: Cell, planted: float, generator: np.random.Generator) -> Rows:
     """Returns two rows of retrainings of one network, with the effect added to each sample's score."""
-    rows = Rows([], [])
+    rows = Rows([], [], [])
     with np.load(cell.pool) as file:
         arrays = {name: file[name] for name in file.files}
     count = len(arrays["numerators 0"])
-    picked = generator.permutation(count)[: 2 * cell.seeds].reshape(2, -1)
+    order = generator.permutation(count)
+    most = 3 if count >= 3 * cell.seeds else 2
+    picked = order[: most * cell.seeds].reshape(most, -1)
     for domain in range(cell.domains):
         clusters = arrays[f"clusters {domain}"]
         chosen = generator.integers(0, len(clusters), len(clusters))
-        for index, row in enumerate(rows):
+        for index, row in enumerate(rows[:most]):
             top = arrays[f"numerators {domain}"][picked[index]][:, chosen].astype(float)
             bottom = arrays[f"denominators {domain}"][picked[index]][:, chosen].astype(float)
             row.append(
@@ -165,10 +175,15 @@ def resampled(cell: Cell, planted: float, generator: np.random.Generator) -> Row
     return rows
 
 
-def by_effect(cell: Cell, planted: float, generator: np.random.Generator) -> Effect:
-    """Returns what the rule finds in two rows."""
+def by_effect(cell: Cell, planted: float, generator: np.random.Generator) -> tuple[Effect, bool]:
+    """Returns what the rule finds in two rows, and whether it tells the second from itself."""
     rows = drawn(cell, planted, generator)
-    return effect(rows.first, rows.second, is_proportion=cell.kind == "accuracy")
+    is_proportion = cell.kind == "accuracy"
+    again = (
+        effect(rows.again, rows.second, is_paired=False, is_proportion=is_proportion) if rows.again else None
+    )
+    told = again is not None and again.call in ("higher", "lower")
+    return effect(rows.first, rows.second, is_proportion=is_proportion), told
 
 
 def by_former(rows: Rows, generator: np.random.Generator) -> int:
@@ -177,7 +192,7 @@ def by_former(rows: Rows, generator: np.random.Generator) -> int:
     Whole groups are drawn again 400 times, seeds averaged; then their signs are flipped 9,999 times.
     """
     replicates, shares, seeds = [], [], []
-    for first, second in zip(*rows, strict=True):
+    for first, second in zip(rows.first, rows.second, strict=True):
         groups = first.numerators.shape[1]
         weights = generator.multinomial(groups, np.full(groups, 1 / groups), size=400).astype(float)
         ratios = [
@@ -217,22 +232,26 @@ class Rates(NamedTuple):
     found_twice: float
     judged: float
     groups: float
+    lost: float
+    kept: float
 
 
 def rates(cell: Cell, *, replicates: int, former: int) -> Rates:
     """Returns the rates of a cell; the former rule is slow and runs in `former` replicates."""
     seed = zlib.crc32(cell.name.encode())
-    effects = [by_effect(cell, 0.0, np.random.default_rng([seed, 0, index])) for index in range(replicates)]
+    nulls = [by_effect(cell, 0.0, np.random.default_rng([seed, 0, index])) for index in range(replicates)]
+    effects, lost = [one for one, _ in nulls], [told for _, told in nulls]
     stated = float(np.median([one.detectable for one in effects]))
-    found = []
+    found, kept = [], []
     covered = [holds(one, 0.0) for one in effects]
     for step, size in enumerate((stated, -2 * stated), 1):
-        hits = 0
+        hits = []
         for index in range(replicates):
-            one = by_effect(cell, size, np.random.default_rng([seed, step, index]))
+            one, told = by_effect(cell, size, np.random.default_rng([seed, step, index]))
             covered.append(holds(one, size))
-            hits += not holds(one, 0.0) and (one.value > 0) == (size > 0)
-        found.append(hits / replicates)
+            hits.append((not holds(one, 0.0) and (one.value > 0) == (size > 0), told))
+        found.append(float(np.mean([hit for hit, _ in hits])))
+        kept.append(float(np.mean([hit and not told for hit, told in hits])))
     old = [
         by_former(drawn(cell, 0.0, generator), generator) != 0
         for generator in (np.random.default_rng([seed, 9, index]) for index in range(former))
@@ -246,6 +265,8 @@ def rates(cell: Cell, *, replicates: int, former: int) -> Rates:
         *found,
         float(np.mean([one.call != "no verdict" for one in effects])),
         float(np.median([one.groups for one in effects])),
+        float(np.mean(lost)),
+        kept[0],
     )
 
 
@@ -265,7 +286,7 @@ def main() -> int:
     arguments = parser.parse_args()
     wanted = [cell for cell in cells(arguments.pool) if arguments.cell in cell.name]
     run: Callable[[Cell], Rates] = partial(rates, replicates=arguments.replicates, former=arguments.former)
-    print(f"{'cell':62} groups false former cover   MDE  found  twice judged")
+    print(f"{'cell':62} groups false former cover   MDE  found  twice judged  lost  kept")
     missed = 0
     with ProcessPoolExecutor(arguments.workers) as pool:
         for one in pool.map(run, wanted):
@@ -273,6 +294,7 @@ def main() -> int:
             missed += bool(lacks)
             shares = f"{one.false:5.3f} {one.former:6.3f} {one.coverage:5.3f} {one.detectable:5.3f}"
             found = f"{one.found:6.3f} {one.found_twice:6.3f} {one.judged:6.3f}"
+            found += f" {one.lost:5.3f} {one.kept:5.3f}"
             print(f"{one.cell.name:62} {one.groups:6.1f} {shares} {found}  {lacks}", flush=True)
     print(f"{len(wanted)} cells, {missed} miss a bar")
     return 1 if missed else 0

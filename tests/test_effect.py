@@ -255,6 +255,8 @@ def test_simulated_verdicts_keep_their_promises(verdicts: ModuleType, words: str
     assert 0.75 - 0.065 < found.found < 0.9 + 0.045
     assert found.found_twice > 0.95
     assert found.judged == 1
+    assert 0.01 < found.lost < 0.06 + 3 * math.sqrt(0.06 * 0.94 / 400)
+    assert found.found - found.lost - 0.05 < found.kept < found.found
 
 
 def test_the_former_rule_fails_the_simulation(verdicts: ModuleType) -> None:
