@@ -1,4 +1,4 @@
-"""Times table look-ups, the bootstrap, and boards from many records; on one core, without a network.
+"""Times table look-ups, and boards from many records; on one core, without a network.
 
     python benchmarks/table_rates.py --tables FOLDER
 
@@ -16,7 +16,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from scipy.stats import trim_mean
 
 from harness import catalog
 from harness.data.table.table import LookupTable, load_table
@@ -25,7 +24,6 @@ from harness.identity.unit import Unit
 from harness.run.loaded import load_run
 from harness.run.record import Timing
 from harness.run.stored import TIMING, write_beside, write_record
-from harness.stats.bootstrap import bootstrap_stratified
 from harness.study.lookup.units import (
     LOOKUP,
     TABLE,
@@ -53,7 +51,6 @@ def main() -> int:
         folder = Path(name)
         path, card = _table(folder, chosen.tables)
         met += look_ups(path, card, folder / "data")
-        met.append(bootstrap())
         met.append(boards(folder / "run"))
     return 0 if all(met) else 1
 
@@ -96,23 +93,6 @@ def look_ups(path: Path, card: Path, data: Path) -> list[bool]:
 def _one_by_one(table: LookupTable, listed: list[tuple[int, ...]]) -> float:
     scores, rows = table.column("cifar10", "test"), table.rows
     return sum(float(scores[rows[one]]) for one in listed)
-
-
-def bootstrap() -> bool:
-    draw = np.random.default_rng(2)
-    scores = draw.random((10, 12))
-
-    def middle_half(drawn: Any) -> Any:
-        return trim_mean(drawn.reshape(len(drawn), -1), 0.25, axis=1)
-
-    def replicates() -> Any:
-        return bootstrap_stratified(
-            scores, middle_half, generator=np.random.default_rng(3), replicates=50_000
-        )
-
-    return _seconds(
-        "50,000 stratified bootstrap replicates of the interquartile mean of 10 x 12", _timed(replicates), 1.0
-    )
 
 
 def boards(folder: Path) -> bool:

@@ -11,12 +11,12 @@ from harness.stats.aggregates import (
     stratified_interval,
     worst_group,
 )
-from harness.stats.bootstrap import bootstrap_stratified, percentile_interval, two_sided_p
+from harness.stats.bootstrap import percentile_interval, two_sided_p
 from harness.stats.corrections import holm
 from harness.stats.equal import line
 from harness.stats.intervals import t_interval, wilson
 from harness.stats.ranks import kendall_interval, placements, stability
-from harness.stats.sums import aligned, group_sums, grouped_ratio
+from harness.stats.sums import group_sums, grouped_ratio, laid_out, union
 
 P_VALUES = [0.001, 0.008, 0.039, 0.041, 0.042, 0.06, 0.074, 0.205]
 SCORES = [[0.1, 0.5, 0.9], [0.2, 0.6, 0.8], [0.3, 0.4, 1.0], [0.0, 0.7, 0.7]]
@@ -114,7 +114,8 @@ def test_a_grouped_ratio_is_the_mean_over_the_classes_that_are_there() -> None:
 def test_absent_groups_of_one_model_count_as_empty() -> None:
     one = group_sums(np.array([1, 2]), np.array([0, 0]), numerators=np.ones(2), denominators=np.ones(2))
     two = group_sums(np.array([2, 5]), np.array([0, 1]), numerators=np.ones(2), denominators=np.ones(2))
-    groups, numerators, denominators = aligned([one, two])
+    groups, classes = union([one, two])
+    numerators, denominators = laid_out([one, two], groups, classes)
     assert groups.tolist() == [1, 2, 5]
     assert numerators.shape == (2, 3, 2)
     assert denominators.sum(axis=(1, 2)).tolist() == [2, 2]
@@ -152,21 +153,3 @@ def test_resamples_of_domains_keep_an_order_that_holds_on_each_of_them() -> None
     kept = stability([[0.6, 0.6], [1.0, 0.0]], generator=draw, replicates=20_000)
     assert kept.order == pytest.approx(0.75, abs=0.02), "the second is above when its good domain comes twice"
     assert kept.first == kept.order
-
-
-def test_the_stratified_bootstrap_draws_runs_within_their_domains() -> None:
-    scores = np.random.default_rng(5).random((10, 12))
-    replicates = bootstrap_stratified(
-        scores,
-        lambda drawn: drawn.mean(axis=(1, 2)),
-        generator=np.random.default_rng(0),
-        replicates=50_000,
-    )
-    spread = np.sqrt(scores.var(axis=0).sum() / 10) / 12  # of a mean of independent means
-    assert replicates.mean() == pytest.approx(scores.mean(), abs=4 * spread / np.sqrt(50_000))
-    assert replicates.std() == pytest.approx(spread, rel=0.02)
-    levels = np.arange(12.0) * np.ones((10, 1))
-    same = bootstrap_stratified(
-        levels, lambda drawn: drawn.mean(axis=(1, 2)), generator=np.random.default_rng(0), replicates=9
-    )
-    assert same == pytest.approx(np.full(9, 5.5))

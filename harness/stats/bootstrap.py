@@ -1,15 +1,11 @@
-"""Resamples of independent values, their intervals and p-values."""
+"""Intervals and p-values of resamples."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from harness.stats.intervals import Interval
 from harness.stats.sums import Array
-
-_CELLS = 4_000_000
-"""Largest number of values held at once."""
 
 
 class Comparison(NamedTuple):
@@ -19,35 +15,6 @@ class Comparison(NamedTuple):
     low: float
     high: float
     p: float
-
-
-def bootstrap_stratified(
-    scores: Array,
-    statistic: Callable[[Array], Array],
-    *,
-    generator: np.random.Generator,
-    replicates: int,
-) -> Array:
-    """Returns replicates of a statistic of runs that are drawn again within each domain.
-
-    Args:
-        scores: shape (runs, domains).
-        statistic: takes scores, shape (replicates, runs, domains), and gives values, shape (replicates,).
-        generator: where the resamples come from.
-        replicates: how many.
-
-    Returns:
-        Values, shape (replicates,).
-
-    Source: Agarwal et al. 2021 (arXiv 2108.13264), section 3.
-    """
-    runs, domains = scores.shape
-    parts = []
-    step = max(1, _CELLS // scores.size)
-    for start in range(0, replicates, step):
-        drawn = generator.integers(0, runs, size=(min(step, replicates - start), runs, domains))
-        parts.append(statistic(scores[drawn, np.arange(domains)]))
-    return np.concatenate(parts)
 
 
 def percentile_interval(replicates: Array, *, level: float = 0.95) -> Interval:

@@ -47,15 +47,6 @@ def group_sums(
     )
 
 
-def aligned(sums: Sequence[GroupSums]) -> tuple[NDArray[np.int64], Array, Array]:
-    """Returns the union of groups, shape (groups,), and numerators and denominators over it.
-
-    Both have shape (models, groups, classes), over the union of classes.
-    """
-    groups, classes = union(sums)
-    return groups, *laid_out(sums, groups, classes)
-
-
 def union(sums: Sequence[GroupSums]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Returns all groups and all classes of several models, sorted."""
     groups = np.unique(np.concatenate([one.groups for one in sums]))

@@ -73,6 +73,7 @@ class TaskScores:
             key: [unit.spec.report_seed for unit in some] for (key, _), some in units.items()
         }
         self._suite_seeds = seeds
+        self._effects: dict[tuple[Key, Key, tuple[str, ...]], Effect] = {}
         keys = sorted({key for key, _ in units}, key=lambda key: (key[0], key[1] or ""))
         for place, domain in enumerate(sorted({domain for _, domain in units})):
             for group in ([key for key in keys if key not in apart], *([key] for key in apart)):
@@ -134,12 +135,15 @@ class TaskScores:
         """
         if not self.has(first, domains) or not self.has(second, domains):
             return None
-        return effect(
-            self._sums(first, domains),
-            self._sums(second, domains),
-            is_paired=self._report_seeds[first] == self._report_seeds[second],
-            is_proportion=self.metric.is_proportion,
-        )
+        asked = first, second, tuple(domains)
+        if asked not in self._effects:
+            self._effects[asked] = effect(
+                self._sums(first, domains),
+                self._sums(second, domains),
+                is_paired=self._report_seeds[first] == self._report_seeds[second],
+                is_proportion=self.metric.is_proportion,
+            )
+        return self._effects[asked]
 
     def difference(self, first: Key, second: Key, domains: Sequence[str]) -> Difference | None:
         """Returns the same as a board keeps it."""
