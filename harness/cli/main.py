@@ -136,7 +136,7 @@ def evaluate(
     if dry_run:
         from harness.cli.progress import planned
 
-        print(plan.to_json() if as_json else planned(plan), end="")
+        print(plan.to_json() if as_json else planned(plan, workers=workers, width=terminal_width()))
         memory.save()
         return
     memory.save()

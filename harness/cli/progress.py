@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
+from harness.board.table import Table
+from harness.board.terminal import terminal_lines
+from harness.board.wording import MISSING
 from harness.guard.inert import line, unshielded
 from harness.identity.unit import AnyUnit
 from harness.study.cost import MACS_PER_SECOND, Costs
 from harness.study.plan import Plan
+from harness.study.work.units import SearchingSpec
 from harness.workers.execute import Event, OnEvent
 
 
@@ -18,25 +22,48 @@ def label(unit: AnyUnit) -> str:
     return line(unit.label)
 
 
-def planned(plan: Plan) -> str:
-    """Returns the units of a plan, one a line, each with what it is estimated to cost."""
-    costs = Costs(plan.units)
-    lines, total = [], 0
+def planned(plan: Plan, *, workers: int, width: int | None) -> str:
+    """Returns the units of a plan by task and kind, and what they are estimated to cost."""
+    from harness.study.pace import Paced
+
+    paced, costs = Paced(plan.units), Costs(plan.units)
+    groups: dict[tuple[str, str], list[AnyUnit]] = {}
     for unit in plan.units:
-        macs = costs.macs(unit)
-        total += macs
-        lines.append(f"{unit.hash}  {label(unit)}" + (f"  {_cost(macs)}" if macs else ""))
-    lines.append(f"{len(plan.units)} units" + (f"  {_cost(total)}" if total else ""))
-    if total:
-        lines.append(
-            f"EMACs are 10^18 multiply-accumulates, hours those of one device at {MACS_PER_SECOND:.0e} of "
-            "them a second; both are estimates."
+        groups.setdefault((unit.spec.of.partition("/")[0] or MISSING, unit.kind.name), []).append(unit)
+    rows, seconds, macs = [], 0.0, 0
+    for (of, kind), units in groups.items():
+        took, counted = sum(map(paced.seconds, units)), sum(map(costs.macs, units))
+        seconds, macs = seconds + took, macs + counted
+        products = f"{counted / 1e12:,.3g}" if counted else ""
+        rows.append((of, kind, f"{len(units):,}", f"{took / 60:,.1f}", products))
+    notes = [
+        f"{len(plan.units):,} units: {seconds / 60:,.1f} CPU minutes here, {_told(seconds / workers)} by "
+        f"{workers} processes with nothing beside them, measured on a few steps of each kind of network. "
+        "What is made already, or lies in the cache, costs nothing."
+    ]
+    if macs:
+        notes.append(
+            f"TMACs are 10^12 multiply-accumulates. One device at {MACS_PER_SECOND:.0e} of them a second "
+            f"takes {_told(macs / MACS_PER_SECOND)} where it is fed fast enough."
         )
-    return "\n".join(lines) + "\n"
+    specs = [unit.spec for unit in plan.units if isinstance(unit.spec, SearchingSpec)]
+    if any(spec.llm is not None and spec.llm.base_url for spec in specs):
+        notes.append("What the endpoint takes is not counted.")
+    table = Table(
+        caption=f"What {plan.name} costs by an estimate",
+        columns=("Task", "Kind of unit", "Units", "CPU minutes here", "TMACs"),
+        rows=tuple(rows),
+        labels=2,
+        notes=tuple(notes),
+    )
+    return "\n".join(terminal_lines(table, width)).rstrip()
 
 
-def _cost(macs: int) -> str:
-    return f"{macs / 1e18:.3g} EMACs, {macs / MACS_PER_SECOND / 3600:.3g} GPU-hours"
+def _told(seconds: float) -> str:
+    """Returns a duration as people read it."""
+    if seconds < 100:
+        return f"{seconds:.2g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:,.1f} h"
 
 
 class Clock:

@@ -8,7 +8,7 @@ optimizer steps, zero-cost proxies and domains that are scored without a cap are
 from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness import catalog
 from harness.identity.content import INPUTS, code_of_module
@@ -32,14 +32,22 @@ from harness.study.work.units import (
     SourcesSpec,
     Supernet,
     SupernetSpec,
+    TrainedSpec,
     ValidatedSpec,
 )
+
+if TYPE_CHECKING:
+    from torch import nn
 
 MACS_PER_SECOND = 5e12
 """What one device is taken to do: a few hundredths of the peak of an A100 in bfloat16 (1.56e14).
 
 Depth-wise convolutions reach less of it, and wide transformers several times as much.
 """
+
+Network = Literal["supernet trained", "supernet scored", "alone trained", "alone scored"]
+PASSED = 64
+"""Samples of a batch that is scored, where it is asked how large one is."""
 
 
 class Costs:
@@ -51,12 +59,34 @@ class Costs:
 
     def macs(self, unit: AnyUnit) -> int:
         """Returns the multiply-accumulates of a unit; 0 for what is not counted."""
-        return round(called(unit.kind.cost)(self, unit)) if unit.kind.cost else 0
+        return round(self.estimate(unit))
+
+    def estimate(self, unit: AnyUnit) -> float:
+        """Returns what a unit costs, in the measure of `rate`; 0 for what is not counted."""
+        return float(called(unit.kind.cost)(self, unit)) if unit.kind.cost else 0.0
+
+    def rate(self, network: "Network", spec: SourcesSpec, batch_size: int, method: str = "") -> float:
+        """Returns what one multiply-accumulate of a network counts as: here 1.
+
+        Args:
+            network: how it stands, and what is done with it.
+            spec: whose network it is.
+            batch_size: samples of a training step.
+            method: of a final's row.
+        """
+        return 1.0
 
     def slices(self, spec: ValidatedSpec, count: int, calibration_batches: int) -> float:
         """Returns the cost of scoring slices, with the images that re-estimate their BatchNorm statistics."""
         calibration = calibration_batches * CALIBRATION_IMAGES if self.has_batch_norm(spec) else 0
-        return self.mean(spec) * count * (validation_passes(spec) + calibration)
+        passes = count * (validation_passes(spec) + calibration)
+        return self.mean(spec) * passes * self.rate("supernet scored", spec, PASSED)
+
+    def trained(self, spec: TrainedSpec, count: int, method: str = "") -> float:
+        """Returns the cost of training networks alone, and of scoring them."""
+        assert spec.batch_size is not None
+        macs = self.alone(method, spec) if method else self.mean(spec)
+        return trainings_macs(spec, count, macs) * self.rate("alone trained", spec, spec.batch_size, method)
 
     def alone(self, method: str, spec: SourcesSpec) -> float:
         """Returns the cost of one forward pass of what a final trains."""
@@ -64,21 +94,25 @@ class Costs:
             return self.mean(spec)
 
         def measure() -> float:
-            from harness.learn.fit import seeded
             from harness.nn.measure import measured_macs
-            from harness.study.work.matched import parameter_target
 
-            signature = spec.seen.signature
-            baseline = catalog.load("baseline", method)
-            assert isinstance(baseline, FixedBaseline)
-            assert spec.tuned_space is not None
-            target = parameter_target(spec.tuned_space, signature) if baseline.is_matched else 0
-            with seeded(0):
-                module = baseline.build(signature, target)
-            return measured_macs(module.eval(), signature)
+            return measured_macs(self.built(method, spec).eval(), spec.seen.signature)
 
         known = partial(remembered, self._content(spec, method), measure)
         return float(self._once(("network", method, *_inputs(spec)), known))
+
+    def built(self, method: str, spec: SourcesSpec) -> "nn.Module":
+        """Returns the network of a fixed baseline."""
+        from harness.learn.fit import seeded
+        from harness.study.work.matched import parameter_target
+
+        signature = spec.seen.signature
+        baseline = catalog.load("baseline", method)
+        assert isinstance(baseline, FixedBaseline)
+        assert spec.tuned_space is not None
+        target = parameter_target(spec.tuned_space, signature) if baseline.is_matched else 0
+        with seeded(0):
+            return baseline.build(signature, target)
 
     def mean(self, spec: SourcesSpec) -> float:
         """Returns the cost of one forward pass of an architecture that is not known yet."""
@@ -129,7 +163,7 @@ def supernet(costs: Costs, unit: Unit[SupernetSpec, Supernet]) -> float:
     assert spec.steps is not None
     assert spec.batch_size is not None
     step = step_macs(spec.strategy, costs.space(spec), costs.mean(spec))
-    return step * spec.steps * spec.batch_size
+    return step * spec.steps * spec.batch_size * costs.rate("supernet trained", spec, spec.batch_size)
 
 
 def inherited(costs: Costs, unit: Unit[InheritedSpec, Inherited]) -> float:
@@ -139,7 +173,7 @@ def inherited(costs: Costs, unit: Unit[InheritedSpec, Inherited]) -> float:
 
 def scratch(costs: Costs, unit: Unit[ScratchSpec, Scratch]) -> float:
     """Returns the cost of training one drawn architecture alone, at every rate."""
-    return trainings_macs(unit.spec, len(unit.spec.learning_rates), costs.mean(unit.spec))
+    return costs.trained(unit.spec, len(unit.spec.learning_rates))
 
 
 def _inputs(spec: SourcesSpec) -> tuple[str, ...]:

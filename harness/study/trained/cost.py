@@ -2,7 +2,7 @@
 
 from harness import catalog
 from harness.identity.unit import Unit
-from harness.study.cost import Costs
+from harness.study.cost import PASSED, Costs
 from harness.study.trained.results import Final, Score, Search, Tuned, ZeroShotScore
 from harness.study.trained.units import (
     FINAL,
@@ -13,7 +13,7 @@ from harness.study.trained.units import (
     TuneSpec,
     ZeroShotSpec,
 )
-from harness.study.work.spent import passes, trainings_macs
+from harness.study.work.spent import passes
 
 ANSWERS = 4
 """Possible answers that a question of an lm-eval task is taken to have."""
@@ -23,7 +23,7 @@ def search(costs: Costs, unit: Unit[SearchSpec, Search]) -> float:
     spec = unit.spec
     if spec.steps is None:
         return costs.slices(spec, spec.evaluations, spec.calibration_batches)
-    return trainings_macs(spec, spec.evaluations, costs.mean(spec))
+    return costs.trained(spec, spec.evaluations)
 
 
 def tune(costs: Costs, unit: Unit[TuneSpec, Tuned]) -> float:
@@ -32,12 +32,12 @@ def tune(costs: Costs, unit: Unit[TuneSpec, Tuned]) -> float:
 
 def trial(costs: Costs, spec: TuneSpec) -> float:
     """Returns the cost of one trial, of the plain baseline."""
-    return trainings_macs(spec, 1, costs.alone(spec.method, spec))
+    return costs.trained(spec, 1, spec.method)
 
 
 def final(costs: Costs, unit: Unit[FinalSpec, Final]) -> float:
     spec, trainings = unit.spec, unit.spec.trainings
-    return trainings_macs(spec, trainings, costs.alone(spec.method, spec)) if trainings else 0
+    return costs.trained(spec, trainings, spec.method) if trainings else 0
 
 
 def score(costs: Costs, unit: Unit[ScoreSpec, Score]) -> float:
@@ -63,7 +63,9 @@ def zero_shot(costs: Costs, unit: Unit[ZeroShotSpec, ZeroShotScore]) -> float:
 
 def _scored(costs: Costs, unit: Unit[RowScoreSpec, Score], forward: int) -> float:
     spec = _final(costs, unit)
-    return 0 if spec.steps is None else costs.alone(spec.method, spec) * forward
+    if spec.steps is None:
+        return 0
+    return costs.alone(spec.method, spec) * forward * costs.rate("alone scored", spec, PASSED, spec.method)
 
 
 def _final(costs: Costs, unit: Unit[RowScoreSpec, Score]) -> FinalSpec:

@@ -1,0 +1,152 @@
+"""How long the units of a plan take here: their counts times what a few steps of their networks take.
+
+A network that stands for those of a space is trained for some steps, and scores a batch, on inputs that are
+drawn here; what was measured is remembered for this kind of machine. Beyond that a unit is taken to cost its
+share of starting up and reading data, and a search the calls of its language model.
+"""
+
+import random
+from collections.abc import Callable
+from functools import partial
+from time import process_time
+from typing import TYPE_CHECKING, Any, Final
+
+from harness.files import canonical_json
+from harness.identity.memory import remembered
+from harness.identity.unit import AnyUnit
+from harness.learn.modality import modality_of
+from harness.run.provenance import kind_of, provenance
+from harness.space.choices import SearchSpace
+from harness.study.cost import Costs, Network
+from harness.study.work.spent import DRAWN
+from harness.study.work.units import SearchingSpec, SourcesSpec
+from harness.task.signature import Signature
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+OVERHEAD: Final = 0.12
+"""CPU seconds of a unit beside its network: its process's share, its data, its files."""
+ANSWER: Final = 0.25
+"""CPU seconds of the embedded model for each evaluation of a search."""
+LARGEST: Final = 3e9
+"""Multiply-accumulates of a training step above which nothing is measured here."""
+USUAL: Final = 4e-11
+"""CPU seconds of one multiply-accumulate where nothing is measured: a large product on one thread."""
+SECONDS: Final = 0.02
+"""CPU seconds that a measurement takes, at least."""
+
+
+class Paced(Costs):
+    """Estimates in CPU seconds of one thread of this machine."""
+
+    def rate(self, network: Network, spec: SourcesSpec, batch_size: int, method: str = "") -> float:
+        """Returns the CPU seconds of one multiply-accumulate of a network of a unit; as `Costs.rate`."""
+        method = "" if spec.space else method
+        told = (network, str(spec.space), spec.task, str(spec.context), method, str(batch_size))
+        return float(self._once(("pace", *told), partial(self._pace, network, spec, batch_size, method)))
+
+    def seconds(self, unit: AnyUnit) -> float:
+        """Returns the CPU seconds that a unit takes."""
+        counted = self.estimate(unit)
+        found = counted + OVERHEAD if counted else unit.kind.seconds
+        spec = unit.spec
+        if isinstance(spec, SearchingSpec) and spec.llm is not None and not spec.llm.base_url:
+            found += ANSWER * spec.evaluations
+        return found
+
+    def _pace(self, network: Network, spec: SourcesSpec, batch_size: int, method: str) -> float:
+        macs = self.mean(spec) if spec.space else self.alone(method, spec)
+        if macs * batch_size > LARGEST:
+            return USUAL
+        machine = canonical_json(kind_of(provenance("cpu", 1)))
+
+        def measure() -> float:
+            module, routes, macs = self._network(network, spec, method)
+            act = _training if network.endswith("trained") else _scoring
+            passes = 3 if network.endswith("trained") else 1
+            each = _each(act(module, routes, spec.seen.signature, batch_size))
+            return each / (passes * macs * batch_size)
+
+        return float(remembered([*self._content(spec, method), network, batch_size, machine], measure))
+
+    def _network(
+        self, network: Network, spec: SourcesSpec, method: str
+    ) -> "tuple[nn.Module, list[Any], float]":
+        """Returns a module, the arguments that make it run its slices, and the cost of one pass of them."""
+        if not spec.space:
+            return self.built(method, spec), [], self.alone(method, spec)
+        space = self.space(spec)
+        usual = _usual(space)
+        if network.startswith("alone"):
+            return space.networks.build(usual), [], space.macs(usual)
+        return space.networks.supernet(), [space.networks.route(usual)], space.macs(usual)
+
+
+def _usual(space: SearchSpace) -> Any:
+    """Returns the one of a few random architectures whose cost is nearest to their mean."""
+    draw = random.Random(0)
+    drawn = [space.sample(draw) for _ in range(DRAWN)]
+    costs = [space.macs(one) for one in drawn]
+    mean = sum(costs) / len(costs)
+    return min(drawn, key=lambda one: abs(space.macs(one) - mean))
+
+
+def _training(
+    module: "nn.Module", routes: list[Any], signature: Signature, batch_size: int
+) -> Callable[[int], None]:
+    """Returns what trains a module for so many steps, by the real loop, on one batch that is drawn here."""
+    import torch
+
+    from harness.learn.fit import Recipe, cross_entropy, fit
+
+    inputs = _drawn(signature, batch_size)
+    with torch.inference_mode():
+        shape = module(inputs[:2], *routes).shape
+    targets = torch.zeros(batch_size, *shape[1:-1], dtype=torch.int64)
+
+    def train(steps: int) -> None:
+        recipe = Recipe(steps=steps, batch_size=batch_size, learning_rate=1e-4)
+        data = iter([(inputs, targets)] * steps)
+        fit(module, recipe, data, lambda batch, _: cross_entropy(module(batch[0], *routes), batch[1]))
+
+    return train
+
+
+def _scoring(
+    module: "nn.Module", routes: list[Any], signature: Signature, batch_size: int
+) -> Callable[[int], None]:
+    """Returns what runs a module on so many batches that are drawn here."""
+    import torch
+
+    inputs = _drawn(signature, batch_size)
+
+    def score(times: int) -> None:
+        with torch.inference_mode():
+            for _ in range(times):
+                module(inputs, *routes)
+
+    return score
+
+
+def _drawn(signature: Signature, count: int) -> "Tensor":
+    import torch
+
+    modality = modality_of(signature.kind)
+    shape = (count, *modality.shape(signature))
+    return torch.randint(modality.vocabulary, shape) if modality.vocabulary else torch.rand(shape)
+
+
+def _each(act: Callable[[int], None]) -> float:
+    """Returns the CPU seconds of doing something once, the least of a few measurements."""
+    act(1)  # makes what later ones reuse
+    times, found = 1, 0.0
+    while found < SECONDS:
+        times *= 2
+        taken = []
+        for _ in range(3):
+            before = process_time()
+            act(times)
+            taken.append(process_time() - before)
+        found = min(taken)
+    return found / times
