@@ -15,7 +15,7 @@ from harness.guard.inert import visible
 from harness.report.export import export
 from harness.report.ink import Inks
 from harness.report.plot import series_of
-from harness.report.section import Block, ReportPart, Section
+from harness.report.section import ALONE, Block, Frame, ReportPart, Section
 from harness.report.svg import drawn
 from harness.report.twin import markdown_report
 from harness.run.loaded import Run, load_run
@@ -57,7 +57,7 @@ def write_report(
     entries.sort(key=lambda entry: (entry[1].order, entry[0]))
     parts = [_part(run, board, name, section) for name, section in entries]
     parts = [part for part in parts if part.block != Block()]
-    inks = _inks(parts, load_study(board.study).series(board))
+    inks = inks_of(parts, load_study(board.study).series(board))
     path = out or folder / ("report.html" if sections is None else "report.part.html")
     write_atomically(path.with_suffix(".md"), markdown_report(run.title, _scope(run), parts))
     write_atomically(path, html_report(run.title, _scope(run), parts, inks))
@@ -66,7 +66,8 @@ def write_report(
     return path
 
 
-def _inks(parts: Sequence[ReportPart], rows: Sequence[Series]) -> Inks:
+def inks_of(parts: Sequence[ReportPart], rows: Sequence[Series]) -> Inks:
+    """Returns the inks of a page, from the rows of its boards and all that its figures show."""
     figures = [figure for part in parts for figure in part.block.figures]
     plots = [plot for figure in figures for plot in chain(figure.plots, *figure.others.values())]
     return Inks(rows, series_of(plots))
@@ -93,8 +94,8 @@ def _scope(run: Run) -> str:
     return f"Suite {run.name}. {done:,} of {len(run.units):,} units have a result.{limit}"
 
 
-def html_report(title: str, scope: str, parts: Sequence[ReportPart], inks: Inks) -> str:
-    """Returns the page."""
+def html_report(title: str, scope: str, parts: Sequence[ReportPart], inks: Inks, frame: Frame = ALONE) -> str:
+    """Returns the page, by itself or in a site."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
@@ -113,5 +114,6 @@ def html_report(title: str, scope: str, parts: Sequence[ReportPart], inks: Inks)
         style=(TEMPLATE / "style.css").read_text(encoding="utf-8"),
         inks=inks,
         drawn=drawn,
+        frame=frame,
     )
     return page + "\n"
