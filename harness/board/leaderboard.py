@@ -13,6 +13,7 @@ class LeaderboardRow:
 
     Attributes:
         method: its name; one page tells of a method.
+        shown: the name as it is printed, with its marks.
         space: that it searched; None for none.
         series: its name in figures.
         place: the rank as it is printed, with the ranks that the tests allow.
@@ -27,6 +28,7 @@ class LeaderboardRow:
     """
 
     method: str
+    shown: str
     space: str | None = None
     series: str
     place: str

@@ -39,6 +39,11 @@ class FoundNetwork(Schema):
     parameters: int
     architecture: Mapping[str, Any]
 
+    @property
+    def row(self) -> tuple[str, str | None]:
+        """Method and space."""
+        return self.method, self.space
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunFacts(Schema):
@@ -77,7 +82,7 @@ def submission_text(run: Run, board: AnyBoard) -> str:
         protocol=terms.protocol, code=terms.code, found=tuple(load_study(board.study).found(run))
     )
     value: dict[str, Any] = parse_json(board_json(board))
-    return sealed(value | {"run": facts.to_json()})
+    return sealed(value | {"run": facts.to_json()}).encode(errors="backslashreplace").decode()
 
 
 def submission_of(text: str, path: Path) -> Submission:
@@ -92,10 +97,10 @@ def submission_of(text: str, path: Path) -> Submission:
         raise HarnessError(f"{path} has schema {schema!r}, and this version reads {SCHEMA}; {AGAIN}.")
     if not isinstance(name, str):
         raise HarnessError(f"{path} names no study, so it is no board of one run; {AGAIN}.")
-    members = {key: one for key, one in value.items() if key not in HEAD}
+    members = {key: _whole(one) for key, one in value.items() if key not in HEAD}
     try:
         board: AnyBoard = load_study(name).board_from_json(members)
-        facts = RunFacts.from_json(value["run"]) if "run" in value else None
+        facts = RunFacts.from_json(_whole(value["run"])) if "run" in value else None
     except (HarnessError, ValueError) as error:
         raise HarnessError(f"{path} holds no board that can be read: {_first(error)}; {AGAIN}.") from error
     return Submission(board=board, facts=facts)
@@ -111,6 +116,15 @@ def _value(text: str, path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise HarnessError(f"{path} is no board; {AGAIN}.")
     return unsealed(text.encode(), path, AGAIN) if "checksum" in value else value
+
+
+def _whole(value: Any) -> Any:
+    """Returns JSON values with halves of characters written out, as no type takes them."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_whole(key): _whole(one) for key, one in value.items()}
+    return [_whole(one) for one in value] if isinstance(value, list) else value
 
 
 def _first(error: Exception) -> str:

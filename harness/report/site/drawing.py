@@ -42,7 +42,7 @@ def listing(group: Group, *, without: str = "") -> Table:
     kept = [at for at, name in enumerate(columns) if name != without]
     rows, links = [], {}
     for index, (run, _, row) in enumerate(group.placings):
-        cells = (run.label, row.series, row.space or NONE, row.place or NONE)
+        cells = (run.label, row.shown, row.space or NONE, row.place or NONE)
         texts = (*cells, row.score_text, row.difference_text, str(row.seeds) if row.seeds else NONE)
         rows.append(tuple(texts[at] for at in kept))
         links[index, 0] = run_address(run)
@@ -89,27 +89,24 @@ def scores(title: str, placings: Sequence[Placing], *, name: str, labels: Sequen
     return Figure(name=f"scores-{name}", alt=alt, plots=(Forest(title=title, axis=axis, bars=bars),))
 
 
-def differences(board: Leaderboard, *, name: str) -> Figure | None:
-    """Returns every row of a leaderboard less its reference; None where no row has a difference."""
-    rows = [row for row in board.rows if row.difference and not row.is_apart]
-    if not rows:
+def differences(boards: Sequence[Leaderboard], *, name: str) -> Figure | None:
+    """Returns every row less its reference, a panel for each leaderboard; None without a difference."""
+    plots = []
+    for board in boards:
+        bars = tuple(
+            Bar(series=row.series, main=interval(row.difference, board.factor), text=row.difference_text)
+            for row in board.rows
+            if row.difference and not row.is_apart
+        )
+        axis = Axis(
+            label=f"{board.unit}, less {board.reference}", better=board.better, zero=(0.0, "no difference")
+        )
+        if bars:
+            plots.append(Forest(title=f"{board.title}, less {board.reference}", axis=axis, bars=bars))
+    if not plots:
         return None
-    bars = tuple(
-        Bar(series=row.series, main=interval(row.difference, board.factor), text=row.difference_text)
-        for row in rows
-    )
-    axis = Axis(
-        label=f"{board.unit}, less {board.reference}", better=board.better, zero=(0.0, "no difference")
-    )
-    alt = (
-        f"{board.title}: every row less {board.reference}, with 95 % intervals; the better side is on the "
-        "right."
-    )
-    return Figure(
-        name=f"differences-{name}",
-        alt=alt,
-        plots=(Forest(title=f"{board.title}, less {board.reference}", axis=axis, bars=bars),),
-    )
+    alt = "Every row less the reference of its run, with 95 % intervals; the better side is on the right."
+    return Figure(name=f"differences-{name}", alt=alt, plots=tuple(plots))
 
 
 def found_strips(space: str, runs: Sequence[SiteRun]) -> Figure | None:

@@ -8,6 +8,7 @@ from harness.board.series import Series
 from harness.board.table import Table
 from harness.board.wording import listed, show_counts
 from harness.report.page import html_report, inks_of
+from harness.report.plot import series_of
 from harness.report.section import Block, Chip, Frame, Link, ReportPart
 from harness.report.site.drawing import (
     NONE,
@@ -27,8 +28,8 @@ TITLE: Final = "Leaderboards"
 HOME: Final = Link(TITLE, "index.html")
 TONES: Final[dict[str, Literal["", "good", "bad"]]] = {"better": "good", "worse": "bad"}
 NOT_RANKED: Final = (
-    "In the order of the scores, which is no ranking: a rank takes paired tests of what the runs kept, and "
-    "`harness leaderboard` makes them of the run folders together."
+    "In the order of the scores, which is no ranking: a rank takes paired tests of all that the runs kept, "
+    "and harness leaderboard makes them of the run folders together."
 )
 
 
@@ -50,16 +51,21 @@ class SitePage(NamedTuple):
     links: tuple[Link, ...] = ()
 
     def html(self, rows: Sequence[Series]) -> str:
-        """Returns the file; `rows` are those of all boards, which have a colour and a marker each."""
+        """Returns the file, with the colours of rows that figures may show."""
         is_index = self.path == HOME.address
         frame = Frame("" if is_index else "../", () if is_index else (HOME,), self.links)
-        return html_report(self.title, self.scope, self.parts, inks_of(self.parts, rows), frame)
+        plots = [plot for part in self.parts for figure in part.block.figures for plot in figure.plots]
+        shown = set(series_of(plots))
+        inks = inks_of(self.parts, [row for row in rows if row.name in shown])
+        return html_report(self.title, self.scope, self.parts, inks, frame)
 
 
 def site_pages(shelf: Shelf) -> Iterator[tuple[str, str]]:
     """Yields path and text of every page."""
+    for run in shelf.runs:
+        page = _of_run(run)
+        yield page.path, page.html(run.series)
     every = [_index(shelf)]
-    every += [_of_run(run) for run in shelf.runs]
     every += [_of_task(subject, shelf.on(subject)) for subject in shelf.subjects]
     every += [_of_space(space, shelf) for space in shelf.spaces]
     every += [_of_method(method, shelf) for method in shelf.methods]
@@ -110,9 +116,9 @@ def _index(shelf: Shelf) -> SitePage:
 def _growing() -> Block:
     return Block(
         paragraphs=(
-            "`harness eval` leaves the result file of a run in its folder as board.json. Copied to "
-            "results/RUN.json of this site it joins with the first of these commands; the second takes the "
-            "run's folder, and writes its whole report beside its page.",
+            "A run has its result file in its folder, as board.json. Copied to results/RUN.json of this site "
+            "it joins with the first of these commands; the second takes the run's folder, and writes its "
+            "whole report beside its page.",
         ),
         code=(
             "harness leaderboard --format site --out SITE\nharness leaderboard --format site --out SITE RUN",
@@ -127,14 +133,14 @@ def _runs_table(shelf: Shelf) -> Table:
         subjects = list(dict.fromkeys(one.subject for one in run.leaderboards))
         seeds = [row.seeds for one in run.leaderboards for row in one.rows if row.seeds]
         rows.append(
-            (run.label, board.title, board.study, listed(subjects) or NONE, run.headline, show_counts(seeds))
+            (run.label, run.headline, listed(subjects) or NONE, board.title, board.study, show_counts(seeds))
         )
         links[index, 0] = run_address(run)
         if len(subjects) == 1:
-            links[index, 3] = address("task", subjects[0])
+            links[index, 2] = address("task", subjects[0])
     return Table(
         caption="Every run",
-        columns=("Run", "Suite", "Study", "Tasks", "Verdict", "Seeds of a row"),
+        columns=("Run", "Verdict", "Tasks", "Suite", "Study", "Seeds of a row"),
         rows=tuple(rows),
         labels=5,
         links=links,
@@ -192,9 +198,10 @@ def _of_run(run: SiteRun) -> SitePage:
     ]
     if run.tables:
         parts.append(("Board", load_study(board.study).summary, Block(tables=run.tables)))
-    links = [Link("Result file", f"results/{run.stem}.json")]
-    if run.has_report:
-        links.insert(0, Link("Whole report", f"runs/{run.stem}/report.html"))
+    links = [Link("Whole report", f"runs/{run.stem}/report.html")] if run.has_report else []
+    links.append(Link("Result file", f"results/{run.stem}.json"))
+    subjects = dict.fromkeys(one.subject for one in run.leaderboards)
+    links += [Link(f"Task {subject}", address("task", subject)) for subject in subjects]
     lacking = (
         "" if run.has_report else " The site has its result file alone, so its whole report is not here."
     )
@@ -217,12 +224,12 @@ def _verdict(run: SiteRun) -> Block:
     if count:
         chips.append(Chip("Scale", f"{seeds} seeds a row, {count} rows"))
     told = [one.claim for one in run.leaderboards if one.claim and one.claim != run.headline]
-    figures = [differences(one, name=str(number)) for number, one in enumerate(run.leaderboards)]
+    figure = differences(run.leaderboards, name="verdict")
     return Block(
         lead=run.headline,
         chips=tuple(chips),
         paragraphs=tuple(told or [run.verdict] * (run.verdict != run.headline)),
-        figures=tuple(one for one in figures if one),
+        figures=(figure,) if figure else (),
     )
 
 
@@ -231,7 +238,7 @@ def _board_block(run: SiteRun, board: Leaderboard, number: int, *, has_differenc
     labels = [f"{row.rank}. {row.series}" if row.rank else row.series for row in board.rows]
     figures = [scores(board.title, placings, name=f"{run.stem}-{number}", labels=labels)]
     if has_differences:
-        figures.append(differences(board, name=f"{run.stem}-{number}"))
+        figures.append(differences([board], name=f"{run.stem}-{number}"))
     return Block(
         figures=tuple(one for one in figures if one), tables=(board_table(board),), appendix=board.more
     )
@@ -254,7 +261,7 @@ def _of_task(subject: str, runs: Sequence[SiteRun]) -> SitePage:
             if board.subject == subject:
                 block = _board_block(run, board, len(parts), has_differences=True)
                 title = board.title if len(runs) == 1 else f"{board.title}: {run.label}"
-                parts.append((title, board.claim or f"Ranked by {board.score}.", block))
+                parts.append((title, f"Ranked by {board.score}.", block))
     scope = f"Task: what {len(runs)} run{'s' * (len(runs) != 1)} found."
     return SitePage(f"tasks/{slug(subject)}.html", subject, scope, _parts(parts))
 
@@ -286,39 +293,50 @@ def _together(group: Group, number: int) -> Block:
 
 
 def _of_space(space: str, shelf: Shelf) -> SitePage:
-    mine = [one for one in shelf.placings if one.row.space == space]
-    parts = [
-        _group_part(one, number, "Space", [row.series for _, _, row in one.placings])
-        for number, one in enumerate(groups(mine))
-    ]
+    parts = _by_subject([one for one in shelf.placings if one.row.space == space], "Space")
     strips = found_strips(space, shelf.runs)
     if strips:
         summary = "Architectures of the first seeds of each row, as strips of their layers."
         parts.append(("What was found", summary, Block(figures=(strips,))))
-    return SitePage(f"spaces/{slug(space)}.html", space, "Space: rows that searched in it.", _parts(parts))
+    scope = "Space: rows that searched in it."
+    return SitePage(f"spaces/{slug(space)}.html", space, scope, _parts(parts), _tasks_of(parts, shelf))
 
 
 def _of_method(method: str, shelf: Shelf) -> SitePage:
-    mine = [one for one in shelf.placings if one.row.method == method]
-    parts = [
-        _group_part(
-            one, number, "Method", [placing.row.space or placing.row.series for placing in one.placings]
-        )
-        for number, one in enumerate(groups(mine))
-    ]
+    parts = _by_subject([one for one in shelf.placings if one.row.method == method], "Method")
     scope = "Method: its scores on every task, best first."
-    return SitePage(f"methods/{slug(method)}.html", method, scope, _parts(parts))
+    return SitePage(f"methods/{slug(method)}.html", method, scope, _parts(parts), _tasks_of(parts, shelf))
 
 
-def _group_part(
-    group: Group, number: int, same: Literal["Space", "Method"], names: Sequence[str]
-) -> tuple[str, str, Block]:
-    """Returns rows of runs that agree; `same` is the heading that all of them share."""
-    labels = [f"{name} · {one.run.label}" for name, one in zip(names, group.placings, strict=True)]
-    figure = scores(group.title, group.placings, name=str(number), labels=labels)
-    block = Block(
-        paragraphs=(group.reason,) if group.reason else (),
-        figures=(figure,) if figure else (),
-        tables=(listing(group, without=same),),
+def _tasks_of(parts: Iterable[tuple[str, str, Block]], shelf: Shelf) -> tuple[Link, ...]:
+    """Returns what leads to the pages of tasks that parts are called after."""
+    return tuple(
+        Link(f"Task {title}", address("task", title)) for title, *_ in parts if title in shelf.subjects
     )
-    return group.title, "Best first; places are those within each run.", block
+
+
+def _by_subject(
+    placings: Sequence[Placing], same: Literal["Space", "Method"]
+) -> list[tuple[str, str, Block]]:
+    """Returns a part for each task, with a list for each leaderboard and for runs that agree.
+
+    Args:
+        placings: rows.
+        same: the heading that all of them share.
+    """
+    parts: list[tuple[str, str, Block]] = []
+    for subject in dict.fromkeys(one.board.subject for one in placings):
+        found = groups(one for one in placings if one.board.subject == subject)
+        figures = []
+        for number, one in enumerate(found):
+            names = [row.series if same == "Space" else row.space or row.series for _, _, row in one.placings]
+            labels = [f"{name} · {run.label}" for name, (run, *_) in zip(names, one.placings, strict=True)]
+            name = f"{len(parts)}-{number}"
+            figures.append(scores(one.title, one.placings, name=name, labels=labels) if labels[1:] else None)
+        block = Block(
+            paragraphs=tuple(one.reason for one in found if one.reason),
+            figures=tuple(figure for figure in figures if figure),
+            tables=tuple(listing(one, without=same) for one in found),
+        )
+        parts.append((subject, "Best first; places are those within each run.", block))
+    return parts

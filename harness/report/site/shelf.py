@@ -140,11 +140,9 @@ def _shown(stem: str, label: str, submission: Submission, has_report: bool) -> S
     board = submission.board
     study = load_study(board.study)
     leaderboards = tuple(study.leaderboards(board))
+    tables = () if leaderboards else tuple(study.tables(board))
     for one in leaderboards:
-        for row in one.rows:
-            ends = (number for span in (row.score, row.difference) for number in span or ())
-            if any(abs(number) > FARTHEST for number in ends):
-                raise ValueError(f"{row.series} has a score that no axis reaches")
+        _check(one)
     found = submission.facts.found if submission.facts else ()
     return SiteRun(
         stem=stem,
@@ -153,16 +151,30 @@ def _shown(stem: str, label: str, submission: Submission, has_report: bool) -> S
         headline=study.headline(board),
         verdict=verdict(board),
         leaderboards=leaderboards,
-        tables=() if leaderboards else tuple(study.tables(board)),
+        tables=tables,
         series=tuple(study.series(board)),
-        found=tuple((one, _strip(one)) for one in found),
+        found=tuple((one, _strip(one, leaderboards)) for one in found),
         has_report=has_report,
     )
 
 
-def _strip(one: FoundNetwork) -> Strip:
+def _check(board: Leaderboard) -> None:
+    """Raises a ValueError where a page cannot hold a leaderboard, as no run makes one like it."""
+    for row in board.rows:
+        ends = (number for span in (row.score, row.difference) for number in span or ())
+        if any(abs(number) > FARTHEST for number in ends):
+            raise ValueError(f"{row.series} has a score that no axis reaches")
+    for table in (board.table, *board.more):
+        if any(len(row) != len(table.columns) for row in table.rows):
+            raise ValueError(f"the table {table.caption!r} has a row that does not fit")
+
+
+def _strip(one: FoundNetwork, boards: Sequence[Leaderboard]) -> Strip:
+    """Returns an architecture in the colour of its row."""
+    rows = [row.series for board in boards for row in board.rows if (row.method, row.space) == one.row]
+    series = rows[0] if rows else one.method
     label, text = f"{one.method}, seed {one.seed}", f"{one.parameters:,} parameters"
-    return strip(one.method, one.architecture, label=label, text=text)
+    return strip(series, one.architecture, label=label, text=text)
 
 
 def agreeing(runs: Sequence[SiteRun]) -> list[Agreeing]:

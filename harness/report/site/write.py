@@ -89,7 +89,8 @@ def write_site(out: Path, sources: Sequence[Path]) -> WrittenSite:
         for stem, run in runs.items():
             _report(run, submissions[stem][1], made / "runs" / stem)
         for path, page in pages.items():
-            write_atomically(made / path, page)
+            (made / path).parent.mkdir(exist_ok=True)
+            (made / path).write_bytes(page.encode(errors="backslashreplace"))
         write_atomically(made / MARKER, canonical_json({"schema": SCHEMA, "kind": "site"}) + "\n")
         _put(made, place)
     return WrittenSite(

@@ -6,7 +6,7 @@ from harness import catalog
 from harness.board.leaderboard import Leaderboard, LeaderboardRow
 from harness.board.scale import with_interval
 from harness.board.values import Estimate
-from harness.study.lookup.board import LookupBoard, LookupRanking, LookupRow
+from harness.study.lookup.board import LookupBoard, LookupRow
 from harness.study.lookup.tables import lookup_sentence, ranking_table, regret_table
 from harness.study.published_table import published_tables
 
@@ -21,7 +21,6 @@ def lookup_leaderboards(board: LookupBoard) -> Iterator[Leaderboard]:
             continue
         row, table = ranking.row(board.claim), ranking_table(board, ranking)
         gain = row.difference if row else None
-        places = [line[0] for line in table.rows]
         yield Leaderboard(
             subject=board.table,
             title=f"{board.table}, {ranking.feedback} as feedback, {budget:,} evaluations",
@@ -34,8 +33,7 @@ def lookup_leaderboards(board: LookupBoard) -> Iterator[Leaderboard]:
             outcome=gain.outcome(higher_is_better=False) if gain else None,
             gain=f"{with_interval(gain, signed=True)} points of regret" if gain else "",
             rows=tuple(
-                _row(board, ranking, one, (place, space))
-                for one, place in zip(ranking.rows, places, strict=False)
+                _row(board, one, line, space) for one, line in zip(ranking.rows, table.rows, strict=False)
             ),
             table=table,
             more=more,
@@ -43,16 +41,15 @@ def lookup_leaderboards(board: LookupBoard) -> Iterator[Leaderboard]:
         more = ()
 
 
-def _row(
-    board: LookupBoard, ranking: LookupRanking, row: LookupRow, beside: tuple[str, str | None]
-) -> LeaderboardRow:
+def _row(board: LookupBoard, row: LookupRow, line: tuple[str, ...], space: str | None) -> LeaderboardRow:
     found = row.difference
     is_reference = row.method == board.reference
     return LeaderboardRow(
         method=row.method,
-        space=beside[1],
+        shown=line[1],
+        space=space,
         series=row.method,
-        place=beside[0],
+        place=line[0],
         rank=row.rank,
         score=row.regret,
         score_text=with_interval(row.regret),

@@ -40,6 +40,7 @@ def _row(board: RankingBoard, space: SpaceRanking, row: RankingRow, line: tuple[
     found = row.difference
     return LeaderboardRow(
         method=row.name,
+        shown=line[0],
         space=space.space,
         series=row.name,
         place="control" if row.name in (*CONTROLS, ALONE) else "",

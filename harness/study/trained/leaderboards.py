@@ -16,7 +16,7 @@ from harness.study.trained.units import FINAL
 
 HELD_OUT = 3
 """Column of the main table that has the means over held-out domains; the one of differences follows."""
-MOST_SEEDS = 8
+MOST_SEEDS = 3
 """Seeds of a row whose architectures are kept."""
 
 
@@ -55,6 +55,7 @@ def trained_leaderboards(board: Board) -> Iterator[Leaderboard]:
 def _row(task: TaskBoard, row: Row, line: tuple[str, ...]) -> LeaderboardRow:
     return LeaderboardRow(
         method=row.method,
+        shown=line[1],
         space=row.space,
         series=row.label,
         place=line[0],
