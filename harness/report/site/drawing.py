@@ -23,8 +23,13 @@ def address(kind: str, name: str) -> str:
     return f"{kind}s/{slug(name)}.html"
 
 
-def board_table(board: Leaderboard) -> Table:
-    """Returns a leaderboard's own table, whose methods and spaces lead to their pages."""
+def board_table(board: Leaderboard, of: str) -> Table:
+    """Returns a leaderboard's own table, whose methods and spaces lead to their pages.
+
+    Args:
+        board: the leaderboard.
+        of: what its caption begins with; a page has no two tables of one name.
+    """
     table = board.table
     spaces = table.columns.index("Space") if "Space" in table.columns else None
     links = {}
@@ -33,7 +38,7 @@ def board_table(board: Leaderboard) -> Table:
             links[index, table.heading] = address("method", row.method)
         if spaces is not None and row.space is not None:
             links[index, spaces] = address("space", row.space)
-    return replace(table, links=links)
+    return replace(table, caption=f"{of}{table.caption}", links=links)
 
 
 def listing(group: Group, *, without: str = "") -> Table:
@@ -53,7 +58,7 @@ def listing(group: Group, *, without: str = "") -> Table:
     board = group.placings[0].board
     reference = f"; the reference is {board.reference}" if board.reference else ""
     return Table(
-        caption=f"{group.title}: {board.score}, {board.better} is better{reference}",
+        caption=f"{group.heading}: {board.score}, {board.better} is better{reference}",
         columns=tuple(columns[at] for at in kept),
         rows=tuple(rows),
         labels=len(kept) - 4,

@@ -1,6 +1,7 @@
 """The pages of a site: an index, and one for each run, task, space and method."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 
 from harness.board.leaderboard import Leaderboard
@@ -233,14 +234,19 @@ def _verdict(run: SiteRun) -> Block:
     )
 
 
-def _board_block(run: SiteRun, board: Leaderboard, number: int, *, has_differences: bool = False) -> Block:
+def _board_block(
+    run: SiteRun, board: Leaderboard, number: int, *, of: str = "", has_differences: bool = False
+) -> Block:
+    """Returns a leaderboard of a run; `of` is what captions of tables begin with."""
     placings = [Placing(run, board, row) for row in board.rows]
     labels = [f"{row.rank}. {row.series}" if row.rank else row.series for row in board.rows]
     figures = [scores(board.title, placings, name=f"{run.stem}-{number}", labels=labels)]
     if has_differences:
         figures.append(differences([board], name=f"{run.stem}-{number}"))
     return Block(
-        figures=tuple(one for one in figures if one), tables=(board_table(board),), appendix=board.more
+        figures=tuple(one for one in figures if one),
+        tables=(board_table(board, of),),
+        appendix=tuple(replace(table, caption=f"{of}{table.caption}") for table in board.more),
     )
 
 
@@ -255,12 +261,13 @@ def _of_task(subject: str, runs: Sequence[SiteRun]) -> SitePage:
         for row in board.rows
     ):
         if len({placing.run.stem for placing in one.placings}) > 1:
-            parts.append((f"{one.title}: all runs that agree", NOT_RANKED, _together(one, len(parts))))
+            parts.append((f"{one.heading}: runs that agree", NOT_RANKED, _together(one, len(parts))))
     for run in runs:
         for board in run.leaderboards:
             if board.subject == subject:
-                block = _board_block(run, board, len(parts), has_differences=True)
-                title = board.title if len(runs) == 1 else f"{board.title}: {run.label}"
+                of = f"{run.label}, " if len(runs) > 1 else ""
+                block = _board_block(run, board, len(parts), of=of, has_differences=True)
+                title = f"{board.title}: {run.label}" if of else board.title
                 parts.append((title, f"Ranked by {board.score}.", block))
     scope = f"Task: what {len(runs)} run{'s' * (len(runs) != 1)} found."
     return SitePage(f"tasks/{slug(subject)}.html", subject, scope, _parts(parts))
@@ -288,7 +295,7 @@ def _runs_of(subject: str, sets: Sequence[Agreeing]) -> Block:
 
 def _together(group: Group, number: int) -> Block:
     labels = [f"{one.row.series} · {one.run.label}" for one in group.placings]
-    figure = scores(group.title, group.placings, name=f"together-{number}", labels=labels)
+    figure = scores(group.heading, group.placings, name=f"together-{number}", labels=labels)
     return Block(figures=(figure,) if figure else (), tables=(listing(group),))
 
 
@@ -332,7 +339,9 @@ def _by_subject(
             names = [row.series if same == "Space" else row.space or row.series for _, _, row in one.placings]
             labels = [f"{name} · {run.label}" for name, (run, *_) in zip(names, one.placings, strict=True)]
             name = f"{len(parts)}-{number}"
-            figures.append(scores(one.title, one.placings, name=name, labels=labels) if labels[1:] else None)
+            figures.append(
+                scores(one.heading, one.placings, name=name, labels=labels) if labels[1:] else None
+            )
         block = Block(
             paragraphs=tuple(one.reason for one in found if one.reason),
             figures=tuple(figure for figure in figures if figure),

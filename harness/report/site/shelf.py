@@ -77,6 +77,11 @@ class Group(NamedTuple):
     placings: tuple[Placing, ...]
     reason: str
 
+    @property
+    def heading(self) -> str:
+        """The title, with a run's name where those before it have the title already."""
+        return f"{self.title}, {self.placings[0].run.label}" if self.reason else self.title
+
 
 @dataclass(frozen=True)
 class Shelf:
