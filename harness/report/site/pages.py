@@ -29,8 +29,8 @@ TITLE: Final = "Leaderboards"
 HOME: Final = Link(TITLE, "index.html")
 TONES: Final[dict[str, Literal["", "good", "bad"]]] = {"better": "good", "worse": "bad"}
 NOT_RANKED: Final = (
-    "In the order of the scores, which is no ranking: a rank takes paired tests of all that the runs kept, "
-    "and harness leaderboard makes them of the run folders together."
+    "In the order of the scores, which is no ranking: a rank takes paired tests of all that the runs kept. "
+    "harness leaderboard makes them of the run folders together, unless a row was made in two ways."
 )
 
 
