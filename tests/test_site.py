@@ -24,6 +24,7 @@ from harness.run.loaded import load_run
 from harness.study.formats import board_json, render
 from harness.study.study import build_board
 from harness.study.submission import submission_of, submission_text
+from harness.study.trained.study import TrainedStudy
 
 Files = dict[str, bytes]
 NAMES = ("first", "second", "other")
@@ -277,6 +278,21 @@ def test_a_folder_that_is_no_site_is_refused_and_left_as_it_is(runs: dict[str, P
     assert files(tmp_path) == {"mine/thesis.tex": b"mine", "file": b"mine"}
 
 
+def test_nothing_from_beyond_a_site_becomes_a_part_of_it(site: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(site, tmp_path / "site")
+    (tmp_path / "secret").write_text("a key")
+    (out / "runs/first/report.html").unlink()
+    (out / "runs/first/report.html").symlink_to(tmp_path / "secret")
+    (out / "runs/second/notes").symlink_to(tmp_path / "secret")
+    shutil.rmtree(out / "tasks")
+    (out / "tasks").symlink_to(tmp_path)
+    write_site(out, [])
+    assert [path for path in out.rglob("*") if path.is_symlink()] == []
+    assert not [path for path, data in files(out).items() if b"a key" in data]
+    assert files(out).keys() == files(site).keys() - {"runs/first/report.html", "runs/first/report.md"}
+    assert (tmp_path / "secret").read_text() == "a key"
+
+
 def test_a_site_stays_as_it_is_where_making_it_fails(
     site: Path, runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,6 +308,15 @@ def test_a_site_stays_as_it_is_where_making_it_fails(
     with pytest.raises(HarnessError, match="the disk is full"):
         write_site(tmp_path / "new", [runs["first"]])
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+def test_a_study_that_does_not_say_what_its_boards_are_has_no_page(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(TrainedStudy.parts, "values")
+    with pytest.raises(HarnessError, match="its study does not say what its boards are"):
+        write_site(tmp_path / "site", [runs["other"]])
+    assert list(tmp_path.iterdir()) == []
 
 
 Change = Callable[[dict[str, Any]], Any]

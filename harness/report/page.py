@@ -3,9 +3,11 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import catalog
 from harness.board.series import Series
@@ -20,6 +22,9 @@ from harness.report.svg import drawn
 from harness.report.twin import markdown_report
 from harness.run.loaded import Run, load_run
 from harness.study.study import AnyBoard, build_board, load_study
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 TEMPLATE = Path(__file__).with_name("template")
 
@@ -96,16 +101,8 @@ def _scope(run: Run) -> str:
 
 def html_report(title: str, scope: str, parts: Sequence[ReportPart], inks: Inks, frame: Frame = ALONE) -> str:
     """Returns the page, by itself or in a site."""
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    def shown(value: object) -> object:
-        return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=shown)
-    template = environment.from_string((TEMPLATE / "report.html.j2").read_text(encoding="utf-8"))
     script = (TEMPLATE / "script.js").read_text(encoding="utf-8")
-    page = template.render(
+    page = _template().render(
         script=script,
         script_hash=base64.b64encode(sha256(script.encode()).digest()).decode(),
         title=title,
@@ -117,3 +114,16 @@ def html_report(title: str, scope: str, parts: Sequence[ReportPart], inks: Inks,
         frame=frame,
     )
     return page + "\n"
+
+
+@cache
+def _template() -> "Template":
+    """Returns the page's template, which a site asks for again and again."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    def shown(value: object) -> object:
+        return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=shown)
+    return environment.from_string((TEMPLATE / "report.html.j2").read_text(encoding="utf-8"))

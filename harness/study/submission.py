@@ -99,7 +99,12 @@ def submission_of(text: str, path: Path) -> Submission:
         raise HarnessError(f"{path} names no study, so it is no board of one run; {AGAIN}.")
     members = {key: _whole(one) for key, one in value.items() if key not in HEAD}
     try:
-        board: AnyBoard = load_study(name).board_from_json(members)
+        study = load_study(name)
+        if "values" not in study.parts:
+            raise HarnessError(
+                "its study does not say what its boards are; name their class in its `parts` as `values`"
+            )
+        board: AnyBoard = study.board_from_json(members)
         facts = RunFacts.from_json(_whole(value["run"])) if "run" in value else None
     except (HarnessError, ValueError) as error:
         raise HarnessError(f"{path} holds no board that can be read: {_first(error)}; {AGAIN}.") from error

@@ -214,7 +214,8 @@ def groups(placings: Iterable[Placing]) -> list[Group]:
         of_board = list(together)
         runs = sorted({one.run.stem: one.run for one in of_board}.values(), key=lambda run: run.stem)
         for one in agreeing(runs):
-            mine = [placing for placing in of_board if placing.run in one.runs]
+            stems = {run.stem for run in one.runs}
+            mine = [placing for placing in of_board if placing.run.stem in stems]
             found.append(Group(title, tuple(sorted(mine, key=_order)), one.reason))
     return found
 

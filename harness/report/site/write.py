@@ -79,13 +79,14 @@ def write_site(out: Path, sources: Sequence[Path]) -> WrittenSite:
     changed = {stem for stem in there if there[stem].text != every[stem].text}
     submissions = {stem: (one.path, submission_of(one.text, one.path)) for stem, one in every.items()}
     runs = {stem: one.run for stem, one in taken.items() if one.run is not None}
-    kept = {stem for stem in there if stem not in changed | runs.keys() and _has_report(place, stem)}
+    kept = {stem for stem in there if stem not in changed | runs.keys() and _reports(place, stem)}
     pages = dict(site_pages(shelf_of(submissions, kept | runs.keys())))
     with _beside(place) as made:
         for stem, one in every.items():
             write_atomically(made / RESULTS / f"{stem}.json", one.text)
         for stem in kept:
-            shutil.copytree(place / "runs" / stem, made / "runs" / stem)
+            for report in _reports(place, stem):
+                write_atomically(made / report.relative_to(place), report.read_bytes())
         for stem, run in runs.items():
             _report(run, submissions[stem][1], made / "runs" / stem)
         for path, page in pages.items():
@@ -149,9 +150,14 @@ def _source(path: Path) -> _Source:
     return _Source(path, submission_text(run, build_board(run)), run)
 
 
-def _has_report(place: Path, stem: str) -> bool:
-    """Returns whether the whole report of a run lies in the site, as an earlier command wrote it."""
-    return (place / "runs" / stem / REPORT).is_file()
+def _reports(place: Path, stem: str) -> list[Path]:
+    """Returns the whole report of a run and its twin, as an earlier command left them in the site.
+
+    Neither may be a link, which could lead anywhere, and what it leads to would be published.
+    """
+    page = place / "runs" / stem / REPORT
+    found = [path for path in (page, page.with_suffix(".md")) if path.is_file() and path.resolve() == path]
+    return found if page in found else []
 
 
 def _report(run: Run, submission: Submission, folder: Path) -> None:
