@@ -193,7 +193,7 @@ def _of_run(run: SiteRun) -> SitePage:
     parts = [
         ("Verdict", "Made from the interval of one comparison, fixed before any result.", _verdict(run)),
         *(
-            (one.title, f"Ranked by {one.score}.", _board_block(run, one, number))
+            (one.title, _ranked(one), replace(_board_block(run, one, number), appendix=one.more))
             for number, one in enumerate(run.leaderboards)
         ),
     ]
@@ -208,6 +208,10 @@ def _of_run(run: SiteRun) -> SitePage:
     )
     scope = f"Suite {board.name}, which {load_study(board.study).summary}.{limit}{lacking}"
     return SitePage(f"runs/{run.stem}.html", board.title, scope, _parts(parts), tuple(links))
+
+
+def _ranked(board: Leaderboard) -> str:
+    return f"Ranked by {board.score}."
 
 
 def _verdict(run: SiteRun) -> Block:
@@ -234,20 +238,12 @@ def _verdict(run: SiteRun) -> Block:
     )
 
 
-def _board_block(
-    run: SiteRun, board: Leaderboard, number: int, *, of: str = "", has_differences: bool = False
-) -> Block:
-    """Returns a leaderboard of a run; `of` is what captions of tables begin with."""
+def _board_block(run: SiteRun, board: Leaderboard, number: int, *, of: str = "") -> Block:
+    """Returns a leaderboard of a run; `of` is what the captions of its tables begin with."""
     placings = [Placing(run, board, row) for row in board.rows]
     labels = [f"{row.rank}. {row.series}" if row.rank else row.series for row in board.rows]
-    figures = [scores(board.title, placings, name=f"{run.stem}-{number}", labels=labels)]
-    if has_differences:
-        figures.append(differences([board], name=f"{run.stem}-{number}"))
-    return Block(
-        figures=tuple(one for one in figures if one),
-        tables=(board_table(board, of),),
-        appendix=tuple(replace(table, caption=f"{of}{table.caption}") for table in board.more),
-    )
+    figure = scores(board.title, placings, name=f"{run.stem}-{number}", labels=labels)
+    return Block(figures=(figure,) if figure else (), tables=(board_table(board, of),))
 
 
 def _of_task(subject: str, runs: Sequence[SiteRun]) -> SitePage:
@@ -266,9 +262,11 @@ def _of_task(subject: str, runs: Sequence[SiteRun]) -> SitePage:
         for board in run.leaderboards:
             if board.subject == subject:
                 of = f"{run.label}, " if len(runs) > 1 else ""
-                block = _board_block(run, board, len(parts), of=of, has_differences=True)
+                block = _board_block(run, board, len(parts), of=of)
+                less = differences([board], name=f"{run.stem}-{len(parts)}")
                 title = f"{board.title}: {run.label}" if of else board.title
-                parts.append((title, f"Ranked by {board.score}.", block))
+                figures = (*block.figures, *((less,) if less else ()))
+                parts.append((title, _ranked(board), replace(block, figures=figures)))
     scope = f"Task: what {len(runs)} run{'s' * (len(runs) != 1)} found."
     return SitePage(f"tasks/{slug(subject)}.html", subject, scope, _parts(parts))
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from harness import catalog
 from harness.errors import HarnessError
 from harness.files import SCHEMA, canonical_json, unwritable, write_atomically
 from harness.guard.text import read_text
@@ -69,7 +70,11 @@ def write_site(out: Path, sources: Sequence[Path]) -> WrittenSite:
     Raises:
         HarnessError: `out` holds something else, a source is no run, or there is none at all.
     """
-    place = Path(os.path.realpath(out))
+    with catalog.held():
+        return _written(out, Path(os.path.realpath(out)), sources)
+
+
+def _written(out: Path, place: Path, sources: Sequence[Path]) -> WrittenSite:
     _check(place, out)
     there = {path.stem: _Source(path, read_text(path)) for path in _results(place)}
     taken = _taken(sources)
