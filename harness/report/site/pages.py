@@ -94,7 +94,7 @@ def _index(shelf: Shelf) -> SitePage:
     parts = [
         (
             "Runs",
-            "Each with the verdict on the claim that its suite fixed before any result.",
+            "Each with its verdict; what a suite claims it fixes before any result.",
             Block(tables=(_runs_table(shelf),)),
         ),
         ("Tasks", "What rows are ranked on: tasks, and tables of published results.", _tasks(shelf)),
@@ -109,7 +109,8 @@ def _index(shelf: Shelf) -> SitePage:
     return SitePage(
         HOME.address,
         TITLE,
-        f"{told}. Every number is from the records of a run, and every mean has its 95 % interval.",
+        f"Searched architectures on domains that they never saw: {told}. Every number is from the records of a "
+        "run, and every mean has its 95 % interval.",
         _parts(part for part in parts if part[2] != Block()),
     )
 
