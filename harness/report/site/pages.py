@@ -109,8 +109,8 @@ def _index(shelf: Shelf) -> SitePage:
     return SitePage(
         HOME.address,
         TITLE,
-        f"Searched architectures on domains that they never saw: {told}. Every number is from the records of a "
-        "run, and every mean has its 95 % interval.",
+        f"Searched architectures on domains that they never saw: {told}. Every number is from the records "
+        "of a run, and every mean has its 95 % interval.",
         _parts(part for part in parts if part[2] != Block()),
     )
 
