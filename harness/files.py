@@ -95,6 +95,15 @@ def read_sealed(path: Path, remedy: str) -> dict[str, Any]:
         raise FileNotFoundError(path) from None
     except OSError as error:
         raise DamagedError(f"{path} cannot be read ({error.strerror}); {remedy}.") from error
+    return unsealed(raw, path, remedy)
+
+
+def unsealed(raw: bytes, path: Path, remedy: str) -> dict[str, Any]:
+    """Returns what `sealed` wrote, without its checksum, from the bytes of the file `path`.
+
+    Raises:
+        DamagedError: they are not as they were written.
+    """
     seal = _SEAL.search(raw)
     is_whole = seal is not None and hashlib.sha256(raw[: seal.start()]).hexdigest() == seal[1].decode()
     try:

@@ -1,6 +1,7 @@
 """The ranked board of every task, as tables and as intervals."""
 
 from harness import Axis, Bar, Block, Board, Figure, Forest, Run, Section, TaskBoard, interval
+from harness.board.scale import ends
 from harness.board.wording import show, show_estimate
 from harness.catalog import metric_of
 from harness.study.published_table import published_tables
@@ -41,7 +42,11 @@ def _figure(task: TaskBoard) -> Figure:
     lowest = min(bar.main.low for bar in bars if bar.main)
     highest = max(bar.main.high for bar in bars if bar.main)
     is_near = chance is not None and abs(chance - lowest) < 0.5 * (highest - lowest + 1e-9)
-    low, high = _ends(task, metric.factor)
+    low, high = ends(
+        [row.held_out for row in task.rows if row.held_out and not row.is_floor],
+        [row.held_out for row in task.rows if row.held_out and row.is_floor],
+        metric.factor,
+    )
     axis = Axis(
         label=f"{metric.measured} on held-out domains",
         better=metric.better,
@@ -51,20 +56,6 @@ def _figure(task: TaskBoard) -> Figure:
     )
     forest = Forest(title=task.title, axis=axis, bars=tuple(bars), main="mean over domains")
     return Figure(name=f"leaderboard-{task.slug}", alt=_finding(task), plots=(forest,), data=data)
-
-
-def _ends(task: TaskBoard, factor: float) -> tuple[float | None, float | None]:
-    """Returns the ends of the axis; a floor so far off that it would squeeze all others is left beyond."""
-    found = [row.held_out for row in task.rows if row.held_out and not row.is_floor]
-    floors = [row.held_out for row in task.rows if row.held_out and row.is_floor]
-    if not found or not floors:
-        return None, None
-    low, high = min(one.low for one in found), max(one.high for one in found)
-    room = high - low
-    return (
-        factor * (low - 0.3 * room) if min(one.low for one in floors) < low - room else None,
-        factor * (high + 0.3 * room) if max(one.high for one in floors) > high + room else None,
-    )
 
 
 def _means(task: TaskBoard, key: tuple[str, str | None]) -> list[float]:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from html.parser import HTMLParser
@@ -38,6 +39,7 @@ from harness.report.plot import (
     Strips,
 )
 from harness.report.section import Block, ReportPart
+from harness.report.site.write import write_site
 from harness.report.svg import drawn
 from harness.report.twin import markdown_report
 from harness.run.loaded import load_run
@@ -223,6 +225,27 @@ def test_html_has_the_elements_of_plain_names(hostile: tuple[Path, dict[str, str
         evil = [value for value in found.values if "evil" in value]
         assert [value for value in evil if not re.fullmatch(r"(#|url\(#)?[\w.:-]+\)?", value)] == []
         assert ACTS.findall(page) == []
+
+
+def test_a_site_has_the_elements_and_the_files_of_plain_names(
+    hostile: tuple[Path, dict[str, str]], plain: Path, tmp_path: Path
+) -> None:
+    counted, kinds = [], []
+    for run, out in ((hostile[0], tmp_path / "site"), (plain, tmp_path / "plain")):
+        write_site(out, [run])
+        pages = [path for path in out.rglob("*.html") if path.name != "report.html"]
+        assert all(re.fullmatch(r"[a-z0-9._-]+\.html", path.name) for path in pages)
+        assert [ACTS.findall(path.read_text()) for path in pages] == [[]] * len(pages)
+        shown = [(path.relative_to(out).parts[0], structure(path.read_text())) for path in pages]
+        links = {one for _, page in shown for one in page.values if one.endswith((".html", ".json"))}
+        inside = r"(\.\./)?([a-z0-9][a-z0-9._-]*/)*[a-z0-9][a-z0-9._-]*"
+        assert [link for link in links if not re.fullmatch(inside, link)] == []
+        kinds.append({repr(found) for _, page in shown for found in page.found})
+        told = [page for place, page in shown if place in ("runs", "tasks")]
+        counted.append(Counter(repr(found) for page in told for found in page.found))
+    assert kinds[0] == kinds[1]
+    assert counted[0] == counted[1], "two methods may have become one, which has one page"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["plain", "site"]
 
 
 @pytest.mark.parametrize("name", [*MARKUP, *LEADING])

@@ -84,6 +84,7 @@ class CoinStudy(Study):
     planned = Coins
     kinds = (FLIP,)
     rows = (FLIP,)
+    parts = {"values": "harness.catalog.studies.coins.study:CoinBoard"}
 
     def check(self, settings, need):
         need(settings.throws >= 1, "throws must be at least 1")
@@ -194,6 +195,9 @@ def test_a_study_in_one_folder_is_listed_checked_run_told_and_compared(mine: Pat
         coin: [heads(bias, seed) for seed in range(3)] for coin, bias in (("fair", 0.5), ("loaded", 0.8))
     }
     assert "Shares of heads" in harness("leaderboard", run).stdout
+    assert harness("leaderboard", run, "--format", "site", "--out", mine / "site").returncode == 0
+    page = (mine / "site" / "runs" / "run.html").read_text()
+    assert all(text in page for text in ("loaded lands heads most often.", "Shares of heads", "throws coins"))
     assert harness("leaderboard", run, "--format", "csv").stdout.splitlines() == [
         "coin,seeds",
         "fair,3",

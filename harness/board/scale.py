@@ -1,5 +1,6 @@
 """The scale of a table's scores, and how they are printed on it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.board.values import Difference, Estimate
@@ -51,3 +52,20 @@ def in_unit(value: float, scale: Scale, *, signed: bool = False) -> str:
     """Returns a score in percent, or a raw one with the decimals of its domain."""
     factor = 0.01 if scale.unit == "raw" else 1.0
     return percent(factor * value, signed=signed, digits=scale.decimals)
+
+
+def ends(
+    found: Sequence[Estimate], floors: Sequence[Estimate], factor: float
+) -> tuple[float | None, float | None]:
+    """Returns where an axis of scores, each times `factor`, ends; None for where the scores themselves do.
+
+    A floor so far off that it would squeeze all others is left beyond.
+    """
+    if not found or not floors:
+        return None, None
+    low, high = min(one.low for one in found), max(one.high for one in found)
+    room = high - low
+    return (
+        factor * (low - 0.3 * room) if min(one.low for one in floors) < low - room else None,
+        factor * (high + 0.3 * room) if max(one.high for one in floors) > high + room else None,
+    )

@@ -1,6 +1,7 @@
 """A table as every format prints it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +17,7 @@ class Table:
         bold: (row, column) of what is emphasised.
         notes: lines below.
         lesser: headings of columns that may be left out where there is no room, the least first.
+        links: (row, column) -> the page of a site that it leads to; no format but a site's pages has them.
     """
 
     caption: str
@@ -26,3 +28,4 @@ class Table:
     bold: frozenset[tuple[int, int]] = frozenset()
     notes: tuple[str, ...] = ()
     lesser: tuple[str, ...] = ()
+    links: Mapping[tuple[int, int], str] = field(default_factory=dict, hash=False)

@@ -18,7 +18,7 @@ from harness.report.section import Block, ReportPart, Section
 from harness.report.twin import markdown_report
 from harness.run.loaded import Run, load_run
 from harness.run.record import Record
-from harness.study.study import AnyBoard, build_board
+from harness.study.study import AnyBoard, build_board, load_study
 
 RECORDED = Path(__file__).with_name("recorded")
 
@@ -65,7 +65,8 @@ def _rendered(name: str, section: Section, recorded: Recorded) -> tuple[bool, st
 def _drawn(name: str, section: Section, recorded: Recorded, block: Block) -> tuple[str, str]:
     """Returns the page, and its twin, of this section alone."""
     parts = [ReportPart(name, section.title, section.summary, block)]
-    title, inks = recorded.run.title, inks_of(parts, recorded.board)
+    title, series = recorded.run.title, load_study(recorded.run.study).series(recorded.board)
+    inks = inks_of(parts, series)
     return html_report(title, recorded.told, parts, inks), markdown_report(title, recorded.told, parts)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.options import Json, data_folder, terminal_width
+from harness.errors import HarnessError
 from harness.guard.inert import cell, html, line, markdown_block
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from harness.study.merge import MergedBoards
     from harness.study.study import AnyBoard
 
+SITE = "site"
 FOLLOWED = 5.0
 """Seconds between two looks at a run that goes on."""
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
@@ -22,10 +24,20 @@ Format = Annotated[str, typer.Option(help="terminal, md, csv, json, html or tex.
 
 
 def leaderboard(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
-    format: Format = "terminal",
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="RUN...", help="Run folders; for a site result files, too, or none."),
+    ] = None,
+    format: Annotated[str, typer.Option(help="terminal, md, csv, json, html, tex or site.")] = "terminal",
+    out: Annotated[Path | None, typer.Option(help="Folder of the site, which may be there and grow.")] = None,
 ) -> None:
-    """Print the ranked table of runs; several merge where tasks, data and protocol agree."""
+    """Print the ranked table of runs, merged where tasks, data and protocol agree, or write their site."""
+    if format == SITE:
+        return _site(runs or [], out)
+    if out is not None:
+        raise HarnessError(f"--out is for --format {SITE}; {format} is printed, so add > {out} in its place.")
+    if not runs:
+        raise HarnessError("There is no run to print; name a run folder, such as runs/SUITE.")
     from harness.run.loaded import load_run
     from harness.study.formats import render
     from harness.study.merge import merge
@@ -33,6 +45,18 @@ def leaderboard(
     merged = merge([load_run(run) for run in runs])
     texts = [render(board, format, width=terminal_width()) for board in merged.boards]
     print((texts[0] if len(texts) == 1 else _side_by_side(merged, texts, format)).rstrip("\n"))
+
+
+def _site(sources: list[Path], out: Path | None) -> None:
+    if out is None:
+        raise HarnessError(f"--format {SITE} writes a folder; name it with --out.")
+    from harness.report.site.write import write_site
+
+    done = write_site(out, sources)
+    for what, stems in (("new", done.added), ("replaced", done.replaced)):
+        for stem in stems:
+            print(f"{what}: results/{line(stem)}.json")
+    print(f"Site of {done.runs:,} run{'s' * (done.runs != 1)}: {line(str(done.index.resolve()))}")
 
 
 def report(

@@ -1,25 +1,30 @@
 """The report of a run: sections of the catalog as one self-contained HTML file and its Markdown twin."""
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from harness import catalog
+from harness.board.series import Series
 from harness.errors import HarnessError
 from harness.files import write_atomically
 from harness.guard.inert import visible
 from harness.report.export import export
 from harness.report.ink import Inks
 from harness.report.plot import series_of
-from harness.report.section import Block, ReportPart, Section
+from harness.report.section import ALONE, Block, Frame, ReportPart, Section
 from harness.report.svg import drawn
 from harness.report.twin import markdown_report
 from harness.run.loaded import Run, load_run
 from harness.study.study import AnyBoard, build_board, load_study
-from harness.study.trained.boards.values import Board
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 TEMPLATE = Path(__file__).with_name("template")
 
@@ -57,23 +62,22 @@ def write_report(
     entries.sort(key=lambda entry: (entry[1].order, entry[0]))
     with catalog.held():
         parts = [_part(run, board, name, section) for name, section in entries]
+        asked = _asked(board)
     parts = [part for part in parts if part.block != Block()]
-    inks = inks_of(parts, board)
+    inks = inks_of(parts, load_study(board.study).series(board))
     path = out or folder / ("report.html" if sections is None else "report.part.html")
     write_atomically(path.with_suffix(".md"), markdown_report(run.title, _scope(run), parts))
-    write_atomically(
-        path, html_report(run.title, _scope(run), parts, inks, kinds=_kinds(board), spaces=_spaces(board))
-    )
+    write_atomically(path, html_report(run.title, _scope(run), parts, inks, asked=asked))
     if figures is not None:
         export(parts, inks, figures)
     return path
 
 
-def inks_of(parts: Sequence[ReportPart], board: AnyBoard) -> Inks:
-    """Returns colour and marker of every row of a board that these sections draw."""
+def inks_of(parts: Sequence[ReportPart], rows: Sequence[Series]) -> Inks:
+    """Returns the inks of a page, from the rows of its boards and all that its figures show."""
     figures = [figure for part in parts for figure in part.block.figures]
     plots = [plot for figure in figures for plot in chain(figure.plots, *figure.others.values())]
-    return Inks(load_study(board.study).series(board), series_of(plots))
+    return Inks(rows, series_of(plots))
 
 
 def _part(run: Run, board: AnyBoard, name: str, section: Section) -> ReportPart:
@@ -97,18 +101,36 @@ def _scope(run: Run) -> str:
     return f"Suite {run.name}. {done:,} of {len(run.units):,} units have a result.{limit}"
 
 
-def _kinds(board: AnyBoard) -> dict[str, str]:
-    """Returns title of each task that the catalog has -> its kind of input."""
-    tasks = board.tasks if isinstance(board, Board) else ()
-    known = [task for task in tasks if (task.trained_on or task.task) in catalog.files("task")]
-    return {
-        task.title: str(catalog.load("task", task.trained_on or task.task).signature.kind) for task in known
-    }
+class Asked(NamedTuple):
+    """What a reader may ask a page for, beside its rows.
+
+    Attributes:
+        kinds: title of a task -> its kind of input; plots and tables whose titles start so are of it.
+        spaces: that rows searched.
+    """
+
+    kinds: Mapping[str, str] = {}
+    spaces: Sequence[str] = ()
+
+    def kind_of(self, text: str) -> str:
+        """Returns the kind of input of what has this title; empty where nobody knows."""
+        return next((kind for title, kind in self.kinds.items() if text.startswith(title)), "")
+
+    def words(self, names: Sequence[str]) -> list[str]:
+        """Returns all that may be asked for, rows by these names among it."""
+        return sorted({*names, *self.spaces, *self.kinds.values()})
 
 
-def _spaces(board: AnyBoard) -> set[str]:
-    tasks = board.tasks if isinstance(board, Board) else ()
-    return {row.space for task in tasks for row in task.rows if row.space}
+NOTHING: Final = Asked()
+
+
+def _asked(board: AnyBoard) -> Asked:
+    boards, tasks = load_study(board.study).leaderboards(board), catalog.files("task")
+    known = [one for one in boards if one.subject in tasks]
+    return Asked(
+        kinds={one.title: str(catalog.load("task", one.subject).signature.kind) for one in known},
+        spaces=[row.space for one in boards for row in one.rows if row.space],
+    )
 
 
 def html_report(
@@ -116,35 +138,14 @@ def html_report(
     scope: str,
     parts: Sequence[ReportPart],
     inks: Inks,
+    frame: Frame = ALONE,
     *,
-    kinds: Mapping[str, str] | None = None,
-    spaces: Iterable[str] = (),
+    asked: Asked = NOTHING,
 ) -> str:
-    """Returns the page.
-
-    Args:
-        title: of the run.
-        scope: what of it is done.
-        parts: the sections.
-        inks: of the rows.
-        kinds: title of a task -> its kind of input; plots and tables whose titles start so are of it.
-        spaces: that a reader may ask for, as for a row or a kind.
-    """
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    def shown(value: object) -> object:
-        return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=shown)
-    template = environment.from_string((TEMPLATE / "report.html.j2").read_text(encoding="utf-8"))
-
-    def kind_of(text: str) -> str:
-        return next((kind for task, kind in (kinds or {}).items() if text.startswith(task)), "")
-
+    """Returns the page, by itself or in a site."""
     lines = map(str.strip, (TEMPLATE / "script.js").read_text(encoding="utf-8").splitlines())
     script = "\n".join(line for line in lines if line and not line.startswith("//"))
-    page = template.render(
+    page = _template().render(
         script=script,
         script_hash=base64.b64encode(sha256(script.encode()).digest()).decode(),
         title=title,
@@ -153,7 +154,21 @@ def html_report(
         style=(TEMPLATE / "style.css").read_text(encoding="utf-8"),
         inks=inks,
         drawn=drawn,
-        kind_of=kind_of,
-        words=sorted({*inks.names, *(kinds or {}).values(), *spaces}),
+        frame=frame,
+        kind_of=asked.kind_of,
+        words=asked.words(inks.names),
     )
     return page + "\n"
+
+
+@cache
+def _template() -> "Template":
+    """Returns the page's template, which a site asks for again and again."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    def shown(value: object) -> object:
+        return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=shown)
+    return environment.from_string((TEMPLATE / "report.html.j2").read_text(encoding="utf-8"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from harness.board.table import Table
 from harness.report.plot import Figure
@@ -73,3 +73,28 @@ class ReportPart(NamedTuple):
     title: str
     summary: str
     block: Block
+
+
+class Link(NamedTuple):
+    """A word that leads to another page of a site, by its address from the site's folder."""
+
+    text: str
+    address: str
+
+
+class Frame(NamedTuple):
+    """Where a page stands in a site.
+
+    Attributes:
+        base: what leads from the page to the site's folder.
+        trail: pages above it.
+        links: files that belong to it.
+    """
+
+    base: str = ""
+    trail: tuple[Link, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+ALONE: Final = Frame()
+"""The frame of a page that is no part of a site."""

@@ -6,7 +6,6 @@ prepared files that samples are shown of. A run that nobody changed is told from
 """
 
 import hashlib
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -81,13 +80,14 @@ def board_text(run: Path) -> str:
 def _made(run: Path, data: Path, width: int | None) -> Shown:
     from harness.report.page import write_report
     from harness.run.loaded import load_run
-    from harness.study.formats import board_json, render
+    from harness.study.formats import render
     from harness.study.study import build_board, load_study
+    from harness.study.submission import submission_text
 
     (run / SHOWN).unlink(missing_ok=True)
     loaded = replace(load_run(run), data=data)
     board = build_board(loaded)
-    write_atomically(run / "board.json", sealed(json.loads(board_json(board))))
+    write_atomically(run / "board.json", submission_text(loaded, board))
     write_report(run, data=data, made=(loaded, board))
     return Shown(render(board, "terminal", width=width), load_study(board.study).wants(loaded, board))
 

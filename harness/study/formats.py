@@ -19,7 +19,8 @@ from harness.study.study import AnyBoard, load_study, verdict
 def board_json(board: AnyBoard) -> str:
     """Returns the board's file text: deterministic, and without any timing."""
     tables = asdict(board)  # type: ignore[call-overload]
-    return canonical_json({"schema": SCHEMA, "verdict": verdict(board), **rounded(tables)}, indent=1) + "\n"
+    head = {"schema": SCHEMA, "study": board.study, "verdict": verdict(board)}
+    return canonical_json(head | rounded(tables), indent=1) + "\n"
 
 
 def render(board: AnyBoard, format: str, *, width: int | None = None) -> str:

@@ -1,9 +1,9 @@
 """Several runs as one board where their protocols agree, and side by side, with the reason, where not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.files import canonical_json
 from harness.run.loaded import Run
@@ -20,6 +20,45 @@ class MergedBoards:
 
     boards: tuple[AnyBoard, ...]
     reasons: tuple[str, ...]
+
+
+class Terms(NamedTuple):
+    """What must agree before rows of two runs stand in one ranking.
+
+    Attributes:
+        study: catalog name.
+        protocol: as `Study.protocol` tells it.
+        code: what of the code every row shares -> its digest.
+    """
+
+    study: str
+    protocol: Mapping[str, Any]
+    code: Mapping[str, str]
+
+
+def terms_of(run: Run) -> Terms:
+    """Returns what a run has to agree in."""
+    return Terms(run.suite.study, load_study(run.suite.study).protocol(run), _code(run))
+
+
+def terms_apart(kept: Terms, new: Terms) -> str | None:
+    """Returns why rows of `new` do not belong to those of `kept`; None when nothing speaks against it."""
+    for name in (kept.study, new.study):
+        if alone := load_study(name).stands_alone():
+            return alone
+    if kept.study != new.study:
+        both = [f"{one}, which {load_study(one).summary}" for one in (kept.study, new.study)]
+        return f"they are of two studies: {both[0]}; and {both[1]}"
+    mine, other = new.protocol, kept.protocol
+    for name in sorted({*mine, *other}, key=lambda name: (name.startswith("prepared"), name)):
+        if name not in mine or name not in other:
+            return f"only one of them has {name}"
+        if mine[name] != other[name]:
+            return f"{name}: {_short(mine[name])} against {_short(other[name])}"
+    for name in sorted(new.code.keys() & kept.code.keys()):
+        if new.code[name] != kept.code[name]:
+            return f"{name} was changed between the two"
+    return None
 
 
 def merge(runs: Sequence[Run]) -> MergedBoards:
@@ -43,23 +82,9 @@ def merge(runs: Sequence[Run]) -> MergedBoards:
 
 def _difference(kept: Sequence[Run], run: Run) -> str | None:
     """Returns why `run` does not belong to `kept`; None when it does."""
-    for one in (*kept, run):
-        if alone := load_study(one.suite.study).stands_alone():
-            return alone
-    study = load_study(run.suite.study)
-    if kept[0].suite.study != run.suite.study:
-        both = [f"{one}, which {load_study(one).summary}" for one in (kept[0].suite.study, run.suite.study)]
-        return f"they are of two studies: {both[0]}; and {both[1]}"
-    mine, other = study.protocol(run), study.protocol(kept[0])
-    for name in sorted({*mine, *other}, key=lambda name: (name.startswith("prepared"), name)):
-        if name not in mine or name not in other:
-            return f"only one of them has {name}"
-        if mine[name] != other[name]:
-            return f"{name}: {_short(mine[name])} against {_short(other[name])}"
-    codes = _code(run), _code(kept[0])
-    for name in sorted(codes[0].keys() & codes[1].keys()):
-        if codes[0][name] != codes[1][name]:
-            return f"{name} was changed between the two"
+    reason = terms_apart(terms_of(kept[0]), terms_of(run))
+    if reason is not None:
+        return reason
     for one in kept:
         row = _clash(one, run)
         if row is not None:

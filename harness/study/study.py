@@ -18,9 +18,11 @@ from harness.study.settings import Need, SearcherSettings, Settings
 
 if TYPE_CHECKING:
     from harness.board.comparison import RowComparison
+    from harness.board.leaderboard import Leaderboard
     from harness.board.series import Series
     from harness.board.table import Table
     from harness.study.plan import Plan
+    from harness.study.submission import FoundNetwork
 
 
 class AnyBoard(Protocol):
@@ -58,7 +60,7 @@ class Study(Generic[S, B]):
         kinds: of its units.
         rows: kinds of the units that rows are made of.
         parts: name of a method below -> MODULE:FUNCTION that it calls, by name, as naming it must not import
-            it; a study may have the method itself in place of it.
+            it; a study may have the method itself in place of it. `values` names the class of its boards.
         free: keys of a suite that say which rows there are; all others must agree where runs are merged.
     """
 
@@ -104,6 +106,30 @@ class Study(Generic[S, B]):
     def series(self, board: B) -> "Sequence[Series]":
         """Returns the board's rows as figures draw them; none where figures may choose."""
         return ()
+
+    def headline(self, board: B) -> str:
+        """Returns what of the verdict stands first, in one sentence."""
+        return str(self._part("headline")(board)) if "headline" in self.parts else self.verdict(board)
+
+    def leaderboards(self, board: B) -> "list[Leaderboard]":
+        """Returns the board's rankings as a site shows them; none where the study has no rows."""
+        return list(self._part("leaderboards")(board)) if "leaderboards" in self.parts else []
+
+    def found(self, run: Run) -> "list[FoundNetwork]":
+        """Returns the architectures that a site shows of a run."""
+        return list(self._part("found")(run)) if "found" in self.parts else []
+
+    def board_from_json(self, value: Mapping[str, Any]) -> B:
+        """Returns the board that a file keeps.
+
+        Raises:
+            ValueError: it is none of this study.
+        """
+        from pydantic import TypeAdapter
+
+        kind: Any = self._part("values")
+        board: B = TypeAdapter(kind).validate_python(value)
+        return board
 
     def lines(self, board: B) -> list[dict[str, Any]]:
         """Returns the lines of the board's CSV."""

@@ -36,6 +36,8 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
         "tables": "harness.study.lookup.tables:leaderboard_tables",
         "lines": "harness.study.lookup.tables:csv_lines",
         "compare": "harness.study.lookup.compare:compare_lookup",
+        "values": "harness.study.lookup.board:LookupBoard",
+        "leaderboards": "harness.study.lookup.leaderboards:lookup_leaderboards",
     }
 
     def check(self, settings: LookupSuite, need: Need) -> None:

@@ -42,10 +42,9 @@ def ranking_table(board: LookupBoard, ranking: LookupRanking) -> Table:
     def add(
         kind: str, name: str, scores: Mapping[str, float | None], seeds: str, regret: str = MISSING
     ) -> None:
-        values = (scores.get(domain) for domain in board.domains)
         told = (
-            MISSING if one is None else in_unit(one, scale)
-            for one, scale in zip(values, board.scales.values(), strict=True)
+            MISSING if (score := scores.get(domain)) is None else in_unit(score, board.scales[domain])
+            for domain in board.domains
         )
         rows.append((kind, name, *told, regret, MISSING, seeds, MISSING, MISSING))
 
@@ -216,10 +215,11 @@ def lookup_sentences(board: LookupBoard) -> list[str]:
     budget = max(ranking.budget for ranking in board.rankings)
     first = board.ranking(board.rankings[0].feedback, budget)
     others = [ranking for ranking in board.rankings if ranking is not first]
-    return [_sentence(board, ranking) for ranking in (first, *others)]
+    return [lookup_sentence(board, ranking) for ranking in (first, *others)]
 
 
-def _sentence(board: LookupBoard, ranking: LookupRanking) -> str:
+def lookup_sentence(board: LookupBoard, ranking: LookupRanking) -> str:
+    """Returns what a ranking says of the claim."""
     seen = f"{ranking.feedback} of the other domains" if board.held_out else ranking.feedback
     where = f"With {seen} as feedback and {ranking.budget} evaluations"
     row, reference = ranking.row(board.claim), ranking.row(board.reference)

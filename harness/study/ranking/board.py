@@ -240,10 +240,11 @@ def _interval(estimate: Estimate | Comparison | None, *, signed: bool = False) -
 
 def ranking_verdict(board: RankingBoard) -> str:
     """Returns which strategy orders a space best, and what its intervals say of it."""
-    return " ".join(_sentence(space) for space in board.spaces)
+    return " ".join(ranking_sentence(space) for space in board.spaces)
 
 
-def _sentence(space: SpaceRanking) -> str:
+def ranking_sentence(space: SpaceRanking) -> str:
+    """Returns which strategy orders one space best."""
     best = space.best
     if best is None:
         return (

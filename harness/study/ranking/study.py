@@ -24,6 +24,8 @@ class RankingStudy(Study[RankingSuite, "RankingBoard"]):
         "verdict": "harness.study.ranking.board:ranking_verdict",
         "tables": "harness.study.ranking.board:ranking_tables",
         "lines": "harness.study.ranking.board:csv_lines",
+        "values": "harness.study.ranking.board:RankingBoard",
+        "leaderboards": "harness.study.ranking.leaderboards:ranking_leaderboards",
     }
 
     def check(self, settings: RankingSuite, need: Need) -> None:

@@ -47,6 +47,10 @@ class TrainedStudy(Study[Suite, "Board"]):
         "lines": "harness.study.trained.boards.tables:csv_lines",
         "compare": "harness.study.trained.boards.compare:compare_trained",
         "rescore": "harness.study.trained.boards.rescore:rescore",
+        "values": "harness.study.trained.boards.values:Board",
+        "headline": "harness.study.trained.leaderboards:trained_headline",
+        "leaderboards": "harness.study.trained.leaderboards:trained_leaderboards",
+        "found": "harness.study.trained.leaderboards:trained_found",
     }
 
     def check(self, settings: Suite, need: Need) -> None:
