@@ -47,6 +47,7 @@ class TrainedStudy(Study[Suite, "Board"]):
         "lines": "harness.study.trained.boards.tables:csv_lines",
         "compare": "harness.study.trained.boards.compare:compare_trained",
         "rescore": "harness.study.trained.boards.rescore:rescore",
+        "network": "harness.study.trained.network:network_of",
     }
 
     def check(self, settings: Suite, need: Need) -> None:
