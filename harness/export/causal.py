@@ -60,8 +60,8 @@ def causal(module: nn.Module, signature: Signature, place: Path) -> Causal:
     """
     if signature.kind != "bytes":
         raise HarnessError(
-            f"transformers gets networks that predict the next byte, and this one reads {signature.kind}; "
-            "choose --format safetensors, torch or onnx."
+            "transformers gets networks that predict the next byte, and this one answers for samples of kind "
+            f"{signature.kind}; choose --format safetensors, torch or onnx, or timm for images."
         )
     _write_tokenizer(place, signature.context)
     shared = {
