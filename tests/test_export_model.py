@@ -1,5 +1,6 @@
 """Final networks that leave their run. Truth: the module that scores of the run read, other libraries."""
 
+import hashlib
 import json
 import shutil
 import sys
@@ -17,6 +18,7 @@ import harness as package
 from harness.errors import HarnessError
 from harness.export.causal import MODELING, causal, from_llama, to_llama
 from harness.export.source import stand_alone
+from harness.files import canonical_json
 from harness.identity.unit import AnyUnit
 from harness.learn.modality import random_inputs
 from harness.nn.networks import hybrid
@@ -196,6 +198,35 @@ def test_a_changed_byte_is_refused_wherever_it_is(run: Trained, tmp_path: Path) 
     (whole / "model.safetensors").unlink()
     with pytest.raises(HarnessError, match=r"model\.safetensors cannot be read \(No such file"):
         package.load(whole)
+
+
+def test_weights_that_a_run_no_longer_has_as_written_do_not_leave_it(run: Trained, tmp_path: Path) -> None:
+    shutil.copytree(run.folder, tmp_path / "run")
+    weights = tmp_path / "run" / "units" / run.final("toy_bytes", "gpt").folder / "weights.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    ended = harness("export", tmp_path / "run", "gpt", "--to", tmp_path / "network")
+    assert ended.returncode == 2
+    assert "weights.safetensors is damaged" in ended.stderr
+    assert not (tmp_path / "network").exists()
+
+
+def test_code_that_a_folder_names_runs_only_where_it_is_trusted(run: Trained, tmp_path: Path) -> None:
+    folder = export(run, "gpt", "toy_bytes", tmp_path / "network")
+    evil = tmp_path / "evil.py"
+    evil.write_text(f"import pathlib\npathlib.Path({str(tmp_path / 'ran')!r}).touch()\nbuild = print\n")
+    config = json.loads((folder / "config.json").read_text())
+    config["harness"]["network"]["blueprint"]["method"] = f"tuned:file:{evil}:build"
+    del config["harness"]["checksum"]
+    config["harness"]["checksum"] = hashlib.sha256(canonical_json(config).encode()).hexdigest()
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(HarnessError, match=r"code that loading it would run, tuned:file:.*evil\.py"):
+        package.load(folder)
+    assert not (tmp_path / "ran").exists()
+    with pytest.raises(HarnessError):
+        package.load(folder, trust=True)
+    assert (tmp_path / "ran").exists()
 
 
 def test_code_that_computes_something_else_is_found_out(

@@ -19,7 +19,8 @@ from harness.task.signature import Signature
 LLAMA: Final = "llama"
 """What the layout of weights is called that `LlamaForCausalLM` reads."""
 START: Final = "<|start|>"
-"""The token that stands before a document, byte 0."""
+FIRST: Final = 0
+"""The token that stands before a document, and its byte."""
 BASE: Final = 1000.0
 """Of the rotation, as `harness.nn.positions` has it."""
 MODELING: Final = "modeling_harness.py"
@@ -65,12 +66,12 @@ def causal(module: nn.Module, signature: Signature, place: Path) -> Causal:
         )
     _write_tokenizer(place, signature.context)
     shared = {
-        "bos_token_id": 0,
+        "bos_token_id": FIRST,
         "dtype": "float32",
         "max_position_embeddings": signature.context,
         "vocab_size": signature.classes,
         "tie_word_embeddings": False,
-        "use_cache": False,
+        "eos_token_id": None,
     }
     if isinstance(module, Decoder) and _is_llama(module):
         return Causal(shared | _llama_config(module), to_llama(module.state_dict()), LLAMA)
@@ -86,6 +87,7 @@ def causal(module: nn.Module, signature: Signature, place: Path) -> Causal:
         "architectures": [_AUTO["AutoModelForCausalLM"]],
         "auto_map": classes,
         "is_decoder": True,
+        "use_cache": False,
         "network": arguments,
     }
     return Causal(shared | remote, dict(module.state_dict()), "")
@@ -190,12 +192,12 @@ def from_llama(weights: Mapping[str, Tensor], ours: Iterable[str]) -> dict[str, 
 def _write_tokenizer(place: Path, context: int) -> None:
     """Writes a tokenizer whose tokens are bytes, so that a text begins with byte 0 as in training."""
     letters = _letters()
-    start = {"id": 0, "content": START, "special": True, "normalized": False}
+    start = {"id": FIRST, "content": START, "special": True, "normalized": False}
     start |= {"single_word": False, "lstrip": False, "rstrip": False}
     shape = {"add_prefix_space": False, "trim_offsets": False, "use_regex": False}
     piece = {"Sequence": {"id": "A", "type_id": 0}}
     before = {"SpecialToken": {"id": START, "type_id": 0}}
-    vocabulary = {START: 0} | {letter: byte for byte, letter in letters.items() if byte}
+    vocabulary = {START: FIRST} | {letter: byte for byte, letter in letters.items() if byte != FIRST}
     tokenizer = {
         "version": "1.0",
         "truncation": None,
@@ -207,7 +209,7 @@ def _write_tokenizer(place: Path, context: int) -> None:
             "type": "TemplateProcessing",
             "single": [before, piece],
             "pair": [before, piece, {"Sequence": {"id": "B", "type_id": 0}}],
-            "special_tokens": {START: {"id": START, "ids": [0], "tokens": [START]}},
+            "special_tokens": {START: {"id": START, "ids": [FIRST], "tokens": [START]}},
         },
         "decoder": {"type": "ByteLevel", **shape},
         "model": {"type": "BPE", "vocab": vocabulary, "merges": []},

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save as tensors_of
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ from harness.export.card import card_text
 from harness.export.causal import LLAMA, from_llama
 from harness.export.formats import FORMATS, Leaving
 from harness.files import canonical_json, file_hash, unwritable, write_atomically
-from harness.guard.text import parse_json, read_text
+from harness.guard.text import parse_json, read_text, reason_of
 from harness.identity.schema import Schema
 from harness.learn.fit import seeded
 from harness.learn.modality import random_inputs
@@ -35,7 +36,9 @@ MEMBER: Final = "harness"
 SCHEMA: Final = 1
 """Of our part of a config."""
 PROBED: Final = 8
-"""Outputs that are kept, so that code which changed since is found out."""
+"""Outputs that are kept, the last ones, so that code which changed since is found out."""
+FOREIGN: Final = "file"
+"""The baselines that run a Python file which their name says."""
 FAR: Final = 1e-3
 """How far an output may be from the kept one, of its size and at least of 1: machines round differently."""
 
@@ -47,7 +50,7 @@ class ExportedConfig(Schema):
     Attributes:
         network: its facts.
         layout: how the weights are named, where these are not our names.
-        probe: the first outputs for inputs that are drawn from seed 0.
+        probe: the last outputs for inputs that are drawn from seed 0.
         files: name -> sha256 of each file beside config and card.
     """
 
@@ -115,20 +118,28 @@ def _fill(found: RowNetwork, module: nn.Module, place: Path, format_name: str) -
     return loads
 
 
-def load(folder: str | Path) -> nn.Module:
+def load(folder: str | Path, *, trust: bool = False) -> nn.Module:
     """Returns the network that `harness export` wrote into a folder, ready for evaluation.
 
     It is made by the catalog that is here, and has to give what it gave when it was exported.
+
+    Args:
+        folder: that was written.
+        trust: whether a Python file may run that the folder names, as those of `--model FILE:FUNCTION` do.
 
     Raises:
         HarnessError: there is none, a file is not what was written, or the catalog makes another network.
     """
     folder = Path(folder)
-    config = _config(folder)
+    config = _config(folder, trust=trust)
     for name, wanted in config.files.items():
         _check(folder / name, wanted)
     facts = config.network
-    module = _restored(facts, read_tensors((folder / WEIGHTS).read_bytes()), config.layout)
+    try:
+        weights = read_tensors((folder / WEIGHTS).read_bytes())
+    except SafetensorError as error:
+        raise HarnessError(f"{folder / WEIGHTS} holds no weights: {reason_of(error)}.") from error
+    module = _restored(facts, weights, config.layout)
     given, kept = torch.tensor(_probe(module, facts)), torch.tensor(config.probe)
     if given.shape != kept.shape or ((given - kept).abs() > FAR * kept.abs().clamp(min=1)).any():
         raise HarnessError(
@@ -149,10 +160,10 @@ def _check(file: Path, sha256: str) -> None:
 
 def facts_in(folder: Path) -> NetworkFacts:
     """Returns what is told of the network in a folder; raises as `load` does for its config."""
-    return _config(folder).network
+    return _config(folder, trust=False).network
 
 
-def _config(folder: Path) -> ExportedConfig:
+def _config(folder: Path, *, trust: bool) -> ExportedConfig:
     if not (folder / CONFIG).is_file():
         raise HarnessError(f"{folder} has no {CONFIG}; give a folder that `harness export` wrote.")
     damaged = f"{folder / CONFIG} is damaged: it is not what was written; export it again."
@@ -170,7 +181,14 @@ def _config(folder: Path) -> ExportedConfig:
         raise HarnessError(
             f"{folder} has schema {schema}, this version reads {SCHEMA}; export it again from the run."
         )
-    return ExportedConfig.from_json(ours)
+    config = ExportedConfig.from_json(ours)
+    method = config.network.blueprint.method
+    if FOREIGN in method.split(":") and not trust:
+        raise HarnessError(
+            f"The network of {folder} is made by code that loading it would run, {method}; write "
+            "harness.load(FOLDER, trust=True) where you trust that file."
+        )
+    return config
 
 
 def _checksum(config: Mapping[str, Any]) -> str:
@@ -200,7 +218,7 @@ def _source(facts: NetworkFacts) -> str:
 
 @torch.no_grad()
 def _probe(module: nn.Module, facts: NetworkFacts) -> list[float]:
-    """Returns the first outputs of a network for inputs that are drawn from seed 0."""
+    """Returns the last outputs of a network for inputs that are drawn from seed 0."""
     with seeded(0):
         inputs = random_inputs(facts.blueprint.signature, 2)
     return [float(one) for one in module(inputs).flatten()[-PROBED:]]

@@ -54,6 +54,7 @@ class NetworkFacts(Schema):
         suite: name of the suite.
         blueprint: what builds it.
         classes: names of the classes, in the order of its outputs; none of bytes.
+        vocabulary: how many tokens its inputs are made of; 0 where they are real numbers.
         sources: domains that it was trained on.
         parameters: of the network.
         macs: of one sample.
@@ -74,6 +75,7 @@ class NetworkFacts(Schema):
     suite: str
     blueprint: Blueprint
     classes: tuple[str, ...]
+    vocabulary: int
     sources: tuple[str, ...]
     parameters: int
     macs: int

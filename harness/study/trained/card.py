@@ -100,11 +100,16 @@ def _how(run: Run, board: Board, final: Unit[FinalSpec, Final], facts: NetworkFa
         by = f"trained by {trained.strategy}" if trained.strategy else "released by others"
         yield f"Candidates were slices of a supernet, {by}; the final was trained anew, alone."
     yield f"Seed {facts.search_seed} searched, or drew; seed {facts.training_seed} gave weights and batches."
-    samples = f"{facts.batch_size:,} samples" if facts.batch_size else "all samples"
-    yield f"Trained on {listed(facts.sources)} for {facts.steps:,} steps of {samples}."
+    sources = listed(facts.sources)
+    if facts.steps:
+        yield f"Trained on {sources} for {facts.steps:,} steps of {facts.batch_size:,} samples."
+        yield f"Recipe: {canonical_json(facts.recipe)}"
+    else:
+        yield f"Its features are frozen, and a linear head was fitted to them on {sources}."
     if facts.learning_rate is not None:
-        yield f"Learning rate {facts.learning_rate:g}, chosen by {spec.selection}."
-    yield f"Recipe: {canonical_json(facts.recipe)}"
+        rates = spec.learning_rates or ()
+        among = f", chosen among {len(rates)} by {spec.selection}" if len(rates) > 1 else ""
+        yield f"Learning rate {facts.learning_rate:g}{among}."
     if (compute := compute_of(run, final)) is not None:
         yield f"Compute of all that led to it: {compute / 1e12:.3g} tera multiply-accumulates."
 

@@ -9,6 +9,7 @@ from harness.errors import HarnessError, UnknownNameError
 from harness.files import file_hash
 from harness.identity.unit import Unit
 from harness.learn.baseline import FixedBaseline, FloorBaseline, ReadyBaseline
+from harness.learn.modality import modality_of
 from harness.run.loaded import Run
 from harness.run.record import Record
 from harness.run.stored import RECORD, read_checked
@@ -134,6 +135,7 @@ def _facts(run: Run, row: Row, final: Unit[FinalSpec, Final], result: Final, rec
             near=parameter_target(spec.tuned_space, task.signature) if is_matched else 0,
         ),
         classes=task.class_names,
+        vocabulary=modality_of(task.signature.kind).vocabulary,
         sources=spec.sources,
         parameters=result.parameters,
         macs=result.macs,
