@@ -393,7 +393,9 @@ network = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=TRUST)
 assert not network.training
 tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=TRUST)
 text = "h\\u00e9 \\u0100<|\\U0001f600"
-tokens = tokenizer(text)["input_ids"]
+given = tokenizer(text)
+assert sorted(given) == ["attention_mask", "input_ids"]
+tokens = given["input_ids"]
 assert tokens == [0, *text.encode()], tokens
 assert tokenizer.decode(tokens, skip_special_tokens=True) == text
 start = torch.tensor([tokens[:4]])

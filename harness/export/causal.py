@@ -214,8 +214,13 @@ def _write_tokenizer(place: Path, context: int) -> None:
         "decoder": {"type": "ByteLevel", **shape},
         "model": {"type": "BPE", "vocab": vocabulary, "merges": []},
     }
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": START, "model_max_length": context}
-    config["clean_up_tokenization_spaces"] = False
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": START,
+        "model_max_length": context,
+        "model_input_names": ["input_ids", "attention_mask"],
+        "clean_up_tokenization_spaces": False,
+    }
     write_atomically(place / "tokenizer.json", canonical_json(tokenizer, indent=1) + "\n")
     write_atomically(place / "tokenizer_config.json", canonical_json(config, indent=1) + "\n")
 

@@ -21,6 +21,7 @@ from harness.export.card import card_text
 from harness.export.causal import LLAMA, from_llama
 from harness.export.formats import FORMATS, Leaving
 from harness.files import canonical_json, file_hash, unwritable, write_atomically
+from harness.guard.paths import path_part
 from harness.guard.text import parse_json, read_text, reason_of
 from harness.identity.schema import Schema
 from harness.learn.fit import seeded
@@ -114,6 +115,8 @@ def _fill(found: RowNetwork, module: nn.Module, place: Path, format_name: str) -
     config[MEMBER] |= {"checksum": _checksum(config)}
     write_atomically(place / CONFIG, canonical_json(config, indent=1) + "\n")
     loads = added.loads or form.loads
+    if _runs_code(facts):
+        loads = loads.replace("load(FOLDER)", "load(FOLDER, trust=True)")
     write_atomically(place / CARD, card_text(found, loads, files))
     return loads
 
@@ -133,7 +136,7 @@ def load(folder: str | Path, *, trust: bool = False) -> nn.Module:
     folder = Path(folder)
     config = _config(folder, trust=trust)
     for name, wanted in config.files.items():
-        _check(folder / name, wanted)
+        _check(folder / path_part("file", name), wanted)
     facts = config.network
     try:
         weights = read_tensors((folder / WEIGHTS).read_bytes())
@@ -182,13 +185,16 @@ def _config(folder: Path, *, trust: bool) -> ExportedConfig:
             f"{folder} has schema {schema}, this version reads {SCHEMA}; export it again from the run."
         )
     config = ExportedConfig.from_json(ours)
-    method = config.network.blueprint.method
-    if FOREIGN in method.split(":") and not trust:
+    if _runs_code(config.network) and not trust:
         raise HarnessError(
-            f"The network of {folder} is made by code that loading it would run, {method}; write "
-            "harness.load(FOLDER, trust=True) where you trust that file."
+            f"The network of {folder} is made by code that loading it would run, "
+            f"{config.network.blueprint.method}; write harness.load(FOLDER, trust=True) where you trust it."
         )
     return config
+
+
+def _runs_code(facts: NetworkFacts) -> bool:
+    return FOREIGN in facts.blueprint.method.split(":")
 
 
 def _checksum(config: Mapping[str, Any]) -> str:

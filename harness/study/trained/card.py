@@ -110,7 +110,7 @@ def _how(run: Run, board: Board, final: Unit[FinalSpec, Final], facts: NetworkFa
         rates = spec.learning_rates or ()
         among = f", chosen among {len(rates)} by {spec.selection}" if len(rates) > 1 else ""
         yield f"Learning rate {facts.learning_rate:g}{among}."
-    if (compute := compute_of(run, final)) is not None:
+    if compute := compute_of(run, final):  # frozen features and unknown ones have none
         yield f"Compute of all that led to it: {compute / 1e12:.3g} tera multiply-accumulates."
 
 
