@@ -71,7 +71,7 @@ def causal(module: nn.Module, signature: Signature, place: Path) -> Causal:
         "max_position_embeddings": signature.context,
         "vocab_size": signature.classes,
         "tie_word_embeddings": False,
-        "eos_token_id": None,
+        "eos_token_id": None,  # no byte ends a document  # nosec B105
     }
     if isinstance(module, Decoder) and _is_llama(module):
         return Causal(shared | _llama_config(module), to_llama(module.state_dict()), LLAMA)
