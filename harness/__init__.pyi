@@ -7,6 +7,7 @@ from .board.values import Estimate as Estimate
 from .data.own.domain import user_domain as user_domain
 from .data.own.place import OwnPlace as OwnPlace
 from .errors import HarnessError as HarnessError
+from .export.folder import load as load
 from .files import canonical_json as canonical_json
 from .identity.schema import Schema as Schema
 from .identity.unit import Spec as Spec

@@ -1,4 +1,4 @@
-"""Verbs that read finished runs: leaderboard, report, compare and rescore."""
+"""Verbs that read finished runs: leaderboard, report, compare, rescore and export."""
 
 import json
 import time
@@ -125,6 +125,30 @@ def rescore(
     loaded = load_run(run)
     board = load_study(loaded.study).rescore(loaded, metric)
     print(render(board, format, width=terminal_width()).rstrip("\n"))
+
+
+def export(
+    run: RunFolder,
+    row: Annotated[str, typer.Argument(help="METHOD, METHOD@SPACE or 'METHOD in SPACE'.")],
+    to: Annotated[Path, typer.Option(help="A new folder.")],
+    seed: Annotated[int | None, typer.Option(help="Of the search; the smallest by default.")] = None,
+    task: Annotated[str | None, typer.Option(help="That it was trained on, where there are several.")] = None,
+    format: Annotated[
+        str, typer.Option(help="safetensors, torch, onnx, timm or transformers.")
+    ] = "safetensors",
+) -> None:
+    """Write the final network of a row: weights, config and a model card, for this or another library."""
+    from harness.export.folder import check_target, write_network
+    from harness.run.loaded import load_run
+    from harness.study.study import load_study
+
+    check_target(to, format)
+    loaded = load_run(run)
+    found = load_study(loaded.study).network(loaded, row, task, seed)
+    loads = write_network(found, to, format)
+    seeds = f"seed {found.facts.search_seed} of the search, {found.facts.training_seed} of the training"
+    print(line(f"{found.title}, {seeds}: {to}"))
+    print(f"\nFOLDER = {str(to)!r}\n{loads}")
 
 
 def _as_text(comparison: "RowComparison") -> str:

@@ -326,6 +326,7 @@ for verb in (
     boards.compare,
     boards.rescore,
     boards.report,
+    boards.export,
     examine.reproduce,
     examine.doctor,
 ):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from harness.files import canonical_json
 from harness.identity.memory import remembered
 from harness.identity.unit import AnyUnit
-from harness.learn.modality import modality_of
+from harness.learn.modality import random_inputs
 from harness.run.provenance import kind_of, provenance
 from harness.space.choices import SearchSpace
 from harness.study.cost import Costs, Network
@@ -23,7 +23,7 @@ from harness.study.work.units import SearchingSpec, SourcesSpec
 from harness.task.signature import Signature
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 OVERHEAD: Final = 0.12
 """CPU seconds of a unit beside its network: its process's share, its data, its files."""
@@ -100,7 +100,7 @@ def _training(
 
     from harness.learn.fit import Recipe, cross_entropy, fit
 
-    inputs = _drawn(signature, batch_size)
+    inputs = random_inputs(signature, batch_size)
     with torch.inference_mode():
         shape = module(inputs[:2], *routes).shape
     targets = torch.zeros(batch_size, *shape[1:-1], dtype=torch.int64)
@@ -119,7 +119,7 @@ def _scoring(
     """Returns what runs a module on so many batches that are drawn here."""
     import torch
 
-    inputs = _drawn(signature, batch_size)
+    inputs = random_inputs(signature, batch_size)
 
     def score(times: int) -> None:
         with torch.inference_mode():
@@ -127,14 +127,6 @@ def _scoring(
                 module(inputs, *routes)
 
     return score
-
-
-def _drawn(signature: Signature, count: int) -> "Tensor":
-    import torch
-
-    modality = modality_of(signature.kind)
-    shape = (count, *modality.shape(signature))
-    return torch.randint(modality.vocabulary, shape) if modality.vocabulary else torch.rand(shape)
 
 
 def _each(act: Callable[[int], None]) -> float:

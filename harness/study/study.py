@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from harness.board.leaderboard import Leaderboard
     from harness.board.series import Series
     from harness.board.table import Table
+    from harness.study.network import RowNetwork
     from harness.study.plan import Plan
     from harness.study.submission import FoundNetwork
 
@@ -158,6 +159,20 @@ class Study(Generic[S, B]):
             )
         board: B = self._part("rescore")(run, metric)
         return board
+
+    def network(self, run: Run, row: str, task: str | None, seed: int | None) -> "RowNetwork":
+        """Returns the final network of a row of a run, of one task and one seed.
+
+        Raises:
+            HarnessError: there is none, or the study trains none.
+        """
+        if "network" not in self.parts:
+            raise HarnessError(
+                f"{run.name} keeps no final networks, as its study {self.summary}; export from a run of a "
+                "suite that trains."
+            )
+        network: RowNetwork = self._part("network")(run, row, task, seed)
+        return network
 
     def names(self, settings: S) -> list[str]:
         """Returns the entries that a suite names where its plan needs files that may not be here."""

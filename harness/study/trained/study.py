@@ -51,6 +51,7 @@ class TrainedStudy(Study[Suite, "Board"]):
         "headline": "harness.study.trained.leaderboards:trained_headline",
         "leaderboards": "harness.study.trained.leaderboards:trained_leaderboards",
         "found": "harness.study.trained.leaderboards:trained_found",
+        "network": "harness.study.trained.network:network_of",
     }
 
     def check(self, settings: Suite, need: Need) -> None:
