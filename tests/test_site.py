@@ -20,10 +20,10 @@ from harness.files import read_sealed
 from harness.report.site import write
 from harness.report.site.slug import is_stem, slug
 from harness.report.site.write import write_site
+from harness.report.submission import submission_of, submission_text
 from harness.run.loaded import load_run
 from harness.study.formats import board_json, render
 from harness.study.study import build_board
-from harness.study.submission import submission_of, submission_text
 from harness.study.trained.study import TrainedStudy
 
 Files = dict[str, bytes]

@@ -1,10 +1,12 @@
 """A ranking of any study as a site shows it: rows, scores and texts, and nothing that one study alone has."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from harness.board.table import Table
 from harness.board.values import Estimate, Outcome
+from harness.identity.schema import Schema
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,3 +77,29 @@ class Leaderboard:
     rows: tuple[LeaderboardRow, ...]
     table: Table
     more: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundNetwork(Schema):
+    """An architecture that a row trained.
+
+    Attributes:
+        task: that it was trained on.
+        method: of the row.
+        space: that it is of.
+        seed: of the search.
+        parameters: of the network.
+        architecture: its JSON form.
+    """
+
+    task: str
+    method: str
+    space: str
+    seed: int
+    parameters: int
+    architecture: Mapping[str, Any]
+
+    @property
+    def row(self) -> tuple[str, str | None]:
+        """Method and space."""
+        return self.method, self.space

@@ -17,6 +17,7 @@ from harness.cli.listing import PLURALS, list_entries, schema
 from harness.cli.options import (
     Json,
     Offline,
+    Version,
     data_folder,
     place_of,
     results_of_all_runs,
@@ -41,7 +42,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Does searching a more diverse space of architectures hold up on domains never seen?",
 )
 data = typer.Typer(
     no_args_is_help=True, help="List, prepare and verify the data of tasks.", rich_markup_mode=None
@@ -51,6 +51,11 @@ app.add_typer(examine.cache, name="cache")
 
 STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EIO}
 """What a disk or a folder is to blame for."""
+
+
+@app.callback()
+def command(version: Version = False) -> None:
+    """Does searching a more diverse space of architectures hold up on domains never seen?"""
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness import __version__
 from harness.errors import HarnessError
 from harness.guard import inert
 from harness.guard.network import offline
@@ -24,6 +25,17 @@ def _shut_network(context: typer.Context, value: bool) -> bool:
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Offline = Annotated[
     bool, typer.Option("--offline", help="Contact nothing beyond this machine.", callback=_shut_network)
+]
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"harness {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
 ]
 
 

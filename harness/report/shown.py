@@ -79,10 +79,10 @@ def board_text(run: Path) -> str:
 
 def _made(run: Path, data: Path, width: int | None) -> Shown:
     from harness.report.page import write_report
+    from harness.report.submission import submission_text
     from harness.run.loaded import load_run
     from harness.study.formats import render
     from harness.study.study import build_board, load_study
-    from harness.study.submission import submission_text
 
     (run / SHOWN).unlink(missing_ok=True)
     loaded = replace(load_run(run), data=data)

@@ -18,12 +18,11 @@ from harness.study.settings import Need, SearcherSettings, Settings
 
 if TYPE_CHECKING:
     from harness.board.comparison import RowComparison
-    from harness.board.leaderboard import Leaderboard
+    from harness.board.leaderboard import FoundNetwork, Leaderboard
     from harness.board.series import Series
     from harness.board.table import Table
     from harness.study.network import RowNetwork
     from harness.study.plan import Plan
-    from harness.study.submission import FoundNetwork
 
 
 class AnyBoard(Protocol):

@@ -7,16 +7,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from harness.board.leaderboard import Leaderboard, LeaderboardRow
+from harness.board.leaderboard import FoundNetwork, Leaderboard, LeaderboardRow
 from harness.board.series import Series
 from harness.board.table import Table
 from harness.errors import HarnessError
 from harness.guard.text import reason_of
 from harness.report.architecture import strip
 from harness.report.plot import Strip
+from harness.report.submission import Submission
 from harness.study.merge import terms_apart
 from harness.study.study import load_study, verdict
-from harness.study.submission import FoundNetwork, Submission
 
 FARTHEST: Final = 1e12
 """The largest number that a figure draws."""

@@ -20,9 +20,9 @@ from harness.report.page import write_report
 from harness.report.site.pages import HOME, site_pages
 from harness.report.site.shelf import shelf_of
 from harness.report.site.slug import is_stem, slug
+from harness.report.submission import Submission, submission_of, submission_text
 from harness.run.loaded import Run, load_run
 from harness.study.study import build_board
-from harness.study.submission import Submission, submission_of, submission_text
 
 MARKER: Final = "site.json"
 """A folder that holds it is a site, and the folders below are its own."""

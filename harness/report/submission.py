@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from harness.board.leaderboard import FoundNetwork
 from harness.errors import HarnessError
 from harness.files import SCHEMA, canonical_json, sealed, unsealed
 from harness.guard.text import LONGEST_REASON, parse_json, reason_of
@@ -17,32 +18,6 @@ from harness.study.study import AnyBoard, load_study
 AGAIN: Final = "make it again with `harness leaderboard RUN --format json`, or give the run folder"
 HEAD: Final = ("schema", "study", "verdict", "checksum", "run")
 """Members of the file that are none of the board."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoundNetwork(Schema):
-    """An architecture that a row trained.
-
-    Attributes:
-        task: that it was trained on.
-        method: of the row.
-        space: that it is of.
-        seed: of the search.
-        parameters: of the network.
-        architecture: its JSON form.
-    """
-
-    task: str
-    method: str
-    space: str
-    seed: int
-    parameters: int
-    architecture: Mapping[str, Any]
-
-    @property
-    def row(self) -> tuple[str, str | None]:
-        """Method and space."""
-        return self.method, self.space
 
 
 @dataclass(frozen=True, kw_only=True)
