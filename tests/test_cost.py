@@ -52,6 +52,17 @@ def test_more_paths_a_step_cost_more() -> None:
     assert len(set(found.values())) == len(found) > 1
 
 
+@pytest.mark.parametrize("task", ["digits", "byte_domains"])
+def test_trials_of_the_quickstart_cost_what_its_searches_do(task: str) -> None:
+    plan = planned("quickstart")
+    costs = Costs(plan.units)
+    searched = sum(costs.macs(first(plan, kind, task=task)) for kind in ("supernet", "search"))
+    tune = first(plan, "tune", task=task)
+    each = costs.macs(tune) / tune.spec.evaluations
+    assert tune.spec.evaluations >= 2
+    assert abs(costs.macs(tune) - searched) <= each / 2
+
+
 def test_a_document_is_read_window_by_window() -> None:
     plan = planned("quickstart")
     costs = Costs(plan.units)

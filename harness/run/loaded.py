@@ -160,14 +160,17 @@ class Run:
 
     def needed(self, unit: AnyUnit, kind: UnitKind[S, R]) -> Unit[S, R] | None:
         """Returns the unit of `kind` that `unit` needs, directly or not; None when it needs none."""
-        for need in unit.needs:
-            other = self._by_hash.get(need)
-            if other is None:
-                continue
-            found = other if other.kind == kind else self.needed(other, kind)
-            if found is not None:
-                return found  # type: ignore[return-value]
-        return None
+        asked = unit.hash, kind.name
+        if asked not in self._needed:
+            others = (self._by_hash[need] for need in unit.needs if need in self._by_hash)
+            found = (other if other.kind.name == kind.name else self.needed(other, kind) for other in others)
+            self._needed[asked] = next((one for one in found if one is not None), None)
+        return self._needed[asked]  # type: ignore[return-value]
+
+    @cached_property
+    def _needed(self) -> dict[tuple[str, str], AnyUnit | None]:
+        """Plan key and kind -> what was looked for once."""
+        return {}
 
     def result(self, unit: Unit[S, R] | None) -> R | None:
         """Returns what the unit computed, or None when it has no successful record.

@@ -1,7 +1,8 @@
 """Records: the JSON that a unit leaves behind."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,7 +45,7 @@ class Record:
     about: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def result_hash(self) -> str:
         """16 hexadecimal digits over what the unit computed, and nothing else."""
         return content_hash([self.result, dict(self.files)])
@@ -56,7 +57,7 @@ class Record:
 
     def to_json(self) -> str:
         """Returns the record's file text."""
-        return sealed({"schema": SCHEMA, **self.__dict__})
+        return sealed({"schema": SCHEMA, **{one.name: self.__dict__[one.name] for one in fields(self)}})
 
 
 def input_of(reader: AnyUnit, need: AnyUnit, record: Record) -> tuple[str, str]:
