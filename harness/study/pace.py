@@ -25,9 +25,9 @@ from harness.task.signature import Signature
 if TYPE_CHECKING:
     from torch import nn
 
-OVERHEAD: Final = 0.12
+OVERHEAD: Final = 0.05
 """CPU seconds of a unit beside its network: its process's share, its data, its files."""
-ANSWER: Final = 0.25
+ANSWER: Final = 0.6
 """CPU seconds of the embedded model for each evaluation of a search."""
 LARGEST: Final = 3e9
 """Multiply-accumulates of a training step above which nothing is measured here."""
