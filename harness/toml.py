@@ -1,5 +1,6 @@
 """Reads TOML into frozen dataclasses, so that a wrong file is told in one sentence with its line."""
 
+import copy
 import math
 import operator
 import re
@@ -13,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeGuard, TypeVar, Union, get_args,
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UnknownNameError
 from harness.guard.text import read_text, shown
 
 T = TypeVar("T")
@@ -54,6 +55,42 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise HarnessError(f"{path} is not TOML: {error}.") from error
     except RecursionError:
         raise HarnessError(f"{path} is nested too deeply; at most {DEEPEST} levels are read.") from None
+
+
+def changed(table: Mapping[str, Any], change: str, path: Path) -> dict[str, Any]:
+    """Returns a table with one KEY=VALUE of a command line, such as search.evaluations=32.
+
+    A key leads through lists in MERGED by a name, as in tasks.digits.training.steps=100. A value is read as
+    TOML, and as a string where it is none.
+
+    Raises:
+        HarnessError: it is no KEY=VALUE, or leads through what is no table.
+    """
+    key, sign, text = change.partition("=")
+    parts = [part.strip() for part in key.split(".")]
+    if not sign or not all(parts) or len(parts) > DEEPEST:
+        raise HarnessError(f"--set takes KEY=VALUE, such as search.evaluations=32, and not {shown(change)}.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+        _check(value)
+    except (ValueError, RecursionError):
+        value = text.strip()
+    found = copy.deepcopy(dict(table))
+    place: Any = found
+    for index, part in enumerate(parts[:-1]):
+        if isinstance(place, list):
+            named = {str(one.get("name")): one for one in place}
+            if part not in named:
+                raise UnknownNameError(f"entry of {'.'.join(parts[:index])} in {path}", part, named)
+            place = named[part]
+            continue
+        place = place.setdefault(part, {})
+        is_last = index == len(parts) - 2
+        if not isinstance(place, dict) and (is_last or part not in MERGED or not _are_named(place)):
+            where = ".".join(parts[: index + 1])
+            raise HarnessError(f"--set {shown(change)}: {where} is no table of {path}.")
+    place[parts[-1]] = value
+    return found
 
 
 def parse(wanted: type[T], table: dict[str, Any], path: Path, where: str = "") -> T:

@@ -1,5 +1,7 @@
 """Wrong suites end in one sentence that says where. Truth: the files written here."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -193,3 +195,41 @@ def test_no_row_bears_the_name_of_a_method_that_the_embedded_model_stands_in_for
     table = with_environment(load_suite("nasbench201_contamination")[1], {})
     assert table.controls[0] == table.searchers[0] == "collm_standin"
     assert "collm_nas" not in table.searchers
+
+
+def test_a_suite_is_changed_by_the_command_line() -> None:
+    words = ["search.evaluations=3", "tasks.digits.training.steps=7", "seeds=[4, 5]", "title=Mine, not yours"]
+    plain, suite = load_suite("quickstart")[1], load_suite("quickstart", words)[1]
+    digits, _ = suite.tasks
+    assert (suite.search.evaluations, digits.training.steps, suite.seeds) == (3, 7, [4, 5])
+    assert suite.title == "Mine, not yours"
+    same = replace(plain.search, evaluations=3), replace(plain.tasks[0].training, steps=7)
+    assert (suite.search, digits.training) == same
+    assert suite.tasks[1] == plain.tasks[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("seeds", "--set takes KEY=VALUE, such as search.evaluations=32, and not 'seeds'"),
+        ("=3", "--set takes KEY=VALUE"),
+        ("search..steps=3", "--set takes KEY=VALUE"),
+        ("search.evaluatons=3", "no key 'evaluatons'; did you mean evaluations.* it was read with --set "),
+        ("search.evaluations=many", "a whole number, not 'many'; it was read with --set "),
+        ("tasks.digit.training.steps=3", "no entry of tasks in .*toml named 'digit'; did you mean digits"),
+        ("seeds.first=3", "--set 'seeds.first=3': seeds is no table of "),
+        ("tasks.steps=3", "--set 'tasks.steps=3': tasks is no table of "),
+        ("search.evaluations=" + "[" * 99, "a whole number"),
+        ("a." * 60 + "b=3", "--set takes KEY=VALUE"),
+    ],
+)
+def test_a_wrong_change_is_told_in_one_sentence(change: str, told: str) -> None:
+    with pytest.raises(HarnessError, match=told):
+        load_suite("quickstart", [change])
+
+
+def test_a_plan_says_what_the_command_line_changed() -> None:
+    name, suite = load_suite("toy", ["seeds=[0, 1, 2]"])
+    plan = replace(make_plan(name, suite), changes=["seeds=[0, 1, 2]"])
+    assert json.loads(plan.to_json())["command"] == "harness eval toy --set 'seeds=[0, 1, 2]'"
+    assert len({unit.spec.seed for unit in plan.units if unit.kind.name == "search"}) == 3

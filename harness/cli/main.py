@@ -97,6 +97,9 @@ def evaluate(
     model: Annotated[
         list[str] | None, typer.Option(help="PATH.py:FUNCTION, or a baseline, that joins as a fixed row.")
     ] = None,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE of the suite, such as search.evaluations=32.")
+    ] = None,
     replay: Annotated[Path | None, typer.Option(help="Run whose transcripts answer for the model.")] = None,
     offline: Offline = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the units and stop.")] = False,
@@ -128,7 +131,7 @@ def evaluate(
         raise HarnessError("--limit scores few samples and --whole all of them; leave one of the two out.")
     keys = take_keys(os.environ)
     memory.remember_in(data_folder())
-    name, loaded = load_suite(suite)
+    name, loaded = load_suite(suite, change or ())
     if model:
         loaded = load_study(loaded.study).with_models(loaded, model)
     if whole:
@@ -137,6 +140,7 @@ def evaluate(
         make_plan(name, with_environment(loaded, os.environ), limit=limit, tables=tables()),
         models=model or (),
         whole=whole,
+        changes=change or (),
     )
     if dry_run:
         from harness.cli.progress import planned

@@ -29,6 +29,7 @@ class Plan:
         units: all of them, without duplicates.
         models: those that the command line joined to the suite's baselines.
         whole: whether the command line took the caps off held-out domains.
+        changes: KEY=VALUE that the command line put in place of what the suite's file says.
     """
 
     name: str
@@ -38,12 +39,14 @@ class Plan:
     units: tuple[AnyUnit, ...]
     models: Sequence[str] = ()
     whole: bool = False
+    changes: Sequence[str] = ()
 
     def to_json(self) -> str:
         """Returns the text of `plan.json`."""
         command = f"harness eval {self.name}" + (f" --limit {self.limit}" if self.limit else "")
         command += " --whole" * self.whole
         command += "".join(f" --model {shlex.quote(model)}" for model in self.models)
+        command += "".join(f" --set {shlex.quote(change)}" for change in self.changes)
         plan = {
             "schema": SCHEMA,
             "name": self.name,

@@ -1,5 +1,6 @@
 """A suite is one TOML file and the experiment's whole configuration; wrong ones say where and why."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,15 @@ from harness.guard.paths import path_part
 from harness.guard.text import shown
 from harness.study.settings import Need, Settings, check_limits
 from harness.study.study import load_study
-from harness.toml import merged, parse, read_toml
+from harness.toml import changed, merged, parse, read_toml
 
 
-def load_suite(name: str) -> tuple[str, Settings]:
+def load_suite(name: str, changes: Sequence[str] = ()) -> tuple[str, Settings]:
     """Returns the name and the suite called `name` in the catalog, or in the file at that path.
+
+    Args:
+        name: of the suite, or of a file.
+        changes: KEY=VALUE that hold in place of what the file says, as `harness.toml.changed` reads them.
 
     Raises:
         UnknownNameError: there is neither.
@@ -30,16 +35,28 @@ def load_suite(name: str) -> tuple[str, Settings]:
         path = known[name]
     stem = path_part("suite", path.stem)
     table = _read(path)
+    for change in changes:
+        table = changed(table, change, path)
+    try:
+        return stem, _parsed(table, path)
+    except HarnessError as error:
+        if not changes:
+            raise
+        told = " ".join(f"--set {shown(change)}" for change in changes)
+        raise HarnessError(f"{str(error).rstrip('.')}; it was read with {told}.") from error
+
+
+def _parsed(table: dict[str, Any], path: Path) -> Settings:
     study_name = table.get("study")
     if study_name is None:
         studies = ", ".join(catalog.names("study"))
         raise HarnessError(f"{path}: the top level lacks the key 'study'; it is one of: {studies}.")
     study = load_study(str(study_name))
-    suite = parse(study.settings, table, path)
+    suite: Settings = parse(study.settings, table, path)
     need = Need(path)
     check_limits(suite.limits, [kind.name for kind in study.kinds], need)
     study.check(suite, need)
-    return stem, suite
+    return suite
 
 
 def _read(path: Path, children: tuple[Path, ...] = ()) -> dict[str, Any]:
