@@ -9,16 +9,31 @@ from harness import Axis, Block, Board, Curve, Figure, Plane, Run, Section, Tabl
 from harness.board.wording import MISSING, show_counts
 from harness.study.trained.boards.values import Row
 from harness.study.trained.results import Final, Search, Tuned
-from harness.study.trained.units import SEARCH, TUNE, FinalSpec
+from harness.study.trained.units import SEARCH, TUNE, FinalSpec, SearchSpec
+from harness.study.work.units import SUPERNET
 
 
 class Searched(NamedTuple):
-    """Best score so far by evaluation, of one search."""
+    """One search.
+
+    Attributes:
+        name: of its row.
+        seed: of the search.
+        best: score so far, by evaluation; None before there is one.
+        spent: what is spent -> how much of it after each evaluation.
+        result: of the search.
+    """
 
     name: str
     seed: int
     best: tuple[float | None, ...]
+    spent: Mapping[str, tuple[float, ...]]
     result: Search
+
+
+COMPUTE = "tera multiply-accumulates, the supernet's included"
+CHOICE = ("Against", "evaluations")
+SECONDS = "seconds on this machine, without the supernet's"
 
 
 def render(run: Run, board: Board) -> Block:
@@ -48,7 +63,32 @@ def _curves(run: Run, task: TaskBoard) -> Iterator[Searched]:
                 continue
             scores = (-math.inf if one.score is None else one.score for one in result.history)
             best = (None if one == -math.inf else one for one in accumulate(scores, max))
-            yield Searched(row.label, search.spec.seed, tuple(best), result)
+            yield Searched(row.label, search.spec.seed, tuple(best), _spent(run, search, result), result)
+
+
+def _spent(run: Run, search: Unit[SearchSpec, Search], result: Search) -> dict[str, tuple[float, ...]]:
+    """Returns what a search had spent after each evaluation, as far as it was kept.
+
+    An evaluation's share is that of its multiply-accumulates; the seconds of a language model are known by
+    iteration, and precede its evaluations.
+    """
+    macs = [float(entry.macs or 0) for entry in result.history]
+    shares = [part / sum(macs) for part in accumulate(macs)] if sum(macs) else []
+    found = {}
+    supernet = run.needed(search, SUPERNET)
+    before = run.result(supernet) if supernet else None
+    if result.compute is not None and (supernet is None or (before and before.compute is not None)):
+        first = before.compute or 0 if before else 0
+        found[COMPUTE] = tuple((first + result.compute * share) / 1e12 for share in shares)
+    timing = run.timings.get(search.hash)
+    seconds = timing.part("evaluation") if timing else None
+    if timing is not None and seconds is not None:
+        asked = timing.parts.get("llm by iteration", [])
+        thought = list(accumulate(asked)) if isinstance(asked, list) else []
+        steps = [min(entry.iteration, len(thought) - 1) for entry in result.history]
+        waited = [thought[step] if step >= 0 else 0.0 for step in steps]
+        found[SECONDS] = tuple(wait + seconds * share for wait, share in zip(waited, shares, strict=False))
+    return found
 
 
 def _finals(run: Run, task: TaskBoard, row: Row) -> list[Unit[FinalSpec, Final]]:
@@ -57,24 +97,12 @@ def _finals(run: Run, task: TaskBoard, row: Row) -> list[Unit[FinalSpec, Final]]
 
 def _figure(task: TaskBoard, curves: Sequence[Searched]) -> Figure:
     names = list(dict.fromkeys(curve.name for curve in curves))
-
-    lines = []
-    for name in names:
-        mine = [curve.best for curve in curves if curve.name == name]
-        lines.append(
-            Curve(
-                series=name,
-                points=tuple(_known(_mean(mine))),
-                thin=tuple(tuple(_known(best)) for best in mine) if len(mine) > 1 else (),
-                is_step=True,
-            )
-        )
-    plane = Plane(
-        title=task.title,
-        x=Axis(label="evaluations"),
-        y=Axis(label="best score so far", better="higher"),
-        lines=tuple(lines),
-    )
+    plane = _plane(task, curves, names, "evaluations", [range(1, len(curve.best) + 1) for curve in curves])
+    others = {
+        what: (_plane(task, curves, names, what, [curve.spent[what] for curve in curves]),)
+        for what in (COMPUTE, SECONDS)
+        if all(len(curve.spent.get(what, ())) == len(curve.best) for curve in curves)
+    }
     last = {
         name: sum(curve.result.score or 0.0 for curve in curves if curve.name == name)
         / sum(curve.name == name for curve in curves)
@@ -88,10 +116,36 @@ def _figure(task: TaskBoard, curves: Sequence[Searched]) -> Figure:
     )
     data = [
         {"row": curve.name, "seed": curve.seed, "evaluation": at, "best_so_far": value}
+        | {what.partition(" ")[0]: spent[at - 1] for what, spent in curve.spent.items() if what in others}
         for curve in curves
         for at, value in enumerate(curve.best, start=1)
     ]
-    return Figure(name=f"search-curves-{task.slug}", alt=alt, plots=(plane,), data=data)
+    choice = CHOICE if others else ("", "")
+    name = f"search-curves-{task.slug}"
+    return Figure(name=name, alt=alt, plots=(plane,), data=data, choice=choice, others=others)
+
+
+def _plane(
+    task: TaskBoard,
+    curves: Sequence[Searched],
+    names: Sequence[str],
+    what: str,
+    spent: Sequence[Sequence[float]],
+) -> Plane:
+    """Returns the curves of the rows against what their searches spent."""
+    lines = []
+    for name in names:
+        mine = [one for one in zip(curves, spent, strict=True) if one[0].name == name]
+        every = [_known(at, curve.best) for curve, at in mine]
+        mean = _known(_mean([at for _, at in mine]), _mean([curve.best for curve, _ in mine]))
+        thin = tuple(map(tuple, every)) if len(mine) > 1 else ()
+        lines.append(Curve(series=name, points=tuple(mean), thin=thin, is_step=True))
+    return Plane(
+        title=task.title,
+        x=Axis(label=what),
+        y=Axis(label="best score so far", better="higher"),
+        lines=tuple(lines),
+    )
 
 
 def _mean(curves: Sequence[Sequence[float | None]]) -> list[float | None]:
@@ -100,13 +154,14 @@ def _mean(curves: Sequence[Sequence[float | None]]) -> list[float | None]:
     return [None if None in column else sum(filter(None, column)) / len(column) for column in columns]
 
 
-def _known(curve: Sequence[float | None]) -> list[tuple[float, float]]:
-    return [(float(at), value) for at, value in enumerate(curve, start=1) if value is not None]
+def _known(spent: Sequence[float | None], curve: Sequence[float | None]) -> list[tuple[float, float]]:
+    pairs = zip(spent, curve, strict=True)
+    return [(float(at), value) for at, value in pairs if at is not None and value is not None]
 
 
 def _table(task: TaskBoard, curves: Sequence[Searched]) -> Table:
     rows = []
-    for name, seed, _, result in curves:
+    for name, seed, _, _, result in curves:
         failed = sum(entry.score is None for entry in result.history)
         spent = f"{result.evaluations:,}", str(failed), result.stopped or ""
         best = _signed(result.score or 0.0, 4), show_counts([result.parameters or 0])

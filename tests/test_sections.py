@@ -1,9 +1,11 @@
 """The check of sections on recorded runs. Truth: sections that are broken in one way each."""
 
+import itertools
 from dataclasses import replace
 from itertools import count
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness import catalog
@@ -11,6 +13,8 @@ from harness.board.table import Table
 from harness.checks.section import recorded_runs, section_claims
 from harness.report.plot import Axis, Figure, Forest
 from harness.report.section import Block, Section
+from harness.study.trained.units import SEARCH
+from harness.study.work.units import SUPERNET
 
 LOAD = catalog.load
 EMPTY = "an empty run of trained"
@@ -81,3 +85,21 @@ def test_a_check_says_what_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["renders a whole run of ranking"] == (True, "2 tables")
     monkeypatch.setattr(catalog, "load", lambda kind, name: replace(LOAD("section", "cost"), summary=""))
     assert not next(section_claims("mine"))[1]
+
+
+def test_curves_stand_against_what_the_searches_spent() -> None:
+    (whole,) = [one for one in recorded_runs() if one.told == "a whole run of trained"]
+    figure = catalog.load("section", "search_curves").render(whole.run, whole.board).figures[0]
+    assert figure.choice == ("Against", "evaluations")
+    assert [name.partition(" ")[0] for name in figure.others] == ["tera", "seconds"]
+    searches = [unit for unit in whole.run.planned(SEARCH) if unit.spec.task == "toy_patterns"]
+    for unit in searches:
+        result, supernet = whole.run.result(unit), whole.run.result(whole.run.needed(unit, SUPERNET))
+        row = f"{unit.spec.searcher} in {unit.spec.space}"
+        mine = [one for one in figure.data if (one["row"], one["seed"]) == (row, unit.spec.seed)]
+        assert [one["evaluation"] for one in mine] == [*range(1, result.evaluations + 1)]
+        assert mine[-1]["tera"] == pytest.approx((result.compute + supernet.compute) / 1e12)
+        assert mine[-1]["seconds"] == pytest.approx(whole.run.timings[unit.hash].part("evaluation"))
+        steps = [after["tera"] - before["tera"] for before, after in itertools.pairwise(mine)]
+        macs = [entry.macs for entry in result.history[1:]]
+        assert np.array(steps) / sum(steps) == pytest.approx(np.array(macs) / sum(macs))
