@@ -107,8 +107,8 @@ def test_every_row_tries_the_same_rates_and_pays_for_them(tmp_path: Path) -> Non
     assert (tune.spec.learning_rates, tuned.spec.trainings) == (RATES, 1)
     one = macs(plan, tuned)
     assert one == macs(plan, plain) / len(RATES)
-    # A tuned row pays what search and default do, each of whose rates is a trial of it, to half a trial.
-    assert abs(macs(plan, tune, tuned) - macs(plan, plain) - searching(plan)) <= one / 2
+    # A tuned row pays what the default, each of whose rates is a trial of it, and the search do, rounded up.
+    assert 0 <= macs(plan, tune, tuned) - macs(plan, plain) - searching(plan) < one
 
 
 def test_nothing_is_drawn_that_the_suite_does_not_allow(ran: Done) -> None:

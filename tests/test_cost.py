@@ -59,8 +59,8 @@ def test_trials_of_the_quickstart_cost_what_its_searches_do(task: str) -> None:
     searched = sum(costs.macs(first(plan, kind, task=task)) for kind in ("supernet", "search"))
     tune = first(plan, "tune", task=task)
     each = costs.macs(tune) / tune.spec.evaluations
-    assert tune.spec.evaluations >= 2
-    assert abs(costs.macs(tune) - searched) <= each / 2
+    assert tune.spec.evaluations >= 3, "fewer choose the default every time"
+    assert 0 <= costs.macs(tune) - searched < each
 
 
 def test_a_document_is_read_window_by_window() -> None:

@@ -316,7 +316,9 @@ class _TaskPlan:
         return [planned(TUNE, replace(spec, evaluations=self._trials(spec)), needs=self.source_hashes)]
 
     def _trials(self, one: TuneSpec) -> int:
-        """Returns how many trials like `one` cost what other rows do, to half a trial, and two at least.
+        """Returns how many trials like `one` cost what other rows do, rounded up, and two at least.
+
+        Rounded to the nearest, the two of the quickstart chose the default on every seed.
 
         Other rows train their finals at every rate; a tuned one has as many trials more, and one final.
 
@@ -333,7 +335,7 @@ class _TaskPlan:
                 )
             return trials
         pilot = len(one.learning_rates) - 1
-        return max(2, round(self._searching / trial(self.costs, one)) + pilot)
+        return max(2, math.ceil(self._searching / trial(self.costs, one)) + pilot)
 
     def _longer(self, method: str, training: dict[str, Any]) -> int:
         """Returns the steps of a training that takes supernet and search of the suite beside its own.
