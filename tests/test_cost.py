@@ -68,7 +68,7 @@ def test_a_document_is_read_window_by_window() -> None:
     costs = Costs(plan.units)
     score = first(plan, "score", task="byte_domains", method="default")
     final = first(plan, "final", task="byte_domains", method="default")
-    per_window = costs.macs(final) / (3 * 70 * 16 + 30 * 2 * 7)
+    per_window = costs.macs(final) / (3 * 60 * 16 + 30 * 2 * 7)
     assert costs.macs(score) == round(per_window) * 120 * 7  # 256 bytes in windows of 64 that overlap by half
 
 

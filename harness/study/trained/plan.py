@@ -318,8 +318,6 @@ class _TaskPlan:
     def _trials(self, one: TuneSpec) -> int:
         """Returns how many trials like `one` cost what other rows do, rounded up, and two at least.
 
-        Rounded to the nearest, the two of the quickstart chose the default on every seed.
-
         Other rows train their finals at every rate; a tuned one has as many trials more, and one final.
 
         Raises:
