@@ -138,7 +138,7 @@ def test_a_reader_sorts_filters_and_asks_for_a_row(browser: Any, page_file: Path
     page.goto(page_file.as_uri())
     table = page.locator("#leaderboard .scroll table").first
     before = table.locator("tbody tr").all_text_contents()
-    head = table.locator("th button", has_text="Method")
+    head = table.locator("th .sort", has_text="Method")
     head.click()
     methods = [row.split()[0] for row in table.locator("tbody tr td:nth-child(2)").all_text_contents()]
     assert methods == sorted(methods, key=str.lower)

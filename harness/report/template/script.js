@@ -19,14 +19,17 @@
     history.replaceState(null, "", asked ? `#row-${asked}` : location.pathname + location.search);
   };
   const rowOf = (event) => event.target.closest?.("[data-s]")?.dataset.s;
-  document.addEventListener("mouseover", (event) => dim(rowOf(event) || asked));
-  document.addEventListener("click", (event) => rowOf(event) && keep(rowOf(event)));
-  for (const one of all(".bar[data-s], .strip[data-s], li [data-s]")) {
+  addEventListener("mouseover", (event) => dim(rowOf(event) || asked));
+  addEventListener("click", (event) => rowOf(event) && keep(rowOf(event)));
+  const pressed = (one, act) => {
     one.tabIndex = 0;
-    one.setAttribute("role", "button");
+    one.role = "button";
+    one.addEventListener("keydown", (event) => event.key === "Enter" && act());
+  };
+  for (const one of all(".bar[data-s], .strip[data-s], li [data-s]")) {
+    pressed(one, () => keep(one.dataset.s));
     one.addEventListener("focus", () => dim(one.dataset.s));
     one.addEventListener("blur", () => dim(asked));
-    one.addEventListener("keydown", (event) => event.key === "Enter" && keep(one.dataset.s));
   }
   const known = /^#row-(s\d+)$/.exec(location.hash);
   if (known) keep(known[1]);
@@ -81,14 +84,17 @@
   for (const table of all(".scroll table")) {
     const heads = [...table.tHead.rows[0].cells];
     heads.forEach((head, at) => {
-      const button = make("button", head.textContent, { className: "sort" });
+      // No button element, which is not drawn where a head is repeated on paper.
+      const button = make("span", head.textContent, { className: "sort" });
       head.replaceChildren(button);
-      button.addEventListener("click", () => {
+      const sort = () => {
         const down = head.ariaSort === "ascending";
-        heads.forEach((one) => one.removeAttribute("aria-sort"));
+        heads.forEach((one) => (one.ariaSort = null));
         head.ariaSort = down ? "descending" : "ascending";
         order(table, at, down);
-      });
+      };
+      button.addEventListener("click", sort);
+      pressed(button, sort);
     });
     const cells = () => [...table.rows].map((row) => [...row.cells].map((cell) => cell.textContent.trim()));
     const tools = make("p", "", { className: "tools" });
@@ -124,8 +130,9 @@
   addEventListener("beforeprint", () => all("details.appendix").forEach((one) => (one.open = true)));
 
   // Rows whose text holds what is typed; of a kind of input, what is of it.
-  const search = make("input", "", { type: "search", placeholder: "Filter rows" });
-  search.setAttribute("aria-label", "Show only rows with this text");
+  const search = make("input", "", {
+    type: "search", placeholder: "Filter rows", ariaLabel: "Show only rows with this text",
+  });
   search.setAttribute("list", "known");
   search.addEventListener("input", () => {
     const wanted = search.value.toLowerCase();
