@@ -131,7 +131,7 @@
 
   // Rows whose text holds what is typed; of a kind of input, what is of it.
   const search = make("input", "", {
-    type: "search", placeholder: "Filter rows", ariaLabel: "Show only rows with this text",
+    type: "search", placeholder: "Filter", ariaLabel: "Show only rows with this text",
   });
   search.setAttribute("list", "known");
   search.addEventListener("input", () => {
