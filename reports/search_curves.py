@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from harness import Axis, Block, Board, Curve, Figure, Plane, Run, Section, Table, TaskBoard, Unit
 from harness.board.wording import MISSING, show_counts
+from harness.search.report import SearchReport
 from harness.study.trained.boards.values import Row
 from harness.study.trained.results import Final, Search, Tuned
 from harness.study.trained.units import SEARCH, TUNE, FinalSpec, SearchSpec
@@ -33,6 +34,8 @@ class Searched(NamedTuple):
 
 COMPUTE = "tera multiply-accumulates, the supernet's included"
 CHOICE = ("Against", "evaluations")
+TOKENS = "tokens of the language model"
+COUNTED = ("prompt_tokens", "completion_tokens")
 SECONDS = "seconds on this machine, without the supernet's"
 
 
@@ -69,11 +72,13 @@ def _curves(run: Run, task: TaskBoard) -> Iterator[Searched]:
 def _spent(run: Run, search: Unit[SearchSpec, Search], result: Search) -> dict[str, tuple[float, ...]]:
     """Returns what a search had spent after each evaluation, as far as it was kept.
 
-    An evaluation's share is that of its multiply-accumulates; the seconds of a language model are known by
-    iteration, and precede its evaluations.
+    An evaluation's share is that of its multiply-accumulates; what a language model took is known by
+    iteration, and precedes its evaluations.
     """
     macs = [float(entry.macs or 0) for entry in result.history]
     shares = [part / sum(macs) for part in accumulate(macs)] if sum(macs) else []
+    report = SearchReport.of(result.report)
+    asked = _iterations(report, len(macs))
     found = {}
     supernet = run.needed(search, SUPERNET)
     before = run.result(supernet) if supernet else None
@@ -83,12 +88,25 @@ def _spent(run: Run, search: Unit[SearchSpec, Search], result: Search) -> dict[s
     timing = run.timings.get(search.hash)
     seconds = timing.part("evaluation") if timing else None
     if timing is not None and seconds is not None:
-        asked = timing.parts.get("llm by iteration", [])
-        thought = list(accumulate(asked)) if isinstance(asked, list) else []
-        steps = [min(entry.iteration, len(thought) - 1) for entry in result.history]
-        waited = [thought[step] if step >= 0 else 0.0 for step in steps]
-        found[SECONDS] = tuple(wait + seconds * share for wait, share in zip(waited, shares, strict=False))
+        waits = timing.parts.get("llm by iteration", [])
+        waited = [0.0, *accumulate(waits)] if isinstance(waits, list) else [0.0]
+        found[SECONDS] = tuple(
+            waited[min(iteration, len(waited) - 1)] + seconds * share
+            for iteration, share in zip(asked, shares, strict=False)
+        )
+    if report.llm is not None:
+        spent = [0, *accumulate(sum(one.get(name, 0) for name in COUNTED) for one in report.iterations)]
+        found[TOKENS] = tuple(float(spent[iteration]) for iteration in asked)
+    else:
+        found[TOKENS] = (0.0,) * len(macs)
     return found
+
+
+def _iterations(report: SearchReport, evaluations: int) -> list[int]:
+    """Returns how many iterations a language model had been asked for before each evaluation."""
+    first = report.counters.get("random first", 0) if report.iterations else evaluations
+    counts = [first, *(one.get("evaluated", 0) for one in report.iterations)]
+    return [place for place, count in enumerate(counts) for _ in range(count)]
 
 
 def _finals(run: Run, task: TaskBoard, row: Row) -> list[Unit[FinalSpec, Final]]:
@@ -100,8 +118,9 @@ def _figure(task: TaskBoard, curves: Sequence[Searched]) -> Figure:
     plane = _plane(task, curves, names, "evaluations", [range(1, len(curve.best) + 1) for curve in curves])
     others = {
         what: (_plane(task, curves, names, what, [curve.spent[what] for curve in curves]),)
-        for what in (COMPUTE, SECONDS)
-        if all(len(curve.spent.get(what, ())) == len(curve.best) for curve in curves)
+        for what in (COMPUTE, SECONDS, TOKENS)
+        if any(sum(curve.spent.get(what, ())) for curve in curves)
+        and all(len(curve.spent.get(what, ())) == len(curve.best) for curve in curves)
     }
     last = {
         name: sum(curve.result.score or 0.0 for curve in curves if curve.name == name)

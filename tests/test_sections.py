@@ -1,6 +1,7 @@
 """The check of sections on recorded runs. Truth: sections that are broken in one way each."""
 
 import itertools
+import sys
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -13,6 +14,7 @@ from harness.board.table import Table
 from harness.checks.section import recorded_runs, section_claims
 from harness.report.plot import Axis, Figure, Forest
 from harness.report.section import Block, Section
+from harness.search.report import SearchReport
 from harness.study.trained.units import SEARCH
 from harness.study.work.units import SUPERNET
 
@@ -103,3 +105,11 @@ def test_curves_stand_against_what_the_searches_spent() -> None:
         steps = [after["tera"] - before["tera"] for before, after in itertools.pairwise(mine)]
         macs = [entry.macs for entry in result.history[1:]]
         assert np.array(steps) / sum(steps) == pytest.approx(np.array(macs) / sum(macs))
+
+
+def test_an_evaluation_comes_after_the_iterations_that_were_asked_for_before_it() -> None:
+    module = sys.modules[catalog.load("section", "search_curves").render.__module__]
+    rounds: tuple[dict[str, int], ...] = ({"evaluated": 3}, {"proposed": 2}, {"evaluated": 1})
+    report = SearchReport(counters={"random first": 2}, iterations=rounds)
+    assert module._iterations(report, 6) == [0, 0, 1, 1, 1, 3]
+    assert module._iterations(SearchReport(), 3) == [0, 0, 0]
