@@ -116,7 +116,7 @@ def test_what_is_no_suite_to_extend_is_told(tmp_path: Path, line: str, words: st
         plan_of(line, tmp_path)
 
 
-STEPS = {80, 200, 300, 500, 391, 1020, *(steps // part for steps in (80, 300) for part in (2, 4, 8))}
+STEPS = {60, 200, 340, 371, 729, *(steps // part for steps in (60, 200) for part in (2, 4, 8))}
 """Finals, supernets, `longer`, which takes what supernet and search do beside its own, and shorter ones."""
 
 

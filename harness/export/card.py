@@ -3,15 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from harness.guard.inert import markdown, markdown_block
+from harness.learn.modality import modality_of
 from harness.study.formats import markdown_table
 from harness.study.network import CardPart, RowNetwork
-
-READS = {
-    "image": "An image of 8 bits is read as `pixels / 127.5 - 1`, as timm's mean and deviation of 0.5 do.",
-    "bytes": "A document is read as its bytes, int64, after a 0; outputs are those of each next byte.",
-    "text": "A document is read as its bytes, int64, in windows that 0 fills to their end.",
-}
-"""Kind of input -> how its samples become what the network reads."""
 
 
 def card_text(found: RowNetwork, loads: str, files: Mapping[str, str]) -> str:
@@ -30,9 +24,8 @@ def _loading(found: RowNetwork, loads: str) -> Iterator[str]:
     yield f'FOLDER = "."  # this folder\n{loads}'
     yield "```"
     yield ""
-    kind = found.facts.blueprint.signature.kind
-    if kind in READS:
-        yield f"{READS[kind]}\n"
+    if reads := modality_of(found.facts.blueprint.signature.kind).reads:
+        yield f"{reads}\n"
 
 
 def _parts(found: RowNetwork, files: Mapping[str, str]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from harness.errors import HarnessError
 from harness.export.source import stand_alone
 from harness.files import canonical_json, write_atomically
+from harness.learn.modality import modality_of
 from harness.nn.networks.decoder import Decoder, DecoderBlock
 from harness.nn.networks.gpt import GptDecoder
 from harness.nn.networks.hybrid import HybridNet
@@ -59,7 +60,7 @@ def causal(module: nn.Module, signature: Signature, place: Path) -> Causal:
     Raises:
         HarnessError: it is no network of bytes, or its code is none that transformers could be given.
     """
-    if signature.kind != "bytes":
+    if modality_of(signature.kind).gives != "bits":
         raise HarnessError(
             "transformers gets networks that predict the next byte, and this one answers for samples of kind "
             f"{signature.kind}; choose --format safetensors, torch or onnx, or timm for images."

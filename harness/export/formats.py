@@ -15,7 +15,7 @@ from harness.errors import HarnessError
 from harness.export.causal import LLAMA, causal
 from harness.guard.text import reason_of
 from harness.learn.fit import seeded
-from harness.learn.modality import random_inputs
+from harness.learn.modality import modality_of, random_inputs
 from harness.task.signature import Signature
 
 PROGRAM: Final = "model.pt2"
@@ -89,7 +89,7 @@ def _onnx(leaving: Leaving) -> Added:
 
 def _timm(leaving: Leaving) -> Added:
     signature = leaving.signature
-    if signature.kind != "image":
+    if modality_of(signature.kind).form != "image":
         raise HarnessError(
             f"timm has networks of images, and this one reads {signature.kind}; choose --format safetensors, "
             "torch or onnx, or transformers for bytes."

@@ -55,6 +55,7 @@ class Modality(Protocol):
         classes: size of the label space where the kind fixes it; 0 where tasks do.
         names_classes: whether a sample has one of the classes that its task names.
         is_trained: whether networks are trained on it.
+        reads: how a sample becomes what networks read, in a sentence; empty where none is trained.
         vocabulary: how many tokens an input is made of; 0 where inputs are real numbers.
         corruptions: name -> what makes a sample harder.
         floor: MODULE:CLASS of its floor; named, as only rows of floors depend on it.
@@ -72,6 +73,7 @@ class Modality(Protocol):
     classes: int = 0
     names_classes: bool = True
     is_trained: bool = True
+    reads: str = ""
     vocabulary: int = 0
     corruptions: Mapping[str, Corruption] = {}
     floor: str = ""

@@ -33,6 +33,7 @@ class Bytes(Modality):
     names_classes = False
     vocabulary = 256
     floor = "harness.nn.floors:NGram"
+    reads = "A document is read as its bytes, int64, after a 0; outputs are those of each next byte."
     corruptions = OF_TEXTS
     checks = tuple(f"harness.checks.task:{one}" for one in ("near_texts", "unigram"))
     export = Export(ASKED, "bits_per_byte")

@@ -23,6 +23,7 @@ class Image(Modality):
     sources = ("folder", "file", "dataset", "images")
     keys = ("classes", "size", "channels")
     floor = "harness.nn.floors:LinearImage"
+    reads = "An image of 8 bits is read as `pixels / 127.5 - 1`, as timm's mean and deviation of 0.5 do."
     corruptions = OF_IMAGES
     checks = tuple(f"harness.checks.task:{one}" for one in ("near_images", "balance", "pixel_probe"))
 

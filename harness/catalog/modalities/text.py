@@ -22,6 +22,7 @@ class Text(Modality):
     keys = ("classes", "context")
     vocabulary = 256
     floor = "harness.data.text.linear:LinearText"
+    reads = "A document is read as its bytes, int64, in windows that 0 fills to their end."
     corruptions = OF_TEXTS
     checks = tuple(f"harness.checks.task:{one}" for one in ("near_texts", "balance", "text_probe"))
 
