@@ -97,7 +97,7 @@ def _of(folder: Path, data: Path | None) -> tuple[Run, AnyBoard]:
 
 def _scope(run: Run) -> str:
     done = sum(record.status == "ok" for record in run.records.values())
-    limit = "" if run.limit is None else f" Limited to {run.limit:,} samples of each split (‡)."
+    limit = "" if run.limit is None else f" Limited by --limit {run.limit:,} (‡)."
     return f"Suite {run.name}. {done:,} of {len(run.units):,} units have a result.{limit}"
 
 
