@@ -43,7 +43,7 @@ def load_suite(name: str, changes: Sequence[str] = ()) -> tuple[str, Settings]:
         if not changes:
             raise
         told = " ".join(f"--set {shown(change)}" for change in changes)
-        raise HarnessError(f"{str(error).rstrip('.')}; it was read with {told}.") from error
+        raise HarnessError(f"{error} It was read with {told}.") from error
 
 
 def _parsed(table: dict[str, Any], path: Path) -> Settings:
