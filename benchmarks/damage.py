@@ -111,7 +111,11 @@ READERS = ("eval", "report", "leaderboard", "compare", "rescore", "doctor")
 KINDS = {
     "records": Kind("finished", "run/units/*/record.json", READERS),
     "plan": Kind("finished", "run/plan.json", READERS),
-    "samples": Kind("finished", "run/units/score-*/samples.parquet", READERS),
+    "samples": Kind(
+        "finished", "run/units/score-*/samples.parquet", ("eval", "compare", "rescore", "doctor")
+    ),
+    "sums": Kind("finished", "run/units/score-*/sums.*.safetensors", (*READERS[:4], "doctor")),
+    "dates": Kind("finished", "run/dates.json", ("eval", "report", "leaderboard")),
     "timing and provenance": Kind(
         "finished", "run/units/*/[tp][ir]*.json", ("report", "leaderboard", "compare", "doctor")
     ),
