@@ -111,9 +111,7 @@ READERS = ("eval", "report", "leaderboard", "compare", "rescore", "doctor")
 KINDS = {
     "records": Kind("finished", "run/units/*/record.json", READERS),
     "plan": Kind("finished", "run/plan.json", READERS),
-    "samples": Kind(
-        "finished", "run/units/score-*/samples.parquet", ("eval", "compare", "rescore", "doctor")
-    ),
+    "samples": Kind("finished", "run/units/score-*/samples.parquet", ("eval", "doctor")),
     "sums": Kind("finished", "run/units/score-*/sums.*.safetensors", (*READERS[:4], "doctor")),
     "dates": Kind("finished", "run/dates.json", ("eval", "report", "leaderboard")),
     "timing and provenance": Kind(
