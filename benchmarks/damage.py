@@ -113,7 +113,6 @@ KINDS = {
     "plan": Kind("finished", "run/plan.json", READERS),
     "samples": Kind("finished", "run/units/score-*/samples.parquet", ("eval", "doctor")),
     "sums": Kind("finished", "run/units/score-*/sums.*.safetensors", (*READERS[:4], "doctor")),
-    "dates": Kind("finished", "run/dates.json", ("eval", "report", "leaderboard")),
     "timing and provenance": Kind(
         "finished", "run/units/*/[tp][ir]*.json", ("report", "leaderboard", "compare", "doctor")
     ),
