@@ -1,4 +1,4 @@
-"""How the command begins, and when a run did something. Truth: the version in `pyproject.toml`, the texts here."""
+"""How the command begins, and when a run did something. Truth: `pyproject.toml`, and the texts here."""
 
 import subprocess
 import sys
