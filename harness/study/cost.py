@@ -6,7 +6,6 @@ optimizer steps, zero-cost proxies and domains that are scored without a cap are
 """
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -98,7 +97,9 @@ class Costs:
 
             return measured_macs(self.built(method, spec).eval(), spec.seen.signature)
 
-        known = partial(remembered, self._content(spec, method), measure)
+        def known() -> float:
+            return float(remembered(self._content(spec, method), measure))
+
         return float(self._once(("network", method, *_inputs(spec)), known))
 
     def built(self, method: str, spec: SourcesSpec) -> "nn.Module":
@@ -129,7 +130,9 @@ class Costs:
             with torch.device("meta"):
                 return has_batch_norm(self.space(spec).networks.supernet())
 
-        known = partial(remembered, self._content(spec), look)
+        def known() -> bool:
+            return bool(remembered(self._content(spec), look))
+
         return bool(self._once(("norms", str(spec.space)), known))
 
     def space(self, spec: SourcesSpec) -> SearchSpace:
