@@ -11,6 +11,7 @@ from harness.board.terminal import terminal_lines
 from harness.board.wording import MISSING
 from harness.guard.inert import line, unshielded
 from harness.identity.unit import AnyUnit
+from harness.run.kept import time_told
 from harness.study.cost import MACS_PER_SECOND, Costs
 from harness.study.plan import Plan
 from harness.study.work.units import SearchingSpec
@@ -37,14 +38,14 @@ def planned(plan: Plan, *, workers: int, width: int | None) -> str:
         products = f"{counted / 1e12:,.3g}" if counted else ""
         rows.append((of, kind, f"{len(units):,}", f"{took / 60:,.1f}", products))
     notes = [
-        f"{len(plan.units):,} units: {seconds / 60:,.1f} CPU minutes here, {_told(seconds / workers)} by "
+        f"{len(plan.units):,} units: {seconds / 60:,.1f} CPU minutes here, {time_told(seconds / workers)} by "
         f"{workers} processes with nothing beside them, measured on a few steps of each kind of network. "
         "What is made already, or lies in the cache, costs nothing."
     ]
     if macs:
         notes.append(
             f"TMACs are 10^12 multiply-accumulates. One device at {MACS_PER_SECOND:.0e} of them a second "
-            f"takes {_told(macs / MACS_PER_SECOND)} where it is fed fast enough."
+            f"takes {time_told(macs / MACS_PER_SECOND)} where it is fed fast enough."
         )
     specs = [unit.spec for unit in plan.units if isinstance(unit.spec, SearchingSpec)]
     if any(spec.llm is not None and spec.llm.base_url for spec in specs):
@@ -57,13 +58,6 @@ def planned(plan: Plan, *, workers: int, width: int | None) -> str:
         notes=tuple(notes),
     )
     return "\n".join(terminal_lines(table, width)).rstrip()
-
-
-def _told(seconds: float) -> str:
-    """Returns a duration as people read it."""
-    if seconds < 100:
-        return f"{seconds:.2g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:,.1f} h"
 
 
 class Clock:
