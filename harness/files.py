@@ -9,7 +9,9 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from io import FileIO
 from pathlib import Path
@@ -65,6 +67,24 @@ def write_atomically(path: Path, data: bytes | str) -> None:
             raise
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+@contextmanager
+def folder_beside(place: Path) -> Iterator[Path]:
+    """Yields a new folder beside `place`, to be renamed, and takes away what is left, whatever happens.
+
+    Raises:
+        HarnessError: it cannot be made.
+    """
+    made = place.parent / f".part-{os.getpid()}-{place.name}"
+    try:
+        made.mkdir(parents=True)
+    except OSError as error:
+        raise unwritable(made, error) from error
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 _SEAL: Final = re.compile(rb',\n "checksum": "([0-9a-f]{64})"\n}\n\Z')

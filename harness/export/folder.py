@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import shutil
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ from harness.errors import HarnessError, UnknownNameError
 from harness.export.card import card_text
 from harness.export.causal import LLAMA, from_llama
 from harness.export.formats import FORMATS, Leaving
-from harness.files import canonical_json, file_hash, unwritable, write_atomically
+from harness.files import canonical_json, file_hash, folder_beside, unwritable, write_atomically
 from harness.guard.paths import path_part
 from harness.guard.text import parse_json, read_text, reason_of
 from harness.identity.schema import Schema
@@ -87,16 +85,12 @@ def write_network(found: RowNetwork, folder: Path, format_name: str) -> str:
     check_target(folder, format_name)
     module = _restored(found.facts, read_tensors(found.weights))
     folder = folder.resolve()
-    part = folder.parent / f".part-{os.getpid()}-{folder.name}"
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part.mkdir()
-        loads = _fill(found, module, part, format_name)
-        part.rename(folder)
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with folder_beside(folder) as part:
+        try:
+            loads = _fill(found, module, part, format_name)
+            part.rename(folder)
+        except OSError as error:
+            raise unwritable(folder, error) from error
     return loads
 
 

@@ -5,16 +5,14 @@ pages are made of these files alone, also where a run's folder was given, and ar
 """
 
 import os
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from harness import catalog
 from harness.errors import HarnessError
-from harness.files import SCHEMA, canonical_json, unwritable, write_atomically
+from harness.files import SCHEMA, canonical_json, folder_beside, write_atomically
 from harness.guard.text import read_text
 from harness.report.page import write_report
 from harness.report.site.pages import HOME, site_pages
@@ -86,7 +84,7 @@ def _written(out: Path, place: Path, sources: Sequence[Path]) -> WrittenSite:
     runs = {stem: one.run for stem, one in taken.items() if one.run is not None}
     kept = {stem for stem in there if stem not in changed | runs.keys() and _reports(place, stem)}
     pages = dict(site_pages(shelf_of(submissions, kept | runs.keys())))
-    with _beside(place) as made:
+    with folder_beside(place) as made:
         for stem, one in every.items():
             write_atomically(made / RESULTS / f"{stem}.json", one.text)
         for stem in kept:
@@ -171,20 +169,6 @@ def _report(run: Run, submission: Submission, folder: Path) -> None:
     It has no data cache, as samples of a data set are not ours to publish.
     """
     write_report(run.folder, out=folder / REPORT, made=(run, submission.board))
-
-
-@contextmanager
-def _beside(place: Path) -> Iterator[Path]:
-    """Yields a new folder beside that of the site, and takes it away at the end, whatever happens."""
-    made = place.parent / f".part-{os.getpid()}-{place.name}"
-    try:
-        made.mkdir(parents=True)
-    except OSError as error:
-        raise unwritable(made, error) from error
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def _put(made: Path, place: Path) -> None:
