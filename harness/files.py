@@ -97,7 +97,7 @@ def sealed(value: Mapping[str, Any]) -> str:
     return f'{body},\n "checksum": "{seal}"\n}}\n'
 
 
-def read_sealed(path: Path, remedy: str) -> dict[str, Any]:
+def read_sealed(path: Path | str, remedy: str) -> dict[str, Any]:
     """Returns what `sealed` wrote into the file `path`, without its checksum.
 
     Args:
@@ -118,7 +118,7 @@ def read_sealed(path: Path, remedy: str) -> dict[str, Any]:
     return unsealed(raw, path, remedy)
 
 
-def unsealed(raw: bytes, path: Path, remedy: str) -> dict[str, Any]:
+def unsealed(raw: bytes, path: Path | str, remedy: str) -> dict[str, Any]:
     """Returns what `sealed` wrote, without its checksum, from the bytes of the file `path`.
 
     Raises:

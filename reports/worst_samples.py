@@ -26,12 +26,15 @@ from harness.data.kept import samples_at
 from harness.files import content_hash
 from harness.learn.modality import modality_of
 from harness.study.trained.boards.changed import RowSamples, class_names_of, gains, named, row_samples
+from harness.study.trained.boards.scored import ScoreUnit
 from harness.study.trained.boards.values import Row, scores_of
 from harness.study.trained.units import SCORE
 from harness.task.metric import Metric
 
 SHOWN = 8
 """Samples of a kind."""
+TRAININGS = 50
+"""Of a row that are looked at, those of the smallest seeds."""
 SIDE = 64
 """Pixels of a picture that are shown; a larger one is averaged."""
 SHOWN_BYTES = 200
@@ -65,6 +68,8 @@ def render(run: Run, board: Board) -> Block:
                 continue
             names = [row.name for row in rows if row]
             made = _drawn(run, (task.task, domain), (first, second), names, shown)
+            if made and any(len(_scores(run, task, row, domain)) > TRAININGS for row in rows if row):
+                lines.append(f"{domain}: of a row, the {TRAININGS} trainings of the smallest seeds are read.")
             figures += [one for one in made if isinstance(one, Figure)]
             tables += [one for one in made if isinstance(one, Table)]
             if not made:
@@ -84,16 +89,18 @@ def _cut(run: Run, task_name: str, domain: str) -> int | None:
     return next((one.document_bytes for one in specs if (one.task, one.domain) == (task_name, domain)), None)
 
 
+def _scores(run: Run, task: TaskBoard, row: Row, domain: str) -> list[ScoreUnit]:
+    found = scores_of(run, task.task, task.selection)
+    units = [unit for unit in found if unit.spec.key == row.key and unit.spec.domain == domain]
+    return sorted(units, key=lambda unit: unit.spec.report_seed)
+
+
 def _samples(run: Run, task: TaskBoard, row: Row, domain: str) -> RowSamples:
-    units = [
-        unit
-        for unit in scores_of(run, task.task, task.selection)
-        if unit.spec.key == row.key and unit.spec.domain == domain
-    ]
+    units = _scores(run, task, row, domain)
     if not units or any(run.result(unit) is None for unit in units):
         raise HarnessError(f"{row.name} has no score")
     metric: Metric = catalog.metric_of(task.metric)
-    return row_samples(run, units, metric.needs)
+    return row_samples(run, units[:TRAININGS], metric.needs)
 
 
 def _chosen(first: RowSamples, second: RowSamples) -> list[Shown]:

@@ -98,18 +98,24 @@ class Run:
     @cached_property
     def machine(self) -> Mapping[str, Any]:
         """The kind of machine that most units of the run were made on."""
-        counted = Counter(canonical_json(kind_of(made)) for made in self.made.values())
+        counted: Counter[str] = Counter()
+        for made, count in self._made_alike.items():
+            counted[canonical_json(kind_of(json.loads(made)))] += count
         usual = max(sorted(counted), key=counted.__getitem__, default="{}")
         return dict(json.loads(usual))
 
-    @property
+    @cached_property
     def versions(self) -> Mapping[str, set[str]]:
         """What results may depend on besides their units -> every value that it had."""
         found: dict[str, set[str]] = {}
-        apart = {canonical_json(made): made for made in self.made.values()}  # most are alike
-        for name, value in chain.from_iterable(map(flat, apart.values())):
+        for name, value in chain.from_iterable(flat(json.loads(made)) for made in self._made_alike):
             found.setdefault(name, set()).add(str(value))
         return found
+
+    @cached_property
+    def _made_alike(self) -> Counter[str]:
+        """Where results were made, as JSON -> how many of them; there are few."""
+        return Counter(map(canonical_json, self.made.values()))
 
     @property
     def digests(self) -> Mapping[str, str]:

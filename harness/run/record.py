@@ -68,7 +68,7 @@ def input_of(reader: AnyUnit, need: AnyUnit, record: Record) -> tuple[str, str]:
     return need.kind.name, content_hash([record.result.get(member) for member in members])
 
 
-def read_record(path: Path) -> Record | None:
+def read_record(path: Path | str) -> Record | None:
     """Returns the record in the file `path`, or None when there is none.
 
     Raises:

@@ -42,7 +42,7 @@ def unit_record(run: Path, unit: AnyUnit) -> Record | None:
 
 def record_in(folder: Path, unit: AnyUnit) -> Record | None:
     """Returns the record of `unit`, whose folder this is; as `unit_record` does."""
-    path = folder / RECORD
+    path = f"{folder}/{RECORD}"  # paths of tens of thousands of files take time
     record = read_record(path)
     if record is not None and (record.hash != unit.hash or record.kind != unit.kind.name):
         raise DamagedError(f"{path} is the record of another unit; {AGAIN}.")
@@ -213,7 +213,9 @@ def read_beside(folder: Path, name: str, unit: str) -> dict[str, Any] | None:
         DamagedError: it is damaged, or another unit's.
     """
     try:
-        value = read_sealed(folder / name, "delete it, no result depends on it, or run `harness eval` again")
+        value = read_sealed(
+            f"{folder}/{name}", "delete it, no result depends on it, or run `harness eval` again"
+        )
     except FileNotFoundError:
         return None
     if value.pop("unit", None) != unit:
