@@ -10,7 +10,7 @@ YOUNG = 10_000
 
 def main() -> None:
     one_thread()
-    gc.set_threshold(YOUNG)
+    gc.set_threshold(YOUNG, 10, 100)
     try:
         from harness.cli.main import main as run
     except KeyboardInterrupt:

@@ -153,11 +153,15 @@ class Run:
     @cached_property
     def _ordered(self) -> dict[str, list[AnyUnit]]:
         """Kind -> its units in the order that their specs fix."""
+        alike: dict[tuple[str, Any], list[AnyUnit]] = {}
+        for unit in self.units:
+            alike.setdefault((unit.kind.name, unit.spec.order), []).append(unit)
         kinds: dict[str, list[AnyUnit]] = {}
-        for unit in sorted(
-            self.units, key=lambda one: (one.spec.order, canonical_json(one.to_json()["spec"]))
-        ):
-            kinds.setdefault(unit.kind.name, []).append(unit)
+        for kind, order in sorted(alike):
+            units = alike[kind, order]
+            if len(units) > 1:
+                units.sort(key=lambda one: canonical_json(one.to_json()["spec"]))
+            kinds.setdefault(kind, []).extend(units)
         return kinds
 
     @cached_property
