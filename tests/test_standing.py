@@ -1,5 +1,6 @@
 """What of a run folder is believed. Truth: small graphs whose results are known here."""
 
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -211,6 +212,21 @@ def test_what_changed_and_what_it_costs_is_told(tmp_path: Path) -> None:
     state = Standing(tmp_path, chain({"final": "2"}), belief=Belief(keep_stale=True))
     state.settle()
     assert state.told() == ["engine changed since 1 of 3 units ran: they are kept, marked †."]
+
+
+def test_what_stands_is_not_told_to_be_kept_where_an_ended_process_left_an_older_one_beside_it(
+    tmp_path: Path,
+) -> None:
+    plans = {name: chain({"score": name}) for name in "12"}
+    for name, other in ("12", "21"):  # as folders are read in the order of their names
+        for one in (other, name):
+            run(tmp_path / name, plans[one])
+        older = unit_folder(tmp_path / name, plans[other][-1])
+        shutil.move(tmp_path / name / SUPERSEDED / older.name, older)
+        state = Standing(tmp_path / name, plans[name])
+        state.settle()
+        assert not state.waiting
+        assert state.told() == []
 
 
 def test_records_of_another_schema_are_refused(tmp_path: Path) -> None:

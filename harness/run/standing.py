@@ -77,7 +77,7 @@ class Standing:
         self._read: dict[str, tuple[tuple[int, ...], Record]] = {}
         self._unsettled = Queue(self.units)
         self._scan()
-        self._before = {unit.hash: self._by_name.get(unit.name) for unit in self.units.values()}
+        self._before = {unit.hash: self._found(unit) for unit in self.units.values()}
 
     def settle(self) -> list[AnyUnit]:
         """Returns the waiting units that need not run, now that what they need has results."""
@@ -206,6 +206,11 @@ class Standing:
                     continue
                 if record is not None and record.status == "ok":
                     self._know(folder, record)
+
+    def _found(self, unit: AnyUnit) -> Kept | None:
+        """Returns what lies in the unit's place, or else what it left when its code was another."""
+        here = self._by_folder.get(unit_folder(self.run, unit), [None])
+        return here[-1] or self._by_name.get(unit.name)
 
     def _know(self, folder: Path, record: Record) -> Kept:
         found = Kept(folder, record)
