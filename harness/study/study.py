@@ -119,6 +119,10 @@ class Study(Generic[S, B]):
         """Returns the architectures that a site shows of a run."""
         return list(self._part("found")(run)) if "found" in self.parts else []
 
+    def history(self, run: Run) -> list[dict[str, Any]]:
+        """Returns a line for each architecture that a search evaluated; none of a study without searches."""
+        return list(self._part("history")(run)) if "history" in self.parts else []
+
     def board_from_json(self, value: Mapping[str, Any]) -> B:
         """Returns the board that a file keeps.
 

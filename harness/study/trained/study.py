@@ -51,6 +51,7 @@ class TrainedStudy(Study[Suite, "Board"]):
         "headline": "harness.study.trained.leaderboards:trained_headline",
         "leaderboards": "harness.study.trained.leaderboards:trained_leaderboards",
         "found": "harness.study.trained.leaderboards:trained_found",
+        "history": "harness.study.trained.history:trained_history",
         "network": "harness.study.trained.network:network_of",
     }
 
