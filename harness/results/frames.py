@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from harness.identity.unit import METHOD, AnyUnit
+from harness.identity.unit import AnyUnit
 from harness.run import loaded
 from harness.run.loaded import Run
 from harness.run.samples import SAMPLES, read_samples
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 KEYS: Final = ("task", "domain", "role", "method", "space", "selection", "seed", "report_seed")
 """Columns that say what a unit is of; a cell is missing where a unit has no such thing."""
+INSTEAD: Final = {"task": "table", "method": "searcher", "seed": "select_seed"}
+"""What stands in a column where a unit has no member of its name."""
 COUNTS: Final = frozenset({"rank", "samples", "groups", "seeds", "budget", "seed", "report_seed"}) | {
     *("evaluation", "iteration", "parameters", "macs", "peak_memory_bytes", "prediction"),
 }
@@ -152,14 +154,11 @@ def _typed(frame: "DataFrame") -> "DataFrame":
 
 def _keys(unit: AnyUnit) -> dict[str, Any]:
     """Returns what a unit is of; a table stands for a task, a searcher for its row, one seed for a pair."""
-    spec = unit.spec
-    found = {name: getattr(spec, name, None) for name in KEYS}
-    found["task"] = found["task"] or getattr(spec, "table", None)
-    found["method"] = next((one for name in reversed(METHOD) if (one := getattr(spec, name, None))), None)
-    if found["seed"] is None:
-        found["seed"] = getattr(spec, "select_seed", None)
-    if variant := getattr(spec, "variant", ""):
-        found["method"] = f"{found['method']} {variant}"
+    told = {name: getattr(unit.spec, name, None) for name in (*KEYS, *INSTEAD.values(), "variant")}
+    found = {name: told[name] for name in KEYS}
+    found |= {name: told[other] for name, other in INSTEAD.items() if told[name] is None}
+    if told["variant"]:
+        found["method"] = f"{told['method']} {told['variant']}"
     return found
 
 
