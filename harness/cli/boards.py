@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harness.study.study import AnyBoard
 
 SITE = "site"
+TREE = "tree"
 FOLLOWED = 5.0
 """Seconds between two looks at a run that goes on."""
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
@@ -26,18 +27,33 @@ Format = Annotated[str, typer.Option(help="terminal, md, csv, json, html or tex.
 def leaderboard(
     runs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="RUN...", help="Run folders; for a site result files, too, or none."),
+        typer.Argument(
+            metavar="RUN...", help="Run folders, or a tree of results; for a site result files, too, or none."
+        ),
     ] = None,
-    format: Annotated[str, typer.Option(help="terminal, md, csv, json, html, tex or site.")] = "terminal",
-    out: Annotated[Path | None, typer.Option(help="Folder of the site, which may be there and grow.")] = None,
+    format: Annotated[
+        str, typer.Option(help="terminal, md, csv, json, html, tex, site or tree.")
+    ] = "terminal",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the site or the tree, which may be there and grow.")
+    ] = None,
 ) -> None:
     """Print the ranked table of runs, merged where tasks, data and protocol agree, or write their site."""
     if format == SITE:
         return _site(runs or [], out)
-    if out is not None:
-        raise HarnessError(f"--out is for --format {SITE}; {format} is printed, so add > {out} in its place.")
+    if out is not None and format not in WRITERS:
+        written = " and ".join([SITE, *WRITERS])
+        raise HarnessError(
+            f"--out is for --format {written}; {format} is printed, so add > {out} in its place."
+        )
     if not runs:
         raise HarnessError("There is no run to print; name a run folder, such as runs/SUITE.")
+    if format in WRITERS:
+        return WRITERS[format](runs, out)
+    from harness.results.tree import is_tree
+
+    if len(runs) == 1 and is_tree(runs[0]):
+        return _print_tree(runs[0], format)
     from harness.run.loaded import load_run
     from harness.study.formats import render
     from harness.study.merge import merge
@@ -57,6 +73,35 @@ def _site(sources: list[Path], out: Path | None) -> None:
         for stem in stems:
             print(f"{what}: results/{line(stem)}.json")
     print(f"Site of {done.runs:,} run{'s' * (done.runs != 1)}: {line(str(done.index.resolve()))}")
+
+
+def _tree(runs: list[Path], out: Path | None) -> None:
+    from harness.results.frames import load_run
+    from harness.results.tree import write_tree
+
+    if out is None:
+        raise HarnessError(f"--format {TREE} writes a folder; name it with --out.")
+    done = write_tree(out, [load_run(run) for run in runs])
+    for what, paths in done._asdict().items():
+        for path in paths if what != "same" else ():
+            print(f"{what}: {line(str(path))}")
+    print(f"Results of {sum(map(len, done)):,} rows: {line(str(out.resolve()))}")
+
+
+def _print_tree(folder: Path, format: str) -> None:
+    from harness.board.terminal import terminal_lines
+    from harness.results.tree import read_tree, tree_tables
+    from harness.study.formats import markdown_table
+
+    if format not in ("terminal", "md"):
+        raise HarnessError(f"A tree of results is printed as terminal or md, and not as {format}.")
+    for table in tree_tables(read_tree(folder)):
+        told = markdown_table(table) if format == "md" else "\n".join(terminal_lines(table, terminal_width()))
+        print(told)
+
+
+WRITERS = {TREE: _tree}
+"""Formats that are files in a folder -> what writes them."""
 
 
 def report(

@@ -89,7 +89,7 @@ class RunResults:
         """
         from pandas import DataFrame, concat
 
-        frames = [DataFrame({**_keys(unit), **columns}) for unit, columns in self._samples()]
+        frames = [DataFrame({**keys_of(unit), **columns}) for unit, columns in self._samples()]
         frames = frames or [DataFrame(columns=list(SAMPLE_COLUMNS))]
         return _typed(concat(frames, ignore_index=True).astype({"log_probability": "float64"}))
 
@@ -109,7 +109,7 @@ class RunResults:
             "kind": unit.kind.name,
             "status": record.status if record else None,
             "reason": record.reason if record else None,
-            **_keys(unit),
+            **keys_of(unit),
             "seconds": timing.seconds if timing else None,
             "peak_memory_bytes": timing.peak_memory_bytes if timing else None,
             "result": record.result_hash if record and record.status == "ok" else None,
@@ -152,7 +152,7 @@ def _typed(frame: "DataFrame") -> "DataFrame":
     return frame.astype({name: "Int64" for name in frame.columns if name in COUNTS})
 
 
-def _keys(unit: AnyUnit) -> dict[str, Any]:
+def keys_of(unit: AnyUnit) -> dict[str, Any]:
     """Returns what a unit is of; a table stands for a task, a searcher for its row, one seed for a pair."""
     told = {name: getattr(unit.spec, name, None) for name in (*KEYS, *INSTEAD.values(), "variant")}
     found = {name: told[name] for name in KEYS}

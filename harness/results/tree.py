@@ -1,0 +1,115 @@
+"""A tree of results that many people may add to by git: PROTOCOL/ROW/TASK.json, a small file each.
+
+Rows in one folder of a protocol may stand in one ranking. A file says nothing of other rows, of times or of
+machines, so that two trees merge without a conflict but where two runs of one row differ.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from harness.board.table import Table
+from harness.board.values import Estimate, rounded
+from harness.errors import DamagedError, HarnessError
+from harness.files import SCHEMA, read_sealed, sealed, unwritable, write_atomically
+from harness.report.site.slug import slug
+from harness.results.frames import RunResults
+from harness.results.rows import RowResult, row_results
+
+PATTERN: Final = "*/*/*.json"
+REMEDY: Final = "make it again with `harness leaderboard RUN --format tree`, or take it back from git"
+
+
+class WrittenTree(NamedTuple):
+    """Files, below the tree, that are new, that replaced others, and that were there as they are."""
+
+    added: tuple[Path, ...]
+    replaced: tuple[Path, ...]
+    same: tuple[Path, ...]
+
+
+def write_tree(out: Path, runs: Sequence[RunResults]) -> WrittenTree:
+    """Writes a file for each row and task of runs; what else lies in `out` stays as it is.
+
+    Raises:
+        HarnessError: a run has no rows, two runs have different results of a row by one protocol, or a file
+            cannot be written.
+    """
+    texts: dict[Path, tuple[str, RunResults]] = {}
+    for run in runs:
+        for one in row_results(run):
+            path = Path(one.protocol, slug(one.name), f"{slug(one.task)}.json")
+            text = sealed({"schema": SCHEMA, "kind": "row result", **rounded(one.to_json())})
+            before = texts.setdefault(path, (text, run))
+            if before[0] != text:
+                raise HarnessError(
+                    f"{before[1].run.folder} and {run.run.folder} have different results of {one.name} on "
+                    f"{one.task} by one protocol; give one of them alone."
+                )
+    if out.exists() and not out.is_dir():
+        raise HarnessError(f"{out} is no folder; give --out a folder, which may be there and grow.")
+    found: dict[str, list[Path]] = {"added": [], "replaced": [], "same": []}
+    for path, (text, _) in sorted(texts.items()):
+        file = out / path
+        state = "added" if not file.exists() else "same" if file.read_bytes() == text.encode() else "replaced"
+        found[state].append(path)
+        if state != "same":
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise unwritable(file, error) from error
+            write_atomically(file, text)
+    return WrittenTree(**{state: tuple(paths) for state, paths in found.items()})
+
+
+def is_tree(folder: Path) -> bool:
+    """Returns whether a folder holds results that `write_tree` wrote, and no run."""
+    return folder.is_dir() and not (folder / "plan.json").exists() and any(folder.glob(PATTERN))
+
+
+def read_tree(folder: Path) -> list[RowResult]:
+    """Returns the results of a tree, which may be of many people.
+
+    Raises:
+        DamagedError: a file is not as it was written, or is no result.
+        HarnessError: it is of another schema.
+    """
+    found = []
+    for path in sorted(folder.glob(PATTERN)):
+        value = read_sealed(path, REMEDY)
+        schema, kind = value.pop("schema", None), value.pop("kind", None)
+        if schema != SCHEMA:
+            raise HarnessError(f"{path} has schema {schema!r}, and this version reads {SCHEMA}; {REMEDY}.")
+        try:
+            result = RowResult.from_json(value)
+        except DamagedError as error:
+            raise DamagedError(f"{path} is no result of a row: {error}") from None
+        if kind != "row result" or path.parts[-3] != result.protocol:
+            raise DamagedError(f"{path} is no result of a row by the protocol of its folder; {REMEDY}.")
+        found.append(result)
+    return found
+
+
+def tree_tables(results: Sequence[RowResult]) -> Iterator[Table]:
+    """Yields a table for each protocol and leaderboard, best rows first; ranks take the runs themselves."""
+    boards: dict[tuple[str, str, str], list[tuple[RowResult, Estimate, int]]] = {}
+    for one in results:
+        for mean in one.means:
+            boards.setdefault((one.task, mean.board, one.protocol), []).append((one, mean.score, mean.seeds))
+    for (_, title, protocol), rows in sorted(boards.items()):
+        first = rows[0][0]
+        sign = 1 if first.better == "lower" else -1
+        ordered = sorted(rows, key=lambda row: (sign * row[1].value, row[0].name))
+        yield Table(
+            caption=f"{title}: {first.measured} with its 95 % interval, protocol {protocol}",
+            columns=("Row", "Score", "Seeds", "Suite"),
+            rows=tuple(
+                (one.name, _shown(one, score), f"{seeds:,}", one.suite) for one, score, seeds in ordered
+            ),
+            notes=(f"{first.better.capitalize()} is better; no rank, as files of rows hold no samples.",),
+        )
+
+
+def _shown(result: RowResult, score: Estimate) -> str:
+    value, low, high = (f"{result.factor * number:.4g}".replace("-", "−") for number in score)
+    return f"{value} [{low}, {high}]"
