@@ -3,17 +3,28 @@
 import json
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import made_run
 import pytest
+import yaml
 from command import harness
 
 from harness import load_run
+from harness.checks.section import recorded_runs
+from harness.data.fetch import fetch
+from harness.data.packages import wheel
+from harness.errors import DataUnavailableError
 from harness.results.rows import row_results
 from harness.results.tree import read_tree
+from harness.run.stored import write_dates
 
+EVERY_EVAL_EVER = wheel(
+    "every-eval-ever", "0.3.0", "564b8bc624c1f822f749a769dc69dc058a736e83d920cbeb147c3a30d3152317"
+)
 TASKS = [made_run.IMAGES | {"name": "digits"}, made_run.BYTES]
 HERS: list[made_run.Row] = [("tuned", made_run.PLAIN), ("default", None)]
 HIS: list[made_run.Row] = [("tuned", made_run.PLAIN), ("local_search", made_run.DIVERSE)]
@@ -24,6 +35,7 @@ def make(folder: Path, rows: list[made_run.Row], **settings: Any) -> Path:
     folder.mkdir(parents=True)
     levels = {"tuned": 0.6, "default": 0.55, "local_search": 0.8} | settings.pop("levels", {})
     samples = made_run.drawn(levels, per_group=2)
+    write_dates(folder, "2026-01-02T03:04+00:00", did_something=True)
     return made_run.make(folder, samples, rows=rows, tasks=TASKS, name=folder.name, **settings)
 
 
@@ -119,7 +131,7 @@ def test_what_is_no_tree_is_told_and_nothing_is_written(runs: dict[str, Path], t
     better = make(tmp_path / "better", HERS, levels={"default": 0.7})
     wrong = {
         "names it with --out|name it with --out": (runs["hers"], "--format", "tree"),
-        "different results of default on": (
+        "differ in": (
             runs["hers"],
             better,
             "--format",
@@ -143,3 +155,83 @@ def test_what_is_no_tree_is_told_and_nothing_is_written(runs: dict[str, Path], t
     shutil.move(path.parents[1], tmp_path / "tree" / "0123456789abcdef")
     (tmp_path / "tree" / "0123456789abcdef" / "default" / "digits.json").write_text(text)
     assert "by the protocol of its folder" in harness("leaderboard", tmp_path / "tree").stderr
+
+
+@pytest.fixture(scope="module")
+def log_schema(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Returns the schema of Every Eval Ever as its package has it."""
+    try:
+        package = fetch(EVERY_EVAL_EVER, tmp_path_factory.mktemp("fetched"), offline=False)
+    except DataUnavailableError as error:
+        pytest.skip(f"the schema of Every Eval Ever cannot be fetched: {error}")
+    with zipfile.ZipFile(package) as wheel:
+        return json.loads(wheel.read("every_eval_ever/schemas/eval.schema.json"))
+
+
+def test_logs_keep_to_the_schema_of_every_eval_ever(
+    log_schema: Any, runs: dict[str, Path], tmp_path: Path
+) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    validator = jsonschema.validators.validator_for(log_schema)(log_schema)
+    lookup = next(one.run.folder for one in recorded_runs() if one.told == "a whole run of lookup")
+    for run in (runs["hers"], runs["his"], lookup):
+        done = harness("leaderboard", run, "--format", "every-eval-ever", "--owner", "lab", "--out", tmp_path)
+        assert done.returncode == 0, done.stderr
+    logs = {path.relative_to(tmp_path): json.loads(path.read_text()) for path in tmp_path.rglob("*.json")}
+    assert len(logs) == 6 + len(row_results(load_run(lookup))), "the row of both is one file"
+    for path, log in logs.items():
+        assert [error.message for error in validator.iter_errors(log)] == []
+        data, suite, owner, model = path.parts[:4]
+        assert (data, suite, f"{owner}/{model}") == (
+            "data",
+            log["evaluation_id"].split("/")[0],
+            log["model_info"]["id"],
+        )
+        assert str(UUID(path.stem, version=4)) == path.stem
+    validator.check_schema(log_schema)
+    assert not validator.is_valid({**log, "evaluation_results": [{"evaluation_name": "x"}]})
+
+
+def test_logs_and_entries_of_the_hub_say_what_the_board_says(runs: dict[str, Path], tmp_path: Path) -> None:
+    from huggingface_hub import parse_eval_result_entries
+
+    board: Any = load_run(runs["his"]).board
+    for name in ("every-eval-ever", "hub"):
+        words = ("--format", name, "--owner", "lab", "--out", tmp_path / name)
+        assert harness("leaderboard", runs["his"], *words).returncode == 0
+    logs = [json.loads(path.read_text()) for path in (tmp_path / "every-eval-ever").rglob("*.json")]
+    for task in board.tasks:
+        row = task.row("local_search", made_run.DIVERSE)
+        log = next(
+            log
+            for log in logs
+            if log["model_info"]["name"] == row.name
+            and log["eval_library"]["additional_details"]["task"] == task.task
+        )
+        scores = {one["evaluation_name"]: one for one in log["evaluation_results"]}
+        is_lower = task.metric == "bits_per_byte"
+        assert all(one["metric_config"]["lower_is_better"] is is_lower for one in scores.values())
+        expected = {task.title: row.held_out}
+        expected |= {f"{task.task}/{cell.domain}": cell.estimate for cell in row.cells}
+        assert set(scores) == set(expected)
+        for where, estimate in expected.items():
+            told = scores[where]["score_details"]
+            ends = told["uncertainty"]["confidence_interval"]
+            found = (told["score"], ends["lower"], ends["upper"])
+            assert found == pytest.approx(tuple(estimate), abs=1e-9)
+        folder = next((tmp_path / "hub").glob("local-search-*")) / ".eval_results"
+        entries = parse_eval_result_entries(yaml.safe_load((folder / f"{task.task}.yaml").read_text()))
+        assert {one.dataset_id for one in entries} == {"lab/mine"}
+        values = [row.held_out.value, *(cell.estimate.value for cell in row.on("held_out"))]
+        factor = 1 if is_lower else 100
+        assert [one.value for one in entries] == pytest.approx([factor * value for value in values], abs=1e-6)
+        assert all("95 % interval" in one.notes for one in entries)
+
+
+@pytest.mark.parametrize("owner", ["", "a/b", "..", "data", "a b"])
+def test_who_publishes_is_a_name(runs: dict[str, Path], tmp_path: Path, owner: str) -> None:
+    words = ("--format", "hub", "--owner", owner, "--out", tmp_path / "out")
+    done = harness("leaderboard", runs["hers"], *words)
+    assert done.returncode == 2
+    assert "give --owner NAME" in done.stderr
+    assert not (tmp_path / "out").exists()

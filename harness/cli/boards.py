@@ -1,6 +1,7 @@
 """Verbs that read finished runs: leaderboard, report, compare, rescore and export."""
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
 
 SITE = "site"
 TREE = "tree"
+WRITERS = {
+    TREE: "harness.results.tree:tree_files",
+    "every-eval-ever": "harness.results.every_eval_ever:log_files",
+    "hub": "harness.results.hub:hub_files",
+}
+"""Formats that are files in a folder -> what makes them of a run."""
+OWNER = r"(?!data$)[A-Za-z0-9]+([-_.][A-Za-z0-9]+)*"
+"""Names on the Hub; one is a folder's name, too."""
+FORMATS = ", ".join(["terminal, md, csv, json, html, tex", SITE, *WRITERS])
 FOLLOWED = 5.0
 """Seconds between two looks at a run that goes on."""
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
@@ -31,25 +41,26 @@ def leaderboard(
             metavar="RUN...", help="Run folders, or a tree of results; for a site result files, too, or none."
         ),
     ] = None,
-    format: Annotated[
-        str, typer.Option(help="terminal, md, csv, json, html, tex, site or tree.")
-    ] = "terminal",
+    format: Annotated[str, typer.Option(help=f"{FORMATS}.")] = "terminal",
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the site or the tree, which may be there and grow.")
+        Path | None, typer.Option(help="Folder of what is written, which may be there and grow.")
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option(help="Who publishes: an organization, or a name on the Hub.")
     ] = None,
 ) -> None:
     """Print the ranked table of runs, merged where tasks, data and protocol agree, or write their site."""
     if format == SITE:
         return _site(runs or [], out)
     if out is not None and format not in WRITERS:
-        written = " and ".join([SITE, *WRITERS])
+        written = ", ".join([SITE, *WRITERS])
         raise HarnessError(
             f"--out is for --format {written}; {format} is printed, so add > {out} in its place."
         )
     if not runs:
         raise HarnessError("There is no run to print; name a run folder, such as runs/SUITE.")
     if format in WRITERS:
-        return WRITERS[format](runs, out)
+        return _write(runs, format, out, owner)
     from harness.results.tree import is_tree
 
     if len(runs) == 1 and is_tree(runs[0]):
@@ -75,17 +86,32 @@ def _site(sources: list[Path], out: Path | None) -> None:
     print(f"Site of {done.runs:,} run{'s' * (done.runs != 1)}: {line(str(done.index.resolve()))}")
 
 
-def _tree(runs: list[Path], out: Path | None) -> None:
+def _write(runs: list[Path], format: str, out: Path | None, owner: str | None) -> None:
+    """Writes what other tools read of runs, and says which files are new or other ones than before."""
+    from datetime import UTC, datetime
+
+    from harness.identity.unit import called
     from harness.results.frames import load_run
-    from harness.results.tree import write_tree
+    from harness.results.written import write_files
 
     if out is None:
-        raise HarnessError(f"--format {TREE} writes a folder; name it with --out.")
-    done = write_tree(out, [load_run(run) for run in runs])
-    for what, paths in done._asdict().items():
-        for path in paths if what != "same" else ():
+        raise HarnessError(f"--format {format} writes a folder; name it with --out.")
+    if format != TREE and not re.fullmatch(OWNER, owner or ""):
+        raise HarnessError(
+            f"--format {format} says who publishes the results; give --owner NAME, of letters and digits "
+            "with - _ or . between them."
+        )
+    more = () if format == TREE else (owner, datetime.now(UTC))
+    texts: dict[Path, str] = {}
+    for run in runs:
+        for path, text in called(WRITERS[format])(load_run(run), *more):
+            if texts.setdefault(path, text) != text:
+                raise HarnessError(f"{run} and a run before it differ in {path}; give one of them alone.")
+    done = write_files(out, texts)
+    for what, paths in (("added", done.added), ("replaced", done.replaced)):
+        for path in paths:
             print(f"{what}: {line(str(path))}")
-    print(f"Results of {sum(map(len, done)):,} rows: {line(str(out.resolve()))}")
+    print(f"{len(texts):,} files: {line(str(out.resolve()))}")
 
 
 def _print_tree(folder: Path, format: str) -> None:
@@ -98,10 +124,6 @@ def _print_tree(folder: Path, format: str) -> None:
     for table in tree_tables(read_tree(folder)):
         told = markdown_table(table) if format == "md" else "\n".join(terminal_lines(table, terminal_width()))
         print(told)
-
-
-WRITERS = {TREE: _tree}
-"""Formats that are files in a folder -> what writes them."""
 
 
 def report(

@@ -6,12 +6,12 @@ machines, so that two trees merge without a conflict but where two runs of one r
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from harness.board.table import Table
 from harness.board.values import Estimate, rounded
 from harness.errors import DamagedError, HarnessError
-from harness.files import SCHEMA, read_sealed, sealed, unwritable, write_atomically
+from harness.files import SCHEMA, read_sealed, sealed
 from harness.report.site.slug import slug
 from harness.results.frames import RunResults
 from harness.results.rows import RowResult, row_results
@@ -20,50 +20,19 @@ PATTERN: Final = "*/*/*.json"
 REMEDY: Final = "make it again with `harness leaderboard RUN --format tree`, or take it back from git"
 
 
-class WrittenTree(NamedTuple):
-    """Files, below the tree, that are new, that replaced others, and that were there as they are."""
-
-    added: tuple[Path, ...]
-    replaced: tuple[Path, ...]
-    same: tuple[Path, ...]
-
-
-def write_tree(out: Path, runs: Sequence[RunResults]) -> WrittenTree:
-    """Writes a file for each row and task of runs; what else lies in `out` stays as it is.
+def tree_files(results: RunResults) -> Iterator[tuple[Path, str]]:
+    """Yields path and text of the file of each row and task.
 
     Raises:
-        HarnessError: a run has no rows, two runs have different results of a row by one protocol, or a file
-            cannot be written.
+        HarnessError: the run has no rows.
     """
-    texts: dict[Path, tuple[str, RunResults]] = {}
-    for run in runs:
-        for one in row_results(run):
-            path = Path(one.protocol, slug(one.name), f"{slug(one.task)}.json")
-            text = sealed({"schema": SCHEMA, "kind": "row result", **rounded(one.to_json())})
-            before = texts.setdefault(path, (text, run))
-            if before[0] != text:
-                raise HarnessError(
-                    f"{before[1].run.folder} and {run.run.folder} have different results of {one.name} on "
-                    f"{one.task} by one protocol; give one of them alone."
-                )
-    if out.exists() and not out.is_dir():
-        raise HarnessError(f"{out} is no folder; give --out a folder, which may be there and grow.")
-    found: dict[str, list[Path]] = {"added": [], "replaced": [], "same": []}
-    for path, (text, _) in sorted(texts.items()):
-        file = out / path
-        state = "added" if not file.exists() else "same" if file.read_bytes() == text.encode() else "replaced"
-        found[state].append(path)
-        if state != "same":
-            try:
-                file.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise unwritable(file, error) from error
-            write_atomically(file, text)
-    return WrittenTree(**{state: tuple(paths) for state, paths in found.items()})
+    for one in row_results(results):
+        text = sealed({"schema": SCHEMA, "kind": "row result", **rounded(one.to_json())})
+        yield Path(one.protocol, slug(one.name), f"{slug(one.task)}.json"), text
 
 
 def is_tree(folder: Path) -> bool:
-    """Returns whether a folder holds results that `write_tree` wrote, and no run."""
+    """Returns whether a folder holds files of `tree_files`, and no run."""
     return folder.is_dir() and not (folder / "plan.json").exists() and any(folder.glob(PATTERN))
 
 
