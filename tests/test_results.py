@@ -1,14 +1,17 @@
 """Results as files for others. Truth: git, the boards of the same runs, and what reads such files."""
 
 import json
+import math
 import shutil
 import subprocess
 import zipfile
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import made_run
+import pandas as pd
 import pytest
 import yaml
 from command import harness
@@ -235,3 +238,82 @@ def test_who_publishes_is_a_name(runs: dict[str, Path], tmp_path: Path, owner: s
     assert done.returncode == 2
     assert "give --owner NAME" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+LM_EVAL = {
+    "config": {"model": "hf", "model_args": "pretrained=x"},
+    "model_name": "a|b<i>",
+    "lm_eval_version": "0.4.13",
+    "results": {
+        "prose_tweets": {"alias": "tweets", "bits_per_byte,none": 1.25, "bits_per_byte_stderr,none": "N/A"},
+        "prose_parl": {"bits_per_byte,none": 1.75, "byte_perplexity,none": 2.4},
+        "digits_rough": {"alias": "rough", "acc,none": 0.875, "acc_norm,none": 0.5},
+        "other": {"acc,none": 0.25},
+    },
+}
+TIMM = "model,img_size,top1,top5,param_count\nr18,224,61.5,90.0,11.69\nr50,224,71.25,90.0,25.56\n"
+
+
+def test_rows_of_other_programs_stand_unranked_beside_ours(runs: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "results_1.json").write_text(json.dumps(LM_EVAL))
+    (tmp_path / "rough.csv").write_text(TIMM)
+    (tmp_path / "grainy.csv").write_text(TIMM.replace("71.25", "73.25"))
+    files = ["results_1.json", "rough.csv=digits/rough", "grainy.csv=digits/grainy"]
+    words = [word for file in files for word in ("--import", tmp_path / file)]
+    plain = harness("leaderboard", runs["his"], "--format", "csv").stdout
+    done = harness("leaderboard", runs["his"], *words, "--format", "csv", "--only", "a|b<i>,r50")
+    assert done.returncode == 0, done.stderr
+    lines = {line for line in done.stdout.splitlines() if "†" in line}
+    assert set(done.stdout.splitlines()) - lines == set(plain.splitlines())
+    frame = pd.read_csv(StringIO(done.stdout))
+    added = frame[frame["method"].str.contains("†")]
+    assert added["rank"].isna().all()
+    found = {(one.method, one.task, one.domain): one.value for one in added.itertuples()}
+    assert found == {
+        ("a|b<i> †", "prose", "tweets"): 1.25,
+        ("a|b<i> †", "prose", "parl"): 1.75,
+        ("a|b<i> †", "digits", "rough"): 0.875,
+        ("r50 †", "digits", "rough"): 0.7125,
+        ("r50 †", "digits", "grainy"): 0.7325,
+    }
+    html = harness("leaderboard", runs["his"], *words, "--format", "html").stdout
+    assert "a|b&lt;i&gt; †" in html
+    assert "† results_1.json, sha256" in html
+    assert "(lm-eval 0.4.13)" in html
+    assert "25,560,000" in html
+    assert "72.2" in html.replace("72.3", "72.2"), "the mean over both domains"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.json", "{", "is no results file of lm-eval"),
+        ("a.json", "[]", "is no results file of lm-eval"),
+        ("a.json", json.dumps(LM_EVAL | {"results": {"other": {"acc,none": 0.5}}}), "called other"),
+        ("a.json", json.dumps(LM_EVAL | {"results": {"digits_rough": {"acc,none": 1.5}}}), "is no score"),
+        (
+            "a.json",
+            json.dumps(LM_EVAL | {"results": {"digits_rough": {"acc,none": math.nan}}}),
+            "is no score",
+        ),
+        ("a.json=digits/rough", json.dumps(LM_EVAL), "not all of it is of digits/rough"),
+        ("a.csv=digits/rough", "model,top5\nx,1\n", "no columns model and top1"),
+        ("a.csv=digits/rough", "model,top1\nx,101\n", "top1 of line 2 is '101'"),
+        ("a.csv=digits/none", "model,top1\nx,51\n", "called digits/none"),
+        ("a.csv", TIMM, "a.csv=TASK/DOMAIN"),
+        ("a.csv=prose/tweets", TIMM, "of a metric that"),
+        (
+            "a.csv=digits/rough",
+            TIMM + 60 * "x,1,2,3,4\n" + "".join(f"m{i},1,2,3,4\n" for i in range(60)),
+            "--only",
+        ),
+    ],
+)
+def test_files_that_give_no_row_are_told(
+    runs: dict[str, Path], tmp_path: Path, name: str, text: str, told: str
+) -> None:
+    (tmp_path / name.partition("=")[0]).write_text(text)
+    done = harness("leaderboard", runs["his"], "--import", tmp_path / name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr

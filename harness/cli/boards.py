@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,8 +49,18 @@ def leaderboard(
     owner: Annotated[
         str | None, typer.Option(help="Who publishes: an organization, or a name on the Hub.")
     ] = None,
+    files: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--import",
+            help="lm-eval's results_*.json, or timm's CSV, shown unranked: FILE, or FILE=TASK/DOMAIN.",
+        ),
+    ] = None,
+    only: Annotated[str | None, typer.Option(help="Comma-separated models of --import.")] = None,
 ) -> None:
     """Print the ranked table of runs, merged where tasks, data and protocol agree, or write their site."""
+    if files and format in (SITE, *WRITERS):
+        raise HarnessError(f"--import is for boards that are printed, and --format {format} writes files.")
     if format == SITE:
         return _site(runs or [], out)
     if out is not None and format not in WRITERS:
@@ -63,15 +74,33 @@ def leaderboard(
         return _write(runs, format, out, owner)
     from harness.results.tree import is_tree
 
-    if len(runs) == 1 and is_tree(runs[0]):
+    if len(runs) == 1 and not files and is_tree(runs[0]):
         return _print_tree(runs[0], format)
     from harness.run.loaded import load_run
     from harness.study.formats import render
     from harness.study.merge import merge
 
     merged = merge([load_run(run) for run in runs])
-    texts = [render(board, format, width=terminal_width()) for board in merged.boards]
+    boards = _with_imported(merged.boards, files, only.split(",") if only else ()) if files else merged.boards
+    texts = [render(board, format, width=terminal_width()) for board in boards]
     print((texts[0] if len(texts) == 1 else _side_by_side(merged, texts, format)).rstrip("\n"))
+
+
+def _with_imported(
+    boards: "tuple[AnyBoard, ...]", files: list[str], only: Collection[str]
+) -> "tuple[AnyBoard, ...]":
+    """Returns the boards with the rows of other programs' files, of which one at least has a place."""
+    from harness.results.imported import names_of, read_imported
+    from harness.study.study import load_study
+
+    rows = read_imported(files, only)
+    joined = tuple(load_study(board.study).with_foreign(board, rows) for board in boards)
+    if joined == boards:
+        raise HarnessError(
+            f"No board has a held-out domain, of a metric that {' and '.join(files)} measured, called "
+            f"{' or '.join(names_of(rows)) or 'anything there'}; FILE=TASK/DOMAIN says what a file is of."
+        )
+    return joined
 
 
 def _site(sources: list[Path], out: Path | None) -> None:

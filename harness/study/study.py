@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.board.table import Table
     from harness.study.network import RowNetwork
     from harness.study.plan import Plan
+    from harness.study.published import ForeignRow
 
 
 class AnyBoard(Protocol):
@@ -134,6 +135,19 @@ class Study(Generic[S, B]):
         kind: Any = self._part("values")
         board: B = TypeAdapter(kind).validate_python(value)
         return board
+
+    def with_foreign(self, board: B, rows: "Sequence[ForeignRow]") -> B:
+        """Returns the board with rows of other programs beside those of papers, where any has its scores.
+
+        Raises:
+            HarnessError: the study shows none.
+        """
+        if "with_foreign" not in self.parts:
+            raise HarnessError(
+                f"{board.name} has no held-out domains, so no row of another program joins it."
+            )
+        joined: B = self._part("with_foreign")(board, rows)
+        return joined
 
     def lines(self, board: B) -> list[dict[str, Any]]:
         """Returns the lines of the board's CSV."""

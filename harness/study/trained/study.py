@@ -44,6 +44,7 @@ class TrainedStudy(Study[Suite, "Board"]):
         "verdict": "harness.study.trained.boards.verdict:trained_verdict",
         "wants": "harness.study.trained.boards.verdict:trained_wants",
         "tables": "harness.study.trained.boards.tables:leaderboard_tables",
+        "with_foreign": "harness.study.trained.boards.board:with_foreign",
         "lines": "harness.study.trained.boards.tables:csv_lines",
         "compare": "harness.study.trained.boards.compare:compare_trained",
         "rescore": "harness.study.trained.boards.rescore:rescore",
