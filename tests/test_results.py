@@ -245,9 +245,13 @@ LM_EVAL = {
     "model_name": "a|b<i>",
     "lm_eval_version": "0.4.13",
     "results": {
-        "prose_tweets": {"alias": "tweets", "bits_per_byte,none": 1.25, "bits_per_byte_stderr,none": "N/A"},
-        "prose_parl": {"bits_per_byte,none": 1.75, "byte_perplexity,none": 2.4},
-        "digits_rough": {"alias": "rough", "acc,none": 0.875, "acc_norm,none": 0.5},
+        "crossdomain__prose__tweets": {
+            "alias": "tweets",
+            "bits_per_byte,none": 1.25,
+            "bits_per_byte_stderr,none": "N/A",
+        },
+        "crossdomain_suite__mine__prose__parl": {"bits_per_byte,none": 1.75, "byte_perplexity,none": 2.4},
+        "crossdomain__digits__rough": {"alias": "rough", "acc,none": 0.875, "acc_norm,none": 0.5},
         "other": {"acc,none": 0.25},
     },
 }
@@ -290,10 +294,14 @@ def test_rows_of_other_programs_stand_unranked_beside_ours(runs: dict[str, Path]
         ("a.json", "{", "is no results file of lm-eval"),
         ("a.json", "[]", "is no results file of lm-eval"),
         ("a.json", json.dumps(LM_EVAL | {"results": {"other": {"acc,none": 0.5}}}), "called other"),
-        ("a.json", json.dumps(LM_EVAL | {"results": {"digits_rough": {"acc,none": 1.5}}}), "is no score"),
         (
             "a.json",
-            json.dumps(LM_EVAL | {"results": {"digits_rough": {"acc,none": math.nan}}}),
+            json.dumps(LM_EVAL | {"results": {"crossdomain__digits__rough": {"acc,none": 1.5}}}),
+            "is no score",
+        ),
+        (
+            "a.json",
+            json.dumps(LM_EVAL | {"results": {"crossdomain__digits__rough": {"acc,none": math.nan}}}),
             "is no score",
         ),
         ("a.json=digits/rough", json.dumps(LM_EVAL), "not all of it is of digits/rough"),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from harness.board.leaderboard import FoundNetwork, Leaderboard
     from harness.board.series import Series
     from harness.board.table import Table
+    from harness.data.view import DataPlace
+    from harness.language.export import SuitePart
     from harness.study.network import RowNetwork
     from harness.study.plan import Plan
     from harness.study.published import ForeignRow
@@ -190,6 +192,17 @@ class Study(Generic[S, B]):
             )
         network: RowNetwork = self._part("network")(run, row, task, seed)
         return network
+
+    def scored_parts(self, plan: "Plan", task: str, place: "DataPlace") -> "Mapping[str, SuitePart]":
+        """Returns domain -> what a plan scores of the held-out domains of a task.
+
+        Raises:
+            HarnessError: it scores none.
+        """
+        if "scored_parts" not in self.parts:
+            raise HarnessError(f"{plan.name} scores no samples of {task}; name a suite that trains.")
+        parts: Mapping[str, SuitePart] = self._part("scored_parts")(plan, task, place)
+        return parts
 
     def names(self, settings: S) -> list[str]:
         """Returns the entries that a suite names where its plan needs files that may not be here."""

@@ -53,6 +53,7 @@ class TrainedStudy(Study[Suite, "Board"]):
         "leaderboards": "harness.study.trained.leaderboards:trained_leaderboards",
         "found": "harness.study.trained.leaderboards:trained_found",
         "history": "harness.study.trained.history:trained_history",
+        "scored_parts": "harness.study.trained.work.parts:suite_parts",
         "network": "harness.study.trained.network:network_of",
     }
 

@@ -12,12 +12,13 @@ from harness.board.language_model import end_notes, stand_in_notes
 from harness.board.marks import OUTSIDE, Marked, mark_notes
 from harness.board.values import Difference, Pair, Splits, row_name
 from harness.catalog import metric_of
+from harness.language.export import lm_eval_name
 from harness.run.loaded import Run
 from harness.seeds import generator
 from harness.stats.effect import LEAST_GROUPS
 from harness.stats.ranks import kendall, kendall_interval, placements, stability
 from harness.study.published import ForeignRow, Published, published_on
-from harness.study.settings import CORRUPTED, SEEN
+from harness.study.settings import CORRUPTED, LM_EVAL, SEEN
 from harness.study.trained.boards.notes import (
     SELECTION_NOTES,
     again_note,
@@ -283,26 +284,33 @@ def _rank_qualities(run: Run, task: str) -> Iterator[RankQuality]:
 
 def with_foreign(board: Board, rows: Sequence[ForeignRow]) -> Board:
     """Returns the board with these rows, unranked, on the tasks of which they have a score."""
-    return replace(board, tasks=tuple(_joined(task, rows) for task in board.tasks))
+    return replace(board, tasks=tuple(_joined(board.name, task, rows) for task in board.tasks))
 
 
-def _joined(task: TaskBoard, rows: Sequence[ForeignRow]) -> TaskBoard:
+def _joined(suite: str, task: TaskBoard, rows: Sequence[ForeignRow]) -> TaskBoard:
     found = [
         Published(name=row.name, source=row.source, scores=scores, parameters=row.parameters)
         for row in rows
-        if (scores := dict(_scores(task, row)))
+        if (scores := dict(_scores(suite, task, row)))
     ]
     return replace(task, published=(*task.published, *found))
 
 
-def _scores(task: TaskBoard, row: ForeignRow) -> Iterator[tuple[str, float]]:
+def _scores(suite: str, task: TaskBoard, row: ForeignRow) -> Iterator[tuple[str, float]]:
     """Yields the domains of a task that a row has a score of, which is of the task's metric."""
     for domain in task.held_out:
-        names = (f"{task.task}/{domain}", f"{task.task}_{domain}", domain, domain.replace("/", "_"))
-        found = next((row.scores[name] for name in names if name in row.scores), None)
+        found = next((row.scores[name] for name in _names(suite, task, domain) if name in row.scores), None)
         score = None if found is None else _of_metric(task.metric, found)
         if score is not None:
             yield domain, score
+
+
+def _names(suite: str, task: TaskBoard, domain: str) -> tuple[str, ...]:
+    """Returns what other programs may call a domain: as it is written here, or exported for lm-eval."""
+    owner, _, part = domain.rpartition("/")  # questions are of a task of their own
+    name = owner or task.task
+    theirs = domain.removeprefix(LM_EVAL)
+    return f"{task.task}/{domain}", lm_eval_name(name, part, suite), lm_eval_name(name, part), theirs
 
 
 def _of_metric(name: str, measured: Mapping[Need, float]) -> float | None:
