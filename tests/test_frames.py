@@ -1,5 +1,6 @@
 """Runs as frames, and suites run from Python. Truth: the boards, records and sums of the same runs."""
 
+import inspect
 import json
 import shutil
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from command import python
 from working import FLOORS
 
 import harness
 from harness import HarnessError, RunResults, load_run
 from harness.checks.section import recorded_runs
+from harness.cli.main import app
 from harness.run.samples import read_sums
 from harness.study.formats import render
 
@@ -109,6 +112,13 @@ def test_a_suite_runs_from_python_as_the_command_runs_it(tmp_path: Path) -> None
     with pytest.raises(HarnessError, match="no suite named 'nonsense'"):
         harness.evaluate("nonsense", out=tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+def test_python_and_the_command_have_the_same_options() -> None:
+    verbs = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    options = {one.opts[0].removeprefix("--").replace("-", "_") for one in verbs["eval"].params}
+    printed = {"dry_run", "json"}
+    assert set(inspect.signature(harness.evaluate).parameters) == options - printed
 
 
 def test_the_cells_of_the_notebook_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

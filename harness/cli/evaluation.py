@@ -61,7 +61,8 @@ def evaluate(
         HarnessError: the suite or an option is wrong, or the command ended before it had a board.
     """
     changes = _changes(set) if isinstance(set, Mapping) else set
-    folder = Path(out) if out is not None else Path("runs") / Path(suite).stem
+    name = str(suite).rpartition("/")[2].removesuffix(".toml")
+    folder = Path(out) if out is not None else Path("runs") / name
     named = {"--out": folder, "--workers": workers, "--device": device, "--limit": limit, "--replay": replay}
     switches = {
         "--whole": whole,
