@@ -116,6 +116,21 @@ def test_a_tree_holds_what_the_board_says(runs: dict[str, Path], tmp_path: Path)
         assert [row[2:7] for row in rows[2:4]] == order, "more is right, or fewer bits"
 
 
+def test_files_of_a_tree_keep_to_their_schema(runs: dict[str, Path], tmp_path: Path) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = jsonschema.Draft202012Validator(json.loads(harness("schema", "result").stdout))
+    schema.check_schema(schema.schema)
+    whole = [one.run.folder for one in recorded_runs() if one.told.startswith("a whole")]
+    tree(tmp_path, *runs.values(), *whole)
+    for text in files(tmp_path).values():
+        one = json.loads(text)
+        assert [error.message for error in schema.iter_errors(one)] == []
+        for key in one:
+            assert not schema.is_valid({**one, key: {"no": "such"}})
+        assert not schema.is_valid({**one, "more": 1})
+    assert "is alike in every study" in harness("schema", "result", "--study", "lookup").stderr
+
+
 def test_hashes_follow_what_rows_are_made_of(runs: dict[str, Path], tmp_path: Path) -> None:
     def hashes(run: Path) -> dict[str, tuple[str, str, str]]:
         found = row_results(load_run(run))

@@ -186,7 +186,7 @@ def test_every_board_keeps_to_its_schema_and_a_damaged_one_does_not(study: str) 
 
 
 def test_a_schema_that_is_not_there_is_told() -> None:
-    assert "kind of file named 'suit'; did you mean suite?" in harness("schema", "suit").stderr
+    assert "kind of file named 'suit'; did you mean suite" in harness("schema", "suit").stderr
     assert "study named 'trainde'; did you mean trained" in harness("schema", "--study", "trainde").stderr
     assert "A table is of no study" in harness("schema", "table", "--study", "lookup").stderr
 

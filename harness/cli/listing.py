@@ -39,7 +39,7 @@ def list_entries(
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(help="suite, task, table, record or board.")] = "suite",
+    kind: Annotated[str, typer.Argument(help="suite, task, table, record, board or result.")] = "suite",
     study: Annotated[
         str | None, typer.Option(help="Of suites, records or boards, those of one study.")
     ] = None,

@@ -1,4 +1,4 @@
-"""JSON Schemas of the files that runs leave, records and boards, from the types that they are read as.
+"""JSON Schemas of the files that runs leave, records, boards and results of rows, from the types in Python.
 
 Draft 2020-12. What a schema cannot say is checked where a file is read: its checksum, and whether values fit
 together.
@@ -11,10 +11,12 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from harness import catalog
-from harness.errors import UnknownNameError
+from harness.errors import HarnessError, UnknownNameError
 from harness.files import SCHEMA
 from harness.identity.unit import AnyKind, called
 from harness.report.submission import RunFacts
+from harness.results.rows import RowResult
+from harness.results.tree import KIND
 from harness.run.record import Record
 from harness.study.schema import FILES, described, written_schema
 from harness.study.study import load_study
@@ -38,8 +40,12 @@ def file_schema(kind: str, study: str | None = None) -> Json:
     left = {"record": _records, "board": _boards}
     if kind in FILES:
         return written_schema(kind, study)
-    if kind not in left:
-        raise UnknownNameError("kind of file", kind, [*FILES, *left])
+    if kind not in (*left, "result"):
+        raise UnknownNameError("kind of file", kind, [*FILES, *left, "result"])
+    if kind == "result":
+        if study:
+            raise HarnessError("The result of a row is alike in every study; leave out --study.")
+        return {"$schema": DRAFT, "title": kind, **_result()}
     names = [study] if study else catalog.names("study")
     return {"$schema": DRAFT, "title": kind, **left[kind]([load_study(name) for name in names])}
 
@@ -88,6 +94,15 @@ def _boards(studies: Iterable[Any]) -> Json:
         required = [*board["required"], "schema", "study", "verdict"]
         boards.append({**board, "properties": {**board["properties"], **HEAD, **told}, "required": required})
     return {"anyOf": boards, "$defs": definitions}
+
+
+def _result() -> Json:
+    """Returns the schema of the files of a tree of results."""
+    schemas, definitions = _of_types({("", "result"): RowResult}, _AsObjects)
+    row = definitions.pop(schemas["", "result"]["$ref"].rpartition("/")[2])
+    head = {**HEAD, "kind": {"const": KIND}}
+    properties, required = {**row["properties"], **head}, [*row["required"], *head]
+    return {**row, "properties": properties, "required": required, "$defs": definitions}
 
 
 def _of_types(

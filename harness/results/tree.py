@@ -16,6 +16,8 @@ from harness.report.site.slug import slug
 from harness.results.frames import RunResults
 from harness.results.rows import RowResult, row_results
 
+KIND: Final = "row result"
+"""What a file says that it is."""
 PATTERN: Final = "*/*/*.json"
 REMEDY: Final = "make it again with `harness leaderboard RUN --format tree`, or take it back from git"
 
@@ -27,7 +29,7 @@ def tree_files(results: RunResults) -> Iterator[tuple[Path, str]]:
         HarnessError: the run has no rows.
     """
     for one in row_results(results):
-        text = sealed({"schema": SCHEMA, "kind": "row result", **rounded(one.to_json())})
+        text = sealed({"schema": SCHEMA, "kind": KIND, **rounded(one.to_json())})
         yield Path(one.protocol, slug(one.name), f"{slug(one.task)}.json"), text
 
 
@@ -53,7 +55,7 @@ def read_tree(folder: Path) -> list[RowResult]:
             result = RowResult.from_json(value)
         except DamagedError as error:
             raise DamagedError(f"{path} is no result of a row: {error}") from None
-        if kind != "row result" or path.parts[-3] != result.protocol:
+        if kind != KIND or path.parts[-3] != result.protocol:
             raise DamagedError(f"{path} is no result of a row by the protocol of its folder; {REMEDY}.")
         found.append(result)
     return found
