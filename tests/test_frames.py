@@ -85,6 +85,22 @@ def test_units_and_history_are_what_the_records_hold(runs: dict[str, RunResults]
     assert runs["ranking"].history().empty
 
 
+def test_runs_that_are_half_done_or_empty_have_the_same_columns(runs: dict[str, RunResults]) -> None:
+    for one in recorded_runs():
+        part, whole = RunResults(one.run), runs[one.run.study]
+        assert (
+            {"value", "low", "high", "marks"} <= set(part.rows().columns) <= set(whole.rows().columns) | {"p"}
+        )
+        for name in ("units", "samples", "history"):
+            found, of_all = getattr(part, name)(), getattr(whole, name)()
+            assert list(found.columns) == list(of_all.columns)
+            assert len(found) <= len(of_all)
+        done = sum(record.status == "ok" for record in one.run.records.values())
+        assert part.units()["result"].notna().sum() == done
+        assert part.units()["reason"].notna().sum() == len(one.run.records) - done
+        assert part._repr_html_().startswith("<h1>")
+
+
 def test_what_a_notebook_shows_is_inert(runs: dict[str, RunResults], tmp_path: Path) -> None:
     folder = runs["lookup"].run.folder
     results = load_run(folder)

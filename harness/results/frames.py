@@ -64,7 +64,11 @@ class RunResults:
         difference or test), value, low, high, domain, state, reason and seeds. Of a ranking: space, order,
         marks, what (tau or difference), value, low and high.
         """
-        return _frame(load_study(self.run.study).lines(self.board))
+        frame = _frame(load_study(self.run.study).lines(self.board))
+        lacking = [
+            name for name in ("value", "low", "high") if name not in frame
+        ]  # where nothing has one yet
+        return frame.reindex(columns=[*frame.columns, *lacking])
 
     def units(self) -> "DataFrame":
         """Returns a line for each planned unit.
