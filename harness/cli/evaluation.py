@@ -25,8 +25,8 @@ def evaluate(
     device: str = "cpu",
     limit: int | None = None,
     whole: bool = False,
-    model: Sequence[str] = (),
-    set: Mapping[str, Any] | Sequence[str] = (),
+    model: str | Sequence[str] = (),
+    set: Mapping[str, Any] | str | Sequence[str] = (),
     replay: str | Path | None = None,
     offline: bool = False,
     fresh: bool = False,
@@ -45,7 +45,7 @@ def evaluate(
         device: cpu or cuda.
         limit: samples of each split, stratified, and few steps; None for all.
         whole: score held-out domains without a cap.
-        model: each PATH.py:FUNCTION, or a baseline, that joins as a fixed row.
+        model: PATH.py:FUNCTION, or a baseline, that joins as a fixed row; or several.
         set: keys of the suite with their values, such as {"search.evaluations": 32}, or texts KEY=VALUE.
         replay: run whose transcripts answer for the language model.
         offline: contact nothing beyond this machine.
@@ -60,7 +60,7 @@ def evaluate(
     Raises:
         HarnessError: the suite or an option is wrong, or the command ended before it had a board.
     """
-    changes = _changes(set) if isinstance(set, Mapping) else set
+    changes = _changes(set) if isinstance(set, Mapping) else _listed(set)
     name = str(suite).rpartition("/")[2].removesuffix(".toml")
     folder = Path(out) if out is not None else Path("runs") / name
     named = {"--out": folder, "--workers": workers, "--device": device, "--limit": limit, "--replay": replay}
@@ -74,7 +74,7 @@ def evaluate(
     }
     words = [f"{name}={value}" for name, value in named.items() if value is not None]
     words += [name for name, is_on in switches.items() if is_on]
-    words += [f"--model={one}" for one in model] + [f"--set={one}" for one in changes]
+    words += [f"--model={one}" for one in _listed(model)] + [f"--set={one}" for one in changes]
     last = _run(["eval", *words, "--", str(suite)])
     if last is not None:
         raise HarnessError(last)
@@ -108,14 +108,12 @@ def _run(words: Sequence[str]) -> str | None:
             raise
     if process.returncode in (0, 1):
         return None
-    return next(_sentences(told), f"harness eval ended with status {process.returncode} and no word of why.")
+    lines = [line.strip() for line in told if line.strip()]
+    return lines[-1].removeprefix("harness: ") if lines else f"harness eval ended with {process.returncode}."
 
 
-def _sentences(told: Sequence[str]) -> Iterator[str]:
-    """Yields the last sentences that the command itself said, the last one first."""
-    for line in reversed(told):
-        if line.startswith("harness: "):
-            yield line.removeprefix("harness: ").strip()
+def _listed(texts: str | Sequence[str]) -> Sequence[str]:
+    return [texts] if isinstance(texts, str) else texts
 
 
 def _changes(values: Mapping[str, Any], of: str = "") -> Iterator[str]:
