@@ -8,7 +8,7 @@ from mkdocs.structure.files import File, Files
 
 import harness
 from harness import catalog
-from harness.study.schema import file_schema
+from harness.study.schema import written_schema
 
 KINDS = {"suites": "suite", "tasks": "task", "tables": "table"}
 HEAD = ("", "| key | type | default | what it is |", "|---|---|---|---|")
@@ -28,7 +28,7 @@ def on_files(files: Files, config: Any) -> Files:
             f"`harness schema {kind}` prints them as a JSON Schema, for editors.",
         ]
         for study in catalog.names("study") if kind == "suite" else [None]:
-            lines += ["", f"## {study or 'All keys'}", *HEAD, *_rows(file_schema(kind, study), "")]
+            lines += ["", f"## {study or 'All keys'}", *HEAD, *_rows(written_schema(kind, study), "")]
         files.append(File.generated(config, f"reference/{page}.md", content="\n".join(lines) + "\n"))
     names = sorted(harness._stable().items(), key=lambda pair: pair[0].lower())
     parts = [f"## {name}\n\n::: {module}.{name}\n" for name, module in names]

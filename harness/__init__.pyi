@@ -4,6 +4,7 @@ from .board.table import Table as Table
 from .board.values import Cell as Cell
 from .board.values import Difference as Difference
 from .board.values import Estimate as Estimate
+from .cli.evaluation import evaluate as evaluate
 from .data.own.domain import user_domain as user_domain
 from .data.own.place import OwnPlace as OwnPlace
 from .errors import HarnessError as HarnessError
@@ -44,8 +45,9 @@ from .report.plot import interval as interval
 from .report.section import Block as Block
 from .report.section import Chip as Chip
 from .report.section import Section as Section
+from .results.frames import RunResults as RunResults
+from .results.frames import load_run as load_run
 from .run.loaded import Run as Run
-from .run.loaded import load_run as load_run
 from .run.place import Done as Done
 from .run.place import Needs as Needs
 from .run.record import Record as Record

@@ -16,17 +16,22 @@ import filled
 import numpy as np
 import pytest
 import torch
+from command import harness
+from hypothesis import given
+from hypothesis import strategies as st
+from working import done, first, place_of, plan_of
 
 from harness import catalog
-from harness.cli.export import export_task_verb
 from harness.data.load import load_split
 from harness.errors import HarnessError
 from harness.guard.keys import OPENAI, Key, Keys, host_of
-from harness.language.export import export_task
+from harness.language.export import export_task, lm_eval_name
 from harness.language.external import LmEvalLanguageModel, build_model, is_address, parse_address
 from harness.learn.baseline import Opening
 from harness.learn.fit import seeded
 from harness.learn.predictors import TorchLanguageModel, score
+from harness.results.imported import read_imported
+from harness.run.place import Needs
 from harness.task.signature import Signature
 from harness.task.task import Archives, Domain, Sample, Task
 
@@ -50,6 +55,12 @@ def read(texts: list[bytes], archives: Archives) -> Iterator[Sample]:
         yield Sample(text, 0, f"test/{number}")
     yield Sample(b"what is trained on", 0, "train/0")
     yield Sample(b"what is selected on", 0, "validation/0")
+
+
+def classes(archives: Archives) -> Iterator[Sample]:
+    for part in ("test", "train", "validation"):
+        yield Sample(b"fish" if part == "test" else b"fish " + part.encode(), 0, f"{part}/0")
+        yield Sample(b"cow" if part == "test" else b"cow " + part.encode(), 1, f"{part}/1")
 
 
 def domain(name: str, texts: list[bytes]) -> Domain:
@@ -101,11 +112,11 @@ def test_plain_lm_eval_gives_an_exported_task_the_bits_of_its_own_windows(
     moved = folder.rename(tmp_path / "moved")
     arguments = address.partition("?")[2].replace("&", ",")
     command = [sys.executable, "-m", "lm_eval", "run", "--model", "local-completions"]
-    command += ["--model_args", arguments, "--include_path", str(moved), "--tasks", "toy_texts"]
+    command += ["--model_args", arguments, "--include_path", str(moved), "--tasks", "crossdomain__toy_texts"]
     command += ["--output_path", str(tmp_path / "results.json"), "--batch_size", "4"]
     home = {"HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "NO_PROXY": "127.0.0.1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | home)
-    assert done.returncode == 0, done.stderr[-2000:]
+    ended = subprocess.run(command, capture_output=True, text=True, env=os.environ | home)
+    assert ended.returncode == 0, ended.stderr[-2000:]
     (found,) = tmp_path.glob("results*.json")
     results = json.loads(found.read_text())["results"]
     expected = {}
@@ -113,17 +124,22 @@ def test_plain_lm_eval_gives_an_exported_task_the_bits_of_its_own_windows(
         split = load_split("toy_texts", toy, one, "test", data)
         bits = sum(map(bits_in_turn, split.documents()))
         expected[one.name] = bits / len(split.text)
-        measured = results[f"toy_texts_{one.name}"]["bits_per_byte,none"]
+        measured = results[f"crossdomain__toy_texts__{one.name}"]["bits_per_byte,none"]
         assert measured == pytest.approx(expected[one.name], abs=1e-6)
+    (row,) = read_imported([str(found)])
+    assert {name: one["bits"] for name, one in row.scores.items()} == pytest.approx(
+        {name: one["bits_per_byte,none"] for name, one in results.items()}
+    )
+    assert "(lm-eval 0." in row.source
     mean = np.mean(list(expected.values()))
-    assert results["toy_texts"]["bits_per_byte,none"] == pytest.approx(mean, abs=1e-6)
+    assert results["crossdomain__toy_texts"]["bits_per_byte,none"] == pytest.approx(mean, abs=1e-6)
 
 
 def test_an_exported_task_keeps_every_byte_of_its_documents(tmp_path: Path) -> None:
     toy = task()
     export_task("toy_texts", toy, tmp_path / "out", tmp_path / "data")
     for one in toy.domains:
-        lines = (tmp_path / "out" / f"toy_texts_{one.name}.jsonl").read_text().splitlines()
+        lines = (tmp_path / "out" / f"crossdomain__toy_texts__{one.name}.jsonl").read_text().splitlines()
         texts = [json.loads(line)["text"].encode() for line in lines]
         assert texts == documents(toy, one.name, tmp_path / "data")
         assert sorted(texts) == sorted(text.encode() for text in TEXTS[one.name])
@@ -135,27 +151,29 @@ def test_an_exported_task_scores_here_what_it_scores_as_our_own(tmp_path: Path) 
 
     toy, data, out = task(), tmp_path / "data", tmp_path / "out"
     export_task("toy_texts", toy, out, data)
-    results = lm_eval_scores(ByteModel(network(), CONTEXT), ["toy_texts"], include_path=out, offline=True)
+    results = lm_eval_scores(
+        ByteModel(network(), CONTEXT), ["crossdomain__toy_texts"], include_path=out, offline=True
+    )
     for one in toy.domains:
         split = load_split("toy_texts", toy, one, "test", data)
         own = score(TorchLanguageModel(network(), CONTEXT), split, document_bytes=10_000)
-        samples = results[f"toy_texts_{one.name}"].samples
+        samples = results[f"crossdomain__toy_texts__{one.name}"].samples
         np.testing.assert_allclose(samples.numerator, own.numerator, atol=1e-6)
         np.testing.assert_array_equal(samples.denominator, own.denominator)
 
 
 def test_a_domain_that_is_not_text_fails_alone(tmp_path: Path) -> None:
     broken = [b"\xff\xfe%d" % number for number in range(9)]
-    done = export_task("toy_texts", task(broken=broken), tmp_path / "out", tmp_path / "data")
-    assert done.tasks == ("toy_texts_plain", "toy_texts_odd")
-    assert "not UTF-8" in done.failures["broken"]
+    made = export_task("toy_texts", task(broken=broken), tmp_path / "out", tmp_path / "data")
+    assert made.tasks == ("crossdomain__toy_texts__plain", "crossdomain__toy_texts__odd")
+    assert "not UTF-8" in made.failures["broken"]
 
 
 def test_a_cut_document_ends_with_a_whole_character(tmp_path: Path) -> None:
     umlauts = [b"%d" % number + "öööö".encode() for number in range(10, 30)]
     out = tmp_path / "out"
     export_task("toy_texts", task(umlauts=umlauts), out, tmp_path / "data", document_bytes=5)
-    lines = (out / "toy_texts_umlauts.jsonl").read_text().splitlines()
+    lines = (out / "crossdomain__toy_texts__umlauts.jsonl").read_text().splitlines()
     assert {json.loads(line)["text"][2:] for line in lines} == {"ö"}
 
 
@@ -178,8 +196,91 @@ def test_a_folder_that_holds_other_things_is_left_alone(tmp_path: Path) -> None:
     [("lm-eval", "a task of images"), ("onnx", "There is no format 'onnx' of tasks; there is lm-eval")],
 )
 def test_what_cannot_be_exported_is_refused(tmp_path: Path, format_name: str, message: str) -> None:
-    with pytest.raises(HarnessError, match=message):
-        export_task_verb("toy_patterns", format_name=format_name, out=tmp_path / "out", data=tmp_path)
+    done = harness("export-task", "toy_patterns", "--format", format_name, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@given(
+    st.lists(
+        st.tuples(*[st.sampled_from(["a", "a_", "_a", "a__b", "a_b", "b", "a b", "b_"])] * 3), unique=True
+    )
+)
+def test_no_two_exports_share_a_name(parts: list[tuple[str, str, str]]) -> None:
+    names = {lm_eval_name(task, domain) for task, domain, _ in parts}
+    names |= {lm_eval_name(task, domain, suite) for task, domain, suite in parts}
+    assert len(names) == len(set(parts)) + len({part[:2] for part in parts})
+
+
+SUITE = """
+extends = "toy"
+searchers = []
+spaces = []
+baselines = ["floor"]
+reference = "floor"
+claim = { method = "floor", space = "" }
+[[tasks]]
+name = "toy_bytes"
+test_bytes = 900
+validation_samples = 40
+test_samples = 60
+[tasks.training]
+steps = 4
+batch_size = 8
+learning_rates = [3e-3]
+"""
+
+
+def test_what_a_suite_scores_is_exported_and_lm_eval_gives_the_boards_number(tmp_path: Path) -> None:
+    from harness.language.models import lm_eval_model
+    from harness.language.scores import lm_eval_scores
+    from harness.study.trained.work.score import restored
+
+    plan, run, out = plan_of(SUITE, tmp_path), tmp_path / "run", tmp_path / "out"
+    unit = first(plan, "score", task="toy_bytes", domain="three")
+    known = {one.hash: one for one in plan.units}
+    final = next(known[need] for need in unit.needs if known[need].kind.name == "final")
+    done(plan, final, run)
+    value = done(plan, unit, run).result.to_json()
+    told = harness("export-task", "toy_bytes", "--suite", tmp_path / "mine.toml", "--out", out)
+    assert told.returncode == 0, told.stderr
+    name = "crossdomain_suite__mine__toy_bytes__three"
+    lines = [json.loads(line) for line in (out / f"{name}.jsonl").read_text().splitlines()]
+    assert len(lines) == value["samples"] < 120
+    assert sum(len(line["text"].encode()) for line in lines) == value["bytes"]
+    needs = Needs({need: known[need] for need in unit.needs}, place_of(run))
+    model = lm_eval_model(restored(unit.spec, needs)[0])
+    group = "crossdomain_suite__mine__toy_bytes"
+    found = lm_eval_scores(model, [group], include_path=out, offline=True)
+    assert set(found) == {name}
+    assert found[name].value() == pytest.approx(value["value"], abs=1e-9)
+    assert found[name].aggregates["bits_per_byte,none"] == pytest.approx(value["value"], abs=1e-9)
+
+
+def test_a_task_of_classes_asks_for_them(tmp_path: Path) -> None:
+    words = filled.task(
+        [filled.domain("one", classes, fixed_splits=True)],
+        Signature(kind="text", classes=2, context=16),
+        metric="accuracy",
+        class_names=("sea", "land"),
+        held_out=(),
+    )
+    export_task("toy_words", words, tmp_path / "out", tmp_path / "data")
+    lines = (tmp_path / "out" / "crossdomain__toy_words__one.jsonl").read_text().splitlines()
+    asked = {(one["text"], one["choices"][one["gold"]]) for one in map(json.loads, lines)}
+    assert asked == {("fish\nClass:", "sea"), ("cow\nClass:", "land")}
+
+
+def test_a_suite_that_scores_nothing_of_a_task_is_told(tmp_path: Path) -> None:
+    for suite, text in (
+        ("toy", "toy holds out no domain of toy_choice"),
+        ("toy_lookup", "scores no samples"),
+    ):
+        done = harness("export-task", "toy_choice", "--suite", suite, "--out", tmp_path / "out")
+        assert done.returncode == 2
+        assert text in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_address_has_a_model_and_typed_arguments() -> None:
@@ -263,7 +364,9 @@ def test_a_model_behind_an_endpoint_answers_lm_evals_tasks(address: str, tmp_pat
 
     export_task("toy_texts", task(), tmp_path / "out", tmp_path / "data")
     values = [
-        lm_eval_scores(model, include_path=tmp_path / "out", offline=True)["toy_texts_odd"].value()
+        lm_eval_scores(model, include_path=tmp_path / "out", offline=True)[
+            "crossdomain__toy_texts__odd"
+        ].value()
         for model in (
             build_model(parse_address(address), api_key="k", offline=True),
             ByteModel(network(), CONTEXT),

@@ -134,10 +134,10 @@ def test_every_verb_that_takes_offline_shuts_the_network_until_it_ends(
         socket.getaddrinfo("192.0.2.1", 80)
         return 0
 
-    for place in ("cli.data.prepare_all", "checks.entries.check_entry", "cli.export.export_task_verb"):
+    for place in ("cli.data.prepare_all", "checks.entries.check_entry", "language.export.export_task"):
         monkeypatch.setattr(f"harness.{place}", leave)
     monkeypatch.setattr("harness.study.suite.load_suite", leave)
-    verbs = ["data prepare x", "check task toy_patterns", "export-task x --out y", "eval x"]
+    verbs = ["data prepare x", "check task toy_patterns", "export-task toy_patterns --out y", "eval x"]
     for verb in verbs:
         done = CliRunner().invoke(app, [*verb.split(), "--offline"])
         assert str(done.exception) == "--offline forbids contacting 192.0.2.1; run without --offline."

@@ -10,8 +10,11 @@ from command import harness, python
 from working import plan_of
 
 from harness import catalog
+from harness.checks.section import recorded_runs
 from harness.data.own.task import TaskFile
 from harness.errors import HarnessError
+from harness.report.submission import submission_text
+from harness.study.formats import board_json
 
 jsonschema = pytest.importorskip("jsonschema")
 ROOT = Path(__file__).parents[1]
@@ -50,8 +53,9 @@ def validator(*words: str) -> Any:
     done = harness("schema", *words)
     assert done.returncode == 0, done.stderr
     schema = json.loads(done.stdout)
-    jsonschema.Draft7Validator.check_schema(schema)
-    return jsonschema.Draft7Validator(schema)
+    kind = jsonschema.validators.validator_for(schema)
+    kind.check_schema(schema)
+    return kind(schema)
 
 
 @pytest.fixture(scope="module")
@@ -131,8 +135,58 @@ def test_tasks_and_tables_have_schemas(schemas: dict[str, Any]) -> None:
     assert set(task.schema["properties"]) == set(TaskFile.__dataclass_fields__)
 
 
+def left(schema: str, study: str = "") -> Any:
+    validate = validator(schema, *(("--study", study) if study else ()))
+    assert validate.schema["$schema"].endswith("2020-12/schema")
+    return validate
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_record_keeps_to_its_schema_and_a_damaged_one_does_not(study: str) -> None:
+    run = next(one.run for one in recorded_runs() if one.told == f"a whole run of {study}")
+    texts = [(run.place(unit) / "record.json").read_text() for unit in run.units]
+    records = [json.loads(text) for text in texts]
+    assert len({one["kind"] for one in records}) > 1
+    own, other = left("record", study), left("record", "ranking" if study == "lookup" else "lookup")
+    every = left("record")
+    for record in records:
+        assert [error.message for error in own.iter_errors(record)] == []
+        assert every.is_valid(record)
+        assert not other.is_valid(record) or record["kind"] in ("prepare", "supernet", "endpoint", "proxies")
+        for key in record["spec"]:
+            assert not own.is_valid({**record, "spec": {**record["spec"], key: {"no": "such"}}}) or (
+                key in ("options", "recipe")
+            )
+        for key in record["result"]:
+            assert not own.is_valid({**record, "result": {**record["result"], key: {"no": ["such"]}}}) or (
+                key in ("architecture", "report", "aggregates")
+            )
+        assert not own.is_valid({**record, "result": {**record["result"], "more": 1}})
+        assert not own.is_valid({key: value for key, value in record.items() if key != "checksum"})
+        assert not own.is_valid({**record, "status": "fine"})
+        assert own.is_valid({**record, "status": "failed", "reason": "its disk was full", "result": {}})
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_board_keeps_to_its_schema_and_a_damaged_one_does_not(study: str) -> None:
+    own, other = left("board", study), left("board", "ranking" if study == "lookup" else "lookup")
+    for one in recorded_runs():
+        if one.run.study != study:
+            continue
+        board = json.loads(submission_text(one.run, one.board))
+        assert [error.message for error in own.iter_errors(board)] == []
+        assert left("board").is_valid(board)
+        assert not other.is_valid(board)
+        bare = json.loads(board_json(one.board))
+        assert own.is_valid(bare)
+        for key in bare:
+            assert not own.is_valid({**board, key: {"no": "such"}})
+        assert not own.is_valid({**board, "more": 1})
+        assert not own.is_valid({**board, "run": {**board["run"], "more": 1}})
+
+
 def test_a_schema_that_is_not_there_is_told() -> None:
-    assert "kind of file named 'suit'; did you mean suite?" in harness("schema", "suit").stderr
+    assert "kind of file named 'suit'; did you mean suite" in harness("schema", "suit").stderr
     assert "study named 'trainde'; did you mean trained" in harness("schema", "--study", "trainde").stderr
     assert "A table is of no study" in harness("schema", "table", "--study", "lookup").stderr
 
@@ -141,7 +195,7 @@ def test_a_schema_is_printed_without_torch() -> None:
     done = python(
         """
         import sys
-        from harness.study.schema import file_schema
+        from harness.results.schema import file_schema
         assert file_schema("suite")["anyOf"]
         print(sorted({"torch", "pandas", "scipy"} & set(sys.modules)))
         """

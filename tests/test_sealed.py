@@ -163,7 +163,10 @@ def test_cards_lists_and_exports_say_what_is_sealed(home: Path) -> None:
     assert [row["domain"] for row in rows if row["sealed"]] == ["cid"]
     out = harness("export-task", "letters", "--out", home / "exported")
     assert "wait letters/cid: sealed" in out.stdout
-    assert sorted(file.stem for file in (home / "exported").glob("*.jsonl")) == ["letters_ann", "letters_ben"]
+    assert sorted(file.stem for file in (home / "exported").glob("*.jsonl")) == [
+        "crossdomain__letters__ann",
+        "crossdomain__letters__ben",
+    ]
     told = harness("check", "task", "letters").stdout
     assert "ben: a unigram model beats chance. " in told
     assert "cid: a unigram model beats chance. sealed, so nothing is told" in told

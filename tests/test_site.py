@@ -377,7 +377,13 @@ def test_what_is_asked_for_wrongly_ends_in_one_sentence(runs: dict[str, Path], t
     run, out = runs["other"], tmp_path / "site"
     asked = {
         "writes a folder; name it with --out": [run, "--format", "site"],
-        "--out is for --format site; md is printed": [run, "--format", "md", "--out", out],
+        "--out is for --format site, tree, every-eval-ever, hub; md is printed": [
+            run,
+            "--format",
+            "md",
+            "--out",
+            out,
+        ],
         "no format named 'pages'": [run, "--format", "pages"],
         "There is no run to print": ["--format", "md"],
         f"There is no run in {out / 'results'}": ["--format", "site", "--out", out],

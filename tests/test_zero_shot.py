@@ -352,12 +352,12 @@ def test_an_exported_task_of_questions_is_scored_as_a_group(tmp_path: Path) -> N
     task, data = catalog.load("task", "toy_choice"), Path(os.environ["HARNESS_DATA"])
     assert export_task("toy_choice", task, tmp_path / "out", data).failures == {}
     found = lm_eval_scores(
-        lm_eval_model(Uniform()), ["toy_choice"], include_path=tmp_path / "out", offline=True
+        lm_eval_model(Uniform()), ["crossdomain__toy_choice"], include_path=tmp_path / "out", offline=True
     )
-    assert set(found) == {"toy_choice_two", "toy_choice_four"}
+    assert set(found) == {"crossdomain__toy_choice__two", "crossdomain__toy_choice__four"}
     shortest = [
         float(np.argmin([len(choice) for choice in one.choices]) == one.gold)
         for one in questions(load_split("toy_choice", task, task.domain("four"), "test", data))
     ]
-    samples = found["toy_choice_four"].samples
+    samples = found["crossdomain__toy_choice__four"].samples
     assert samples.numerator.tolist() == shortest

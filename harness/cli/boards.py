@@ -1,7 +1,9 @@
 """Verbs that read finished runs: leaderboard, report, compare, rescore and export."""
 
 import json
+import re
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +19,16 @@ if TYPE_CHECKING:
     from harness.study.study import AnyBoard
 
 SITE = "site"
+TREE = "tree"
+WRITERS = {
+    TREE: "harness.results.tree:tree_files",
+    "every-eval-ever": "harness.results.every_eval_ever:log_files",
+    "hub": "harness.results.hub:hub_files",
+}
+"""Formats that are files in a folder -> what makes them of a run."""
+OWNER = r"(?!data$)[A-Za-z0-9]+([-_.][A-Za-z0-9]+)*"
+"""Names on the Hub; one is a folder's name, too."""
+FORMATS = ", ".join(["terminal, md, csv, json, html, tex", SITE, *WRITERS])
 FOLLOWED = 5.0
 """Seconds between two looks at a run that goes on."""
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
@@ -26,25 +38,69 @@ Format = Annotated[str, typer.Option(help="terminal, md, csv, json, html or tex.
 def leaderboard(
     runs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="RUN...", help="Run folders; for a site result files, too, or none."),
+        typer.Argument(
+            metavar="RUN...", help="Run folders, or a tree of results; for a site result files, too, or none."
+        ),
     ] = None,
-    format: Annotated[str, typer.Option(help="terminal, md, csv, json, html, tex or site.")] = "terminal",
-    out: Annotated[Path | None, typer.Option(help="Folder of the site, which may be there and grow.")] = None,
+    format: Annotated[str, typer.Option(help=f"{FORMATS}.")] = "terminal",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of what is written, which may be there and grow.")
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option(help="Who publishes: an organization, or a name on the Hub.")
+    ] = None,
+    files: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--import",
+            help="lm-eval's results_*.json, or timm's CSV, shown unranked: FILE, or FILE=TASK/DOMAIN.",
+        ),
+    ] = None,
+    only: Annotated[str | None, typer.Option(help="Comma-separated models of --import.")] = None,
 ) -> None:
     """Print the ranked table of runs, merged where tasks, data and protocol agree, or write their site."""
+    if files and format in (SITE, *WRITERS):
+        raise HarnessError(f"--import is for boards that are printed, and --format {format} writes files.")
     if format == SITE:
         return _site(runs or [], out)
-    if out is not None:
-        raise HarnessError(f"--out is for --format {SITE}; {format} is printed, so add > {out} in its place.")
+    if out is not None and format not in WRITERS:
+        written = ", ".join([SITE, *WRITERS])
+        raise HarnessError(
+            f"--out is for --format {written}; {format} is printed, so add > {out} in its place."
+        )
     if not runs:
         raise HarnessError("There is no run to print; name a run folder, such as runs/SUITE.")
+    if format in WRITERS:
+        return _write(runs, format, out, owner)
+    from harness.results.tree import is_tree
+
+    if len(runs) == 1 and not files and is_tree(runs[0]):
+        return _print_tree(runs[0], format)
     from harness.run.loaded import load_run
     from harness.study.formats import render
     from harness.study.merge import merge
 
     merged = merge([load_run(run) for run in runs])
-    texts = [render(board, format, width=terminal_width()) for board in merged.boards]
+    boards = _with_imported(merged.boards, files, only.split(",") if only else ()) if files else merged.boards
+    texts = [render(board, format, width=terminal_width()) for board in boards]
     print((texts[0] if len(texts) == 1 else _side_by_side(merged, texts, format)).rstrip("\n"))
+
+
+def _with_imported(
+    boards: "tuple[AnyBoard, ...]", files: list[str], only: Collection[str]
+) -> "tuple[AnyBoard, ...]":
+    """Returns the boards with the rows of other programs' files, of which one at least has a place."""
+    from harness.results.imported import names_of, read_imported
+    from harness.study.study import load_study
+
+    rows = read_imported(files, only)
+    joined = tuple(load_study(board.study).with_foreign(board, rows) for board in boards)
+    if joined == boards:
+        raise HarnessError(
+            f"No board has a held-out domain, of a metric that {' and '.join(files)} measured, called "
+            f"{' or '.join(names_of(rows)) or 'anything there'}; FILE=TASK/DOMAIN says what a file is of."
+        )
+    return joined
 
 
 def _site(sources: list[Path], out: Path | None) -> None:
@@ -57,6 +113,46 @@ def _site(sources: list[Path], out: Path | None) -> None:
         for stem in stems:
             print(f"{what}: results/{line(stem)}.json")
     print(f"Site of {done.runs:,} run{'s' * (done.runs != 1)}: {line(str(done.index.resolve()))}")
+
+
+def _write(runs: list[Path], format: str, out: Path | None, owner: str | None) -> None:
+    """Writes what other tools read of runs, and says which files are new or other ones than before."""
+    from datetime import UTC, datetime
+
+    from harness.identity.unit import called
+    from harness.results.frames import load_run
+    from harness.results.written import write_files
+
+    if out is None:
+        raise HarnessError(f"--format {format} writes a folder; name it with --out.")
+    if format != TREE and not re.fullmatch(OWNER, owner or ""):
+        raise HarnessError(
+            f"--format {format} says who publishes the results; give --owner NAME, of letters and digits "
+            "with - _ or . between them."
+        )
+    more = () if format == TREE else (owner, datetime.now(UTC))
+    texts: dict[Path, str] = {}
+    for run in runs:
+        for path, text in called(WRITERS[format])(load_run(run), *more):
+            if texts.setdefault(path, text) != text:
+                raise HarnessError(f"{run} and a run before it differ in {path}; give one of them alone.")
+    done = write_files(out, texts)
+    for what, paths in (("added", done.added), ("replaced", done.replaced)):
+        for path in paths:
+            print(f"{what}: {line(str(path))}")
+    print(f"{len(texts):,} files: {line(str(out.resolve()))}")
+
+
+def _print_tree(folder: Path, format: str) -> None:
+    from harness.board.terminal import terminal_lines
+    from harness.results.tree import read_tree, tree_tables
+    from harness.study.formats import markdown_table
+
+    if format not in ("terminal", "md"):
+        raise HarnessError(f"A tree of results is printed as terminal or md, and not as {format}.")
+    for table in tree_tables(read_tree(folder)):
+        told = markdown_table(table) if format == "md" else "\n".join(terminal_lines(table, terminal_width()))
+        print(told)
 
 
 def report(

@@ -39,10 +39,12 @@ def list_entries(
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(help="suite, task or table.")] = "suite",
-    study: Annotated[str | None, typer.Option(help="Of suites, those of one study.")] = None,
+    kind: Annotated[str, typer.Argument(help="suite, task, table, record, board or result.")] = "suite",
+    study: Annotated[
+        str | None, typer.Option(help="Of suites, records or boards, those of one study.")
+    ] = None,
 ) -> None:
-    """Print the JSON Schema of a file, by which editors complete and check it."""
-    from harness.study.schema import file_schema
+    """Print the JSON Schema of a file, by which editors complete and check what people or runs write."""
+    from harness.results.schema import file_schema
 
     print(json.dumps(file_schema(kind, study), indent=1, ensure_ascii=False))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli import boards, examine
+from harness.cli import boards, examine, export
 from harness.cli.listing import PLURALS, list_entries, schema
 from harness.cli.options import (
     Json,
@@ -342,21 +342,7 @@ for verb in (
     app.command()(verb)
 
 
-@app.command("export-task")
-def export_task(
-    name: Annotated[str, typer.Argument(help="A task of documents.")],
-    out: Annotated[Path, typer.Option(help="Folder of the YAML and JSONL files.")],
-    format: Annotated[str, typer.Option(help="lm-eval.")] = "lm-eval",
-    limit: Annotated[int | None, typer.Option(min=1, help="Documents of each domain.")] = None,
-    offline: Offline = False,
-) -> None:
-    """Write a task so that another evaluation harness runs it."""
-    from harness.cli.export import export_task_verb
-
-    data = data_folder()
-    raise typer.Exit(
-        export_task_verb(name, format_name=format, out=out, data=data, offline=offline, limit=limit)
-    )
+app.command("export-task")(export.export_task)
 
 
 @data.command("list")

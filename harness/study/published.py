@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from harness import catalog
 from harness.study.settings import Count, Need
+from harness.task import metric
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,24 @@ class Published:
     scores: dict[str, float]
     parameters: Count | None = None
     macs: Count | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignRow:
+    """A row that another program measured, which boards may show without a rank.
+
+    Attributes:
+        name: of its model.
+        source: where it was read.
+        scores: task in the names of that program, or TASK/DOMAIN -> what a metric needs -> score of that
+            kind: a share of right predictions in [0, 1], or bits per byte.
+        parameters: of its network; None where the source does not say.
+    """
+
+    name: str
+    source: str
+    scores: Mapping[str, Mapping[metric.Need, float]]
+    parameters: int | None = None
 
 
 P = TypeVar("P", bound=Published)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from harness import catalog
 from harness.data.own.task import TaskFile
 from harness.data.table.card import TableCard
-from harness.errors import HarnessError, UnknownNameError
+from harness.errors import HarnessError
 from harness.study.study import load_study
 from harness.toml import BOUNDS, MERGED
 
@@ -28,15 +28,13 @@ EXTENDS = {"required": ["extends"], "properties": {"extends": {"minLength": 1}}}
 Json = dict[str, Any]
 
 
-def file_schema(kind: str, study: str | None = None) -> Json:
-    """Returns the schema of the files of a kind; of suites, those of one study or of any.
+def written_schema(kind: str, study: str | None = None) -> Json:
+    """Returns the schema of the files of a kind of `FILES`; of suites, those of one study or of any.
 
     Raises:
-        UnknownNameError: there is no such kind, or no such study.
+        UnknownNameError: there is no such study.
         HarnessError: a study is named and no suite is asked for.
     """
-    if kind not in FILES:
-        raise UnknownNameError("kind of file", kind, FILES)
     if study and kind != "suite":
         raise HarnessError(f"A {kind} is of no study; leave out --study.")
     return {"$schema": DRAFT, **FILES[kind](study)}
@@ -66,7 +64,7 @@ FILES: dict[str, Callable[[str | None], Json]] = {
 
 def _table(kind: type[Any], is_partial: bool = False) -> Json:
     """Returns the schema of a dataclass; every key may lack where it is a part of a file."""
-    types, told = get_type_hints(kind, include_extras=True), _described(kind)
+    types, told = get_type_hints(kind, include_extras=True), described(kind)
     properties = {}
     for one in fields(kind):
         found = _value(types[one.name], is_partial and (one.name in MERGED or not _is_list(types[one.name])))
@@ -124,7 +122,7 @@ def _is_list(wanted: Any) -> bool:
     return get_origin(wanted) in (list, tuple)
 
 
-def _described(kind: type[Any]) -> dict[str, str]:
+def described(kind: type[Any]) -> dict[str, str]:
     """Returns what the docstrings of a class and of its parents say of their members."""
     told: dict[str, str] = {}
     for one in reversed(kind.__mro__):

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from harness.board.leaderboard import FoundNetwork, Leaderboard
     from harness.board.series import Series
     from harness.board.table import Table
+    from harness.data.view import DataPlace
+    from harness.language.export import SuitePart
     from harness.study.network import RowNetwork
     from harness.study.plan import Plan
+    from harness.study.published import ForeignRow
 
 
 class AnyBoard(Protocol):
@@ -119,6 +122,10 @@ class Study(Generic[S, B]):
         """Returns the architectures that a site shows of a run."""
         return list(self._part("found")(run)) if "found" in self.parts else []
 
+    def history(self, run: Run) -> list[dict[str, Any]]:
+        """Returns a line for each architecture that a search evaluated; none of a study without searches."""
+        return list(self._part("history")(run)) if "history" in self.parts else []
+
     def board_from_json(self, value: Mapping[str, Any]) -> B:
         """Returns the board that a file keeps.
 
@@ -130,6 +137,19 @@ class Study(Generic[S, B]):
         kind: Any = self._part("values")
         board: B = TypeAdapter(kind).validate_python(value)
         return board
+
+    def with_foreign(self, board: B, rows: "Sequence[ForeignRow]") -> B:
+        """Returns the board with rows of other programs beside those of papers, where any has its scores.
+
+        Raises:
+            HarnessError: the study shows none.
+        """
+        if "with_foreign" not in self.parts:
+            raise HarnessError(
+                f"{board.name} has no held-out domains, so no row of another program joins it."
+            )
+        joined: B = self._part("with_foreign")(board, rows)
+        return joined
 
     def lines(self, board: B) -> list[dict[str, Any]]:
         """Returns the lines of the board's CSV."""
@@ -172,6 +192,17 @@ class Study(Generic[S, B]):
             )
         network: RowNetwork = self._part("network")(run, row, task, seed)
         return network
+
+    def scored_parts(self, plan: "Plan", task: str, place: "DataPlace") -> "Mapping[str, SuitePart]":
+        """Returns domain -> what a plan scores of the held-out domains of a task.
+
+        Raises:
+            HarnessError: it scores none.
+        """
+        if "scored_parts" not in self.parts:
+            raise HarnessError(f"{plan.name} scores no samples of {task}; name a suite that trains.")
+        parts: Mapping[str, SuitePart] = self._part("scored_parts")(plan, task, place)
+        return parts
 
     def names(self, settings: S) -> list[str]:
         """Returns the entries that a suite names where its plan needs files that may not be here."""

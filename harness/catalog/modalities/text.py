@@ -9,11 +9,19 @@ from harness import Modality, Predictor, Signature
 from harness.data.corruptions import OF_TEXTS
 from harness.learn.baseline import TextClassifier
 from harness.learn.batches import text_batches
-from harness.learn.modality import window_count
+from harness.learn.modality import Export, window_count
 from harness.task.split import Split
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+ASKED = """\
+output_type: multiple_choice
+doc_to_text: text
+doc_to_choice: choices
+doc_to_target: gold
+metric_list:
+  - metric: acc"""
 
 
 class Text(Modality):
@@ -25,6 +33,7 @@ class Text(Modality):
     reads = "A document is read as its bytes, int64, in windows that 0 fills to their end."
     corruptions = OF_TEXTS
     checks = tuple(f"harness.checks.task:{one}" for one in ("near_texts", "balance", "text_probe"))
+    export = Export(ASKED, "acc")
 
     def describe(self, signature: Signature) -> str:
         return f"text, windows of {signature.context} bytes, {signature.classes} classes"

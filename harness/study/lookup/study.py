@@ -38,6 +38,7 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
         "compare": "harness.study.lookup.compare:compare_lookup",
         "values": "harness.study.lookup.board:LookupBoard",
         "leaderboards": "harness.study.lookup.leaderboards:lookup_leaderboards",
+        "history": "harness.study.lookup.history:lookup_history",
     }
 
     def check(self, settings: LookupSuite, need: Need) -> None:

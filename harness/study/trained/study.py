@@ -44,6 +44,7 @@ class TrainedStudy(Study[Suite, "Board"]):
         "verdict": "harness.study.trained.boards.verdict:trained_verdict",
         "wants": "harness.study.trained.boards.verdict:trained_wants",
         "tables": "harness.study.trained.boards.tables:leaderboard_tables",
+        "with_foreign": "harness.study.trained.boards.board:with_foreign",
         "lines": "harness.study.trained.boards.tables:csv_lines",
         "compare": "harness.study.trained.boards.compare:compare_trained",
         "rescore": "harness.study.trained.boards.rescore:rescore",
@@ -51,6 +52,8 @@ class TrainedStudy(Study[Suite, "Board"]):
         "headline": "harness.study.trained.leaderboards:trained_headline",
         "leaderboards": "harness.study.trained.leaderboards:trained_leaderboards",
         "found": "harness.study.trained.leaderboards:trained_found",
+        "history": "harness.study.trained.history:trained_history",
+        "scored_parts": "harness.study.trained.work.parts:suite_parts",
         "network": "harness.study.trained.network:network_of",
     }
 

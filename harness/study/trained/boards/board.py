@@ -1,6 +1,6 @@
 """From rows to a board: ranks, what stands beside the rows, and the notes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
@@ -11,12 +11,14 @@ import numpy as np
 from harness.board.language_model import end_notes, stand_in_notes
 from harness.board.marks import OUTSIDE, Marked, mark_notes
 from harness.board.values import Difference, Pair, Splits, row_name
+from harness.catalog import metric_of
+from harness.language.export import lm_eval_name
 from harness.run.loaded import Run
 from harness.seeds import generator
 from harness.stats.effect import LEAST_GROUPS
 from harness.stats.ranks import kendall, kendall_interval, placements, stability
-from harness.study.published import published_on
-from harness.study.settings import CORRUPTED, SEEN
+from harness.study.published import ForeignRow, Published, published_on
+from harness.study.settings import CORRUPTED, LM_EVAL, SEEN
 from harness.study.trained.boards.notes import (
     SELECTION_NOTES,
     again_note,
@@ -38,6 +40,7 @@ from harness.study.trained.results import ZeroShotScore
 from harness.study.trained.settings import PlannedSuite
 from harness.study.trained.units import Variant
 from harness.study.work.units import INHERITED, SCRATCH, Scratch
+from harness.task.metric import Need
 
 MOST_PAIRED = 12
 """Ranked rows that a report can take as the reference in place of the suite's."""
@@ -277,3 +280,43 @@ def _rank_qualities(run: Run, task: str) -> Iterator[RankQuality]:
                 supernets=len(pairs),
                 by_parameters=by_parameters if np.isfinite(by_parameters) else None,
             )
+
+
+def with_foreign(board: Board, rows: Sequence[ForeignRow]) -> Board:
+    """Returns the board with these rows, unranked, on the tasks of which they have a score."""
+    return replace(board, tasks=tuple(_joined(board.name, task, rows) for task in board.tasks))
+
+
+def _joined(suite: str, task: TaskBoard, rows: Sequence[ForeignRow]) -> TaskBoard:
+    found = [
+        Published(name=row.name, source=row.source, scores=scores, parameters=row.parameters)
+        for row in rows
+        if (scores := dict(_scores(suite, task, row)))
+    ]
+    return replace(task, published=(*task.published, *found))
+
+
+def _scores(suite: str, task: TaskBoard, row: ForeignRow) -> Iterator[tuple[str, float]]:
+    """Yields the domains of a task that a row has a score of, which is of the task's metric."""
+    for domain in task.held_out:
+        found = next((row.scores[name] for name in _names(suite, task, domain) if name in row.scores), None)
+        score = None if found is None else _of_metric(task.metric, found)
+        if score is not None:
+            yield domain, score
+
+
+def _names(suite: str, task: TaskBoard, domain: str) -> tuple[str, ...]:
+    """Returns what other programs may call a domain: as it is written here, or exported for lm-eval."""
+    owner, _, part = domain.rpartition("/")  # questions are of a task of their own
+    name = owner or task.task
+    theirs = domain.removeprefix(LM_EVAL)
+    return f"{task.task}/{domain}", lm_eval_name(name, part, suite), lm_eval_name(name, part), theirs
+
+
+def _of_metric(name: str, measured: Mapping[Need, float]) -> float | None:
+    """Returns the score that is the metric's; only a plain share of right predictions is one of others."""
+    metric = metric_of(name)
+    if metric.needs == "bits":
+        return measured.get("bits")
+    is_share = metric.needs == "prediction" and not metric.is_balanced and metric.read is None
+    return measured.get("prediction") if is_share else None

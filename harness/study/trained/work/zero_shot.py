@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness import catalog
 from harness.data.corruptions import domain_of
 from harness.data.load import Cap
-from harness.data.view import held_out_part
+from harness.data.view import DataPlace, held_out_part
 from harness.errors import HarnessError
 from harness.identity.unit import Unit
 from harness.run.place import Done, Needs
@@ -33,7 +33,7 @@ def zero_shot_score(unit: Unit[ZeroShotSpec, ZeroShotScore], needs: Needs, folde
     predictor, rate = restored(spec, needs)
     model = lm_eval_model(predictor)
     is_external = spec.domain.startswith(LM_EVAL)
-    split, there = (None, None) if is_external else _asked(spec, needs)
+    split, there = (None, None) if is_external else asked(spec, needs.place.data)
     scores = _external(model, spec, needs) if split is None else _questions(model, spec, split, needs)
     if scores.samples is None:
         raise HarnessError(f"{spec.domain} has no scores: {scores.reason}")
@@ -60,12 +60,11 @@ def zero_shot_score(unit: Unit[ZeroShotSpec, ZeroShotScore], needs: Needs, folde
     return Done(result=result)
 
 
-def _asked(spec: ZeroShotSpec, needs: Needs) -> tuple[Split, Extent]:
+def asked(spec: ZeroShotSpec, place: DataPlace) -> tuple[Split, Extent]:
     """Returns questions of a domain up to the cap, of all splits: nothing is ever trained on questions."""
     name, _, domain = spec.domain.partition("/")
     task: Task = catalog.load("task", name)
-    cap = Cap(samples=spec.samples)
-    return held_out_part(name, task, domain, needs.place.data, splits=SPLITS, cap=cap)
+    return held_out_part(name, task, domain, place, splits=SPLITS, cap=Cap(samples=spec.samples))
 
 
 def _questions(model: Any, spec: ZeroShotSpec, split: Split, needs: Needs) -> "LmEvalScores":
