@@ -116,6 +116,7 @@ def evaluate(
     """Run a suite, or continue it, and write its leaderboard and report."""
     from dataclasses import replace
 
+    from harness.checks.model import refuse_models
     from harness.cli.language_model import check_language_model, with_environment
     from harness.learn.peers import data_parallel
     from harness.run.provenance import kind_of, provenance
@@ -133,7 +134,9 @@ def evaluate(
     memory.remember_in(data_folder())
     name, loaded = load_suite(suite, change or ())
     if model:
-        loaded = load_study(loaded.study).with_models(loaded, model)
+        study = load_study(loaded.study)
+        loaded = study.with_models(loaded, model)
+        refuse_models(model, study.trained_on(loaded), data_folder())
     if whole:
         loaded = load_study(loaded.study).whole(loaded)
     plan = replace(
@@ -253,36 +256,6 @@ def describe(kind: str, name: str, as_json: Json = False) -> None:
 
 
 @app.command()
-def check(
-    kind: Annotated[str | None, typer.Argument()] = None,
-    name: Annotated[str | None, typer.Argument()] = None,
-    offline: Offline = False,
-    as_json: Json = False,
-) -> None:
-    """Run the conformance checks of an entry, a kind, or the whole catalog."""
-    from harness import catalog
-    from harness.checks.entries import check_entry
-    from harness.checks.finding import Finding
-
-    findings = []
-    for one in [PLURALS.get(kind, kind)] if kind else catalog.KINDS:
-        for entry in [name] if name else catalog.names(one):
-            try:
-                findings += check_entry(one, entry, data_folder(), offline=offline, tables=tables())
-            except HarnessError as error:
-                if name:
-                    raise
-                findings.append(Finding("loads and runs", False, str(error), f"{one} {entry}"))
-    if as_json:
-        print(json.dumps([finding._asdict() for finding in findings], indent=1, ensure_ascii=False))
-    else:
-        for finding in findings:
-            state = "ok  " if finding.holds else "FAIL"
-            print(inert.line(f"{state} {finding.entry}: {finding.claim}. {finding.detail}"))
-    raise typer.Exit(0 if all(finding.holds for finding in findings) else 1)
-
-
-@app.command()
 def count(
     space: Annotated[str, typer.Argument(help="SPACE[:PRESET]")],
     architecture: Annotated[
@@ -336,6 +309,7 @@ for verb in (
     boards.rescore,
     boards.report,
     boards.export,
+    examine.check,
     examine.reproduce,
     examine.doctor,
 ):

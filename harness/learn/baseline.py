@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeGuard, runtime_che
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import HarnessError
+from harness import catalog
+from harness.errors import HarnessError, UnknownNameError
 from harness.guard.keys import Keys
 from harness.task.metric import SampleScores
 from harness.task.signature import Signature
@@ -198,6 +199,22 @@ def is_trained(baseline: Baseline) -> bool:
 def may_spend(baseline: Baseline) -> TypeGuard[FixedBaseline]:
     """Returns whether a baseline can be given what a search costs: it is trained here and has nothing yet."""
     return isinstance(baseline, FixedBaseline) and is_trained(baseline) and not baseline.budget
+
+
+def with_family(name: str) -> str:
+    """Returns the catalog name of a baseline, which for PATH.py:FUNCTION is `file:PATH.py:FUNCTION`.
+
+    Raises:
+        UnknownNameError: it is neither.
+    """
+    if name.partition(":")[0] in catalog.files("baseline"):
+        return name
+    if ":" not in name:
+        try:
+            catalog.load("baseline", name)
+        except UnknownNameError as error:
+            raise HarnessError(f"{error} A model of your own is PATH.py:FUNCTION.") from None
+    return f"file:{name}"
 
 
 def member_options(member: str, **allowed: Sequence[str]) -> tuple[str, dict[str, str]]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.board.table import Table
     from harness.study.network import RowNetwork
     from harness.study.plan import Plan
+    from harness.task.signature import Signature
 
 
 class AnyBoard(Protocol):
@@ -184,6 +185,10 @@ class Study(Generic[S, B]):
             HarnessError: the study has no rows that a model could join.
         """
         raise HarnessError("--model joins suites that train; this one has no rows that a model could join.")
+
+    def trained_on(self, settings: S) -> "list[tuple[str, Signature]]":
+        """Returns name and signature, as networks see it, of each task that networks are trained on."""
+        return []
 
     def whole(self, settings: S) -> S:
         """Returns the suite with its held-out domains scored without a cap.

@@ -5,8 +5,8 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness import catalog
-from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit
+from harness.learn.baseline import with_family
 from harness.run.loaded import Run
 from harness.stats.ranks import LEAST_RANKED
 from harness.study.plan import stand_ins
@@ -26,6 +26,7 @@ from harness.study.work.units import PREPARE
 if TYPE_CHECKING:
     from harness.board.series import Series
     from harness.study.trained.boards.values import Board
+    from harness.task.signature import Signature
 
 
 class TrainedStudy(Study[Suite, "Board"]):
@@ -87,19 +88,15 @@ class TrainedStudy(Study[Suite, "Board"]):
         )
 
     def with_models(self, settings: Suite, models: Sequence[str]) -> Suite:
-        known = catalog.files("baseline")
-        named = []
-        for one in models:
-            is_own = one.partition(":")[0] not in known
-            if is_own and ":" not in one:
-                raise HarnessError(
-                    f"{one!r} is no baseline; there are {', '.join(known)}, and PATH.py:FUNCTION of your own."
-                )
-            named.append(f"file:{one}" if is_own else one)
+        named = [with_family(one) for one in models]
         return replace(
             settings,
             baselines=[*settings.baselines, *(one for one in named if one not in settings.baselines)],
         )
+
+    def trained_on(self, settings: Suite) -> "list[tuple[str, Signature]]":
+        tasks = [(one.name, catalog.load("task", one.name), one.context) for one in settings.tasks]
+        return [(name, task.in_windows(context).signature) for name, task, context in tasks]
 
     def whole(self, settings: Suite) -> Suite:
         return replace(
