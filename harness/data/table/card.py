@@ -108,8 +108,8 @@ class TableCard:
         encoding: of the column: `digits` (one character per choice), `pattern`, `choices` (options in columns
             of their own), `json`, `text` of the space's own, or, for cells of NAS-Bench-201, `naslib` or
             `one_hot` as JSON lists.
-        digits: with `digits`, the option that each character from 0 on means; in a space of the card's own
-            they are numbers of options where this is empty.
+        digits: with `digits`, the option that each character from 0 on means. Where this is empty, in a space
+            of the card's own, characters are options if one of these is a digit, and else numbers of options.
         pattern: with `pattern`, a regular expression with one group per choice that holds the option.
         unit: `percent` and `share`, both kept as shares, or `raw`, kept as it is.
         sha256: of the file; empty where it is not pinned.
