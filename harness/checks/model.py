@@ -1,6 +1,6 @@
 """Claims of a model of one's own on a task: what must hold before it is trained, scored and ranked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +67,6 @@ def refuse_models(names: Sequence[str], tasks: Sequence[tuple[str, Signature]], 
 
 
 def _claims(name: str, signature: Signature, data: "Path", *, is_timed: bool) -> Claims:
-    from harness.learn.fit import seeded
-
     baseline = catalog.load("baseline", name)
     if not isinstance(baseline, FixedBaseline | ReadyBaseline):
         raise HarnessError(f"{name} is no network of its own; name a file's function, or a fixed baseline.")
@@ -77,27 +75,46 @@ def _claims(name: str, signature: Signature, data: "Path", *, is_timed: bool) ->
         raise HarnessError(f"{name} reads {told} and no {signature.kind}; choose another task by --task.")
     if not modality_of(signature.kind).is_trained:
         raise HarnessError(f"Nothing is trained on samples of kind {signature.kind}; choose another task.")
+    if isinstance(baseline, ReadyBaseline):
+        return _told(_ready(baseline, signature, data))
+    return network_claims(lambda: baseline.build(signature, MATCHED), signature, is_timed=is_timed)
+
+
+def network_claims(
+    build: "Callable[[], nn.Module]", signature: Signature, *, is_timed: bool = False
+) -> Claims:
+    """Yields claim, whether it holds and a detail of all that a network must do to be trained on a task.
+
+    Args:
+        build: makes the network, with first weights from torch's generator.
+        signature: of the task.
+        is_timed: whether a few steps are trained to tell how long one takes.
+    """
+    return _told(_trained(build, signature, is_timed=is_timed))
+
+
+def _told(claims: Claims) -> Claims:
+    """Yields the claims, and what raises as one that does not hold."""
+    from harness.learn.fit import seeded
+
     with seeded(0):
         try:
-            if isinstance(baseline, ReadyBaseline):
-                yield from _ready(baseline, signature, data)
-            else:
-                yield from _trained(baseline, signature, is_timed=is_timed)
+            yield from claims
         except Exception as error:  # whatever code of others raises is a finding about it
             is_told = isinstance(error, HarnessError)
             yield "runs", False, str(error) if is_told else f"{type(error).__name__}: {reason_of(error)}"
 
 
-def _trained(baseline: FixedBaseline, signature: Signature, *, is_timed: bool) -> Claims:
+def _trained(build: "Callable[[], nn.Module]", signature: Signature, *, is_timed: bool) -> Claims:
     import torch
 
     from harness.learn.fit import cross_entropy, seeded
     from harness.nn.measure import measured_macs
 
     with seeded(1):
-        module = baseline.build(signature, MATCHED)
+        module = build()
     with seeded(1):
-        again = baseline.build(signature, MATCHED)
+        again = build()
     weights, others = module.state_dict(), again.state_dict()
     same = weights.keys() == others.keys() and all(torch.equal(weights[key], others[key]) for key in weights)
     yield "has the same first weights from the same seed", same, f"{len(weights)} tensors"

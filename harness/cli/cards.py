@@ -20,6 +20,7 @@ from harness.space.choices import SearchSpace, SpaceFamily
 from harness.space.form import Architecture
 from harness.task.task import Task
 
+COUNTED = "by tracing the network, not in closed form"
 MOST_SHOWN = 500
 """Characters of what is wrong with an architecture that are shown."""
 
@@ -145,6 +146,7 @@ def _space(name: str, family: SpaceFamily, preset: str | None) -> dict[str, Any]
         "default": space.to_json(default),
         "parameters": space.parameters(default),
         "macs": space.macs(default),
+        "counted": COUNTED if space.is_counted else None,
         "card": space.card(),
     }
 
@@ -227,6 +229,8 @@ def count(space: SearchSpace, chosen: Architecture) -> dict[str, Any]:
     whole = (space.parameters(chosen), space.macs(chosen))
     counted = {"architecture": space.to_json(chosen), "parameters": whole[0], "macs": whole[1]}
     paths = space.on_paths(chosen)
+    if space.is_counted:
+        counted["counted"] = COUNTED
     if paths != whole:
         counted |= {"parameters on paths to the output": paths[0], "macs on paths to the output": paths[1]}
     return counted
