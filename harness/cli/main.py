@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli import boards, examine
+from harness.cli import boards, examine, new
 from harness.cli.listing import PLURALS, list_entries, schema
 from harness.cli.options import (
     Json,
@@ -309,6 +309,7 @@ for verb in (
     boards.rescore,
     boards.report,
     boards.export,
+    new.new,
     examine.check,
     examine.reproduce,
     examine.doctor,
