@@ -11,7 +11,7 @@ from command import harness
 from torch import nn
 
 from harness import catalog
-from harness.cli.new import TEMPLATES
+from harness.cli.listing import TEMPLATES
 from harness.errors import HarnessError
 from harness.space.built import built_space
 from harness.space.choices import SearchSpace

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from command import harness
 
-from harness.cli.new import KINDS, TEMPLATES
+from harness.cli.listing import NEW, TEMPLATES
 from harness.data.table.table import load_table
 from harness.errors import DataUnavailableError
 
 
 def test_every_kind_has_a_template_and_every_template_a_kind() -> None:
     kinds = {file.stem for file in TEMPLATES.iterdir() if file.suffix in (".py", ".toml")}
-    assert kinds | {"table"} == set(KINDS)
+    assert kinds | {"table"} == set(NEW)
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"table"}))
+@pytest.mark.parametrize("kind", sorted(set(NEW) - {"table"}))
 def test_a_new_file_passes_its_check_and_is_never_overwritten(kind: str, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     made = harness("new", kind, "own_one", "--to", folder, HARNESS_CATALOG="")
