@@ -82,6 +82,7 @@ class FixedBaseline:
         vary: draws further arguments of `build`, by name, for a network of the same parameters; None for a
             single shape.
         named: the member of a family of baselines that `FAMILY:NAME` means; None where it is no family.
+        members: returns the names of its members, for near names; None where nobody can list them.
         example: the member that conformance checks build in place of a family; empty for itself.
         budget: how it spends what supernet and search of a suite cost. `trials` choose its recipe and shape
             on the selecting seed, scored on source validation alone, and the rules of a suite's `selection`
@@ -99,6 +100,7 @@ class FixedBaseline:
     is_frozen: bool = False
     vary: Callable[[random.Random, Signature, int], Mapping[str, Any]] | None = None
     named: "Callable[[str], FixedBaseline] | None" = None
+    members: "Callable[[], Sequence[str]] | None" = None
     example: str = ""
     budget: Literal["", "trials", "steps"] = ""
     of: tuple[str, ...] = ()
