@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -121,7 +121,8 @@ def told(kind: str) -> list[Told]:
     origins = dict.fromkeys([*_shipped(), engine], "shipped") | _plugin_folders()
     found = []
     for name, file in files(kind).items():
-        root = next((root for root in [*roots(), engine] if file.is_relative_to(root)), file.parent)
+        above = [root for root in [*roots(), engine] if file.is_relative_to(root)]
+        root = max(above, key=lambda one: len(one.parts), default=file.parent)
         found.append(Told(name, _summary(file), origins.get(root, str(root)), file))
     return found
 
@@ -301,6 +302,7 @@ def _read(reader: str, file: Path, changed: int, datasets: Path | None) -> Any:
     return getattr(importlib.import_module(module), function)(file, datasets)
 
 
-for _root in roots():
-    if str(_root) not in __path__:
-        __path__.append(str(_root))
+with suppress(HarnessError):  # a wrong folder is told where the catalog is read, not where it is imported
+    for _root in roots():
+        if str(_root) not in __path__:
+            __path__.append(str(_root))

@@ -9,8 +9,18 @@ import typer
 
 from harness import catalog
 from harness.checks.finding import Finding
-from harness.cli.listing import PLURALS
-from harness.cli.options import Json, Offline, data_folder, place_of, results_of_all_runs, tables
+from harness.cli.options import (
+    PLURALS,
+    Json,
+    Offline,
+    data_folder,
+    kinds,
+    of_kind,
+    of_named_kind,
+    place_of,
+    results_of_all_runs,
+    tables,
+)
 from harness.errors import HarnessError
 from harness.guard import inert
 from harness.guard.keys import take_keys
@@ -22,9 +32,16 @@ cache = typer.Typer(
 
 
 def check(
-    kind: Annotated[str | None, typer.Argument(help="A kind of entry, or model.", show_default="all")] = None,
-    name: Annotated[str | None, typer.Argument(help="Of an entry, or PATH.py:FUNCTION.")] = None,
-    task: Annotated[str | None, typer.Option(help="Of a model: a task that it would be trained on.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="A kind of entry, or model; all by default.", autocompletion=kinds)
+    ] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Of an entry, or FILE:FUNCTION.", autocompletion=of_named_kind)
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="Of a model: a task that it would be trained on.", autocompletion=of_kind("task")),
+    ] = None,
     offline: Offline = False,
     as_json: Json = False,
 ) -> None:

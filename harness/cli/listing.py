@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 import typer
 
 from harness import catalog
-from harness.cli.options import Json, tables
+from harness.cli.options import PLURALS, Json, of_kind, tables
 from harness.errors import HarnessError, UnknownNameError
 from harness.files import write_atomically
 from harness.guard import inert
@@ -19,13 +19,11 @@ from harness.guard.text import shown
 if TYPE_CHECKING:
     from harness.task.signature import Signature
 
-PLURALS = {
-    f"{kind.removesuffix('y')}ies" if kind.endswith("y") else f"{kind}s": kind for kind in catalog.KINDS
-}
-
 
 def list_entries(
-    kind: Annotated[str | None, typer.Argument(help=", ".join(PLURALS))] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help=", ".join(PLURALS), autocompletion=lambda: [*PLURALS])
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the catalog: names, what each is in a line, and where it comes from unless it is shipped."""
@@ -62,14 +60,17 @@ def schema(
 
 
 def count(
-    space: Annotated[str, typer.Argument(help="SPACE[:PRESET]")],
+    space: Annotated[str, typer.Argument(help="SPACE[:PRESET]", autocompletion=of_kind("space"))],
     architecture: Annotated[
         str, typer.Option(help="JSON, default, smallest, largest or random:SEED.")
     ] = "default",
     architectures: Annotated[Path | None, typer.Option(help="JSON lines, one architecture each.")] = None,
     resolution: Annotated[int | None, typer.Option(min=4, help="Pixels of a square image.")] = None,
     classes: Annotated[int | None, typer.Option(min=2, help="Size of the label space.")] = None,
-    task: Annotated[str | None, typer.Option(help="Take the inputs and classes of this task.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="Take the inputs and classes of this task.", autocompletion=of_kind("task")),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Count parameters and multiply-accumulates in closed form; no module is built."""
@@ -146,7 +147,7 @@ NEW: Final = {
 
 
 def new(
-    kind: Annotated[str, typer.Argument(help=", ".join(NEW))],
+    kind: Annotated[str, typer.Argument(help=", ".join(NEW), autocompletion=lambda: [*NEW])],
     name: Annotated[str, typer.Argument(help="Of the entry; of a table the csv file with its rows.")],
     to: Annotated[
         Path | None, typer.Option(help="Catalog folder; the first of HARNESS_CATALOG, or mine.")

@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from harness.cli import boards, examine
-from harness.cli.listing import PLURALS, count, list_entries, new, schema
+from harness.cli.listing import count, list_entries, new, schema
 from harness.cli.options import (
+    PLURALS,
     Json,
     Offline,
     Version,
     data_folder,
+    kinds,
+    of_kind,
+    of_named_kind,
     place_of,
     results_of_all_runs,
     tables,
@@ -39,7 +43,6 @@ if TYPE_CHECKING:
     from harness.study.plan import Plan
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -90,7 +93,9 @@ def evaluate(
     suites: Annotated[
         list[str],
         typer.Argument(
-            metavar="SUITE...", help="Names from `harness list suites`, patterns such as 'mine*', or files."
+            metavar="SUITE",
+            help="Names from `harness list suites`, patterns such as 'mine*', or files.",
+            autocompletion=of_kind("suite"),
         ),
     ],
     out: Annotated[
@@ -292,7 +297,11 @@ app.command()(count)
 
 
 @app.command()
-def describe(kind: str, name: str, as_json: Json = False) -> None:
+def describe(
+    kind: Annotated[str, typer.Argument(autocompletion=kinds)],
+    name: Annotated[str, typer.Argument(autocompletion=of_named_kind)],
+    as_json: Json = False,
+) -> None:
     """Show an entry: a task's card, a space's dimensions, a searcher's options, a suite's table."""
     from harness.cli import cards as show
 
@@ -349,7 +358,9 @@ def data_list(as_json: Json = False) -> None:
 
 @data.command("prepare")
 def data_prepare(
-    tasks: Annotated[list[str] | None, typer.Argument(help="Tasks; all by default.")] = None,
+    tasks: Annotated[
+        list[str] | None, typer.Argument(help="Tasks; all by default.", autocompletion=of_kind("task"))
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every task of the catalog.")] = False,
     offline: Offline = False,
 ) -> None:
