@@ -101,7 +101,8 @@ def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
 
 
 def _table(name: str) -> dict[str, Any]:
-    from harness.data.table.card import read_card
+    from harness.data.table.card import TableCard, read_card
+    from harness.study.schema import described
 
     known = catalog.files("table")
     if name not in known:
@@ -113,7 +114,9 @@ def _table(name: str) -> dict[str, Any]:
         for kind in ("domain", "cost")
         if f"{kind}s" in told
     }
-    return {"name": name, **told, **lists}
+    meanings = described(TableCard)
+    left_out = [{"key": key, "meaning": text} for key, text in meanings.items() if key not in told]
+    return {"name": name, **told, **lists, "further_keys": left_out}
 
 
 def _sample(name: str, task: Task, data: Path) -> str | None:

@@ -66,7 +66,7 @@ FILES: dict[str, Callable[[str | None], Json]] = {
 
 def _table(kind: type[Any], is_partial: bool = False) -> Json:
     """Returns the schema of a dataclass; every key may lack where it is a part of a file."""
-    types, told = get_type_hints(kind, include_extras=True), _described(kind)
+    types, told = get_type_hints(kind, include_extras=True), described(kind)
     properties = {}
     for one in fields(kind):
         found = _value(types[one.name], is_partial and (one.name in MERGED or not _is_list(types[one.name])))
@@ -124,7 +124,7 @@ def _is_list(wanted: Any) -> bool:
     return get_origin(wanted) in (list, tuple)
 
 
-def _described(kind: type[Any]) -> dict[str, str]:
+def described(kind: type[Any]) -> dict[str, str]:
     """Returns what the docstrings of a class and of its parents say of their members."""
     told: dict[str, str] = {}
     for one in reversed(kind.__mro__):
