@@ -59,6 +59,7 @@ from .search.loop import SearchResult as SearchResult
 from .search.loop import run_search as run_search
 from .seeds import generator as generator
 from .seeds import stream as stream
+from .space.built import built_space as built_space
 from .space.choices import SearchSpace as SearchSpace
 from .space.choices import SpaceFamily as SpaceFamily
 from .space.form import Architecture as Architecture

@@ -1,11 +1,14 @@
 """The catalog finds entries by file name, here and in folders of the user. Truth: the files themselves."""
 
+import configparser
+import os
 import sys
 import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
-from command import python
+from command import apart, python
 
 from harness import catalog
 from harness.errors import HarnessError, UnknownNameError
@@ -154,3 +157,43 @@ def test_a_list_says_where_an_entry_comes_from(tmp_path: Path, monkeypatch: pyte
     finally:
         catalog._plugin_folders.cache_clear()
         sys.modules.pop("packed", None)
+
+
+def test_a_package_with_an_entry_point_adds_entries_that_are_listed_with_it_and_checked() -> None:
+    place = Path(__file__).parent / "plug_in"
+    project = tomllib.loads((place / "pyproject.toml").read_text())["project"]
+    (installed,) = place.glob("*.dist-info")
+    points = configparser.ConfigParser()
+    points.read(installed / "entry_points.txt")
+    assert {key: dict(points[key]) for key in points.sections()} == project["entry-points"]
+    path = os.pathsep.join([str(place), os.environ.get("PYTHONPATH", "")])
+    listed = apart("list", "searchers", PYTHONPATH=path).stdout
+    assert "sample_scan: Evaluates the architectures of a space in the order of their genes." in listed
+    assert f"({project['name']}: {place}" in listed
+    checked = apart("check", "searcher", "sample_scan", PYTHONPATH=path)
+    assert checked.returncode == 0, checked.stdout
+    assert "ok   searcher sample_scan: exhausts toy" in checked.stdout
+
+
+def test_a_folder_that_is_none_is_one_sentence() -> None:
+    done = apart("list", HARNESS_CATALOG="/nowhere/at/all")
+    assert done.returncode == 2
+    assert done.stderr == "harness: HARNESS_CATALOG names /nowhere/at/all, which is not a folder.\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("harness ev", ["eval"]),
+        ("harness eval quicks", ["quickstart", "quickstart_smoke"]),
+        ("harness check task digi", ["digits"]),
+        ("harness describe searchers tp", ["tpe"]),
+        ("harness new sp", ["space"]),
+        ("harness describe nothing t", []),
+    ],
+)
+def test_a_shell_completes_verbs_kinds_and_names(typed: str, completed: list[str]) -> None:
+    words = {"COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    code = "import sys; sys.argv = ['harness']; from harness.cli.start import main; main()"
+    done = python(code, _HARNESS_COMPLETE="complete_bash", **words)
+    assert done.stdout.split() == completed

@@ -137,8 +137,8 @@ def test_a_suite_runs_from_python_as_the_command_runs_it(tmp_path: Path) -> None
 def test_python_and_the_command_have_the_same_options() -> None:
     verbs = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     options = {one.opts[0].removeprefix("--").replace("-", "_") for one in verbs["eval"].params}
-    printed = {"dry_run", "json"}
-    assert set(inspect.signature(harness.evaluate).parameters) == options - printed
+    of_the_command = {"dry_run", "json", "suites"}
+    assert set(inspect.signature(harness.evaluate).parameters) == options - of_the_command | {"suite"}
 
 
 def test_the_cells_of_the_notebook_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import itertools
 import json
 import random
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ import numpy as np
 import pandas as pd
 import published
 import pytest
+from command import harness
 from spaces import searched
 
 from harness import catalog
-from harness.data.table.card import read_card
+from harness.data.table.card import TableCard, read_card
 from harness.data.table.decode import from_naslib, from_one_hot
-from harness.data.table.table import LookupTable, bound_space, load_table
+from harness.data.table.table import LookupTable, bound_space, load_table, table_hash
 from harness.errors import DataUnavailableError, HarnessError
 from harness.space.listed import ListedSpace
 
@@ -299,3 +301,75 @@ def test_a_space_without_texts_of_its_own_is_told(tmp_path: Path) -> None:
     grid().to_csv(tmp_path / "table.csv", index=False)
     with pytest.raises(DataUnavailableError, match="has no texts of its own; give another encoding"):
         load_table(tmp_path / "table.csv", card(tmp_path, encoding="text"))
+
+
+OWN = """
+summary = "Own."
+file = "a.csv"
+more_files = ["b.csv", "c.csv"]
+column = "arch"
+encoding = "digits"
+unit = "raw"
+origin = "made up"
+licence = "CC0"
+choices = { one = ["1", "2"], two = ["1", "2"] }
+domains.near = { validation = "near", test = "near" }
+domains.far = { validation = "far", test = "far" }
+"""
+
+
+def own_table(folder: Path, card: str = OWN, far: str = "11,9\n12,8\n21,7\n22,6.5\n") -> LookupTable:
+    (folder / "a.csv").write_text("arch,near\n22,4\n21,3\n")
+    (folder / "b.csv").write_text("arch,near\n11,1\n12,2\n")
+    (folder / "c.csv").write_text("arch,far\n" + far)
+    (folder / "own.toml").write_text(card)
+    load_table.cache_clear()
+    return load_table(folder / "a.csv", folder / "own.toml")
+
+
+def test_files_with_the_same_columns_have_more_rows_and_others_more_scores(tmp_path: Path) -> None:
+    table = own_table(tmp_path)
+    by_name = {"".join(map(str, table.space.describe(one).values())): row for one, row in table.rows.items()}
+    assert {name: table.test["near"][row] for name, row in by_name.items()} == {
+        "22": 4,
+        "21": 3,
+        "11": 1,
+        "12": 2,
+    }
+    assert {name: table.test["far"][row] for name, row in by_name.items()} == {
+        "22": 6.5,
+        "21": 7,
+        "11": 9,
+        "12": 8,
+    }
+    card = read_card(tmp_path / "own.toml")
+    before = table_hash(tmp_path / "a.csv", card)
+    (tmp_path / "c.csv").write_text("arch,far\n11,9\n12,8\n21,7\n22,6\n")
+    assert table_hash(tmp_path / "a.csv", card) != before
+
+
+@pytest.mark.parametrize(
+    ("card", "far", "message"),
+    [
+        (OWN, "11,9\n12,8\n21,7\n", "row 0, column 'far': 'nan' is not a finite number"),
+        (OWN, "11,9\n12,8\n21,7\n22,6\n31,2\n", "row 4 of c.csv.*'31' has 3 for one, which may be 1, 2"),
+        (OWN + '[hashes]\n"b.csv" = "00"\n', "11,9\n", "b.csv has sha256 .* and the card says 00"),
+        (
+            OWN + 'costs.slow = { column = "ms", file = "d.csv" }\n',
+            "11,9\n",
+            "rows of `more_files` have no place in",
+        ),
+    ],
+)
+def test_further_files_that_do_not_fit_are_told_with_their_row(
+    tmp_path: Path, card: str, far: str, message: str
+) -> None:
+    with pytest.raises(HarnessError, match=message):
+        own_table(tmp_path, card, far)
+
+
+def test_describe_tells_every_key_of_a_card() -> None:
+    card = json.loads(harness("describe", "table", "toy_table", "--json").stdout)
+    told = {one["key"] for one in card["further_keys"]} | card.keys()
+    assert told >= {field.name for field in fields(TableCard)}
+    assert all(len(one["meaning"]) > 10 for one in card["further_keys"])

@@ -27,10 +27,10 @@ def test_the_entries_of_the_readme_hold_and_run_in_a_suite(tmp_path: Path) -> No
         return apart(*words, cwd=tmp_path, HARNESS_CATALOG=str(tmp_path / "mine"))
 
     listed = harness("list").stdout
-    assert {"stripes", "tower", "smallest_first"} <= set(listed.split())
-    checks = [("task", "stripes"), ("space", "tower"), ("metric", "error"), ("searcher", "smallest_first")]
+    assert {"stripes", "knobs", "smallest_first"} <= set(listed.split())
+    checks = [("task", "stripes"), ("space", "knobs"), ("metric", "error"), ("searcher", "smallest_first")]
     again = ("rescore", "runs/mine", "--metric", "error")
-    for words in (*(("check", *check) for check in checks), ("count", "tower"), ("eval", "mine"), again):
+    for words in (*(("check", *check) for check in checks), ("count", "knobs"), ("eval", "mine"), again):
         done = harness(*words)
         assert done.returncode == 0, done.stdout + done.stderr
     page = (tmp_path / "runs" / "mine" / "report.html").read_text()

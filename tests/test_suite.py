@@ -1,16 +1,18 @@
 """Wrong suites end in one sentence that says where. Truth: the files written here."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from command import harness
 from working import plan_of, planned, units
 
 from harness.cli.language_model import with_environment
 from harness.errors import HarnessError, UnknownNameError
-from harness.study.study import make_plan
-from harness.study.suite import load_suite
+from harness.study.study import first_seeds, load_study, make_plan
+from harness.study.suite import load_suite, named_suites
 from harness.task.selection import CROSS_VALIDATION
 
 TASK = '[[tasks]]\nname = "toy_patterns"\n'
@@ -233,3 +235,53 @@ def test_a_plan_says_what_the_command_line_changed() -> None:
     plan = replace(make_plan(name, suite), changes=["seeds=[0, 1, 2]"])
     assert json.loads(plan.to_json())["command"] == "harness eval toy --set 'seeds=[0, 1, 2]'"
     assert len({unit.spec.seed for unit in plan.units if unit.kind.name == "search"}) == 3
+
+
+def test_several_suites_and_patterns_run_each_in_its_own_folder_with_the_worst_status(tmp_path: Path) -> None:
+    for name in ("own_one", "own_two"):
+        (tmp_path / f"{name}.toml").write_text('extends = "toy_lookup"\ntitle = "Own"\nstudy = "lookup"\n')
+    files = [tmp_path / "own_one.toml", tmp_path / "own_two.toml"]
+    done = harness("eval", *files, "--out", tmp_path / "runs", "--seeds", "3")
+    assert done.returncode == 0, done.stderr
+    for name in ("own_one", "own_two"):
+        plan = json.loads((tmp_path / "runs" / name / "plan.json").read_text())
+        assert plan["suite"]["repeats"] == 3
+        assert plan["command"] == f"harness eval {name} --set repeats=3 --set llm_repeats=2"
+    (tmp_path / "runs" / "own_one" / "units").rename(tmp_path / "gone")
+    (tmp_path / "runs" / "own_one" / "plan.json").write_text('{"name": "another"}')
+    worst = harness("eval", *files, "--out", tmp_path / "runs", "--seeds", "3")
+    assert worst.returncode == 2
+    assert "harness: own_one: " in worst.stderr
+    assert f"own_two was already finished in {tmp_path / 'runs' / 'own_two'}" in worst.stderr
+    assert harness("eval", *files, "--json").returncode == 2
+    again = tmp_path / "more" / "own_one.toml"
+    again.parent.mkdir()
+    again.write_text(files[0].read_text())
+    assert "have one name" in harness("eval", files[0], again, "--dry-run").stderr
+
+
+def test_a_pattern_stands_for_the_suites_of_the_catalog() -> None:
+    assert named_suites(["toy_l*", "toy", "toy_lookup"]) == ["toy_lookup", "toy"]
+    with pytest.raises(UnknownNameError, match=r"no suite named 'nothing\*'"):
+        named_suites(["toy", "nothing*"])
+
+
+@pytest.mark.parametrize(
+    ("suite", "count", "change"), [("toy", 4, "seeds=[0, 1, 2, 3]"), ("toy_lookup", 9, "repeats=9")]
+)
+def test_seeds_of_a_suite_come_first(suite: str, count: int, change: str) -> None:
+    _, loaded = load_suite(suite)
+    assert change in load_study(loaded.study).seeded(loaded, count)
+    assert first_seeds([3, 0], 4) == "seeds=[3, 0, 1, 2]"
+    assert first_seeds([3, 0], 1) == "seeds=[3]"
+
+
+def test_what_a_suite_misspells_is_told_with_what_is_near() -> None:
+    for change, near in {
+        "reference=tund": "did you mean tuned?",
+        "claim.method=locl_search": "did you mean local_search?",
+        'searchers=["locl_search"]': "did you mean local_search",
+        'spaces=["hybrd:micro"]': "did you mean hybrid?",
+    }.items():
+        with pytest.raises(HarnessError, match=re.escape(near)):
+            load_suite("toy", [change])

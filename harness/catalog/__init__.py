@@ -9,9 +9,10 @@ folders named by `HARNESS_CATALOG` (separated as in PATH). In tasks/ a TOML file
 import ast
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -53,6 +54,12 @@ KINDS: Final[dict[str, Kind]] = {
     "metric": Kind("metrics", "METRIC"),
     "modality": Kind("modalities", "MODALITY"),
 }
+
+
+_SUMMARY: Final = re.compile(rb'(?:[ \t]*(?:#[^\n]*)?\r?\n)*"""([^"\\\r\n]+)("""|\r?\n)')
+"""The first line of a docstring as nearly all have it; parsing the others takes a hundred times as long."""
+FAMILIES: Final = ("baseline", "searcher")
+"""Kinds of which an entry may stand for many members, each named `FAMILY:MEMBER`."""
 
 
 def _shipped() -> list[Path]:
@@ -114,7 +121,8 @@ def told(kind: str) -> list[Told]:
     origins = dict.fromkeys([*_shipped(), engine], "shipped") | _plugin_folders()
     found = []
     for name, file in files(kind).items():
-        root = next((root for root in [*roots(), engine] if file.is_relative_to(root)), file.parent)
+        above = [root for root in [*roots(), engine] if file.is_relative_to(root)]
+        root = max(above, key=lambda one: len(one.parts), default=file.parent)
         found.append(Told(name, _summary(file), origins.get(root, str(root)), file))
     return found
 
@@ -124,7 +132,10 @@ def _summary(file: Path) -> str:
         table = read_toml(file)
         return str(next((table[key] for key in ("summary", "title") if key in table), ""))
     try:
-        said = ast.get_docstring(ast.parse(file.read_bytes())) or ""
+        source = file.read_bytes()
+        if plain := _SUMMARY.match(source):
+            return plain[1].decode().strip()
+        said = ast.get_docstring(ast.parse(source)) or ""
     except (SyntaxError, ValueError, OSError):
         return "cannot be read as Python"
     return said.partition("\n")[0]
@@ -209,21 +220,22 @@ def names(kind: str) -> list[str]:
 
 
 def load(kind: str, name: str) -> Any:
-    """Returns the entry's constant, a suite's parsed TOML table, or the member of a baseline `FAMILY:MEMBER`.
+    """Returns the entry's constant, a suite's parsed TOML table, or the member `FAMILY:MEMBER` of an entry.
 
     Raises:
-        UnknownNameError: there is no such entry.
+        UnknownNameError: there is no such entry, or it is the name of a member without that of its family.
         HarnessError: its file does not import or lacks the constant.
     """
-    if kind == "baseline" and ":" in name:
+    if kind in FAMILIES and ":" in name:
         family, _, member = name.partition(":")
         entry = load(kind, family)
         if getattr(entry, "named", None) is None:
-            raise HarnessError(f"Baseline {family!r} has no members; write it without {':' + member!r}.")
+            told = f"{kind.capitalize()} {family!r}"
+            raise HarnessError(f"{told} has no members; write it without {':' + member!r}.")
         return entry.named(member)
     found = files(kind)
     if name not in found:
-        raise UnknownNameError(kind, name, found)
+        raise UnknownNameError(kind, name, _families_of(kind, name) or found)
     path_part(kind, name)
     folder, constant, reader, file = KINDS[kind]
     if constant is None:
@@ -251,6 +263,13 @@ def load(kind: str, name: str) -> Any:
     if not hasattr(module, constant):
         raise HarnessError(f"{found[name]} has no constant {constant}; define it to offer the {kind}.")
     return getattr(module, constant)
+
+
+def _families_of(kind: str, member: str) -> list[str]:
+    """Returns the `FAMILY:MEMBER` of each family that has a member of that name and can list its members."""
+    entries = {name: load(kind, name) for name in names(kind)} if kind in FAMILIES else {}
+    listed = {name: getattr(entry, "members", None) for name, entry in entries.items()}
+    return [f"{name}:{member}" for name, members in listed.items() if members and member in members()]
 
 
 def metric_of(name: str) -> "Metric":
@@ -283,6 +302,7 @@ def _read(reader: str, file: Path, changed: int, datasets: Path | None) -> Any:
     return getattr(importlib.import_module(module), function)(file, datasets)
 
 
-for _root in roots():
-    if str(_root) not in __path__:
-        __path__.append(str(_root))
+with suppress(HarnessError):  # a wrong folder is told where the catalog is read, not where it is imported
+    for _root in roots():
+        if str(_root) not in __path__:
+            __path__.append(str(_root))

@@ -2,8 +2,10 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from harness import catalog
+from harness.checks.model import network_claims
 from harness.learn.modality import modality_of, random_inputs
 from harness.space.choices import SpaceFamily
 from harness.task.signature import Signature
@@ -42,6 +44,13 @@ def space_claims(name: str) -> Iterator[tuple[str, bool, str]]:
             near = space.neighbours(chosen[0])
             fine = bool(near) and all(space.legal(one) for one in near)
             yield f"{where} has legal neighbours", fine, f"{len(near)} of the default"
+            if space.is_counted:
+                network = partial(space.networks.build, space.default())
+                for claim, holds, told in network_claims(network, signature):
+                    yield f"{where}, default: {claim}", holds, told
+            if reason := space.unshared:
+                yield f"{where} has candidates that train alone, by strategy alone", True, reason
+                continue
             with seeded(0), torch.inference_mode():
                 supernet = space.networks.supernet()
                 inputs = random_inputs(signature, 2)

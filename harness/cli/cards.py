@@ -20,6 +20,7 @@ from harness.space.choices import SearchSpace, SpaceFamily
 from harness.space.form import Architecture
 from harness.task.task import Task
 
+COUNTED = "by tracing the network, not in closed form"
 MOST_SHOWN = 500
 """Characters of what is wrong with an architecture that are shown."""
 
@@ -100,7 +101,8 @@ def _task(name: str, task: Task, data: Path) -> dict[str, Any]:
 
 
 def _table(name: str) -> dict[str, Any]:
-    from harness.data.table.card import read_card
+    from harness.data.table.card import TableCard, read_card
+    from harness.study.schema import described
 
     known = catalog.files("table")
     if name not in known:
@@ -112,7 +114,9 @@ def _table(name: str) -> dict[str, Any]:
         for kind in ("domain", "cost")
         if f"{kind}s" in told
     }
-    return {"name": name, **told, **lists}
+    meanings = described(TableCard)
+    left_out = [{"key": key, "meaning": text} for key, text in meanings.items() if key not in told]
+    return {"name": name, **told, **lists, "further_keys": left_out}
 
 
 def _sample(name: str, task: Task, data: Path) -> str | None:
@@ -145,6 +149,7 @@ def _space(name: str, family: SpaceFamily, preset: str | None) -> dict[str, Any]
         "default": space.to_json(default),
         "parameters": space.parameters(default),
         "macs": space.macs(default),
+        "counted": COUNTED if space.is_counted else None,
         "card": space.card(),
     }
 
@@ -227,6 +232,8 @@ def count(space: SearchSpace, chosen: Architecture) -> dict[str, Any]:
     whole = (space.parameters(chosen), space.macs(chosen))
     counted = {"architecture": space.to_json(chosen), "parameters": whole[0], "macs": whole[1]}
     paths = space.on_paths(chosen)
+    if space.is_counted:
+        counted["counted"] = COUNTED
     if paths != whole:
         counted |= {"parameters on paths to the output": paths[0], "macs on paths to the output": paths[1]}
     return counted

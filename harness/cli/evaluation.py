@@ -27,6 +27,7 @@ def evaluate(
     whole: bool = False,
     model: str | Sequence[str] = (),
     set: Mapping[str, Any] | str | Sequence[str] = (),
+    seeds: int | None = None,
     replay: str | Path | None = None,
     offline: bool = False,
     fresh: bool = False,
@@ -47,6 +48,7 @@ def evaluate(
         whole: score held-out domains without a cap.
         model: PATH.py:FUNCTION, or a baseline, that joins as a fixed row; or several.
         set: keys of the suite with their values, such as {"search.evaluations": 32}, or texts KEY=VALUE.
+        seeds: how many, in place of those of the suite.
         replay: run whose transcripts answer for the language model.
         offline: contact nothing beyond this machine.
         fresh: delete the run folder's results first.
@@ -63,7 +65,8 @@ def evaluate(
     changes = _changes(set) if isinstance(set, Mapping) else _listed(set)
     name = str(suite).rpartition("/")[2].removesuffix(".toml")
     folder = Path(out) if out is not None else Path("runs") / name
-    named = {"--out": folder, "--workers": workers, "--device": device, "--limit": limit, "--replay": replay}
+    named = {"--out": folder, "--workers": workers, "--device": device, "--limit": limit}
+    named |= {"--seeds": seeds, "--replay": replay}
     switches = {
         "--whole": whole,
         "--offline": offline,

@@ -1,4 +1,4 @@
-"""Verbs that look at what runs left: doctor, reproduce, and the cache of results that all runs share."""
+"""Verbs that look at entries and at what runs left: check, doctor, reproduce, and the shared cache."""
 
 import json
 import os
@@ -7,8 +7,20 @@ from typing import Annotated, Final
 
 import typer
 
+from harness import catalog
 from harness.checks.finding import Finding
-from harness.cli.options import Json, Offline, data_folder, place_of, results_of_all_runs
+from harness.cli.options import (
+    PLURALS,
+    Json,
+    Offline,
+    data_folder,
+    kinds,
+    of_kind,
+    of_named_kind,
+    place_of,
+    results_of_all_runs,
+    tables,
+)
 from harness.errors import HarnessError
 from harness.guard import inert
 from harness.guard.keys import take_keys
@@ -17,6 +29,56 @@ GIB: Final = 2.0**30
 cache = typer.Typer(
     no_args_is_help=True, help="List and prune the results that all runs share.", rich_markup_mode=None
 )
+
+
+def check(
+    kind: Annotated[
+        str | None, typer.Argument(help="A kind of entry, or model; all by default.", autocompletion=kinds)
+    ] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Of an entry, or FILE:FUNCTION.", autocompletion=of_named_kind)
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="Of a model: a task that it would be trained on.", autocompletion=of_kind("task")),
+    ] = None,
+    offline: Offline = False,
+    as_json: Json = False,
+) -> None:
+    """Run the conformance checks of an entry, a kind, the whole catalog, or a model of your own."""
+    findings = _of_model(name, task) if kind == "model" else _of_entries(kind, name, offline=offline)
+    if as_json:
+        print(json.dumps([finding._asdict() for finding in findings], indent=1, ensure_ascii=False))
+    else:
+        for finding in findings:
+            state = "ok  " if finding.holds else "FAIL"
+            print(inert.line(f"{state} {finding.entry}: {finding.claim}. {finding.detail}"))
+    raise typer.Exit(0 if all(finding.holds for finding in findings) else 1)
+
+
+def _of_model(name: str | None, task: str | None) -> list[Finding]:
+    from harness.checks.model import check_model
+
+    if name is None or task is None:
+        raise HarnessError(
+            "A model is checked on a task; write `harness check model FILE:build --task digits`."
+        )
+    return check_model(name, task, data_folder())
+
+
+def _of_entries(kind: str | None, name: str | None, *, offline: bool) -> list[Finding]:
+    from harness.checks.entries import check_entry
+
+    findings = []
+    for one in [PLURALS.get(kind, kind)] if kind else catalog.KINDS:
+        for entry in [name] if name else catalog.names(one):
+            try:
+                findings += check_entry(one, entry, data_folder(), offline=offline, tables=tables())
+            except HarnessError as error:
+                if name:
+                    raise
+                findings.append(Finding("loads and runs", False, str(error), f"{one} {entry}"))
+    return findings
 
 
 def reproduce(

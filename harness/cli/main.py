@@ -7,18 +7,24 @@ import errno
 import json
 import os
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from harness.cli import boards, examine, export
-from harness.cli.listing import PLURALS, list_entries, schema
+from harness.cli.listing import count, list_entries, new, schema
 from harness.cli.options import (
+    PLURALS,
     Json,
     Offline,
     Version,
     data_folder,
+    kinds,
+    of_kind,
+    of_named_kind,
     place_of,
     results_of_all_runs,
     tables,
@@ -35,10 +41,8 @@ if TYPE_CHECKING:
     from harness.run.place import Place
     from harness.run.standing import Belief
     from harness.study.plan import Plan
-    from harness.task.signature import Signature
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -86,8 +90,17 @@ def main() -> None:
 
 @app.command("eval")
 def evaluate(
-    suite: Annotated[str, typer.Argument(help="A name from `harness list suites`, or a TOML file.")],
-    out: Annotated[Path | None, typer.Option(help="Run folder; runs/SUITE by default.")] = None,
+    suites: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SUITE",
+            help="Names from `harness list suites`, patterns such as 'mine*', or files.",
+            autocompletion=of_kind("suite"),
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder, of several suites the folder of theirs; runs by default.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes, one torch thread each.")] = 2,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     limit: Annotated[
@@ -99,6 +112,9 @@ def evaluate(
     ] = None,
     change: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE of the suite, such as search.evaluations=32.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="How many seeds, in place of those of the suite.")
     ] = None,
     replay: Annotated[Path | None, typer.Option(help="Run whose transcripts answer for the model.")] = None,
     offline: Offline = False,
@@ -113,17 +129,10 @@ def evaluate(
     trust: Annotated[bool, typer.Option("--trust", help="Run code of lm-eval's YAML tasks.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Run a suite, or continue it, and write its leaderboard and report."""
-    from dataclasses import replace
-
-    from harness.cli.language_model import check_language_model, with_environment
-    from harness.learn.peers import data_parallel
-    from harness.run.provenance import kind_of, provenance
-    from harness.run.standing import Belief
-    from harness.study.study import load_study, make_plan
-    from harness.study.suite import load_suite
+    """Run suites, or continue them, one after another, and write each one's leaderboard and report."""
+    from harness.cli.progress import planned
+    from harness.study.suite import named_suites
     from harness.study.trained.zero_shot import refuse_code
-    from harness.workers.execute import follow
 
     if device not in ("cpu", "cuda"):
         raise HarnessError(f"There is no device {device!r}; choose cpu or cuda.")
@@ -131,61 +140,103 @@ def evaluate(
         raise HarnessError("--limit scores few samples and --whole all of them; leave one of the two out.")
     keys = take_keys(os.environ)
     memory.remember_in(data_folder())
-    name, loaded = load_suite(suite, change or ())
-    if model:
-        loaded = load_study(loaded.study).with_models(loaded, model)
-    if whole:
-        loaded = load_study(loaded.study).whole(loaded)
-    plan = replace(
-        make_plan(name, with_environment(loaded, os.environ), limit=limit, tables=tables()),
-        models=model or (),
-        whole=whole,
-        changes=change or (),
-    )
-    if dry_run:
-        from harness.cli.progress import planned
-
-        print(plan.to_json() if as_json else planned(plan, workers=workers, width=terminal_width()))
-        memory.save()
-        return
+    planning = partial(_plan, limit=limit, models=model or (), whole=whole, changes=change or (), seeds=seeds)
+    names = named_suites(suites)
+    plans = {plan.name: plan for plan in map(planning, names)}
     memory.save()
-    folder = out or Path("runs") / name
-    if not trust:
-        refuse_code(plan)
-    place = place_of(folder, device=device, offline=offline, replay=replay, keys=keys, is_trusted=trust)
-    if replay is None:
-        check_language_model(plan, place)
-    try:
-        with data_parallel(device, launched="WORLD_SIZE" in os.environ) as peers:
-            if peers.rank:
-                return follow(place)
-            machine = {**kind_of(provenance(device, peers.size)), "threads": 1} if strict else None
-            belief = Belief(keep_stale=keep_stale, provenance=machine)
-            status = _run(
-                plan,
-                place,
-                workers=workers,
-                belief=belief,
-                fresh=fresh,
-                as_json=as_json,
-                processes=peers.size,
+    if len(plans) < len(names):
+        raise HarnessError(f"Two of {', '.join(names)} have one name, and so one folder; run them apart.")
+    is_one = len(plans) == 1
+    if as_json and not is_one:
+        raise HarnessError(
+            f"--json prints one document, and there are {len(plans)} suites; name one of them."
+        )
+    statuses = [0]
+    for name, plan in plans.items():
+        if dry_run:
+            print(plan.to_json() if as_json else planned(plan, workers=workers, width=terminal_width()))
+            continue
+        folder = Path("runs") / name if out is None else out if is_one else out / name
+        try:
+            if not trust:
+                refuse_code(plan)
+            place = place_of(
+                folder, device=device, offline=offline, replay=replay, keys=keys, is_trusted=trust
             )
-    except KeyboardInterrupt:  # typer would end without a word
-        print("harness: interrupted; the same command continues from here.", file=sys.stderr)
-        status = 130
-    raise typer.Exit(status)
+            how = _How(workers, fresh=fresh, keep_stale=keep_stale, strict=strict, as_json=as_json)
+            statuses.append(_evaluate(plan, place, how))
+        except HarnessError as error:
+            if is_one:
+                raise
+            print(f"harness: {inert.line(f'{name}: {error}')}", file=sys.stderr)
+            statuses.append(2)
+        except KeyboardInterrupt:  # typer would end without a word
+            print("harness: interrupted; the same command continues from here.", file=sys.stderr)
+            raise typer.Exit(130) from None
+    raise typer.Exit(max(statuses))
 
 
-def _run(
-    plan: "Plan",
-    place: "Place",
+def _plan(
+    suite: str,
     *,
-    workers: int,
-    belief: "Belief",
-    fresh: bool,
-    as_json: bool,
-    processes: int,
-) -> int:
+    limit: int | None,
+    models: Sequence[str],
+    whole: bool,
+    changes: Sequence[str],
+    seeds: int | None,
+) -> "Plan":
+    """Returns the plan of a suite as the options of the command change it."""
+    from dataclasses import replace
+
+    from harness.checks.model import refuse_models
+    from harness.cli.language_model import with_environment
+    from harness.study.study import load_study, make_plan
+    from harness.study.suite import load_suite
+
+    name, loaded = load_suite(suite, changes)
+    study = load_study(loaded.study)
+    if seeds is not None:
+        changes = [*changes, *study.seeded(loaded, seeds)]
+        name, loaded = load_suite(suite, changes)
+    if models:
+        loaded = study.with_models(loaded, models)
+        refuse_models(models, study.trained_on(loaded), data_folder())
+    if whole:
+        loaded = study.whole(loaded)
+    plan = make_plan(name, with_environment(loaded, os.environ), limit=limit, tables=tables())
+    return replace(plan, models=models, whole=whole, changes=changes)
+
+
+class _How(NamedTuple):
+    """How the plan of a suite is carried out, as the options say."""
+
+    workers: int
+    fresh: bool
+    keep_stale: bool
+    strict: bool
+    as_json: bool
+
+
+def _evaluate(plan: "Plan", place: "Place", how: _How) -> int:
+    """Carries out a plan, in as many processes as were launched together, and returns the exit status."""
+    from harness.cli.language_model import check_language_model
+    from harness.learn.peers import data_parallel
+    from harness.run.provenance import kind_of, provenance
+    from harness.run.standing import Belief
+    from harness.workers.execute import follow
+
+    if place.replay is None:
+        check_language_model(plan, place)
+    with data_parallel(place.device, launched="WORLD_SIZE" in os.environ) as peers:
+        if peers.rank:
+            follow(place)
+            return 0
+        machine = {**kind_of(provenance(place.device, peers.size)), "threads": 1} if how.strict else None
+        belief = Belief(keep_stale=how.keep_stale, provenance=machine)
+        return _run(plan, place, how, belief=belief, processes=peers.size)
+
+
+def _run(plan: "Plan", place: "Place", how: _How, *, belief: "Belief", processes: int) -> int:
     import shutil
     from datetime import UTC, datetime
 
@@ -200,21 +251,21 @@ def _run(
     folder = place.run
     claim(folder, plan.name)
     with lock(folder):
-        if fresh:
+        if how.fresh:
             for part in ("units", SUPERSEDED, FOLDER):
                 shutil.rmtree(folder / part, ignore_errors=True)
             (folder / DATES).unlink(missing_ok=True)
         write_atomically(folder / "plan.json", plan.to_json())
-        with progress(plan, workers) as on_event:
+        with progress(plan, how.workers) as on_event:
             outcome = execute(
                 plan,
                 place,
-                workers=workers,
+                workers=how.workers,
                 on_event=on_event,
                 tell=lambda line: print(f"harness: {line}", file=sys.stderr),
                 together=processes > 1,
                 belief=belief,
-                store=results_of_all_runs(device=place.device, processes=processes, answers=not fresh),
+                store=results_of_all_runs(device=place.device, processes=processes, answers=not how.fresh),
             )
         if not (folder / "plan.json").exists():
             raise removed(folder)
@@ -224,7 +275,7 @@ def _run(
         width = terminal_width()
         shown = show(folder, plan.units, data=data_folder(), width=width, is_whole=is_whole)
     memory.save()
-    if as_json:
+    if how.as_json:
         print(board_text(folder), end="")
     else:
         print(shown.text)
@@ -241,93 +292,21 @@ def _run(
 
 app.command("list")(list_entries)
 app.command()(schema)
+app.command()(new)
+app.command()(count)
 
 
 @app.command()
-def describe(kind: str, name: str, as_json: Json = False) -> None:
+def describe(
+    kind: Annotated[str, typer.Argument(autocompletion=kinds)],
+    name: Annotated[str, typer.Argument(autocompletion=of_named_kind)],
+    as_json: Json = False,
+) -> None:
     """Show an entry: a task's card, a space's dimensions, a searcher's options, a suite's table."""
     from harness.cli import cards as show
 
     described = show.describe(PLURALS.get(kind, kind), name, data_folder())
     print(json.dumps(described, indent=1, ensure_ascii=False) if as_json else show.as_text(described))
-
-
-@app.command()
-def check(
-    kind: Annotated[str | None, typer.Argument()] = None,
-    name: Annotated[str | None, typer.Argument()] = None,
-    offline: Offline = False,
-    as_json: Json = False,
-) -> None:
-    """Run the conformance checks of an entry, a kind, or the whole catalog."""
-    from harness import catalog
-    from harness.checks.entries import check_entry
-    from harness.checks.finding import Finding
-
-    findings = []
-    for one in [PLURALS.get(kind, kind)] if kind else catalog.KINDS:
-        for entry in [name] if name else catalog.names(one):
-            try:
-                findings += check_entry(one, entry, data_folder(), offline=offline, tables=tables())
-            except HarnessError as error:
-                if name:
-                    raise
-                findings.append(Finding("loads and runs", False, str(error), f"{one} {entry}"))
-    if as_json:
-        print(json.dumps([finding._asdict() for finding in findings], indent=1, ensure_ascii=False))
-    else:
-        for finding in findings:
-            state = "ok  " if finding.holds else "FAIL"
-            print(inert.line(f"{state} {finding.entry}: {finding.claim}. {finding.detail}"))
-    raise typer.Exit(0 if all(finding.holds for finding in findings) else 1)
-
-
-@app.command()
-def count(
-    space: Annotated[str, typer.Argument(help="SPACE[:PRESET]")],
-    architecture: Annotated[
-        str, typer.Option(help="JSON, default, smallest, largest or random:SEED.")
-    ] = "default",
-    architectures: Annotated[Path | None, typer.Option(help="JSON lines, one architecture each.")] = None,
-    resolution: Annotated[int | None, typer.Option(min=4, help="Pixels of a square image.")] = None,
-    classes: Annotated[int | None, typer.Option(min=2, help="Size of the label space.")] = None,
-    task: Annotated[str | None, typer.Option(help="Take the inputs and classes of this task.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Count parameters and multiply-accumulates in closed form; no module is built."""
-    from harness.cli import cards as show
-    from harness.guard.text import read_text
-    from harness.study.work.matched import load_family
-
-    family, preset = load_family(space)
-    signature = _signature(family.presets[preset], task, resolution, classes)
-    bound = family.space(preset, signature)
-    if architectures is None:
-        counted = show.count(bound, show.architecture(bound, architecture))
-        print(json.dumps(counted) if as_json else show.as_text(counted))
-        return
-    if not architectures.is_file():
-        raise HarnessError(f"There is no file {architectures}; give JSON lines, one architecture each.")
-    for number, line in enumerate(read_text(architectures).splitlines(), start=1):
-        if line.strip():
-            one = show.architecture(bound, line, f"{architectures}, line {number}")
-            print(json.dumps(show.count(bound, one)))
-
-
-def _signature(
-    default: "Signature", task: str | None, resolution: int | None, classes: int | None
-) -> "Signature":
-    from dataclasses import replace
-
-    from harness import catalog
-    from harness.learn.modality import modality_of
-
-    signature: Signature = catalog.load("task", task).signature if task else default
-    sizes: dict[str, Any] = {"height": resolution, "width": resolution, "classes": classes}
-    changes = {name: size for name, size in sizes.items() if size is not None}
-    if changes and modality_of(signature.kind).form != "image":
-        raise HarnessError(f"--resolution and --classes are for images; this task reads {signature.kind}.")
-    return replace(signature, **changes)
 
 
 for verb in (
@@ -336,6 +315,7 @@ for verb in (
     boards.rescore,
     boards.report,
     boards.export,
+    examine.check,
     examine.reproduce,
     examine.doctor,
 ):
@@ -364,7 +344,9 @@ def data_list(as_json: Json = False) -> None:
 
 @data.command("prepare")
 def data_prepare(
-    tasks: Annotated[list[str] | None, typer.Argument(help="Tasks; all by default.")] = None,
+    tasks: Annotated[
+        list[str] | None, typer.Argument(help="Tasks; all by default.", autocompletion=of_kind("task"))
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every task of the catalog.")] = False,
     offline: Offline = False,
 ) -> None:

@@ -4,12 +4,13 @@ import math
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness import __version__
+from harness import __version__, catalog
 from harness.errors import HarnessError
 from harness.guard import inert
 from harness.guard.network import offline
@@ -21,6 +22,11 @@ def _shut_network(context: typer.Context, value: bool) -> bool:
         context.with_resource(offline(os.environ))
     return value
 
+
+PLURALS = {
+    f"{kind.removesuffix('y')}ies" if kind.endswith("y") else f"{kind}s": kind for kind in catalog.KINDS
+}
+"""How lists call the kinds."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Offline = Annotated[
@@ -37,6 +43,30 @@ def _print_version(asked: bool) -> None:
 Version = Annotated[
     bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
 ]
+
+
+def of_kind(kind: str) -> Callable[[str], list[str]]:
+    """Returns what completes a word by the names of entries of a kind."""
+    return lambda incomplete: _completed(kind, incomplete)
+
+
+def of_named_kind(context: typer.Context, incomplete: str) -> list[str]:
+    """Completes a word by the names of entries of the kind that was typed before it."""
+    kind = str(context.params.get("kind") or "")
+    return _completed(PLURALS.get(kind, kind), incomplete)
+
+
+def kinds(incomplete: str) -> list[str]:
+    """Completes a word by the kinds of entries."""
+    return [kind for kind in catalog.KINDS if kind.startswith(incomplete)]
+
+
+def _completed(kind: str, incomplete: str) -> list[str]:
+    """Returns the names that go on as begun; none where the catalog cannot be read, as nobody reads why."""
+    try:
+        return [name for name in catalog.names(kind) if name.startswith(incomplete)]
+    except HarnessError:
+        return []
 
 
 def terminal_width() -> int | None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeGuard, runtime_che
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import HarnessError
+from harness import catalog
+from harness.errors import HarnessError, UnknownNameError
 from harness.guard.keys import Keys
 from harness.task.metric import SampleScores
 from harness.task.signature import Signature
@@ -81,6 +82,7 @@ class FixedBaseline:
         vary: draws further arguments of `build`, by name, for a network of the same parameters; None for a
             single shape.
         named: the member of a family of baselines that `FAMILY:NAME` means; None where it is no family.
+        members: returns the names of its members, for near names; None where nobody can list them.
         example: the member that conformance checks build in place of a family; empty for itself.
         budget: how it spends what supernet and search of a suite cost. `trials` choose its recipe and shape
             on the selecting seed, scored on source validation alone, and the rules of a suite's `selection`
@@ -98,6 +100,7 @@ class FixedBaseline:
     is_frozen: bool = False
     vary: Callable[[random.Random, Signature, int], Mapping[str, Any]] | None = None
     named: "Callable[[str], FixedBaseline] | None" = None
+    members: "Callable[[], Sequence[str]] | None" = None
     example: str = ""
     budget: Literal["", "trials", "steps"] = ""
     of: tuple[str, ...] = ()
@@ -198,6 +201,22 @@ def is_trained(baseline: Baseline) -> bool:
 def may_spend(baseline: Baseline) -> TypeGuard[FixedBaseline]:
     """Returns whether a baseline can be given what a search costs: it is trained here and has nothing yet."""
     return isinstance(baseline, FixedBaseline) and is_trained(baseline) and not baseline.budget
+
+
+def with_family(name: str) -> str:
+    """Returns the catalog name of a baseline, which for PATH.py:FUNCTION is `file:PATH.py:FUNCTION`.
+
+    Raises:
+        UnknownNameError: it is neither.
+    """
+    if name.partition(":")[0] in catalog.files("baseline"):
+        return name
+    if ":" not in name:
+        try:
+            catalog.load("baseline", name)
+        except UnknownNameError as error:
+            raise HarnessError(f"{error} A model of your own is PATH.py:FUNCTION.") from None
+    return f"file:{name}"
 
 
 def member_options(member: str, **allowed: Sequence[str]) -> tuple[str, dict[str, str]]:

@@ -132,6 +132,8 @@ class SearcherEntry:
         reads: returns the files and folders that `build` reads with given options, such as prompts.
         family: kind of method, which decides its hue in figures: random, local, evolution, model (of scores
             that were seen), zero cost or language model.
+        named: the member of a family of searchers that `FAMILY:NAME` means; None where it is no family.
+        members: returns the names of its members, for near names.
         standin: what its rows are called where the embedded model answers in place of one that the method is
             meant for, so that no result bears the method's name; its own name where it is empty.
     """
@@ -145,6 +147,8 @@ class SearcherEntry:
     proxy: str | None = None
     reads: Callable[[Mapping[str, Any]], Sequence[Path]] = lambda options: ()
     family: str = ""
+    named: "Callable[[str], SearcherEntry] | None" = None
+    members: Callable[[], Sequence[str]] | None = None
     standin: str = ""
 
 

@@ -26,8 +26,10 @@ class SearchSpace(ABC):
         choices: all decisions, in gene order.
         window: inclusive range of allowed parameter counts; None allows all.
         about: what the networks are, for people and language models.
+        is_counted: whether costs are counted by tracing a network, and not in closed form.
     """
 
+    is_counted = False
     name: str
     signature: Signature
     choices: tuple[Choice, ...]
@@ -62,11 +64,11 @@ class SearchSpace(ABC):
 
     @abstractmethod
     def parameters(self, architecture: Architecture) -> int:
-        """Returns the trainable parameters, in closed form."""
+        """Returns the trainable parameters, in closed form unless `is_counted`."""
 
     @abstractmethod
     def macs(self, architecture: Architecture) -> int:
-        """Returns multiply-accumulates of one sample (one image, or one window of bytes), in closed form."""
+        """Returns multiply-accumulates of one sample (one image, or one window of bytes), likewise."""
 
     def on_paths(self, architecture: Architecture) -> tuple[int, int]:
         """Returns (parameters, MACs) of what leads from input to output, where a space may hold more."""
@@ -76,6 +78,11 @@ class SearchSpace(ABC):
     def networks(self) -> Networks:
         """The torch modules of the space."""
         raise HarnessError(f"Space {self.name} is known by its table alone; it has no networks to build.")
+
+    @property
+    def unshared(self) -> str:
+        """Why architectures are no slices of one supernet; empty where they are."""
+        return ""
 
     def from_text(self, text: str) -> Mapping[str, Any]:
         """Returns the JSON form that a text of the literature means."""
@@ -271,6 +278,8 @@ class WrappedSpace(SearchSpace):
         self.form = space.form
 
     networks: Any = property(attrgetter("space.networks"))
+    is_counted: Any = property(attrgetter("space.is_counted"))
+    unshared: Any = property(attrgetter("space.unshared"))
     default, active, in_window, size = map(_passed_on, ("default", "active", "in_window", "size"))
     to_json, from_json, json_schema = map(_passed_on, ("to_json", "from_json", "json_schema"))
     parameters, macs, costs, on_paths = map(_passed_on, ("parameters", "macs", "costs", "on_paths"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
@@ -263,6 +264,13 @@ class Need:
     def once(self, names: Sequence[Any], what: str) -> None:
         """Says `what` where one of the names stands twice."""
         self(len(set(names)) == len(names), what)
+
+    def among(self, what: str, role: str, name: str, known: Collection[str]) -> None:
+        """Says what is near where the name, which the suite gives a role, is not among its own."""
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"these are {', '.join(sorted(known)) or 'none'}."
+        if name not in known:
+            raise HarnessError(f"{self.path}: {role} {name!r} is not among its {what}; {hint}")
 
     @staticmethod
     def known(kind: str, names: Iterable[str], known: Collection[str]) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from harness.study.network import RowNetwork
     from harness.study.plan import Plan
     from harness.study.published import ForeignRow
+    from harness.task.signature import Signature
 
 
 class AnyBoard(Protocol):
@@ -216,6 +217,18 @@ class Study(Generic[S, B]):
         """
         raise HarnessError("--model joins suites that train; this one has no rows that a model could join.")
 
+    def seeded(self, settings: S, count: int) -> list[str]:
+        """Returns KEY=VALUE that give a suite so many seeds, its own ones first.
+
+        Raises:
+            HarnessError: the study has no seeds.
+        """
+        raise HarnessError("--seeds is for suites with seeds; this one has none.")
+
+    def trained_on(self, settings: S) -> "list[tuple[str, Signature]]":
+        """Returns name and signature, as networks see it, of each task that networks are trained on."""
+        return []
+
     def whole(self, settings: S) -> S:
         """Returns the suite with its held-out domains scored without a cap.
 
@@ -288,6 +301,12 @@ def build_board(run: Run) -> AnyBoard:
 def verdict(board: AnyBoard) -> str:
     """Returns what the run says of the claim that its suite fixed in advance."""
     return load_study(board.study).verdict(board)
+
+
+def first_seeds(seeds: Sequence[int], count: int) -> str:
+    """Returns SEEDS=VALUE of so many seeds: those of a suite, and then the least others."""
+    others = (seed for seed in range(count) if seed not in seeds)
+    return f"seeds={[*seeds, *others][:count]}"
 
 
 def words(key: str) -> str:

@@ -1,5 +1,6 @@
 """A suite is one TOML file and the experiment's whole configuration; wrong ones say where and why."""
 
+import fnmatch
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,23 @@ from harness.guard.text import shown
 from harness.study.settings import Need, Settings, check_limits
 from harness.study.study import load_study
 from harness.toml import changed, merged, parse, read_toml
+
+
+def named_suites(names: Sequence[str]) -> list[str]:
+    """Returns the names with all suites of the catalog that a pattern such as `nasbench201*` stands for.
+
+    Raises:
+        UnknownNameError: a pattern stands for none.
+    """
+    known = catalog.files("suite")
+    found: dict[str, None] = {}
+    for name in names:
+        is_pattern = "/" not in name and any(sign in name for sign in "*?[")
+        matching = fnmatch.filter(known, name) if is_pattern else [name]
+        if not matching:
+            raise UnknownNameError("suite", name, known)
+        found |= dict.fromkeys(matching)
+    return list(found)
 
 
 def load_suite(name: str, changes: Sequence[str] = ()) -> tuple[str, Settings]:

@@ -4,9 +4,12 @@
 with `?weights=FILE.safetensors` behind it the module is scored as it is instead. A function that is called
 `predict` is the model itself: of images (samples, channels, height, width) in [0, 255] it returns the scores
 of the classes, shape (samples, classes), of documents their code lengths in bits, shape (documents,).
+
+`KINDS = ("image",)` in the file leaves the model out of tasks of other kinds of input.
 """
 
 import importlib.util
+import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import FixedBaseline, HarnessError, Opening, Predictor, ReadyBaseline, Signature
-from harness.guard.text import reason_of
+from harness import FixedBaseline, HarnessError, Opening, Predictor, ReadyBaseline, Signature, catalog
+from harness.guard.text import reason_of, shown
 from harness.learn.baseline import made_of, member_options
 
 if TYPE_CHECKING:
@@ -30,13 +33,14 @@ def _named(name: str) -> FixedBaseline | ReadyBaseline:
     if not path:
         raise HarnessError(f"{place!r} names no function; write PATH.py:FUNCTION.")
     weights = options.get("weights")
-    made = _function(Path(path), function)
+    made, kinds = _function(Path(path), function)
     files = made_of(Path(path), Path(weights) if weights else None)
     if function == "predict":
         return ReadyBaseline(
             summary=f"{place}, as it is.",
             open=lambda signature, opening: _Predicting(made, signature),
             outside=OUTSIDE,
+            kinds=kinds,
             files=files,
         )
     if weights:
@@ -44,12 +48,14 @@ def _named(name: str) -> FixedBaseline | ReadyBaseline:
             summary=f"{place} with the weights of {weights}, as it is.",
             open=lambda signature, opening: _restored(made, Path(weights), signature, opening),
             outside=OUTSIDE,
+            kinds=kinds,
             files=files,
         )
     return FixedBaseline(
         summary=f"{place}, trained by the suite's recipe.",
         build=lambda signature, parameters: _module(made, signature),
         is_matched=False,
+        kinds=kinds,
         files=files,
     )
 
@@ -104,7 +110,8 @@ def _module(made: Callable[[Signature], Any], signature: Signature) -> "nn.Modul
     return module
 
 
-def _function(path: Path, name: str) -> Callable[[Any], Any]:
+def _function(path: Path, name: str) -> tuple[Callable[[Any], Any], tuple[str, ...]]:
+    """Returns a function of a file, and the kinds of input that the file says it reads."""
     if not path.is_file():
         raise HarnessError(f"There is no file {path}; give PATH.py:FUNCTION.")
     spec = importlib.util.spec_from_file_location(f"harness_model_{path.stem}", path)
@@ -119,8 +126,25 @@ def _function(path: Path, name: str) -> Callable[[Any], Any]:
     if not callable(found):
         there = ", ".join(key for key, value in vars(module).items() if callable(value) and key[0] != "_")
         raise HarnessError(f"{path} has no function {name!r}; it has: {there or 'none'}.")
+    given = "samples" if name == "predict" else "signature"
+    try:
+        inspect.signature(found).bind(None)
+    except TypeError as error:
+        raise HarnessError(
+            f"{path}: {name} is called with one argument ({error}); write `def {name}({given}):`."
+        ) from None
     function: Callable[[Any], Any] = found
-    return function
+    return function, _kinds(path, getattr(module, "KINDS", None), name)
+
+
+def _kinds(path: Path, said: Any, name: str) -> tuple[str, ...]:
+    scored = ("image", "bytes") if name == "predict" else None
+    known = [one for one in catalog.names("modality") if catalog.load("modality", one).is_trained]
+    if said is None:
+        return scored or tuple(known)
+    if not isinstance(said, list | tuple) or not said or not set(said) <= set(known):
+        raise HarnessError(f"{path}: KINDS is {shown(said)}; make it a tuple of some of {', '.join(known)}.")
+    return tuple(said)
 
 
 def _unnamed(signature: Signature, opening: Opening) -> Predictor:

@@ -139,8 +139,16 @@ def _create(name: str, signature: Signature, **resized: Any) -> "nn.Module":
     return module
 
 
+def _members() -> list[str]:
+    import timm
+
+    names: list[str] = timm.list_models()
+    return names
+
+
 BASELINE = FixedBaseline(
     named=_named,
+    members=_members,
     example="resnet10t",
     summary="An image network of timm, timm:NAME; random weights or those of ?weights=FILE, any input size.",
     build=_unnamed,

@@ -1,128 +1,30 @@
-"""TPE as a library implements it: optuna's sampler behind the ask/tell protocol."""
+"""TPE as a library implements it: optuna's sampler behind the ask/tell protocol.
 
-import math
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+Source: Bergstra et al. 2011, as implemented by optuna; all settings not among the options are its own.
+"""
 
-from harness import Architecture, Evaluation, SearchContext, SearcherEntry
-from harness.search.loop import SeededSearcher
-
-if TYPE_CHECKING:
-    from optuna.trial import Trial
+from harness import SearchContext, Searcher, SearcherEntry
+from harness.search.samplers import REASKS, SamplerSearcher
 
 
-class TreeParzen(SeededSearcher):
-    """The tree-structured Parzen estimator with one suggestion per choice, active or not.
-
-    The sampler knows nothing of the parameter window, of inactive choices or of what was evaluated: proposals
-    are made canonical, repeats are told their known score, illegal ones told as failed, and after `reasks`
-    of these in a row a random architecture is evaluated, which the sampler is shown too.
-
-    Source: Bergstra et al. 2011, as implemented by optuna; all settings not among the options are its own.
-    """
-
-    def __init__(self, context: SearchContext) -> None:
-        import optuna
-
-        super().__init__(context)
-        options = context.options
-        self.reasks = int(options["reasks"])
-        with _quiet():
-            sampler = optuna.samplers.TPESampler(
-                seed=context.seed % 2**32,
-                n_startup_trials=int(options["first"]),
-                n_ei_candidates=int(options["candidates"]),
-                multivariate=bool(options["multivariate"]),
-            )
-            self.study = optuna.create_study(direction="maximize", sampler=sampler)
-        spread = optuna.distributions
-        self.distributions: dict[str, Any] = {
-            choice.name: (
-                spread.IntDistribution(0, len(choice.options) - 1)
-                if _is_ordered(choice.options)
-                else spread.CategoricalDistribution(tuple(range(len(choice.options))))
-            )
-            for choice in context.space.choices
-        }
-        self.asked: dict[Architecture, Trial] = {}
-        self.counters.update(repeated=0, illegal=0, random=0)
-
-    def ask(self, count: int) -> list[Architecture]:
-        """Returns one architecture, as each suggestion depends on the results before."""
-        for _ in range(self.reasks):
-            with _quiet():
-                trial = self.study.ask(self.distributions)
-            genes = tuple(int(trial.params[choice.name]) for choice in self.space.choices)
-            architecture = self.space.canonical(genes)
-            if architecture in self.archive.of:
-                self.counters["repeated"] += 1
-                self._tell(trial, self.archive.of[architecture].fitness)
-            elif not self.space.in_window(architecture):
-                self.counters["illegal"] += 1
-                self._tell(trial, -math.inf)
-            else:
-                self.asked = {architecture: trial}
-                return self.archive.take([architecture])
-        picked = self.archive.pick(self.draw)
-        self.asked = {}
-        self.counters["random"] += len(picked)
-        return picked
-
-    def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        import optuna
-
-        for evaluation in evaluations:
-            genes = evaluation.architecture
-            if genes in self.asked:
-                self._tell(self.asked[genes], evaluation.fitness)
-            elif math.isfinite(evaluation.fitness):
-                names = [choice.name for choice in self.space.choices]
-                with _quiet():
-                    self.study.add_trial(
-                        optuna.trial.create_trial(
-                            params=dict(zip(names, genes, strict=True)),
-                            distributions=self.distributions,
-                            value=evaluation.fitness,
-                        )
-                    )
-
-    def _tell(self, trial: "Trial", fitness: float) -> None:
-        import optuna
-
-        with _quiet():
-            if math.isfinite(fitness):
-                self.study.tell(trial, fitness)
-            else:
-                self.study.tell(trial, state=optuna.trial.TrialState.FAIL)
-
-
-def _is_ordered(options: Sequence[Any]) -> bool:
-    """Returns whether the options are increasing numbers, so that near indices mean near things."""
-    if not all(isinstance(one, int | float) and not isinstance(one, bool) for one in options):
-        return False
-    return list(options) == sorted(options)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silences optuna's log and its warnings about experimental arguments, and puts both back."""
+def _build(context: SearchContext) -> Searcher:
     import optuna
 
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield
-    finally:
-        optuna.logging.set_verbosity(before)
+    options = context.options
+    return SamplerSearcher(
+        context,
+        lambda seed: optuna.samplers.TPESampler(
+            seed=seed,
+            n_startup_trials=int(options["first"]),
+            n_ei_candidates=int(options["candidates"]),
+            multivariate=bool(options["multivariate"]),
+        ),
+    )
 
 
 SEARCHER = SearcherEntry(
     summary="Tree-structured Parzen estimator, through optuna.",
-    build=TreeParzen,
+    build=_build,
     family="model",
-    options={"first": 10, "candidates": 24, "multivariate": True, "reasks": 20},
+    options={"first": 10, "candidates": 24, "multivariate": True, "reasks": REASKS},
 )

@@ -95,6 +95,9 @@ class TableCard:
         origin: who published it.
         licence: one line.
         file: its name in the folder of tables, or beside the card; csv, npz or parquet.
+        more_files: further files beside it, which also have the columns of an architecture. One with the same
+            columns has more rows; one with other columns has more scores of the same architectures, which it
+            writes alike.
         package: the released package that holds it, in place of a file.
         members: prefix -> pickled file of the package, a mapping of architectures to values; the values are
             the columns `PREFIX.NAME`, and the column `key` is the architecture.
@@ -108,12 +111,12 @@ class TableCard:
         encoding: of the column: `digits` (one character per choice), `pattern`, `choices` (options in columns
             of their own), `json`, `text` of the space's own, or, for cells of NAS-Bench-201, `naslib` or
             `one_hot` as JSON lists.
-        digits: with `digits`, the option that each character from 0 on means; in a space of the card's own
-            they are numbers of options where this is empty.
+        digits: with `digits`, the option that each character from 0 on means. Where this is empty, in a space
+            of the card's own, characters are options if one of these is a digit, and else numbers of options.
         pattern: with `pattern`, a regular expression with one group per choice that holds the option.
         unit: `percent` and `share`, both kept as shares, or `raw`, kept as it is.
         sha256: of the file; empty where it is not pinned.
-        hashes: file of a cost -> sha256.
+        hashes: file of a cost, or one of `more_files` -> sha256.
         proxy_space: `SPACE:PRESET` of the smaller networks that zero-cost proxies are computed on.
         partial: whether rows may lack; searches then stay among the rows.
         drop_incomplete: whether rows that lack a score are left out and counted, not refused.
@@ -128,6 +131,7 @@ class TableCard:
     origin: str
     licence: str
     file: str = ""
+    more_files: list[str] = field(default_factory=list)
     package: Archive | None = None
     members: dict[str, str] = field(default_factory=dict)
     classes: list[str] = field(default_factory=list)
@@ -180,7 +184,8 @@ def read_card(path: Path) -> TableCard:
     card = parse(TableCard, read_toml(path), path)
     if not card.domains:
         raise HarnessError(f"{path}: a table needs at least one domain.")
-    for kind, file in [("table", card.file), *(("cost", one.file) for one in card.costs.values())]:
+    files = [("table", file) for file in (card.file, *card.more_files)]
+    for kind, file in [*files, *(("cost", one.file) for one in card.costs.values())]:
         if file:
             path_below(f"{kind}'s file", file)
     wrong = _wrong_source(card) or _wrong_encoding(card)
@@ -200,6 +205,10 @@ def _wrong_source(card: TableCard) -> str:
     """Returns what is wrong with where the scores come from; empty for nothing."""
     if bool(card.file) == (card.package is not None):
         return "a table is either a `file` or a `package` with `members`"
+    if card.more_files and (card.package is not None or card.computed):
+        return "`more_files` are for a `file` with rows"
+    if card.more_files and any(one.file for one in card.costs.values()):
+        return "a cost has a `file` with a value for each row, which rows of `more_files` have no place in"
     if card.package is not None and not card.members:
         return "a package needs `members`, the files in it that hold the table"
     if card.computed and not all(card.space_of(name) for name in card.domains):

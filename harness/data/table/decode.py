@@ -44,8 +44,8 @@ def decoder(card: TableCard, space: SearchSpace) -> Decoder:
         places = _places(card, space)
         return lambda texts: genes(_spread(places, texts))
     if card.encoding == "digits":
-        meant = card.digits or None
-        return lambda texts: _digits(texts[0], meant, space, genes)
+        meant = [_meant(card.digits, known) for known in options]
+        return lambda texts: space.canonical(_digits(texts[0], meant, space))
     if card.encoding == "pattern":
         found = re.compile(card.pattern)
         if found.groups != len(space.choices):
@@ -92,20 +92,26 @@ def _spread(places: Sequence[Sequence[int]], texts: Sequence[str]) -> list[str]:
     return spread
 
 
-def _digits(
-    text: str, meant: Sequence[str] | None, space: SearchSpace, genes: Callable[[Sequence[str]], Architecture]
-) -> Architecture:
-    count = len(space.choices)
-    sizes = [len(choice.options) for choice in space.choices]
-    highest = max(sizes) if meant is None else len(meant)
-    if len(text) != count or not text.isdigit() or max(map(int, text)) >= highest:
-        raise HarnessError(f"{text!r} is not {count} digits below {highest}.")
-    if meant is not None:
-        return genes([meant[int(digit)] for digit in text])
-    for choice, digit in zip(space.choices, text, strict=True):
-        if int(digit) >= len(choice.options):
-            raise HarnessError(f"{text!r} has {digit} for {choice.name}, of {len(choice.options)} options.")
-    return space.canonical([int(digit) for digit in text])
+def _meant(digits: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
+    """Returns digit -> option of a choice.
+
+    Where the card does not say what digits mean they are the options, if any of these is a digit itself, and
+    numbers of options from 0 on if none is.
+    """
+    if digits:
+        return {str(number): known[one] for number, one in enumerate(digits) if one in known}
+    if any(len(one) == 1 and one.isdecimal() for one in known):
+        return dict(known)
+    return {str(number): number for number in range(len(known))}
+
+
+def _digits(text: str, meant: Sequence[Mapping[str, int]], space: SearchSpace) -> list[int]:
+    if len(text) != len(meant) or not (text.isascii() and text.isdecimal()):
+        raise HarnessError(f"{text!r} is not {len(meant)} digits.")
+    for choice, known, digit in zip(space.choices, meant, text, strict=True):
+        if digit not in known:
+            raise HarnessError(f"{text!r} has {digit} for {choice.name}, which may be {', '.join(known)}.")
+    return [known[digit] for known, digit in zip(meant, text, strict=True)]
 
 
 def _groups(pattern: re.Pattern[str], text: str) -> list[Any]:

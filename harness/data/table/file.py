@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 OPPOSITE = -0.5
 """Rank correlation of two columns of one domain below which they cannot have the same direction."""
 
+ROW, OTHER_ROW = "\0row", "\0other row"
+"""Columns that no file has."""
 MOST_SHOWN = 500
 """Characters of what is wrong with a row that are shown."""
 
@@ -41,7 +43,7 @@ def read_table(path: Path, card: TableCard, name: str, named: SearchSpace | None
     if card.package is not None:
         frame = read_members(path, card.members, card.classes)
     else:
-        frame = read_columns(path, columns_of(card))
+        frame = _joined(path, card)
     for column in dict.fromkeys([*columns_of(card), *card.score_columns()]):
         if column not in frame:
             raise _no_column(path, column, frame)
@@ -76,6 +78,41 @@ def read_table(path: Path, card: TableCard, name: str, named: SearchSpace | None
         left_out=count - len(frame),
         averaged=len(frame) - len(rows),
     )
+
+
+def _joined(path: Path, card: TableCard) -> "pd.DataFrame":
+    """Returns the columns of all files of a table; rows of further ones are called NUMBER of FILE."""
+    import pandas as pd
+
+    keys = columns_of(card)
+    frame = read_columns(path, keys)
+    for name in card.more_files:
+        file = path.parent / name
+        wanted, actual = card.hashes.get(name), file_hash(file)
+        if wanted and actual != wanted:
+            raise DataUnavailableError(f"{file} has sha256 {actual}, and the card says {wanted}.")
+        other = read_columns(file, keys)
+        absent = next((key for key in keys if key not in other), None)
+        if absent is not None:
+            raise _no_column(file, absent, other)
+        other.index = pd.Index([f"{row} of {name}" for row in other.index], dtype=object)
+        if set(other.columns) == set(frame.columns):
+            frame = pd.concat([frame, other])
+            continue
+        twice = sorted({*other.columns} & {*frame.columns} - {*keys})
+        if twice:
+            raise DataUnavailableError(
+                f"{file} has the column {twice[0]!r} of {path}, and others that are not there; rename it."
+            )
+        if not all(key in frame for key in keys):
+            break  # the first file is told of below
+        labels = [frame.assign(**{ROW: frame.index}), other.assign(**{OTHER_ROW: other.index})]
+        frame = labels[0].merge(labels[1], on=keys, how="outer")
+        frame.index = pd.Index(
+            frame[ROW].where(frame[ROW].notna(), frame[OTHER_ROW]), dtype=object, name=None
+        )
+        frame = frame.drop(columns=[ROW, OTHER_ROW])
+    return frame
 
 
 def _no_column(path: Path, column: str, frame: "pd.DataFrame") -> DataUnavailableError:

@@ -114,13 +114,20 @@ class LookupTable:
 
 def find_table(card: TableCard, folders: tuple[Path, ...]) -> Path:
     """Returns the table's file in the first folder that has it."""
+    names = (card.file, *card.more_files)
     for folder in folders:
-        if (folder / card.file).is_file():
+        if all((folder / name).is_file() for name in names):
             return folder / card.file
     raise DataUnavailableError(
-        f"The table {card.file} is in none of {', '.join(map(str, folders)) or 'no folder'}; set "
+        f"The table {' with '.join(names)} is in none of {', '.join(map(str, folders)) or 'no folder'}; set "
         "HARNESS_BENCHMARKS to the folder that holds it."
     )
+
+
+def table_hash(path: Path, card: TableCard) -> str:
+    """Returns the sha256 of a table's file; of several, that of theirs in their order."""
+    found = [file_hash(path), *(file_hash(path.parent / name) for name in card.more_files)]
+    return found[0] if len(found) == 1 else hashlib.sha256(" ".join(found).encode()).hexdigest()
 
 
 def table_path(card: TableCard, folders: tuple[Path, ...], data: Path, *, offline: bool) -> Path:
@@ -170,6 +177,7 @@ def _key(found: str, path: Path, card: TableCard, card_path: Path, space: Search
     """Returns the name of what a table is converted to: a hash of all that goes in."""
     parts = [found, toml_digest(card_path), repr(space.choices) if space else "", code_of_module(__name__)]
     files = [path.parent / file for file in sorted({one.file for one in card.costs.values()} - {""})]
+    parts += [file_hash(path.parent / name) for name in card.more_files]
     parts += [file_hash(file) if file.is_file() else "" for file in files]
     return f"{card_path.stem}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}"
 

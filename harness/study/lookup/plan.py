@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness import catalog
 from harness.data.table.card import CostLimit, TableCard, read_card
-from harness.data.table.table import find_table
+from harness.data.table.table import find_table, table_hash
 from harness.errors import HarnessError
 from harness.files import file_hash
 from harness.identity.unit import AnyUnit
@@ -60,7 +60,7 @@ def _hash(card: TableCard, folders: tuple[Path, ...]) -> str:
     if card.package is not None:
         return card.package.sha256
     file = find_table(card, folders)
-    return card.sha256 or file_hash(file)
+    return card.sha256 if card.sha256 and not card.more_files else table_hash(file, card)
 
 
 def _limited(limit: CostLimit, card: TableCard, folders: tuple[Path, ...]) -> CostCut | None:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from harness import catalog, seeds
 from harness.data.table.card import TableCard
+from harness.data.table.table import table_hash
 from harness.errors import HarnessError
-from harness.files import file_hash
 from harness.identity.unit import Unit
 from harness.llm import Client
 from harness.run.place import Done, Needs
@@ -55,7 +55,7 @@ def table(unit: Unit[TableSpec, TableFound], needs: Needs, folder: Path) -> Done
     spec = unit.spec
     source, path = open_source(spec.table, needs.place)
     card = source.card
-    found = file_hash(path)
+    found = table_hash(path, card)
     if found != spec.sha256:
         raise HarnessError(f"{path} has sha256 {found}, and the plan was made for {spec.sha256}.")
     result = TableFound(

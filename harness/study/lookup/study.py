@@ -52,7 +52,7 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
         need(right, f"held_out must be 'each' or a list of domains, not {settings.held_out!r}")
         need.once(settings.domains, "domains has a name twice")
         for role, name in (("reference", settings.reference), ("claim", settings.claim)):
-            need(name in settings.searchers, f"{role} {name!r} is not among its searchers")
+            need.among("searchers", role, name, settings.searchers)
         for name in settings.controls:
             need(name in settings.searchers, f"controls names {name!r}, which is not among its searchers")
         check_published(settings.published, need)
@@ -62,6 +62,9 @@ class LookupStudy(Study[LookupSuite, "LookupBoard"]):
 
         Need.known("table", [settings.table], catalog.files("table"))
         return [resolve_searcher(settings.search, name)[0] for name in settings.searchers]
+
+    def seeded(self, settings: LookupSuite, count: int) -> list[str]:
+        return [f"repeats={count}", f"llm_repeats={min(count, settings.llm_repeats)}"]
 
     def series(self, board: "LookupBoard") -> "Sequence[Series]":
         return board.series

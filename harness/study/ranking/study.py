@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from harness.study.ranking.settings import PlannedRanking, RankingSuite
 from harness.study.settings import Need, check_task
-from harness.study.study import Study
+from harness.study.study import Study, first_seeds
 from harness.study.work.units import INHERITED, PREPARE, SCRATCH, SUPERNET
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ class RankingStudy(Study[RankingSuite, "RankingBoard"]):
         need.once(settings.spaces, "spaces has a space twice")
         check_task(settings.task, need)
         need(settings.task.supernet.steps >= 1, "task.supernet needs steps >= 1")
+
+    def seeded(self, settings: RankingSuite, count: int) -> list[str]:
+        return [first_seeds(settings.seeds, count)]
 
     def stands_alone(self) -> str:
         return "a run on rank quality orders its own architectures, which no other run shares"

@@ -5,8 +5,8 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness import catalog
-from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit
+from harness.learn.baseline import with_family
 from harness.run.loaded import Run
 from harness.stats.ranks import LEAST_RANKED
 from harness.study.plan import stand_ins
@@ -18,7 +18,7 @@ from harness.study.settings import (
     check_task,
     check_zero_shot,
 )
-from harness.study.study import Study, joint, rules_of, words
+from harness.study.study import Study, first_seeds, joint, rules_of, words
 from harness.study.trained.settings import PlannedSuite, Suite
 from harness.study.trained.units import KINDS, SCORE, ZERO_SHOT, RowScoreSpec
 from harness.study.work.units import PREPARE
@@ -26,6 +26,7 @@ from harness.study.work.units import PREPARE
 if TYPE_CHECKING:
     from harness.board.series import Series
     from harness.study.trained.boards.values import Board
+    from harness.task.signature import Signature
 
 
 class TrainedStudy(Study[Suite, "Board"]):
@@ -59,6 +60,10 @@ class TrainedStudy(Study[Suite, "Board"]):
 
     def check(self, settings: Suite, need: Need) -> None:
         check_language_model(settings.llm, need)
+        for kind, names in (("searcher", settings.searchers), ("space", settings.spaces)):
+            own = settings.search.variants if kind == "searcher" else ()
+            stems = [name.partition(":")[0] for name in names if name not in own]
+            need.known(kind, stems, catalog.files(kind))
         need.once(settings.seeds, "seeds has a seed twice")
         searches = bool(settings.searchers)
         need(bool(settings.searchers) == bool(settings.spaces), "searchers and spaces belong together")
@@ -81,8 +86,9 @@ class TrainedStudy(Study[Suite, "Board"]):
         boards = [*names, *(one.name for one in settings.zero_shot)]
         need.once(boards, "a zero_shot board has the name of another board")
         rows = {*settings.baselines, *settings.searchers}
-        need(settings.reference in rows, f"reference {settings.reference!r} is not among its methods")
+        need.among("methods", "reference", settings.reference, rows)
         claim = settings.claim
+        need.among("methods", "claim", claim.method, rows)
         need(
             (claim.method in settings.searchers and claim.space in settings.spaces)
             or (claim.method in settings.baselines and not claim.space),
@@ -90,19 +96,18 @@ class TrainedStudy(Study[Suite, "Board"]):
         )
 
     def with_models(self, settings: Suite, models: Sequence[str]) -> Suite:
-        known = catalog.files("baseline")
-        named = []
-        for one in models:
-            is_own = one.partition(":")[0] not in known
-            if is_own and ":" not in one:
-                raise HarnessError(
-                    f"{one!r} is no baseline; there are {', '.join(known)}, and PATH.py:FUNCTION of your own."
-                )
-            named.append(f"file:{one}" if is_own else one)
+        named = [with_family(one) for one in models]
         return replace(
             settings,
             baselines=[*settings.baselines, *(one for one in named if one not in settings.baselines)],
         )
+
+    def seeded(self, settings: Suite, count: int) -> list[str]:
+        return [first_seeds(settings.seeds, count)]
+
+    def trained_on(self, settings: Suite) -> "list[tuple[str, Signature]]":
+        tasks = [(one.name, catalog.load("task", one.name), one.context) for one in settings.tasks]
+        return [(name, task.in_windows(context).signature) for name, task, context in tasks]
 
     def whole(self, settings: Suite) -> Suite:
         return replace(

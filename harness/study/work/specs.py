@@ -10,7 +10,7 @@ from harness.data.corruptions import domain_of, family_of
 from harness.errors import HarnessError
 from harness.files import file_hash
 from harness.learn.modality import modality_of
-from harness.study.settings import CORRUPTED, DOCUMENTS, SEEN, STEPS_PER_SAMPLE, TaskSettings
+from harness.study.settings import ALONE, CORRUPTED, DOCUMENTS, SEEN, STEPS_PER_SAMPLE, TaskSettings
 from harness.task.task import SPLITS, Task
 
 MOST_GROUPS = 1000
@@ -27,11 +27,13 @@ def supernet_spec(settings: TaskSettings, space: str) -> dict[str, Any]:
     """Returns how the supernet of `SPACE:PRESET` comes to be: trained, or read from a released checkpoint.
 
     Raises:
-        HarnessError: there is no such checkpoint.
+        HarnessError: there is no such checkpoint, or the space has no supernet.
     """
     chosen = asdict(settings.supernet)
     checkpoints = chosen.pop("checkpoints")
     if space not in checkpoints:
+        if settings.supernet.strategy != ALONE:
+            _refuse_unshared(settings, space)
         return {**chosen, "recipe": settings.recipe}
     path = Path(checkpoints[space]).expanduser()
     if not path.is_file():
@@ -40,6 +42,17 @@ def supernet_spec(settings: TaskSettings, space: str) -> dict[str, Any]:
             f"{settings.name!r}, or leave it out to train the supernet."
         )
     return {"checkpoint": str(path), "checkpoint_sha256": file_hash(path)}
+
+
+def _refuse_unshared(settings: TaskSettings, space: str) -> None:
+    name, _, preset = space.partition(":")
+    task: Task = catalog.load("task", settings.name).in_windows(settings.context)
+    reason = catalog.load("space", name).space(preset, task.signature).unshared
+    if reason:
+        raise HarnessError(
+            f'Architectures of {space} share no weights, as {reason}; say strategy = "{ALONE}" under '
+            f"supernet of task {settings.name!r}."
+        )
 
 
 def with_domains(settings: TaskSettings, opens: Sequence[str] = ()) -> TaskSettings:

@@ -75,7 +75,7 @@ class SearchingSpec(Spec):
 
     def reads(self) -> Iterator[Read]:
         yield from super().reads()
-        yield Read("searcher", self.searcher)
+        yield Read("searcher", self.searcher.partition(":")[0])
         entry = catalog.load("searcher", self.searcher)
         yield Read("prompts", self.searcher, tuple(entry.reads(self.options)))
         if self.llm is not None and self.llm.model_file:
