@@ -42,7 +42,7 @@ searchers = ["random_search", "collm_nas"]
 reference = "random_search"
 claim = "collm_nas"
 [search]
-budgets = [4]
+evaluations = [4]
 [llm]
 base_url = "{url}"
 model = "scripted"

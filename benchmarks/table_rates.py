@@ -146,7 +146,7 @@ def _synthetic(folder: Path) -> None:
         units.append(_kept(folder, Unit(kind=LOOKUP, spec=block), found))
     suite: dict[str, Any] = {"title": "made", "study": "lookup", "table": "made", "domains": domains}
     suite |= {"feedback": ["validation"], "searchers": methods, "repeats": RECORDS // 50}
-    suite |= {"reference": methods[0], "claim": methods[1], "search": {"budgets": [25, 100]}}
+    suite |= {"reference": methods[0], "claim": methods[1], "search": {"evaluations": [25, 100]}}
     plan = {"schema": SCHEMA, "name": "made", "title": "made", "suite": suite, "limit": None, "command": ""}
     (folder / "plan.json").write_text(sealed({**plan, "units": units}))
 

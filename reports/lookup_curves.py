@@ -36,7 +36,7 @@ def render(run: Run, board: LookupBoard) -> Block:
 
 def _curves(run: Run, board: LookupBoard, feedback: str, table: TableFound) -> dict[tuple[str, str], Array]:
     """Returns (domain, method) -> regret in points or raw, shape (seeds, evaluations); NaN before a find."""
-    budget = max(LookupSuite.of(run).search.budgets)
+    budget = max(LookupSuite.of(run).search.evaluations)
     found: dict[tuple[str, str], list[Array]] = {}
     for unit in run.planned(LOOKUP):
         result = run.result(unit)

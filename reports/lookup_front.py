@@ -26,7 +26,7 @@ def render(run: Run, board: LookupBoard) -> Block:
         return Block()
     tables, figures = [], []
     for feedback in LookupSuite.of(run).feedback:
-        for budget in sorted(set(LookupSuite.of(run).search.budgets)):
+        for budget in sorted(set(LookupSuite.of(run).search.evaluations)):
             fronts = _fronts(run, feedback, budget)
             tables.append(_table(board, table, fronts, (feedback, budget)))
         figures.append(_figure(board, table, fronts, feedback))

@@ -8,7 +8,7 @@ from harness.study.lookup.units import LOOKUP
 def render(run: Run, board: LookupBoard) -> Block:
     suite = LookupSuite.of(run)
     search = suite.search
-    budgets = ", ".join(str(budget) for budget in sorted(set(search.budgets)))
+    budgets = ", ".join(str(budget) for budget in sorted(set(search.evaluations)))
     paragraphs = [
         (
             "Scores are computed by published surrogates"

@@ -39,7 +39,7 @@ study = "lookup"
 feedback = ["validation"]
 searchers = ["random_search", "collm_nas"]
 claim = "collm_nas"
-search = { budgets = [6] }
+search = { evaluations = [6] }
 """
 """A suite of a second or two, to which `llm` is added."""
 NOBODY = "http://127.0.0.1:9/v1"

@@ -16,6 +16,7 @@ from harness import catalog
 from harness.errors import EndpointError
 from harness.files import write_atomically
 from harness.run.loaded import Run, load_run
+from harness.study.formats import board_json
 from harness.study.lookup.tables import ranking_table
 from harness.study.lookup.units import LOOKUP
 from harness.study.plan import Plan
@@ -210,3 +211,5 @@ def test_a_board_says_why_a_search_ended_before_its_budget(tmp_path: Path) -> No
     assert "collm_nas spent 1 of 6 evaluations." in notes
     why = "iteration after iteration proposed nothing new and legal"
     assert f"collm_nas: 4 searches ended before their budget was spent, as {why}." in notes
+    kept = json.loads(board_json(board))["rankings"][0]["rows"]
+    assert [row["llm"]["ended"] for row in kept if row["llm"]] == [{why: 4}]

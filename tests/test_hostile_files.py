@@ -47,7 +47,7 @@ searchers = ["random_search"]
 reference = "random_search"
 claim = "random_search"
 [search]
-budgets = [2]
+evaluations = [2]
 """
 PACKAGE = """\
 members = {{ a = "a.bench" }}

@@ -177,7 +177,7 @@ reference = "random_search"
 claim = "collm_nas"
 
 [search]
-budgets = [4]
+evaluations = [4]
 
 [search.options.collm_nas]
 prompts = "./prompts"

@@ -248,7 +248,7 @@ def test_one_worker_gives_the_same_bytes_as_two(run: Path, tmp_path: Path) -> No
 
 def test_a_limit_takes_fewer_seeds_and_says_so(tmp_path: Path) -> None:
     suite = tmp_path / "mine.toml"
-    suite.write_text('extends = "toy_lookup"\ndomains = ["near"]\n[search]\nbudgets = [5]\n')
+    suite.write_text('extends = "toy_lookup"\ndomains = ["near"]\n[search]\nevaluations = [5]\n')
     done = harness("eval", suite, "--out", tmp_path / "run", "--limit", "3")
     assert done.returncode == 0, done.stderr
     assert "3‡" in done.stdout
@@ -266,7 +266,7 @@ def test_a_row_that_the_table_lacks_fails_its_unit_with_a_reason(tmp_path: Path)
     suite = tmp_path / "short.toml"
     suite.write_text(
         'extends = "toy_lookup"\ntable = "short_table"\nrepeats = 2\ndomains = ["near"]\n'
-        "[search]\nbudgets = [64]\n"
+        "[search]\nevaluations = [64]\n"
     )
     places = os.pathsep.join([os.environ["HARNESS_CATALOG"], str(tmp_path / "catalog")])
     done = harness("eval", str(suite), "--out", str(tmp_path / "run"), HARNESS_CATALOG=places)
@@ -279,7 +279,7 @@ def test_a_limit_and_a_target_of_the_suite_hold_in_every_search(tmp_path: Path) 
     suite = tmp_path / "gated.toml"
     suite.write_text(
         'extends = "toy_lookup"\nsearchers = ["random_search", "local_search"]\nrepeats = 2\n'
-        "[search]\nbudgets = [40]\nmac_limit = 200\ntarget = 0.55\n"
+        "[search]\nevaluations = [40]\nmac_limit = 200\ntarget = 0.55\n"
     )
     done = harness("eval", str(suite), "--out", str(tmp_path / "run"))
     assert done.returncode == 0, done.stderr

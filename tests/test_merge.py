@@ -144,7 +144,7 @@ def only(whole: Path, folder: Path, searchers: list[str]) -> Path:
 @pytest.mark.ci
 def test_runs_that_look_up_merge_and_others_stand_beside_them(make: Make, tmp_path: Path) -> None:
     whole, suite = tmp_path / "whole", tmp_path / "mine.toml"
-    suite.write_text('extends = "toy_lookup"\nrepeats = 2\ndomains = ["near"]\n[search]\nbudgets = [5]\n')
+    suite.write_text('extends = "toy_lookup"\nrepeats = 2\ndomains = ["near"]\n[search]\nevaluations = [5]\n')
     done = harness("eval", suite, "--out", whole, "--workers", "1")
     assert done.returncode == 0, done.stderr
     one = only(whole, tmp_path / "one", ["random_search", "local_search", "local_search_default"])

@@ -173,7 +173,7 @@ def test_the_slow_half_is_evaluated_and_never_chosen(tmp_path: Path) -> None:
     suite = (
         'extends = "nasbench201_latency"\nrepeats = 3\n'
         'searchers = ["random_search", "local_search"]\nclaim = "local_search"\n'
-        'reference = "random_search"\ndomains = ["cifar100"]\n[search]\nbudgets = [30]\n'
+        'reference = "random_search"\ndomains = ["cifar100"]\n[search]\nevaluations = [30]\n'
     )
     run, board = evaluated(tmp_path, suite, HARNESS_BENCHMARKS=str(TABLES))
     about = filled.told(run, filled.units(run, "table")[0])["domains"]["cifar100"]
@@ -203,7 +203,7 @@ def test_the_slow_half_is_evaluated_and_never_chosen(tmp_path: Path) -> None:
 def test_a_computed_table_is_told_by_a_sample_and_says_so(tmp_path: Path) -> None:
     suite = (
         'extends = "hwgpt"\nrepeats = 3\nsearchers = ["random_search", "ridge"]\ndomains = ["s"]\n'
-        "[search]\nbudgets = [10]\n"
+        "[search]\nevaluations = [10]\n"
     )
     run, board = evaluated(tmp_path, suite, HARNESS_BENCHMARKS=str(TABLES))
     told = filled.told(run, filled.units(run, "table")[0])

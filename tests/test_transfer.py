@@ -190,12 +190,12 @@ unit = "raw"
 higher_is_better = false
 
 [choices]
-depth = [1, 2, 3, 4, 5]
-width = [8, 16, 32, 64, 128]
+depth = [10, 12, 14, 16, 18]
+width = [16, 32, 64, 128, 256]
 first = ["attention", "convolution", "recurrence", "pooling", "nothing"]
 second = ["attention", "convolution", "recurrence", "pooling", "nothing"]
 ratio = [1.0, 2.0, 3.0, 4.0, 6.0]
-heads = [1, 2, 3, 4, 6]
+heads = [10, 12, 16, 20, 24]
 """
 SUITE = """
 title = "My cells"
@@ -209,7 +209,7 @@ reference = "random_search"
 claim = "ridge"
 
 [search]
-budgets = [5, 10]
+evaluations = [5, 10]
 """
 
 

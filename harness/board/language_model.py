@@ -53,5 +53,5 @@ def language_model_use(reports: Iterable[SearchReport]) -> LanguageModelUse | No
         uncounted=counts[NO_USAGE],
         repaired=repaired / max(1, repaired + counts["legal"]),
         choices_changed=counts[REPAIRED_CHOICES] / max(1, repaired),
-        ended=Counter(ENDS.get(report.stopped, report.stopped) for report in told if report.stopped),
+        ended=dict(Counter(ENDS.get(report.stopped, report.stopped) for report in told if report.stopped)),
     )

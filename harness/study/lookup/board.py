@@ -183,7 +183,7 @@ def build_lookup_board(run: Run) -> LookupBoard:
     rankings = [
         _Builder(run, suite, table, scales, blocks, marks, feedback, budget).ranking()
         for feedback in suite.feedback
-        for budget in sorted(set(suite.search.budgets))
+        for budget in sorted(set(suite.search.evaluations))
     ]
     return LookupBoard(
         name=run.name,

@@ -43,7 +43,7 @@ def plan_lookup(name: str, suite: LookupSuite, *, limit: int | None, tables: tup
         table=suite.table,
         sha256=sha256,
         domains=tuple(domains),
-        budgets=tuple(sorted(set(suite.search.budgets))),
+        budgets=tuple(sorted(set(suite.search.evaluations))),
         held_out=tuple(filled.held_out),
         cost_limit=_limited(suite.search.cost_limit, card, folders),
     )

@@ -18,12 +18,12 @@ class LookupSettings(SearcherSettings):
     """Budgets of searches whose scores are looked up.
 
     Attributes:
-        budgets: evaluations; results are reported at each of them.
+        evaluations: budgets of a search; results are reported at each of them.
         cost_limit: keeps costly architectures from being chosen; with `share = 1.0` every one may be. Either
             way records then tell each evaluation, for boards of score and cost together.
     """
 
-    budgets: Annotated[list[Count], MinLen(1)]
+    evaluations: Annotated[list[Count], MinLen(1)]
     cost_limit: CostLimit = field(default_factory=CostLimit)
 
 
