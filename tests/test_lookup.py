@@ -257,6 +257,21 @@ def test_a_limit_takes_fewer_seeds_and_says_so(tmp_path: Path) -> None:
     assert "--limit 2 or more" in refused.stderr
 
 
+def test_searchers_that_search_alike_are_named_as_such(run: Path, tmp_path: Path) -> None:
+    assert not any("same searches" in note for note in build_board(load_run(run)).notes)
+    suite = tmp_path / "twins.toml"
+    suite.write_text(
+        'extends = "toy_lookup"\nrepeats = 2\nclaim = "local_search"\n'
+        'searchers = ["random_search", "local_search", "twin", "local_search_default"]\n'
+        '[search.variants]\ntwin = { searcher = "local_search", options = { start = "random" } }\n'
+    )
+    assert harness("eval", suite, "--out", tmp_path / "run").returncode == 0
+    notes = build_board(load_run(tmp_path / "run")).notes
+    assert [note.partition(".")[0] for note in notes if "same searches" in note] == [
+        "The same searches, step by step: local_search, twin"
+    ]
+
+
 def test_a_row_that_the_table_lacks_fails_its_unit_with_a_reason(tmp_path: Path) -> None:
     folder = tmp_path / "catalog" / "tasks"
     folder.mkdir(parents=True)

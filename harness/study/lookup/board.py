@@ -20,7 +20,7 @@ from harness.stats.effect import seed_effect
 from harness.stats.intervals import t_interval
 from harness.stats.ranks import placements
 from harness.stats.sums import Array
-from harness.study.lookup.notes import table_notes, tie_notes
+from harness.study.lookup.notes import alike_notes, table_notes, tie_notes
 from harness.study.lookup.settings import LookupSuite, PublishedSearch
 from harness.study.lookup.units import LOOKUP, TABLE, LookupSpec, Searches, TableDomain, TableFound
 
@@ -200,6 +200,7 @@ def build_lookup_board(run: Run) -> LookupBoard:
         notes=(
             *(table_notes(table) if table else ()),
             *tie_notes(run),
+            *alike_notes(run),
             *mark_notes([Marked(method, one) for method, one in marks.items()]),
         ),
         sampled=table.sampled if table else None,

@@ -17,6 +17,25 @@ def tie_notes(run: Run) -> Iterator[str]:
         )
 
 
+def alike_notes(run: Run) -> Iterator[str]:
+    """Says which searchers made the same searches, so that what is different between them had no effect."""
+    made: dict[str, list[str]] = {}
+    for unit in run.planned(LOOKUP):
+        result, spec = run.result(unit), unit.spec
+        found = [(one.seed, one.incumbents) for one in result.searches] if result else [unit.hash]
+        told = repr((spec.domain, spec.feedback, spec.evaluations, found))
+        made.setdefault(spec.method, []).append(told)
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for method, searches in made.items():
+        alike.setdefault(tuple(sorted(searches)), []).append(method)
+    for methods in alike.values():
+        if len(methods) > 1:
+            yield (
+                f"The same searches, step by step: {', '.join(methods)}. What differs between them had no "
+                "effect here."
+            )
+
+
 def table_notes(table: TableFound) -> tuple[str, ...]:
     """Returns what a reader must know of the columns, of a sample in place of a table, and of a limit."""
     notes = [f"{domain}: {note}" for domain, note in sorted(table.notes.items())]
