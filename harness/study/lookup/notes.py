@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from harness.run.loaded import Run
+from harness.study.lookup.settings import LookupSuite
 from harness.study.lookup.units import LOOKUP, TableFound
 
 
@@ -19,7 +20,7 @@ def tie_notes(run: Run) -> Iterator[str]:
 
 def alike_notes(run: Run) -> Iterator[str]:
     """Says which searchers made the same searches, so that what is different between them had no effect."""
-    made: dict[str, list[str]] = {}
+    made: dict[str, list[str]] = {method: [] for method in LookupSuite.of(run).searchers}
     for unit in run.planned(LOOKUP):
         result, spec = run.result(unit), unit.spec
         found = [(one.seed, one.incumbents) for one in result.searches] if result else [unit.hash]
