@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,10 @@ from harness.identity.unit import Spec, Unit, UnitKind
 from harness.study.plan import Plan
 
 BAR = """
+import sys
+from pathlib import Path
 from harness.guard.inert import shield_streams
+from harness.run.stored import write_record
 from harness.study.plan import Plan
 from harness.cli.progress import progress
 from harness.identity.unit import Unit, UnitKind
@@ -23,24 +27,25 @@ kind = UnitKind(name="score", spec=PrepareSpec, result=Preparation, work="", sec
 spec = PrepareSpec(task="\\x1b]0;evil\\x07", domain="a\\nb [red]c", archives=())
 unit = Unit(kind=kind, spec=spec)
 plan = Plan(name="p", suite=None, table={}, limit=None, units=(unit,))
-with progress(plan, 1) as on_event:
+run = Path(sys.argv[1])
+write_record(run, unit, "failed", reason="no \x1b[2J such file.")
+with progress(plan, 1, run) as on_event:
     on_event("started", unit, "")
     on_event("finished", unit, "failed")
 """
 
 
-def test_a_live_bar_draws_and_shows_names_visibly() -> None:
+def test_a_live_bar_draws_and_shows_names_and_reasons_visibly(tmp_path: Path) -> None:
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
-    done = subprocess.run([sys.executable, "-c", BAR], stderr=theirs, timeout=120)
+    done = subprocess.run([sys.executable, "-c", BAR, str(tmp_path)], stderr=theirs, timeout=120)
     os.close(theirs)
     drawn = os.read(ours, 100_000).decode()
     os.close(ours)
     assert done.returncode == 0, drawn
     assert "\x1b[?25l" in drawn, "rich hides the cursor"
-    assert "failed: score · \\u001b]0;evil\\u0007 · a b [red]c" in re.sub(
-        r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn
-    )
+    words = " ".join(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn).split())
+    assert "failed: score · \\u001b]0;evil\\u0007 · a b [red]c: no \\u001b[2J such file." in words
     assert "\x1b]0" not in drawn
 
 

@@ -256,7 +256,7 @@ def _run(plan: "Plan", place: "Place", how: _How, *, belief: "Belief", processes
                 shutil.rmtree(folder / part, ignore_errors=True)
             (folder / DATES).unlink(missing_ok=True)
         write_atomically(folder / "plan.json", plan.to_json())
-        with progress(plan, how.workers) as on_event:
+        with progress(plan, how.workers, folder) as on_event:
             outcome = execute(
                 plan,
                 place,

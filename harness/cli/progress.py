@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import perf_counter
 
 from harness.board.table import Table
@@ -12,6 +13,7 @@ from harness.board.wording import MISSING
 from harness.guard.inert import line, unshielded
 from harness.identity.unit import AnyUnit
 from harness.run.kept import time_told
+from harness.run.stored import unit_record
 from harness.study.cost import MACS_PER_SECOND, Costs
 from harness.study.plan import Plan
 from harness.study.work.units import SearchingSpec
@@ -98,9 +100,15 @@ class Clock:
         return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"
 
 
+def told(run: Path, unit: AnyUnit, status: str) -> str:
+    """Returns the unit in a few words, and why it has no result where it has none."""
+    record = unit_record(run, unit) if status != "ok" else None
+    return f"{label(unit)}: {line(record.reason)}" if record and record.reason else label(unit)
+
+
 @contextmanager
-def progress(plan: Plan, workers: int) -> Iterator[OnEvent]:
-    """Gives the callback that `execute` reports to."""
+def progress(plan: Plan, workers: int, run: Path) -> Iterator[OnEvent]:
+    """Gives the callback that `execute` reports to, of a plan that is carried out in the folder `run`."""
     clock, total = Clock(plan, workers), len(plan.units)
     running: dict[str, str] = {}
 
@@ -108,8 +116,8 @@ def progress(plan: Plan, workers: int) -> Iterator[OnEvent]:
         clock.note(event, unit)
         if event == "finished":
             done = total - sum(clock.left.values())
-            told = f"[{done}/{total}] {status:7} {label(unit)} ({clock.text()})"
-            print(told, file=sys.stderr, flush=True)
+            text = f"[{done}/{total}] {status:7} {told(run, unit, status)} ({clock.text()})"
+            print(text, file=sys.stderr, flush=True)
 
     if not sys.stderr.isatty():
         yield lines
@@ -133,7 +141,7 @@ def progress(plan: Plan, workers: int) -> Iterator[OnEvent]:
             else:
                 running.pop(unit.hash, None)
             if event == "finished" and status != "ok":
-                live.console.print(f"{status}: {label(unit)}", style="yellow", markup=False)
+                live.console.print(f"{status}: {told(run, unit, status)}", style="yellow", markup=False)
             now = "; ".join(running.values()) or "finishing"
             live.update(task, advance=int(event != "started"), description=now, left=clock.text())
 
