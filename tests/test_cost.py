@@ -3,13 +3,16 @@
 import re
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from time import process_time
 
 import pytest
+from command import harness
 from spaces import named
 from working import first, planned
 
 from harness.cli import progress
+from harness.identity import memory
 from harness.study import pace
 from harness.study.cost import Costs
 from harness.study.pace import Paced
@@ -145,3 +148,22 @@ def test_what_is_measured_is_the_time_of_one_call(slow: int) -> None:
             pass
 
     assert pace._each(act) == pytest.approx(0.004 * slow, rel=0.25)
+
+
+def test_what_a_dry_run_measured_is_remembered_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured, each = [], pace._each
+    monkeypatch.setattr(pace, "_each", lambda act: measured.append(act) or each(act))
+
+    def dry_run() -> str:
+        monkeypatch.setattr(memory._memory, "values", {})
+        done = harness("eval", "toy", "--dry-run", HARNESS_DATA=str(tmp_path))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    first = dry_run()
+    count = len(measured)
+    assert count
+    assert dry_run() == first
+    assert len(measured) == count

@@ -244,7 +244,7 @@ def load(kind: str, name: str) -> Any:
         text = os.environ.get("HARNESS_DATASETS", "")
         datasets = Path(text).expanduser().resolve() if text else None
         return _read(reader, found[name], found[name].stat().st_mtime_ns, datasets)
-    for root in roots():
+    for root in once("roots", roots):
         if str(root) not in __path__:
             __path__.append(str(root))
     module_name = f"{__name__}.{folder}.{name}" + (f".{Path(file).stem}" if file else "")

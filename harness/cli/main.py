@@ -155,6 +155,7 @@ def evaluate(
     for name, plan in plans.items():
         if dry_run:
             print(plan.to_json() if as_json else planned(plan, workers=workers, width=terminal_width()))
+            memory.save()
             continue
         folder = Path("runs") / name if out is None else out if is_one else out / name
         try:

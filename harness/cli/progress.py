@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
+from harness import catalog
 from harness.board.table import Table
 from harness.board.terminal import terminal_lines
 from harness.board.wording import MISSING
@@ -25,11 +26,13 @@ def label(unit: AnyUnit) -> str:
     return line(unit.label)
 
 
+@catalog.held()
 def planned(plan: Plan, *, workers: int, width: int | None) -> str:
     """Returns the units of a plan by task and kind, and what they are estimated to cost."""
     from harness.study.pace import Paced
 
-    paced, costs = Paced(plan.units), Costs(plan.units)
+    paced = Paced(plan.units)
+    costs = Costs(plan.units, paced)
     groups: dict[tuple[str, str], list[AnyUnit]] = {}
     for unit in plan.units:
         groups.setdefault((unit.spec.of.partition("/")[0] or MISSING, unit.kind.name), []).append(unit)

@@ -52,9 +52,10 @@ PASSED = 64
 class Costs:
     """Estimates of units; spaces and baselines are looked at once."""
 
-    def __init__(self, units: Iterable[AnyUnit]) -> None:
+    def __init__(self, units: Iterable[AnyUnit], beside: "Costs | None" = None) -> None:
+        """Takes the units of a plan; what estimates `beside` these looked at is not looked at again."""
         self.units = {unit.hash: unit for unit in units}
-        self._known: dict[tuple[str, ...], Any] = {}
+        self._known: dict[tuple[str, ...], Any] = beside._known if beside is not None else {}
 
     def macs(self, unit: AnyUnit) -> int:
         """Returns the multiply-accumulates of a unit; 0 for what is not counted."""
