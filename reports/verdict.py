@@ -1,6 +1,6 @@
 """The first screen: what the run says of the claim that its suite fixed in advance, and why."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from harness import (
     AnyBoard,
@@ -19,6 +19,7 @@ from harness import (
     Section,
     Strip,
     Strips,
+    Table,
     TaskBoard,
     interval,
     strip,
@@ -47,8 +48,8 @@ def render(run: Run, board: AnyBoard) -> Block:
         return Block(
             lead=first,
             chips=tuple(_lookup_chips(board)),
-            paragraphs=tuple(others),
             figures=(figure,) if figure else (),
+            appendix=(_other_sentences(others),) if others else (),
         )
     if isinstance(board, RankingBoard):
         return _ranking(board)
@@ -70,6 +71,16 @@ def render(run: Run, board: AnyBoard) -> Block:
             *(f"A verdict would take: {line}" for line in trained_wants(run, board)),
             *limited,
         ),
+    )
+
+
+def _other_sentences(sentences: Sequence[str]) -> Table:
+    """Returns what is said of the feedbacks and budgets that the suite did not fix as its verdict."""
+    return Table(
+        caption="Other feedbacks and budgets, which are not the verdict",
+        columns=("What is said",),
+        rows=tuple((one,) for one in sentences),
+        labels=1,
     )
 
 
