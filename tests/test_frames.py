@@ -129,7 +129,7 @@ def test_a_suite_runs_from_python_as_the_command_runs_it(tmp_path: Path) -> None
         harness.evaluate("nonsense", out=tmp_path / "other")
     with pytest.raises(HarnessError, match="Invalid value for '--workers'"):
         harness.evaluate("toy", out=tmp_path / "other", workers=0)
-    with pytest.raises(HarnessError, match="'nobody' is no baseline"):
+    with pytest.raises(HarnessError, match="no baseline named 'nobody'"):
         harness.evaluate("toy", out=tmp_path / "other", model="nobody", set="seeds=[1, 2]")
     assert not (tmp_path / "other").exists()
 

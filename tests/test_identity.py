@@ -131,6 +131,8 @@ OWN = '''\
 
 from own_layers import layers
 
+KINDS = ("image",)
+
 
 def build(signature):
     return layers(signature.classes)

@@ -182,7 +182,12 @@ def test_a_worker_and_the_code_it_runs_cannot_leave_the_machine_offline(tmp_path
     (tmp_path / "s.toml").write_text(FLOORS)
     (tmp_path / "own.py").write_text(CALLING)
     words = ["eval", tmp_path / "s.toml", "--out", tmp_path / "run", "--offline", "--workers", "1"]
-    done = apart(*words, "--model", f"{tmp_path}/own.py:predict")
+    model = f"file:{tmp_path}/own.py:predict"
+    refused = apart(*words, "--model", model)
+    assert refused.returncode == 2
+    assert "--offline forbids contacting 192.0.2.1" in refused.stderr
+    assert not (tmp_path / "run").exists()
+    done = apart(*words, "--set", f'baselines=["floor", "{model}"]')
     assert done.returncode == 1, done.stderr
     records = [json.loads(path.read_text()) for path in tmp_path.rglob("record.json")]
     assert "\x1b" not in done.stdout + done.stderr
