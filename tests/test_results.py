@@ -340,3 +340,10 @@ def test_files_that_give_no_row_are_told(
     assert (done.returncode, done.stdout) == (2, "")
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_format_that_is_none_is_told_with_all_there_are(tmp_path: Path) -> None:
+    done = harness("leaderboard", "--format", "every-eval", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "There is no format named 'every-eval'; did you mean every-eval-ever?" in done.stderr
+    assert not (tmp_path / "out").exists()

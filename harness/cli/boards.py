@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.options import Json, data_folder, terminal_width
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UnknownNameError
 from harness.guard.inert import cell, html, line, markdown_block
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def leaderboard(
     only: Annotated[str | None, typer.Option(help="Comma-separated models of --import.")] = None,
 ) -> None:
     """Print the ranked table of runs, merged where tasks, data and protocol agree, or write their site."""
+    if format not in FORMATS.split(", "):
+        raise UnknownNameError("format", format, FORMATS.split(", "))
     if files and format in (SITE, *WRITERS):
         raise HarnessError(f"--import is for boards that are printed, and --format {format} writes files.")
     if format == SITE:
