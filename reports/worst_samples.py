@@ -57,8 +57,9 @@ def render(run: Run, board: Board) -> Block:
         if None in rows or rows[0] is rows[1]:
             continue
         for domain in task.held_out:
+            scores = [(row, _scores(run, task, row, domain)) for row in rows if row]
             try:
-                first, second = (_samples(run, task, row, domain) for row in rows if row)
+                first, second = (_samples(run, task, row, units) for row, units in scores)
                 shown = _chosen(first, second)
             except HarnessError as error:
                 lines.append(f"{task.title}, {domain}: {str(error).rstrip('.')}.")
@@ -68,7 +69,7 @@ def render(run: Run, board: Board) -> Block:
                 continue
             names = [row.name for row in rows if row]
             made = _drawn(run, (task.task, domain), (first, second), names, shown)
-            if made and any(len(_scores(run, task, row, domain)) > TRAININGS for row in rows if row):
+            if made and any(len(units) > TRAININGS for _, units in scores):
                 lines.append(f"{domain}: of a row, the {TRAININGS} trainings of the smallest seeds are read.")
             figures += [one for one in made if isinstance(one, Figure)]
             tables += [one for one in made if isinstance(one, Table)]
@@ -95,8 +96,7 @@ def _scores(run: Run, task: TaskBoard, row: Row, domain: str) -> list[ScoreUnit]
     return sorted(units, key=lambda unit: unit.spec.report_seed)
 
 
-def _samples(run: Run, task: TaskBoard, row: Row, domain: str) -> RowSamples:
-    units = _scores(run, task, row, domain)
+def _samples(run: Run, task: TaskBoard, row: Row, units: Sequence[ScoreUnit]) -> RowSamples:
     if not units or any(run.result(unit) is None for unit in units):
         raise HarnessError(f"{row.name} has no score")
     metric: Metric = catalog.metric_of(task.metric)

@@ -19,7 +19,7 @@ import torch
 from command import harness
 from hypothesis import given
 from hypothesis import strategies as st
-from working import done, first, place_of, plan_of
+from working import FLOORS, done, first, place_of, plan_of
 
 from harness import catalog
 from harness.data.load import load_split
@@ -213,13 +213,7 @@ def test_no_two_exports_share_a_name(parts: list[tuple[str, str, str]]) -> None:
     assert len(names) == len(set(parts)) + len({part[:2] for part in parts})
 
 
-SUITE = """
-extends = "toy"
-searchers = []
-spaces = []
-baselines = ["floor"]
-reference = "floor"
-claim = { method = "floor", space = "" }
+SUITE = f"""{FLOORS}
 [[tasks]]
 name = "toy_bytes"
 test_bytes = 900

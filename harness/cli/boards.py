@@ -28,7 +28,7 @@ WRITERS = {
 """Formats that are files in a folder -> what makes them of a run."""
 OWNER = r"(?!data$)[A-Za-z0-9]+([-_.][A-Za-z0-9]+)*"
 """Names on the Hub; one is a folder's name, too."""
-FORMATS = ", ".join(["terminal, md, csv, json, html, tex", SITE, *WRITERS])
+FORMATS = ("terminal", "md", "csv", "json", "html", "tex", SITE, *WRITERS)
 FOLLOWED = 5.0
 """Seconds between two looks at a run that goes on."""
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
@@ -42,7 +42,7 @@ def leaderboard(
             metavar="RUN...", help="Run folders, or a tree of results; for a site result files, too, or none."
         ),
     ] = None,
-    format: Annotated[str, typer.Option(help=f"{FORMATS}.")] = "terminal",
+    format: Annotated[str, typer.Option(help=f"{', '.join(FORMATS)}.")] = "terminal",
     out: Annotated[
         Path | None, typer.Option(help="Folder of what is written, which may be there and grow.")
     ] = None,
@@ -59,8 +59,8 @@ def leaderboard(
     only: Annotated[str | None, typer.Option(help="Comma-separated models of --import.")] = None,
 ) -> None:
     """Print the ranked table of runs, merged where tasks, data and protocol agree, or write their site."""
-    if format not in FORMATS.split(", "):
-        raise UnknownNameError("format", format, FORMATS.split(", "))
+    if format not in FORMATS:
+        raise UnknownNameError("format", format, FORMATS)
     if files and format in (SITE, *WRITERS):
         raise HarnessError(f"--import is for boards that are printed, and --format {format} writes files.")
     if format == SITE:
