@@ -1,0 +1,173 @@
+"""The units of a suite on diversity: domains, every training of its pools, and tables."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from harness import catalog
+from harness.errors import HarnessError
+from harness.identity.unit import AnyUnit
+from harness.space.choices import SearchSpace
+from harness.study.diversity.design import balanced, drawn, pure
+from harness.study.diversity.settings import Arm, DiversitySuite, PoolTask
+from harness.study.diversity.units import CELL, CellSpec
+from harness.study.plan import Plan, distinct, planned, prepare_unit
+from harness.study.settings import Need
+from harness.study.work.matched import full_name, load_family, parameter_target
+from harness.study.work.specs import planned_task, scored_of, shortened, training_spec, with_domains
+from harness.task.task import Task
+
+CONTROL = "control"
+"""The arm of trainings with an effect that is known to be there."""
+
+
+def plan_diversity(name: str, suite: DiversitySuite, *, limit: int | None, tables: tuple[Path, ...]) -> Plan:
+    """Returns the plan of `suite`; raises as `make_plan` does."""
+    task = suite.task
+    if task is not None:
+        task = shortened(with_domains(task, suite.opens), limit)
+        assert isinstance(task, PoolTask)
+    filled = replace(suite, task=task, arms=[replace(arm, space=full_name(arm.space)) for arm in suite.arms])
+    table = asdict(filled)
+    if task is not None:
+        table["task"] = planned_task(task, suite.opens)
+    units = list(_units(filled, limit, registration=""))
+    return Plan(name=name, suite=filled, table=table, limit=limit, units=distinct(units))
+
+
+def _units(suite: DiversitySuite, limit: int | None, registration: str) -> Iterator[AnyUnit]:
+    if suite.task is not None:
+        yield from PoolPlan(suite, suite.task, limit, registration).units()
+
+
+class PoolPlan:
+    """The trainings of one task's pools."""
+
+    def __init__(
+        self, suite: DiversitySuite, settings: PoolTask, limit: int | None, registration: str
+    ) -> None:
+        self.suite = suite
+        self.settings = settings
+        self.limit = limit
+        self.registration = registration
+        task: Task = catalog.load("task", settings.name)
+        self.signature = task.in_windows(settings.context).signature
+
+    def units(self) -> Iterator[AnyUnit]:
+        for arm in self.suite.arms:
+            for index, architecture in enumerate(self.architectures(arm)):
+                for seed in arm.seeds:
+                    yield from self._cell(arm, index, architecture, seed, self.settings)
+        yield from self._controls()
+
+    def _controls(self) -> Iterator[AnyUnit]:
+        suite, settings = self.suite, self.settings
+        if not suite.control_architectures:
+            return
+        first = suite.arms[0]
+        recipe = settings.recipe
+        more = [*recipe.augmentation, *(one for one in suite.control if one not in recipe.augmentation)]
+        sources = [*settings.sources, *([suite.control_source] if suite.control_source else [])]
+        changed = replace(settings, recipe=replace(recipe, augmentation=tuple(more)), sources=sources)
+        pool = self.architectures(first)[: suite.control_architectures]
+        for index, architecture in enumerate(pool):
+            for seed in first.seeds:
+                yield from self._cell(replace(first, name=CONTROL), index, architecture, seed, changed)
+
+    def _cell(
+        self, arm: Arm, index: int, architecture: Mapping[str, Any], seed: int, settings: PoolTask
+    ) -> Iterator[AnyUnit]:
+        suite = self.suite
+        domains = [prepare_unit(settings.name, name) for name in (*settings.sources, *settings.held_out)]
+        yield from domains
+        scored = scored_of(settings, settings.held_out[0], is_oracle=False)
+        training = {key: value for key, value in training_spec(settings).items() if key != "learning_rates"}
+        spec = CellSpec(
+            **training,
+            **self.sized(arm),
+            limit=self.limit,
+            sources=tuple(settings.sources),
+            validation_samples=settings.validation_samples,
+            document_bytes=settings.document_bytes,
+            arm=arm.name,
+            index=index,
+            seed=seed,
+            architecture=architecture,
+            learning_rate=self._rate(arm, index, architecture),
+            checkpoints=tuple(suite.checkpoints),
+            decay=suite.decay,
+            held_out=tuple(settings.held_out),
+            splits=tuple(scored["splits"]),
+            source_samples=settings.source_samples,
+            samples=scored["samples"],
+            groups=scored["groups"],
+            bytes=scored["bytes"],
+            checkpoint_bytes=settings.checkpoint_bytes if scored["bytes"] else None,
+            scored_bytes=scored["document_bytes"],
+            opens=tuple(suite.opens),
+            registration=self.registration,
+        )
+        yield planned(CELL, spec, needs=[unit.hash for unit in domains])
+
+    def sized(self, arm: Arm) -> dict[str, Any]:
+        """Returns what says how large an arm's networks may be."""
+        return {
+            "task": self.settings.name,
+            "space": arm.space,
+            "tuned_space": self.suite.arms[0].space,
+            "parameter_tolerance": self.suite.parameter_tolerance,
+            "context": self.settings.context,
+        }
+
+    def architectures(self, arm: Arm) -> list[dict[str, Any]]:
+        """Returns the pool of an arm, in JSON form.
+
+        Raises:
+            HarnessError: the space has not so many, or no such families.
+        """
+        key = (arm.space, arm.design, arm.architectures)
+        if key not in self._pools:
+            space = self.space(arm)
+            if arm.design == "drawn":
+                self._pools[key] = drawn(space, arm.architectures, arm.name)
+            else:
+                families = families_of(space, self.suite.families)
+                made = balanced if arm.design == "balanced" else pure
+                self._pools[key] = made(space, arm.architectures, self.suite.families, families)
+        return self._pools[key]
+
+    @cached_property
+    def _pools(self) -> dict[tuple[str, str, int], list[dict[str, Any]]]:
+        return {}
+
+    def space(self, arm: Arm) -> SearchSpace:
+        """Returns the space of an arm, with the parameters that the suite allows."""
+        family, preset = load_family(arm.space)
+        centre = parameter_target(self.suite.arms[0].space, self.signature)
+        tolerance = self.suite.parameter_tolerance or None
+        return family.matched(preset, self.signature, tolerance, centre=centre)
+
+    def _rate(self, arm: Arm, index: int, architecture: Mapping[str, Any]) -> float:
+        if arm.learning_rates:
+            return arm.learning_rates[index % len(arm.learning_rates)]
+        rates = self.suite.rates
+        if not rates:
+            return self.settings.training.learning_rates[0]
+        families = architecture[self.suite.families]
+        Need.known("family with a rate", families, rates)
+        return math.exp(sum(math.log(rates[one]) for one in families) / len(families))
+
+
+def families_of(space: SearchSpace, key: str) -> tuple[str, ...]:
+    """Returns what each layer may be, by the list `key` of the JSON form.
+
+    Raises:
+        HarnessError: the space has no such list.
+    """
+    options = next((one.options for one in space.choices if one.name.startswith(f"{key}[")), None)
+    if options is None:
+        raise HarnessError(f"{space.name} has no list {key!r}, which families names.")
+    return tuple(map(str, options))

@@ -1,0 +1,1 @@
+"""The work of units of a study of diversity."""
