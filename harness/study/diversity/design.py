@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.seeds import generator, stream
@@ -53,7 +54,7 @@ def pure(space: SearchSpace, count: int, key: str, families: Sequence[str]) -> l
     return [{**shape, key: [family] * len(shape[key])} for family in families[:count]]
 
 
-def balanced_rows(families: int, layers: int, count: int) -> "np.ndarray[Any, np.dtype[np.int64]]":
+def balanced_rows(families: int, layers: int, count: int) -> NDArray[np.int64]:
     """Returns the family of each layer of so many networks, shape (count, layers), sorted.
 
     Of networks with 1, 2, ... different families there are about as many each, and of one family all that
@@ -82,10 +83,10 @@ def balanced_rows(families: int, layers: int, count: int) -> "np.ndarray[Any, np
                 rows[place] = free[np.argmin(_unevenness(own) + _unevenness(own + others))]
         if all((before[kind] == rows).all() for kind, rows in chosen.items()):
             break
-    return every[np.sort(np.concatenate(list(chosen.values())))]
+    return np.asarray(every[np.sort(np.concatenate(list(chosen.values())))])
 
 
-def _unevenness(counts: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+def _unevenness(counts: NDArray[Any]) -> NDArray[Any]:
     """Returns the squared distance from equal counts of families in every place, and over all of them."""
     by_place = ((counts - counts.mean(axis=-1, keepdims=True)) ** 2).sum(axis=(-1, -2))
     whole = counts.sum(axis=-2)

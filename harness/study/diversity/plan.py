@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from harness import catalog
+from harness.data.table.card import read_card
+from harness.data.table.table import published_hash
 from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit
 from harness.space.choices import SearchSpace
 from harness.study.diversity.design import balanced, drawn, pure
 from harness.study.diversity.settings import Arm, DiversitySuite, PoolTask
-from harness.study.diversity.units import CELL, CellSpec
+from harness.study.diversity.units import CELL, TABLE_POOL, CellSpec, TablePoolSpec
 from harness.study.plan import Plan, distinct, planned, prepare_unit
 from harness.study.settings import Need
 from harness.study.work.matched import full_name, load_family, parameter_target
@@ -28,14 +30,29 @@ def plan_diversity(name: str, suite: DiversitySuite, *, limit: int | None, table
     """Returns the plan of `suite`; raises as `make_plan` does."""
     task = suite.task
     if task is not None:
-        task = shortened(with_domains(task, suite.opens), limit)
-        assert isinstance(task, PoolTask)
+        cut = shortened(with_domains(task, suite.opens), limit)
+        assert isinstance(cut, PoolTask)
+        task = cut
     filled = replace(suite, task=task, arms=[replace(arm, space=full_name(arm.space)) for arm in suite.arms])
     table = asdict(filled)
     if task is not None:
         table["task"] = planned_task(task, suite.opens)
-    units = list(_units(filled, limit, registration=""))
+    units = [*_tables(suite, tables), *_units(filled, limit, registration="")]
     return Plan(name=name, suite=filled, table=table, limit=limit, units=distinct(units))
+
+
+def _tables(suite: DiversitySuite, tables: tuple[Path, ...]) -> Iterator[AnyUnit]:
+    known = catalog.files("table")
+    Need.known("table", suite.tables, known)
+    for name in suite.tables:
+        card = read_card(known[name])
+        if card.computed or len(card.domains) < 2:
+            why = "has no rows" if card.computed else "has one domain"
+            raise HarnessError(f"Table {name!r} {why}, so no architectures are compared on held-out domains.")
+        sha256 = published_hash(card, (*tables, known[name].parent))
+        yield planned(
+            TABLE_POOL, TablePoolSpec(table=name, sha256=sha256, budget=suite.budget, margin=suite.margin)
+        )
 
 
 def _units(suite: DiversitySuite, limit: int | None, registration: str) -> Iterator[AnyUnit]:

@@ -113,4 +113,4 @@ class PlannedPoolTask(PlannedTask, PoolTask):
 class PlannedDiversity(DiversitySuite):
     """A suite as `plan.json` keeps it."""
 
-    task: PlannedPoolTask | None = None  # type: ignore[assignment]
+    task: PlannedPoolTask | None = None

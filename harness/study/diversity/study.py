@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.study.diversity.settings import DiversitySuite, PlannedDiversity
-from harness.study.diversity.units import CELL
+from harness.study.diversity.units import CELL, TABLE_POOL
 from harness.study.settings import Need, check_task
 from harness.study.study import Study
 from harness.study.work.units import PREPARE
@@ -18,8 +18,8 @@ class DiversityStudy(Study[DiversitySuite, "DiversityBoard"]):
     summary = "varies the diversity of a space at matched size, compute and in-domain score"
     settings = DiversitySuite
     planned = PlannedDiversity
-    kinds = (PREPARE, CELL)
-    rows = (CELL,)
+    kinds = (PREPARE, CELL, TABLE_POOL)
+    rows = (CELL, TABLE_POOL)
     parts: ClassVar = {
         "plan": "harness.study.diversity.plan:plan_diversity",
         "board": "harness.study.diversity.board:build_diversity_board",

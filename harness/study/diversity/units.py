@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.identity.schema import Schema
-from harness.identity.unit import Read, UnitKind
-from harness.study.work.units import TrainedSpec, scored_reads
+from harness.identity.unit import Read, Spec, UnitKind
+from harness.study.diversity.results import Found
+from harness.study.work.units import TrainedSpec, scored_reads, table_reads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +109,33 @@ class Cell(Schema):
     samples: Mapping[str, int]
 
 
+@dataclass(frozen=True, kw_only=True)
+class TablePoolSpec(Spec):
+    """All architectures of a table of published results as a pool.
+
+    Attributes:
+        table: catalog name.
+        sha256: of its file.
+        budget: architectures that a search sees.
+        margin: largest gain that does not matter, in standard deviations of a domain; 0 for none.
+    """
+
+    table: str
+    sha256: str
+    budget: int
+    margin: float = 0.0
+
+    def reads(self) -> Iterator[Read]:
+        yield from table_reads(self.table)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TablePool(Schema):
+    """What is found of a table."""
+
+    found: Found
+
+
 CELL = UnitKind(
     name="cell",
     spec=CellSpec,
@@ -117,4 +145,11 @@ CELL = UnitKind(
     seconds=600.0,
     trains=True,
     is_shared=True,
+)
+TABLE_POOL = UnitKind(
+    name="table_pool",
+    spec=TablePoolSpec,
+    result=TablePool,
+    work="harness.study.diversity.work.table:table_pool",
+    seconds=30.0,
 )

@@ -8,7 +8,7 @@ from harness.board.scale import with_interval
 from harness.board.values import Estimate
 from harness.study.lookup.board import LookupBoard, LookupRow
 from harness.study.lookup.tables import lookup_sentence, ranking_table, regret_table
-from harness.study.published_table import published_tables
+from harness.study.published import published_tables
 
 
 def lookup_leaderboards(board: LookupBoard) -> Iterator[Leaderboard]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness import catalog
 from harness.data.table.card import CostLimit, TableCard, read_card
-from harness.data.table.table import find_table, table_hash
+from harness.data.table.table import find_table, published_hash
 from harness.errors import HarnessError
 from harness.files import file_hash
 from harness.identity.unit import AnyUnit
@@ -35,7 +35,7 @@ def plan_lookup(name: str, suite: LookupSuite, *, limit: int | None, tables: tup
     path = known[suite.table]
     card = read_card(path)
     folders = (*tables, path.parent)
-    sha256 = _hash(card, folders)
+    sha256 = published_hash(card, folders)
     Need.known("domain", suite.domains, card.domains)
     domains = suite.domains or list(card.domains)
     filled = replace(suite, domains=domains, held_out=_held_out(suite, card, domains))
@@ -53,14 +53,6 @@ def plan_lookup(name: str, suite: LookupSuite, *, limit: int | None, tables: tup
         del table["search"]["cost_limit"]
     units = _units(filled, card, spec, limit)
     return Plan(name=name, suite=filled, table=table, limit=limit, units=distinct(units))
-
-
-def _hash(card: TableCard, folders: tuple[Path, ...]) -> str:
-    """Returns the sha256 of the package, which a unit fetches, or of the file, which must be there."""
-    if card.package is not None:
-        return card.package.sha256
-    file = find_table(card, folders)
-    return card.sha256 if card.sha256 and not card.more_files else table_hash(file, card)
 
 
 def _limited(limit: CostLimit, card: TableCard, folders: tuple[Path, ...]) -> CostCut | None:

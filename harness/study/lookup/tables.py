@@ -10,7 +10,7 @@ from harness.board.scale import in_unit, percent, with_interval
 from harness.board.table import Table
 from harness.board.wording import FAILED, LIMITED, MISSING, listed, with_model
 from harness.study.lookup.board import LookupBoard, LookupCell, LookupRanking, LookupRow
-from harness.study.published_table import PUBLISHED, UNRANKED, published_tables
+from harness.study.published import PUBLISHED, UNRANKED, published_tables
 
 FEEDBACK = {
     "validation": "validation as feedback, test of the validation choice",

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness import catalog
 from harness.identity.schema import Schema
 from harness.identity.unit import Read, Spec, UnitKind
 from harness.stats.sums import Array
 from harness.stats.transfer import Chosen, Transfer
-from harness.study.work.units import ENDPOINT, PROXIES, SearchingSpec, space_reads
+from harness.study.work.units import ENDPOINT, PROXIES, SearchingSpec, table_reads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,14 +22,6 @@ class CostCut(Schema):
     share: float
     at_most: float
     sha256: str = ""
-
-
-def table_reads(name: str) -> Iterator[Read]:
-    """Yields a table, and the spaces that its card names."""
-    yield Read("table", name)
-    card = catalog.load("table", name)
-    every = [card, *card.get("domains", {}).values()]
-    yield from space_reads(*(one["space"] for one in every if one.get("space")))
 
 
 @dataclass(frozen=True, kw_only=True)

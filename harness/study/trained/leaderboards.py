@@ -7,7 +7,7 @@ from harness.board.values import Difference, Estimate
 from harness.board.wording import show_estimate, unit_of_difference
 from harness.catalog import metric_of
 from harness.run.loaded import Run
-from harness.study.published_table import published_tables
+from harness.study.published import published_tables
 from harness.study.trained.boards.tables import domain_table, main_table
 from harness.study.trained.boards.values import Board, Row, TaskBoard
 from harness.study.trained.boards.verdict import overall, task_verdict

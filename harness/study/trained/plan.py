@@ -20,11 +20,11 @@ from harness.learn.baseline import (
 )
 from harness.learn.modality import modality_of
 from harness.study.cost import Costs
+from harness.study.opening import Openings, opened_by, openings_of
 from harness.study.plan import Plan, distinct, endpoint_unit, members, planned, prepare_unit, resolve_searcher
 from harness.study.published import factors_of, kept
 from harness.study.settings import ALONE, STEPS_PER_SAMPLE, RecipeSettings, TaskSettings
 from harness.study.trained.cost import trial
-from harness.study.trained.opening import openings_of
 from harness.study.trained.results import Final
 from harness.study.trained.settings import Suite
 from harness.study.trained.units import (
@@ -40,7 +40,7 @@ from harness.study.trained.units import (
     TuneSpec,
     Variant,
 )
-from harness.study.trained.zero_shot import Openings, ZeroShotPlan, opened_by, with_tasks
+from harness.study.trained.zero_shot import ZeroShotPlan, with_tasks
 from harness.study.work.matched import full_name
 from harness.study.work.specs import (
     folds_of,

@@ -128,14 +128,6 @@ class Final(Schema):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opened(Schema):
-    """The hashes of the plan and of the code that opened a sealed domain."""
-
-    plan: str
-    code: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Score(Schema):
     """A score on one domain; its samples lie beside it.
 

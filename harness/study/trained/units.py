@@ -7,7 +7,8 @@ from typing import Any, Literal
 from harness import catalog
 from harness.identity.unit import R, Read, S, Spec, UnitKind
 from harness.learn.baseline import FloorBaseline, ReadyBaseline
-from harness.study.trained.results import Final, Opened, Score, Search, Tuned, ZeroShotScore
+from harness.study.opening import OPEN
+from harness.study.trained.results import Final, Score, Search, Tuned, ZeroShotScore
 from harness.study.work.units import (
     ENDPOINT,
     INHERITED,
@@ -229,23 +230,6 @@ class ZeroShotSpec(RowScoreSpec):
         yield from super().reads()
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpenSpec(Spec):
-    """A sealed domain that a suite opens.
-
-    Attributes:
-        task: catalog name.
-        domain: that is sealed.
-        plan: hash of the suite and of all units that it would have were the domain not sealed.
-        suite_code: hash of all that those units run and read.
-    """
-
-    task: str
-    domain: str
-    plan: str
-    suite_code: str
-
-
 def _kind(
     name: str, spec: type[S], result: type[R], work: str, *, seconds: float, **more: Any
 ) -> UnitKind[S, R]:
@@ -275,14 +259,6 @@ FINAL = _kind(
 SCORE = _kind("score", ScoreSpec, Score, "score:score_unit", seconds=1.5, is_shared=True)
 ZERO_SHOT = _kind(
     "zero_shot", ZeroShotSpec, ZeroShotScore, "zero_shot:zero_shot_score", seconds=10.0, is_shared=True
-)
-OPEN = UnitKind(
-    name="open",
-    spec=OpenSpec,
-    result=Opened,
-    work="harness.study.trained.work.opening:open_domain",
-    counts=True,
-    seconds=0.1,
 )
 KINDS = (
     *(PREPARE, ENDPOINT, OPEN, SUPERNET, INHERITED, SCRATCH, PROXIES, SEARCH, TUNE),

@@ -1,7 +1,7 @@
 """The units of zero-shot boards: what a task's networks score where nothing was trained for."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,21 +9,13 @@ from harness import catalog
 from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit, Unit
 from harness.learn.modality import modality_of
+from harness.study.opening import Openings, opened_by
 from harness.study.plan import Plan, members, planned, prepare_unit
 from harness.study.settings import LM_EVAL, ZeroShotSettings
 from harness.study.trained.results import Final
 from harness.study.trained.units import ZERO_SHOT, FinalSpec, SelectedSpec, ZeroShotSpec
-from harness.study.work.specs import refuse_sealed, sealed_name
+from harness.study.work.specs import refuse_sealed
 from harness.task.task import Task
-
-Openings = Mapping[str, AnyUnit]
-"""TASK/DOMAIN of a sealed domain -> the unit that opens it."""
-
-
-def opened_by(openings: Openings, task: str, domain: str) -> tuple[str, ...]:
-    """Returns the hash of the unit that opens a domain; nothing where it is not sealed."""
-    name = sealed_name(task, domain)
-    return (openings[name].hash,) if name in openings else ()
 
 
 def with_tasks(settings: ZeroShotSettings, opens: Sequence[str] = ()) -> ZeroShotSettings:

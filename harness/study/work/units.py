@@ -102,6 +102,14 @@ def space_reads(*spaces: str | None) -> Iterator[Read]:
         yield Read("space", name)
 
 
+def table_reads(name: str) -> Iterator[Read]:
+    """Yields a table, and the spaces that its card names."""
+    yield Read("table", name)
+    card = catalog.load("table", name)
+    every = [card, *card.get("domains", {}).values()]
+    yield from space_reads(*(one["space"] for one in every if one.get("space")))
+
+
 @dataclass(frozen=True, kw_only=True)
 class SizedSpec(Spec):
     """Parameters of a unit whose networks are of a space, or as large as those of one.

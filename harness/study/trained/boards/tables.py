@@ -18,8 +18,7 @@ from harness.board.wording import (
 from harness.catalog import metric_of
 from harness.stats.aggregates import LEAST_IN_GROUP
 from harness.stats.equal import MOST_OUTSIDE
-from harness.study.published import Published
-from harness.study.published_table import PUBLISHED, UNRANKED, published_tables
+from harness.study.published import PUBLISHED, UNRANKED, Published, published_tables
 from harness.study.trained.boards.notes import line_note
 from harness.study.trained.boards.overall import overall_table
 from harness.study.trained.boards.values import Board, Row, TaskBoard, show_method

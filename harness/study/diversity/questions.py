@@ -1,0 +1,292 @@
+"""Questions that are asked of a pool, and the rule that answers them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.stats.contrast import Contrast, called, contrast, contrast_of_best, sign_flips
+from harness.stats.effect import LEVEL, Effect
+from harness.stats.sums import Array
+from harness.study.diversity.results import MOST_OUTSIDE, Answer, Asked, Outcome, Question, Share
+
+LEAST_ARCHITECTURES = 5
+LEAST_DOMAINS = 4
+"""Families of domains below which there is no verdict, as an interval over three is as wide as it likes."""
+PERMUTATIONS = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Scores of architectures on domains, the better the higher; seeds are averaged.
+
+    Attributes:
+        arm: index of each architecture's arm, shape (architectures,); 0 is the reference.
+        arms: names.
+        layers: family of each layer, index into `families`, shape (architectures, layers).
+        families: names.
+        held: further columns that are held fixed, such as log parameters, shape (architectures, columns).
+        select: what a search chooses by, in domain, shape (architectures,).
+        raw: shape (architectures, domains).
+        matched: the same at equal in-domain score; NaN where it is not known.
+        domains: name -> family, in the order of the columns.
+        strata: name -> kind of shift.
+        outside: arm -> share of its trainings that the level is outside of.
+        margin: largest gain that does not matter; 0 for none.
+        by_place: whether main effects of families are told apart by layer.
+    """
+
+    arm: NDArray[np.int64]
+    arms: tuple[str, ...]
+    layers: NDArray[np.int64]
+    families: tuple[str, ...]
+    held: Array
+    select: Array
+    raw: Array
+    matched: Array
+    domains: Mapping[str, str]
+    strata: Mapping[str, str]
+    outside: Mapping[str, float]
+    margin: float = 0.0
+    by_place: bool = False
+
+    def of(self, rows: NDArray[np.bool_]) -> "Pool":
+        """Returns some of the architectures."""
+        parts = {name: getattr(self, name)[rows] for name in ("arm", "layers", "held", "select")}
+        return replace(self, **parts, raw=self.raw[rows], matched=self.matched[rows])
+
+    def on(self, domains: Sequence[str]) -> "Pool":
+        """Returns the pool on some of the domains."""
+        columns = [place for place, name in enumerate(self.domains) if name in domains]
+        return replace(
+            self,
+            raw=self.raw[:, columns],
+            matched=self.matched[:, columns],
+            domains={name: one for name, one in self.domains.items() if name in domains},
+        )
+
+    @cached_property
+    def known(self) -> "Pool":
+        """The architectures that have an outcome at equal in-domain score."""
+        return self.of(np.asarray(np.isfinite(self.matched).all(axis=1)))
+
+    @property
+    def kinds(self) -> Array:
+        """Different families in each network, shape (architectures,)."""
+        return np.array([len(set(row)) for row in self.layers.tolist()], dtype=np.float64)
+
+    @property
+    def effects(self) -> Array:
+        """Columns for which families a network has, or which stand where, shape (architectures, columns)."""
+        marks = np.eye(len(self.families))[self.layers]
+        columns = marks[:, :, 1:].reshape(len(marks), -1) if self.by_place else marks.sum(axis=1)[:, 1:]
+        return np.asarray(columns[:, columns.any(axis=0)])
+
+    def families_of(self, outcome: Array) -> Array:
+        """Returns outcomes averaged inside of families of domains, shape (architectures, families)."""
+        names = list(self.domains.values())
+        every = list(dict.fromkeys(names))
+        return np.stack([outcome[:, [one == name for one in names]].mean(axis=1) for name in every], axis=1)
+
+
+def asked_of(pool: Pool, outcome: Outcome, arms: Sequence[str]) -> Iterator[Question]:
+    """Yields the questions of trained pools by one outcome, `matched` or `raw`."""
+    here = pool.known if outcome == "matched" else pool
+    values = here.matched if outcome == "matched" else here.raw
+    for place, name in enumerate(pool.arms):
+        own = here.arm == place
+        if place and name in arms:
+            both = own | (here.arm == 0)
+            yield from _arm_question(here.of(both), values[both], name, outcome)
+        if name in arms and len(np.unique(here.kinds[own])) > 1:
+            yield from network_question(here.of(own), values[own], name, outcome)
+
+
+def _arm_question(pool: Pool, values: Array, name: str, outcome: Outcome) -> Iterator[Question]:
+    second = (pool.arm > 0) * 1.0
+    least = int(min(second.sum(), (1 - second).sum()))
+
+    def design(order: NDArray[np.int64]) -> Array:
+        return np.column_stack([np.ones(len(second)), pool.held, second[order]])
+
+    every = np.arange(len(second))
+    if least >= 2:
+        yield from _questions(
+            pool,
+            "arms",
+            name,
+            outcome,
+            values,
+            lambda one, order=every: contrast(one, design(order), among=least),
+        )
+
+
+def network_question(pool: Pool, values: Array, name: str, outcome: Outcome) -> Iterator[Question]:
+    """Yields the gain of one family more in a network, beyond main effects; nothing where it follows."""
+    kinds = pool.kinds
+    fixed = np.column_stack([np.ones(len(kinds)), pool.held, pool.effects])
+
+    def test(one: Array, order: NDArray[np.int64] | None = None) -> Contrast:
+        column = kinds if order is None else kinds[order]
+        return contrast(one, np.column_stack([fixed, column]))
+
+    try:
+        test(values)
+    except ValueError:
+        return
+    yield from _questions(pool, "network", name, outcome, values, test)
+
+
+def search_question(pool: Pool, outcome: Outcome, name: str, budget: int) -> Iterator[Question]:
+    """Yields the gain of the best of a budget of another arm against that of the reference."""
+    here = pool.known if outcome == "matched" else pool
+    both = (here.arm == 0) | (here.arm == pool.arms.index(name))
+    here = here.of(both)
+    values = here.matched if outcome == "matched" else here.raw
+    second = here.arm > 0
+    seen = min(budget, int(second.sum()) - 1, int((~second).sum()) - 1)
+    if seen >= 1:
+        yield from _questions(
+            here,
+            "search",
+            name,
+            outcome,
+            values,
+            lambda one: contrast_of_best(here.select, one, second, seen),
+        )
+
+
+def _questions(
+    pool: Pool, asked: Asked, about: str, outcome: Outcome, values: Array, test: Callable[..., Contrast]
+) -> Iterator[Question]:
+    """Yields the question on all domains, then on those of each stratum."""
+    every = list(pool.domains)
+    strata = list(dict.fromkeys(pool.strata[name] for name in every))
+    for stratum in ["", *(strata if len(strata) > 1 else [])]:
+        chosen = [name for name in every if stratum in ("", pool.strata[name])]
+        columns = [every.index(name) for name in chosen]
+        part = pool.on(chosen)
+        grouped = part.families_of(values[:, columns])
+        if grouped.shape[1] < 2:
+            continue
+        found = test(grouped)
+        alone = found if grouped.shape[1] == len(chosen) else test(values[:, columns])
+        rate = None
+        if not stratum and asked in ("arms", "network"):
+            rate = called(partial(_effect, test, grouped), len(values), PERMUTATIONS, 0)
+        shares = shares_of(chosen, alone)
+        yield question(part, asked, about, outcome, found, shares=shares, stratum=stratum, permuted=rate)
+
+
+def _effect(test: Callable[..., Contrast], outcomes: Array, order: NDArray[np.int64]) -> Effect:
+    return test(outcomes, order).effect
+
+
+def question(
+    pool: Pool,
+    asked: Asked,
+    about: str,
+    outcome: Outcome,
+    found: Contrast,
+    *,
+    shares: Mapping[str, Share],
+    stratum: str = "",
+    permuted: float | None = None,
+    p: float | None = None,
+) -> Question:
+    """Returns what is said of a contrast.
+
+    Args:
+        pool: that it is of.
+        p: of a test that stands above the contrast's own, where there is one.
+    """
+    effect = found.effect
+    low, high = effect.interval
+    families = len(found.by_domain)
+    margin = effect.equivalence(pool.margin) if pool.margin else None
+    mine = effect.p if p is None else p
+    answer, reason = answered(pool, about, outcome, low, high, mine, margin, effect.seeds or 0, families)
+    return Question(
+        asked=asked,
+        about=about,
+        outcome=outcome,
+        stratum=stratum,
+        gain=effect.value,
+        low=low,
+        high=high,
+        p=mine,
+        detectable=effect.detectable,
+        equivalence=margin,
+        freedom=min(effect.freedom, 1e6),
+        architectures=effect.seeds or 0,
+        domains=families,
+        flips=sign_flips(found.by_domain) if families <= 20 else None,
+        permuted=permuted,
+        answer=answer,
+        reason=reason,
+        shares=shares,
+    )
+
+
+def answered(
+    pool: Pool,
+    about: str,
+    outcome: Outcome,
+    low: float,
+    high: float,
+    p: float | None,
+    margin: float | None,
+    architectures: int,
+    domains: int,
+) -> tuple[Answer, str]:
+    """Returns the answer of a question by one rule, and why there is none.
+
+    There is none below 5 architectures or 4 families of domains, or where over a tenth of an arm's trainings
+    are outside of the level that arms are compared at. A gain that is shown to be inside of the margin is
+    equivalent, whatever else; one whose interval is beyond 0 helps or hurts.
+    """
+    outside = max((pool.outside.get(name, 0.0) for name in (pool.arms[0], about)), default=0.0)
+    if architectures < LEAST_ARCHITECTURES:
+        return "no verdict", f"it takes {LEAST_ARCHITECTURES} architectures, and there are {architectures}"
+    if domains < LEAST_DOMAINS:
+        return "no verdict", f"it takes {LEAST_DOMAINS} families of domains, and there are {domains}"
+    if outcome == "matched" and outside > MOST_OUTSIDE:
+        return "no verdict", f"{outside:.0%} of the trainings of an arm are outside of the level"
+    if margin is not None and margin < LEVEL:
+        return "equivalent", ""
+    if p is not None and p < LEVEL and low > 0:
+        return "helps", ""
+    if p is not None and p < LEVEL and high < 0:
+        return "hurts", ""
+    return "cannot tell", ""
+
+
+def shares_of(domains: Sequence[str], found: Contrast) -> dict[str, Share]:
+    """Returns domain -> its gain, with an interval over architectures alone."""
+    from scipy.special import stdtrit
+
+    reach = float(stdtrit(max(1.0, min(found.effect.freedom, 1e6)), 1 - LEVEL / 2))
+    return {
+        name: Share(value=value, low=value - reach * error, high=value + reach * error)
+        for name, value, error in zip(domains, found.by_domain, found.error_by_domain, strict=True)
+    }
+
+
+def family_effects(pool: Pool) -> dict[str, Share]:
+    """Returns family -> gain of one more such layer in place of one of the others, as they stand there."""
+    here = pool.known
+    marks = np.eye(len(here.families))[here.layers].sum(axis=1)
+    there = [place for place in range(len(here.families)) if marks[:, place].any()]
+    grouped = here.families_of(here.matched)
+    found: dict[str, Share] = {}
+    for place in there:
+        design = np.column_stack([np.ones(len(marks)), here.held, marks[:, place]])
+        try:
+            one = contrast(grouped, design).effect
+        except ValueError:
+            continue
+        low, high = one.interval
+        found[here.families[place]] = Share(value=one.value, low=low, high=high)
+    return found
