@@ -4,7 +4,7 @@ from harness import Axis, Bar, Block, Board, Figure, Forest, Run, Section, TaskB
 from harness.board.scale import ends
 from harness.board.wording import show, show_estimate
 from harness.catalog import metric_of
-from harness.study.published_table import published_tables
+from harness.study.published import published_tables
 from harness.study.trained.boards.tables import main_table
 
 

@@ -4,7 +4,7 @@ from harness import Axis, Bar, Block, Figure, Forest, LookupBoard, Run, Section,
 from harness.board.scale import percent, with_interval
 from harness.study.lookup.board import LookupRanking
 from harness.study.lookup.tables import ranking_table, regret_table
-from harness.study.published_table import published_tables
+from harness.study.published import published_tables
 
 
 def render(run: Run, board: LookupBoard) -> Block:

@@ -1,6 +1,7 @@
 """The first screen: what the run says of the claim that its suite fixed in advance, and why."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
 
 from harness import (
     AnyBoard,
@@ -29,6 +30,14 @@ from harness.board.scale import with_interval
 from harness.board.values import LanguageModelUse
 from harness.board.wording import show, show_correlation, show_counts, show_estimate, unit_of_difference
 from harness.catalog import files, load, metric_of
+from harness.study.diversity.board import DiversityBoard
+from harness.study.diversity.tables import (
+    QUESTIONS,
+    answers,
+    diversity_headline,
+    leading,
+    registered_lines,
+)
 from harness.study.lookup.board import LookupRanking
 from harness.study.lookup.tables import lookup_sentences
 from harness.study.settings import STEPS_PER_SAMPLE
@@ -53,6 +62,8 @@ def render(run: Run, board: AnyBoard) -> Block:
         )
     if isinstance(board, RankingBoard):
         return _ranking(board)
+    if isinstance(board, DiversityBoard):
+        return _diversity(board)
     if not isinstance(board, Board):
         return Block(lead=verdict(board))
     verdicts = [task_verdict(board, task) for task in board.decisive]
@@ -71,6 +82,20 @@ def render(run: Run, board: AnyBoard) -> Block:
             *(f"A verdict would take: {line}" for line in trained_wants(run, board)),
             *limited,
         ),
+    )
+
+
+def _diversity(board: DiversityBoard) -> Block:
+    tones: dict[str, Literal["good", "bad"]] = {"helps": "good", "hurts": "bad"}
+    chips = [
+        Chip(f"{found.name}: {QUESTIONS[one.asked].format(one.about)}", one.answer, tones.get(one.answer, ""))
+        for found in board.found
+        for one in leading(found)
+    ]
+    return Block(
+        lead=diversity_headline(board),
+        chips=tuple(chips),
+        paragraphs=(*answers(board), *registered_lines(board)),
     )
 
 

@@ -119,6 +119,9 @@ def evaluate(
     replay: Annotated[Path | None, typer.Option(help="Run whose transcripts answer for the model.")] = None,
     offline: Offline = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the units and stop.")] = False,
+    register: Annotated[
+        bool, typer.Option("--register", help="Fix the plan of a study that is registered, and stop.")
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run folder's results first.")] = False,
     keep_stale: Annotated[
         bool, typer.Option("--keep-stale", help="Keep what was made before code or data changed, marked †.")
@@ -131,6 +134,7 @@ def evaluate(
 ) -> None:
     """Run suites, or continue them, one after another, and write each one's leaderboard and report."""
     from harness.cli.progress import planned
+    from harness.study.study import load_study
     from harness.study.suite import named_suites
     from harness.study.trained.zero_shot import refuse_code
 
@@ -157,10 +161,15 @@ def evaluate(
             print(plan.to_json() if as_json else planned(plan, workers=workers, width=terminal_width()))
             memory.save()
             continue
+        study = load_study(plan.suite.study)
+        if register:
+            print(f"Registered in {inert.line(str(study.register(plan)))}; commit it before anything runs.")
+            continue
         folder = Path("runs") / name if out is None else out if is_one else out / name
         try:
             if not trust:
                 refuse_code(plan)
+            study.refuse(plan)
             place = place_of(
                 folder, device=device, offline=offline, replay=replay, keys=keys, is_trusted=trust
             )

@@ -90,6 +90,17 @@ class Study(Generic[S, B]):
         plan: Plan = self._part("plan")(name, settings, limit=limit, tables=tables)
         return plan
 
+    def register(self, plan: "Plan") -> Path:
+        """Writes down what of a plan is fixed before anything runs, and returns where.
+
+        Raises:
+            HarnessError: the study fixes nothing so, or it was done before.
+        """
+        raise HarnessError(f"{plan.name} is of a study without registration; leave out --register.")
+
+    def refuse(self, plan: "Plan") -> None:
+        """Raises a HarnessError where a plan may not run yet."""
+
     def board(self, run: Run) -> B:
         """Returns the board of a run, complete or not."""
         board: B = self._part("board")(run)

@@ -6,6 +6,7 @@ from typing import ClassVar
 from harness.board.marks import CURRENT, Marks, marks_of
 from harness.run.loaded import Run
 from harness.study.diversity.pools import found_of_pools
+from harness.study.diversity.registration import Registration
 from harness.study.diversity.results import Found
 from harness.study.diversity.settings import PlannedDiversity
 from harness.study.diversity.units import CELL, TABLE_POOL
@@ -24,6 +25,7 @@ class DiversityBoard:
         found: of the task, or of each table that is done.
         done: units that bear a result.
         planned: units that are to.
+        registration: of the plan before anything was trained; None where there is none.
         failed: names of units with the reasons why they failed.
         marks: when and where the results were made.
     """
@@ -37,6 +39,7 @@ class DiversityBoard:
     found: tuple[Found, ...]
     done: int
     planned: int
+    registration: Registration | None = None
     failed: tuple[tuple[str, str], ...] = ()
     marks: Marks = CURRENT
 
@@ -63,4 +66,5 @@ def build_diversity_board(run: Run) -> DiversityBoard:
             if record is not None and record.status == "failed"
         ),
         marks=marks_of(run, units),
+        registration=suite.registration,
     )

@@ -11,11 +11,21 @@ from harness import catalog
 from harness.data.table.card import read_card
 from harness.data.table.table import published_hash
 from harness.errors import HarnessError
+from harness.files import write_atomically
 from harness.identity.unit import AnyUnit
 from harness.space.choices import SearchSpace
 from harness.study.diversity.design import balanced, drawn, pure
+from harness.study.diversity.registration import file_of, read_registration, registered, text_of
 from harness.study.diversity.settings import Arm, DiversitySuite, PoolTask
-from harness.study.diversity.units import CELL, TABLE_POOL, CellSpec, TablePoolSpec
+from harness.study.diversity.units import (
+    CELL,
+    POOL_FLOOR,
+    TABLE_POOL,
+    CellSpec,
+    PoolFloorSpec,
+    TablePoolSpec,
+)
+from harness.study.opening import Openings, opened_by, openings_of
 from harness.study.plan import Plan, distinct, planned, prepare_unit
 from harness.study.settings import Need
 from harness.study.work.matched import full_name, load_family, parameter_target
@@ -37,8 +47,44 @@ def plan_diversity(name: str, suite: DiversitySuite, *, limit: int | None, table
     table = asdict(filled)
     if task is not None:
         table["task"] = planned_task(task, suite.opens)
-    units = [*_tables(suite, tables), *_units(filled, limit, registration="")]
+    units = [*_tables(suite, tables), *_units(filled, limit, "", {})]
+    found = read_registration(name, table, units) if suite.registered and limit is None else None
+    openings = openings_of(suite.opens, table, units)
+    if found or openings:
+        pools = _units(filled, limit, found.sha256 if found else "", openings)
+        units = [*openings.values(), *_tables(suite, tables), *pools]
+    table["registration"] = asdict(found) if found else None
     return Plan(name=name, suite=filled, table=table, limit=limit, units=distinct(units))
+
+
+def register(plan: Plan) -> Path:
+    """Writes what is registered of a plan beside its suite, and returns where.
+
+    Raises:
+        HarnessError: the suite is not to be registered, or was, or the plan is a limited one.
+    """
+    suite = plan.suite
+    assert isinstance(suite, DiversitySuite)
+    if not suite.registered or plan.limit is not None:
+        why = "is limited" if plan.limit is not None else "does not say `registered = true`"
+        raise HarnessError(f"The plan of {plan.name} {why}, so it is not registered.")
+    path = file_of(plan.name)
+    if path.exists():
+        raise HarnessError(f"{path} is there already, and what is registered stays; see git for its age.")
+    units = list(_units(suite, None, "", {}))
+    write_atomically(path, text_of(registered(plan.name, plan.table, units, suite.opens)))
+    return path
+
+
+def refuse_unregistered(plan: Plan) -> None:
+    """Raises a HarnessError where a plan that is to be registered is not."""
+    suite = plan.suite
+    assert isinstance(suite, DiversitySuite)
+    if suite.registered and plan.limit is None and not plan.table["registration"]:
+        raise HarnessError(
+            f"{plan.name} trains nothing before its plan is registered; run `harness eval {plan.name} "
+            "--register`, and commit the file that it writes."
+        )
 
 
 def _tables(suite: DiversitySuite, tables: tuple[Path, ...]) -> Iterator[AnyUnit]:
@@ -55,25 +101,47 @@ def _tables(suite: DiversitySuite, tables: tuple[Path, ...]) -> Iterator[AnyUnit
         )
 
 
-def _units(suite: DiversitySuite, limit: int | None, registration: str) -> Iterator[AnyUnit]:
+def _units(
+    suite: DiversitySuite, limit: int | None, registration: str, openings: Openings
+) -> Iterator[AnyUnit]:
     if suite.task is not None:
-        yield from PoolPlan(suite, suite.task, limit, registration).units()
+        yield from PoolPlan(suite, suite.task, limit, registration, openings).units()
 
 
 class PoolPlan:
     """The trainings of one task's pools."""
 
     def __init__(
-        self, suite: DiversitySuite, settings: PoolTask, limit: int | None, registration: str
+        self,
+        suite: DiversitySuite,
+        settings: PoolTask,
+        limit: int | None,
+        registration: str,
+        openings: Openings,
     ) -> None:
         self.suite = suite
         self.settings = settings
         self.limit = limit
         self.registration = registration
+        self.openings = openings
         task: Task = catalog.load("task", settings.name)
         self.signature = task.in_windows(settings.context).signature
 
     def units(self) -> Iterator[AnyUnit]:
+        settings = self.settings
+        domains = [prepare_unit(settings.name, name) for name in settings.sources]
+        floor = PoolFloorSpec(
+            task=settings.name,
+            limit=self.limit,
+            space=None,
+            context=settings.context,
+            sources=tuple(settings.sources),
+            validation_samples=settings.validation_samples,
+            document_bytes=settings.document_bytes,
+            source_samples=settings.source_samples,
+        )
+        yield from domains
+        yield planned(POOL_FLOOR, floor, needs=[unit.hash for unit in domains])
         for arm in self.suite.arms:
             for index, architecture in enumerate(self.architectures(arm)):
                 for seed in arm.seeds:
@@ -127,7 +195,8 @@ class PoolPlan:
             opens=tuple(suite.opens),
             registration=self.registration,
         )
-        yield planned(CELL, spec, needs=[unit.hash for unit in domains])
+        opened = [key for name in settings.held_out for key in opened_by(self.openings, settings.name, name)]
+        yield planned(CELL, spec, needs=[*(unit.hash for unit in domains), *opened])
 
     def sized(self, arm: Arm) -> dict[str, Any]:
         """Returns what says how large an arm's networks may be."""

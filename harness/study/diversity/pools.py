@@ -16,9 +16,9 @@ from harness.stats.effect import LEVEL, Effect
 from harness.stats.sums import Array
 from harness.study.diversity.plan import CONTROL
 from harness.study.diversity.questions import Pool, asked_of, family_effects, search_question
-from harness.study.diversity.results import ArmFound, Control, Found, Outcome
+from harness.study.diversity.results import ArmFound, Control, Found, Line, Outcome
 from harness.study.diversity.settings import PlannedDiversity, PlannedPoolTask
-from harness.study.diversity.units import CELL, Cell, CellSpec
+from harness.study.diversity.units import CELL, POOL_FLOOR, Cell, CellSpec, PoolFloor
 from harness.study.settings import SEEN
 from harness.task.metric import Metric
 
@@ -66,9 +66,9 @@ def found_of_pools(run: Run, suite: PlannedDiversity) -> Found | None:
     mine = [one for one in done if one.spec.arm in arms]
     if not mine:
         return None
-    return PoolsFound(
-        suite, task, arms, units, mine, [one for one in done if one.spec.arm == CONTROL]
-    ).found()
+    controls = [one for one in done if one.spec.arm == CONTROL]
+    floors = [run.result(unit) for unit in run.planned(POOL_FLOOR)]
+    return PoolsFound(suite, task, arms, units, mine, controls, floors[0] if floors else None).found()
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ class PoolsFound:
     units: Sequence[Unit[CellSpec, Cell]]
     done: Sequence[Trained]
     controls: Sequence[Trained]
+    fitted: PoolFloor | None
 
     def found(self) -> Found:
         pool = self.pool
@@ -105,6 +106,8 @@ class PoolsFound:
             domains=pool.domains,
             strata=pool.strata,
             effects=family_effects(pool.of(pool.arm == pool.arm.max())) if self.level is not None else {},
+            floor=self.floor,
+            lines=tuple(self._lines()),
             notes=tuple(self._notes()),
         )
 
@@ -163,8 +166,28 @@ class PoolsFound:
             domains=self.domains,
             strata={name: self.task.strata.get(name, "") for name in self.domains},
             outside={name: self._outside(name) for name in self.arms},
+            is_below_floor=self._is_below_floor(),
             margin=self.suite.margin,
         )
+
+    @property
+    def floor(self) -> float | None:
+        """In-domain score of the floor, sources alike."""
+        return None if self.fitted is None else float(np.mean(list(self.fitted.in_domain.values())))
+
+    def _is_below_floor(self) -> bool:
+        """Returns whether whole trainings of the reference score no better in domain than the floor."""
+        first = [one.in_domain[-1] for one in self.done if one.spec.arm == self.arms[0]]
+        if self.floor is None or not first:
+            return False
+        return bool(np.mean(first) <= self.metric.sign * self.floor)
+
+    def _lines(self) -> Iterator[Line]:
+        sign = self.metric.sign
+        for one in sorted(self.done, key=lambda one: (self.arms.index(one.spec.arm), one.spec.order)):
+            held_out = self.pool.families_of(one.held_out(list(self.domains))).mean(axis=1)
+            points = zip(sign * one.in_domain, sign * held_out, strict=True)
+            yield Line(arm=one.spec.arm, points=tuple((float(x), float(y)) for x, y in points))
 
     def _layers(self, spec: CellSpec) -> list[str]:
         return [str(one) for one in spec.architecture.get(self.suite.families, ["all"])]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ LEAST_ARCHITECTURES = 5
 LEAST_DOMAINS = 4
 """Families of domains below which there is no verdict, as an interval over three is as wide as it likes."""
 PERMUTATIONS = 400
+MANY = 1000
+"""Architectures above which nobody counts what is held fixed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,7 @@ class Pool:
         domains: name -> family, in the order of the columns.
         strata: name -> kind of shift.
         outside: arm -> share of its trainings that the level is outside of.
+        is_below_floor: whether the reference does not pass the floor in domain.
         margin: largest gain that does not matter; 0 for none.
         by_place: whether main effects of families are told apart by layer.
     """
@@ -49,6 +52,7 @@ class Pool:
     domains: Mapping[str, str]
     strata: Mapping[str, str]
     outside: Mapping[str, float]
+    is_below_floor: bool = False
     margin: float = 0.0
     by_place: bool = False
 
@@ -127,6 +131,7 @@ def network_question(pool: Pool, values: Array, name: str, outcome: Outcome) -> 
     """Yields the gain of one family more in a network, beyond main effects; nothing where it follows."""
     kinds = pool.kinds
     fixed = np.column_stack([np.ones(len(kinds)), pool.held, pool.effects])
+    spare = len(kinds) - int(np.linalg.matrix_rank(fixed)) if len(kinds) < MANY else len(kinds)
 
     def test(one: Array, order: NDArray[np.int64] | None = None) -> Contrast:
         column = kinds if order is None else kinds[order]
@@ -136,7 +141,7 @@ def network_question(pool: Pool, values: Array, name: str, outcome: Outcome) -> 
         test(values)
     except ValueError:
         return
-    yield from _questions(pool, "network", name, outcome, values, test)
+    yield from _questions(pool, "network", name, outcome, values, test, spare=spare)
 
 
 def search_question(pool: Pool, outcome: Outcome, name: str, budget: int) -> Iterator[Question]:
@@ -159,9 +164,15 @@ def search_question(pool: Pool, outcome: Outcome, name: str, budget: int) -> Ite
 
 
 def _questions(
-    pool: Pool, asked: Asked, about: str, outcome: Outcome, values: Array, test: Callable[..., Contrast]
+    pool: Pool,
+    asked: Asked,
+    about: str,
+    outcome: Outcome,
+    values: Array,
+    test: Callable[..., Contrast],
+    spare: int | None = None,
 ) -> Iterator[Question]:
-    """Yields the question on all domains, then on those of each stratum."""
+    """Yields the question on all domains, then on those of each stratum; see `question`."""
     every = list(pool.domains)
     strata = list(dict.fromkeys(pool.strata[name] for name in every))
     for stratum in ["", *(strata if len(strata) > 1 else [])]:
@@ -177,7 +188,17 @@ def _questions(
         if not stratum and asked in ("arms", "network"):
             rate = called(partial(_effect, test, grouped), len(values), PERMUTATIONS, 0)
         shares = shares_of(chosen, alone)
-        yield question(part, asked, about, outcome, found, shares=shares, stratum=stratum, permuted=rate)
+        yield question(
+            part,
+            asked,
+            about,
+            outcome,
+            found,
+            shares=shares,
+            stratum=stratum,
+            permuted=rate,
+            spare=spare,
+        )
 
 
 def _effect(test: Callable[..., Contrast], outcomes: Array, order: NDArray[np.int64]) -> Effect:
@@ -195,19 +216,26 @@ def question(
     stratum: str = "",
     permuted: float | None = None,
     p: float | None = None,
+    spare: int | None = None,
 ) -> Question:
     """Returns what is said of a contrast.
 
     Args:
         pool: that it is of.
+        shares: gain of each domain.
+        stratum: kind of shift of the domains; empty for all.
+        permuted: how often a gain is called where what is asked of is permuted.
         p: of a test that stands above the contrast's own, where there is one.
+        spare: architectures beside those that what is held fixed takes up; those of the contrast without it.
     """
     effect = found.effect
     low, high = effect.interval
     families = len(found.by_domain)
     margin = effect.equivalence(pool.margin) if pool.margin else None
     mine = effect.p if p is None else p
-    answer, reason = answered(pool, about, outcome, low, high, mine, margin, effect.seeds or 0, families)
+    answer, reason = answered(
+        pool, about, outcome, low, high, mine, margin, spare or effect.seeds or 0, families
+    )
     return Question(
         asked=asked,
         about=about,
@@ -243,15 +271,18 @@ def answered(
 ) -> tuple[Answer, str]:
     """Returns the answer of a question by one rule, and why there is none.
 
-    There is none below 5 architectures or 4 families of domains, or where over a tenth of an arm's trainings
-    are outside of the level that arms are compared at. A gain that is shown to be inside of the margin is
-    equivalent, whatever else; one whose interval is beyond 0 helps or hurts.
+    There is none below 5 architectures, beside those that what is held fixed takes up, or 4 families of
+    domains, where the reference does not pass the floor in domain, or where over a tenth of an arm's
+    trainings are outside of the level that arms are compared at. A gain that is shown to be inside of the
+    margin is equivalent, whatever else; one whose interval is beyond 0 helps or hurts.
     """
     outside = max((pool.outside.get(name, 0.0) for name in (pool.arms[0], about)), default=0.0)
     if architectures < LEAST_ARCHITECTURES:
         return "no verdict", f"it takes {LEAST_ARCHITECTURES} architectures, and there are {architectures}"
     if domains < LEAST_DOMAINS:
         return "no verdict", f"it takes {LEAST_DOMAINS} families of domains, and there are {domains}"
+    if pool.is_below_floor:
+        return "no verdict", "the reference does not pass the floor in domain"
     if outcome == "matched" and outside > MOST_OUTSIDE:
         return "no verdict", f"{outside:.0%} of the trainings of an arm are outside of the level"
     if margin is not None and margin < LEVEL:

@@ -144,6 +144,14 @@ class ArmFound(Schema):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Line(Schema):
+    """One training: in-domain score and mean held-out score, families alike, at each of its checkpoints."""
+
+    arm: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Found(Schema):
     """All that is said of the pools of one task, or of one table.
 
@@ -157,6 +165,8 @@ class Found(Schema):
         controls: in the same unit.
         domains: domain -> its family.
         strata: domain -> its kind of shift.
+        floor: in-domain score of the floor; None where there is none, or it is not known yet.
+        lines: trainings, of each arm one after another.
         effects: family of layers -> gain of one more such layer in place of one of the others, at equal
             in-domain score, in the last arm.
         notes: on what was done.
@@ -172,4 +182,6 @@ class Found(Schema):
     domains: Mapping[str, str]
     strata: Mapping[str, str]
     effects: Mapping[str, Share]
+    floor: float | None = None
+    lines: tuple[Line, ...] = ()
     notes: tuple[str, ...] = ()

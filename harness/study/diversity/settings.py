@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
+from harness.study.diversity.registration import Registration
 from harness.study.settings import (
     Amount,
     Augmentation,
@@ -111,6 +112,7 @@ class PlannedPoolTask(PlannedTask, PoolTask):
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedDiversity(DiversitySuite):
-    """A suite as `plan.json` keeps it."""
+    """A suite as `plan.json` keeps it, with its registration; None where there is none."""
 
     task: PlannedPoolTask | None = None
+    registration: Registration | None = None

@@ -1,15 +1,18 @@
 """The study of diversity: what the diversity of a space does at matched size, compute and in-domain score."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.study.diversity.settings import DiversitySuite, PlannedDiversity
-from harness.study.diversity.units import CELL, TABLE_POOL
+from harness.study.diversity.units import CELL, POOL_FLOOR, TABLE_POOL
+from harness.study.opening import OPEN
 from harness.study.settings import Need, check_task
 from harness.study.study import Study
 from harness.study.work.units import PREPARE
 
 if TYPE_CHECKING:
     from harness.study.diversity.board import DiversityBoard  # noqa: F401  in quotes below
+    from harness.study.plan import Plan
 
 
 class DiversityStudy(Study[DiversitySuite, "DiversityBoard"]):
@@ -18,13 +21,14 @@ class DiversityStudy(Study[DiversitySuite, "DiversityBoard"]):
     summary = "varies the diversity of a space at matched size, compute and in-domain score"
     settings = DiversitySuite
     planned = PlannedDiversity
-    kinds = (PREPARE, CELL, TABLE_POOL)
+    kinds = (PREPARE, OPEN, POOL_FLOOR, CELL, TABLE_POOL)
     rows = (CELL, TABLE_POOL)
     parts: ClassVar = {
         "plan": "harness.study.diversity.plan:plan_diversity",
         "board": "harness.study.diversity.board:build_diversity_board",
         "verdict": "harness.study.diversity.tables:diversity_verdict",
         "tables": "harness.study.diversity.tables:diversity_tables",
+        "headline": "harness.study.diversity.tables:diversity_headline",
         "lines": "harness.study.diversity.tables:csv_lines",
         "values": "harness.study.diversity.board:DiversityBoard",
     }
@@ -49,6 +53,16 @@ class DiversityStudy(Study[DiversitySuite, "DiversityBoard"]):
         need(not (settings.rates and not settings.families), "rates are of families, which names no list")
         controls = bool(settings.control or settings.control_source)
         need(controls == bool(settings.control_architectures), "a control has a change and architectures")
+
+    def register(self, plan: "Plan") -> Path:
+        from harness.study.diversity.plan import register
+
+        return register(plan)
+
+    def refuse(self, plan: "Plan") -> None:
+        from harness.study.diversity.plan import refuse_unregistered
+
+        refuse_unregistered(plan)
 
     def stands_alone(self) -> str:
         return "a study of diversity compares its own pools, which no other run shares"

@@ -1,13 +1,14 @@
 """What a board of diversity says: verdicts and tables."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from harness.board.table import Table
-from harness.board.wording import MISSING, metric_name, unit_of_difference
+from harness.board.wording import MISSING, listed, metric_name, unit_of_difference
 from harness.catalog import metric_of
 from harness.study.diversity.board import DiversityBoard
-from harness.study.diversity.results import ArmFound, Control, Found, Question, Share
+from harness.study.diversity.results import Answer, ArmFound, Control, Found, Question, Share
 
 STANDARDISED = "sd"
 """What scores that are standardised on each domain have in place of a metric."""
@@ -30,12 +31,47 @@ OUTCOMES = {"matched": "at equal in-domain score", "raw": "raw"}
 
 def diversity_verdict(board: DiversityBoard) -> str:
     """Returns the answer of every question at equal in-domain score, in one sentence each."""
-    if not board.found:
-        return "No training is finished yet, so nothing can be said of diversity."
-    sentences = [_sentence(board, found, one) for found in board.found for one in leading(found)]
-    if board.done < board.planned:
-        sentences.insert(0, f"{board.done} of {board.planned} trainings are finished.")
-    return " ".join(sentences)
+    return " ".join([diversity_headline(board), *answers(board)])
+
+
+def diversity_headline(board: DiversityBoard) -> str:
+    """Returns how many questions have which answer."""
+    asked = [one for found in board.found for one in leading(found)]
+    part = f"{board.done:,} of {board.planned:,} trainings are finished" if board.done < board.planned else ""
+    if not asked:
+        return f"{part or 'No training is finished yet'}, so nothing can be said of diversity."
+    told: dict[Answer, str] = {
+        "helps": "more diversity helps",
+        "hurts": "more diversity hurts",
+        "equivalent": "it makes no difference that matters",
+        "cannot tell": "it cannot be told",
+        "no verdict": "there is no verdict",
+    }
+    counts = Counter(one.answer for one in asked)
+    parts = [f"{said} in {counts[name]}" for name, said in told.items() if counts[name]]
+    questions = f"{len(asked)} questions" if len(asked) > 1 else "1 question"
+    start = f"{part}; of" if part else "Of"
+    return f"{start} {questions} at equal in-domain score, {listed(parts)}."
+
+
+def answers(board: DiversityBoard) -> list[str]:
+    """Returns the answer of every question at equal in-domain score, in one sentence each."""
+    return [_sentence(board, found, one) for found in board.found for one in leading(found)]
+
+
+def registered_lines(board: DiversityBoard) -> list[str]:
+    """Returns what was fixed before anything was trained, and how the run departs from it."""
+    found = board.registration
+    if found is None:
+        return ["No plan was registered before these results, so they explore and do not confirm."]
+    opened = f" It opens the sealed domains {listed(found.sealed)}." if found.sealed else ""
+    lines = [
+        f"Registered on {found.date} with {found.trainings} trainings, sha256 {found.sha256}; {board.done} "
+        f"of {board.planned} are finished.{opened}"
+    ]
+    if not found.deviations:
+        return [*lines, "Plan, data and analysis are those that were registered."]
+    return [*lines, *(f"Deviation: {one}" for one in found.deviations)]
 
 
 def leading(found: Found) -> list[Question]:
@@ -104,7 +140,9 @@ def _questions(board: DiversityBoard, found: Found) -> Table:
             if found.level is not None
             else []
         ),
+        *([f"The floor scores {_plain(found, found.floor)} in domain."] if found.floor is not None else []),
         *found.notes,
+        *registered_lines(board),
         *(f"{_name(one)}: no verdict, as {one.reason}." for one in leading(found) if one.reason),
         *(f"{name}: {reason}" for name, reason in board.failed),
     ]

@@ -7,7 +7,10 @@ from typing import Any
 from harness.identity.schema import Schema
 from harness.identity.unit import Read, Spec, UnitKind
 from harness.study.diversity.results import Found
-from harness.study.work.units import TrainedSpec, scored_reads, table_reads
+from harness.study.work.units import TrainedSpec, ValidatedSpec, scored_reads, table_reads
+
+FLOOR = "floor"
+"""The baseline that a reference has to pass in domain."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +113,29 @@ class Cell(Schema):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PoolFloorSpec(ValidatedSpec):
+    """The floor of a task, fitted to the sources of its pools.
+
+    Attributes:
+        source_samples: images or documents of a source's test split, at most.
+    """
+
+    source_samples: int
+
+    def reads(self) -> Iterator[Read]:
+        yield from super().reads()
+        yield Read("baseline", FLOOR)
+        yield Read("floor", self.seen.signature.kind)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolFloor(Schema):
+    """What the floor scores: source -> metric on the test samples that pools are scored on."""
+
+    in_domain: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TablePoolSpec(Spec):
     """All architectures of a table of published results as a pool.
 
@@ -152,4 +178,12 @@ TABLE_POOL = UnitKind(
     result=TablePool,
     work="harness.study.diversity.work.table:table_pool",
     seconds=30.0,
+)
+POOL_FLOOR = UnitKind(
+    name="pool_floor",
+    spec=PoolFloorSpec,
+    result=PoolFloor,
+    work="harness.study.diversity.work.floor:pool_floor",
+    seconds=30.0,
+    is_shared=True,
 )
