@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -205,11 +206,25 @@ def test_what_an_effect_says_follows_from_value_error_and_freedom() -> None:
         (t.ppf(0.975, 9) + t.ppf(0.8, 9)) * 0.1 / math.sqrt(chi2.ppf(0.5, 9) / 9)
     )
     assert made(0.3, 0.1, math.inf).detectable == pytest.approx((norm.ppf(0.975) + norm.ppf(0.8)) * 0.1)
+    sizes = t.ppf(0.975, 9) + t.ppf(0.8, 9)
+    of_shares = replace(found, flips=0.02).detectable
+    assert of_shares**2 == pytest.approx(sizes**2 * (0.01 + of_shares * 0.02) / (chi2.ppf(0.5, 9) / 9))
     assert found.equivalence(0.5) == pytest.approx(t.sf(2, 9))
     assert found.equivalence(0.2) == pytest.approx(t.sf(-1, 9))
     low, high = found.interval
     assert found.within(low - 1, high + 1) == found.interval
     assert found.within(-0.4, -0.2) == (-0.4, -0.2)
+
+
+def test_what_an_effect_on_shares_adds_to_its_error_follows_from_samples_and_classes() -> None:
+    ones = np.ones((5, 4, 2)) * [10, 2]  # 5 seeds, 4 groups, 2 classes: 200 and 40 samples
+    row = SeedSums(clusters=np.arange(4), numerators=ones / 2, denominators=ones)
+    other = SeedSums(clusters=np.arange(4) + 9, numerators=ones[:, :, :1] / 2, denominators=ones[:, :, :1])
+    assert effect([row], [row], is_proportion=True).flips == pytest.approx((1 / 200 + 1 / 40) / 4)
+    both = effect([row, other], [row, other], is_proportion=True).flips
+    assert both == pytest.approx(((1 / 200 + 1 / 40) / 4 + 1 / 200) / 4)
+    assert effect([row], [row]).flips == 0
+    assert effect([row], is_proportion=True).flips == 0
 
 
 def test_what_nothing_varies_in_is_certain() -> None:

@@ -100,6 +100,8 @@ class Effect:
         groups: effective number of groups of the domain that has fewest; None where no samples were drawn, as
             in a table that holds all of them.
         is_tie: whether the two rows are alike on every group of every seed: then there is no p.
+        flips: what an effect of 1 would add to the squared error, as it makes samples differ on which the
+            rows were alike; 0 where scores are no shares of samples.
     """
 
     value: float
@@ -109,6 +111,7 @@ class Effect:
     seeds: int | None
     groups: float | None
     is_tie: bool = False
+    flips: float = 0.0
 
     @property
     def interval(self) -> Interval:
@@ -153,13 +156,17 @@ class Effect:
         """The true effect that the decision finds four times in five.
 
         An estimated error is below the true one more often than above; the median of its distribution is put
-        right, so that as many runs state too much as too little.
+        right, so that as many runs state too much as too little. Of shares of samples, an effect d is at
+        least a share d of samples that differ, whose variance d * `flips` is counted: d solves
+        d^2 = q^2 (error^2 + d flips) for the sum q of both quantiles.
         """
         from scipy.special import gammaincinv
 
         middle = 1.0 if np.isinf(self.freedom) else 2 * gammaincinv(self.freedom / 2, 0.5) / self.freedom
         median = float(np.sqrt(middle))
-        return (self._quantile(1 - LEVEL / 2) + self._quantile(POWER)) * self.error / median
+        both = (self._quantile(1 - LEVEL / 2) + self._quantile(POWER)) / median
+        half = both**2 * self.flips / 2
+        return float(half + np.sqrt(half**2 + (both * self.error) ** 2))
 
     def equivalence(self, margin: float) -> float:
         """Returns the p-value of "the effect is beyond the margin", by two one-sided tests (Schuirmann 1987).
@@ -239,7 +246,18 @@ def effect(
         seeds=min(counts, default=None),
         groups=min(domain.groups for row in rows for domain in row),
         is_tie=bool(second) and not total and value == 0.0,
+        flips=_flips(first) if is_proportion and second else 0.0,
     )
+
+
+def _flips(row: Sequence[SeedSums]) -> float:
+    """Returns the squared error of a row whose samples all differ from seed to seed, each by 1 or by 0."""
+    domains = []
+    for domain in row:
+        samples = domain.denominators.sum(axis=(0, 1))
+        samples = samples[samples > 0]
+        domains.append(float(np.mean(1 / samples)) / samples.size if samples.size else 0.0)
+    return sum(domains) / len(domains) ** 2
 
 
 def seed_effect(first: ArrayLike, second: ArrayLike) -> Effect:

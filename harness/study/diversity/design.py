@@ -12,6 +12,8 @@ from harness.errors import HarnessError
 from harness.seeds import generator, stream
 from harness.space.choices import SearchSpace
 
+MISSES = 1000
+"""Draws in a row that give nothing new, after which a space is taken to have no more."""
 SWEEPS = 20
 """Rounds in which each row of a balanced design may be exchanged."""
 
@@ -24,10 +26,13 @@ def drawn(space: SearchSpace, count: int, name: str) -> list[dict[str, Any]]:
     """
     draw = random.Random(stream(0, "diversity", name))
     found = {space.default(): None}
-    for _ in range(200 * count):
-        if len(found) >= count:
-            return [space.to_json(one) for one in found]
+    missed = 0
+    while len(found) < count and missed < MISSES:
+        before = len(found)
         found.setdefault(space.sample(draw))
+        missed = 0 if len(found) > before else missed + 1
+    if len(found) >= count:
+        return [space.to_json(one) for one in found]
     raise HarnessError(
         f"{space.name} gives {len(found)} different architectures of about the size of its default, and arm "
         f"{name!r} wants {count}; ask for fewer, or raise parameter_tolerance."

@@ -39,7 +39,10 @@ def diversity_headline(board: DiversityBoard) -> str:
     asked = [one for found in board.found for one in leading(found)]
     part = f"{board.done:,} of {board.planned:,} trainings are finished" if board.done < board.planned else ""
     if not asked:
-        return f"{part or 'No training is finished yet'}, so nothing can be said of diversity."
+        why = (
+            "no arms are compared at equal in-domain score" if board.found else "no training is finished yet"
+        )
+        return f"{f'{part}; {why}' if part else why.capitalize()}, so nothing can be said of diversity."
     told: dict[Answer, str] = {
         "helps": "more diversity helps",
         "hurts": "more diversity hurts",
@@ -75,11 +78,8 @@ def registered_lines(board: DiversityBoard) -> list[str]:
 
 
 def leading(found: Found) -> list[Question]:
-    """Returns the question of each kind that bears its verdict: on all domains, at equal in-domain score."""
-    whole = [one for one in found.questions if not one.stratum]
-    matched = [one for one in whole if one.outcome == "matched"]
-    asked = {(one.asked, one.about) for one in matched}
-    return [*matched, *(one for one in whole if (one.asked, one.about) not in asked)]
+    """Returns the questions that bear a verdict: on all domains, at equal in-domain score, none raw."""
+    return [one for one in found.questions if not one.stratum and one.outcome == "matched"]
 
 
 def _sentence(board: DiversityBoard, found: Found, one: Question) -> str:
