@@ -86,7 +86,12 @@ def render(run: Run, board: AnyBoard) -> Block:
 
 
 def _diversity(board: DiversityBoard) -> Block:
-    tones: dict[str, Literal["good", "bad"]] = {"helps": "good", "hurts": "bad"}
+    tones: dict[str, Literal["good", "bad"]] = {
+        "helps": "good",
+        "better": "good",
+        "hurts": "bad",
+        "worse": "bad",
+    }
     chips = [
         Chip(f"{found.name}: {QUESTIONS[one.asked].format(one.about)}", one.answer, tones.get(one.answer, ""))
         for found in board.found

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from harness.stats.contrast import Contrast, called, contrast, contrast_of_best, sign_flips
 from harness.stats.effect import LEVEL, Effect
 from harness.stats.sums import Array
-from harness.study.diversity.results import MOST_OUTSIDE, Answer, Asked, Outcome, Question, Share
+from harness.study.diversity.results import DIVERSITY, MOST_OUTSIDE, Answer, Asked, Outcome, Question, Share
 
 LEAST_ARCHITECTURES = 5
 LEAST_DOMAINS = 4
@@ -95,20 +95,31 @@ class Pool:
         return np.stack([outcome[:, [one == name for one in names]].mean(axis=1) for name in every], axis=1)
 
 
-def asked_of(pool: Pool, outcome: Outcome, arms: Sequence[str]) -> Iterator[Question]:
-    """Yields the questions of trained pools by one outcome, `matched` or `raw`."""
+def asked_of(
+    pool: Pool, outcome: Outcome, arms: Sequence[str], *, permutations: int = PERMUTATIONS
+) -> Iterator[Question]:
+    """Yields the questions of trained pools by one outcome, `matched` or `raw`.
+
+    Args:
+        pool: all arms.
+        outcome: that is asked about.
+        arms: names of those that are compared with the reference, or looked at alone.
+        permutations: of what is asked of, that say how often nothing is called; 0 for none.
+    """
     here = pool.known if outcome == "matched" else pool
     values = here.matched if outcome == "matched" else here.raw
     for place, name in enumerate(pool.arms):
         own = here.arm == place
         if place and name in arms:
             both = own | (here.arm == 0)
-            yield from _arm_question(here.of(both), values[both], name, outcome)
+            yield from _arm_question(here.of(both), values[both], name, outcome, permutations)
         if name in arms and len(np.unique(here.kinds[own])) > 1:
-            yield from network_question(here.of(own), values[own], name, outcome)
+            yield from network_question(here.of(own), values[own], name, outcome, permutations)
 
 
-def _arm_question(pool: Pool, values: Array, name: str, outcome: Outcome) -> Iterator[Question]:
+def _arm_question(
+    pool: Pool, values: Array, name: str, outcome: Outcome, permutations: int
+) -> Iterator[Question]:
     second = (pool.arm > 0) * 1.0
     least = int(min(second.sum(), (1 - second).sum()))
 
@@ -127,7 +138,9 @@ def _arm_question(pool: Pool, values: Array, name: str, outcome: Outcome) -> Ite
         )
 
 
-def network_question(pool: Pool, values: Array, name: str, outcome: Outcome) -> Iterator[Question]:
+def network_question(
+    pool: Pool, values: Array, name: str, outcome: Outcome, permutations: int = PERMUTATIONS
+) -> Iterator[Question]:
     """Yields the gain of one family more in a network, beyond main effects; nothing where it follows."""
     kinds = pool.kinds
     fixed = np.column_stack([np.ones(len(kinds)), pool.held, pool.effects])
@@ -141,7 +154,9 @@ def network_question(pool: Pool, values: Array, name: str, outcome: Outcome) -> 
         test(values)
     except ValueError:
         return
-    yield from _questions(pool, "network", name, outcome, values, test, spare=spare)
+    yield from _questions(
+        pool, "network", name, outcome, values, test, spare=spare, permutations=permutations
+    )
 
 
 def search_question(pool: Pool, outcome: Outcome, name: str, budget: int) -> Iterator[Question]:
@@ -171,6 +186,7 @@ def _questions(
     values: Array,
     test: Callable[..., Contrast],
     spare: int | None = None,
+    permutations: int = 0,
 ) -> Iterator[Question]:
     """Yields the question on all domains, then on those of each stratum; see `question`."""
     every = list(pool.domains)
@@ -185,8 +201,8 @@ def _questions(
         found = test(grouped)
         alone = found if grouped.shape[1] == len(chosen) else test(values[:, columns])
         rate = None
-        if not stratum and asked in ("arms", "network"):
-            rate = called(partial(_effect, test, grouped), len(values), PERMUTATIONS, 0)
+        if not stratum and permutations:
+            rate = called(partial(_effect, test, grouped), len(values), permutations, 0)
         shares = shares_of(chosen, alone)
         yield question(
             part,
@@ -233,9 +249,8 @@ def question(
     families = len(found.by_domain)
     margin = effect.equivalence(pool.margin) if pool.margin else None
     mine = effect.p if p is None else p
-    answer, reason = answered(
-        pool, about, outcome, low, high, mine, margin, spare or effect.seeds or 0, families
-    )
+    least = spare or effect.seeds or 0
+    answer, reason = answered(pool, asked, about, outcome, low, high, mine, margin, least, families)
     return Question(
         asked=asked,
         about=about,
@@ -260,6 +275,7 @@ def question(
 
 def answered(
     pool: Pool,
+    asked: Asked,
     about: str,
     outcome: Outcome,
     low: float,
@@ -274,7 +290,8 @@ def answered(
     There is none below 5 architectures, beside those that what is held fixed takes up, or 4 families of
     domains, where the reference does not pass the floor in domain, or where over a tenth of an arm's
     trainings are outside of the level that arms are compared at. A gain that is shown to be inside of the
-    margin is equivalent, whatever else; one whose interval is beyond 0 helps or hurts.
+    margin is equivalent, whatever else; one whose interval is beyond 0 helps or hurts, or does better or
+    worse where which families there are may be why.
     """
     outside = max((pool.outside.get(name, 0.0) for name in (pool.arms[0], about)), default=0.0)
     if architectures < LEAST_ARCHITECTURES:
@@ -288,9 +305,9 @@ def answered(
     if margin is not None and margin < LEVEL:
         return "equivalent", ""
     if p is not None and p < LEVEL and low > 0:
-        return "helps", ""
+        return ("helps" if asked in DIVERSITY else "better"), ""
     if p is not None and p < LEVEL and high < 0:
-        return "hurts", ""
+        return ("hurts" if asked in DIVERSITY else "worse"), ""
     return "cannot tell", ""
 
 

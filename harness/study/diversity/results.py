@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from harness.identity.schema import Schema
 
 Asked = Literal["arms", "network", "search", "space", "behaviour"]
 Outcome = Literal["matched", "raw"]
-Answer = Literal["helps", "hurts", "equivalent", "cannot tell", "no verdict"]
+Answer = Literal["helps", "hurts", "better", "worse", "equivalent", "cannot tell", "no verdict"]
+DIVERSITY: Final[tuple[Asked, ...]] = ("network", "space", "behaviour")
+"""Questions about diversity, where a gain helps or hurts; a pool as it is does better or worse, and which
+families it has may be why."""
 MOST_OUTSIDE = 0.1
 """Share of an arm's trainings outside of the level of comparison above which there is no verdict."""
 

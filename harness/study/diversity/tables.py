@@ -8,7 +8,7 @@ from harness.board.table import Table
 from harness.board.wording import MISSING, listed, metric_name, unit_of_difference
 from harness.catalog import metric_of
 from harness.study.diversity.board import DiversityBoard
-from harness.study.diversity.results import Answer, ArmFound, Control, Found, Question, Share
+from harness.study.diversity.results import DIVERSITY, Answer, ArmFound, Control, Found, Question, Share
 
 STANDARDISED = "sd"
 """What scores that are standardised on each domain have in place of a metric."""
@@ -50,11 +50,14 @@ def diversity_headline(board: DiversityBoard) -> str:
         "cannot tell": "it cannot be told",
         "no verdict": "there is no verdict",
     }
-    counts = Counter(one.answer for one in asked)
+    counts = Counter(one.answer for one in asked if one.asked in DIVERSITY)
     parts = [f"{said} in {counts[name]}" for name, said in told.items() if counts[name]]
-    questions = f"{len(asked)} questions" if len(asked) > 1 else "1 question"
+    number = sum(counts.values())
     start = f"{part}; of" if part else "Of"
-    return f"{start} {questions} at equal in-domain score, {listed(parts)}."
+    questions = f"{number} questions" if number != 1 else "1 question"
+    first = f"{start} {questions} about diversity at equal in-domain score, {listed(parts)}."
+    others = [f"{_name(one)}: {one.answer}" for one in asked if one.asked not in DIVERSITY]
+    return f"{first} {'; '.join(others).capitalize()}." if others else first
 
 
 def answers(board: DiversityBoard) -> list[str]:
@@ -96,8 +99,10 @@ def _sentence(board: DiversityBoard, found: Found, one: Question) -> str:
     if one.answer == "equivalent":
         margin = _plain(found, board.margin, unit=True)
         return f"{start}: it makes no difference beyond {margin} ({told}; p {_p(one.equivalence)})."
-    said = "it does" if one.answer == "helps" else "it holds up worse"
-    return f"{start}: {said} ({told}; p {_p(one.p)})."
+    said = "it does" if one.answer in ("helps", "better") else "it holds up worse"
+    if one.asked in DIVERSITY:
+        return f"{start}: {said} ({told}; p {_p(one.p)})."
+    return f"{start}: {said} ({told}; p {_p(one.p)}), for diversity or for which families it has."
 
 
 def diversity_tables(board: DiversityBoard) -> Iterator[Table]:
