@@ -123,19 +123,12 @@ def _arm_question(
     second = (pool.arm > 0) * 1.0
     least = int(min(second.sum(), (1 - second).sum()))
 
-    def design(order: NDArray[np.int64]) -> Array:
-        return np.column_stack([np.ones(len(second)), pool.held, second[order]])
+    def test(one: Array, order: NDArray[np.int64] | None = None) -> Contrast:
+        column = second if order is None else second[order]
+        return contrast(one, np.column_stack([np.ones(len(second)), pool.held, column]), among=least)
 
-    every = np.arange(len(second))
     if least >= 2:
-        yield from _questions(
-            pool,
-            "arms",
-            name,
-            outcome,
-            values,
-            lambda one, order=every: contrast(one, design(order), among=least),
-        )
+        yield from _questions(pool, "arms", name, outcome, values, test, permutations=permutations)
 
 
 def network_question(
