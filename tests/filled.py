@@ -15,7 +15,9 @@ from harness.task.split import Split
 from harness.task.task import Domain, Task
 
 KINDS = {
-    kind.name: kind for name in ("trained", "lookup", "ranking") for kind in catalog.load("study", name).kinds
+    kind.name: kind
+    for name in ("trained", "lookup", "ranking", "diversity")
+    for kind in catalog.load("study", name).kinds
 }
 
 

@@ -16,7 +16,7 @@ from harness.stats.effect import LEVEL, Effect
 from harness.stats.sums import Array
 from harness.study.diversity.plan import CONTROL
 from harness.study.diversity.questions import Pool, asked_of, family_effects, search_question
-from harness.study.diversity.results import ArmFound, Control, Found, Line, Outcome
+from harness.study.diversity.results import ArmFound, Control, Found, Line, Outcome, Share
 from harness.study.diversity.settings import PlannedDiversity, PlannedPoolTask
 from harness.study.diversity.units import CELL, POOL_FLOOR, Cell, CellSpec, PoolFloor
 from harness.study.settings import SEEN
@@ -102,14 +102,23 @@ class PoolsFound:
                 self._arm(place, name) for place, name in enumerate(self.arms) if (pool.arm == place).any()
             ),
             questions=tuple(questions),
-            controls=tuple(self._controls()),
+            controls=tuple(self._controls()) if self.is_compared else (),
             domains=pool.domains,
             strata=pool.strata,
-            effects=family_effects(pool.of(pool.arm == pool.arm.max())) if self.level is not None else {},
+            effects=self._effects() if self.is_compared and self.level is not None else {},
             floor=self.floor,
             lines=tuple(self._lines()),
             notes=tuple(self._notes()),
         )
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether there are domains of two families, without which nothing says how domains differ."""
+        return len(set(self.domains.values())) > 1
+
+    def _effects(self) -> dict[str, Share]:
+        """Returns what families are worth in the last arm that is there."""
+        return family_effects(self.pool.of(self.pool.arm == self.pool.arm.max()))
 
     @property
     def metric(self) -> Metric:
@@ -346,7 +355,9 @@ class PoolsFound:
             yield "Arms share no in-domain score, so nothing is compared at equal in-domain score."
         elif self.task.level is None:
             yield "The level of the comparison is the best that all trainings reach, found by the result."
-        halves = self._halves()
+        if not self.is_compared:
+            yield "One family of domains is held out, and a comparison takes two."
+        halves = self._halves() if self.is_compared else None
         if halves is not None:
             yield (
                 f"Two halves of the reference, drawn {SPLITS} times, are called different in {halves:.1%} "
