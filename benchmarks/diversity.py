@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from harness.stats.contrast import at_level
 from harness.study.diversity.design import balanced_rows
-from harness.study.diversity.questions import Pool, asked_of, search_question
-from harness.study.diversity.results import Question
+from harness.study.diversity.questions import ArchitecturePool, asked_of, search_question
+from harness.study.diversity.results import PoolQuestion
 
 Array = NDArray[np.float64]
 FAMILIES = ("attention", "local", "linear", "convolution", "recurrence")
@@ -96,7 +96,7 @@ class Noise:
         )
 
 
-def pool_of(planted: Planted, noise: Noise, draw: np.random.Generator) -> Pool:
+def pool_of(planted: Planted, noise: Noise, draw: np.random.Generator) -> ArchitecturePool:
     """Returns pools in which nothing but the planted is true."""
     rows = balanced_rows(len(FAMILIES), 3, HYBRIDS)
     layers = np.concatenate([np.zeros((REFERENCE, 3), dtype=np.int64), rows])
@@ -120,7 +120,7 @@ def pool_of(planted: Planted, noise: Noise, draw: np.random.Generator) -> Pool:
         raw.append(np.mean(last, axis=0))
         select.append(np.mean(chosen))
     names = [f"domain {place}" for place in range(DOMAINS)]
-    return Pool(
+    return ArchitecturePool(
         arm=is_hybrid * 1,
         arms=("attention", "hybrid"),
         layers=layers,
@@ -136,10 +136,10 @@ def pool_of(planted: Planted, noise: Noise, draw: np.random.Generator) -> Pool:
     )
 
 
-def answers(planted: Planted, noise: Noise, index: int) -> dict[str, Question]:
+def answers(planted: Planted, noise: Noise, index: int) -> dict[str, PoolQuestion]:
     """Returns the answer of each question in one replicate."""
     pool = pool_of(planted, noise, np.random.default_rng([index, len(planted.name), *planted.name.encode()]))
-    found: Iterator[Question] = asked_of(pool, "matched", ["hybrid"], permutations=0)
+    found: Iterator[PoolQuestion] = asked_of(pool, "matched", ["hybrid"], permutations=0)
     return {one.asked: one for one in [*found, *search_question(pool, "matched", "hybrid", BUDGET)]}
 
 
@@ -186,8 +186,8 @@ def main() -> None:
     noise = noise_of(options.run) if options.run else Noise()
     with ProcessPoolExecutor(options.workers) as workers:
 
-        def run(planted: Planted, replicates: int) -> list[dict[str, Question]]:
-            one: Callable[[int], dict[str, Question]] = partial(answers, planted, noise)
+        def run(planted: Planted, replicates: int) -> list[dict[str, PoolQuestion]]:
+            one: Callable[[int], dict[str, PoolQuestion]] = partial(answers, planted, noise)
             return list(workers.map(one, range(replicates), chunksize=20))
 
         print(f"{'planted':44}" + "".join(f"{f'{name}: + - = ?':26}holds  " for name in ASKED))
@@ -207,7 +207,7 @@ def main() -> None:
                 _print(planted, run(planted, options.power))
 
 
-def _print(planted: Planted, found: list[dict[str, Question]]) -> None:
+def _print(planted: Planted, found: list[dict[str, PoolQuestion]]) -> None:
     parts = []
     # What a family more is worth is a gain of hybrids, too: of as many as they have beyond one, on average.
     rows = balanced_rows(len(FAMILIES), 3, HYBRIDS)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from harness import Axis, Bar, Block, Curve, Figure, Forest, Plane, Run, Section
+from harness import Axis, Bar, Block, Curve, Figure, Forest, Plane, Run, Section, interval
+from harness.board.values import Estimate
 from harness.board.wording import unit_of_difference
 from harness.catalog import metric_of
-from harness.report.plot import Span
 from harness.study.diversity.board import DiversityBoard
-from harness.study.diversity.results import Found, Question, Share
+from harness.study.diversity.results import PoolFindings, PoolQuestion, Share
 from harness.study.diversity.tables import (
     QUESTIONS,
     STANDARDISED,
@@ -29,7 +29,7 @@ def render(run: Run, board: DiversityBoard) -> Block:
     )
 
 
-def _figures(board: DiversityBoard, found: Found) -> Iterator[Figure]:
+def _figures(board: DiversityBoard, found: PoolFindings) -> Iterator[Figure]:
     asked = leading(found)
     if asked:
         yield _gains(board, found, asked)
@@ -37,7 +37,7 @@ def _figures(board: DiversityBoard, found: Found) -> Iterator[Figure]:
         yield _lines(found)
 
 
-def _gains(board: DiversityBoard, found: Found, asked: list[Question]) -> Figure:
+def _gains(board: DiversityBoard, found: PoolFindings, asked: list[PoolQuestion]) -> Figure:
     """Returns every question's gain on each domain and in each stratum, at equal in-domain score."""
     factor, unit = _scale(found)
     zone = (-factor * board.margin, factor * board.margin) if board.margin else None
@@ -74,14 +74,15 @@ def _gains(board: DiversityBoard, found: Found, asked: list[Question]) -> Figure
     )
 
 
-def _bar(name: str, one: Question | Share, factor: float) -> Bar:
-    value = one.gain if isinstance(one, Question) else one.value
-    main = Span(factor * value, factor * one.low, factor * one.high)
+def _bar(name: str, one: PoolQuestion | Share, factor: float) -> Bar:
+    value = one.gain if isinstance(one, PoolQuestion) else one.value
+    main = interval(Estimate(value, one.low, one.high), factor)
+    assert main is not None
     text = f"{main.value:+.3f} [{main.low:+.3f}, {main.high:+.3f}]".replace("-", "−")
-    return Bar(series="gain" if isinstance(one, Question) else "domain", label=name, main=main, text=text)
+    return Bar(series="gain" if isinstance(one, PoolQuestion) else "domain", label=name, main=main, text=text)
 
 
-def _lines(found: Found) -> Figure:
+def _lines(found: PoolFindings) -> Figure:
     """Returns in-domain and held-out scores of every training at its checkpoints."""
     factor, unit = _scale(found)
     better = metric_of(found.metric).better
@@ -111,7 +112,7 @@ def _lines(found: Found) -> Figure:
     )
 
 
-def _scale(found: Found) -> tuple[float, str]:
+def _scale(found: PoolFindings) -> tuple[float, str]:
     if found.metric == STANDARDISED:
         return 1.0, "standard deviations"
     return metric_of(found.metric).factor, unit_of_difference(found.metric)

@@ -26,7 +26,7 @@ from harness.stats.contrast import (
 from harness.stats.order import expected_best
 from harness.study.diversity.board import DiversityBoard
 from harness.study.diversity.design import balanced_rows
-from harness.study.diversity.results import Question
+from harness.study.diversity.results import PoolQuestion
 from harness.study.diversity.tables import leading
 from harness.study.diversity.units import CELL
 from harness.study.study import build_board, verdict
@@ -261,7 +261,7 @@ def planted(
     return board
 
 
-def of(board: DiversityBoard, asked: str, outcome: str = "matched") -> Question:
+def of(board: DiversityBoard, asked: str, outcome: str = "matched") -> PoolQuestion:
     return next(
         one for one in board.found[0].questions
         if (one.asked, one.outcome, one.stratum) == (asked, outcome, "")

@@ -7,7 +7,7 @@ from harness.board.marks import CURRENT, Marks, marks_of
 from harness.run.loaded import Run
 from harness.study.diversity.pools import found_of_pools
 from harness.study.diversity.registration import Registration
-from harness.study.diversity.results import Found
+from harness.study.diversity.results import PoolFindings
 from harness.study.diversity.settings import PlannedDiversity
 from harness.study.diversity.units import CELL, TABLE_POOL
 
@@ -36,7 +36,7 @@ class DiversityBoard:
     limit: int | None
     margin: float
     budget: int
-    found: tuple[Found, ...]
+    found: tuple[PoolFindings, ...]
     done: int
     planned: int
     registration: Registration | None = None

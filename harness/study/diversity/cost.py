@@ -2,11 +2,11 @@
 
 from harness.identity.unit import Unit
 from harness.study.cost import PASSED, Costs
-from harness.study.diversity.units import Cell, CellSpec
+from harness.study.diversity.units import CellSpec, PoolScores
 from harness.study.work.spent import passes
 
 
-def cell(costs: Costs, unit: Unit[CellSpec, Cell]) -> float:
+def cell(costs: Costs, unit: Unit[CellSpec, PoolScores]) -> float:
     """Returns the cost of one training, of its decays, and of all its scores."""
     spec = unit.spec
     assert spec.steps is not None

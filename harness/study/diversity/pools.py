@@ -15,10 +15,10 @@ from harness.stats.contrast import Components, at_level, components, contrast, v
 from harness.stats.effect import LEVEL, Effect
 from harness.stats.sums import Array
 from harness.study.diversity.plan import CONTROL
-from harness.study.diversity.questions import Pool, asked_of, family_effects, search_question
-from harness.study.diversity.results import ArmFound, Control, Found, Line, Outcome, Share
+from harness.study.diversity.questions import ArchitecturePool, asked_of, family_effects, search_question
+from harness.study.diversity.results import ArmFound, Control, Outcome, PoolFindings, Share, TrainingLine
 from harness.study.diversity.settings import PlannedDiversity, PlannedPoolTask
-from harness.study.diversity.units import CELL, POOL_FLOOR, Cell, CellSpec, PoolFloor
+from harness.study.diversity.units import CELL, POOL_FLOOR, CellSpec, PoolFloor, PoolScores
 from harness.study.settings import SEEN
 from harness.task.metric import Metric
 
@@ -33,7 +33,7 @@ class Trained:
     """One finished training, its scores turned so that higher is better."""
 
     spec: CellSpec
-    cell: Cell
+    cell: PoolScores
     metric: Metric
 
     @cached_property
@@ -55,7 +55,7 @@ class Trained:
         )
 
 
-def found_of_pools(run: Run, suite: PlannedDiversity) -> Found | None:
+def found_of_pools(run: Run, suite: PlannedDiversity) -> PoolFindings | None:
     """Returns what is found of the trainings of a run; None where none is finished."""
     task = suite.task
     assert task is not None
@@ -78,12 +78,12 @@ class PoolsFound:
     suite: PlannedDiversity
     task: PlannedPoolTask
     arms: tuple[str, ...]
-    units: Sequence[Unit[CellSpec, Cell]]
+    units: Sequence[Unit[CellSpec, PoolScores]]
     done: Sequence[Trained]
     controls: Sequence[Trained]
     fitted: PoolFloor | None
 
-    def found(self) -> Found:
+    def found(self) -> PoolFindings:
         pool = self.pool
         questions = []
         others = self.arms[1:] or self.arms
@@ -93,7 +93,7 @@ class PoolsFound:
                 if (pool.arm == self.arms.index(name)).any():
                     questions += list(search_question(pool, outcome, name, self.suite.budget))
         level = None if self.level is None else self.metric.sign * self.level
-        return Found(
+        return PoolFindings(
             name=self.task.name,
             metric=self.task.metric,
             level=level,
@@ -158,12 +158,12 @@ class PoolsFound:
         return found
 
     @cached_property
-    def pool(self) -> Pool:
+    def pool(self) -> ArchitecturePool:
         families = sorted({family for one in self.done for family in self._layers(one.spec)})
         first = {(one.spec.arm, one.spec.index): one for one in self.done}
         layers = [[families.index(name) for name in self._layers(first[key].spec)] for key in self.keys]
         longest = max(map(len, layers))
-        return Pool(
+        return ArchitecturePool(
             arm=np.array([self.arms.index(arm) for arm, _ in self.keys]),
             arms=self.arms,
             layers=np.array([row + row[-1:] * (longest - len(row)) for row in layers]),
@@ -191,12 +191,12 @@ class PoolsFound:
             return False
         return bool(np.mean(first) <= self.metric.sign * self.floor)
 
-    def _lines(self) -> Iterator[Line]:
+    def _lines(self) -> Iterator[TrainingLine]:
         sign = self.metric.sign
         for one in sorted(self.done, key=lambda one: (self.arms.index(one.spec.arm), one.spec.order)):
             held_out = self.pool.families_of(one.held_out(list(self.domains))).mean(axis=1)
             points = zip(sign * one.in_domain, sign * held_out, strict=True)
-            yield Line(arm=one.spec.arm, points=tuple((float(x), float(y)) for x, y in points))
+            yield TrainingLine(arm=one.spec.arm, points=tuple((float(x), float(y)) for x, y in points))
 
     def _layers(self, spec: CellSpec) -> list[str]:
         return [str(one) for one in spec.architecture.get(self.suite.families, ["all"])]
@@ -282,7 +282,7 @@ class PoolsFound:
         yield from self._longer()
         yield from self._shuffled()
 
-    def _ratios(self, pool: Pool, values: Array, outcome: Outcome) -> Iterator[Control]:
+    def _ratios(self, pool: ArchitecturePool, values: Array, outcome: Outcome) -> Iterator[Control]:
         """Yields the comparison of networks that have several widths of one kind with those of one."""
         specs = {one.spec.index: one.spec for one in self.done if one.spec.arm == self.arms[0]}
         rows = [index for arm, index in self.keys if arm == self.arms[0]]

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from harness.stats.contrast import Contrast, called, contrast, contrast_of_best, sign_flips
 from harness.stats.effect import LEVEL, Effect
 from harness.stats.sums import Array
-from harness.study.diversity.results import DIVERSITY, MOST_OUTSIDE, Answer, Asked, Outcome, Question, Share
+from harness.study.diversity.results import (
+    DIVERSITY,
+    MOST_OUTSIDE,
+    Answer,
+    Asked,
+    Outcome,
+    PoolQuestion,
+    Share,
+)
 
 LEAST_ARCHITECTURES = 5
 LEAST_DOMAINS = 4
@@ -21,7 +29,7 @@ MANY = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pool:
+class ArchitecturePool:
     """Scores of architectures on domains, the better the higher; seeds are averaged.
 
     Attributes:
@@ -56,12 +64,12 @@ class Pool:
     margin: float = 0.0
     by_place: bool = False
 
-    def of(self, rows: NDArray[np.bool_]) -> "Pool":
+    def of(self, rows: NDArray[np.bool_]) -> "ArchitecturePool":
         """Returns some of the architectures."""
         parts = {name: getattr(self, name)[rows] for name in ("arm", "layers", "held", "select")}
         return replace(self, **parts, raw=self.raw[rows], matched=self.matched[rows])
 
-    def on(self, domains: Sequence[str]) -> "Pool":
+    def on(self, domains: Sequence[str]) -> "ArchitecturePool":
         """Returns the pool on some of the domains."""
         columns = [place for place, name in enumerate(self.domains) if name in domains]
         return replace(
@@ -72,7 +80,7 @@ class Pool:
         )
 
     @cached_property
-    def known(self) -> "Pool":
+    def known(self) -> "ArchitecturePool":
         """The architectures that have an outcome at equal in-domain score."""
         return self.of(np.asarray(np.isfinite(self.matched).all(axis=1)))
 
@@ -96,8 +104,8 @@ class Pool:
 
 
 def asked_of(
-    pool: Pool, outcome: Outcome, arms: Sequence[str], *, permutations: int = PERMUTATIONS
-) -> Iterator[Question]:
+    pool: ArchitecturePool, outcome: Outcome, arms: Sequence[str], *, permutations: int = PERMUTATIONS
+) -> Iterator[PoolQuestion]:
     """Yields the questions of trained pools by one outcome, `matched` or `raw`.
 
     Args:
@@ -118,8 +126,8 @@ def asked_of(
 
 
 def _arm_question(
-    pool: Pool, values: Array, name: str, outcome: Outcome, permutations: int
-) -> Iterator[Question]:
+    pool: ArchitecturePool, values: Array, name: str, outcome: Outcome, permutations: int
+) -> Iterator[PoolQuestion]:
     second = (pool.arm > 0) * 1.0
     least = int(min(second.sum(), (1 - second).sum()))
 
@@ -132,8 +140,8 @@ def _arm_question(
 
 
 def network_question(
-    pool: Pool, values: Array, name: str, outcome: Outcome, permutations: int = PERMUTATIONS
-) -> Iterator[Question]:
+    pool: ArchitecturePool, values: Array, name: str, outcome: Outcome, permutations: int = PERMUTATIONS
+) -> Iterator[PoolQuestion]:
     """Yields the gain of one family more in a network, beyond main effects; nothing where it follows."""
     kinds = pool.kinds
     fixed = np.column_stack([np.ones(len(kinds)), pool.held, pool.effects])
@@ -152,7 +160,9 @@ def network_question(
     )
 
 
-def search_question(pool: Pool, outcome: Outcome, name: str, budget: int) -> Iterator[Question]:
+def search_question(
+    pool: ArchitecturePool, outcome: Outcome, name: str, budget: int
+) -> Iterator[PoolQuestion]:
     """Yields the gain of the best of a budget of another arm against that of the reference."""
     here = pool.known if outcome == "matched" else pool
     both = (here.arm == 0) | (here.arm == pool.arms.index(name))
@@ -172,7 +182,7 @@ def search_question(pool: Pool, outcome: Outcome, name: str, budget: int) -> Ite
 
 
 def _questions(
-    pool: Pool,
+    pool: ArchitecturePool,
     asked: Asked,
     about: str,
     outcome: Outcome,
@@ -180,7 +190,7 @@ def _questions(
     test: Callable[..., Contrast],
     spare: int | None = None,
     permutations: int = 0,
-) -> Iterator[Question]:
+) -> Iterator[PoolQuestion]:
     """Yields the question on all domains, then on those of each stratum; see `question`."""
     every = list(pool.domains)
     strata = list(dict.fromkeys(pool.strata[name] for name in every))
@@ -215,7 +225,7 @@ def _effect(test: Callable[..., Contrast], outcomes: Array, order: NDArray[np.in
 
 
 def question(
-    pool: Pool,
+    pool: ArchitecturePool,
     asked: Asked,
     about: str,
     outcome: Outcome,
@@ -226,7 +236,7 @@ def question(
     permuted: float | None = None,
     p: float | None = None,
     spare: int | None = None,
-) -> Question:
+) -> PoolQuestion:
     """Returns what is said of a contrast.
 
     Args:
@@ -244,7 +254,7 @@ def question(
     mine = effect.p if p is None else p
     least = spare or effect.seeds or 0
     answer, reason = answered(pool, asked, about, outcome, low, high, mine, margin, least, families)
-    return Question(
+    return PoolQuestion(
         asked=asked,
         about=about,
         outcome=outcome,
@@ -267,7 +277,7 @@ def question(
 
 
 def answered(
-    pool: Pool,
+    pool: ArchitecturePool,
     asked: Asked,
     about: str,
     outcome: Outcome,
@@ -315,7 +325,7 @@ def shares_of(domains: Sequence[str], found: Contrast) -> dict[str, Share]:
     }
 
 
-def family_effects(pool: Pool) -> dict[str, Share]:
+def family_effects(pool: ArchitecturePool) -> dict[str, Share]:
     """Returns family -> gain of one more such layer in place of one of the others, as they stand there."""
     here = pool.known
     marks = np.eye(len(here.families))[here.layers].sum(axis=1)

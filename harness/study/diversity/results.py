@@ -26,7 +26,7 @@ class Share(Schema):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question(Schema):
+class PoolQuestion(Schema):
     """One question that is asked of a pool.
 
     Gains are in the unit of the metric, above 0 where more diversity is the better side.
@@ -147,7 +147,7 @@ class ArmFound(Schema):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line(Schema):
+class TrainingLine(Schema):
     """One training: in-domain score and mean held-out score, families alike, at each of its checkpoints."""
 
     arm: str
@@ -155,7 +155,7 @@ class Line(Schema):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found(Schema):
+class PoolFindings(Schema):
     """All that is said of the pools of one task, or of one table.
 
     Attributes:
@@ -180,11 +180,11 @@ class Found(Schema):
     level: float | None
     is_level_fixed: bool
     arms: tuple[ArmFound, ...]
-    questions: tuple[Question, ...]
+    questions: tuple[PoolQuestion, ...]
     controls: tuple[Control, ...]
     domains: Mapping[str, str]
     strata: Mapping[str, str]
     effects: Mapping[str, Share]
     floor: float | None = None
-    lines: tuple[Line, ...] = ()
+    lines: tuple[TrainingLine, ...] = ()
     notes: tuple[str, ...] = ()

@@ -8,7 +8,15 @@ from harness.board.table import Table
 from harness.board.wording import MISSING, listed, metric_name, unit_of_difference
 from harness.catalog import metric_of
 from harness.study.diversity.board import DiversityBoard
-from harness.study.diversity.results import DIVERSITY, Answer, ArmFound, Control, Found, Question, Share
+from harness.study.diversity.results import (
+    DIVERSITY,
+    Answer,
+    ArmFound,
+    Control,
+    PoolFindings,
+    PoolQuestion,
+    Share,
+)
 
 STANDARDISED = "sd"
 """What scores that are standardised on each domain have in place of a metric."""
@@ -80,12 +88,12 @@ def registered_lines(board: DiversityBoard) -> list[str]:
     return [*lines, *(f"Deviation: {one}" for one in found.deviations)]
 
 
-def leading(found: Found) -> list[Question]:
+def leading(found: PoolFindings) -> list[PoolQuestion]:
     """Returns the questions that bear a verdict: on all domains, at equal in-domain score, none raw."""
     return [one for one in found.questions if not one.stratum and one.outcome == "matched"]
 
 
-def _sentence(board: DiversityBoard, found: Found, one: Question) -> str:
+def _sentence(board: DiversityBoard, found: PoolFindings, one: PoolQuestion) -> str:
     asked = ASKED[one.asked].format(one.about)
     told = (
         f"gain {_gain(found, one, unit=True)}, {OUTCOMES[one.outcome]}, on {one.domains} families of domains"
@@ -117,7 +125,7 @@ def diversity_tables(board: DiversityBoard) -> Iterator[Table]:
             yield _controls(found)
 
 
-def _questions(board: DiversityBoard, found: Found) -> Table:
+def _questions(board: DiversityBoard, found: PoolFindings) -> Table:
     rows = [
         (
             _name(one),
@@ -172,11 +180,11 @@ def _questions(board: DiversityBoard, found: Found) -> Table:
     )
 
 
-def _name(one: Question) -> str:
+def _name(one: PoolQuestion) -> str:
     return QUESTIONS[one.asked].format(one.about)
 
 
-def _domains(found: Found) -> Table:
+def _domains(found: PoolFindings) -> Table:
     asked = leading(found)
     rows = [
         (
@@ -196,7 +204,7 @@ def _domains(found: Found) -> Table:
     )
 
 
-def _arms(board: DiversityBoard, found: Found) -> Table:
+def _arms(board: DiversityBoard, found: PoolFindings) -> Table:
     rows = [_arm(found, one) for one in found.arms]
     return Table(
         caption=f"{found.name}: pools",
@@ -220,7 +228,7 @@ def _arms(board: DiversityBoard, found: Found) -> Table:
     )  # fmt: skip
 
 
-def _arm(found: Found, one: ArmFound) -> tuple[str, ...]:
+def _arm(found: PoolFindings, one: ArmFound) -> tuple[str, ...]:
     low, high = one.parameters
     return (
         one.name,
@@ -237,7 +245,7 @@ def _arm(found: Found, one: ArmFound) -> tuple[str, ...]:
     )
 
 
-def _effects(found: Found) -> Table:
+def _effects(found: PoolFindings) -> Table:
     rows = sorted(found.effects.items(), key=lambda one: -one[1].value)
     return Table(
         caption=f"{found.name}: what a layer more of a family is worth, in place of another ({_unit(found)})",
@@ -249,7 +257,7 @@ def _effects(found: Found) -> Table:
     )
 
 
-def _controls(found: Found) -> Table:
+def _controls(found: PoolFindings) -> Table:
     return Table(
         caption=f"{found.name}: controls",
         columns=("Control", "Truth", "Outcome", "Gain", "p"),
@@ -258,7 +266,7 @@ def _controls(found: Found) -> Table:
     )
 
 
-def _control(found: Found, one: Control) -> tuple[str, ...]:
+def _control(found: PoolFindings, one: Control) -> tuple[str, ...]:
     share = Share(value=one.gain, low=one.low, high=one.high)
     return one.name, one.truth, OUTCOMES[one.outcome], _share(found, share), _p(one.p)
 
@@ -275,17 +283,17 @@ def csv_lines(board: DiversityBoard) -> Iterator[dict[str, Any]]:
                 yield head | {"domain": name, "gain": share.value, "low": share.low, "high": share.high}
 
 
-def _measured(found: Found) -> str:
+def _measured(found: PoolFindings) -> str:
     return "standardised scores" if found.metric == STANDARDISED else metric_name(found.metric)
 
 
-def _unit(found: Found) -> str:
+def _unit(found: PoolFindings) -> str:
     if found.metric == STANDARDISED:
         return "standard deviations of a domain"
     return unit_of_difference(found.metric) or metric_of(found.metric).title
 
 
-def _plain(found: Found, value: float, *, signed: bool = False, unit: bool = False) -> str:
+def _plain(found: PoolFindings, value: float, *, signed: bool = False, unit: bool = False) -> str:
     """Returns a value, or a gain, as people read it."""
     if found.metric == STANDARDISED:
         text = f"{value:{'+' if signed else ''}.3f}".replace("-", "−")
@@ -295,12 +303,12 @@ def _plain(found: Found, value: float, *, signed: bool = False, unit: bool = Fal
     return f"{text} {_unit(found)}" if unit else text
 
 
-def _gain(found: Found, one: Question, *, unit: bool = False) -> str:
+def _gain(found: PoolFindings, one: PoolQuestion, *, unit: bool = False) -> str:
     told = _share(found, Share(value=one.gain, low=one.low, high=one.high))
     return f"{told} {'sd' if found.metric == STANDARDISED else _unit(found)}" if unit else told
 
 
-def _share(found: Found, share: Share) -> str:
+def _share(found: PoolFindings, share: Share) -> str:
     low, high = (_plain(found, bound, signed=True) for bound in (share.low, share.high))
     return f"{_plain(found, share.value, signed=True)} [{low}, {high}]"
 

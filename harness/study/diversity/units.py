@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.identity.schema import Schema
 from harness.identity.unit import Read, Spec, UnitKind
-from harness.study.diversity.results import Found
+from harness.study.diversity.results import PoolFindings
 from harness.study.work.units import TrainedSpec, ValidatedSpec, scored_reads, table_reads
 
 FLOOR = "floor"
@@ -73,7 +73,7 @@ class CellSpec(TrainedSpec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checkpoint(Schema):
+class ShortScores(Schema):
     """What a training scores as the end of a short one.
 
     Attributes:
@@ -90,7 +90,7 @@ class Checkpoint(Schema):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell(Schema):
+class PoolScores(Schema):
     """What one training of a pool gave.
 
     Attributes:
@@ -107,7 +107,7 @@ class Cell(Schema):
     parameters: int
     macs: int
     compute: int
-    checkpoints: tuple[Checkpoint, ...]
+    checkpoints: tuple[ShortScores, ...]
     whole: Mapping[str, float]
     samples: Mapping[str, int]
 
@@ -159,13 +159,13 @@ class TablePoolSpec(Spec):
 class TablePool(Schema):
     """What is found of a table."""
 
-    found: Found
+    found: PoolFindings
 
 
 CELL = UnitKind(
     name="cell",
     spec=CellSpec,
-    result=Cell,
+    result=PoolScores,
     work="harness.study.diversity.work.cell:cell",
     cost="harness.study.diversity.cost:cell",
     seconds=600.0,

@@ -20,7 +20,7 @@ from harness.learn.fit import seeded
 from harness.learn.predictors import predictor, score
 from harness.run.place import Done, Needs
 from harness.run.samples import sums_of
-from harness.study.diversity.units import Cell, CellSpec, Checkpoint
+from harness.study.diversity.units import CellSpec, PoolScores, ShortScores
 from harness.study.diversity.work.short import ShortTrainings, trained
 from harness.study.work.alone import mean_score, recipe_of
 from harness.study.work.matched import matched_space
@@ -33,7 +33,7 @@ SUMS = "sums.safetensors"
 DOMAIN/denominators, shape (groups, classes)."""
 
 
-def cell(unit: Unit[CellSpec, Cell], needs: Needs, folder: Path) -> Done:
+def cell(unit: Unit[CellSpec, PoolScores], needs: Needs, folder: Path) -> Done:
     """Trains one network and scores its checkpoints; none of its weights is kept."""
     spec, view = unit.spec, needs.view(unit.spec)
     space = matched_space(spec, view.signature)
@@ -46,7 +46,7 @@ def cell(unit: Unit[CellSpec, Cell], needs: Needs, folder: Path) -> Done:
     model = predictor(module, view.signature)
     validation = view.splits("validation", samples=spec.validation_samples)
     domains = list(_domains(spec, needs.place.data))
-    found: list[Checkpoint] = []
+    found: list[ShortScores] = []
     sums: dict[str, NDArray[Any]] = {}
     whole: dict[str, float] = {}
     for steps in trainings.steps:
@@ -60,7 +60,7 @@ def cell(unit: Unit[CellSpec, Cell], needs: Needs, folder: Path) -> Done:
                 whole[domain.name] = metric_of(view.metric).value(samples)
                 sums |= _packed(domain, samples)
         found.append(
-            Checkpoint(
+            ShortScores(
                 steps=steps,
                 validation=mean_score(model, validation, view, spec.document_bytes),
                 in_domain={name: values[name] for name in spec.sources},
@@ -70,7 +70,7 @@ def cell(unit: Unit[CellSpec, Cell], needs: Needs, folder: Path) -> Done:
     write_atomically(folder / SUMS, save(sums))
     trainings.forget()
     macs = space.macs(architecture)
-    result = Cell(
+    result = PoolScores(
         metric=view.metric,
         parameters=sum(weight.numel() for weight in module.parameters()),
         macs=macs,

@@ -26,13 +26,13 @@ from harness.stats.sums import Array
 from harness.stats.transfer import choose, standardised, standardised_mean
 from harness.study.diversity.questions import (
     PERMUTATIONS,
-    Pool,
+    ArchitecturePool,
     family_effects,
     network_question,
     question,
     shares_of,
 )
-from harness.study.diversity.results import ArmFound, Control, Found, Outcome, Question
+from harness.study.diversity.results import ArmFound, Control, Outcome, PoolFindings, PoolQuestion
 from harness.study.diversity.units import TablePool, TablePoolSpec
 
 SAMPLED = 400
@@ -96,7 +96,7 @@ class _TableFound:
                 for option in np.unique(genes[:, place])[1:]:
                     yield (genes[:, place] == option) * 1.0
 
-    def found(self) -> Found:
+    def found(self) -> PoolFindings:
         pool = self.pool
         questions = [
             *network_question(pool, pool.matched, self.spec.table, "matched"),
@@ -104,7 +104,7 @@ class _TableFound:
             *network_question(pool, pool.raw, self.spec.table, "raw"),
             *self._spaces(pool, "raw"),
         ]
-        return Found(
+        return PoolFindings(
             name=self.spec.table,
             metric="sd",
             level=None,
@@ -124,8 +124,8 @@ class _TableFound:
         )
 
     @property
-    def pool(self) -> Pool:
-        fixed = Pool(
+    def pool(self) -> ArchitecturePool:
+        fixed = ArchitecturePool(
             arm=np.zeros(len(self.layers), dtype=np.int64),
             arms=(self.spec.table,),
             layers=self.layers,
@@ -141,7 +141,7 @@ class _TableFound:
             by_place=True,
         )
         every = np.column_stack([np.ones(len(self.layers)), self.held, fixed.effects, fixed.kinds])
-        return Pool(**{**fixed.__dict__, "matched": self._matched(every)})
+        return ArchitecturePool(**{**fixed.__dict__, "matched": self._matched(every)})
 
     def _matched(self, design: Array) -> Array:
         """Returns each domain's score less what its in-domain score says, by a slope beside all else."""
@@ -154,7 +154,7 @@ class _TableFound:
             found.append(column - slope * source)
         return np.stack(found, axis=1)
 
-    def _spaces(self, pool: Pool, outcome: Outcome) -> Iterator[Question]:
+    def _spaces(self, pool: ArchitecturePool, outcome: Outcome) -> Iterator[PoolQuestion]:
         """Yields what one family, or one behaviour, more to choose from gives to the best of a budget."""
         values = pool.matched if outcome == "matched" else pool.raw
         there = np.zeros((len(self.layers), len(self.families)), dtype=bool)
@@ -196,8 +196,8 @@ class _TableFound:
         return vendi(np.exp(-apart / (2 * BANDWIDTH**2)))
 
     def _behaviour(
-        self, pool: Pool, outcome: Outcome, spaces: Array, outcomes: Array, behaviours: Array
-    ) -> Iterator[Question]:
+        self, pool: ArchitecturePool, outcome: Outcome, spaces: Array, outcomes: Array, behaviours: Array
+    ) -> Iterator[PoolQuestion]:
         """Yields the gain of one behaviour more, beyond which families there are.
 
         Spaces overlap, so their error is not that of independent ones: the p-value is of permutations among
@@ -221,7 +221,7 @@ class _TableFound:
         shares = shares_of(self.domains, found)
         yield question(pool, "behaviour", self.spec.table, outcome, found, shares=shares, p=p)
 
-    def _arm(self, pool: Pool) -> ArmFound:
+    def _arm(self, pool: ArchitecturePool) -> ArmFound:
         parts = components(pool.matched[:, :, None])
         columns = zip(self.domains, self.target.T, strict=True)
         regret = [choose(self.source[name], column).regret for name, column in columns]
@@ -252,16 +252,16 @@ class _TableFound:
             functional=self._behaviours(np.arange(len(self.layers))),
         )
 
-    def _controls(self, pool: Pool) -> Iterator[Control]:
+    def _controls(self, pool: ArchitecturePool) -> Iterator[Control]:
         """Yields the questions where the truth is known: main effects alone, and scores of nobody."""
         yield from self._planted(pool)
         draw = generator(0, "diversity", "shuffled")
         order = draw.permutation(len(pool.layers))
-        shuffled = Pool(**{**pool.__dict__, "matched": pool.matched[order]})
+        shuffled = ArchitecturePool(**{**pool.__dict__, "matched": pool.matched[order]})
         for one in network_question(shuffled, shuffled.matched, self.spec.table, "matched"):
             yield _control("scores of other networks", "nothing is there", one)
 
-    def _planted(self, pool: Pool) -> Iterator[Control]:
+    def _planted(self, pool: ArchitecturePool) -> Iterator[Control]:
         """Yields scores that main effects alone make, with the noise of this table's own residuals."""
         design = np.column_stack([np.ones(len(pool.layers)), pool.held, pool.effects])
         basis = np.linalg.qr(design)[0]
@@ -273,12 +273,12 @@ class _TableFound:
             ("main effects, and .05 for a family more", "a gain of .05", 0.05),
         ):
             values = line + rest + gain * pool.kinds[:, None]
-            planted = Pool(**{**pool.__dict__, "matched": values})
+            planted = ArchitecturePool(**{**pool.__dict__, "matched": values})
             for one in network_question(planted, values, self.spec.table, "matched"):
                 yield _control(name, truth, one)
 
 
-def _control(name: str, truth: str, one: Question) -> Control:
+def _control(name: str, truth: str, one: PoolQuestion) -> Control:
     return Control(
         name=name, truth=truth, gain=one.gain, low=one.low, high=one.high, p=one.p, outcome="matched"
     )
