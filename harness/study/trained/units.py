@@ -267,12 +267,12 @@ FINAL = _kind(
     FinalSpec,
     Final,
     "final:final",
-    seconds=10.0,
+    seconds=2.0,
     trains=True,
     is_shared=True,
     takes={SEARCH.name: ("architecture",)},
 )
-SCORE = _kind("score", ScoreSpec, Score, "score:score_unit", seconds=1.5, is_shared=True)
+SCORE = _kind("score", ScoreSpec, Score, "score:score_unit", seconds=0.2, is_shared=True)
 ZERO_SHOT = _kind(
     "zero_shot", ZeroShotSpec, ZeroShotScore, "zero_shot:zero_shot_score", seconds=10.0, is_shared=True
 )

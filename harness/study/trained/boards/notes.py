@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from harness.board.values import Splits, row_name
-from harness.board.wording import FAILED, listed, show_correlation
+from harness.board.values import Difference, Splits, row_name
+from harness.board.wording import FAILED, listed, show_correlation, show_difference
 from harness.catalog import metric_of
 from harness.files import content_hash
 from harness.run.loaded import Run
@@ -63,6 +63,12 @@ def line_note(reference: str, line: InDomainLine) -> str:
         f"held-out scores. In brackets where more than {100 * MOST_OUTSIDE:.0f} % of a row's in-domain "
         "scores lie beyond those of the line."
     )
+
+
+def regime_note(metric: str, regime: Difference, *, is_past: bool) -> str:
+    """Says whether networks have left behind what needs no training."""
+    told = "yes" if is_past else "path only"
+    return f"Reference past the floor in domain: {told}, {show_difference(metric, regime)}."
 
 
 def again_note(reference: str, again: Splits) -> str:
