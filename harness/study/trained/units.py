@@ -96,13 +96,15 @@ class TuneSpec(RowSpec, TrainedSpec):
 
     Attributes:
         seed: of drawn trials, weights and batches.
-        evaluations: trials, those at the rates of the suite included.
+        evaluations: whole trainings that its trials take, those at the rates of the suite included.
         learning_rates: of the suite, which every other row tries.
+        strategy: how trials share them; None for whole trainings alone.
     """
 
     seed: int
     evaluations: int
     learning_rates: tuple[float, ...]
+    strategy: Literal["asha"] | None = None
 
 
 Variant = Literal["", "again", "augmented", "half", "quarter", "eighth"]
