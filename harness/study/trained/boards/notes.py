@@ -130,8 +130,9 @@ def tuning_note(run: Run, task: str) -> list[str]:
     counts = " or ".join(map(str, sorted({spec.evaluations for spec in specs})))
     halved = " in all, which successive halving (ASHA) shares" if any(one.strategy for one in specs) else ""
     return [
-        f"Trials of {', '.join(names)}: {counts} whole trainings{halved}, the first by the recipe of finals, scored "
-        "on source validation under every rule of selection; a searcher evaluates slices of a supernet."
+        f"Trials of {', '.join(names)}: {counts} whole trainings{halved}, the first by the recipe of "
+        "finals, scored on source validation under every rule of selection; a searcher evaluates slices of a "
+        "supernet."
     ]
 
 
