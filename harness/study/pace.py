@@ -34,9 +34,9 @@ OVERHEAD: Final = 0.05
 """CPU seconds of a unit beside its network: its process's share, its data, its files."""
 ANSWER: Final = 0.6
 """CPU seconds of the embedded model for each evaluation of a search."""
-COMMAND: Final = 2.0
+COMMAND: Final = 4.0
 """CPU seconds of the command itself: its plan, its board and its report."""
-STARTED: Final = 2.5
+STARTED: Final = 3.0
 """CPU seconds of a process that starts and imports torch."""
 LARGEST: Final = 3e9
 """Multiply-accumulates of a training step above which nothing is measured here."""
