@@ -9,6 +9,8 @@ from mkdocs.structure.files import File, Files
 import harness
 from harness import catalog
 from harness.study.schema import written_schema
+from harness.study.suite import load_suite
+from harness.study.trained.settings import Suite
 
 KINDS = {"suites": "suite", "tasks": "task", "tables": "table"}
 HEAD = ("", "| key | type | default | what it is |", "|---|---|---|---|")
@@ -29,11 +31,24 @@ def on_files(files: Files, config: Any) -> Files:
         ]
         for study in catalog.names("study") if kind == "suite" else [None]:
             lines += ["", f"## {study or 'All keys'}", *HEAD, *_rows(written_schema(kind, study), "")]
+        lines += _regimes() if kind == "suite" else []
         files.append(File.generated(config, f"reference/{page}.md", content="\n".join(lines) + "\n"))
     names = sorted(harness._stable().items(), key=lambda pair: pair[0].lower())
     parts = [f"## {name}\n\n::: {module}.{name}\n" for name, module in names]
     files.append(File.generated(config, "reference/python.md", content="\n".join([PYTHON, *parts])))
     return files
+
+
+def _regimes() -> Iterator[str]:
+    """Yields what is known of the references of shipped suites that train."""
+    yield from ("", "## Regimes", "", "Whether the reference passes the floor in domain, by earlier runs.")
+    yield from ("", "| suite | task | reference past the floor in domain |", "|---|---|---|")
+    told = {"past the floor": "yes"}
+    for name in catalog.names("suite"):
+        suite = load_suite(name)[1]
+        if isinstance(suite, Suite):
+            for task in suite.tasks:
+                yield f"| `{name}` | `{task.name}` | {told.get(task.regime, task.regime)} |"
 
 
 def _rows(schema: dict[str, Any], prefix: str) -> Iterator[str]:

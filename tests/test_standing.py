@@ -235,7 +235,7 @@ def test_records_of_another_schema_are_refused(tmp_path: Path) -> None:
     path = unit_folder(tmp_path, units[0]) / "record.json"
     path.write_text(sealed({**read_sealed(path, ""), "schema": SCHEMA + 1}))
     with pytest.raises(
-        HarnessError, match=f"has schema {SCHEMA + 1}, this version reads {SCHEMA}; use --fresh"
+        HarnessError, match=f"has schema {SCHEMA + 1}, this version reads {SCHEMA}; take another --out"
     ):
         Standing(tmp_path, units)
     path.write_text('{"schema": 1, "kind": "prepare"}')

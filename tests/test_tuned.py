@@ -30,13 +30,16 @@ from harness.learn.baseline import FixedBaseline
 from harness.report.page import write_report
 from harness.run.loaded import load_run
 from harness.run.record import read_record
+from harness.search.halving import Halving
 from harness.study.cost import Costs
 from harness.study.plan import Plan
 from harness.study.study import build_board
+from harness.study.work import alone
 from harness.task.selection import ORACLE, SELECTIONS
 from harness.task.signature import Signature
 
 TRIALS = 4
+USUAL = {"tuning": "whole", "steps": 4}
 ROWS = ("default", "tuned:default", "default:mobilenet:micro", "tuned:default:mobilenet:micro")
 BYTES = Signature(kind="bytes", classes=256)
 IMAGES = Signature(kind="image", classes=10)
@@ -47,14 +50,23 @@ DEPTHS = (1, 2, 3, 4, 5, 6, 8)
 def tuning(
     folder: Path, baselines: Iterable[str] = ROWS, *, task: str = "toy_patterns", **changed: Any
 ) -> Plan:
-    settings = {"rates": [3e-3, 1e-2], "trials": TRIALS, "rules": [SELECTIONS[0]], **changed}
+    settings = {
+        "rates": [3e-3, 1e-2],
+        "trials": TRIALS,
+        "rules": [SELECTIONS[0]],
+        "tuning": "whole",
+        "steps": 4,
+    }
+    settings |= changed
     names = list(baselines)
     text = (
         f'extends = "toy"\nspaces = []\nsearchers = []\nbaselines = {json.dumps(names)}\n'
         f'reference = "{names[0]}"\nselection = {json.dumps(settings["rules"])}\n'
         f'[claim]\nmethod = "{names[0]}"\nspace = ""\n[search]\ntrials = {settings["trials"]}\n'
+        f'tuning = "{settings["tuning"]}"\n'
         f'[[tasks]]\nname = "{task}"\nvalidation_samples = 40\ntest_samples = 60\n'
-        f"[tasks.training]\nsteps = 4\nbatch_size = 8\nlearning_rates = {settings['rates']}\n"
+        f"[tasks.training]\nsteps = {settings['steps']}\nbatch_size = 8\n"
+        f"learning_rates = {settings['rates']}\n"
     )
     return plan_of(text, folder)
 
@@ -205,7 +217,7 @@ def test_a_killed_tuning_goes_on_with_its_next_trial_to_the_same_bytes(
         "import os, sys, runpy; from pathlib import Path\n"
         "from harness.study.trained.work import tune as module\n"
         "real, calls = module.RowTraining.at, []\n"
-        "def dying(*given):\n"
+        "def dying(*given, until=None):\n"
         "    calls.append(1)\n"
         f"    if len(calls) == 3: os.kill(os.getpid(), {int(signal.SIGKILL)})\n"
         "    return real(*given)\n"
@@ -228,6 +240,47 @@ def test_a_killed_tuning_goes_on_with_its_next_trial_to_the_same_bytes(
     assert set(left(tmp_path, unit)) == {"trials.jsonl", "record.json"}
 
 
+def test_a_trial_is_promoted_where_it_is_among_the_best_third_of_its_rung() -> None:
+    scores = {0: 0.1, 1: 0.3, 2: 0.2, 3: 0.0, 4: 0.5, 5: 0.4, 6: 0.6, 7: float("-inf"), 8: 0.0}
+    halving, jobs = Halving(3), []
+    for _ in range(14):
+        job = halving.next()
+        assert job == halving.next()
+        jobs.append(tuple(job))
+        halving.tell(job, scores[job.trial])
+    # By hand, after algorithm 2: 1 is the best of 3 trials, 4 of 5, 5 the second of 6, and 6 of 7.
+    news = [(index, 0) for index in range(9)]
+    order = [*news[:3], (1, 1), *news[3:5], (4, 1), news[5], (5, 1), (4, 2), news[6], (6, 1), (6, 2), news[7]]
+    assert jobs == order
+
+
+def test_successive_halving_goes_on_from_checkpoints_and_spends_no_more_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = []
+    real = alone.cross_entropy
+    monkeypatch.setattr(alone, "cross_entropy", lambda *given: taken.append(1) or real(*given))
+    plan = tuning(tmp_path, ["default", "tuned:default"], tuning="asha", trials=4, steps=18)
+    unit = first(plan, "tune", seed=0)
+    for one in (unit for unit in plan.units if unit.kind.name == "prepare"):
+        done(plan, one, tmp_path)
+    found = result(plan, unit, tmp_path)
+    trials = found["trials"]
+    assert len(taken) == sum(trial["steps"] for trial in trials) <= 4 * 18
+    assert {trial["steps"] for trial in trials} == {2, 6, 18}
+    best = [trial for trial in trials if trial["steps"] == 18]
+    assert found["validation"] == max(trial["validation"] for trial in best)
+    assert set(left(tmp_path, unit)) == {"trials.jsonl", "record.json"}
+    # A trial that was paused twice ends where a whole training of the same draw ends.
+    (tmp_path / "whole").mkdir()
+    index = trials.index(best[0])
+    whole = tuning(tmp_path / "whole", ["default", "tuned:default"], trials=index + 1, steps=18)
+    for one in (unit for unit in whole.units if unit.kind.name == "prepare"):
+        done(whole, one, tmp_path / "whole")
+    same = result(whole, first(whole, "tune", seed=0), tmp_path / "whole")["trials"][index]
+    assert same == {key: value for key, value in best[0].items() if key != "steps"}
+
+
 def test_a_trial_that_fails_counts_and_has_a_reason(
     prepared: tuple[Plan, AnyUnit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,7 +289,7 @@ def test_a_trial_that_fails_counts_and_has_a_reason(
     values = iter([None, 0.25, float("nan"), 0.75])
     patterns = catalog.load("task", "toy_patterns").signature
 
-    def scripted(*given: Any) -> tuple[torch.nn.Module, float]:
+    def scripted(*given: Any, until: None = None) -> tuple[torch.nn.Module, float]:
         value = next(values)
         if value is None:
             raise FloatingPointError("The gradient is not finite at step 3.")

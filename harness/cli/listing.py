@@ -140,6 +140,13 @@ NEW: Final = {
             "eval quickstart_smoke --model {file}:build --out runs/{name}",
         ),
     ),
+    "baseline": _NewFile(
+        "baselines/{}.py",
+        (
+            "check baseline {name}",
+            'eval quickstart_smoke --out runs/{name} --set \'baselines=["default", "tuned", "{name}"]\'',
+        ),
+    ),
     "metric": _NewFile("metrics/{}.py", ("check metric {name}", "rescore runs/quickstart --metric {name}")),
     "section": _NewFile(
         "reports/{}.py", ("check section {name}", "report runs/quickstart --sections {name}")

@@ -142,6 +142,7 @@ def evaluate(
         raise HarnessError(f"There is no device {device!r}; choose cpu or cuda.")
     if whole and limit:
         raise HarnessError("--limit scores few samples and --whole all of them; leave one of the two out.")
+    shown = partial(planned, workers=workers, width=terminal_width(), data=data_folder())
     keys = take_keys(os.environ)
     memory.remember_in(data_folder())
     planning = partial(_plan, limit=limit, models=model or (), whole=whole, changes=change or (), seeds=seeds)
@@ -158,7 +159,7 @@ def evaluate(
     statuses = [0]
     for name, plan in plans.items():
         if dry_run:
-            print(plan.to_json() if as_json else planned(plan, workers=workers, width=terminal_width()))
+            print(plan.to_json() if as_json else shown(plan))
             memory.save()
             continue
         study = load_study(plan.suite.study)
@@ -266,7 +267,7 @@ def _run(plan: "Plan", place: "Place", how: _How, *, belief: "Belief", processes
                 shutil.rmtree(folder / part, ignore_errors=True)
             (folder / DATES).unlink(missing_ok=True)
         write_atomically(folder / "plan.json", plan.to_json())
-        with progress(plan, how.workers, folder) as on_event:
+        with progress(plan, how.workers, folder, place.data.folder) as on_event:
             outcome = execute(
                 plan,
                 place,

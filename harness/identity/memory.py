@@ -48,7 +48,12 @@ class _Memory:
             self.is_new = True
         return self.values[name]
 
+    def recalled(self, key: Any, otherwise: Any) -> Any:
+        """Returns the JSON value of a key; `otherwise` where it is not remembered."""
+        return self.values.get(content_hash(key), otherwise)
+
 
 _memory = _Memory()
 remember_in, remembered, save = _memory.open, _memory.remembered, _memory.save
+recalled = _memory.recalled
 """Those of this process."""

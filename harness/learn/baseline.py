@@ -15,6 +15,7 @@ from harness.guard.keys import Keys
 from harness.task.metric import SampleScores
 from harness.task.signature import Signature
 from harness.task.split import Split
+from harness.task.task import Archive
 
 if TYPE_CHECKING:
     from torch import nn
@@ -76,6 +77,7 @@ class FixedBaseline:
         kinds: signatures that it can read; a suite leaves it out of other tasks.
         is_matched: whether it follows the number of parameters; others say their own on the board.
         files: what it is made of besides this package's own code: its Python file, its weights.
+        packages: released packages that `load` fetches.
         load: puts weights that come trained into what `build` made, before it is trained on the sources.
         outside: what those weights were trained on, in words; the row is marked and never ranked.
         is_frozen: only a head on the features of a `harness.nn.pretrained.Frozen` is fitted.
@@ -95,6 +97,7 @@ class FixedBaseline:
     kinds: tuple[str, ...] = ("image", "bytes")
     is_matched: bool = True
     files: tuple[Path, ...] = ()
+    packages: tuple[Archive, ...] = ()
     load: "Callable[[nn.Module, Opening], None] | None" = None
     outside: str | None = None
     is_frozen: bool = False
@@ -133,6 +136,7 @@ class ReadyBaseline:
         outside: what it was trained on, in words.
         kinds: signatures that it can read; a suite leaves it out of other tasks.
         files: what it is made of.
+        packages: released packages that `open` fetches.
         named: the member of a family of baselines that `FAMILY:NAME` means; None where it is no family.
     """
 
@@ -141,6 +145,7 @@ class ReadyBaseline:
     outside: str
     kinds: tuple[str, ...] = ("image", "bytes")
     files: tuple[Path, ...] = ()
+    packages: tuple[Archive, ...] = ()
     named: "Callable[[str], FixedBaseline | ReadyBaseline] | None" = None
 
 

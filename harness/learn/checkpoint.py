@@ -80,9 +80,13 @@ class Checkpoint:
         if self.steps is not None and step % self.steps:
             return
         started = perf_counter()
-        write_atomically(self.path, _written(training, self, step))
+        self.write(training, step)
         ended = perf_counter()
         self._due = ended + max(self.seconds, (ended - started) / LARGEST_SHARE)
+
+    def write(self, training: "Training", step: int) -> None:
+        """Writes the file; `step` is the one to go on from."""
+        write_atomically(self.path, _written(training, self, step))
 
     def delete(self) -> None:
         """Deletes the file, if there is one."""

@@ -88,6 +88,7 @@ def fit(
     *,
     before: Callable[[int, torch.optim.Optimizer], None] | None = None,
     checkpoint: Checkpoint | None = None,
+    until: int | None = None,
 ) -> None:
     """Trains `module` in place, on from its checkpoint where there is one.
 
@@ -96,6 +97,7 @@ def fit(
         loss: the mean loss of a batch, or of a part of it, at a step; what runs is its caller's business.
         before: called with every step and the optimizer before the loss is.
         checkpoint: where the training is kept, with every generator that the others draw from.
+        until: step before which it pauses, if not at its end; the checkpoint then goes on from there.
 
     Raises:
         HarnessError: a batch has fewer samples than parts and processes.
@@ -116,7 +118,8 @@ def fit(
         agree_on(first)
     gradients = _Gradients(module, recipe, loss, joined)
     module.train()
-    for step in range(first, recipe.steps):
+    last = recipe.steps if until is None else until
+    for step in range(first, last):
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * _schedule(step, recipe)
         if before is not None:
@@ -135,6 +138,8 @@ def fit(
         if checkpoint is not None and joined.rank == 0:
             checkpoint.offer(training, step + 1)
     gradients.close()
+    if first < last < recipe.steps and checkpoint is not None and joined.rank == 0:
+        checkpoint.write(training, last)
     if joined.size > 1:
         average_statistics(module)
     module.eval()

@@ -62,7 +62,8 @@ def read_plan(run: Path) -> dict[str, Any]:
         name = dict(plan["suite"]).get("study")
         if name is None:
             raise HarnessError(
-                f"{path} names no study, as an earlier version wrote it; use --fresh or another --out."
+                f"{path} names no study, as an earlier version wrote it; run the `harness eval` again that "
+                "made it, which goes on from what is there."
             )
         study = catalog.load("study", str(name))
         kinds = {kind.name: kind for kind in study.kinds}
@@ -74,7 +75,9 @@ def read_plan(run: Path) -> dict[str, Any]:
             f"There is no run in {run} (no plan.json); `harness eval SUITE --out {run}` makes one."
         ) from None
     except (KeyError, TypeError, ValueError) as error:
-        raise DamagedError(f"{path} is no plan ({error}); run the suite again with --fresh.") from error
+        raise DamagedError(
+            f"{path} is no plan ({error}); the `harness eval` that made the run writes it again."
+        ) from error
 
 
 def read_dates(run: Path) -> tuple[str, str] | None:

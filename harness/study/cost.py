@@ -99,7 +99,7 @@ class Costs:
             return measured_macs(self.built(method, spec).eval(), spec.seen.signature)
 
         def known() -> float:
-            return float(remembered(self._content(spec, method), measure))
+            return float(self.looked_at(self._content(spec, method), measure, 0.0))
 
         return float(self._once(("network", method, *_inputs(spec)), known))
 
@@ -132,7 +132,7 @@ class Costs:
                 return has_batch_norm(self.space(spec).networks.supernet())
 
         def known() -> bool:
-            return bool(remembered(self._content(spec), look))
+            return bool(self.looked_at(self._content(spec), look, False))
 
         return bool(self._once(("norms", str(spec.space)), known))
 
@@ -144,6 +144,10 @@ class Costs:
             ("space", *_inputs(spec)), lambda: matched_space(spec, spec.seen.signature)
         )
         return space
+
+    def looked_at(self, key: Any, look: Callable[[], Any], otherwise: Any) -> Any:
+        """Returns what networks themselves tell, which is remembered; `otherwise` where none is looked at."""
+        return remembered(key, look)
 
     def _content(self, spec: SourcesSpec, method: str = "") -> list[Any]:
         """Returns all that the cost of a network, or what its space's networks hold, follows from."""

@@ -6,21 +6,26 @@ share of starting up and reading data, and a search the calls of its language mo
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from time import process_time
 from typing import TYPE_CHECKING, Any, Final
 
+from harness import catalog
+from harness.data.corruptions import domain_of
+from harness.data.overview import prepared_card
 from harness.files import canonical_json
-from harness.identity.memory import remembered
+from harness.identity.memory import recalled
 from harness.identity.unit import AnyUnit
 from harness.learn.modality import random_inputs
 from harness.run.provenance import kind_of, provenance
 from harness.space.choices import SearchSpace
 from harness.study.cost import Costs, Network
 from harness.study.work.spent import DRAWN
-from harness.study.work.units import SearchingSpec, SourcesSpec
+from harness.study.work.units import PREPARE, PrepareSpec, SearchingSpec, SourcesSpec
 from harness.task.signature import Signature
+from harness.task.task import Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,6 +34,10 @@ OVERHEAD: Final = 0.05
 """CPU seconds of a unit beside its network: its process's share, its data, its files."""
 ANSWER: Final = 0.6
 """CPU seconds of the embedded model for each evaluation of a search."""
+COMMAND: Final = 4.0
+"""CPU seconds of the command itself: its plan, its board and its report."""
+STARTED: Final = 3.0
+"""CPU seconds of a process that starts and imports torch."""
 LARGEST: Final = 3e9
 """Multiply-accumulates of a training step above which nothing is measured here."""
 USUAL: Final = 4e-11
@@ -39,6 +48,18 @@ SECONDS: Final = 0.02
 
 class Paced(Costs):
     """Estimates in CPU seconds of one thread of this machine."""
+
+    def __init__(self, units: Iterable[AnyUnit], *, data: Path, is_measuring: bool = True) -> None:
+        """Takes the units of a plan.
+
+        Args:
+            units: all of them.
+            data: the data cache; a domain that lies there is not prepared again.
+            is_measuring: whether networks are tried; else what nobody measured before is taken as usual.
+        """
+        super().__init__(units)
+        self._data = data
+        self._is_measuring = is_measuring
 
     def rate(self, network: Network, spec: SourcesSpec, batch_size: int, method: str = "") -> float:
         """Returns the CPU seconds of one multiply-accumulate of a network of a unit; as `Costs.rate`."""
@@ -51,9 +72,16 @@ class Paced(Costs):
         counted = self.estimate(unit)
         found = counted + OVERHEAD if counted else unit.kind.seconds
         spec = unit.spec
+        if unit.kind == PREPARE and isinstance(spec, PrepareSpec) and self._is_prepared(spec):
+            return OVERHEAD
         if isinstance(spec, SearchingSpec) and spec.llm is not None and not spec.llm.base_url:
             found += ANSWER * spec.evaluations
         return found
+
+    def started(self, workers: int) -> float:
+        """Returns the CPU seconds of what runs beside units, with so many processes."""
+        is_trained = any(unit.kind.cost for unit in self.units.values())
+        return COMMAND + STARTED * min(workers, len(self.units)) * is_trained
 
     def _pace(self, network: Network, spec: SourcesSpec, batch_size: int, method: str) -> float:
         macs = self.mean(spec) if spec.space else self.alone(method, spec)
@@ -68,7 +96,17 @@ class Paced(Costs):
             each = _each(act(module, routes, spec.seen.signature, batch_size))
             return each / (passes * macs * batch_size)
 
-        return float(remembered([*self._content(spec, method), network, batch_size, machine], measure))
+        return float(
+            self.looked_at([*self._content(spec, method), network, batch_size, machine], measure, USUAL)
+        )
+
+    def looked_at(self, key: Any, look: Callable[[], Any], otherwise: Any) -> Any:
+        return super().looked_at(key, look, otherwise) if self._is_measuring else recalled(key, otherwise)
+
+    def _is_prepared(self, spec: PrepareSpec) -> bool:
+        task: Task = catalog.load("task", spec.task)
+        card, _ = prepared_card(spec.task, domain_of(task, spec.domain), self._data)
+        return card is not None
 
     def _network(
         self, network: Network, spec: SourcesSpec, method: str

@@ -164,6 +164,7 @@ class TaskSettings:
         document_bytes: leading bytes of any other document that are scored.
         whole: score held-out domains without these caps; sources have theirs.
         context: bytes of the windows that networks read of bytes and texts; 0 for the task's own.
+        regime: whether its reference is known to pass the floor in domain; `path only` bears no verdict.
     """
 
     name: str
@@ -178,6 +179,7 @@ class TaskSettings:
     document_bytes: Count = 512
     whole: bool = False
     context: Annotated[int, Ge(0), Le(LONGEST_CONTEXT)] = 0
+    regime: Literal["not measured", "past the floor", "path only"] = "not measured"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,5 +66,6 @@ BASELINE = FixedBaseline(
     kinds=("image",),
     is_matched=False,
     load=_load,
+    packages=(PACKAGE,),
     outside="1.28 million photographs of ImageNet",
 )

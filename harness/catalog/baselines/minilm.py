@@ -47,6 +47,7 @@ BASELINE = FixedBaseline(
     kinds=("text",),
     is_matched=False,
     load=_load,
+    packages=(PACKAGE,),
     outside="a billion pairs of sentences from the web",
     is_frozen=True,
 )

@@ -7,6 +7,7 @@ bytes; so it compares with byte models, whose tokens are bytes.
 
 from harness import HarnessError, Opening, Predictor, ReadyBaseline, Signature
 from harness.data.fetch import fetch
+from harness.llm.package import EMBEDDED_MODEL
 
 
 def _open(signature: Signature, opening: Opening) -> Predictor:
@@ -14,7 +15,7 @@ def _open(signature: Signature, opening: Opening) -> Predictor:
     from urllib.parse import quote
 
     from harness.language.external import LmEvalLanguageModel, build_model, parse_address
-    from harness.llm.package import EMBEDDED_MODEL, extract_model
+    from harness.llm.package import extract_model
 
     absent = [name for name in ("transformers", "accelerate", "gguf") if find_spec(name) is None]
     if absent:
@@ -33,5 +34,6 @@ BASELINE = ReadyBaseline(
     summary="SmolLM2-135M-Instruct, 4 bits a weight, as it is; bits of all tokens over bytes.",
     open=_open,
     kinds=("bytes",),
+    packages=(EMBEDDED_MODEL,),
     outside="two trillion tokens of web, code and mathematics",
 )

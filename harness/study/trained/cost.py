@@ -13,7 +13,7 @@ from harness.study.trained.units import (
     TuneSpec,
     ZeroShotSpec,
 )
-from harness.study.work.spent import passes
+from harness.study.work.spent import at_most, passes
 
 ANSWERS = 4
 """Possible answers that a question of an lm-eval task is taken to have."""
@@ -47,7 +47,7 @@ def score(costs: Costs, unit: Unit[ScoreSpec, Score]) -> float:
         return 0
     signature = _final(costs, unit).seen.signature
     each = 1 if spec.document_bytes is None else passes(signature, spec.document_bytes)
-    most = spec.samples
+    most = at_most(spec, spec.samples)
     forward = most * each if spec.bytes is None else min(most * each, passes(signature, spec.bytes))
     return _scored(costs, unit, forward)
 
@@ -58,7 +58,7 @@ def zero_shot(costs: Costs, unit: Unit[ZeroShotSpec, ZeroShotScore]) -> float:
         return 0
     owner = unit.spec.domain.rpartition("/")[0]
     answers = int(catalog.load("task", owner).signature.classes) if owner else ANSWERS
-    return _scored(costs, unit, answers * unit.spec.samples)
+    return _scored(costs, unit, answers * at_most(unit.spec, unit.spec.samples))
 
 
 def _scored(costs: Costs, unit: Unit[RowScoreSpec, Score], forward: int) -> float:

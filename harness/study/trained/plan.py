@@ -306,11 +306,11 @@ class _TaskPlan:
         if not isinstance(baseline, FixedBaseline) or baseline.budget != "trials":
             return []
         spec = TuneSpec(
-            **self.validated | {"parameter_tolerance": None},
+            **self.validated | {"parameter_tolerance": None, "space": None},
             method=method,
-            space=None,
             seed=seed,
             evaluations=1,
+            strategy="asha" if self.suite.search.tuning == "asha" else None,
             **training_spec(self.settings),
         )
         return [planned(TUNE, replace(spec, evaluations=self._trials(spec)), needs=self.source_hashes)]

@@ -73,6 +73,7 @@ class Trial(Schema):
         macs: of one sample.
         validation: the score.
         reason: why there is none.
+        steps: that it was trained for by successive halving; None for a whole training.
     """
 
     learning_rate: float
@@ -82,6 +83,7 @@ class Trial(Schema):
     macs: int | None
     validation: float | None
     reason: str | None
+    steps: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What a suite says of a study that trains."""
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge, MinLen
 
@@ -28,6 +28,8 @@ class SearchSettings(SearcherSettings):
     Attributes:
         evaluations: new, legal architectures; 0 where nothing is searched.
         trials: whole trainings of a tuned baseline; 0 for as many as supernet and search cost.
+        tuning: how a tuned baseline spends them: `whole` trainings, or `asha`, successive halving of more of
+            them that are paused and go on where they are among the best third.
         parameter_tolerance: largest distance from the default's parameters, a share; 0 for any size.
         racing: drop a candidate on the samples that show it to be worse than the incumbent; without it
             every candidate is scored on all of them.
@@ -40,6 +42,7 @@ class SearchSettings(SearcherSettings):
 
     evaluations: Annotated[int, Ge(0)] = 0
     trials: Annotated[int, Ge(0)] = 0
+    tuning: Literal["whole", "asha"] = "whole"
     parameter_tolerance: Share = 0.05
     racing: bool = False
     calibration_batches: Count = 16

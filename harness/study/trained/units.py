@@ -97,13 +97,15 @@ class TuneSpec(RowSpec, TrainedSpec):
 
     Attributes:
         seed: of drawn trials, weights and batches.
-        evaluations: trials, those at the rates of the suite included.
+        evaluations: whole trainings that its trials take, those at the rates of the suite included.
         learning_rates: of the suite, which every other row tries.
+        strategy: how trials share them; None for whole trainings alone.
     """
 
     seed: int
     evaluations: int
     learning_rates: tuple[float, ...]
+    strategy: Literal["asha"] | None = None
 
 
 Variant = Literal["", "again", "augmented", "half", "quarter", "eighth"]
@@ -251,12 +253,12 @@ FINAL = _kind(
     FinalSpec,
     Final,
     "final:final",
-    seconds=10.0,
+    seconds=2.0,
     trains=True,
     is_shared=True,
     takes={SEARCH.name: ("architecture",)},
 )
-SCORE = _kind("score", ScoreSpec, Score, "score:score_unit", seconds=1.5, is_shared=True)
+SCORE = _kind("score", ScoreSpec, Score, "score:score_unit", seconds=0.2, is_shared=True)
 ZERO_SHOT = _kind(
     "zero_shot", ZeroShotSpec, ZeroShotScore, "zero_shot:zero_shot_score", seconds=10.0, is_shared=True
 )

@@ -45,10 +45,18 @@ def recipe_of(spec: TrainingSpec, rate: float) -> Recipe:
 
 
 def train_alone(
-    build: Callable[[], nn.Module], view: SourceView, recipe: Recipe, seed: int, purpose: str, folder: Path
+    build: Callable[[], nn.Module],
+    view: SourceView,
+    recipe: Recipe,
+    seed: int,
+    purpose: str,
+    folder: Path,
+    *,
+    until: int | None = None,
 ) -> nn.Module:
     """Returns a network that was trained on the source domains; `seed` and `purpose` give weights and order.
 
+    Where it pauses before the step `until`, the same call with a later one goes on from there.
     A checkpoint per learning rate stays in `folder`; whoever calls it deletes them when every rate is done.
     """
     with seeded(seeds.stream(seed, purpose, "weights")):
@@ -61,6 +69,7 @@ def train_alone(
             data,
             lambda batch, step: cross_entropy(module(batch[0]), batch[1], recipe.label_smoothing),
             checkpoint=checkpoint_of(folder, order, rate=recipe.learning_rate),
+            until=until,
         )
     return module
 

@@ -6,6 +6,7 @@ A training step is taken as three forward passes, two of them for the gradients.
 import random
 from statistics import fmean
 
+from harness.identity.unit import Spec
 from harness.learn.modality import modality_of
 from harness.space.choices import SearchSpace
 from harness.study.work.units import TrainedSpec, ValidatedSpec
@@ -26,7 +27,13 @@ def passes(signature: Signature, document_bytes: int) -> int:
 
 def validation_passes(spec: ValidatedSpec) -> int:
     """Returns the forward passes of one candidate on source validation."""
-    return spec.validation_samples * len(spec.sources) * passes(spec.seen.signature, spec.document_bytes)
+    samples = at_most(spec, spec.validation_samples)
+    return samples * len(spec.sources) * passes(spec.seen.signature, spec.document_bytes)
+
+
+def at_most(spec: Spec, samples: int) -> int:
+    """Returns how many samples of a split a unit reads, of so many, where a limited run has fewer."""
+    return samples if spec.limit is None else min(samples, spec.limit)
 
 
 def trainings_macs(spec: TrainedSpec, count: int, macs: float) -> float:

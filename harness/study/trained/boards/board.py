@@ -18,7 +18,7 @@ from harness.seeds import generator
 from harness.stats.effect import LEAST_GROUPS
 from harness.stats.ranks import kendall, kendall_interval, placements, stability
 from harness.study.published import ForeignRow, Published, published_on
-from harness.study.settings import CORRUPTED, LM_EVAL, SEEN
+from harness.study.settings import CORRUPTED, LM_EVAL, SEEN, PlannedTask
 from harness.study.trained.boards.notes import (
     SELECTION_NOTES,
     again_note,
@@ -27,6 +27,7 @@ from harness.study.trained.boards.notes import (
     in_turn_note,
     lost_notes,
     rank_notes,
+    regime_note,
     same_notes,
     seen_note,
     stability_note,
@@ -73,6 +74,7 @@ def board_of(run: Run, tasks: Sequence[TaskRows]) -> Board:
 def _task_board(of: TaskRows) -> TaskBoard:
     rows = _ranked(of, [of.row(key) for key in of.keys])
     chance = of.entry.chance if of.trained_on is None else zero_shot_chance(_elsewhere(of), of.metric)
+    trained = PlannedSuite.of(of.run).task(of.trained_on or of.task)
     board = TaskBoard(
         task=of.task,
         selection=of.selection,
@@ -81,6 +83,7 @@ def _task_board(of: TaskRows) -> TaskBoard:
         trained_on=of.trained_on,
         stratum=of.stratum,
         regime=_regime(of, rows),
+        is_path_only=isinstance(trained, PlannedTask) and trained.regime == "path only",
         again=_again(of),
         gains=tuple(_gains(of)),
         line=of.line,
@@ -197,6 +200,8 @@ def _notes(of: TaskRows, board: TaskBoard) -> list[str]:
         groups = max(of_rows, default=0)
         if 0 < groups < LEAST_GROUPS:
             notes.append(few_groups_note(domain, groups))
+    if board.regime is not None:
+        notes.append(regime_note(board.metric, board.regime, is_past=bool(board.is_past_floor)))
     if board.again is not None and of.reference is not None:
         notes.append(again_note(of.reference[0], board.again))
     notes += rank_notes(board.ranks)

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from harness.board.values import Splits, row_name
-from harness.board.wording import FAILED, listed, show_correlation
+from harness.board.values import Difference, Splits, row_name
+from harness.board.wording import FAILED, listed, show_correlation, show_difference
 from harness.catalog import metric_of
 from harness.files import content_hash
 from harness.run.loaded import Run
@@ -65,6 +65,12 @@ def line_note(reference: str, line: InDomainLine) -> str:
     )
 
 
+def regime_note(metric: str, regime: Difference, *, is_past: bool) -> str:
+    """Says whether networks have left behind what needs no training."""
+    told = "yes" if is_past else "path only"
+    return f"Reference past the floor in domain: {told}, {show_difference(metric, regime)}."
+
+
 def again_note(reference: str, again: Splits) -> str:
     """Says how often the rule tells the reference from itself."""
     return (
@@ -122,9 +128,11 @@ def tuning_note(run: Run, task: str) -> list[str]:
     if not names:
         return []
     counts = " or ".join(map(str, sorted({spec.evaluations for spec in specs})))
+    halved = " in all, which successive halving (ASHA) shares" if any(one.strategy for one in specs) else ""
     return [
-        f"Trials of {', '.join(names)}: {counts} whole trainings, the first by the recipe of finals, scored "
-        "on source validation under every rule of selection; a searcher evaluates slices of a supernet."
+        f"Trials of {', '.join(names)}: {counts} whole trainings{halved}, the first by the recipe of "
+        "finals, scored on source validation under every rule of selection; a searcher evaluates slices of a "
+        "supernet."
     ]
 
 

@@ -260,6 +260,7 @@ class TaskBoard:
         stratum: the kind of shift that the held-out domains share; empty where the task tells none apart.
         folds: domains that are held out together, each in turn; empty where one list of them is.
         regime: the reference minus the best floor, in domain; None without the two.
+        is_path_only: whether the suite says that its networks do not pass the floor.
         again: what the rule says of splits of the reference's own trainings; None without enough of them.
         line: of the reference's in-domain and held-out scores; None without shorter trainings of it.
         ranks: of what searches in each space read, where architectures of it were trained alone.
@@ -280,6 +281,7 @@ class TaskBoard:
     stratum: str = ""
     folds: tuple[tuple[str, ...], ...] = ()
     regime: Difference | None = None
+    is_path_only: bool = False
     again: Splits | None = None
     gains: tuple[Gain, ...] = ()
     line: InDomainLine | None = None
@@ -311,6 +313,15 @@ class TaskBoard:
     def is_corrupted(self) -> bool:
         """Whether the held-out domains are corruptions of sources."""
         return self.stratum.endswith(CORRUPTED)
+
+    @property
+    def is_past_floor(self) -> bool | None:
+        """Whether the reference is shown to be better than the best floor in domain; None without the two."""
+        if self.regime is None:
+            return None
+        return (
+            self.regime.low > 0 if catalog.metric_of(self.metric).higher_is_better else self.regime.high < 0
+        )
 
     @property
     def slug(self) -> str:

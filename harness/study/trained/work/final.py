@@ -116,10 +116,12 @@ class RowTraining:
             baseline.load(module, opening_of(self.needs))
         return module.to(self.needs.place.device)
 
-    def at(self, rate: float, *, scored_on: SourceView | None = None) -> tuple[nn.Module, float]:
-        """Returns the network after training at a rate, and its metric on source validation."""
+    def at(
+        self, rate: float, *, scored_on: SourceView | None = None, until: int | None = None
+    ) -> tuple[nn.Module, float]:
+        """Returns the network after training at a rate, or to a step, and its metric on source validation."""
         recipe = recipe_of(self.spec, rate)
-        module = train_alone(self.begun, self.view, recipe, self.seed, "final", self.folder)
+        module = train_alone(self.begun, self.view, recipe, self.seed, "final", self.folder, until=until)
         model = predictor(module, self.view.signature)
         return module, validation_score(model, scored_on or self.view, self.spec)
 

@@ -1,13 +1,19 @@
-"""Trials that tune a fixed baseline: each trains its network alone and is scored on source validation."""
+"""Trials that tune a fixed baseline: each trains its network alone and is scored on source validation.
+
+They are whole trainings, or share the steps of as many by successive halving.
+"""
 
 import math
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count, islice
 from pathlib import Path
+from shutil import rmtree
 
 from harness import catalog, seeds
 from harness.catalog import metric_of
+from harness.data.view import SourceView
 from harness.errors import HarnessError
 from harness.files import Journal
 from harness.identity.unit import Unit
@@ -16,6 +22,7 @@ from harness.learn.modality import modality_of
 from harness.learn.peers import agree_on, peers
 from harness.nn.measure import measured_macs
 from harness.run.place import Done, Needs
+from harness.search.halving import Halving, rungs_of
 from harness.study.settings import Augmentation
 from harness.study.trained.results import Trial, Tuned
 from harness.study.trained.units import TuneSpec
@@ -34,31 +41,24 @@ AUGMENTED: tuple[tuple[Augmentation, ...], ...] = ((), ("crop",), ("erase",), ("
 
 
 def tune(unit: Unit[TuneSpec, Tuned], needs: Needs, folder: Path) -> Done:
-    """Trains every trial that the folder does not hold yet, and chooses the best on source validation."""
+    """Makes every trial that the folder does not hold yet, and chooses the best on source validation."""
     spec = unit.spec
     view = needs.view(spec)
-    drawn = list(_drawn(spec, view.signature))
-    journal = Journal(folder / "trials.jsonl", unit.own, ("trial",))
-    trials = [Trial.from_json(entry["trial"]) for entry in journal.entries]
-    joined = peers()
-    if joined.size > 1:
-        agree_on(len(trials))
-    if not joined.rank:
-        journal.settle()
-    for one in drawn[len(trials) :]:
-        changed = replace(spec, recipe=one.recipe)
-        tried = _tried(RowTraining(changed, one.architecture, spec.seed, needs, view, folder), one)
-        if not joined.rank:
-            journal.append(trial=tried.to_json())
-        trials.append(tried)
-    delete_checkpoints(folder, [one.learning_rate for one in drawn])
     sign = metric_of(view.metric).sign
-    scored = [(sign * one.validation, one) for one in trials if one.validation is not None]
+    jobs = _Jobs(unit, needs, view, folder)
+    trials, compute = _halved(jobs, sign) if spec.strategy else _whole(jobs)
+    reached = max(one.steps or 0 for one in trials)
+    scored = [
+        (sign * one.validation, one)
+        for one in trials
+        if one.validation is not None and (one.steps or 0) == reached
+    ]
     if not scored:
         raise HarnessError(
             f"None of the {len(trials)} trials of {spec.method} has a score; the first: {trials[0].reason}"
         )
     _, best = max(scored, key=lambda pair: pair[0])
+    assert best.validation is not None
     result = Tuned(
         learning_rate=best.learning_rate,
         recipe=best.recipe,
@@ -67,9 +67,78 @@ def tune(unit: Unit[TuneSpec, Tuned], needs: Needs, folder: Path) -> Done:
         validation=best.validation,
         evaluations=len(trials),
         trials=tuple(trials),
-        compute=round(sum(trainings_macs(spec, 1, one.macs or 0) for one in trials)),
+        compute=round(compute),
     )
     return Done(result=result)
+
+
+class _Jobs:
+    """Trials, each made once and kept in a journal, in one order."""
+
+    def __init__(self, unit: Unit[TuneSpec, Tuned], needs: Needs, view: SourceView, folder: Path) -> None:
+        self.spec, self.needs, self.view, self.folder = unit.spec, needs, view, folder
+        self.journal = Journal(folder / "trials.jsonl", unit.own, ("trial",))
+        self.kept = [Trial.from_json(entry["trial"]) for entry in self.journal.entries]
+        self.count = 0
+        self.is_first = not peers().rank
+        if peers().size > 1:
+            agree_on(len(self.kept))
+        if self.is_first:
+            self.journal.settle()
+
+    def done(self, one: Trial, folder: Path) -> Trial:
+        """Returns what the next job left, which trains in a folder; one that was done before stays."""
+        self.count += 1
+        if self.count <= len(self.kept):
+            return self.kept[self.count - 1]
+        changed = replace(self.spec, recipe=one.recipe)
+        tried = _tried(
+            RowTraining(changed, one.architecture, self.spec.seed, self.needs, self.view, folder), one
+        )
+        if self.is_first:
+            self.journal.append(trial=tried.to_json())
+        return tried
+
+
+def _whole(jobs: _Jobs) -> tuple[list[Trial], float]:
+    """Returns all trials, each trained whole, and what they cost in multiply-accumulates."""
+    spec = jobs.spec
+    drawn = list(islice(_drawn(spec, jobs.view.signature), spec.evaluations))
+    trials = [jobs.done(one, jobs.folder) for one in drawn]
+    delete_checkpoints(jobs.folder, [one.learning_rate for one in drawn])
+    return trials, sum(trainings_macs(spec, 1, one.macs or 0) for one in trials)
+
+
+def _halved(jobs: _Jobs, sign: int) -> tuple[list[Trial], float]:
+    """Returns each trial as far as it came within the steps of so many whole trainings, and their cost.
+
+    A promoted trial goes on from its checkpoint. The last job is the last that the steps are enough for.
+    """
+    spec = jobs.spec
+    assert spec.steps is not None
+    rungs = rungs_of(spec.steps)
+    halving, source = Halving(len(rungs)), _drawn(spec, jobs.view.signature)
+    drawn: list[Trial] = []
+    trials: list[Trial] = []
+    left, compute = spec.evaluations * spec.steps, 0.0
+    while True:
+        job = halving.next()
+        steps = rungs[job.rung] - (rungs[job.rung - 1] if job.rung else 0)
+        if steps > left:
+            break
+        if job.trial == len(drawn):
+            drawn.append(next(source))
+            trials.append(drawn[-1])
+        one = replace(drawn[job.trial], steps=rungs[job.rung])
+        tried = jobs.done(one, jobs.folder / f"trial-{job.trial}")
+        trials[job.trial] = tried
+        halving.tell(job, -math.inf if tried.validation is None else sign * tried.validation)
+        left -= steps
+        compute += trainings_macs(replace(spec, steps=steps), 1, tried.macs or 0)
+    if jobs.is_first:
+        for index in range(len(drawn)):
+            rmtree(jobs.folder / f"trial-{index}", ignore_errors=True)
+    return trials, compute
 
 
 def _drawn(spec: TuneSpec, signature: Signature) -> Iterator[Trial]:
@@ -90,9 +159,9 @@ def _drawn(spec: TuneSpec, signature: Signature) -> Iterator[Trial]:
         validation=None,
         reason=None,
     )
-    yield from (replace(plain, learning_rate=rate) for rate in spec.learning_rates[: spec.evaluations])
+    yield from (replace(plain, learning_rate=rate) for rate in spec.learning_rates)
     is_image = modality_of(signature.kind).form == "image"
-    for index in range(len(rates), spec.evaluations):
+    for index in count(len(rates)):
         draw = random.Random(seeds.stream(spec.seed, "tune", index))
         rate = plain.learning_rate * 2.0 ** draw.uniform(-OCTAVES, OCTAVES)
         added = draw.choice(AUGMENTED) if is_image else ()
@@ -109,7 +178,7 @@ def _drawn(spec: TuneSpec, signature: Signature) -> Iterator[Trial]:
 def _tried(training: RowTraining, one: Trial) -> Trial:
     """Returns what one trial left; one whose training or score is not finite has a reason and no score."""
     try:
-        module, value = training.at(one.learning_rate)
+        module, value = training.at(one.learning_rate, until=one.steps)
     except FloatingPointError as error:
         return replace(one, reason=str(error))
     parameters = sum(weight.numel() for weight in module.parameters())
