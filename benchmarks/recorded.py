@@ -1,9 +1,10 @@
 """Records the small runs on which `harness check section` renders sections: one of every kind of study.
 
-    python benchmarks/recorded.py
+    python benchmarks/recorded.py [STUDY ...]
 
-Runs toy suites anew and packs of each what boards and sections read, and no weights, into
-`harness/checks/recorded/STUDY.tar.xz`. Wanted where records of an earlier version cannot be read any more.
+Runs toy suites anew, of these studies or of all, and packs of each what boards and sections read, and no
+weights, into `harness/checks/recorded/STUDY.tar.xz`. Wanted where records of an earlier version cannot be
+read any more.
 """
 
 import os
@@ -62,6 +63,34 @@ batch_size = 4
 learning_rates = [3e-3]
 """,
     "lookup": 'extends = "toy_lookup"\ntitle = "A recorded run on a table"\n',
+    "diversity": """\
+extends = "toy_diversity"
+title = "A recorded run of diversity"
+
+[[arms]]
+name = "attention"
+space = "hybrid:micro-attention"
+architectures = 6
+seeds = [0]
+
+[[arms]]
+name = "hybrid"
+space = "hybrid:micro"
+architectures = 8
+design = "balanced"
+seeds = [0]
+
+[task]
+name = "toy_patterns"
+sources = ["clean"]
+held_out = ["grainy", "rough"]
+validation_samples = 20
+source_samples = 20
+test_samples = 60
+[task.training]
+steps = 12
+batch_size = 8
+""",
     "ranking": 'extends = "toy_quality"\ntitle = "A recorded run of rank quality"\n',
 }
 
@@ -74,7 +103,8 @@ def main() -> None:
         (place / "leaderboards").mkdir()
         environment |= {"HARNESS_CATALOG": os.pathsep.join([str(ROOT / "tests" / "toy"), folder])}
         environment |= {"HARNESS_DATA": str(place / "data")}
-        for study, text in SUITES.items():
+        for study in sys.argv[1:] or SUITES:
+            text = SUITES[study]
             (place / "leaderboards" / f"recorded_{study}.toml").write_text(text)
             run = place / study
             words = ["-c", "from harness.cli.start import main; main()", "eval", f"recorded_{study}"]

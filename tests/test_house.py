@@ -16,7 +16,7 @@ FILES = sorted(
     if not file.is_relative_to(ROOT / "harness" / "catalog" / folder)
 )
 TREES = {file: ast.parse((ROOT / file).read_text()) for file in FILES}
-STUDIES = ("trained", "lookup", "ranking")
+STUDIES = ("trained", "lookup", "ranking", "diversity")
 KINDS = ("searchers", "baselines", "metrics", "modalities")
 ENTRIES = [
     file

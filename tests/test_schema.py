@@ -20,7 +20,7 @@ jsonschema = pytest.importorskip("jsonschema")
 ROOT = Path(__file__).parents[1]
 SUITES = sorted([*ROOT.glob("leaderboards/*.toml"), *ROOT.glob("tests/toy/leaderboards/*.toml")])
 TASKS = sorted([*ROOT.glob("tasks/*.toml"), *ROOT.glob("tests/toy/tasks/*.toml")])
-STUDIES = ("lookup", "ranking", "trained")
+STUDIES = ("diversity", "lookup", "ranking", "trained")
 WRONG = {
     "a misspelt key": ("toy", "seedz = [1, 2]"),
     "a misspelt key of a table": ("toy", "[search]\nevaluation = 3"),
@@ -87,10 +87,12 @@ def test_what_the_reader_refuses_the_schema_refuses(
 def test_what_a_whole_suite_lacks_is_refused_and_what_extends_another_may_lack_it(
     schemas: dict[str, Any], study: str
 ) -> None:
-    name = {"trained": "toy", "lookup": "toy_lookup", "ranking": "toy_quality"}[study]
+    names = {"trained": "toy", "lookup": "toy_lookup", "ranking": "toy_quality", "diversity": "toy_diversity"}
+    name = names[study]
     whole = tomllib.loads(catalog.files("suite")[name].read_text())
     assert "extends" not in whole
-    for key in ("title", "study", {"trained": "tasks", "lookup": "search", "ranking": "task"}[study]):
+    own = {"trained": ["tasks"], "lookup": ["search"], "ranking": ["task"]}
+    for key in ("title", "study", *own.get(study, [])):
         part = {other: value for other, value in whole.items() if other != key}
         assert not schemas[study].is_valid(part)
         assert not schemas[study].is_valid({**part, "extends": ""})
@@ -155,7 +157,7 @@ def test_every_record_keeps_to_its_schema_and_a_damaged_one_does_not(study: str)
         assert not other.is_valid(record) or record["kind"] in ("prepare", "supernet", "endpoint", "proxies")
         for key in record["spec"]:
             assert not own.is_valid({**record, "spec": {**record["spec"], key: {"no": "such"}}}) or (
-                key in ("options", "recipe")
+                key in ("options", "recipe", "architecture")
             )
         for key in record["result"]:
             assert not own.is_valid({**record, "result": {**record["result"], key: {"no": ["such"]}}}) or (

@@ -160,7 +160,7 @@ def test_cards_lists_and_exports_say_what_is_sealed(home: Path) -> None:
     assert sum(cards["ben"]["groups_in_splits"].values()) == 12
     assert "letters/cid: prepared, sealed" in harness("data", "list").stdout
     rows = json.loads(harness("data", "list", "--json").stdout)
-    assert [row["domain"] for row in rows if row["sealed"]] == ["cid"]
+    assert [row["domain"] for row in rows if row["sealed"] and row["task"] == "letters"] == ["cid"]
     out = harness("export-task", "letters", "--out", home / "exported")
     assert "wait letters/cid: sealed" in out.stdout
     assert sorted(file.stem for file in (home / "exported").glob("*.jsonl")) == [

@@ -23,7 +23,7 @@ EMPTY = "an empty run of trained"
 TOLD = {
     f"{state} run of {study}"
     for state in ("a whole", "a half done", "an empty")
-    for study in ("trained", "lookup", "ranking")
+    for study in ("trained", "lookup", "ranking", "diversity")
 }
 
 

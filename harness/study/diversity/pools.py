@@ -175,7 +175,7 @@ class PoolsFound:
             domains=self.domains,
             strata={name: self.task.strata.get(name, "") for name in self.domains},
             outside={name: self._outside(name) for name in self.arms},
-            is_below_floor=self._is_below_floor(),
+            refused=self._refused(),
             margin=self.suite.margin,
         )
 
@@ -184,12 +184,14 @@ class PoolsFound:
         """In-domain score of the floor, sources alike."""
         return None if self.fitted is None else float(np.mean(list(self.fitted.in_domain.values())))
 
-    def _is_below_floor(self) -> bool:
-        """Returns whether whole trainings of the reference score no better in domain than the floor."""
+    def _refused(self) -> str:
+        """Returns why the suite answers nothing: its networks are not in a regime that does."""
+        if self.task.regime == "path only":
+            return "the suite shows the path only"
         first = [one.in_domain[-1] for one in self.done if one.spec.arm == self.arms[0]]
-        if self.floor is None or not first:
-            return False
-        return bool(np.mean(first) <= self.metric.sign * self.floor)
+        if self.floor is None or not first or np.mean(first) > self.metric.sign * self.floor:
+            return ""
+        return "the reference does not pass the floor in domain"
 
     def _lines(self) -> Iterator[TrainingLine]:
         sign = self.metric.sign

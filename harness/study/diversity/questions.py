@@ -44,7 +44,7 @@ class ArchitecturePool:
         domains: name -> family, in the order of the columns.
         strata: name -> kind of shift.
         outside: arm -> share of its trainings that the level is outside of.
-        is_below_floor: whether the reference does not pass the floor in domain.
+        refused: why nothing is answered at all; empty where something is.
         margin: largest gain that does not matter; 0 for none.
         by_place: whether main effects of families are told apart by layer.
     """
@@ -60,7 +60,7 @@ class ArchitecturePool:
     domains: Mapping[str, str]
     strata: Mapping[str, str]
     outside: Mapping[str, float]
-    is_below_floor: bool = False
+    refused: str = ""
     margin: float = 0.0
     by_place: bool = False
 
@@ -291,18 +291,18 @@ def answered(
     """Returns the answer of a question by one rule, and why there is none.
 
     There is none below 5 architectures, beside those that what is held fixed takes up, or 4 families of
-    domains, where the reference does not pass the floor in domain, or where over a tenth of an arm's
-    trainings are outside of the level that arms are compared at. A gain that is shown to be inside of the
-    margin is equivalent, whatever else; one whose interval is beyond 0 helps or hurts, or does better or
-    worse where which families there are may be why.
+    domains, where the pool is `refused`, or where over a tenth of an arm's trainings are outside of the level
+    that arms are compared at. A gain that is shown to be inside of the margin is equivalent, whatever else;
+    one whose interval is beyond 0 helps or hurts, or does better or worse where which families there are may
+    be why.
     """
     outside = max((pool.outside.get(name, 0.0) for name in (pool.arms[0], about)), default=0.0)
     if architectures < LEAST_ARCHITECTURES:
         return "no verdict", f"it takes {LEAST_ARCHITECTURES} architectures, and there are {architectures}"
     if domains < LEAST_DOMAINS:
         return "no verdict", f"it takes {LEAST_DOMAINS} families of domains, and there are {domains}"
-    if pool.is_below_floor:
-        return "no verdict", "the reference does not pass the floor in domain"
+    if pool.refused:
+        return "no verdict", pool.refused
     if outcome == "matched" and outside > MOST_OUTSIDE:
         return "no verdict", f"{outside:.0%} of the trainings of an arm are outside of the level"
     if margin is not None and margin < LEVEL:
