@@ -115,7 +115,7 @@ def scheduled(run: Path, count: int) -> float:
     class Done:
         """A pool whose workers are done with what they are given; the record is put where it belongs."""
 
-        def __init__(self, waiting: int) -> None:
+        def __init__(self, waiting: Any) -> None:
             self.idle, self.busy = [1, 2], []  # type: ignore[var-annotated]
 
         def submit(self, unit: Any, needs: Any) -> None:

@@ -124,6 +124,12 @@ def evaluate(
         bool, typer.Option("--strict", help="Make again what was made on another kind of machine.")
     ] = False,
     trust: Annotated[bool, typer.Option("--trust", help="Run code of lm-eval's YAML tasks.")] = False,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Share the run folder with others that run the same command.")
+    ] = False,
+    shard: Annotated[
+        str, typer.Option(metavar="I/N", help="Do this share of the units alone; implies --shared.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Run suites, or continue them, one after another, and write each one's leaderboard and report."""
@@ -162,7 +168,15 @@ def evaluate(
             place = place_of(
                 folder, device=device, offline=offline, replay=replay, keys=keys, is_trusted=trust
             )
-            how = How(workers, fresh=fresh, keep_stale=keep_stale, strict=strict, as_json=as_json)
+            how = How(
+                workers,
+                fresh=fresh,
+                keep_stale=keep_stale,
+                strict=strict,
+                as_json=as_json,
+                is_shared=shared or bool(shard),
+                share=shard,
+            )
             statuses.append(carry_out(plan, place, how))
         except HarnessError as error:
             if is_one:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -9,8 +10,9 @@ from harness.identity.unit import AnyUnit
 from harness.run.score_cache import forget_scores, sort_scores
 from harness.run.standing import Belief, Standing
 from harness.run.store import Store
-from harness.run.stored import unit_record, write_record
+from harness.run.stored import unit_record
 from harness.study.plan import Plan
+from harness.workers.pools.leases import Leases
 from harness.workers.pools.pool import Pool, Start
 from harness.workers.rows import Rows
 
@@ -39,6 +41,7 @@ def execute(
     tell: Callable[[str], None] = lambda line: None,
     belief: Belief | None = None,
     store: Store | None = None,
+    leases: Leases | None = None,
 ) -> Outcome:
     """Runs every unit that has no result of the same content and the same inputs.
 
@@ -50,8 +53,10 @@ def execute(
         tell: is given a sentence on what runs again, and why.
         belief: what is believed although something changed.
         store: results of all runs.
+        leases: of this process, where others share the run's folder.
 
     Raises:
+        WaitingError: all that is left is left to other processes.
         KeyboardInterrupt: after the pool was stopped; what was finished is kept.
         HarnessError: a record cannot be read or written.
     """
@@ -63,25 +68,26 @@ def execute(
         belief=belief,
         is_intact=lambda unit, record: is_intact(unit, record, place),
         store=store,
+        hold=(lambda unit: leases.taken(unit.folder)) if leases else None,
     )
     for unit in state.settle():
         on_event("reused", unit, "ok")
     for line in state.told():
         tell(line)
-    pool = start(len(state.waiting))
+    pool = start(state.waiting)
     try:
-        _perform_all(state, pool, place, on_event=on_event, tell=tell)
+        _perform_all(state, pool, on_event=on_event, tell=tell)
     finally:
         pool.stop()
     if store and store.taken:
         tell(f"{store.taken} results are those of other runs, kept in {store.folder}.")
-    return _outcome(state)
+    with leases.awaited("end") if leases else nullcontext():
+        return _outcome(state)
 
 
 def _perform_all(
     state: Standing,
     pool: Pool,
-    place: "Place",
     *,
     on_event: OnEvent,
     tell: Callable[[str], None],
@@ -105,12 +111,10 @@ def _perform_all(
             pool.submit(ready, {need: state.units[need] for need in ready.needs})
         if not pool.idle and state.order.next() is not None:
             pool.grow()
-        for unit, status, reason in pool.finished() if pool.busy else ():
-            if reason is not None:
-                write_record(place.run, unit, "failed", reason=place.keys.hidden_in(reason))
+        for unit, status in pool.finished() if pool.busy else ():
             state.finished(unit, status)
             on_event("finished", unit, status)
-            why = rows.failed(unit, _reason(place.run, unit)) if status == "failed" else ""
+            why = rows.failed(unit, _reason(state.run, unit)) if status == "failed" else ""
             if why and (rest := rows.given_up(unit, state.waiting)):
                 tell(f"{unit.label}: {why} The rest of its row is skipped.")
                 for one in rest:

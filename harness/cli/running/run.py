@@ -3,15 +3,19 @@
 import os
 import shutil
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from harness.cli.language_model import check_language_model
 from harness.cli.options import data_folder, results_of_all_runs, terminal_width
 from harness.cli.progress import progress
+from harness.errors import HarnessError, WaitingError
 from harness.files import removed, write_atomically
 from harness.guard import inert
 from harness.identity import memory
+from harness.identity.unit import AnyUnit
 from harness.run.kept import SUPERSEDED
 from harness.run.place import Place
 from harness.run.provenance import kind_of, provenance
@@ -21,26 +25,35 @@ from harness.run.stored import DATES, write_dates
 from harness.study.plan import Plan
 from harness.workers import perform
 from harness.workers.execute import execute
-from harness.workers.folder import claim, lock
+from harness.workers.folder import claim, lock, shared
+from harness.workers.pools.leases import Leases
 from harness.workers.pools.local import Local
-from harness.workers.pools.pool import Pool
+from harness.workers.pools.pool import Pool, Start
+from harness.workers.pools.shards import left_out, shard
+from harness.workers.pools.shared import Shared
 from harness.workers.pools.together import Together, follow
 
 
 class How(NamedTuple):
-    """How the plan of a suite is carried out, as the options say."""
+    """How the plan of a suite is carried out, as the options say; the share is I/N, or empty for all."""
 
     workers: int
     fresh: bool
     keep_stale: bool
     strict: bool
     as_json: bool
+    is_shared: bool = False
+    share: str = ""
 
 
 def carry_out(plan: Plan, place: Place, how: How) -> int:
     """Carries out a plan, in as many processes as were launched together, and returns the exit status."""
     from harness.learn.peers import data_parallel
 
+    if how.share:
+        shard(how.share)  # before anything is written
+    if how.is_shared and how.fresh:
+        raise HarnessError("--fresh deletes what others of --shared may do; leave out one of the two.")
     if place.replay is None:
         check_language_model(plan, place)
     with data_parallel(place.device, launched="WORLD_SIZE" in os.environ) as peers:
@@ -49,42 +62,70 @@ def carry_out(plan: Plan, place: Place, how: How) -> int:
             return 0
         machine = {**kind_of(provenance(place.device, peers.size)), "threads": 1} if how.strict else None
         belief = Belief(keep_stale=how.keep_stale, provenance=machine)
-        return _run(plan, place, how, belief=belief, processes=peers.size)
+        if how.is_shared and peers.size > 1:
+            raise HarnessError("Processes that train together do all units of a run; leave out --shared.")
+        try:
+            return _run(plan, place, how, belief=belief, processes=peers.size)
+        except WaitingError as error:
+            print(f"harness: {plan.name}: {error}", file=sys.stderr)
+            return error.status
+
+
+@contextmanager
+def _writing(plan: Plan, place: Place, how: How) -> Iterator[Leases | None]:
+    """Writes the plan of a run, which begins; yields what keeps those apart who share its folder."""
+    if how.is_shared:
+        with shared(place.run, plan.to_json()) as leases:
+            yield leases
+        return
+    if how.fresh:
+        for part in ("units", SUPERSEDED, FOLDER):
+            shutil.rmtree(place.run / part, ignore_errors=True)
+        (place.run / DATES).unlink(missing_ok=True)
+    write_atomically(place.run / "plan.json", plan.to_json())
+    yield None
+
+
+def _start(plan: Plan, place: Place, how: How, leases: Leases | None, processes: int) -> Start:
+    """Returns what starts the pool that the options ask for."""
+    others = left_out(plan.units, how.share) if how.share else frozenset()
+
+    def start(waiting: Mapping[str, AnyUnit]) -> Pool:
+        if processes > 1:
+            return Together(place, perform.carry_out)
+        workers = min(how.workers, len(waiting))
+        local = Local(place, perform.carry_out, plan.suite.limits, workers=workers)
+        if leases is None:
+            return local
+        return Shared(local, leases, waiting, lambda unit: unit.hash not in others)
+
+    return start
 
 
 def _run(plan: Plan, place: Place, how: How, *, belief: Belief, processes: int) -> int:
     from harness.report.shown import board_text, show
 
-    def start(waiting: int) -> Pool:
-        if processes > 1:
-            return Together(place, perform.carry_out)
-        return Local(place, perform.carry_out, plan.suite.limits, workers=min(how.workers, waiting))
-
-    folder = place.run
+    folder, width = place.run, terminal_width()
     claim(folder, plan.name)
-    with lock(folder):
-        if how.fresh:
-            for part in ("units", SUPERSEDED, FOLDER):
-                shutil.rmtree(folder / part, ignore_errors=True)
-            (folder / DATES).unlink(missing_ok=True)
-        write_atomically(folder / "plan.json", plan.to_json())
+    with lock(folder, is_shared=how.is_shared), _writing(plan, place, how) as leases:
         with progress(plan, how.workers, folder) as on_event:
             outcome = execute(
                 plan,
                 place,
-                start,
+                _start(plan, place, how, leases, processes),
                 on_event=on_event,
                 tell=lambda line: print(f"harness: {line}", file=sys.stderr),
                 belief=belief,
                 store=results_of_all_runs(device=place.device, processes=processes, answers=not how.fresh),
+                leases=leases,
             )
         if not (folder / "plan.json").exists():
             raise removed(folder)
         now = datetime.now(UTC).isoformat(timespec="minutes")
-        write_dates(folder, now, did_something=outcome.reused < len(plan.units))
         is_whole = not outcome.failed and not outcome.skipped
-        width = terminal_width()
-        shown = show(folder, plan.units, data=data_folder(), width=width, is_whole=is_whole)
+        with leases.awaited("end") if leases else nullcontext():
+            write_dates(folder, now, did_something=outcome.reused < len(plan.units))
+            shown = show(folder, plan.units, data=data_folder(), width=width, is_whole=is_whole)
     memory.save()
     if how.as_json:
         print(board_text(folder), end="")

@@ -21,6 +21,7 @@ from harness.guard.tied import tie_to_parent
 from harness.guard.walls import enter_worker
 from harness.identity.memory import remember_in
 from harness.identity.unit import AnyUnit, called
+from harness.run.stored import write_record
 from harness.study.settings import Limits
 from harness.workers.pools.pool import Ended
 from harness.workers.watch import Watch, end_tree, end_with_parent
@@ -90,6 +91,12 @@ class Local:
                 ended.append(one)
         return ended
 
+    def abandon(self, unit: AnyUnit) -> None:
+        """Ends a unit that runs, of which nothing is recorded."""
+        for worker, task in list(self.busy.items()):
+            if task.unit.hash == unit.hash:
+                self._stopped(worker, task)
+
     def stop(self) -> None:
         """Ends idle workers by closing their pipes, and busy ones at once, with what they started."""
         for worker in self.busy:
@@ -145,7 +152,7 @@ class Local:
         if said == "stopped":
             raise HarnessError(text)
         self._free(worker)
-        return Ended(task.unit, "failed", text) if said == "raised" else Ended(task.unit, text)
+        return self._failed(task.unit, text) if said == "raised" else Ended(task.unit, text)
 
     def _after_death(self, worker: _Worker, task: _Task) -> Ended | None:
         worker.process.join()
@@ -156,17 +163,25 @@ class Local:
             self.idle.remove(worker)
             self._begin(worker, task.unit, task.needs, tries=task.tries + 1)
             return None
-        return Ended(task.unit, "failed", _cause(code))
+        return self._failed(task.unit, _cause(code))
 
     def _over(self, worker: _Worker, task: _Task) -> Ended | None:
         """Ends a unit that takes more than its limit; None where it goes on."""
         reason = task.watch.exceeded()
         if reason is None:
             return None
+        self._stopped(worker, task)
+        return self._failed(task.unit, reason)
+
+    def _failed(self, unit: AnyUnit, reason: str) -> Ended:
+        """Records the failure of a unit that could not do so itself."""
+        write_record(self.place.run, unit, "failed", reason=self.place.keys.hidden_in(reason))
+        return Ended(unit, "failed")
+
+    def _stopped(self, worker: _Worker, task: _Task) -> None:
         task.watch.end()
         worker.process.join()
         self._free(worker)
-        return Ended(task.unit, "failed", reason)
 
     def _free(self, worker: _Worker) -> None:
         """Makes the worker's place idle; a dead one is replaced when the place is needed."""

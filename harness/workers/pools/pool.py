@@ -13,11 +13,10 @@ if TYPE_CHECKING:
 
 
 class Ended(NamedTuple):
-    """A unit that a pool is done with; a `reason` is there where it left no record of its failure."""
+    """A unit that a pool is done with, and the status of its record."""
 
     unit: AnyUnit
     status: str
-    reason: str | None = None
 
 
 class Pool(Protocol):
@@ -50,5 +49,5 @@ class Pool(Protocol):
         """Ends all that it started, at once; a unit that did not end leaves no record."""
 
 
-Start = Callable[[int], Pool]
-"""Starts a pool for so many units that wait."""
+Start = Callable[[Mapping[str, AnyUnit]], Pool]
+"""Starts a pool for units that wait, by plan key; what was submitted or ended is in the mapping no more."""
