@@ -130,6 +130,8 @@ def evaluate(
     shard: Annotated[
         str, typer.Option(metavar="I/N", help="Do this share of the units alone; implies --shared.")
     ] = "",
+    executor: Annotated[str, typer.Option(help="local, or ray, which an extra installs.")] = "local",
+    address: Annotated[str, typer.Option(help="Ray cluster to join, HOST:PORT; by default one here.")] = "",
     as_json: Json = False,
 ) -> None:
     """Run suites, or continue them, one after another, and write each one's leaderboard and report."""
@@ -176,6 +178,8 @@ def evaluate(
                 as_json=as_json,
                 is_shared=shared or bool(shard),
                 share=shard,
+                executor=executor,
+                address=address,
             )
             statuses.append(carry_out(plan, place, how))
         except HarnessError as error:

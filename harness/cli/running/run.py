@@ -28,10 +28,13 @@ from harness.workers.execute import execute
 from harness.workers.folder import claim, lock, shared
 from harness.workers.pools.leases import Leases
 from harness.workers.pools.local import Local
+from harness.workers.pools.on_ray import OnRay
 from harness.workers.pools.pool import Pool, Start
 from harness.workers.pools.shards import left_out, shard
 from harness.workers.pools.shared import Shared
 from harness.workers.pools.together import Together, follow
+
+EXECUTORS = ("local", "ray")
 
 
 class How(NamedTuple):
@@ -44,6 +47,8 @@ class How(NamedTuple):
     as_json: bool
     is_shared: bool = False
     share: str = ""
+    executor: str = "local"
+    address: str = ""
 
 
 def carry_out(plan: Plan, place: Place, how: How) -> int:
@@ -52,6 +57,10 @@ def carry_out(plan: Plan, place: Place, how: How) -> int:
 
     if how.share:
         shard(how.share)  # before anything is written
+    if how.executor not in EXECUTORS:
+        raise HarnessError(f"There is no executor {how.executor!r}; choose {' or '.join(EXECUTORS)}.")
+    if how.executor == "ray" and how.is_shared:
+        raise HarnessError("A Ray cluster does all units of a run; leave out --shared and --shard.")
     if how.is_shared and how.fresh:
         raise HarnessError("--fresh deletes what others of --shared may do; leave out one of the two.")
     if place.replay is None:
@@ -93,6 +102,8 @@ def _start(plan: Plan, place: Place, how: How, leases: Leases | None, processes:
     def start(waiting: Mapping[str, AnyUnit]) -> Pool:
         if processes > 1:
             return Together(place, perform.carry_out)
+        if how.executor == "ray" and waiting:
+            return OnRay(place, perform.carry_out, plan.suite.limits, address=how.address)
         workers = min(how.workers, len(waiting))
         local = Local(place, perform.carry_out, plan.suite.limits, workers=workers)
         if leases is None:
