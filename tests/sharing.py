@@ -1,17 +1,19 @@
 """Chains of units that write down that they begin, carried out by a process among others of one folder.
 
-python tests/sharing.py RUN LOG [--chains N] [--seconds S] [--share I/N] [--plain]
+python tests/sharing.py RUN LOG [--chains N] [--seconds S] [--share I/N] [--plain] [--ray ADDRESS]
 """
 
 import argparse
 import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.data.view import DataPlace
 from harness.errors import HarnessError, WaitingError
+from harness.files import write_atomically
 from harness.identity.schema import Schema
 from harness.identity.unit import AnyUnit, Spec, Unit, UnitKind
 from harness.run.place import Done, Needs, Place
@@ -23,7 +25,8 @@ from harness.workers.perform import carry_out
 from harness.workers.pools import leases
 from harness.workers.pools import shared as sharing
 from harness.workers.pools.local import Local
-from harness.workers.pools.pool import Start
+from harness.workers.pools.on_ray import OnRay
+from harness.workers.pools.pool import Pool, Start
 from harness.workers.pools.shards import left_out
 
 LINKS = 3
@@ -80,16 +83,20 @@ def plan_of(log: Path, chains: int, seconds: float = 0.0, failing: int = 0) -> P
     return Plan(name="links", suite=suite, table={}, limit=None, units=tuple(units))
 
 
-def carried_out(plan: Plan, run: Path, share: str = "", *, plain: bool = False) -> Outcome:
-    """Carries out the plan, together with other processes unless it is asked to be alone."""
+def carried_out(plan: Plan, run: Path, share: str = "", *, plain: bool = False, ray: str = "") -> Outcome:
+    """Carries out the plan, together with other processes unless it is asked to be alone, or on a cluster."""
     place = Place(run=run, data=DataPlace(folder=run))
 
     def local(waiting: object) -> Local:
         return Local(place, carry_out, Limits(), workers=1)
 
-    if plain:
+    def cluster(waiting: Mapping[str, AnyUnit]) -> Pool:
+        return OnRay(place, carry_out, Limits(), address=ray) if waiting else local(waiting)
+
+    if plain or ray:
         with lock(run):
-            return execute(plan, place, local, on_event=lambda *words: None)
+            write_atomically(run / "plan.json", plan.to_json())
+            return execute(plan, place, cluster if ray else local, on_event=lambda *words: None)
     with lock(run, is_shared=True), shared(run, plan.to_json()) as held:
         others = left_out(plan.units, share) if share else frozenset()
         start: Start = lambda waiting: sharing.Shared(  # noqa: E731
@@ -106,13 +113,14 @@ def main() -> int:
     parser.add_argument("--failing", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=0.0)
     parser.add_argument("--share", default="")
+    parser.add_argument("--ray", default="")
     parser.add_argument("--plain", action="store_true")
     chosen = parser.parse_args()
     leases.BEAT_SECONDS, leases.STALE_SECONDS, leases.LOOK_SECONDS = 0.1, 2.0, 0.05
     sharing.LOOK_SECONDS = 0.05
     plan = plan_of(chosen.log, chosen.chains, chosen.seconds, chosen.failing)
     try:
-        outcome = carried_out(plan, chosen.run, chosen.share, plain=chosen.plain)
+        outcome = carried_out(plan, chosen.run, chosen.share, plain=chosen.plain, ray=chosen.ray)
     except WaitingError as error:
         print(error, file=sys.stderr)
         return error.status
