@@ -2,12 +2,13 @@
 
     python benchmarks/soak.py --minutes 120 [--executors shared ray]
 
-A round has a run folder of its own. `shared`: three processes under leases, which are killed and begun anew,
-suspended for longer than a lease lives, robbed of a lease, or find the disk full (where a tmpfs can be
-mounted, as root or under `unshare -rm`). `ray`: a cluster of two nodes, of which one is killed and replaced, or
-the process that gives it its units. Then the same command goes on undisturbed. At the end no unit may lack its
-record, all bytes must be those of an undisturbed run, the same command must do nothing more, and no more
-units may have begun again than were in flight at a disturbance. Exit status 1 where that does not hold.
+A round has a run folder of its own. `shared`: three processes under leases, which are killed and begun
+anew, suspended for longer than a lease lives, robbed of a lease, or find the disk full (where a tmpfs can
+be mounted, as root or under `unshare -rm`). `ray`: a cluster of two nodes, of which one is killed and
+replaced, or the process that gives it its units. Then the same command goes on undisturbed. At the end no
+unit may lack its record, all bytes must be those of an undisturbed run, the same command must do nothing
+more, and no more units may have begun again than were in flight at a disturbance. Exit status 1 where
+that does not hold.
 """
 
 import argparse
