@@ -23,7 +23,7 @@ from harness.workers.execute import Outcome, execute
 from harness.workers.folder import lock, shared
 from harness.workers.perform import carry_out
 from harness.workers.pools import leases
-from harness.workers.pools import shared as sharing
+from harness.workers.pools import shared as sharing_pool
 from harness.workers.pools.local import Local
 from harness.workers.pools.on_ray import OnRay
 from harness.workers.pools.pool import Pool, Start
@@ -99,7 +99,7 @@ def carried_out(plan: Plan, run: Path, share: str = "", *, plain: bool = False, 
             return execute(plan, place, cluster if ray else local, on_event=lambda *words: None)
     with lock(run, is_shared=True), shared(run, plan.to_json()) as held:
         others = left_out(plan.units, share) if share else frozenset()
-        start: Start = lambda waiting: sharing.Shared(  # noqa: E731
+        start: Start = lambda waiting: sharing_pool.Shared(  # noqa: E731
             local(waiting), held, waiting, lambda unit: unit.hash not in others
         )
         return execute(plan, place, start, on_event=lambda *words: None, leases=held)
@@ -117,7 +117,7 @@ def main() -> int:
     parser.add_argument("--plain", action="store_true")
     chosen = parser.parse_args()
     leases.BEAT_SECONDS, leases.STALE_SECONDS, leases.LOOK_SECONDS = 0.1, 2.0, 0.05
-    sharing.LOOK_SECONDS = 0.05
+    sharing_pool.LOOK_SECONDS = 0.05
     plan = plan_of(chosen.log, chosen.chains, chosen.seconds, chosen.failing)
     try:
         outcome = carried_out(plan, chosen.run, chosen.share, plain=chosen.plain, ray=chosen.ray)
@@ -131,4 +131,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    import sharing  # under the name by which workers on a cluster know it
+
+    raise SystemExit(sharing.main())

@@ -30,6 +30,9 @@ FOLDER: Final = ".leases"
 PROCESS: Final = "@"
 """How the names of files start that say which processes share the folder."""
 
+MOST_BYTES: Final = 256
+"""Of a lease."""
+
 Said = Literal["held", "freed", "failed"]
 
 
@@ -37,7 +40,8 @@ Said = Literal["held", "freed", "failed"]
 class _Own:
     """A file of this process, and when it last counted there."""
 
-    path: Path
+    path: str
+    number: int
     place: int
     counted: float
 
@@ -77,12 +81,12 @@ class Leases:
         last, said = self._last(name)
         if said in ("held", "failed"):
             return False
-        path = self.folder / f"{name}.{last + 1}"
+        path = f"{self.folder}/{name}.{last + 1}"
         place = self._created(path)
         if place is None:
             return False
         with self._guard:
-            self._own[name] = _Own(path, place, monotonic())
+            self._own[name] = _Own(path, last + 1, place, monotonic())
             # No flush: that the file is there says enough until this process counts.
             self._write(self._own[name], "held", is_flushed=False)
         return True
@@ -98,8 +102,9 @@ class Leases:
             is_lost = name in self._lost
             self._lost.discard(name)
             if is_done and not is_lost:
-                for number in range(int(own.path.suffix[1:]) + 1):
-                    self.folder.joinpath(f"{name}.{number}").unlink(missing_ok=True)
+                for number in range(own.number + 1):
+                    with suppress(FileNotFoundError):
+                        os.unlink(f"{self.folder}/{name}.{number}")
             elif not is_lost:
                 with suppress(OSError):  # else it is stale soon
                     self._write(own, said)
@@ -164,7 +169,7 @@ class Leases:
     def _last(self, name: str) -> tuple[int, Said]:
         """Returns the number of the last file of a lease, -1 for none, and what it says by now."""
         number, text = -1, None
-        while (more := _text(self.folder / f"{name}.{number + 1}")) is not None:
+        while (more := _text(f"{self.folder}/{name}.{number + 1}")) is not None:
             number, text = number + 1, more
         if text is None:
             self._seen.pop(name, None)
@@ -192,7 +197,7 @@ class Leases:
             return "freed"
         return "failed" if self._seen[name].has_grown else "held"
 
-    def _created(self, path: Path) -> int | None:
+    def _created(self, path: str) -> int | None:
         """Returns a descriptor of a file that was not there; None where it is."""
         for is_again in (False, True):
             try:
@@ -201,8 +206,8 @@ class Leases:
                 return None
             except OSError as error:
                 if is_again or not isinstance(error, FileNotFoundError):
-                    raise unwritable(path, error, "--out") from error
-                path.parent.mkdir(parents=True, exist_ok=True)
+                    raise unwritable(Path(path), error, "--out") from error
+                self.folder.mkdir(parents=True, exist_ok=True)
         raise AssertionError
 
     def _write(self, own: _Own, said: Said, *, is_flushed: bool = True) -> None:
@@ -227,8 +232,8 @@ class Leases:
     def _kept(self, name: str, own: _Own) -> bool:
         """Counts in a file; returns whether the lease is still this process's."""
         try:
-            following = own.path.with_suffix(f".{int(own.path.suffix[1:]) + 1}")
-            if following.exists() or not os.path.samestat(os.stat(own.path), os.fstat(own.place)):
+            is_taken = os.path.exists(f"{self.folder}/{name}.{own.number + 1}")
+            if is_taken or not os.path.samestat(os.stat(own.path), os.fstat(own.place)):
                 return False
             self._write(own, "held")
             own.counted = monotonic()
@@ -259,9 +264,13 @@ def _counts(folder: Path, but: str) -> dict[str, str]:
     return {path.name: text for path in paths if (text := _text(path)) is not None}
 
 
-def _text(path: Path) -> str | None:
+def _text(path: Path | str) -> str | None:
     try:
-        return path.read_text(errors="replace")
+        place = os.open(path, os.O_RDONLY)  # of very many: buffers take time
+        try:
+            return os.read(place, MOST_BYTES).decode(errors="replace")
+        finally:
+            os.close(place)
     except FileNotFoundError:
         return None
     except OSError:  # such as of a server that is away for a moment
