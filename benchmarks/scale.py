@@ -1,6 +1,7 @@
 """Carries out very many empty units, and says what the scheduler and the folder cost for each.
 
     python benchmarks/scale.py [local] [shared] [ray] --units 100000
+    python benchmarks/scale.py study
 
 Units come in pairs, of which the second reads the first, and all read a root. They are done at once by a pool
 that writes their records and nothing else, so that what is measured is planning, scheduling, resuming and
@@ -25,11 +26,13 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from run import unsynced  # noqa: E402
 
+from harness.cli.running.machines import STARTING, makespan  # noqa: E402
 from harness.data.view import DataPlace  # noqa: E402
 from harness.identity.schema import Schema  # noqa: E402
 from harness.identity.unit import AnyUnit, Spec, Unit, UnitKind  # noqa: E402
 from harness.run.place import Done, Needs, Place  # noqa: E402
 from harness.run.stored import inputs_of, unit_record, write_record  # noqa: E402
+from harness.study.pace import OVERHEAD  # noqa: E402
 from harness.study.plan import Plan  # noqa: E402
 from harness.study.settings import Limits, Settings  # noqa: E402
 from harness.workers import perform  # noqa: E402
@@ -166,12 +169,26 @@ def carried_out(name: str, plan: Plan, place: Place, text: str) -> Any:
         return execute(plan, place, start, on_event=lambda *_: None)
 
 
+def study(trainings: int = 1344, minutes: float = 2.0) -> None:
+    """Prints what trainings that wait for nothing take on more and more devices."""
+    units = [Unit(kind=KIND, spec=Index(index=index)) for index in range(trainings)]
+    seconds = dict.fromkeys((unit.hash for unit in units), 60 * minutes + OVERHEAD)
+    print("| devices | hours | busy, % | device hours |\n|---:|---:|---:|---:|")
+    for count in (1, 8, 64, 512):
+        hours = (makespan(units, seconds, count) + STARTING) / 3600
+        busy = sum(seconds.values()) / 36 / (count * hours)
+        print(f"| {count} | {hours:.2f} | {busy:.0f} | {count * hours:.1f} |")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("executors", nargs="*", default=["local", "shared"])
     parser.add_argument("--units", type=int, default=100_000)
     parser.add_argument("--unsynced", action="store_true")
     chosen = parser.parse_args()
+    if chosen.executors == ["study"]:
+        study()
+        return 0
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
     print("| stage | units | s | CPU s | ms a unit | peak GB |\n|---|---:|---:|---:|---:|---:|", flush=True)
     is_over = False

@@ -116,6 +116,8 @@ def evaluate(
     replay: Annotated[Path | None, typer.Option(help="Run whose transcripts answer for the model.")] = None,
     offline: Offline = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the units and stop.")] = False,
+    on: Annotated[str, typer.Option(help="With --dry-run, machines such as 8xH100 to estimate for.")] = "",
+    price: Annotated[float | None, typer.Option(min=0, help="Of one of them for an hour.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run folder's results first.")] = False,
     keep_stale: Annotated[
         bool, typer.Option("--keep-stale", help="Keep what was made before code or data changed, marked †.")
@@ -136,12 +138,15 @@ def evaluate(
 ) -> None:
     """Run suites, or continue them, one after another, and write each one's leaderboard and report."""
     from harness.cli.progress import planned
+    from harness.cli.running.machines import machines, on_machines
     from harness.cli.running.run import How, carry_out
     from harness.study.suite import named_suites
     from harness.study.trained.zero_shot import refuse_code
 
     if device not in ("cpu", "cuda"):
         raise HarnessError(f"There is no device {device!r}; choose cpu or cuda.")
+    if (on or price is not None) and not (dry_run and on):
+        raise HarnessError("--on and --price say what --dry-run estimates for; give --dry-run --on 8xH100.")
     if whole and limit:
         raise HarnessError("--limit scores few samples and --whole all of them; leave one of the two out.")
     keys = take_keys(os.environ)
@@ -160,7 +165,12 @@ def evaluate(
     statuses = [0]
     for name, plan in plans.items():
         if dry_run:
-            print(plan.to_json() if as_json else planned(plan, workers=workers, width=terminal_width()))
+            if as_json:
+                print(plan.to_json())
+            elif on:
+                print(on_machines(plan, machines(on), price=price, width=terminal_width()))
+            else:
+                print(planned(plan, workers=workers, width=terminal_width()))
             memory.save()
             continue
         folder = Path("runs") / name if out is None else out if is_one else out / name
