@@ -1,6 +1,7 @@
 """Processes that share a run's folder. Truth: the bytes of a run of one process, and a log of what began."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from command import result_bytes
+from command import harness, result_bytes
 
 from harness.errors import HarnessError
 from harness.workers.pools import leases
@@ -205,3 +206,25 @@ def test_shares_wait_for_one_another_or_say_so_and_copied_together_they_are_the_
     both = [begun(tmp_path / "both", log, "--share", f"{index}/2", "--seconds", 0.1) for index in (1, 2)]
     assert {ended(one)[0] for one in both} <= {0, 3}
     assert set(Counter(lines(log)).values()) == {1}
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_a_run_that_is_moved_goes_on_where_it_was(tmp_path: Path) -> None:
+    first, moved = tmp_path / "laptop", tmp_path / "cluster" / "runs" / "mine"
+    assert harness("eval", "toy_lookup", "--out", first, "--workers", 1).returncode == 0
+    whole = result_bytes(first)
+    moved.parent.mkdir(parents=True)
+    shutil.copytree(first, moved)
+    shutil.rmtree(first)
+    gone = sorted((moved / "units").glob("lookup-*"))[::3]
+    for folder in gone:
+        shutil.rmtree(folder)
+    done = harness("eval", "toy_lookup", "--out", moved, "--shared", "--workers", 1)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("] ok ") == len(gone) > 3
+    assert result_bytes(moved) == whole
+    shutil.copytree(moved, first)
+    back = harness("eval", "toy_lookup", "--out", first)
+    assert "already finished" in back.stderr
+    assert result_bytes(first) == whole

@@ -1,6 +1,7 @@
 """The command line: turns names into objects, prints, and sets the exit status.
 
 0: all done. 1: something failed or does not hold. 2: the user's mistake, told in one sentence.
+3: a share of a run that waits for others.
 """
 
 import errno

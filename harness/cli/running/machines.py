@@ -124,7 +124,7 @@ def on_machines(plan: Plan, asked: Machines, *, price: float | None, width: int 
         rows.append((f"{count:,}", f"{hours:,.2f}", f"{100 * work / (3600 * hours * count):.0f}", money))
     notes = [
         f"{len(plan.units):,} units, {work / 3600:,.1f} device hours. More devices than {asked.devices:,} "
-        f"help where the hours of {len(plan.units):,} are less: no unit is divided, and some wait for others.",
+        f"help where the hours of {len(plan.units):,} are less: units are not divided, and some wait.",
         f"Storage {sum(stored.values()) / 1e9:,.2f} GB; {read / 1e9:,.2f} GB are read of other units' files. "
         "Data is prepared once on each machine, and is not counted.",
         _assumed(asked.device),
@@ -147,5 +147,5 @@ def _assumed(device: str) -> str:
         return "A CPU is one thread of this machine, measured on a few steps of each kind of network."
     return (
         f"Assumed, not measured: one {device} does {SHARE * PEAKS[device]:.1e} multiply-accumulates a "
-        f"second, {100 * SHARE:.1f} % of its peak, and is fed fast enough. Each unit has {OVERHEAD} s beside that."
+        f"second, {100 * SHARE:.1f} % of its peak, and is fed fast enough. A unit has {OVERHEAD} s beside."
     )
