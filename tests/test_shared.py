@@ -8,12 +8,17 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from command import harness, result_bytes
+from sharing import Length, plan_of
 
 from harness.errors import HarnessError
+from harness.identity.unit import unit_folder
+from harness.run.standing import Standing
+from harness.run.stored import unit_record, write_record
 from harness.workers.pools import leases
 from harness.workers.pools.leases import Leases, are_there
 from harness.workers.pools.shards import shard
@@ -228,3 +233,22 @@ def test_a_run_that_is_moved_goes_on_where_it_was(tmp_path: Path) -> None:
     back = harness("eval", "toy_lookup", "--out", first)
     assert "already finished" in back.stderr
     assert result_bytes(first) == whole
+
+
+def test_what_another_process_holds_is_neither_brought_nor_skipped(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path / "log", 1)
+    run, first = tmp_path / "run", plan.units[0]
+    write_record(run, first, "ok", result=Length(length=1))
+    (run / ".superseded").mkdir()
+    unit_folder(run, first).rename(run / ".superseded" / first.folder)
+    held = Standing(run, plan.units, hold=lambda unit: nullcontext(False))
+    assert held.settle() == []
+    assert not unit_folder(run, first).exists()
+    held.skip(first, "given up")
+    assert unit_record(run, first) is None
+    assert Standing(run, plan.units, hold=lambda unit: nullcontext(True)).settle() == [first]
+    free = Standing(run, plan.units)
+    free.skip(first, "given up, while another process did it")
+    record = unit_record(run, first)
+    assert record is not None
+    assert record.status == "ok"

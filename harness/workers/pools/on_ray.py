@@ -54,6 +54,7 @@ class OnRay:
         self._doing: dict[Any, AnyUnit] = {}
         self._job = pickle.dumps((self.place, perform, limits))
         self._settings = {name: text for name, text in os.environ.items() if name.startswith(SETTINGS)}
+        os.environ["RAY_COLOR_PREFIX"] = "0"  # colours would not be inert
         host, _, port = address.rpartition(":")
         try:
             if host and port.isdigit() and "//" not in host:  # Ray itself tries for minutes
