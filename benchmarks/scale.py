@@ -1,12 +1,13 @@
 """Carries out very many empty units, and says what the scheduler and the folder cost for each.
 
-    python benchmarks/scale.py [local] [shared] [ray] --units 100000
+    python benchmarks/scale.py [local] [shared] [processes] [ray] --units 100000
     python benchmarks/scale.py study
 
-Units come in pairs, of which the second reads the first, and all read a root. They are done at once by a pool
-that writes their records and nothing else, so that what is measured is planning, scheduling, resuming and
-reading back; `ray` does them as tasks of a cluster of this machine. The disk's own flushes are left out with
---unsynced. Prints a line for each stage; exit status 1 where one is over its goal.
+Units come in pairs, of which the second reads the first, and all read a root. They are done at once by a
+pool that writes their records and nothing else, so that what is measured is planning, scheduling,
+resuming and reading back; `processes` does them in two workers, and `ray` as tasks of a cluster of this
+machine. The disk's own flushes are left out with --unsynced. Prints a line for each stage; exit status 1
+where one is over its goal.
 """
 
 import argparse
@@ -38,6 +39,7 @@ from harness.study.settings import Limits, Settings  # noqa: E402
 from harness.workers import perform  # noqa: E402
 from harness.workers.execute import execute  # noqa: E402
 from harness.workers.folder import lock, shared  # noqa: E402
+from harness.workers.pools.local import Local  # noqa: E402
 from harness.workers.pools.on_ray import OnRay  # noqa: E402
 from harness.workers.pools.pool import Ended, Pool  # noqa: E402
 from harness.workers.pools.shared import Shared  # noqa: E402
@@ -160,7 +162,9 @@ def carried_out(name: str, plan: Plan, place: Place, text: str) -> Any:
                 pool: Any = Here(place)
                 start = lambda waiting: Shared(pool, leases, waiting)  # noqa: E731
                 return execute(plan, place, start, on_event=lambda *_: None, leases=leases)
-        if name == "ray":
+        if name == "processes":
+            start = lambda waiting: Local(place, perform.carry_out, Limits(), workers=2)  # noqa: E731
+        elif name == "ray":
             start = lambda waiting: (  # noqa: E731
                 OnRay(place, perform.carry_out, Limits()) if waiting else Here(place)
             )
