@@ -17,6 +17,7 @@ from harness.files import write_atomically
 from harness.identity.schema import Schema
 from harness.identity.unit import AnyUnit, Spec, Unit, UnitKind
 from harness.run.place import Done, Needs, Place
+from harness.run.record import Record
 from harness.study.plan import Plan, planned
 from harness.study.settings import Limits, Settings
 from harness.workers.execute import Outcome, execute
@@ -67,6 +68,27 @@ def work(unit: Unit[Link, Length], needs: Needs, folder: Path) -> Done:
 
 
 KIND = UnitKind(name="link", spec=Link, result=Length, work="sharing:work", seconds=1.0, trains=True)
+
+
+def prepared(unit: Unit[Link, Length], needs: Needs, folder: Path) -> Done:
+    """Leaves a file in the data cache."""
+    (needs.place.data.folder / f"made {unit.spec.chain}").touch()
+    return Done(result=Length(length=1))
+
+
+def is_prepared(unit: Unit[Link, Length], record: Record, place: Place) -> bool:
+    """Returns whether the file is there."""
+    return (place.data.folder / f"made {unit.spec.chain}").exists()
+
+
+PREPARE = UnitKind(
+    name="made",
+    spec=Link,
+    result=Length,
+    work="sharing:prepared",
+    seconds=1.0,
+    intact="sharing:is_prepared",
+)
 
 
 def plan_of(log: Path, chains: int, seconds: float = 0.0, failing: int = 0) -> Plan:

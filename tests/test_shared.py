@@ -13,12 +13,16 @@ from pathlib import Path
 
 import pytest
 from command import harness, result_bytes
-from sharing import Length, plan_of
+from sharing import KIND, PREPARE, Length, Link, plan_of
 
+from harness.data.view import DataPlace
 from harness.errors import HarnessError
 from harness.identity.unit import unit_folder
+from harness.run.place import Place
 from harness.run.standing import Standing
 from harness.run.stored import unit_record, write_record
+from harness.study.plan import planned
+from harness.workers.perform import carry_out_anywhere
 from harness.workers.pools import leases
 from harness.workers.pools.leases import Leases, are_there
 from harness.workers.pools.shards import shard
@@ -252,3 +256,17 @@ def test_what_another_process_holds_is_neither_brought_nor_skipped(tmp_path: Pat
     record = unit_record(run, first)
     assert record is not None
     assert record.status == "ok"
+
+
+def test_data_that_another_machine_prepared_is_prepared_here_too(tmp_path: Path) -> None:
+    made = planned(PREPARE, Link(chain=1, place=0))
+    reader = planned(KIND, Link(chain=1, place=1, log=str(tmp_path / "log")), [made.hash])
+    places = [Place(run=tmp_path, data=DataPlace(folder=tmp_path / name)) for name in ("first", "second")]
+    for place in places:
+        place.data.folder.mkdir()
+    assert carry_out_anywhere(made, {}, places[0]) == "ok"
+    record = unit_folder(tmp_path, made).joinpath("record.json").read_bytes()
+    assert not (places[1].data.folder / "made 1").exists()
+    assert carry_out_anywhere(reader, {made.hash: made}, places[1]) == "ok"
+    assert (places[1].data.folder / "made 1").exists()
+    assert unit_folder(tmp_path, made).joinpath("record.json").read_bytes() == record

@@ -135,6 +135,9 @@ def evaluate(
     ] = "",
     executor: Annotated[str, typer.Option(help="local, or ray, which an extra installs.")] = "local",
     address: Annotated[str, typer.Option(help="Ray cluster to join, HOST:PORT; by default one here.")] = "",
+    mirror: Annotated[
+        str, typer.Option(metavar="URL", help="Keep finished units there, too, such as s3://bucket/run.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Run suites, or continue them, one after another, and write each one's leaderboard and report."""
@@ -191,6 +194,7 @@ def evaluate(
                 share=shard,
                 executor=executor,
                 address=address,
+                mirror=mirror,
             )
             statuses.append(carry_out(plan, place, how))
         except HarnessError as error:

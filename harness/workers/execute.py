@@ -42,6 +42,7 @@ def execute(
     belief: Belief | None = None,
     store: Store | None = None,
     leases: Leases | None = None,
+    is_here: bool = True,
 ) -> Outcome:
     """Runs every unit that has no result of the same content and the same inputs.
 
@@ -54,6 +55,7 @@ def execute(
         belief: what is believed although something changed.
         store: results of all runs.
         leases: of this process, where others share the run's folder.
+        is_here: whether all units run on this machine, where what they leave outside of the folder must be.
 
     Raises:
         WaitingError: all that is left is left to other processes.
@@ -66,7 +68,7 @@ def execute(
         place.run,
         plan.units,
         belief=belief,
-        is_intact=lambda unit, record: is_intact(unit, record, place),
+        is_intact=lambda unit, record: not is_here or is_intact(unit, record, place),
         store=store,
         hold=(lambda unit: leases.taken(unit.folder)) if leases else None,
     )

@@ -3,6 +3,7 @@
 import socket
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from time import perf_counter
 
@@ -13,7 +14,15 @@ from harness.identity.unit import AnyUnit, called, unit_folder
 from harness.run.place import Done, Needs, Place
 from harness.run.provenance import provenance
 from harness.run.record import Record, Timing
-from harness.run.stored import PROVENANCE, TIMING, TRACEBACK, inputs_of, write_beside, write_record
+from harness.run.stored import (
+    PROVENANCE,
+    TIMING,
+    TRACEBACK,
+    inputs_of,
+    unit_record,
+    write_beside,
+    write_record,
+)
 from harness.workers.memory import forget_peak, peak_bytes
 
 
@@ -62,3 +71,14 @@ def carry_out(unit: AnyUnit, needs: Mapping[str, AnyUnit], place: Place) -> str:
     write_beside(place.run, unit, PROVENANCE, provenance(place.device, peers().size))
     write_record(place.run, unit, "ok", result=done.result, about=done.about, inputs=inputs)
     return "ok"
+
+
+def carry_out_anywhere(unit: AnyUnit, needs: Mapping[str, AnyUnit], place: Place) -> str:
+    """Does what `carry_out` does, on a machine where what needs left outside of the run's folder may lack."""
+    for need in needs.values():
+        record = unit_record(place.run, need) if need.kind.intact else None
+        if record is not None and not is_intact(need, record, place):
+            assert not need.needs  # such as the preparation of a domain
+            with suppress(Exception):  # the unit will say what it lacks
+                perform(need, {}, place)
+    return carry_out(unit, needs, place)

@@ -26,6 +26,7 @@ from harness.study.plan import Plan
 from harness.workers import perform
 from harness.workers.execute import execute
 from harness.workers.folder import claim, lock, shared
+from harness.workers.mirror import Mirror, Mirrored
 from harness.workers.pools.leases import Leases
 from harness.workers.pools.local import Local
 from harness.workers.pools.on_ray import OnRay
@@ -49,6 +50,12 @@ class How(NamedTuple):
     share: str = ""
     executor: str = "local"
     address: str = ""
+    mirror: str = ""
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether units may be done on machines that see the run's folder, or its mirror, and no more."""
+        return self.is_shared or self.executor == "ray" or bool(self.mirror)
 
 
 def carry_out(plan: Plan, place: Place, how: How) -> int:
@@ -95,40 +102,50 @@ def _writing(plan: Plan, place: Place, how: How) -> Iterator[Leases | None]:
     yield None
 
 
-def _start(plan: Plan, place: Place, how: How, leases: Leases | None, processes: int) -> Start:
+def _start(
+    plan: Plan, place: Place, how: How, leases: Leases | None, mirror: Mirror | None, processes: int
+) -> Start:
     """Returns what starts the pool that the options ask for."""
     others = left_out(plan.units, how.share) if how.share else frozenset()
+
+    act = perform.carry_out_anywhere if how.is_spread else perform.carry_out
 
     def start(waiting: Mapping[str, AnyUnit]) -> Pool:
         if processes > 1:
             return Together(place, perform.carry_out)
         if how.executor == "ray" and waiting:
-            return OnRay(place, perform.carry_out, plan.suite.limits, address=how.address)
+            limits = plan.suite.limits
+            return OnRay(place, act, limits, address=how.address, mirror=mirror)
         workers = min(how.workers, len(waiting))
-        local = Local(place, perform.carry_out, plan.suite.limits, workers=workers)
-        if leases is None:
-            return local
-        return Shared(local, leases, waiting, lambda unit: unit.hash not in others)
+        local = Local(place, act, plan.suite.limits, workers=workers)
+        pool: Pool = local
+        if leases is not None:
+            pool = Shared(local, leases, waiting, lambda unit: unit.hash not in others)
+        return Mirrored(pool, mirror) if mirror else pool
 
     return start
 
 
 def _run(plan: Plan, place: Place, how: How, *, belief: Belief, processes: int) -> int:
-    from harness.report.shown import board_text, show
+    from harness.report.shown import FILES, board_text, show
 
     folder, width = place.run, terminal_width()
     claim(folder, plan.name)
     with lock(folder, is_shared=how.is_shared), _writing(plan, place, how) as leases:
+        mirror = Mirror(how.mirror, folder) if how.mirror else None
+        if mirror:
+            mirror.exchange(plan.units)
         with progress(plan, how.workers, folder) as on_event:
             outcome = execute(
                 plan,
                 place,
-                _start(plan, place, how, leases, processes),
+                _start(plan, place, how, leases, mirror, processes),
                 on_event=on_event,
                 tell=lambda line: print(f"harness: {line}", file=sys.stderr),
                 belief=belief,
                 store=results_of_all_runs(device=place.device, processes=processes, answers=not how.fresh),
                 leases=leases,
+                is_here=not how.is_spread,
             )
         if not (folder / "plan.json").exists():
             raise removed(folder)
@@ -137,6 +154,8 @@ def _run(plan: Plan, place: Place, how: How, *, belief: Belief, processes: int) 
         with leases.awaited("end") if leases else nullcontext():
             write_dates(folder, now, did_something=outcome.reused < len(plan.units))
             shown = show(folder, plan.units, data=data_folder(), width=width, is_whole=is_whole)
+        if mirror:
+            mirror.show(("plan.json", *FILES))
     memory.save()
     if how.as_json:
         print(board_text(folder), end="")

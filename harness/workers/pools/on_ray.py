@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit
-from harness.run.stored import write_record
+from harness.run.stored import unit_record, write_record
 from harness.study.settings import Limits
+from harness.workers.mirror import Mirror
 from harness.workers.pools.local import Local
 from harness.workers.pools.pool import Ended
 
@@ -42,8 +43,16 @@ _pools: dict[tuple[bytes, str], Local] = {}
 class OnRay:
     """Tasks of a cluster; one that this process starts here, where no address is given."""
 
-    def __init__(self, place: "Place", perform: "Perform", limits: Limits, *, address: str = "") -> None:
-        """Joins the cluster.
+    def __init__(
+        self,
+        place: "Place",
+        perform: "Perform",
+        limits: Limits,
+        *,
+        address: str = "",
+        mirror: Mirror | None = None,
+    ) -> None:
+        """Joins the cluster, whose nodes see the run's folder, or a mirror of it.
 
         Raises:
             HarnessError: Ray is not installed, or there is no cluster at the address.
@@ -52,7 +61,8 @@ class OnRay:
         self.place = replace(place, run=place.run.resolve())
         self.limits = limits
         self._doing: dict[Any, AnyUnit] = {}
-        self._job = pickle.dumps((self.place, perform, limits))
+        self._mirror = mirror
+        self._job = pickle.dumps((self.place, perform, limits, mirror.address if mirror else ""))
         self._settings = {name: text for name, text in os.environ.items() if name.startswith(SETTINGS)}
         os.environ["RAY_COLOR_PREFIX"] = "0"  # colours would not be inert
         host, _, port = address.rpartition(":")
@@ -112,7 +122,12 @@ class OnRay:
     def _status(self, task: Any, unit: AnyUnit) -> str:
         ray = _ray()
         try:
-            return str(ray.get(task))
+            status, reason = ray.get(task)
+            if not self._mirror:
+                return str(status)
+            if status == "ok" and self._mirror.down(unit):
+                return "ok"
+            reason = reason or "Its result did not reach the mirror."
         except ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, HarnessError):  # no record can be written there
                 raise error.cause from None
@@ -124,26 +139,40 @@ class OnRay:
         return "failed"
 
 
-def _perform_there(job: bytes, task: bytes, settings: Mapping[str, str]) -> str:
-    """Performs a unit beside this Ray worker, and returns the status of its record."""
+def _perform_there(job: bytes, task: bytes, settings: Mapping[str, str]) -> tuple[str, str]:
+    """Performs a unit beside this Ray worker; returns the status of its record, and its reason."""
     os.environ.update(settings)
+    place, perform, limits, address = pickle.loads(job)  # from the process of this run  # nosec B301
+    unit, needs = pickle.loads(task)  # nosec B301
+    mirror = Mirror(address, place.run) if address else None
+    if mirror:
+        place.run.mkdir(parents=True, exist_ok=True)
+        for need in needs.values():
+            mirror.down(need)
+    elif not (place.run / "plan.json").exists():
+        raise HarnessError(
+            f"{os.uname().nodename} does not see {place.run}; give an --out that all share, or --mirror."
+        )
+    pool = _pool(job, place, perform, limits)
+    pool.submit(unit, needs)
+    while not (ended := pool.finished()):
+        continue
+    if mirror:
+        mirror.up(unit)
+    record = unit_record(place.run, unit)
+    return ended[0].status, (record.reason if record else None) or ""
+
+
+def _pool(job: bytes, place: "Place", perform: "Perform", limits: Limits) -> Local:
+    """Returns the pool of this Ray worker, a new one where the job or the GPUs are others."""
     key = (job, os.environ.get("CUDA_VISIBLE_DEVICES", ""))
     if key not in _pools:
         os.dup2(2, 1)  # what a unit prints is no board
-        place, perform, limits = pickle.loads(job)  # from the process of this run  # nosec B301
-        if not (place.run / "plan.json").exists():
-            raise HarnessError(
-                f"{os.uname().nodename} does not see {place.run}; give an --out that all nodes share."
-            )
         for pool in _pools.values():
             pool.stop()
         _pools.clear()
         _pools[key] = Local(place, perform, limits, workers=1)
-    unit, needs = pickle.loads(task)  # nosec B301
-    _pools[key].submit(unit, needs)
-    while not (ended := _pools[key].finished()):
-        continue
-    return ended[0].status
+    return _pools[key]
 
 
 def _ray() -> Any:
