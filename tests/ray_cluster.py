@@ -1,6 +1,6 @@
 """Carries out a suite on a Ray cluster of two nodes of this machine, and ends one of them in the midst.
 
-python tests/ray_cluster.py SUITE RUN
+python tests/ray_cluster.py SUITE RUN [MORE WORDS OF THE COMMAND]
 """
 
 import subprocess
@@ -17,7 +17,17 @@ def main() -> int:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     second = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
-    words = ["eval", suite, "--out", str(run), "--executor", "ray", "--address", cluster.address]
+    words = [
+        "eval",
+        suite,
+        "--out",
+        str(run),
+        "--executor",
+        "ray",
+        "--address",
+        cluster.address,
+        *sys.argv[3:],
+    ]
     process = subprocess.Popen(
         [*COMMAND, *words], stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True
     )

@@ -71,7 +71,8 @@ class Mirror:
         try:
             import fsspec
 
-            self._files, self._root = fsspec.core.url_to_fs(self.address, use_listings_cache=False)
+            more = {"auto_mkdir": True} if address.startswith("file:") else {"use_listings_cache": False}
+            self._files, self._root = fsspec.core.url_to_fs(self.address, **more)
         except (ImportError, ValueError) as error:
             raise HarnessError(f"Cannot open --mirror {address!r}: {error}") from error
 
