@@ -80,6 +80,17 @@ def test_of_all_who_see_an_owner_gone_one_takes_its_lease_and_the_owner_learns_i
         process.stop()
 
 
+def test_who_looked_a_moment_before_another_took_a_lease_takes_nothing(tmp_path: Path) -> None:
+    first, second = Leases(tmp_path), Leases(tmp_path)
+    assert first.take("unit")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(second, "_last", lambda name: (-1, "freed"))
+        assert not second.take("unit")
+    assert first.lost() == set()
+    first.stop()
+    second.stop()
+
+
 def test_a_process_whose_leases_were_swept_away_learns_that_it_lost_them(tmp_path: Path) -> None:
     owner = Leases(tmp_path / "leases")
     owner.take("unit")
