@@ -86,8 +86,8 @@ def scheduled(run: Path, count: int) -> float:
     from harness.identity.schema import Schema
     from harness.identity.unit import Spec, Unit, UnitKind, unit_folder
     from harness.run.stored import write_record
-    from harness.workers import execute as engine
-    from harness.workers.pool import Ended
+    from harness.workers.execute import execute
+    from harness.workers.pools.pool import Ended
 
     @dataclass(frozen=True, kw_only=True)
     class Index(Spec):
@@ -115,7 +115,7 @@ def scheduled(run: Path, count: int) -> float:
     class Done:
         """A pool whose workers are done with what they are given; the record is put where it belongs."""
 
-        def __init__(self, *_: Any, **__: Any) -> None:
+        def __init__(self, waiting: Any) -> None:
             self.idle, self.busy = [1, 2], []  # type: ignore[var-annotated]
 
         def submit(self, unit: Any, needs: Any) -> None:
@@ -136,13 +136,9 @@ def scheduled(run: Path, count: int) -> float:
 
     plan: Any = SimpleNamespace(units=units, suite=SimpleNamespace(limits=None))
     place: Any = SimpleNamespace(run=run, keys=None)
-    pool, engine.Pool = engine.Pool, Done  # type: ignore[misc, assignment]
-    try:
-        began = process_time()
-        engine.execute(plan, place, workers=2, on_event=lambda *_: None)
-        return process_time() - began - apart
-    finally:
-        engine.Pool = pool  # type: ignore[misc]
+    began = process_time()
+    execute(plan, place, Done, on_event=lambda *_: None)
+    return process_time() - began - apart
 
 
 class unsynced:
@@ -167,7 +163,7 @@ def verbs(folder: Path) -> Iterator[Row]:
 
 
 def worker(folder: Path) -> Iterator[Row]:
-    imports = "import harness.workers.pool, harness.workers.execute, harness.run.provenance; "
+    imports = "import harness.workers.pools.local, harness.workers.perform; "
     imports += "from harness.identity.unit import called; from harness.study.trained.units import FINAL; "
     yield Row(
         "what a worker imports before it trains",

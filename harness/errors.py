@@ -40,3 +40,11 @@ class EndpointError(HarnessError):
 
 class DamagedError(HarnessError):
     """A file of a run or of the data cache that is not what was written, or is gone."""
+
+
+class WaitingError(HarnessError):
+    """Units that are left to other processes; the command ends with `status`, 0 where its own are done."""
+
+    def __init__(self, told: str, *, status: int) -> None:
+        self.status = status
+        super().__init__(told)

@@ -45,6 +45,11 @@ def content_hash(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode(errors="backslashreplace")).hexdigest()[:16]
 
 
+def process_name(number: int | None = None) -> str:
+    """Returns what tells a process of this machine, by default this one, from all that write now anywhere."""
+    return f"{os.getpid() if number is None else number}-{content_hash(os.uname().nodename)}"
+
+
 def write_atomically(path: Path, data: bytes | str) -> None:
     """Writes `data` so that a reader, or a crash, sees the old file or the new one, never a part.
 
@@ -55,7 +60,7 @@ def write_atomically(path: Path, data: bytes | str) -> None:
     payload = data.encode(errors="backslashreplace") if isinstance(data, str) else data
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.parent / f".part-{os.getpid()}-{path.name}"
+        temporary = path.parent / f".part-{process_name()}-{path.name}"
         try:
             with temporary.open("wb") as file:
                 file.write(payload)
@@ -76,7 +81,7 @@ def folder_beside(place: Path) -> Iterator[Path]:
     Raises:
         HarnessError: it cannot be made.
     """
-    made = place.parent / f".part-{os.getpid()}-{place.name}"
+    made = place.parent / f".part-{process_name()}-{place.name}"
     try:
         made.mkdir(parents=True)
     except OSError as error:

@@ -17,8 +17,8 @@ from harness.data.parts import part_folder
 from harness.errors import HarnessError
 from harness.files import unwritable
 from harness.study.settings import Limits
-from harness.workers.execute import claim, lock
-from harness.workers.pool import Pool
+from harness.workers.folder import claim, lock
+from harness.workers.pools.local import Local
 
 CLOCK = """
 import itertools, time
@@ -158,7 +158,7 @@ def test_a_worker_tells_the_removal_of_a_folder_from_a_full_disk(
     tmp_path: Path, unit: str, told: str
 ) -> None:
     place = SimpleNamespace(run=tmp_path, data=SimpleNamespace(offline=False, folder=tmp_path))
-    pool = Pool(place, no_timing_can_be_written, Limits(), workers=1)  # type: ignore[arg-type]
+    pool = Local(place, no_timing_can_be_written, Limits(), workers=1)  # type: ignore[arg-type]
     worker = pool.idle.pop()
     worker.connection.send((unit, {}))
     try:

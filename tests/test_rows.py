@@ -17,7 +17,8 @@ from harness.run.stored import unit_record
 from harness.study.plan import Plan, planned
 from harness.study.settings import Settings
 from harness.workers.execute import Outcome, execute
-from harness.workers.pool import Together
+from harness.workers.perform import carry_out
+from harness.workers.pools.together import Together
 
 Fault = Callable[["Try"], str]
 tried: list["Try"] = []
@@ -56,16 +57,12 @@ KIND, LATER = (
 class Alone(Together):
     """A pool of this process alone."""
 
-    def __init__(self, place: Place, perform: Any, limits: Any, *, workers: int) -> None:
-        super().__init__(place, perform)
-
     def stop(self) -> None:
         """There is nobody to let go."""
 
 
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.workers.execute.Pool", Alone)
     monkeypatch.setitem(sys.modules, "test_rows", sys.modules[__name__])  # and no second copy of it
     tried.clear()
     faults.clear()
@@ -82,7 +79,9 @@ def ran(folder: Path, units: list[Unit[Any, Any]]) -> tuple[Outcome, list[str]]:
     folder.mkdir(exist_ok=True)
     lines: list[str] = []
     place = Place(run=folder, data=DataPlace(folder=folder))
-    done = execute(plan, place, workers=1, on_event=lambda *words: None, tell=lines.append)
+    done = execute(
+        plan, place, lambda waiting: Alone(place, carry_out), on_event=lambda *words: None, tell=lines.append
+    )
     return done, lines
 
 

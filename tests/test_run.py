@@ -19,7 +19,7 @@ from harness.data.view import DataPlace, SourceView
 from harness.errors import HarnessError
 from harness.run.record import read_record
 from harness.task.split import Split
-from harness.workers.execute import lock
+from harness.workers.folder import lock
 
 
 @pytest.fixture(scope="module")

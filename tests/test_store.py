@@ -13,7 +13,7 @@ from command import harness, result_bytes
 from made_run import TOY_ROWS, ToyRun
 from working import FLOORS, plan_of, units
 
-from harness.files import read_sealed
+from harness.files import process_name, read_sealed
 from harness.identity.schema import Schema
 from harness.identity.unit import Spec, Unit, UnitKind, unit_folder
 from harness.run.loaded import load_run
@@ -250,10 +250,12 @@ def test_what_an_ended_command_left_half_is_not_believed_and_goes(
     process.wait()
     ran(tmp_path / "a", units, store)
     (entry,) = store.entries()
-    part = entry.folder.with_name(f".part-{process.pid}-x")
+    part = entry.folder.with_name(f".part-{process_name(process.pid)}-x")
     entry.folder.rename(part)
+    elsewhere = entry.folder.with_name(f".part-{process.pid}-of another machine")
+    elsewhere.mkdir()
     assert store.entries() == []
-    assert not part.exists()
+    assert (part.exists(), elsewhere.exists()) == (False, True)
 
     def taken_away(*words: object) -> None:
         raise FileNotFoundError(2, "No such file or directory")

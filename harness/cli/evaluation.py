@@ -34,6 +34,9 @@ def evaluate(
     keep_stale: bool = False,
     strict: bool = False,
     trust: bool = False,
+    shared: bool = False,
+    executor: str = "local",
+    address: str = "",
 ) -> RunResults:
     """Runs a suite, or continues it, as `harness eval` with the options of the same names does.
 
@@ -55,6 +58,9 @@ def evaluate(
         keep_stale: keep what was made before code or data changed, marked †.
         strict: make again what was made on another kind of machine.
         trust: run code of lm-eval's YAML tasks.
+        shared: share the run folder with others that run the same command.
+        executor: local, or ray, which an extra installs.
+        address: Ray cluster to join, HOST:PORT; by default one of this machine.
 
     Returns:
         The results, as `load_run` returns them.
@@ -66,7 +72,7 @@ def evaluate(
     name = str(suite).rpartition("/")[2].removesuffix(".toml")
     folder = Path(out) if out is not None else Path("runs") / name
     named = {"--out": folder, "--workers": workers, "--device": device, "--limit": limit}
-    named |= {"--seeds": seeds, "--replay": replay}
+    named |= {"--seeds": seeds, "--replay": replay, "--executor": executor, "--address": address or None}
     switches = {
         "--whole": whole,
         "--offline": offline,
@@ -74,6 +80,7 @@ def evaluate(
         "--keep-stale": keep_stale,
         "--strict": strict,
         "--trust": trust,
+        "--shared": shared,
     }
     words = [f"{name}={value}" for name, value in named.items() if value is not None]
     words += [name for name, is_on in switches.items() if is_on]

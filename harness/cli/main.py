@@ -1,6 +1,7 @@
 """The command line: turns names into objects, prints, and sets the exit status.
 
 0: all done. 1: something failed or does not hold. 2: the user's mistake, told in one sentence.
+3: a share of a run that waits for others.
 """
 
 import errno
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,7 +27,6 @@ from harness.cli.options import (
     of_kind,
     of_named_kind,
     place_of,
-    results_of_all_runs,
     tables,
     terminal_width,
 )
@@ -38,8 +38,6 @@ from harness.identity import memory
 from harness.workers.termination import Termination
 
 if TYPE_CHECKING:
-    from harness.run.place import Place
-    from harness.run.standing import Belief
     from harness.study.plan import Plan
 
 app = typer.Typer(
@@ -122,6 +120,8 @@ def evaluate(
     register: Annotated[
         bool, typer.Option("--register", help="Fix the plan of a study that is registered, and stop.")
     ] = False,
+    on: Annotated[str, typer.Option(help="With --dry-run, machines such as 8xH100 to estimate for.")] = "",
+    price: Annotated[float | None, typer.Option(min=0, help="Of one of them for an hour.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run folder's results first.")] = False,
     keep_stale: Annotated[
         bool, typer.Option("--keep-stale", help="Keep what was made before code or data changed, marked †.")
@@ -130,16 +130,31 @@ def evaluate(
         bool, typer.Option("--strict", help="Make again what was made on another kind of machine.")
     ] = False,
     trust: Annotated[bool, typer.Option("--trust", help="Run code of lm-eval's YAML tasks.")] = False,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Share the run folder with others that run the same command.")
+    ] = False,
+    shard: Annotated[
+        str, typer.Option(metavar="I/N", help="Do this share of the units alone; implies --shared.")
+    ] = "",
+    executor: Annotated[str, typer.Option(help="local, or ray, which an extra installs.")] = "local",
+    address: Annotated[str, typer.Option(help="Ray cluster to join, HOST:PORT; by default one here.")] = "",
+    mirror: Annotated[
+        str, typer.Option(metavar="URL", help="Keep finished units there, too, such as s3://bucket/run.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Run suites, or continue them, one after another, and write each one's leaderboard and report."""
     from harness.cli.progress import planned
+    from harness.cli.running.machines import machines, on_machines
+    from harness.cli.running.run import How, carry_out
     from harness.study.study import load_study
     from harness.study.suite import named_suites
     from harness.study.trained.zero_shot import refuse_code
 
     if device not in ("cpu", "cuda"):
         raise HarnessError(f"There is no device {device!r}; choose cpu or cuda.")
+    if (on or price is not None) and not (dry_run and on):
+        raise HarnessError("--on and --price say what --dry-run estimates for; give --dry-run --on 8xH100.")
     if whole and limit:
         raise HarnessError("--limit scores few samples and --whole all of them; leave one of the two out.")
     shown = partial(planned, workers=workers, width=terminal_width(), data=data_folder())
@@ -159,7 +174,12 @@ def evaluate(
     statuses = [0]
     for name, plan in plans.items():
         if dry_run:
-            print(plan.to_json() if as_json else shown(plan))
+            if as_json:
+                print(plan.to_json())
+            elif on:
+                print(on_machines(plan, machines(on), price=price, width=terminal_width()))
+            else:
+                print(shown(plan))
             memory.save()
             continue
         study = load_study(plan.suite.study)
@@ -174,8 +194,19 @@ def evaluate(
             place = place_of(
                 folder, device=device, offline=offline, replay=replay, keys=keys, is_trusted=trust
             )
-            how = _How(workers, fresh=fresh, keep_stale=keep_stale, strict=strict, as_json=as_json)
-            statuses.append(_evaluate(plan, place, how))
+            how = How(
+                workers,
+                fresh=fresh,
+                keep_stale=keep_stale,
+                strict=strict,
+                as_json=as_json,
+                is_shared=shared or bool(shard),
+                share=shard,
+                executor=executor,
+                address=address,
+                mirror=mirror,
+            )
+            statuses.append(carry_out(plan, place, how))
         except HarnessError as error:
             if is_one:
                 raise
@@ -216,89 +247,6 @@ def _plan(
         loaded = study.whole(loaded)
     plan = make_plan(name, with_environment(loaded, os.environ), limit=limit, tables=tables())
     return replace(plan, models=models, whole=whole, changes=changes)
-
-
-class _How(NamedTuple):
-    """How the plan of a suite is carried out, as the options say."""
-
-    workers: int
-    fresh: bool
-    keep_stale: bool
-    strict: bool
-    as_json: bool
-
-
-def _evaluate(plan: "Plan", place: "Place", how: _How) -> int:
-    """Carries out a plan, in as many processes as were launched together, and returns the exit status."""
-    from harness.cli.language_model import check_language_model
-    from harness.learn.peers import data_parallel
-    from harness.run.provenance import kind_of, provenance
-    from harness.run.standing import Belief
-    from harness.workers.execute import follow
-
-    if place.replay is None:
-        check_language_model(plan, place)
-    with data_parallel(place.device, launched="WORLD_SIZE" in os.environ) as peers:
-        if peers.rank:
-            follow(place)
-            return 0
-        machine = {**kind_of(provenance(place.device, peers.size)), "threads": 1} if how.strict else None
-        belief = Belief(keep_stale=how.keep_stale, provenance=machine)
-        return _run(plan, place, how, belief=belief, processes=peers.size)
-
-
-def _run(plan: "Plan", place: "Place", how: _How, *, belief: "Belief", processes: int) -> int:
-    import shutil
-    from datetime import UTC, datetime
-
-    from harness.cli.progress import progress
-    from harness.files import removed, write_atomically
-    from harness.report.shown import board_text, show
-    from harness.run.kept import SUPERSEDED
-    from harness.run.score_cache import FOLDER
-    from harness.run.stored import DATES, write_dates
-    from harness.workers.execute import claim, execute, lock
-
-    folder = place.run
-    claim(folder, plan.name)
-    with lock(folder):
-        if how.fresh:
-            for part in ("units", SUPERSEDED, FOLDER):
-                shutil.rmtree(folder / part, ignore_errors=True)
-            (folder / DATES).unlink(missing_ok=True)
-        write_atomically(folder / "plan.json", plan.to_json())
-        with progress(plan, how.workers, folder, place.data.folder) as on_event:
-            outcome = execute(
-                plan,
-                place,
-                workers=how.workers,
-                on_event=on_event,
-                tell=lambda line: print(f"harness: {line}", file=sys.stderr),
-                together=processes > 1,
-                belief=belief,
-                store=results_of_all_runs(device=place.device, processes=processes, answers=not how.fresh),
-            )
-        if not (folder / "plan.json").exists():
-            raise removed(folder)
-        now = datetime.now(UTC).isoformat(timespec="minutes")
-        write_dates(folder, now, did_something=outcome.reused < len(plan.units))
-        is_whole = not outcome.failed and not outcome.skipped
-        width = terminal_width()
-        shown = show(folder, plan.units, data=data_folder(), width=width, is_whole=is_whole)
-    memory.save()
-    if how.as_json:
-        print(board_text(folder), end="")
-    else:
-        print(shown.text)
-        for line in shown.wants:
-            print(f"A verdict would take: {inert.line(line)}")
-        print(f"Report: {inert.line(str((folder / 'report.html').resolve()))}")
-    if outcome.reused == len(plan.units):
-        print(f"{plan.name} was already finished in {folder}; nothing was run.", file=sys.stderr)
-    if outcome.failed or outcome.skipped:
-        told = f"{outcome.failed} units failed and {outcome.skipped} were skipped; the report says why"
-        print(f"{told}, and the same command tries them again.", file=sys.stderr)
-    return 1 if outcome.failed or outcome.skipped else 0
 
 
 app.command("list")(list_entries)

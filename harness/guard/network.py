@@ -19,6 +19,7 @@ SILENT: Final = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_UPDATE_DOWNLOAD_COUNTS": "0",
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
     "WANDB_MODE": "disabled",
     "npm_config_audit": "false",
     "npm_config_fund": "false",

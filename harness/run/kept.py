@@ -2,16 +2,23 @@
 
 import os
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from harness.errors import DamagedError
-from harness.identity.unit import unit_name
-from harness.run.record import Record
+from harness.identity.unit import AnyUnit, unit_name
+from harness.run.record import Record, Timing
+from harness.run.stored import TIMING, read_beside
 
 SUPERSEDED: Final = ".superseded"
 """Where units of an earlier plan lie in a run's folder, so that an edit that is undone costs nothing."""
+
+
+Hold = Callable[[AnyUnit], AbstractContextManager[bool]]
+"""Keeps other processes from a unit's folder for a moment, and says whether it could."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,14 @@ class Kept:
     @property
     def name(self) -> str:
         return unit_name(self.record.kind, self.record.spec)
+
+    @property
+    def seconds(self) -> float:
+        """What it took when it was made; 0 where that is not known."""
+        with suppress(DamagedError):
+            timing = read_beside(self.folder, TIMING, self.name)
+            return Timing.from_json(timing).seconds if timing is not None else 0.0
+        return 0.0
 
 
 def forget_parts(folder: Path) -> None:

@@ -4,7 +4,7 @@ import os
 import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from harness.errors import DamagedError, HarnessError
 from harness.identity.unit import AnyUnit, apart, unit_folder
-from harness.run.kept import SUPERSEDED, Kept, aside, fault, forget_parts, time_told
+from harness.run.kept import SUPERSEDED, Hold, Kept, aside, fault, forget_parts, time_told
 from harness.run.order import LOST, Order, Queue, Twins
-from harness.run.record import Record, Timing, input_of, read_record
+from harness.run.record import Record, input_of, read_record
 from harness.run.store import Store, linked, renamed
-from harness.run.stored import PROVENANCE, RECORD, TIMING, check_files, read_beside, unit_record, write_record
+from harness.run.stored import PROVENANCE, RECORD, check_files, read_beside, unit_record, write_record
 
 MOST_REMADE: Final = 2
 """How often a result that is damaged as soon as it is made is made again in one run."""
@@ -53,11 +53,12 @@ class Standing:
         belief: Belief | None = None,
         is_intact: Callable[[AnyUnit, Record], bool] = lambda unit, record: True,
         store: Store | None = None,
+        hold: Hold | None = None,
     ) -> None:
         """Reads every record of the run's folder; units come after what they need.
 
         `is_intact` says whether what a unit left outside of the folder is as its record says, and `store`
-        has what other runs made.
+        has what other runs made. Where other processes write the folder, too, `hold` keeps them from a unit.
         """
         self.run = run
         self.order = Order(units)
@@ -69,6 +70,7 @@ class Standing:
         self._belief = belief or Belief()
         self._is_intact = is_intact
         self._store = store
+        self._hold = hold or (lambda unit: nullcontext(True))
         self._taken: dict[tuple[str, str], tuple[str, str]] = {}
         self._twins = Twins()
         self._by_input: dict[str, Kept] = {}
@@ -115,7 +117,10 @@ class Standing:
 
     def skip(self, unit: AnyUnit, why: str = "") -> None:
         """Records that a unit was not run: something that it needs failed, or `why` says what else."""
-        write_record(self.run, unit, "skipped", reason=why or self._lost(unit))
+        with self._hold(unit) as is_held:
+            # Where others write the folder, one may have done meanwhile what is given up here.
+            if is_held and not (self.order.is_able(unit) and self._there(unit)):
+                write_record(self.run, unit, "skipped", reason=why or self._lost(unit))
         self.order.end(unit, "skipped")
         self._release(unit)
 
@@ -170,9 +175,10 @@ class Standing:
             # What only read what changed may stay, where that comes out alike.
             spared = sum(not self._changed(unit) for unit in again)
             but = f", but for up to {spared} whose inputs may come out the same" if spared else ""
+            seconds = sum(found.seconds for unit in again if (found := self._before[unit.hash]))
             lines.append(
                 f"{' and '.join(causes)} changed since {len(again)} of {len(before)} units ran: they run "
-                f"again{but} ({time_told(sum(map(self._seconds, again)))} when they ran)."
+                f"again{but} ({time_told(seconds)} when they ran)."
             )
         kept = [changed for unit in before if unit.hash in self.reused and (changed := self._changed(unit))]
         if kept:
@@ -237,10 +243,13 @@ class Standing:
             self._twins.ask(unit, key)
         if found is None:
             return False
-        place = unit_folder(self.run, unit)
-        if found.folder != place and not self._brought(found, unit, place):
-            return False
-        told = renamed(place, found.record, unit)
+        place, told = unit_folder(self.run, unit), found.record
+        if found.folder != place or told.hash != unit.hash:
+            with self._hold(unit) as is_held:
+                found = self._there(unit) or found
+                if not is_held or (found.folder != place and not self._brought(found, unit, place)):
+                    return False
+                told = renamed(place, found.record, unit)
         self._know(place, told)
         self.order.end(unit, "ok")
         self._settled(unit, told)
@@ -248,6 +257,15 @@ class Standing:
 
     def _sound(self, found: Kept | None) -> Kept | None:
         return found if found and self._is_whole(found) and not self._is_elsewhere(found) else None
+
+    def _there(self, unit: AnyUnit) -> Kept | None:
+        """Returns what lies in the unit's place and is of these inputs, whoever made it."""
+        place = unit_folder(self.run, unit)
+        with suppress(DamagedError):
+            record = self._record(unit, place)
+            if record and record.status == "ok" and record.input_key == unit.input_key(self.inputs(unit)):
+                return self._sound(Kept(place, record))
+        return None
 
     def _kept(self, unit: AnyUnit, key: str) -> Kept | None:
         """Returns what another run made of a unit."""
@@ -377,10 +395,3 @@ class Standing:
         waiting = [self.units[need] for need in unit.needs if need not in self.status]
         inherited = (label for need in waiting for label in self._causes(need))
         return tuple(self._changed(unit) or dict.fromkeys(inherited))
-
-    def _seconds(self, unit: AnyUnit) -> float:
-        before = self._before[unit.hash]
-        with suppress(DamagedError):
-            timing = read_beside(before.folder, TIMING, before.name) if before is not None else None
-            return Timing.from_json(timing).seconds if timing is not None else 0.0
-        return 0.0

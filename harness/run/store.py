@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from harness.errors import DamagedError, HarnessError
-from harness.files import content_hash, write_atomically
+from harness.files import content_hash, process_name, write_atomically
 from harness.guard.paths import path_below, path_part
 from harness.identity.unit import AnyUnit, unit_name
 from harness.run.provenance import kind_of, provenance
@@ -154,7 +154,7 @@ class Store:
             for folder in sorted(kind.iterdir()) if kind.is_dir() else []:
                 if not folder.name.startswith(PART):
                     yield folder
-                elif not _is_running(folder.name.removeprefix(PART).partition("-")[0]):
+                elif not _is_running(folder.name.removeprefix(PART)):
                     shutil.rmtree(folder, ignore_errors=True)
 
     def _put(self, folder: Path, record: Record, place: Path, made: str) -> None:
@@ -174,7 +174,7 @@ class Store:
         self._grown += size_of(place)
 
     def _part(self, place: Path) -> Path:
-        return place.parent / f"{PART}{os.getpid()}-{place.name}"
+        return place.parent / f"{PART}{process_name()}-{place.name}"
 
     def _holds(self, place: Path, record: Record) -> bool:
         with suppress(DamagedError):
@@ -261,9 +261,13 @@ def _digest(made: dict[str, object]) -> str:
     return content_hash(kind_of(made))
 
 
-def _is_running(process: str) -> bool:
+def _is_running(name: str) -> bool:
+    """Returns whether the process that made what is called so runs; those of other machines may."""
+    number = name.partition("-")[0]
     try:
-        os.kill(int(process), 0)
+        if not name.startswith(process_name(int(number))):
+            return True
+        os.kill(int(number), 0)
     except ProcessLookupError:
         return False
     except (ValueError, OSError):

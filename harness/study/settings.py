@@ -37,10 +37,7 @@ SEEN = "seen family"
 CORRUPTED = "corrupted source"
 """The kind of shift of corruptions of sources; a claim is made of them where nothing else is held out."""
 DOCUMENTS = 100
-"""Documents that `test_bytes` are enough for: what one of them is cut at is that share.
-
-A verdict takes 20 groups, and a long document tells less of a domain than as many bytes of several.
-"""
+"""Documents that `test_bytes` are enough for, each cut at its share: a verdict takes 20 groups or more."""
 STEPS_PER_SAMPLE = 5
 """Training steps that a limited run takes at most, for each sample that it has of a split."""
 Augmentation = Literal["move", "crop", "colour", "randaugment", "erase", "mixup"]
@@ -54,10 +51,14 @@ class UnitLimit:
     Attributes:
         seconds: of time; by default a day, or a week where it trains.
         memory_gib: resident in its process and those that it starts; by default nine tenths of the machine's.
+        cpus: that a cluster keeps for it; by default 1.
+        gpus: the same, also a share of one; by default 1 on cuda.
     """
 
     seconds: Amount = 0.0
     memory_gib: Amount = 0.0
+    cpus: Amount = 0.0
+    gpus: Amount = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,7 @@ class Limits(UnitLimit):
     def of(self, kind: str) -> UnitLimit:
         """Returns what a unit of `kind` may take."""
         own = self.kinds.get(kind, UnitLimit())
-        return UnitLimit(seconds=own.seconds or self.seconds, memory_gib=own.memory_gib or self.memory_gib)
+        return UnitLimit(**{name: getattr(own, name) or getattr(self, name) for name in vars(own)})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,10 @@
-"""Processes that perform units: a supervised pool of workers, or this process with its peers."""
+"""A supervised pool of processes of this machine."""
 
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
@@ -21,28 +21,20 @@ from harness.guard.tied import tie_to_parent
 from harness.guard.walls import enter_worker
 from harness.identity.memory import remember_in
 from harness.identity.unit import AnyUnit, called
+from harness.run.stored import write_record
 from harness.study.settings import Limits
+from harness.workers.pools.pool import Ended
 from harness.workers.watch import Watch, end_tree, end_with_parent
 
 if TYPE_CHECKING:
     from harness.run.place import Place
-
-    Perform = Callable[[AnyUnit, Mapping[str, AnyUnit], Place], str]
-    """Does a unit's work, keeps its record, and returns its status; a module's function, as it is pickled."""
+    from harness.workers.pools.pool import Perform
 
 POLL_SECONDS = 0.2
 GROW_SECONDS = 2.0
 """What units take together before a second process is started, which costs as much."""
 TRIES = 2
 """How often a unit is begun whose process a signal ends."""
-
-
-class Ended(NamedTuple):
-    """A unit that a pool is done with; a `reason` is there where it left no record of its failure."""
-
-    unit: AnyUnit
-    status: str
-    reason: str | None = None
 
 
 class _Task(NamedTuple):
@@ -58,7 +50,7 @@ class _Worker:
     connection: Connection
 
 
-class Pool:
+class Local:
     """Spawned processes with one pipe each; a new one takes the place of one that died.
 
     This process watches what each takes and ends the unit that takes more than its limit; it fails alone. A
@@ -98,6 +90,12 @@ class Pool:
             if one is not None:
                 ended.append(one)
         return ended
+
+    def abandon(self, unit: AnyUnit) -> None:
+        """Ends a unit that runs, of which nothing is recorded."""
+        for worker, task in list(self.busy.items()):
+            if task.unit.hash == unit.hash:
+                self._stopped(worker, task)
 
     def stop(self) -> None:
         """Ends idle workers by closing their pipes, and busy ones at once, with what they started."""
@@ -154,7 +152,7 @@ class Pool:
         if said == "stopped":
             raise HarnessError(text)
         self._free(worker)
-        return Ended(task.unit, "failed", text) if said == "raised" else Ended(task.unit, text)
+        return self._failed(task.unit, text) if said == "raised" else Ended(task.unit, text)
 
     def _after_death(self, worker: _Worker, task: _Task) -> Ended | None:
         worker.process.join()
@@ -165,17 +163,25 @@ class Pool:
             self.idle.remove(worker)
             self._begin(worker, task.unit, task.needs, tries=task.tries + 1)
             return None
-        return Ended(task.unit, "failed", _cause(code))
+        return self._failed(task.unit, _cause(code))
 
     def _over(self, worker: _Worker, task: _Task) -> Ended | None:
         """Ends a unit that takes more than its limit; None where it goes on."""
         reason = task.watch.exceeded()
         if reason is None:
             return None
+        self._stopped(worker, task)
+        return self._failed(task.unit, reason)
+
+    def _failed(self, unit: AnyUnit, reason: str) -> Ended:
+        """Records the failure of a unit that could not do so itself."""
+        write_record(self.place.run, unit, "failed", reason=self.place.keys.hidden_in(reason))
+        return Ended(unit, "failed")
+
+    def _stopped(self, worker: _Worker, task: _Task) -> None:
         task.watch.end()
         worker.process.join()
         self._free(worker)
-        return Ended(task.unit, "failed", reason)
 
     def _free(self, worker: _Worker) -> None:
         """Makes the worker's place idle; a dead one is replaced when the place is needed."""
@@ -183,41 +189,6 @@ class Pool:
         if not worker.process.is_alive():
             worker.connection.close()
         self.idle.append(worker)
-
-
-class Together:
-    """This process, with its peers where a unit trains; the rest it does alone, and no limit is kept."""
-
-    def __init__(self, place: "Place", perform: "Perform") -> None:
-        self.place = place
-        self.perform = perform
-        self.idle = [self]
-        self.busy: list[tuple[AnyUnit, Mapping[str, AnyUnit]]] = []
-
-    def submit(self, unit: AnyUnit, needs: Mapping[str, AnyUnit]) -> None:
-        """Takes `unit` as the next to do."""
-        self.busy.append((unit, needs))
-        self.idle.clear()
-
-    def grow(self) -> None:
-        """Starts nothing, as the peers are there from the beginning."""
-
-    def finished(self) -> list[Ended]:
-        """Does what was submitted."""
-        from harness.learn.peers import told
-
-        unit, needs = self.busy.pop()
-        if unit.kind.trains:
-            told((unit, needs))
-        status = self.perform(unit, needs, self.place)
-        self.idle.append(self)
-        return [Ended(unit, status)]
-
-    def stop(self) -> None:
-        """Lets the peers go."""
-        from harness.learn.peers import told
-
-        told(None)
 
 
 def _is_same(folder: int, path: Path) -> bool:

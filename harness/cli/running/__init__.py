@@ -1,0 +1,1 @@
+"""What `harness eval` does with the plan of a suite."""
