@@ -1,7 +1,10 @@
 """The study of diversity. Truth: formulas written anew, planted effects, and a plan that is edited."""
 
+import importlib.util
 import json
+import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -336,6 +339,25 @@ def test_every_answer_that_leads_is_at_equal_in_domain_score(tmp_path: Path) -> 
     rates = [one.permuted for one in leading(found) if one.permuted is not None]
     assert len(rates) == 2
     assert max(rates) < 0.12
+
+
+def test_an_independent_code_finds_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(__file__).parents[1] / "benchmarks" / "diversity_check.py"
+    spec = importlib.util.spec_from_file_location("diversity_check", path)
+    assert spec is not None
+    assert spec.loader is not None
+    independent = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(independent)
+    board = planted(tmp_path, gain=0.05, kinds=0.02, main={"linear": 0.04}, lacking=9)
+    told = json.loads(json.dumps(asdict(board), default=str))
+    (tmp_path / "board.json").write_text(json.dumps(told))
+    with warnings.catch_warnings(action="ignore"):
+        assert independent.checked(tmp_path) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    told["found"][0]["questions"][0]["gain"] += 1e-6
+    (tmp_path / "board.json").write_text(json.dumps(told))
+    with warnings.catch_warnings(action="ignore"):
+        assert independent.checked(tmp_path) == 1
 
 
 REGISTERED = SUITE.replace('title = "Planted"', 'title = "Planted"\nregistered = true').replace(

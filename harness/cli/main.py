@@ -122,6 +122,9 @@ def evaluate(
     ] = False,
     on: Annotated[str, typer.Option(help="With --dry-run, machines such as 8xH100 to estimate for.")] = "",
     price: Annotated[float | None, typer.Option(min=0, help="Of one of them for an hour.")] = None,
+    origin: Annotated[
+        Path | None, typer.Option("--from", help="Run folder whose finished units are taken first.")
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run folder's results first.")] = False,
     keep_stale: Annotated[
         bool, typer.Option("--keep-stale", help="Keep what was made before code or data changed, marked †.")
@@ -203,6 +206,7 @@ def evaluate(
                 is_shared=shared or bool(shard),
                 share=shard,
                 executor=executor,
+                origin=origin,
                 address=address,
                 mirror=mirror,
             )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import DamagedError, HarnessError
-from harness.files import is_missing_in, read_sealed, removed, write_atomically
+from harness.files import folder_beside, is_missing_in, read_sealed, removed, write_atomically
 from harness.run.kept import SUPERSEDED, forget_parts
 from harness.run.score_cache import FOLDER
 from harness.run.stored import DATES, SHOWN
@@ -108,3 +108,21 @@ def _is_of_a_run(path: Path) -> bool:
     """Whether this is what a run leaves that was killed, or its folder removed, without a plan."""
     names = (".lock", "units", SUPERSEDED, SHOWN, FOLDER, DATES, LEASES)
     return path.name.startswith(".part-") or path.name in names
+
+
+def take_units(origin: Path, run: Path) -> None:
+    """Copies units that another run folder has and this one has not; what is still true of them is found out.
+
+    Raises:
+        HarnessError: there is no run, or a file cannot be read or written.
+    """
+    if not (origin / "plan.json").is_file():
+        raise HarnessError(f"{origin} is not a run folder; give --from one that `harness eval` wrote.")
+    try:
+        for unit in sorted((origin / "units").iterdir() if (origin / "units").is_dir() else ()):
+            if unit.is_dir() and not (run / "units" / unit.name).exists():
+                with folder_beside(run / "units" / unit.name) as place:
+                    shutil.copytree(unit, place, dirs_exist_ok=True)
+                    place.rename(run / "units" / unit.name)
+    except OSError as error:
+        raise HarnessError(f"Cannot copy {error.filename or origin}: {error.strerror}.") from error

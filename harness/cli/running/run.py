@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from harness.cli.language_model import check_language_model
@@ -25,7 +26,7 @@ from harness.run.stored import DATES, write_dates
 from harness.study.plan import Plan
 from harness.workers import perform
 from harness.workers.execute import execute
-from harness.workers.folder import claim, lock, shared
+from harness.workers.folder import claim, lock, shared, take_units
 from harness.workers.mirror import Mirror, Mirrored
 from harness.workers.pools.leases import Leases
 from harness.workers.pools.local import Local
@@ -51,6 +52,7 @@ class How(NamedTuple):
     executor: str = "local"
     address: str = ""
     mirror: str = ""
+    origin: Path | None = None
 
     @property
     def is_spread(self) -> bool:
@@ -132,6 +134,8 @@ def _run(plan: Plan, place: Place, how: How, *, belief: Belief, processes: int) 
     folder, width = place.run, terminal_width()
     claim(folder, plan.name)
     with lock(folder, is_shared=how.is_shared), _writing(plan, place, how) as leases:
+        if how.origin:
+            take_units(how.origin, folder)
         mirror = Mirror(how.mirror, folder) if how.mirror else None
         if mirror:
             mirror.exchange(plan.units)

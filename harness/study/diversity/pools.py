@@ -166,7 +166,7 @@ class PoolsFound:
         return ArchitecturePool(
             arm=np.array([self.arms.index(arm) for arm, _ in self.keys]),
             arms=self.arms,
-            layers=np.array([row + row[-1:] * (longest - len(row)) for row in layers]),
+            layers=np.array([row + [-1] * (longest - len(row)) for row in layers]),
             families=tuple(families),
             held=np.zeros((len(self.keys), 0)),
             select=np.array([self._mean(key, lambda one: one.validation) for key in self.keys]),
@@ -221,7 +221,7 @@ class PoolsFound:
         planned = [unit for unit in self.units if unit.spec.arm == name]
         grouped = pool.families_of(pool.raw)
         best = grouped[rows[np.argmax(pool.select[rows])]]
-        shares = np.bincount(pool.layers[rows].ravel()) / pool.layers[rows].size
+        shares = pool.marks[rows].sum(axis=(0, 1)) / pool.marks[rows].sum()
         shares = shares[shares > 0]
         alike = (pool.layers[rows][:, None] == pool.layers[rows][None]).mean(axis=2)
         spread = grouped.std(axis=0)

@@ -35,7 +35,7 @@ class ArchitecturePool:
     Attributes:
         arm: index of each architecture's arm, shape (architectures,); 0 is the reference.
         arms: names.
-        layers: family of each layer, index into `families`, shape (architectures, layers).
+        layers: family of each layer, index into `families`, -1 behind the last, shape (architectures, layers).
         families: names.
         held: further columns that are held fixed, such as log parameters, shape (architectures, columns).
         select: what a search chooses by, in domain, shape (architectures,).
@@ -87,12 +87,17 @@ class ArchitecturePool:
     @property
     def kinds(self) -> Array:
         """Different families in each network, shape (architectures,)."""
-        return np.array([len(set(row)) for row in self.layers.tolist()], dtype=np.float64)
+        return np.asarray(self.marks.any(axis=1).sum(axis=1), dtype=np.float64)
+
+    @property
+    def marks(self) -> Array:
+        """Whether a layer is of a family, shape (architectures, layers, families)."""
+        return np.asarray(np.eye(len(self.families) + 1)[self.layers][:, :, :-1])
 
     @property
     def effects(self) -> Array:
         """Columns for which families a network has, or which stand where, shape (architectures, columns)."""
-        marks = np.eye(len(self.families))[self.layers]
+        marks = self.marks
         columns = marks[:, :, 1:].reshape(len(marks), -1) if self.by_place else marks.sum(axis=1)[:, 1:]
         return np.asarray(columns[:, columns.any(axis=0)])
 
@@ -328,7 +333,7 @@ def shares_of(domains: Sequence[str], found: Contrast) -> dict[str, Share]:
 def family_effects(pool: ArchitecturePool) -> dict[str, Share]:
     """Returns family -> gain of one more such layer in place of one of the others, as they stand there."""
     here = pool.known
-    marks = np.eye(len(here.families))[here.layers].sum(axis=1)
+    marks = here.marks.sum(axis=1)
     there = [place for place in range(len(here.families)) if marks[:, place].any()]
     grouped = here.families_of(here.matched)
     found: dict[str, Share] = {}
