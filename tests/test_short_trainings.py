@@ -164,3 +164,18 @@ def test_a_suite_of_pools_runs_is_finished_and_keeps_no_weights(tmp_path: Path) 
     again = harness("eval", "toy_diversity", "--out", tmp_path / "run", "--workers", 1)
     assert "nothing was run" in again.stderr
     assert again.stdout == first.stdout
+    other = tmp_path / "other"
+    taken = harness("eval", "toy_diversity", "--from", tmp_path / "run", "--out", other, "--workers", 1)
+    assert "nothing was run" in taken.stderr
+    assert taken.stdout.replace(str(other), str(tmp_path / "run")) == first.stdout
+    unit = next(other.glob("units/cell-*/record.json"))
+    data = bytearray(unit.read_bytes())
+    data[len(data) // 2] ^= 1
+    unit.write_bytes(bytes(data))
+    damaged = harness("eval", "toy_diversity", "--from", other, "--out", tmp_path / "third", "--workers", 1)
+    assert damaged.returncode == 0
+    assert "It is made again" in damaged.stderr
+    assert damaged.stdout.replace(str(tmp_path / "third"), str(tmp_path / "run")) == first.stdout
+    nothing = harness("eval", "toy_diversity", "--from", tmp_path / "no", "--out", tmp_path / "fourth")
+    assert nothing.returncode == 2
+    assert "is not a run folder; give --from one that `harness eval` wrote" in nothing.stderr

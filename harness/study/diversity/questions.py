@@ -35,7 +35,8 @@ class ArchitecturePool:
     Attributes:
         arm: index of each architecture's arm, shape (architectures,); 0 is the reference.
         arms: names.
-        layers: family of each layer, index into `families`, -1 behind the last, shape (architectures, layers).
+        layers: family of each layer, index into `families`, shape (architectures, layers); -1 where a network
+            has no such layer.
         families: names.
         held: further columns that are held fixed, such as log parameters, shape (architectures, columns).
         select: what a search chooses by, in domain, shape (architectures,).
