@@ -19,10 +19,12 @@ from harness.run.loaded import load_run
 from harness.run.stored import write_record
 from harness.stats.contrast import (
     at_level,
+    behaviours,
     called,
     components,
     contrast,
     contrast_of_best,
+    entropy,
     sign_flips,
     vendi,
 )
@@ -148,6 +150,11 @@ def test_vendi_counts_what_is_different() -> None:
     assert vendi(np.eye(5)) == pytest.approx(5)
     assert vendi(np.ones((5, 5))) == pytest.approx(1)
     assert vendi(np.kron(np.eye(3), np.ones((4, 4)))) == pytest.approx(3)
+    assert behaviours(np.zeros((4, 2))) == pytest.approx(1)
+    assert behaviours(np.arange(4)[:, None] * 20.0) == pytest.approx(4)
+    near = np.exp(-0.5 * 0.5)  # of a distance of 1 on one domain of two
+    assert behaviours([[0.0, 0.0], [1.0, 0.0]]) == pytest.approx(vendi([[1, near], [near, 1]]))
+    assert entropy([1, 1, 2, 0]) == pytest.approx(1.5)
 
 
 def test_permuted_labels_are_called_about_as_often_as_the_level() -> None:

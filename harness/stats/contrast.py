@@ -75,25 +75,43 @@ def contrast(outcomes: ArrayLike, design: ArrayLike, *, among: int | None = None
     apart = rest - mean[:, None]
     by_architecture = float(np.sum(spread * mean**2))
     shared = float(np.sum(spread * (apart**2).sum(axis=1))) / (domains - 1) / domains
-    by_domain = float(own.var(ddof=1)) / domains
-    freedom = _freedom(weights, spread, free, basis)
-    total = max(shared, by_architecture + by_domain - shared)
-    lost = by_architecture / freedom + by_domain / (domains - 1)
+    return _crossed(
+        own,
+        Term(by_architecture, _freedom(weights, spread, free, basis)),
+        shared=shared,
+        alone=(spread[:, None] * rest**2).sum(axis=0),
+        count=count if among is None else among,
+    )
+
+
+def _crossed(own: Array, architectures: Term, *, shared: float, alone: Array, count: int) -> Contrast:
+    """Returns the mean of coefficients of domains, with its error over architectures and domains.
+
+    Args:
+        own: coefficients, shape (domains,).
+        architectures: variance over architectures of their mean.
+        shared: what of it is of the interaction, which the variance over domains holds, too.
+        alone: variance over architectures of each coefficient, shape (domains,).
+        count: architectures.
+    """
+    of_domains = Term(float(own.var(ddof=1)) / own.size, own.size - 1.0)
+    total = max(shared, architectures.variance + of_domains.variance - shared)
+    lost = sum(one.variance / one.freedom for one in (architectures, of_domains))
     effect = Effect(
         value=float(own.mean()),
         error=float(np.sqrt(total)),
         freedom=total / lost if lost else np.inf,
         by_seed=(),
-        seeds=count if among is None else among,
+        seeds=count,
         groups=None,
         is_tie=not total and not own.any(),
     )
     return Contrast(
         effect=effect,
         by_domain=tuple(map(float, own)),
-        error_by_domain=tuple(map(float, np.sqrt((spread[:, None] * rest**2).sum(axis=0)))),
-        architectures=by_architecture,
-        domains=by_domain,
+        error_by_domain=tuple(map(float, np.sqrt(alone))),
+        architectures=architectures.variance,
+        domains=of_domains.variance,
         shared=shared,
     )
 
@@ -171,27 +189,8 @@ def contrast_of_best(select: ArrayLike, outcomes: ArrayLike, second: ArrayLike, 
         terms.append(Term(factor * float(np.sum(mean**2)), rows.size - 1.0))
         shared += factor * float(np.sum((apart - mean[:, None]) ** 2)) / (domains - 1) / domains
         alone += factor * (apart**2).sum(axis=0)
-    of_pools = together(terms)
-    by_domain = float(own.var(ddof=1)) / domains
-    total = max(shared, of_pools.variance + by_domain - shared)
-    lost = of_pools.variance / of_pools.freedom + by_domain / (domains - 1)
-    effect = Effect(
-        value=float(own.mean()),
-        error=float(np.sqrt(total)),
-        freedom=total / lost if lost else np.inf,
-        by_seed=(),
-        seeds=int(min(is_second.sum(), (~is_second).sum())),
-        groups=None,
-        is_tie=not total and not own.any(),
-    )
-    return Contrast(
-        effect=effect,
-        by_domain=tuple(map(float, own)),
-        error_by_domain=tuple(map(float, np.sqrt(alone))),
-        architectures=of_pools.variance,
-        domains=by_domain,
-        shared=shared,
-    )
+    smaller = int(min(is_second.sum(), (~is_second).sum()))
+    return _crossed(own, together(terms), shared=shared, alone=alone, count=smaller)
 
 
 def _best(select: Array, outcomes: Array, budget: int) -> Array:
@@ -262,6 +261,25 @@ def vendi(kernel: ArrayLike) -> float:
     shares = np.linalg.eigvalsh(matrix / len(matrix))
     shares = shares[shares > 1e-12]
     return float(np.exp(-np.sum(shares * np.log(shares))))
+
+
+def behaviours(scores: ArrayLike) -> float:
+    """Returns the effective number of different behaviours: the Vendi score of scores on domains.
+
+    Args:
+        scores: in standard deviations of each domain, shape (architectures, domains). Two architectures are
+            as alike as exp(-d^2 / 2) of their mean squared distance d^2.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    apart = ((values[:, None] - values[None]) ** 2).mean(axis=2)
+    return vendi(np.exp(-apart / 2))
+
+
+def entropy(counts: ArrayLike) -> float:
+    """Returns the entropy of shares in bits."""
+    numbers = np.asarray(counts, dtype=np.float64)
+    shares = numbers[numbers > 0] / numbers.sum()
+    return float(-(shares * np.log2(shares)).sum()) + 0.0
 
 
 def called(test: Callable[[NDArray[np.int64]], Effect], items: int, draws: int, seed: int) -> float:

@@ -11,7 +11,7 @@ from harness.catalog import metric_of
 from harness.identity.unit import Unit
 from harness.run.loaded import Run
 from harness.seeds import generator
-from harness.stats.contrast import Components, at_level, components, contrast, vendi
+from harness.stats.contrast import Components, at_level, behaviours, components, contrast, entropy, vendi
 from harness.stats.effect import LEVEL, Effect
 from harness.stats.sums import Array
 from harness.study.diversity.plan import CONTROL
@@ -24,8 +24,6 @@ from harness.task.metric import Metric
 
 SPLITS = 100
 """Halvings of the reference that are compared with each other."""
-BANDWIDTH = 1.0
-"""Of the kernel between behaviours, in standard deviations of a domain."""
 
 
 @dataclass(frozen=True)
@@ -221,12 +219,8 @@ class PoolsFound:
         planned = [unit for unit in self.units if unit.spec.arm == name]
         grouped = pool.families_of(pool.raw)
         best = grouped[rows[np.argmax(pool.select[rows])]]
-        shares = pool.marks[rows].sum(axis=(0, 1)) / pool.marks[rows].sum()
-        shares = shares[shares > 0]
         alike = (pool.layers[rows][:, None] == pool.layers[rows][None]).mean(axis=2)
         spread = grouped.std(axis=0)
-        scaled = grouped[rows] / np.where(spread > 0, spread, 1.0)
-        apart = ((scaled[:, None] - scaled[None]) ** 2).mean(axis=2)
         parts = self._components(name)
         return ArmFound(
             name=name,
@@ -245,9 +239,9 @@ class PoolsFound:
             regret=float(np.mean(grouped[rows].max(axis=0) - best)),
             gap=float(np.mean(grouped.max(axis=0) - grouped[rows].max(axis=0))),
             families=float(pool.kinds[rows].mean()),
-            entropy=float(-(shares * np.log2(shares)).sum()) + 0.0,
+            entropy=entropy(pool.marks[rows].sum(axis=(0, 1))),
             structural=vendi(alike),
-            functional=vendi(np.exp(-apart / (2 * BANDWIDTH**2))),
+            functional=behaviours(grouped[rows] / np.where(spread > 0, spread, 1.0)),
         )
 
     def _components(self, arm: str) -> Components:

@@ -20,7 +20,7 @@ from harness.errors import HarnessError
 from harness.identity.unit import Unit
 from harness.run.place import Done, Needs
 from harness.seeds import generator
-from harness.stats.contrast import components, contrast, vendi
+from harness.stats.contrast import behaviours, components, contrast, entropy, vendi
 from harness.stats.order import expected_best
 from harness.stats.sums import Array
 from harness.stats.transfer import choose, standardised, standardised_mean
@@ -37,8 +37,6 @@ from harness.study.diversity.units import TablePool, TablePoolSpec
 
 SAMPLED = 400
 """Architectures that stand for a space where all pairs of them are compared."""
-BANDWIDTH = 1.0
-"""Of the kernel between behaviours, in standard deviations of a domain."""
 
 
 def table_pool(unit: Unit[TablePoolSpec, TablePool], needs: Needs, folder: Path) -> Done:
@@ -160,7 +158,7 @@ class _TableFound:
         there = np.zeros((len(self.layers), len(self.families)), dtype=bool)
         for place in range(self.layers.shape[1]):
             there[np.arange(len(there)), self.layers[:, place]] = True
-        included, best, behaviours = [], [], []
+        included, best, counts = [], [], []
         for size in range(2, len(self.families) + 1):
             for chosen in combinations(range(len(self.families)), size):
                 absent = [one for one in range(len(self.families)) if one not in chosen]
@@ -174,7 +172,7 @@ class _TableFound:
                         for place, name in enumerate(self.domains)
                     ]
                 )
-                behaviours.append(self._behaviours(rows))
+                counts.append(self._behaviours(rows))
         spaces, outcomes = np.array(included, dtype=np.float64), np.array(best)
         design = np.column_stack([np.ones(len(spaces)), spaces])
         if np.linalg.matrix_rank(design) < design.shape[1]:
@@ -183,20 +181,17 @@ class _TableFound:
         gained = contrast(by_family, np.ones((len(by_family), 1)))
         shares = shares_of(self.domains, gained)
         yield question(pool, "space", self.spec.table, outcome, gained, shares=shares)
-        yield from self._behaviour(pool, outcome, spaces, outcomes, np.array(behaviours))
+        yield from self._behaviour(pool, outcome, spaces, outcomes, np.array(counts))
 
     def _behaviours(self, rows: NDArray[np.int64]) -> float:
         """Returns the effective number of different behaviours of architectures, by validation scores."""
         draw = generator(0, "diversity", "behaviours", str(rows.size))
         chosen = rows if rows.size <= SAMPLED else draw.choice(rows, SAMPLED, replace=False)
-        scores = np.stack([standardised(self.table.validation[name]) for name in self.domains], axis=1)[
-            chosen
-        ]
-        apart = ((scores[:, None] - scores[None]) ** 2).mean(axis=2)
-        return vendi(np.exp(-apart / (2 * BANDWIDTH**2)))
+        columns = [standardised(self.table.validation[name])[chosen] for name in self.domains]
+        return behaviours(np.stack(columns, axis=1))
 
     def _behaviour(
-        self, pool: ArchitecturePool, outcome: Outcome, spaces: Array, outcomes: Array, behaviours: Array
+        self, pool: ArchitecturePool, outcome: Outcome, spaces: Array, outcomes: Array, counts: Array
     ) -> Iterator[PoolQuestion]:
         """Yields the gain of one behaviour more, beyond which families there are.
 
@@ -207,7 +202,7 @@ class _TableFound:
         sizes = spaces.sum(axis=1)
         if len(spaces) <= fixed.shape[1] + 2:
             return
-        found = contrast(outcomes, np.column_stack([fixed, behaviours]))
+        found = contrast(outcomes, np.column_stack([fixed, counts]))
         draw = generator(0, "diversity", "behaviour")
         as_far = 0
         for _ in range(PERMUTATIONS):
@@ -215,7 +210,7 @@ class _TableFound:
             for size in np.unique(sizes):
                 same = np.flatnonzero(sizes == size)
                 order[same] = draw.permutation(same)
-            other = contrast(outcomes, np.column_stack([fixed, behaviours[order]]))
+            other = contrast(outcomes, np.column_stack([fixed, counts[order]]))
             as_far += abs(other.effect.value) >= abs(found.effect.value)
         p = (1 + as_far) / (1 + PERMUTATIONS)
         shares = shares_of(self.domains, found)
@@ -225,7 +220,6 @@ class _TableFound:
         parts = components(pool.matched[:, :, None])
         columns = zip(self.domains, self.target.T, strict=True)
         regret = [choose(self.source[name], column).regret for name, column in columns]
-        shares = np.bincount(self.layers.ravel()) / self.layers.size
         draw = generator(0, "diversity", "structural")
         rows = np.arange(len(self.layers))
         rows = rows if rows.size <= SAMPLED else draw.choice(rows, SAMPLED, replace=False)
@@ -247,7 +241,7 @@ class _TableFound:
             regret=float(np.mean(regret)),
             gap=0.0,
             families=float(pool.kinds.mean()),
-            entropy=float(-(shares[shares > 0] * np.log2(shares[shares > 0])).sum()),
+            entropy=entropy(np.bincount(self.layers.ravel())),
             structural=vendi(alike),
             functional=self._behaviours(np.arange(len(self.layers))),
         )
