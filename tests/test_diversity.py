@@ -455,3 +455,77 @@ def test_rates_of_families_give_a_network_their_geometric_mean(mine: Path) -> No
         if unit["kind"] == "cell":
             mixers = unit["spec"]["architecture"]["mixers"]
             assert unit["spec"]["learning_rate"] == pytest.approx(stats.gmean([base[one] for one in mixers]))
+
+
+PLACES, KINDS_OF_LAYERS, FAR = 4, "abc", ("one", "two", "three", "four", "five")
+
+
+def tabled(folder: Path, *, kind: float = 0.0, copies: float = 1.0) -> DiversityBoard:
+    """Returns the board of a suite on a table of 81 networks, of which a family more is worth `kind`.
+
+    Layers have main effects by place; `copies` is how much of a network's worth all domains share.
+    """
+    draw = np.random.default_rng(5)
+    genes = np.array(list(np.ndindex(*[len(KINDS_OF_LAYERS)] * PLACES)))
+    main = draw.normal(size=(PLACES, len(KINDS_OF_LAYERS)))
+    worth = main[np.arange(PLACES), genes].sum(axis=1) + draw.normal(0, 0.3, len(genes))
+    kinds = np.array([len(set(row)) for row in genes.tolist()])
+    lines = [",".join(["key", *FAR])]
+    columns = [copies * worth + kind * kinds + draw.normal(0, 0.1, len(genes)) for _ in FAR]
+    for row, scores in zip(genes.tolist(), np.array(columns).T, strict=True):
+        lines.append(",".join(["".join(map(str, row)), *(f"{one:.6f}" for one in scores)]))
+    (folder / "tasks").mkdir(parents=True)
+    (folder / "leaderboards").mkdir()
+    (folder / "tasks" / "made.csv").write_text("\n".join(lines) + "\n")
+    options = json.dumps(list(KINDS_OF_LAYERS))
+    card = [
+        'summary = "Made up."',
+        'file = "made.csv"',
+        'column = "key"',
+        'encoding = "digits"',
+        'unit = "raw"',
+    ]
+    card += ['origin = "made up here"', 'licence = "CC0"', "[choices]"]
+    card += [f'"layer[{place}]" = {options}' for place in range(PLACES)]
+    card += [f'[domains.{name}]\nvalidation = "{name}"\ntest = "{name}"' for name in FAR]
+    (folder / "tasks" / "made.toml").write_text("\n".join(card) + "\n")
+    suite = 'title = "Made"\nstudy = "diversity"\ntables = ["made"]\nbudget = 5\nmargin = 0.05\n'
+    (folder / "leaderboards" / "of_made.toml").write_text(suite)
+    ended = harness("eval", "of_made", "--out", folder / "run", "--workers", 1, HARNESS_CATALOG=str(folder))
+    assert ended.returncode == 0, ended.stderr
+    board = build_board(load_run(folder / "run"))
+    assert isinstance(board, DiversityBoard)
+    return board
+
+
+def test_on_a_table_main_effects_by_place_are_no_diversity_and_a_family_more_is(tmp_path: Path) -> None:
+    nothing = tabled(tmp_path / "nothing")
+    assert of(nothing, "network").answer in ("equivalent", "cannot tell")
+    assert of(nothing, "network", "raw").answer in ("equivalent", "cannot tell")
+    found = tabled(tmp_path / "kinds", kind=1.5)
+    # Every domain has it, so that it is raw, and gone at equal in-domain score.
+    assert of(found, "network", "raw").answer == "helps"
+    assert of(found, "network").answer in ("equivalent", "cannot tell")
+    arm = found.found[0].arms[0]
+    assert (arm.architectures, arm.parameters) == (81, (0, 0))
+    controls = {one.name: one for one in found.found[0].controls}
+    planted_gain = controls["main effects, and .05 for a family more"]
+    assert planted_gain.low < 0.05 < planted_gain.high
+    assert (
+        controls["main effects of families alone"].low < 0 < controls["main effects of families alone"].high
+    )
+
+
+def test_a_table_of_one_domain_or_of_no_rows_is_refused(mine: Path) -> None:
+    suite = mine / "leaderboards" / "mine.toml"
+    for table, said in (
+        ("hwgpt", "has no rows"),
+        ("nasbench_macro", "has one domain"),
+        ("nosuch", "no table"),
+    ):
+        suite.write_text(f'title = "x"\nstudy = "diversity"\ntables = ["{table}"]\n')
+        ended = harness("eval", "mine", "--dry-run")
+        assert ended.returncode == 2
+        assert said in ended.stderr
+    suite.write_text('title = "x"\nstudy = "diversity"\n')
+    assert "a suite has either a task or tables" in harness("eval", "mine", "--dry-run").stderr

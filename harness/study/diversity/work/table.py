@@ -71,7 +71,8 @@ class _TableFound:
             for name in self.domains
         }
         self.target = np.stack([standardised(table.test[name]) for name in self.domains], axis=1)
-        self.held = np.column_stack([*self._sizes(), *self._others(genes)])
+        none = np.zeros((len(genes), 0))
+        self.held = np.column_stack([none, *self._sizes(), *self._others(genes)])
 
     def _sizes(self) -> Iterator[Array]:
         """Yields log parameters, where they are known; of several costs the mean."""
