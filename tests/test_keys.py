@@ -73,9 +73,9 @@ def test_no_address_gets_a_key_that_another_library_takes_to_another_host(addres
     key = take_keys(environment(HARNESS_LLM_BASE_URL=MINE)).of(address)
     if any(key) or not wrong_address(address):
         url = transport.URL(address)
+        host = f"[{url.host}]" if ":" in url.host else url.host
         assert (
-            host_of(address)
-            == f"{url.scheme}://{url.host}:{url.port or {'http': 80, 'https': 443}[url.scheme]}"
+            host_of(address) == f"{url.scheme}://{host}:{url.port or {'http': 80, 'https': 443}[url.scheme]}"
         )
         assert not url.userinfo or wrong_address(address)
     if any(key):
@@ -263,7 +263,6 @@ def test_a_unit_that_fails_with_a_key_in_its_error_records_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from harness.data.view import DataPlace
-    from harness.workers import execute
     from harness.workers import perform as units
 
     def fail(*arguments: Any) -> None:
@@ -272,7 +271,7 @@ def test_a_unit_that_fails_with_a_key_in_its_error_records_none(
     monkeypatch.setattr(units, "perform", fail)
     place = Place(run=tmp_path, data=DataPlace(folder=tmp_path), keys=Keys(by_host={"h": Key(token=SECRET)}))
     for error in (RuntimeError, HarnessError):
-        assert execute._run(filled.unit("score", {"domain": error.__name__}), {}, place) == "failed"
+        assert units.carry_out(filled.unit("score", {"domain": error.__name__}), {}, place) == "failed"
     files = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) == 3
     assert [text for text in files if SECRET in text or "theirs" in text] == []

@@ -49,7 +49,7 @@ def test_limits_are_no_part_of_a_unit_and_no_protocol(tmp_path: Path, name: str)
 def test_without_limits_a_unit_that_trains_has_a_week_and_others_a_day() -> None:
     most = {name: Watch(1, kind, Limits().of(name)).most for name, kind in filled.KINDS.items()}
     training = {name for name, seconds in most.items() if seconds == TRAINING_SECONDS}
-    assert training == {"supernet", "tune", "final", "scratch"}
+    assert training == {"supernet", "tune", "final", "scratch", "cell"}
     assert {most[name] for name in most.keys() - training} == {USUAL_SECONDS}
     assert watch().gib < psutil.virtual_memory().total / GIB
 

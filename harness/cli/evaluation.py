@@ -37,6 +37,9 @@ def evaluate(
     shared: bool = False,
     executor: str = "local",
     address: str = "",
+    shard: str = "",
+    mirror: str = "",
+    origin: str | Path | None = None,
 ) -> RunResults:
     """Runs a suite, or continues it, as `harness eval` with the options of the same names does.
 
@@ -61,6 +64,9 @@ def evaluate(
         shared: share the run folder with others that run the same command.
         executor: local, or ray, which an extra installs.
         address: Ray cluster to join, HOST:PORT; by default one of this machine.
+        shard: I/N, the share of the units that is done here alone.
+        mirror: address where finished units are kept, too, such as s3://bucket/run.
+        origin: run folder whose finished units are taken first, `--from` of the command.
 
     Returns:
         The results, as `load_run` returns them.
@@ -82,6 +88,7 @@ def evaluate(
         "--trust": trust,
         "--shared": shared,
     }
+    named |= {"--shard": shard or None, "--mirror": mirror or None, "--from": origin}
     words = [f"{name}={value}" for name, value in named.items() if value is not None]
     words += [name for name, is_on in switches.items() if is_on]
     words += [f"--model={one}" for one in _listed(model)] + [f"--set={one}" for one in changes]

@@ -89,6 +89,8 @@ def row_results(results: RunResults) -> list[RowResult]:
         for row in board.rows:
             if row.score is not None and not row.is_control:
                 every.setdefault((board.subject, row.method, row.space), []).append((board, row))
+    if "leaderboards" not in study.parts:
+        raise HarnessError(f"{run.name} is of a study without rows: it {study.summary}.")
     if not every:
         raise HarnessError(f"{run.name} in {run.folder} has no row with a score; run its suite to its end.")
     lines, found, protocol = study.lines(results.board), study.found(run), _digest(terms_of(run))

@@ -272,15 +272,20 @@ def _control(found: PoolFindings, one: Control) -> tuple[str, ...]:
 
 
 def csv_lines(board: DiversityBoard) -> Iterator[dict[str, Any]]:
-    """Yields a line for each question, and for each of its domains."""
+    """Yields a line for each question, and for each of its domains; an empty one where nothing is found."""
+    if not board.found:
+        texts = ("pool", "what", "about", "outcome", "stratum", "domain", "answer")
+        numbers = ("value", "low", "high", "p", "detectable")
+        yield {**dict.fromkeys(texts, ""), **dict.fromkeys(numbers), "marks": str(board.marks)}
     for found in board.found:
         for one in found.questions:
-            head = {"pool": found.name, "asked": one.asked, "about": one.about, "outcome": one.outcome}
-            head |= {"stratum": one.stratum}
+            head = {"pool": found.name, "what": one.asked, "about": one.about, "outcome": one.outcome}
+            head |= {"stratum": one.stratum, "marks": str(board.marks)}
             more = {"p": one.p, "answer": one.answer, "detectable": one.detectable}
-            yield head | {"domain": "", "gain": one.gain, "low": one.low, "high": one.high, **more}
+            yield head | {"domain": "", "value": one.gain, "low": one.low, "high": one.high} | more
             for name, share in one.shares.items():
-                yield head | {"domain": name, "gain": share.value, "low": share.low, "high": share.high}
+                gain = {"domain": name, "value": share.value, "low": share.low, "high": share.high}
+                yield head | gain | dict.fromkeys(more)
 
 
 def _measured(found: PoolFindings) -> str:
