@@ -23,8 +23,9 @@ import torch
 class Inline:
     """A pool of this process alone."""
 
-    def __init__(self, place: Any, *rest: Any, **more: Any) -> None:
+    def __init__(self, place: Any, perform: Any, *rest: Any, **more: Any) -> None:
         self.place = place
+        self.perform = perform
         self.idle: list[Any] = [self]
         self.busy: list[Any] = []
 
@@ -35,12 +36,10 @@ class Inline:
     def grow(self) -> None: ...
 
     def finished(self) -> list[Any]:
-        from harness.workers import execute
-
         unit, needs = self.busy.pop()
-        status = execute._run(unit, needs, self.place)
+        status = self.perform(unit, needs, self.place)
         self.idle.append(self)
-        return [(unit, status, None)]
+        return [(unit, status)]
 
     def stop(self) -> None: ...
 
@@ -53,10 +52,11 @@ def run(command: dict[str, Any], answer: int) -> int:
     for stream in (1, 2):
         os.dup2(log, stream)
     from harness.cli import main as cli
-    from harness.workers import execute
+    from harness.cli.running import run as running
+    from harness.workers import perform
 
-    execute.Pool = Inline  # type: ignore[attr-defined,misc,assignment]
-    real = execute._run
+    running.Local = Inline  # type: ignore[misc,assignment]
+    real = perform.carry_out
 
     def counted(unit: Any, needs: Any, place: Any) -> str:
         status = real(unit, needs, place)
@@ -66,7 +66,7 @@ def run(command: dict[str, Any], answer: int) -> int:
         return status
 
     done: list[dict[str, Any]] = []
-    execute._run = counted
+    perform.carry_out = counted
     exec(command.get("patch", ""), {})  # from a script beside this one  # nosec B102
     sys.argv = ["harness", *command["arguments"]]
     status = 0

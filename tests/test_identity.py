@@ -533,13 +533,13 @@ def test_an_edit_while_a_run_goes_on_is_never_run_under_the_old_name(place: Plac
     edit(place, MUTATIONS["task"])
     file = place.mine / "searchers" / "_order.py"
     patch = (
-        "from harness.workers import execute\n"
-        "real = execute._run\n"
+        "from harness.workers import perform\n"
+        "real = perform.carry_out\n"
         "def editing(unit, needs, place):\n"
         "    status = real(unit, needs, place)\n"
         f"    if unit.kind.name == 'supernet': open({str(file)!r}, 'a').write('ADDED = 1\\n')\n"
         "    return status\n"
-        "execute._run = editing\n"
+        "perform.carry_out = editing\n"
     )
     assert place.eval("trained", patch=patch).status == 1
     report = (run / "report.md").read_text()
