@@ -1,6 +1,7 @@
 """What diversity does: gains on every held-out domain, the lines of all trainings, pools, and controls."""
 
 from collections.abc import Iterator
+from statistics import fmean
 
 from harness import Axis, Bar, Block, Curve, Figure, Forest, Plane, Run, Section, interval
 from harness.board.values import Estimate
@@ -13,7 +14,6 @@ from harness.study.diversity.tables import (
     STANDARDISED,
     diversity_tables,
     leading,
-    registered_lines,
 )
 
 
@@ -22,7 +22,6 @@ def render(run: Run, board: DiversityBoard) -> Block:
     every = list(diversity_tables(board))
     first = [table for table in every if table.columns[0] in ("Question", "Control")]
     return Block(
-        paragraphs=tuple(registered_lines(board)),
         figures=tuple(figures),
         tables=tuple(first),
         appendix=tuple(table for table in every if table not in first),
@@ -90,7 +89,9 @@ def _lines(found: PoolFindings) -> Figure:
     for arm in dict.fromkeys(line.arm for line in found.lines):
         own = [line.points for line in found.lines if line.arm == arm]
         scaled = [tuple(sorted((factor * x, factor * y) for x, y in points)) for points in own]
-        curves.append(Curve(series=arm, points=scaled[0], thin=tuple(scaled[1:])))
+        checkpoints = [tuple(zip(*one, strict=True)) for one in zip(*scaled, strict=True)]
+        mean = tuple((fmean(x), fmean(y)) for x, y in checkpoints)
+        curves.append(Curve(series=arm, points=mean, thin=tuple(scaled)))
     level = (factor * found.level, "level") if found.level is not None else None
     plane = Plane(
         title="held out against in domain",
@@ -106,7 +107,8 @@ def _lines(found: PoolFindings) -> Figure:
     return Figure(
         name=f"diversity-lines-{found.name}",
         alt=f"{found.name}: each training's mean score on held-out domains against its in-domain score, a "
-        "line a training over its checkpoints. Arms are compared where a line passes the level.",
+        "thin line a training over its checkpoints, a thick one their mean. Arms are compared where a line "
+        "passes the level.",
         plots=(plane,),
         data=data,
     )

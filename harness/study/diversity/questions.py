@@ -304,7 +304,8 @@ def answered(
     """
     outside = max((pool.outside.get(name, 0.0) for name in (pool.arms[0], about)), default=0.0)
     if architectures < LEAST_ARCHITECTURES:
-        return "no verdict", f"it takes {LEAST_ARCHITECTURES} architectures, and there are {architectures}"
+        what = {"space": "families", "behaviour": "spaces"}.get(asked, "architectures")
+        return "no verdict", f"it takes {LEAST_ARCHITECTURES} {what}, and there are {architectures}"
     if domains < LEAST_DOMAINS:
         return "no verdict", f"it takes {LEAST_DOMAINS} families of domains, and there are {domains}"
     if pool.refused:

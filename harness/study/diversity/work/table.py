@@ -196,8 +196,8 @@ class _TableFound:
     ) -> Iterator[PoolQuestion]:
         """Yields the gain of one behaviour more, beyond which families there are.
 
-        Spaces overlap, so their error is not that of independent ones: the p-value is of permutations among
-        spaces of as many families, the interval of domains alone.
+        Spaces overlap, so their errors are not independent. The p-value is therefore of permutations among
+        spaces of as many families; the interval takes spaces as independent all the same.
         """
         fixed = np.column_stack([np.ones(len(spaces)), spaces])
         sizes = spaces.sum(axis=1)
