@@ -1,4 +1,4 @@
-"""Threads of numerical libraries: one a process, as more give other bits, and little on a busy machine."""
+"""What numerical libraries may choose, and shall not: threads of a process, and algorithms of a GPU."""
 
 import os
 import sys
@@ -9,6 +9,18 @@ LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS")
 def one_thread() -> None:
     """Lets what this process and those that it starts load from now on use one thread."""
     os.environ.update({f"{name}_NUM_THREADS": "1" for name in LIBRARIES})
+
+
+def same_bits(device: str) -> None:
+    """Lets torch take on `cuda` what gives the same bits each time, and raise where nothing does."""
+    if device != "cuda":
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first product is taken
+    import torch
+
+    if not torch.are_deterministic_algorithms_enabled():
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # no code of ours reads such
 
 
 def most_threads() -> int:

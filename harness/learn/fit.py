@@ -164,18 +164,26 @@ class _Gradients:
         try:
             value = self._sum(batch, step)
         except Exception as error:
-            # Once more without the compiler: what was not its fault is raised again.
-            if not self.compiled:
+            # Once more without what may be its cause: anything else is raised again.
+            without = self._without(error)
+            if without is None:
                 raise
-            self.close()
             value = self._sum(batch, step)
             said = (str(error).strip() or "it gives no reason").splitlines()[0]
-            logging.getLogger(__name__).warning(
-                "torch.compile failed, training goes on without it: %s: %s", type(error).__name__, said
-            )
+            logging.getLogger(__name__).warning("%s: %s: %s", without, type(error).__name__, said)
         if self.peers.size > 1:
             sum_gradients(self.module)
         return value
+
+    def _without(self, error: Exception) -> str | None:
+        """Gives up what may have failed, and returns what is to be said of it; None for nothing."""
+        if self.compiled:
+            self.close()
+            return "torch.compile failed, training goes on without it"
+        if torch.are_deterministic_algorithms_enabled() and "deterministic" in str(error):
+            torch.use_deterministic_algorithms(True, warn_only=True)
+            return "This training will not give the same bits again"
+        return None
 
     def close(self) -> None:
         """Leaves the module as it is without the compiler."""

@@ -9,6 +9,7 @@ from time import perf_counter
 
 from harness.errors import HarnessError
 from harness.files import write_atomically
+from harness.guard.threads import same_bits
 from harness.identity.content import check_code
 from harness.identity.unit import AnyUnit, called, unit_folder
 from harness.run.place import Done, Needs, Place
@@ -32,6 +33,7 @@ def perform(unit: AnyUnit, needs: Mapping[str, AnyUnit], place: Place) -> Done:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / TRACEBACK).unlink(missing_ok=True)  # of a try before this one
     place = replace(place, data=replace(place.data, limit=unit.spec.limit))
+    same_bits(place.device)
     done: Done = called(unit.kind.work)(unit, Needs(needs, place), folder)
     return done
 
