@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Any
 
 LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS")
 
@@ -20,7 +21,8 @@ def same_bits(device: str) -> None:
 
     if not torch.are_deterministic_algorithms_enabled():
         torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # no code of ours reads such
+        memory: Any = torch.utils.deterministic
+        memory.fill_uninitialized_memory = False  # no code of ours reads such
 
 
 def most_threads() -> int:
