@@ -78,7 +78,7 @@ def test_a_training_gives_the_same_bits_again_and_learns_as_on_the_cpu(signature
     assert_same_bits(first, again)
     _, reference = trained(signature, family, "cpu")
     assert losses[0] == pytest.approx(reference[0], rel=0.01)
-    assert np.mean(losses[-5:]) == pytest.approx(np.mean(reference[-5:]), rel=0.1)
+    assert np.mean(losses[-5:]) == pytest.approx(np.mean(reference[-5:]), rel=0.1, abs=0.01)
     assert np.mean(losses[-5:]) < 0.9 * losses[0]
 
 

@@ -218,6 +218,7 @@ def planted(
     faster: float = 0.0,
     level: str = "level = 2.3",
     lacking: int = 0,
+    opposite: float = 0.0,
 ) -> DiversityBoard:
     """Returns the board of a run whose hybrids are better by so many bits, or learn so much faster.
 
@@ -228,12 +229,14 @@ def planted(
         faster: bits that hybrids are ahead in domain; held-out scores follow by the same line.
         level: of the suite.
         lacking: of the last trainings that are not there.
+        opposite: of hybrids near the sources, and as many fewer in other languages.
     """
     folder.mkdir(exist_ok=True)
     plan = plan_of(SUITE.replace("LEVEL", level), folder)
     write_atomically(folder / "plan.json", plan.to_json())
     draw = np.random.default_rng(3)
     domains = {name: draw.normal(0, 0.03) for name in plan.suite.task.held_out}
+    strata = plan.table["task"]["strata"]
     architectures: dict[Any, tuple[float, dict[str, float]]] = {}
     cells = [unit for unit in plan.units if unit.kind == CELL]
     for unit in cells[: len(cells) - lacking]:
@@ -251,8 +254,9 @@ def planted(
             score = score - ahead + draw.normal(0, 0.005)
             held_out = {
                 name: 3 + 0.8 * (score - 2.3) + own + apart[name] + domains[name] * is_hybrid - better
+                - opposite * is_hybrid * {"near": 1, "other language": -1}.get(strata[name], 0)
                 for name in domains
-            }
+            }  # fmt: skip
             noisy = {name: value + draw.normal(0, 0.01) for name, value in held_out.items()}
             inside = dict.fromkeys(spec.sources, score)
             checkpoints.append({"steps": steps, "validation": score, "in_domain": inside, "held_out": noisy})
@@ -287,6 +291,15 @@ def test_a_planted_gain_is_found_and_no_other(tmp_path: Path) -> None:
     assert of(board, "network").answer in ("cannot tell", "equivalent")
     assert "architecture of hybrid holds up better than one of the reference: it does" in verdict(board)
     assert of(planted(tmp_path / "less", gain=-0.1), "arms").answer == "worse"
+
+
+def test_kinds_of_shift_with_opposite_answers_have_no_verdict_together(tmp_path: Path) -> None:
+    board = planted(tmp_path, opposite=0.4)
+    arms = of(board, "arms")
+    assert arms.answer == "no verdict"
+    assert arms.reason == "signs disagree: up on near, and down on other language"
+    raw = of(board, "arms", "raw")
+    assert raw.reason == arms.reason
 
 
 def test_learning_faster_is_not_called_diversity(tmp_path: Path) -> None:
@@ -428,6 +441,9 @@ def test_what_departs_from_a_registration_is_told_and_an_edited_one_is_refused(m
     assert "mine.registered.json" in ended.stderr
 
 
+CONTROLLED = 'control_source = "wikipedia"\ncontrol_architectures = 2'
+
+
 def test_wrong_suites_are_told_in_one_sentence(mine: Path) -> None:
     suite = mine / "leaderboards" / "mine.toml"
     for old, new, said in (
@@ -437,6 +453,7 @@ def test_wrong_suites_are_told_in_one_sentence(mine: Path) -> None:
         ("architectures = 25", "architectures = 200", "There are 125 such networks, and 200 are wanted"),
         ('families = "mixers"', 'families = "mixer"', "has no list 'mixer'"),
         ("architectures = 8", "architectures = 8000", "ask for fewer, or raise parameter_tolerance"),
+        ("budget = 5", CONTROLLED, "control_source is 'wikipedia', which the suite trains on or holds out"),
     ):
         suite.write_text(REGISTERED.replace(old, new))
         ended = harness("eval", "mine", "--dry-run")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from harness.stats.effect import LEVEL, Effect, Term, together
+from harness.stats.effect import Effect, Term, together
 from harness.stats.order import expected_best
 
 Array = NDArray[np.float64]
@@ -293,4 +293,4 @@ def called(test: Callable[[NDArray[np.int64]], Effect], items: int, draws: int, 
     """
     draw = np.random.default_rng(seed)
     found = [test(draw.permutation(items)) for _ in range(draws)]
-    return float(np.mean([(one.p or 1.0) < LEVEL for one in found]))
+    return float(np.mean([one.is_found for one in found]))

@@ -131,6 +131,12 @@ class Effect:
         return enough_seeds and (self.groups is None or self.groups >= LEAST_GROUPS)
 
     @property
+    def is_found(self) -> bool:
+        """Whether the interval is beyond 0, of however few seeds and groups."""
+        low, high = self.interval
+        return low > 0 or high < 0
+
+    @property
     def call(self) -> Call:
         """The decision, which is the interval's: beyond 0 on one side, or not."""
         if not self.is_judged:

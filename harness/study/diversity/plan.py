@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from harness import catalog
@@ -28,7 +29,7 @@ from harness.study.diversity.units import (
 from harness.study.opening import Openings, opened_by, openings_of
 from harness.study.plan import Plan, distinct, planned, prepare_unit
 from harness.study.settings import Need
-from harness.study.work.matched import full_name, load_family, parameter_target
+from harness.study.work.matched import full_name, space_of_size
 from harness.study.work.specs import planned_task, scored_of, shortened, training_spec, with_domains
 from harness.task.task import Task
 
@@ -47,12 +48,13 @@ def plan_diversity(name: str, suite: DiversitySuite, *, limit: int | None, table
     table = asdict(filled)
     if task is not None:
         table["task"] = planned_task(task, suite.opens)
-    units = [*_tables(suite, tables), *_units(filled, limit, "", {})]
+    read = list(_tables(suite, tables))
+    pools = None if task is None else PoolPlan(filled, task, limit)
+    units = [*read, *(pools.units() if pools else [])]
     found = read_registration(name, table, units) if suite.registered and limit is None else None
     openings = openings_of(suite.opens, table, units)
-    if found or openings:
-        pools = _units(filled, limit, found.sha256 if found else "", openings)
-        units = [*openings.values(), *_tables(suite, tables), *pools]
+    if pools and (found or openings):
+        units = [*openings.values(), *read, *pools.units(found.sha256 if found else "", openings)]
     table["registration"] = asdict(found) if found else None
     return Plan(name=name, suite=filled, table=table, limit=limit, units=distinct(units))
 
@@ -71,7 +73,7 @@ def register(plan: Plan) -> Path:
     path = file_of(plan.name)
     if path.exists():
         raise HarnessError(f"{path} is there already, and what is registered stays; see git for its age.")
-    units = list(_units(suite, None, "", {}))
+    units = [] if suite.task is None else list(PoolPlan(suite, suite.task, None).units())
     write_atomically(path, text_of(registered(plan.name, plan.table, units, suite.opens)))
     return path
 
@@ -101,33 +103,26 @@ def _tables(suite: DiversitySuite, tables: tuple[Path, ...]) -> Iterator[AnyUnit
         )
 
 
-def _units(
-    suite: DiversitySuite, limit: int | None, registration: str, openings: Openings
-) -> Iterator[AnyUnit]:
-    if suite.task is not None:
-        yield from PoolPlan(suite, suite.task, limit, registration, openings).units()
-
-
 class PoolPlan:
     """The trainings of one task's pools."""
 
-    def __init__(
-        self,
-        suite: DiversitySuite,
-        settings: PoolTask,
-        limit: int | None,
-        registration: str,
-        openings: Openings,
-    ) -> None:
+    def __init__(self, suite: DiversitySuite, settings: PoolTask, limit: int | None) -> None:
+        source = suite.control_source
+        if source and source in (*settings.sources, *settings.held_out):
+            raise HarnessError(
+                f"control_source is {source!r}, which the suite trains on or holds out; name another domain."
+            )
         self.suite = suite
         self.settings = settings
         self.limit = limit
-        self.registration = registration
-        self.openings = openings
+        self.registration = ""
+        self.openings: Openings = {}
         task: Task = catalog.load("task", settings.name)
         self.signature = task.in_windows(settings.context).signature
 
-    def units(self) -> Iterator[AnyUnit]:
+    def units(self, registration: str = "", openings: Openings = MappingProxyType({})) -> Iterator[AnyUnit]:
+        """Yields domains, the floor and trainings, with the hash of a registration and what opens domains."""
+        self.registration, self.openings = registration, openings
         settings = self.settings
         domains = [prepare_unit(settings.name, name) for name in settings.sources]
         floor = PoolFloorSpec(
@@ -216,7 +211,8 @@ class PoolPlan:
         """
         key = (arm.space, arm.design, arm.architectures)
         if key not in self._pools:
-            space = self.space(arm)
+            first, tolerance = self.suite.arms[0].space, self.suite.parameter_tolerance
+            space = space_of_size(arm.space, first, tolerance, self.signature)
             if arm.design == "drawn":
                 self._pools[key] = drawn(space, arm.architectures, arm.name)
             else:
@@ -228,13 +224,6 @@ class PoolPlan:
     @cached_property
     def _pools(self) -> dict[tuple[str, str, int], list[dict[str, Any]]]:
         return {}
-
-    def space(self, arm: Arm) -> SearchSpace:
-        """Returns the space of an arm, with the parameters that the suite allows."""
-        family, preset = load_family(arm.space)
-        centre = parameter_target(self.suite.arms[0].space, self.signature)
-        tolerance = self.suite.parameter_tolerance or None
-        return family.matched(preset, self.signature, tolerance, centre=centre)
 
     def _rate(self, arm: Arm, index: int, architecture: Mapping[str, Any]) -> float:
         if arm.learning_rates:

@@ -12,7 +12,7 @@ from harness.identity.unit import Unit
 from harness.run.loaded import Run
 from harness.seeds import generator
 from harness.stats.contrast import Components, at_level, behaviours, components, contrast, entropy, vendi
-from harness.stats.effect import LEVEL, Effect
+from harness.stats.effect import Effect
 from harness.stats.sums import Array
 from harness.study.diversity.plan import CONTROL
 from harness.study.diversity.questions import ArchitecturePool, asked_of, family_effects, search_question
@@ -371,10 +371,10 @@ class PoolsFound:
         draw = generator(0, "diversity", "halves")
         halves = np.arange(count) < count // 2
         found = [
-            contrast(values, np.column_stack([np.ones(count), draw.permutation(halves)])).effect.p
+            contrast(values, np.column_stack([np.ones(count), draw.permutation(halves)])).effect.is_found
             for _ in range(SPLITS)
         ]
-        return float(np.mean([(p or 1.0) < LEVEL for p in found]))
+        return float(np.mean(found))
 
 
 def _control(name: str, truth: str, effect: Effect, outcome: Outcome) -> Control:

@@ -200,6 +200,7 @@ def _questions(
     """Yields the question on all domains, then on those of each stratum; see `question`."""
     every = list(pool.domains)
     strata = list(dict.fromkeys(pool.strata[name] for name in every))
+    asked_each = []
     for stratum in ["", *(strata if len(strata) > 1 else [])]:
         chosen = [name for name in every if stratum in ("", pool.strata[name])]
         columns = [every.index(name) for name in chosen]
@@ -213,17 +214,20 @@ def _questions(
         if not stratum and permutations:
             rate = called(partial(_effect, test, grouped), len(values), permutations, 0)
         shares = shares_of(chosen, alone)
-        yield question(
-            part,
-            asked,
-            about,
-            outcome,
-            found,
-            shares=shares,
-            stratum=stratum,
-            permuted=rate,
-            spare=spare,
-        )
+        one = partial(question, part, asked, about, outcome, found, shares=shares)
+        asked_each.append(one(stratum=stratum, permuted=rate, spare=spare))
+    yield from _one_sign(asked_each)
+
+
+def _one_sign(questions: Sequence[PoolQuestion]) -> Iterator[PoolQuestion]:
+    """Yields the questions; that of all domains has no verdict where kinds of shift have opposite answers."""
+    up = [one.stratum for one in questions if one.stratum and one.low > 0]
+    down = [one.stratum for one in questions if one.stratum and one.high < 0]
+    for one in questions:
+        if not one.stratum and up and down:
+            why = f"signs disagree: up on {', '.join(up)}, and down on {', '.join(down)}"
+            one = replace(one, answer="no verdict", reason=why)
+        yield one
 
 
 def _effect(test: Callable[..., Contrast], outcomes: Array, order: NDArray[np.int64]) -> Effect:

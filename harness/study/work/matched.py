@@ -33,9 +33,16 @@ def matched_space(spec: SizedSpec, signature: Signature) -> SearchSpace:
     They are within the tolerance of the default architecture of the suite's tuned space, or of the space's
     own where the suite has none; a tolerance of 0 allows any.
     """
-    family, preset = load_family(spec.space or "")
-    centre = None if spec.tuned_space is None else parameter_target(spec.tuned_space, signature)
-    return family.matched(preset, signature, spec.parameter_tolerance or None, centre=centre)
+    return space_of_size(spec.space or "", spec.tuned_space, spec.parameter_tolerance, signature)
+
+
+def space_of_size(
+    name: str, tuned_space: str | None, tolerance: float | None, signature: Signature
+) -> SearchSpace:
+    """Returns the space `SPACE:PRESET`, with parameters as `matched_space` says."""
+    family, preset = load_family(name)
+    centre = None if tuned_space is None else parameter_target(tuned_space, signature)
+    return family.matched(preset, signature, tolerance or None, centre=centre)
 
 
 def macs_limit(spec: SearchingSpec) -> Limit | None:
