@@ -14,6 +14,7 @@ from harness.data.table.table import published_hash
 from harness.errors import HarnessError
 from harness.files import write_atomically
 from harness.identity.unit import AnyUnit
+from harness.seeds import generator
 from harness.space.choices import SearchSpace
 from harness.study.diversity.design import balanced, drawn, pure
 from harness.study.diversity.registration import file_of, read_registration, registered, text_of
@@ -137,11 +138,20 @@ class PoolPlan:
         )
         yield from domains
         yield planned(POOL_FLOOR, floor, needs=[unit.hash for unit in domains])
-        for arm in self.suite.arms:
-            for index, architecture in enumerate(self.architectures(arm)):
-                for seed in arm.seeds:
-                    yield from self._cell(arm, index, architecture, seed, self.settings)
+        for arm, index, seed in self._trainings():
+            yield from self._cell(arm, index, self.architectures(arm)[index], seed, self.settings)
         yield from self._controls()
+
+    def _trainings(self) -> Iterator[tuple[Arm, int, int]]:
+        """Yields arm, architecture and seed of all; the first so many are a random part of every arm."""
+        placed = []
+        for arm in self.suite.arms:
+            count = len(self.architectures(arm))
+            draw = generator(0, "diversity", "order", arm.name)
+            own = [(index, seed) for seed in arm.seeds for index in draw.permutation(count).tolist()]
+            placed += [((place + 0.5) / len(own), arm, *one) for place, one in enumerate(own)]
+        for _, arm, index, seed in sorted(placed, key=lambda one: one[0]):
+            yield arm, index, seed
 
     def _controls(self) -> Iterator[AnyUnit]:
         suite, settings = self.suite, self.settings
