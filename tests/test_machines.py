@@ -67,3 +67,16 @@ def test_a_dry_run_tells_hours_storage_and_money(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
     assert harness(*words, "--price", "2").returncode == 2
     assert harness("eval", "toy", "--on", "4xA100").returncode == 2
+
+
+def test_a_small_step_on_a_gpu_takes_what_its_launches_take(tmp_path: Path) -> None:
+    """A thousand times fewer multiply-accumulates a step leave the time of the launches."""
+    suite = tmp_path / "small.toml"
+    text = (Path(__file__).parents[1] / "leaderboards" / "diversity_language_smoke.toml").read_text()
+    suite.write_text(text.replace("steps = 120", "steps = 60_000"))
+    done = harness("eval", suite, "--dry-run", "--on", "1xH200")
+    assert done.returncode == 0, done.stderr
+    row = next(line.split() for line in done.stdout.splitlines() if line.startswith("1 "))
+    trainings = 5 + 7
+    steps = 60_000 * (1 + 0.2 * 0.75)  # two decays beside
+    assert float(row[1]) == pytest.approx(trainings * steps * 0.015 / 3600, rel=0.1)

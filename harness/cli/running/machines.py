@@ -16,7 +16,7 @@ from harness.cli.options import data_folder
 from harness.errors import HarnessError
 from harness.identity.unit import AnyUnit
 from harness.run.order import Order
-from harness.study.cost import MACS_PER_SECOND
+from harness.study.cost import MACS_PER_SECOND, Network
 from harness.study.pace import ANSWER, OVERHEAD, Paced
 from harness.study.plan import Plan
 from harness.study.work.units import SearchingSpec, SourcesSpec
@@ -32,6 +32,8 @@ PEAKS: Final = {
 """Device -> multiply-accumulates a second of dense products in half precision, by its maker's data sheet."""
 SHARE: Final = MACS_PER_SECOND / PEAKS["A100"]
 """What a training reaches of the peak, as `MACS_PER_SECOND` takes it."""
+LAUNCHES: Final = 0.015
+"""Seconds of a training step below which a device waits for launches: one H200 and `benchmarks/device.py`."""
 CPU: Final = "CPU"
 """A device that is one thread of a machine as this one."""
 STARTING: Final = 4.0
@@ -89,9 +91,12 @@ class _Paces(Paced):
         super().__init__(units, data=data_folder(), is_measuring=False)
         self.device = device
 
-    def rate(self, *told: object, **more: object) -> float:
-        """Returns the seconds of one multiply-accumulate."""
-        return 1 / (SHARE * PEAKS[self.device])
+    def rate(self, network: Network, spec: SourcesSpec, batch_size: int, method: str = "") -> float:
+        """Returns the seconds of one multiply-accumulate; a small step waits for launches."""
+        macs = self.mean(spec) if spec.space else self.alone(method, spec)
+        passes = 3 if network.endswith("trained") else 1
+        least = LAUNCHES * passes / 3 / (passes * macs * batch_size) if macs else 0.0
+        return max(1 / (SHARE * PEAKS[self.device]), least)
 
     def weights(self, unit: AnyUnit) -> float:
         """Returns the bytes of the weights that a unit leaves, those of a network of its space."""
@@ -149,5 +154,6 @@ def _assumed(device: str) -> str:
         return "A CPU is one thread of this machine, measured on a few steps of each kind of network."
     return (
         f"Assumed, not measured: one {device} does {SHARE * PEAKS[device]:.1e} multiply-accumulates a "
-        f"second, {100 * SHARE:.1f} % of its peak, and is fed fast enough. A unit has {OVERHEAD} s beside."
+        f"second, {100 * SHARE:.1f} % of its peak, and is fed fast enough. A training step takes "
+        f"{1000 * LAUNCHES:.0f} ms at least, as measured on one H200. A unit has {OVERHEAD} s beside."
     )
