@@ -81,10 +81,14 @@ def leaderboard(
     from harness.run.loaded import load_run
     from harness.study.formats import render
     from harness.study.merge import merge
+    from harness.study.study import load_study
 
     merged = merge([load_run(run) for run in runs])
     boards = _with_imported(merged.boards, files, only.split(",") if only else ()) if files else merged.boards
-    texts = [render(board, format, width=terminal_width()) for board in boards]
+    texts = [
+        render(board, format, width=terminal_width(), more=load_study(board.study).measured(run, board))
+        for run, board in zip(merged.runs, boards, strict=True)
+    ]
     print((texts[0] if len(texts) == 1 else _side_by_side(merged, texts, format)).rstrip("\n"))
 
 

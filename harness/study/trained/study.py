@@ -56,6 +56,8 @@ class TrainedStudy(Study[Suite, "Board"]):
         "history": "harness.study.trained.history:trained_history",
         "scored_parts": "harness.study.trained.work.parts:suite_parts",
         "network": "harness.study.trained.network:network_of",
+        "measure": "harness.study.trained.speed:measured_speeds",
+        "measured": "harness.study.trained.speed:speed_tables",
     }
 
     def check(self, settings: Suite, need: Need) -> None:
