@@ -32,7 +32,7 @@ validation_samples = 10
 supernet = { strategy = "alone", steps = 3, batch_size = 8, learning_rate = 3e-3 }
 training = { steps = 4, batch_size = 8, learning_rates = [3e-3] }
 """
-RANKED = ALONE.replace("alone", "fair") + "[search]\nrank_samples = 8\n"
+RANKED = ALONE.replace("alone", "fair") + "[search]\nrank_architectures = 8\n"
 
 
 def test_the_interval_of_a_rank_correlation_holds_it_in_nineteen_of_twenty() -> None:
@@ -85,7 +85,10 @@ def test_without_a_supernet_a_candidates_score_is_that_of_its_own_training(tmp_p
     [
         (ALONE.replace("alone", ""), "lacks supernet.strategy, one of single_path"),
         (f"{ALONE}[search]\nshared_supernet = true\n", "no supernet to share"),
-        ('extends = "toy"\n[search]\nrank_samples = 3\n', "rank_samples must be 0, or at least 8"),
+        (
+            'extends = "toy"\n[search]\nrank_architectures = 3\n',
+            "must be 0, or at least 8",
+        ),
     ],
 )
 def test_what_a_search_cannot_read_is_told(tmp_path: Path, text: str, words: str) -> None:

@@ -22,7 +22,7 @@ from harness.study.trained.results import Final
 from harness.study.trained.settings import PlannedSuite
 from harness.study.trained.units import TUNE, FinalSpec
 from harness.study.work.alone import WEIGHTS
-from harness.study.work.matched import parameter_target
+from harness.study.work.matched import matched_size
 from harness.task.selection import ORACLE
 
 
@@ -148,14 +148,15 @@ def blueprint_of(spec: FinalSpec, result: Final) -> Blueprint:
     """Returns what builds the network of a final."""
     signature = spec.seen.signature
     baseline = None if spec.space else catalog.load("baseline", spec.method)
-    is_matched = isinstance(baseline, FixedBaseline) and baseline.is_matched
     return Blueprint(
         task=spec.task,
         signature=signature,
         method=spec.method,
         space=spec.space,
         architecture=result.architecture,
-        near=parameter_target(spec.tuned_space, signature) if is_matched else 0,
+        near=(
+            matched_size(baseline, spec.tuned_space, signature) if isinstance(baseline, FixedBaseline) else 0
+        ),
     )
 
 

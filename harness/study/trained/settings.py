@@ -34,7 +34,7 @@ class SearchSettings(SearcherSettings):
         racing: drop a candidate on the samples that show it to be worse than the incumbent; without it
             every candidate is scored on all of them.
         calibration_batches: of 64 images, that re-estimate a candidate's BatchNorm statistics.
-        rank_samples: architectures of each space that are trained alone, so that the board says whether
+        rank_architectures: architectures of each space that are trained alone, so that the board says whether
             slices of the supernet rank them better than chance; 0 for none.
         shared_supernet: whether all searches of a space use one supernet, that of the first seed; the verdict
             then says so.
@@ -46,7 +46,7 @@ class SearchSettings(SearcherSettings):
     parameter_tolerance: Share = 0.05
     racing: bool = False
     calibration_batches: Count = 16
-    rank_samples: Annotated[int, Ge(0)] = 8
+    rank_architectures: Annotated[int, Ge(0)] = 8
     shared_supernet: bool = False
 
 
@@ -73,7 +73,8 @@ class Suite(SearchingSettings):
         seeds: two or more; roles are crossed over consecutive pairs.
         baselines: catalog names.
         tuned_space: the space whose default gives the parameters of all rows, and whose random architectures
-            those of other spaces are compared with.
+            those of other spaces are compared with; wanted where several spaces are searched or a baseline
+            follows that size, and the only space's own default where it is absent.
         reference: the row that others are compared with.
         again: whether the reference stands once more on the board under other seeds, so that the board says
             how often its own rule tells a row from itself.
@@ -93,13 +94,13 @@ class Suite(SearchingSettings):
 
     seeds: Seeds
     baselines: list[str]
-    tuned_space: str
     reference: str
     claim: Claim
     tasks: Annotated[list[TaskSettings], MinLen(1)]
     again: bool = True
     in_domain_line: bool = True
     control: list[Augmentation] = field(default_factory=list)
+    tuned_space: str | None = None
     spaces: list[str] = field(default_factory=list)
     searchers: list[str] = field(default_factory=list)
     search: SearchSettings = field(default_factory=SearchSettings)

@@ -67,13 +67,13 @@ class RowSpec(Spec):
         task: catalog name, or that of a zero-shot board.
         method: searcher or baseline.
         space: what was searched; None for a baseline.
-        tuned_space: `SPACE:PRESET` that gives the target parameters.
+        tuned_space: `SPACE:PRESET` that gives the target parameters; None where nothing follows them.
     """
 
     task: str
     method: str
     space: str | None
-    tuned_space: str
+    tuned_space: str | None = None
 
     @property
     def trained_task(self) -> str:
