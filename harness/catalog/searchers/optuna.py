@@ -15,6 +15,10 @@ from harness.search.samplers import REASKS, SamplerSearcher
 LEFT_OUT = ("BruteForceSampler", "CmaEsSampler")
 """The first ends studies by itself, the second draws choices without an order at random."""
 
+OF_SEVERAL = ("GPSampler", "NSGAIISampler", "NSGAIIISampler", "RandomSampler", "TPESampler")
+"""Samplers of several objectives: a search has two with the option `cost`."""
+COSTS = ("", "parameters", "macs", "limited")
+
 
 def _samplers() -> dict[str, Any]:
     from optuna import samplers
@@ -44,11 +48,13 @@ def _named(name: str) -> SearcherEntry:
         for one in arguments
         if isinstance(one.default, int | float | str) and not one.name.startswith("warn_")
     }
+    costs = {"cost": ""} if name in OF_SEVERAL else {}
     return SearcherEntry(
-        summary=f"{name} of optuna.",
+        summary=f"{name} of optuna{', of two objectives with a cost' if costs else ''}.",
         build=partial(_build, name),
         family="model",
-        options=options | {"reasks": REASKS},
+        options=options | {"reasks": REASKS} | costs,
+        allowed={"cost": COSTS} if costs else {},
     )
 
 
