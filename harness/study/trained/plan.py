@@ -246,7 +246,7 @@ class _TaskPlan:
         searcher, entry, options = resolve_searcher(settings, method)
         place = full_name(space)
         read: list[AnyUnit] = [*self._supernet(place, seed)]
-        alone = {} if read else supernet_spec(self.settings, place)
+        alone = {} if read else supernet_spec(self.settings, place) | {"halving": settings.training == "asha"}
         alone.pop("strategy", None)
         read += endpoint_unit(entry, self.suite.llm)
         if entry.proxy is not None:

@@ -30,6 +30,9 @@ class SearchSettings(SearcherSettings):
         trials: whole trainings of a tuned baseline; 0 for as many as supernet and search cost.
         tuning: how a tuned baseline spends them: `whole` trainings, or `asha`, successive halving of more of
             them that are paused and go on where they are among the best third.
+        training: how candidates that are trained alone spend the steps of `supernet`: `whole`, or `asha`, by
+            which one is stopped after a ninth or a third of them where it is not among the best third so far;
+            what is taken is trained whole.
         parameter_tolerance: largest distance from the default's parameters, a share; 0 for any size.
         racing: drop a candidate on the samples that show it to be worse than the incumbent; without it
             every candidate is scored on all of them.
@@ -43,6 +46,7 @@ class SearchSettings(SearcherSettings):
     evaluations: Annotated[int, Ge(0)] = 0
     trials: Annotated[int, Ge(0)] = 0
     tuning: Literal["whole", "asha"] = "whole"
+    training: Literal["whole", "asha"] = "whole"
     parameter_tolerance: Share = 0.05
     racing: bool = False
     calibration_batches: Count = 16

@@ -78,7 +78,14 @@ class TrainedStudy(Study[Suite, "Board"]):
         need.once(settings.selection, "selection has a rule twice")
         names = [task.name for task in settings.tasks]
         need.once(names, "a task stands twice")
+        halves = settings.search.training == "asha"
+        need(not halves or not settings.search.racing, "search.racing is for training whole, not for asha")
         for task in settings.tasks:
+            need(
+                not halves or task.supernet.strategy == ALONE,
+                f"search.training is asha, which is for candidates trained {ALONE}; set supernet.strategy "
+                f"of task {task.name!r} so",
+            )
             check_task(task, need, searches=searches)
             is_shared = searches and settings.search.shared_supernet
             need(

@@ -30,11 +30,13 @@ class SearchSpec(TrainedSpec, SearchingSpec):
     """A search in a space, scored by slices of a supernet; see `SearchSettings`.
 
     Without a supernet it trains each candidate alone, at `learning_rate`; else this and `steps` are None.
+    Where it is `halving` a candidate is stopped early that is not among the best of its rung.
     """
 
     seed: int
     learning_rate: float | None = None
     racing: bool = False
+    halving: bool = False
     calibration_batches: int = 16
 
 
