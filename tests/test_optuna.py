@@ -78,7 +78,7 @@ def test_the_cost_leads_the_sampler_where_scores_are_all_alike() -> None:
         _, result = of_two("NSGAIISampler", cost, lambda one: 0.5, most=1e12, population_size=10)
         return mean(one.macs for one in result.history[30:])
 
-    assert later("macs") < 0.7 * later("")
+    assert later("macs") < 0.7 * later("none")
 
 
 def test_names_are_checked_and_the_entry_is_a_part_of_what_a_search_is() -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 REASKS = 20
 """Suggestions in a row that may be repeats or illegal, by default."""
+NONE = "none"
+"""The option `cost` of a search with one objective."""
 
 
 class SamplerSearcher(SeededSearcher):
@@ -38,7 +40,8 @@ class SamplerSearcher(SeededSearcher):
 
         super().__init__(context)
         self.reasks = int(context.options["reasks"])
-        self.cost = str(context.options.get("cost", ""))
+        cost = str(context.options.get("cost", NONE))
+        self.cost = "" if cost == NONE else cost
         if self.cost == "limited" and context.limit is None:
             raise HarnessError(
                 "A sampler's cost is 'limited', and the suite limits none; set one in [search]."

@@ -10,14 +10,14 @@ from typing import Any
 
 from harness import SearchContext, Searcher, SearcherEntry
 from harness.errors import UnknownNameError
-from harness.search.samplers import REASKS, SamplerSearcher
+from harness.search.samplers import NONE, REASKS, SamplerSearcher
 
 LEFT_OUT = ("BruteForceSampler", "CmaEsSampler")
 """The first ends studies by itself, the second draws choices without an order at random."""
 
 OF_SEVERAL = ("GPSampler", "NSGAIISampler", "NSGAIIISampler", "RandomSampler", "TPESampler")
 """Samplers of several objectives: a search has two with the option `cost`."""
-COSTS = ("", "parameters", "macs", "limited")
+COSTS = (NONE, "parameters", "macs", "limited")
 
 
 def _samplers() -> dict[str, Any]:
@@ -48,7 +48,7 @@ def _named(name: str) -> SearcherEntry:
         for one in arguments
         if isinstance(one.default, int | float | str) and not one.name.startswith("warn_")
     }
-    costs = {"cost": ""} if name in OF_SEVERAL else {}
+    costs = {"cost": NONE} if name in OF_SEVERAL else {}
     return SearcherEntry(
         summary=f"{name} of optuna{', of two objectives with a cost' if costs else ''}.",
         build=partial(_build, name),
