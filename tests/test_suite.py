@@ -126,11 +126,11 @@ def _toy_without_size(tmp_path: Path, **replaced: str) -> Path:
 @pytest.mark.parametrize(
     ("replaced", "words"),
     [
-        ({}, "'tuned' and a search of several spaces has the size of .* tuned_space, and it names none"),
-        ({"spaces": '["hybrid:micro"]'}, "own.toml: baseline 'tuned' has the size"),
+        ({}, "the size of baseline 'tuned' and a search of several spaces comes from .* it names none"),
+        ({"spaces": '["hybrid:micro"]'}, "own.toml: the size of baseline 'tuned' comes"),
         (
             {"baselines": '["floor"]', "reference": '"local_search"'},
-            "own.toml: a search of several spaces has",
+            "own.toml: the size of a search of several spaces comes",
         ),
     ],
 )

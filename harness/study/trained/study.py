@@ -181,7 +181,7 @@ def _check_size(settings: Suite, need: Need) -> None:
     follows = [f"baseline {name!r}" for name, one in fixed.items() if one.is_matched]
     if len(settings.spaces) > 1 and settings.search.parameter_tolerance:
         follows.append("a search of several spaces")
-    told = f"{' and '.join(follows)} has the size of the suite's tuned_space, and it names none"
+    told = f"the size of {' and '.join(follows)} comes from the suite's tuned_space, and it names none"
     need(not follows, f'{told}; add tuned_space = "SPACE:PRESET", of `harness list spaces`')
 
 
