@@ -37,6 +37,13 @@ BOUNDS = {
 }
 """Bound of an annotated type -> where it stands there, its words, and whether a value keeps to it."""
 
+OTHER_WORDS: dict[str, tuple[str, ...]] = {
+    "rank_samples": ("rank_architectures",),
+    "candidates": ("evaluations", "architectures"),
+    **dict.fromkeys(("budget", "budgets", "samples"), ("evaluations", "architectures")),
+}
+"""What a budget is called elsewhere -> the keys that mean it here."""
+
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Returns the file's table.
@@ -188,7 +195,8 @@ class _Reader:
         place = f"[{where}]" if where else "the top level"
         for key in value:
             if key not in types:
-                near = get_close_matches(key, types, n=1)
+                near = [one for one in OTHER_WORDS.get(key, ()) if one in types]
+                near = near or get_close_matches(key, types, n=1)
                 hint = f"did you mean {near[0]}?" if near else f"allowed are: {', '.join(sorted(types))}."
                 raise HarnessError(f"{self._at(key)}: {place} has no key {key!r}; {hint}")
         for item in fields(wanted):  # type: ignore[arg-type]

@@ -1,18 +1,30 @@
 """What each row cost: parameters, MACs, evaluations, steps and tokens; seconds apart."""
 
+from typing import NamedTuple
+
 from harness import Axis, Block, Board, Estimate, Figure, Plane, Point, Run, Section, Table, TaskBoard
 from harness.board.wording import MISSING, show_seconds
 from harness.catalog import metric_of
 from harness.study.trained.boards.tables import cost_table
 from harness.study.trained.boards.values import Row, chosen_by, show_method
+from harness.study.trained.speed import latency_of, row_speeds, speed_tables
 from harness.study.work.units import SUPERNET
 
 
 def render(run: Run, board: Board) -> Block:
-    figures = [_figure(task) for task in board.tasks if _points(task)]
+    figures = [_figure(task, MACS, points) for task in board.tasks if (points := _points(task))]
+    for task in board.tasks:
+        measured = row_speeds(run, task) if task.trained_on is None else {}
+        for index, ((device, threads, _), speeds) in enumerate(measured.items()):
+            label = f"median milliseconds of a sample on {device}, threads {threads}"
+            cost = Cost(f"latency{f'-{index + 1}' * (index > 0)}", label, "milliseconds")
+            of = [row for row in task.rows if row.held_out and row.key in speeds]
+            points = [(row, latency_of(speeds[row.key]), row.held_out) for row in of if row.held_out]
+            figures += [_figure(task, cost, points)] if points else []
     tables = []
     for task in board.tasks:
         tables += [cost_table(task), _timing_table(run, task)]
+    tables += speed_tables(run, board)
     hosts = sorted({timing.host for timing in run.timings.values() if timing.host})
     machines = ", ".join(hosts) or "nothing yet"
     paragraphs = (
@@ -73,49 +85,60 @@ def _seconds(run: Run, hashes: list[str]) -> float | None:
     return sum(run.timings[one].seconds for one in dict.fromkeys(hashes))
 
 
-def _points(task: TaskBoard) -> list[tuple[Row, float, Estimate]]:
+class Cost(NamedTuple):
+    """What rows cost, as a figure names it."""
+
+    name: str
+    label: str
+    column: str
+
+
+MACS = Cost("cost", "million MACs of one sample", "million_macs")
+Points = list[tuple[Row, float, Estimate]]
+
+
+def _points(task: TaskBoard) -> Points:
     return [
-        (row, sum(row.macs) / len(row.macs), row.held_out)
+        (row, sum(row.macs) / len(row.macs) / 1e6, row.held_out)
         for row in task.rows
         if row.held_out and row.macs and not row.is_floor
     ]
 
 
-def _figure(task: TaskBoard) -> Figure:
-    points = _points(task)
+def _figure(task: TaskBoard, cost: Cost, points: Points) -> Figure:
     metric = metric_of(task.metric)
     factor, sign = metric.factor, metric.sign
     plane = Plane(
         title=task.title,
-        x=Axis(label="million MACs of one sample, mean over seeds", better="lower"),
+        x=Axis(label=f"{cost.label}, mean over seeds", better="lower"),
         y=Axis(label=f"{metric.measured}, held out", better=metric.better),
         points=tuple(
             Point(
                 series=row.label,
-                x=macs / 1e6,
+                x=each,
                 y=factor * found.value,
                 along=(factor * found.low, factor * found.high),
             )
-            for row, macs, found in points
+            for row, each, found in points
         ),
         is_named=True,
     )
     front = [
         row.label
-        for row, macs, found in points
+        for row, each, found in points
         if not any(
-            other_macs <= macs
+            other_each <= each
             and sign * other.value >= sign * found.value
-            and (other_macs, other.value) != (macs, found.value)
-            for _, other_macs, other in points
+            and (other_each, other.value) != (each, found.value)
+            for _, other_each, other in points
         )
     ]
     alt = (
-        f"{task.title}: held-out score against MACs. By point estimates, no row is both cheaper and better "
-        f"than {', '.join(front)}."
+        f"{task.title}: held-out score against {cost.label}. By point estimates, no row is both "
+        f"cheaper and better than {', '.join(front)}."
     )
-    data = [{"row": row.label, "macs": macs, "held_out": found.value} for row, macs, found in points]
-    return Figure(name=f"cost-{task.slug}", alt=alt, plots=(plane,), data=data)
+    data = [{"row": row.label, cost.column: each, "held_out": found.value} for row, each, found in points]
+    return Figure(name=f"{cost.name}-{task.slug}", alt=alt, plots=(plane,), data=data)
 
 
 SECTION = Section(

@@ -21,7 +21,7 @@ spaces = ["hybrid:micro"]
 searchers = ["local_search", "zero_cost_synflow"]
 baselines = ["default", "tuned", "random", "floor"]
 [search]
-rank_samples = 8
+rank_architectures = 8
 trials = 2
 [[tasks]]
 name = "{}"

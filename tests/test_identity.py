@@ -156,7 +156,7 @@ baselines = ["layer", "floor", "file:own/own.py:build"]
 tuned_space = "hybrid:micro-attention"
 reference = "floor"
 claim = { method = "listed", space = "hybrid:micro-attention" }
-search = { evaluations = 2, parameter_tolerance = 0.05, rank_samples = 0 }
+search = { evaluations = 2, parameter_tolerance = 0.05, rank_architectures = 0 }
 """
 TASKS = """
 [[tasks]]

@@ -1,7 +1,10 @@
 """Samplers of optuna as searchers. Truth: the claims that every searcher must keep, and optuna itself."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from statistics import mean
+from typing import Any
 
 import filled
 import pytest
@@ -12,7 +15,7 @@ from harness import catalog
 from harness.checks.searcher import searcher_claims
 from harness.errors import HarnessError
 from harness.identity.content import code_of
-from harness.search.loop import SearchContext, run_search
+from harness.search.loop import Limit, SearchContext, SearchResult, run_search
 
 
 @pytest.mark.parametrize("name", ["NSGAIISampler", "QMCSampler"])
@@ -37,9 +40,55 @@ def test_the_sampler_is_the_one_that_is_named_with_the_options_of_the_suite() ->
     assert len(generations) > 2, "what is told makes a next population"
 
 
+def of_two(
+    name: str, cost: str, score: Callable[..., float], most: float = 8_000_000, **more: Any
+) -> tuple[Any, SearchResult]:
+    entry = catalog.load("searcher", f"optuna:{name}")
+    options = entry.options | {"cost": cost} | more
+    limit = Limit(cost="macs", value=most)
+    space = named("nasbench201:micro")
+    context = SearchContext(space=space, seed=1, budget=60, options=options, limit=limit)
+    return space, run_search(entry.build(context), context, score)
+
+
+@pytest.mark.parametrize(
+    "name", ["GPSampler", "NSGAIISampler", "NSGAIIISampler", "RandomSampler", "TPESampler"]
+)
+def test_a_search_of_two_objectives_leaves_a_front_and_takes_the_best_within_the_limit(name: str) -> None:
+    space, result = of_two(name, "macs", lambda one: float(sum(one)))
+    points = [(one.score, one.macs) for one in result.history]
+    beaten = {
+        (score, macs)
+        for score, macs in points
+        for other, cost in points
+        if other >= score and cost <= macs and (other, cost) != (score, macs)
+    }
+    front = [(one["score"], one["macs"]) for one in result.report["front"]]
+    assert sorted(front) == sorted(set(points) - beaten)
+    within = [one for one in result.history if one.macs <= 8_000_000]
+    assert len(within) < len(result.history)
+    assert result.best is not None
+    assert result.best.score == max(one.score for one in within)
+    shown = space.from_json(result.report["front"][0]["architecture"])
+    assert space.macs(shown) == front[0][1]
+
+
+def test_the_cost_leads_the_sampler_where_scores_are_all_alike() -> None:
+    def later(cost: str) -> float:
+        _, result = of_two("NSGAIISampler", cost, lambda one: 0.5, most=1e12, population_size=10)
+        return mean(one.macs for one in result.history[30:])
+
+    assert later("macs") < 0.7 * later("none")
+
+
 def test_names_are_checked_and_the_entry_is_a_part_of_what_a_search_is() -> None:
     with pytest.raises(HarnessError, match="did you mean GPSampler"):
         catalog.load("searcher", "optuna:GPSamplr")
+    entry = catalog.load("searcher", "optuna:NSGAIISampler")
+    options = entry.options | {"cost": "limited"}
+    context = SearchContext(space=named("nasbench201:micro"), seed=0, budget=1, options=options)
+    with pytest.raises(HarnessError, match="cost is 'limited', and the suite limits none"):
+        entry.build(context)
     with pytest.raises(HarnessError, match="'ridge' has no members"):
         catalog.load("searcher", "ridge:x")
     refused = harness("describe", "searcher", "GPSampler")

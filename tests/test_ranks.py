@@ -13,6 +13,7 @@ from harness.errors import HarnessError
 from harness.learn.predictors import predictor
 from harness.run.loaded import load_run
 from harness.run.place import Needs
+from harness.search.halving import Halving, Job
 from harness.stats.ranks import kendall_interval
 from harness.study.cost import Costs
 from harness.study.study import build_board, verdict
@@ -32,7 +33,53 @@ validation_samples = 10
 supernet = { strategy = "alone", steps = 3, batch_size = 8, learning_rate = 3e-3 }
 training = { steps = 4, batch_size = 8, learning_rates = [3e-3] }
 """
-RANKED = ALONE.replace("alone", "fair") + "[search]\nrank_samples = 8\n"
+RANKED = ALONE.replace("alone", "fair") + "[search]\nrank_architectures = 8\n"
+
+
+HALVED = ALONE.replace("steps = 3,", "steps = 18,") + '[search]\nevaluations = 7\ntraining = "asha"\n'
+
+
+def test_candidates_that_are_not_among_the_best_third_of_their_rung_are_stopped(tmp_path: Path) -> None:
+    plan = plan_of(HALVED, tmp_path)
+    unit = units(plan, "search", seed=0)[0]
+    found = done(plan, unit, tmp_path / "run").result
+    assert isinstance(found, Search)
+    whole = [one for one in found.history if one.steps is None]
+    stopped = [one for one in found.history if one.steps is not None]
+    assert found.history[0] in whole, "the first one is the best of one"
+    assert {one.steps for one in stopped} <= {2, 6}
+    assert stopped
+    assert found.score == max(one.score for one in whole)
+    assert found.steps is None
+    (tmp_path / "other").mkdir()
+    plain = plan_of(HALVED.replace('training = "asha"\n', ""), tmp_path / "other")
+    searched = done(plain, units(plain, "search", seed=0)[0], tmp_path / "other" / "run").result
+    assert isinstance(searched, Search)
+    scores = {str(one.architecture): one.score for one in searched.history}
+    for one in whole:
+        assert scores.get(str(one.architecture), one.score) == one.score, (
+            "what was paused ends as if it was not"
+        )
+    assert scores[str(found.history[0].architecture)] == found.history[0].score
+    assert isinstance(unit.spec, SearchSpec)
+    passes = validation_passes(unit.spec)
+    rungs = {2: 1, 6: 2, None: 3}
+    spent = [(one.macs or 0) * (24 * (one.steps or 18) + rungs[one.steps] * passes) for one in found.history]
+    assert found.compute == sum(spent)
+    assert not [path for path in (tmp_path / "run").rglob("*") if "checkpoint" in path.name]
+
+
+def test_a_rung_lets_its_best_third_go_on() -> None:
+    halving = Halving(2)
+    goes = []
+    for trial, score in enumerate([0.5, 0.4, 0.6, 0.7, 0.65, float("-inf"), 0.69]):
+        halving.tell(Job(trial, 0), score)
+        goes.append(halving.goes_on(Job(trial, 0)))
+    # By hand: the best one of up to five, the best two of six and seven.
+    assert goes == [True, False, True, True, False, False, True]
+    alone = Halving(2)
+    alone.tell(Job(0, 0), float("-inf"))
+    assert not alone.goes_on(Job(0, 0))
 
 
 def test_the_interval_of_a_rank_correlation_holds_it_in_nineteen_of_twenty() -> None:
@@ -83,9 +130,14 @@ def test_without_a_supernet_a_candidates_score_is_that_of_its_own_training(tmp_p
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        (HALVED.replace('"alone"', '"fair"'), "asha, which is for candidates trained alone; set"),
+        (HALVED + "racing = true\n", "racing is for training whole"),
         (ALONE.replace("alone", ""), "lacks supernet.strategy, one of single_path"),
         (f"{ALONE}[search]\nshared_supernet = true\n", "no supernet to share"),
-        ('extends = "toy"\n[search]\nrank_samples = 3\n', "rank_samples must be 0, or at least 8"),
+        (
+            'extends = "toy"\n[search]\nrank_architectures = 3\n',
+            "must be 0, or at least 8",
+        ),
     ],
 )
 def test_what_a_search_cannot_read_is_told(tmp_path: Path, text: str, words: str) -> None:

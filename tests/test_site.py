@@ -21,6 +21,7 @@ from harness.report.site import write
 from harness.report.site.slug import is_stem, slug
 from harness.report.site.write import write_site
 from harness.report.submission import submission_of, submission_text
+from harness.results.tree import read_tree, tree_tables
 from harness.run.loaded import load_run
 from harness.study.formats import board_json, render
 from harness.study.study import build_board
@@ -399,3 +400,30 @@ def test_what_is_asked_for_wrongly_ends_in_one_sentence(runs: dict[str, Path], t
     (out / "results" / "Not A Stem.json").write_text("{}")
     done = harness("leaderboard", "--format", "site", "--out", out)
     assert "cannot name a page; call it by small letters and digits" in done.stderr
+
+
+def test_trees_of_rows_join_a_site_stay_in_it_and_stand_in_its_index(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    mine, other, out = tmp_path / "mine", tmp_path / "other", tmp_path / "site"
+    for tree, run in ((mine, "first"), (other, "other")):
+        assert harness("leaderboard", runs[run], "--format", "tree", "--out", tree).returncode == 0
+    assert harness("leaderboard", mine, "--format", "site", "--out", out).returncode == 0
+    told = harness("leaderboard", other, runs["second"], "--format", "site", "--out", out)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert files(out / "rows") == files(mine) | files(other)
+    index = (out / "index.html").read_text()
+    for tree in (mine, other):
+        for table in tree_tables(read_tree(tree)):
+            assert table.caption in index
+            assert all(row[1] in index for row in table.rows)
+    kept = files(out)
+    assert harness("leaderboard", "--format", "site", "--out", out).returncode == 0
+    assert files(out) == kept
+
+    name, text = next(iter(files(mine).items()))
+    (out / "rows" / name).write_bytes(text.replace(b"0.", b"9.", 1))
+    ended = harness("leaderboard", "--format", "site", "--out", out)
+    assert ended.returncode == 2
+    assert name in ended.stderr
+    assert (out / "index.html").read_text() == index

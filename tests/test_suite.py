@@ -13,6 +13,7 @@ from harness.cli.language_model import with_environment
 from harness.errors import HarnessError, UnknownNameError
 from harness.study.study import first_seeds, load_study, make_plan
 from harness.study.suite import load_suite, named_suites
+from harness.study.trained.units import SearchSpec
 from harness.task.selection import CROSS_VALIDATION
 
 TASK = '[[tasks]]\nname = "toy_patterns"\n'
@@ -24,6 +25,8 @@ WRONG = {
         ("seeds = 3", r"line 2: seeds must be a list"),
         ("seeds = [1]", r"line 2: seeds must be a list of 2 or more, not \[1\]"),
         ("[search]\nevaluation = 3", r"line 3: \[search\] has no key 'evaluation'; did you mean evaluations"),
+        ("[search]\nbudget = 3", "has no key 'budget'; did you mean evaluations"),
+        ("[search]\nrank_samples = 8", "has no key 'rank_samples'; did you mean rank_architectures"),
         ("[search]\nevaluations = true", "whole number"),
         ("[search]\nevaluations = 0", "at least 1"),
         (
@@ -92,6 +95,7 @@ WRONG = {
         ),
     ],
     "toy_quality": [
+        ("budget = 3", "has no key 'budget'; did you mean architectures"),
         ("seeds = [1]", "a list of 2 or more"),
         ("architectures = 3", "at least 4"),
         ("strategies = []", "strategies must be a list of 1 or more"),
@@ -108,6 +112,40 @@ WRONG = {
 def test_a_wrong_suite_is_one_sentence(tmp_path: Path, suite: str, text: str, message: str) -> None:
     with pytest.raises(HarnessError, match=message):
         plan_of(f'extends = "{suite}"\n{text}\n', tmp_path)
+
+
+def _toy_without_size(tmp_path: Path, **replaced: str) -> Path:
+    """Writes the toy suite without its tuned space, with other values of some keys."""
+    lines = (Path(__file__).parent / "toy/leaderboards/toy.toml").read_text().splitlines()
+    kept = [line for line in lines if not line.startswith(("tuned_space", *replaced))]
+    path = tmp_path / "own.toml"
+    path.write_text("\n".join([*(f"{key} = {value}" for key, value in replaced.items()), *kept]))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("replaced", "words"),
+    [
+        ({}, "the size of baseline 'tuned' and a search of several spaces comes from .* it names none"),
+        ({"spaces": '["hybrid:micro"]'}, "own.toml: the size of baseline 'tuned' comes"),
+        (
+            {"baselines": '["floor"]', "reference": '"local_search"'},
+            "own.toml: the size of a search of several spaces comes",
+        ),
+    ],
+)
+def test_a_tuned_space_is_asked_for_where_rows_follow_its_size(
+    tmp_path: Path, replaced: dict[str, str], words: str
+) -> None:
+    with pytest.raises(HarnessError, match=words):
+        make_plan(*load_suite(str(_toy_without_size(tmp_path, **replaced))))
+
+
+def test_one_space_without_a_tuned_one_has_its_own_size(tmp_path: Path) -> None:
+    own = {"spaces": '["hybrid:micro"]', "baselines": '["floor", "random"]', "reference": '"local_search"'}
+    plan = make_plan(*load_suite(str(_toy_without_size(tmp_path, **own))))
+    assert {unit.spec.space for unit in plan.units if isinstance(unit.spec, SearchSpec)} == {"hybrid:micro"}
+    assert {getattr(unit.spec, "tuned_space", None) for unit in plan.units} == {None}
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,8 @@ def leaderboard(
     runs: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="RUN...", help="Run folders, or a tree of results; for a site result files, too, or none."
+            metavar="RUN...",
+            help="Run folders, or a tree of results; for a site several of both, result files, or none.",
         ),
     ] = None,
     format: Annotated[str, typer.Option(help=f"{', '.join(FORMATS)}.")] = "terminal",
@@ -81,10 +82,14 @@ def leaderboard(
     from harness.run.loaded import load_run
     from harness.study.formats import render
     from harness.study.merge import merge
+    from harness.study.study import load_study
 
     merged = merge([load_run(run) for run in runs])
     boards = _with_imported(merged.boards, files, only.split(",") if only else ()) if files else merged.boards
-    texts = [render(board, format, width=terminal_width()) for board in boards]
+    texts = [
+        render(board, format, width=terminal_width(), more=load_study(board.study).measured(run, board))
+        for run, board in zip(merged.runs, boards, strict=True)
+    ]
     print((texts[0] if len(texts) == 1 else _side_by_side(merged, texts, format)).rstrip("\n"))
 
 
@@ -108,13 +113,19 @@ def _with_imported(
 def _site(sources: list[Path], out: Path | None) -> None:
     if out is None:
         raise HarnessError(f"--format {SITE} writes a folder; name it with --out.")
-    from harness.report.site.write import write_site
+    from harness.report.site.write import Trees, write_site
+    from harness.results.tree import is_tree, read_tree, tree_tables, tree_texts
 
-    done = write_site(out, sources)
+    trees = [path for path in sources if is_tree(path)]
+    runs = [path for path in sources if path not in trees]
+    rows = Trees(tree_texts(trees), lambda folder: tree_tables(read_tree(folder)))
+    done = write_site(out, runs, rows)
     for what, stems in (("new", done.added), ("replaced", done.replaced)):
         for stem in stems:
             print(f"{what}: results/{line(stem)}.json")
-    print(f"Site of {done.runs:,} run{'s' * (done.runs != 1)}: {line(str(done.index.resolve()))}")
+    rows_told = f" and {done.rows:,} files of single rows" if done.rows else ""
+    told = f"Site of {done.runs:,} run{'s' * (done.runs != 1)}{rows_told}"
+    print(f"{told}: {line(str(done.index.resolve()))}")
 
 
 def _write(runs: list[Path], format: str, out: Path | None, owner: str | None) -> None:

@@ -20,6 +20,7 @@ from harness.cli.options import (
     place_of,
     results_of_all_runs,
     tables,
+    terminal_width,
 )
 from harness.errors import HarnessError
 from harness.guard import inert
@@ -99,6 +100,33 @@ def reproduce(
         _say(finding)
         holds &= finding.holds
     raise typer.Exit(0 if holds else 1)
+
+
+def latency(
+    run: Annotated[Path, typer.Argument(help="A run folder of a suite that trains.")],
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    threads: Annotated[int, typer.Option(min=1, help="That torch uses on the processor.")] = 1,
+    batch_size: Annotated[int, typer.Option(min=1, help="Samples of a call of the throughput.")] = 64,
+    as_json: Json = False,
+) -> None:
+    """Measure how fast the networks of a run answer on this machine, for its leaderboard and its report."""
+    from harness.board.terminal import terminal_lines
+    from harness.run.loaded import load_run
+    from harness.run.stored import write_speeds
+    from harness.study.study import build_board, load_study
+    from harness.workers.folder import lock
+
+    loaded = load_run(run)
+    study = load_study(loaded.study)
+    with lock(run):
+        found = list(study.measure(loaded, device=device, threads=threads, batch_size=batch_size))
+        write_speeds(run, found)
+    if as_json:
+        print(json.dumps([one.to_json() for one in found], indent=1))
+        return
+    loaded = load_run(run)
+    for table in study.measured(loaded, build_board(loaded)):
+        print("\n".join(terminal_lines(table, terminal_width())))
 
 
 def doctor(

@@ -279,6 +279,7 @@ for verb in (
     boards.report,
     boards.export,
     examine.check,
+    examine.latency,
     examine.reproduce,
     examine.doctor,
 ):

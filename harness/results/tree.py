@@ -4,7 +4,7 @@ Rows in one folder of a protocol may stand in one ranking. A file says nothing o
 machines, so that two trees merge without a conflict but where two runs of one row differ.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ from harness.board.table import Table
 from harness.board.values import Estimate, rounded
 from harness.errors import DamagedError, HarnessError
 from harness.files import SCHEMA, read_sealed, sealed
+from harness.guard.text import read_text
 from harness.report.site.slug import slug
 from harness.results.frames import RunResults
 from harness.results.rows import RowResult, row_results
@@ -36,6 +37,23 @@ def tree_files(results: RunResults) -> Iterator[tuple[Path, str]]:
 def is_tree(folder: Path) -> bool:
     """Returns whether a folder holds files of `tree_files`, and no run."""
     return folder.is_dir() and not (folder / "plan.json").exists() and any(folder.glob(PATTERN))
+
+
+def tree_texts(folders: Iterable[Path]) -> dict[Path, str]:
+    """Returns PROTOCOL/ROW/TASK.json -> text of the files of several trees.
+
+    Raises:
+        HarnessError: two trees have a file of one name that differs.
+    """
+    found: dict[Path, str] = {}
+    for folder in folders:
+        for path in sorted(folder.glob(PATTERN)):
+            name, text = path.relative_to(folder), read_text(path)
+            if found.setdefault(name, text) != text:
+                raise HarnessError(
+                    f"{path} and a tree before it have two results of one row; take one of them away."
+                )
+    return found
 
 
 def read_tree(folder: Path) -> list[RowResult]:

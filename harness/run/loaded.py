@@ -13,8 +13,8 @@ from harness.files import canonical_json, content_hash
 from harness.identity.schema import Schema
 from harness.identity.unit import AnyUnit, R, S, Unit, UnitKind, apart, unit_folder
 from harness.run.provenance import flat, kind_of
-from harness.run.record import Record, Timing, input_of
-from harness.run.stored import PROVENANCE, TIMING, read_beside, read_dates, read_plan, record_in
+from harness.run.record import Record, Speed, Timing, input_of
+from harness.run.stored import PROVENANCE, TIMING, read_beside, read_dates, read_plan, read_speeds, record_in
 
 READ = "the"
 """How the label of a result starts that is not the one that was read."""
@@ -47,6 +47,7 @@ class Run:
         folders: unit hash -> where its result lies, where that is not in `folder`.
         data: the data cache of this machine, for who shows samples; None where it was not said.
         dates: when it first and last did something, in ISO 8601; None where nothing says so.
+        speeds: of networks, on machines where `harness latency` measured them; not part of any result.
     """
 
     folder: Path
@@ -62,6 +63,7 @@ class Run:
     folders: Mapping[str, Path] = field(default_factory=dict)
     data: Path | None = None
     dates: tuple[str, str] | None = None
+    speeds: tuple[Speed, ...] = ()
 
     def place(self, unit: AnyUnit) -> Path:
         """Returns the folder of a unit's result."""
@@ -224,8 +226,8 @@ def load_run(folder: Path) -> Run:
             timings[unit.hash] = Timing.from_json(timing)
         if (beside := read_beside(place, PROVENANCE, unit.name)) is not None:
             made[unit.hash] = beside
-    dates = read_dates(folder)
-    return Run(folder=folder, records=records, timings=timings, made=made, dates=dates, **plan)
+    beside = {"dates": read_dates(folder), "speeds": read_speeds(folder)}
+    return Run(folder=folder, records=records, timings=timings, made=made, **beside, **plan)
 
 
 def _differences(made: Mapping[str, Any], usual: Mapping[str, Any]) -> Iterator[str]:

@@ -107,3 +107,42 @@ class Timing(Schema):
         """Returns the seconds of a part; None where it has none."""
         found = self.parts.get(name)
         return found if isinstance(found, float | int) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed(Schema):
+    """How fast a network answers on a machine; it lies in the run's folder and is no part of a result.
+
+    Attributes:
+        network: 16 hexadecimal digits over what builds it.
+        device: name of the processor, or of the GPU.
+        threads: that torch used.
+        p50: median seconds of a call with one sample.
+        p95: 95th percentile of the same.
+        calls: with one sample, that were timed.
+        batch_size: samples of a call of the throughput.
+        throughput: samples a second.
+        busy: processors that other processes used around the measurement.
+        processors: of the machine.
+    """
+
+    network: str
+    device: str
+    threads: int
+    p50: float
+    p95: float
+    calls: int
+    batch_size: int
+    throughput: float
+    busy: float
+    processors: int
+
+    @property
+    def place(self) -> tuple[str, str, int, int]:
+        """What was measured, and how; a later measurement of the same takes its place."""
+        return self.network, self.device, self.threads, self.batch_size
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether other processes left too few processors."""
+        return self.busy + self.threads > self.processors

@@ -11,7 +11,7 @@ from harness.errors import DamagedError, HarnessError
 from harness.files import SCHEMA, canonical_json, file_hash, known_hash, read_sealed, sealed, write_atomically
 from harness.identity.schema import Schema
 from harness.identity.unit import AnyUnit, unit_folder, unit_from_json
-from harness.run.record import Record, input_of, read_record
+from harness.run.record import Record, Speed, input_of, read_record
 
 RECORD: Final = "record.json"
 TIMING: Final = "timing.json"
@@ -21,7 +21,9 @@ SHOWN: Final = ".shown.json"
 """What a run printed, in its folder, with the hash of all that it follows from."""
 DATES: Final = "dates.json"
 """When a run first and last did something, which no result and no board holds."""
-APART: Final = frozenset({TIMING, PROVENANCE, SHOWN, DATES, ".lock", "report.html", "report.md"})
+LATENCY: Final = "latency.json"
+"""How fast the networks of a run answer on some machines, which no result and no board holds."""
+APART: Final = frozenset({TIMING, PROVENANCE, SHOWN, DATES, LATENCY, ".lock", "report.html", "report.md"})
 """Files of a run that also say how, where or when it went; all others are the same bytes wherever it runs."""
 BESIDE: Final = frozenset({RECORD, TIMING, PROVENANCE, TRACEBACK})
 """Files of a unit's folder that are no part of its result."""
@@ -102,6 +104,29 @@ def write_dates(run: Path, now: str, *, did_something: bool) -> None:
     if did_something:
         first, _ = there or (now, now)
         write_atomically(run / DATES, sealed({"schema": SCHEMA, "first": first, "last": now}))
+
+
+def read_speeds(run: Path) -> tuple[Speed, ...]:
+    """Returns how fast the networks of a run answer, where that was measured.
+
+    Raises:
+        DamagedError: what says so is damaged.
+    """
+    remedy = "delete it and run `harness latency` again, no result depends on it"
+    try:
+        found = read_sealed(run / LATENCY, remedy)["networks"]
+    except FileNotFoundError:
+        return ()
+    except KeyError as error:
+        raise DamagedError(f"{run / LATENCY} lacks its networks; {remedy}.") from error
+    return tuple(map(Speed.from_json, found))
+
+
+def write_speeds(run: Path, speeds: Iterable[Speed]) -> None:
+    """Adds how fast networks answer; what was measured again takes the place of what was there."""
+    known = {one.place: one for one in (*read_speeds(run), *speeds)}
+    networks = [known[place].to_json() for place in sorted(known)]
+    write_atomically(run / LATENCY, sealed({"schema": SCHEMA, "networks": networks}))
 
 
 def planned_units(run: Path) -> list[AnyUnit]:

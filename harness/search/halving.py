@@ -39,6 +39,16 @@ class Halving:
                     return Job(trial, rung + 1)
         return Job(len(self.scores[0]), 0)
 
+    def goes_on(self, job: Job) -> bool:
+        """Returns whether a job that was told is among the best third of its rung so far; the first one is.
+
+        A trial that does not is stopped for good, where trials are made one after the other and none is
+        paused.
+        """
+        here = self.scores[job.rung]
+        best = sorted(here, key=lambda trial: (-here[trial], trial))[: max(1, len(here) // REDUCTION)]
+        return job.trial in best and here[job.trial] > float("-inf")
+
     def tell(self, job: Job, score: float) -> None:
         """Takes the score of a job, higher being better; minus infinity where it has none."""
         self.scores[job.rung][job.trial] = score

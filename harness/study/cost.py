@@ -106,15 +106,13 @@ class Costs:
     def built(self, method: str, spec: SourcesSpec) -> "nn.Module":
         """Returns the network of a fixed baseline."""
         from harness.learn.fit import seeded
-        from harness.study.work.matched import parameter_target
+        from harness.study.work.matched import matched_size
 
         signature = spec.seen.signature
         baseline = catalog.load("baseline", method)
         assert isinstance(baseline, FixedBaseline)
-        assert spec.tuned_space is not None
-        target = parameter_target(spec.tuned_space, signature) if baseline.is_matched else 0
         with seeded(0):
-            return baseline.build(signature, target)
+            return baseline.build(signature, matched_size(baseline, spec.tuned_space, signature))
 
     def mean(self, spec: SourcesSpec) -> float:
         """Returns the cost of one forward pass of an architecture that is not known yet."""

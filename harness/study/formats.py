@@ -23,8 +23,10 @@ def board_json(board: AnyBoard) -> str:
     return canonical_json(head | rounded(tables), indent=1) + "\n"
 
 
-def render(board: AnyBoard, format: str, *, width: int | None = None) -> str:
+def render(board: AnyBoard, format: str, *, width: int | None = None, more: Sequence[Table] = ()) -> str:
     """Returns the board in `format`: terminal, md, csv, json, html or tex.
+
+    `more` are tables that stand below those of the board, but in CSV and JSON, which hold the board alone.
 
     Raises:
         UnknownNameError: there is no such format.
@@ -42,7 +44,7 @@ def render(board: AnyBoard, format: str, *, width: int | None = None) -> str:
     }
     if format not in writers:
         raise UnknownNameError("format", format, [*writers, "csv", "json"])
-    return writers[format](board.title, verdict(board), load_study(board.study).tables(board))
+    return writers[format](board.title, verdict(board), [*load_study(board.study).tables(board), *more])
 
 
 def _cells(table: Table, index: int, escape: Callable[[str], str], before: str, after: str) -> list[str]:

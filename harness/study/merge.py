@@ -15,10 +15,11 @@ from harness.study.study import AnyBoard, build_board, load_study
 class MergedBoards:
     """A board for each set of runs whose protocols agree, in an order that the runs' order does not change.
 
-    `reasons` has a sentence for each board after the first: why it is not merged into the first.
+    `runs` has what each is of, `reasons` a sentence for each after the first: why it is not merged into that.
     """
 
     boards: tuple[AnyBoard, ...]
+    runs: tuple[Run, ...]
     reasons: tuple[str, ...]
 
 
@@ -77,7 +78,9 @@ def merge(runs: Sequence[Run]) -> MergedBoards:
             names = f"{_label(run, ordered)} stands apart from {_label(sets[0][0], ordered)}"
             reasons.append(f"{names}: {against[0]}.")
         sets.append([run])
-    return MergedBoards(boards=tuple(_board(kept) for kept in sets), reasons=tuple(reasons))
+    joined = tuple(kept[0] if len(kept) == 1 else _merged(kept) for kept in sets)
+    boards = tuple(_board(run, kept) for run, kept in zip(joined, sets, strict=True))
+    return MergedBoards(boards=boards, runs=joined, reasons=tuple(reasons))
 
 
 def _difference(kept: Sequence[Run], run: Run) -> str | None:
@@ -124,10 +127,10 @@ def _clash(one: Run, other: Run) -> str | None:
     return None
 
 
-def _board(runs: Sequence[Run]) -> AnyBoard:
+def _board(joined: Run, runs: Sequence[Run]) -> AnyBoard:
+    board = build_board(joined)
     if len(runs) == 1:
-        return build_board(runs[0])
-    board = build_board(_merged(runs))
+        return board
     note = (
         f"Rows of {len(runs)} runs ({', '.join(run.name for run in runs)}), merged because tasks, prepared "
         "data, test samples, seeds and budget agree."
@@ -156,6 +159,7 @@ def _merged(runs: Sequence[Run]) -> Run:
         timings={name: timing for run in reversed(runs) for name, timing in run.timings.items()},
         made={name: made for run in reversed(runs) for name, made in run.made.items()},
         folders=folders,
+        speeds=tuple(one for run in runs for one in run.speeds),
     )
 
 

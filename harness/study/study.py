@@ -5,7 +5,7 @@ boards and reports ask: for settings, units, boards, verdicts and comparisons. N
 name. Ours lie beside this file, others in `studies/` of a catalog folder.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.board.table import Table
     from harness.data.view import DataPlace
     from harness.language.export import SuitePart
+    from harness.run.record import Speed
     from harness.study.network import RowNetwork
     from harness.study.plan import Plan
     from harness.study.published import ForeignRow
@@ -204,6 +205,24 @@ class Study(Generic[S, B]):
             )
         network: RowNetwork = self._part("network")(run, row, task, seed)
         return network
+
+    def measure(self, run: Run, *, device: str, threads: int, batch_size: int) -> "Iterator[Speed]":
+        """Yields how fast each network of a run answers on this machine, on `cpu` or `cuda`.
+
+        Raises:
+            HarnessError: the study trains no networks.
+        """
+        if "measure" not in self.parts:
+            raise HarnessError(
+                f"{run.name} has no networks to measure, as its study {self.summary}; name a run of a suite "
+                "that trains."
+            )
+        speeds: Iterator[Speed] = self._part("measure")(run, device, threads, batch_size)
+        return speeds
+
+    def measured(self, run: Run, board: B) -> "list[Table]":
+        """Returns the tables of what was measured on machines, which no board holds."""
+        return list(self._part("measured")(run, board)) if run.speeds and "measured" in self.parts else []
 
     def scored_parts(self, plan: "Plan", task: str, place: "DataPlace") -> "Mapping[str, SuitePart]":
         """Returns domain -> what a plan scores of the held-out domains of a task.

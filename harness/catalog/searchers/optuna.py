@@ -10,10 +10,14 @@ from typing import Any
 
 from harness import SearchContext, Searcher, SearcherEntry
 from harness.errors import UnknownNameError
-from harness.search.samplers import REASKS, SamplerSearcher
+from harness.search.samplers import NONE, REASKS, SamplerSearcher
 
 LEFT_OUT = ("BruteForceSampler", "CmaEsSampler")
 """The first ends studies by itself, the second draws choices without an order at random."""
+
+OF_SEVERAL = ("GPSampler", "NSGAIISampler", "NSGAIIISampler", "RandomSampler", "TPESampler")
+"""Samplers of several objectives: a search has two with the option `cost`."""
+COSTS = (NONE, "parameters", "macs", "limited")
 
 
 def _samplers() -> dict[str, Any]:
@@ -44,11 +48,13 @@ def _named(name: str) -> SearcherEntry:
         for one in arguments
         if isinstance(one.default, int | float | str) and not one.name.startswith("warn_")
     }
+    costs = {"cost": NONE} if name in OF_SEVERAL else {}
     return SearcherEntry(
-        summary=f"{name} of optuna.",
+        summary=f"{name} of optuna{', of two objectives with a cost' if costs else ''}.",
         build=partial(_build, name),
         family="model",
-        options=options | {"reasks": REASKS},
+        options=options | {"reasks": REASKS} | costs,
+        allowed={"cost": COSTS} if costs else {},
     )
 
 

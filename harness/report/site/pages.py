@@ -61,12 +61,12 @@ class SitePage(NamedTuple):
         return html_report(self.title, self.scope, self.parts, inks, frame)
 
 
-def site_pages(shelf: Shelf) -> Iterator[tuple[str, str]]:
-    """Yields path and text of every page."""
+def site_pages(shelf: Shelf, of_rows: tuple[Table, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Yields path and text of every page; the index has tables of files of single rows, too."""
     for run in shelf.runs:
         page = _of_run(run)
         yield page.path, page.html(run.series)
-    every = [_index(shelf)]
+    every = [_index(shelf, of_rows)]
     every += [_of_task(subject, shelf.on(subject)) for subject in shelf.subjects]
     every += [_of_space(space, shelf) for space in shelf.spaces]
     every += [_of_method(method, shelf) for method in shelf.methods]
@@ -83,7 +83,7 @@ def _parts(parts: Iterable[tuple[str, str, Block]]) -> tuple[ReportPart, ...]:
     )
 
 
-def _index(shelf: Shelf) -> SitePage:
+def _index(shelf: Shelf, of_rows: tuple[Table, ...]) -> SitePage:
     counts = (
         (len(shelf.runs), "run"),
         (len(shelf.subjects), "task"),
@@ -95,8 +95,9 @@ def _index(shelf: Shelf) -> SitePage:
         (
             "Runs",
             "Each with its verdict; what a suite claims it fixes before any result.",
-            Block(tables=(_runs_table(shelf),)),
+            Block(tables=(_runs_table(shelf),)) if shelf.runs else Block(),
         ),
+        ("Single rows", "Of files that people add without their run, by protocol.", Block(tables=of_rows)),
         ("Tasks", "What rows are ranked on: tasks, and tables of published results.", _tasks(shelf)),
         ("Spaces", "What was searched.", _names(shelf, "space", shelf.spaces)),
         (

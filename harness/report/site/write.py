@@ -5,12 +5,13 @@ pages are made of these files alone, also where a run's folder was given, and ar
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from harness import catalog
+from harness.board.table import Table
 from harness.errors import HarnessError
 from harness.files import SCHEMA, canonical_json, folder_beside, write_atomically
 from harness.guard.text import read_text
@@ -25,6 +26,8 @@ from harness.study.study import build_board
 MARKER: Final = "site.json"
 """A folder that holds it is a site, and the folders below are its own."""
 RESULTS: Final = "results"
+ROWS: Final = "rows"
+"""Where a site keeps files of single rows, PROTOCOL/ROW/TASK.json, which no run needs to be there for."""
 PAGES: Final = ("runs", "tasks", "spaces", "methods")
 """Folders that are made anew each time."""
 BOARD: Final = "board.json"
@@ -41,12 +44,27 @@ class WrittenSite:
         added: result files that are new.
         replaced: result files that are other ones than before.
         runs: how many the site has.
+        rows: how many files of single rows.
     """
 
     index: Path
     added: tuple[str, ...]
     replaced: tuple[str, ...]
     runs: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Files of single rows that join a site, as `harness leaderboard --format tree` writes them.
+
+    Attributes:
+        files: PROTOCOL/ROW/TASK.json -> text.
+        tables: returns what is shown of a folder of such files; raises a HarnessError where one is none.
+    """
+
+    files: Mapping[Path, str]
+    tables: Callable[[Path], Iterable[Table]]
 
 
 @dataclass(frozen=True)
@@ -58,33 +76,39 @@ class _Source:
     run: Run | None = None
 
 
-def write_site(out: Path, sources: Sequence[Path]) -> WrittenSite:
+def write_site(out: Path, sources: Sequence[Path], trees: Trees | None = None) -> WrittenSite:
     """Writes the site in `out`, of the runs that it has and of more.
 
     Args:
         out: a folder that is not there, is empty, or holds a site; what else lies in that stays as it is.
         sources: run folders and result files.
+        trees: files of single rows; without them those of the site are not looked at.
 
     Raises:
         HarnessError: `out` holds something else, a source is no run, or there is none at all.
     """
     with catalog.held():
-        return _written(out, Path(os.path.realpath(out)), sources)
+        return _written(out, Path(os.path.realpath(out)), sources, trees)
 
 
-def _written(out: Path, place: Path, sources: Sequence[Path]) -> WrittenSite:
+def _written(out: Path, place: Path, sources: Sequence[Path], trees: Trees | None) -> WrittenSite:
     _check(place, out)
     there = {path.stem: _Source(path, read_text(path)) for path in _results(place)}
     taken = _taken(sources)
     every = there | taken
-    if not every:
+    rows = {path.relative_to(place): read_text(path) for path in _rows(place)} if trees else {}
+    rows |= {ROWS / path: text for path, text in trees.files.items()} if trees else {}
+    if not every and not rows:
         raise HarnessError(f"There is no run in {out / RESULTS}; name run folders or their result files.")
     changed = {stem for stem in there if there[stem].text != every[stem].text}
     submissions = {stem: (one.path, submission_of(one.text, one.path)) for stem, one in every.items()}
     runs = {stem: one.run for stem, one in taken.items() if one.run is not None}
     kept = {stem for stem in there if stem not in changed | runs.keys() and _reports(place, stem)}
-    pages = dict(site_pages(shelf_of(submissions, kept | runs.keys())))
     with folder_beside(place) as made:
+        for of_row, text in rows.items():
+            write_atomically(made / of_row, text)
+        tables = tuple(trees.tables(made / ROWS)) if trees else ()
+        pages = dict(site_pages(shelf_of(submissions, kept | runs.keys()), tables))
         for stem, one in every.items():
             write_atomically(made / RESULTS / f"{stem}.json", one.text)
         for stem in kept:
@@ -102,6 +126,7 @@ def _written(out: Path, place: Path, sources: Sequence[Path]) -> WrittenSite:
         added=tuple(sorted(every.keys() - there.keys())),
         replaced=tuple(sorted(changed)),
         runs=len(every),
+        rows=len(rows),
     )
 
 
@@ -126,6 +151,11 @@ def _results(out: Path) -> list[Path]:
                 f"{path} cannot name a page; call it by small letters and digits, with - . or _ between them."
             )
     return found
+
+
+def _rows(place: Path) -> list[Path]:
+    """Returns the files of single rows of a folder."""
+    return sorted(place.glob(f"{ROWS}/*/*/*.json"))
 
 
 def _taken(sources: Sequence[Path]) -> dict[str, _Source]:
@@ -181,6 +211,9 @@ def _put(made: Path, place: Path) -> None:
         return
     (place / RESULTS).mkdir(exist_ok=True)
     for path in [made / MARKER, *sorted((made / RESULTS).iterdir())]:
+        os.replace(path, place / path.relative_to(made))
+    for path in _rows(made):
+        (place / path.relative_to(made)).parent.mkdir(parents=True, exist_ok=True)
         os.replace(path, place / path.relative_to(made))
     for name in PAGES:
         if os.path.lexists(place / name):

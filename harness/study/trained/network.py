@@ -22,7 +22,7 @@ from harness.study.trained.results import Final
 from harness.study.trained.settings import PlannedSuite
 from harness.study.trained.units import TUNE, FinalSpec
 from harness.study.work.alone import WEIGHTS
-from harness.study.work.matched import parameter_target
+from harness.study.work.matched import matched_size
 from harness.task.selection import ORACLE
 
 
@@ -121,19 +121,10 @@ def _finished(run: Run, row: Row, final: Unit[FinalSpec, Final]) -> tuple[Record
 
 def _facts(run: Run, row: Row, final: Unit[FinalSpec, Final], result: Final, record: Record) -> NetworkFacts:
     spec, task = final.spec, final.spec.seen
-    baseline = None if spec.space else catalog.load("baseline", spec.method)
-    is_matched = isinstance(baseline, FixedBaseline) and baseline.is_matched
     return NetworkFacts(
         row=row.name,
         suite=run.name,
-        blueprint=Blueprint(
-            task=spec.task,
-            signature=task.signature,
-            method=spec.method,
-            space=spec.space,
-            architecture=result.architecture,
-            near=parameter_target(spec.tuned_space, task.signature) if is_matched else 0,
-        ),
+        blueprint=blueprint_of(spec, result),
         classes=task.class_names,
         vocabulary=modality_of(task.signature.kind).vocabulary,
         sources=spec.sources,
@@ -150,6 +141,22 @@ def _facts(run: Run, row: Row, final: Unit[FinalSpec, Final], result: Final, rec
         code=record.code,
         record=file_hash(run.place(final) / RECORD),
         weights=record.files[WEIGHTS],
+    )
+
+
+def blueprint_of(spec: FinalSpec, result: Final) -> Blueprint:
+    """Returns what builds the network of a final."""
+    signature = spec.seen.signature
+    baseline = None if spec.space else catalog.load("baseline", spec.method)
+    return Blueprint(
+        task=spec.task,
+        signature=signature,
+        method=spec.method,
+        space=spec.space,
+        architecture=result.architecture,
+        near=(
+            matched_size(baseline, spec.tuned_space, signature) if isinstance(baseline, FixedBaseline) else 0
+        ),
     )
 
 

@@ -205,7 +205,7 @@ class _TaskPlan:
             baseline = catalog.load("baseline", name)
             if isinstance(baseline, DrawnBaseline):
                 every = [baseline.space] if baseline.space else [*self.suite.spaces, self.suite.tuned_space]
-                yield from ((name.partition(":")[0], space) for space in dict.fromkeys(every))
+                yield from ((name.partition(":")[0], space) for space in dict.fromkeys(every) if space)
             elif (
                 not isinstance(baseline, FixedBaseline | ReadyBaseline)
                 or self.task.signature.kind in baseline.kinds
@@ -246,7 +246,7 @@ class _TaskPlan:
         searcher, entry, options = resolve_searcher(settings, method)
         place = full_name(space)
         read: list[AnyUnit] = [*self._supernet(place, seed)]
-        alone = {} if read else supernet_spec(self.settings, place)
+        alone = {} if read else supernet_spec(self.settings, place) | {"halving": settings.training == "asha"}
         alone.pop("strategy", None)
         read += endpoint_unit(entry, self.suite.llm)
         if entry.proxy is not None:
@@ -282,7 +282,7 @@ class _TaskPlan:
 
         A released supernet was trained for longer than is trained here, and is not asked.
         """
-        drawn = {**self.validated, "architectures": self.suite.search.rank_samples}
+        drawn = {**self.validated, "architectures": self.suite.search.rank_architectures}
         for space in self.suite.spaces if drawn["architectures"] else ():
             place = full_name(space)
             supernets = [one for seed in self.suite.seeds for one in self._supernet(place, seed)]

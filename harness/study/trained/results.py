@@ -20,6 +20,7 @@ class Evaluated(Schema):
         macs: of one sample.
         iteration: of the searcher.
         samples: that it was scored on, where it lost a race.
+        steps: that it was trained for, where it was stopped early.
     """
 
     architecture: Mapping[str, Any]
@@ -28,6 +29,7 @@ class Evaluated(Schema):
     macs: int | None
     iteration: int
     samples: int | None = None
+    steps: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,11 +30,14 @@ class SearchSettings(SearcherSettings):
         trials: whole trainings of a tuned baseline; 0 for as many as supernet and search cost.
         tuning: how a tuned baseline spends them: `whole` trainings, or `asha`, successive halving of more of
             them that are paused and go on where they are among the best third.
+        training: how candidates that are trained alone spend the steps of `supernet`: `whole`, or `asha`, by
+            which one is stopped after a ninth or a third of them where it is not among the best third so far;
+            what is taken is trained whole.
         parameter_tolerance: largest distance from the default's parameters, a share; 0 for any size.
         racing: drop a candidate on the samples that show it to be worse than the incumbent; without it
             every candidate is scored on all of them.
         calibration_batches: of 64 images, that re-estimate a candidate's BatchNorm statistics.
-        rank_samples: architectures of each space that are trained alone, so that the board says whether
+        rank_architectures: architectures of each space that are trained alone, so that the board says whether
             slices of the supernet rank them better than chance; 0 for none.
         shared_supernet: whether all searches of a space use one supernet, that of the first seed; the verdict
             then says so.
@@ -43,10 +46,11 @@ class SearchSettings(SearcherSettings):
     evaluations: Annotated[int, Ge(0)] = 0
     trials: Annotated[int, Ge(0)] = 0
     tuning: Literal["whole", "asha"] = "whole"
+    training: Literal["whole", "asha"] = "whole"
     parameter_tolerance: Share = 0.05
     racing: bool = False
     calibration_batches: Count = 16
-    rank_samples: Annotated[int, Ge(0)] = 8
+    rank_architectures: Annotated[int, Ge(0)] = 8
     shared_supernet: bool = False
 
 
@@ -73,7 +77,8 @@ class Suite(SearchingSettings):
         seeds: two or more; roles are crossed over consecutive pairs.
         baselines: catalog names.
         tuned_space: the space whose default gives the parameters of all rows, and whose random architectures
-            those of other spaces are compared with.
+            those of other spaces are compared with; wanted where several spaces are searched or a baseline
+            follows that size, and the only space's own default where it is absent.
         reference: the row that others are compared with.
         again: whether the reference stands once more on the board under other seeds, so that the board says
             how often its own rule tells a row from itself.
@@ -93,13 +98,13 @@ class Suite(SearchingSettings):
 
     seeds: Seeds
     baselines: list[str]
-    tuned_space: str
     reference: str
     claim: Claim
     tasks: Annotated[list[TaskSettings], MinLen(1)]
     again: bool = True
     in_domain_line: bool = True
     control: list[Augmentation] = field(default_factory=list)
+    tuned_space: str | None = None
     spaces: list[str] = field(default_factory=list)
     searchers: list[str] = field(default_factory=list)
     search: SearchSettings = field(default_factory=SearchSettings)

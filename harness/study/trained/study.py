@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness import catalog
 from harness.identity.unit import AnyUnit
-from harness.learn.baseline import with_family
+from harness.learn.baseline import FixedBaseline, with_family
 from harness.run.loaded import Run
 from harness.stats.ranks import LEAST_RANKED
 from harness.study.plan import stand_ins
@@ -56,6 +56,8 @@ class TrainedStudy(Study[Suite, "Board"]):
         "history": "harness.study.trained.history:trained_history",
         "scored_parts": "harness.study.trained.work.parts:suite_parts",
         "network": "harness.study.trained.network:network_of",
+        "measure": "harness.study.trained.speed:measured_speeds",
+        "measured": "harness.study.trained.speed:speed_tables",
     }
 
     def check(self, settings: Suite, need: Need) -> None:
@@ -68,12 +70,22 @@ class TrainedStudy(Study[Suite, "Board"]):
         searches = bool(settings.searchers)
         need(bool(settings.searchers) == bool(settings.spaces), "searchers and spaces belong together")
         need(settings.search.evaluations >= 1 or not searches, "search.evaluations must be at least 1")
-        few = settings.search.rank_samples
-        need(few == 0 or few >= LEAST_RANKED, f"search.rank_samples must be 0, or at least {LEAST_RANKED}")
+        few = settings.search.rank_architectures
+        need(
+            few == 0 or few >= LEAST_RANKED,
+            f"search.rank_architectures must be 0, or at least {LEAST_RANKED}",
+        )
         need.once(settings.selection, "selection has a rule twice")
         names = [task.name for task in settings.tasks]
         need.once(names, "a task stands twice")
+        halves = settings.search.training == "asha"
+        need(not halves or not settings.search.racing, "search.racing is for training whole, not for asha")
         for task in settings.tasks:
+            need(
+                not halves or task.supernet.strategy == ALONE,
+                f"search.training is asha, which is for candidates trained {ALONE}; set supernet.strategy "
+                f"of task {task.name!r} so",
+            )
             check_task(task, need, searches=searches)
             is_shared = searches and settings.search.shared_supernet
             need(
@@ -87,6 +99,8 @@ class TrainedStudy(Study[Suite, "Board"]):
         need.once(boards, "a zero_shot board has the name of another board")
         rows = {*settings.baselines, *settings.searchers}
         need.among("methods", "reference", settings.reference, rows)
+        if settings.tuned_space is None:
+            _check_size(settings, need)
         claim = settings.claim
         need.among("methods", "claim", claim.method, rows)
         need(
@@ -158,6 +172,17 @@ class TrainedStudy(Study[Suite, "Board"]):
 
     def noted(self, board: "Board", note: str) -> "Board":
         return replace(board, tasks=tuple(replace(task, notes=(*task.notes, note)) for task in board.tasks))
+
+
+def _check_size(settings: Suite, need: Need) -> None:
+    """Raises what of a suite without a tuned space has the size of one."""
+    entries = {name: catalog.load("baseline", name) for name in settings.baselines}
+    fixed = {name: one for name, one in entries.items() if isinstance(one, FixedBaseline)}
+    follows = [f"baseline {name!r}" for name, one in fixed.items() if one.is_matched]
+    if len(settings.spaces) > 1 and settings.search.parameter_tolerance:
+        follows.append("a search of several spaces")
+    told = f"the size of {' and '.join(follows)} comes from the suite's tuned_space, and it names none"
+    need(not follows, f'{told}; add tuned_space = "SPACE:PRESET", of `harness list spaces`')
 
 
 STUDY = TrainedStudy()

@@ -30,11 +30,13 @@ class SearchSpec(TrainedSpec, SearchingSpec):
     """A search in a space, scored by slices of a supernet; see `SearchSettings`.
 
     Without a supernet it trains each candidate alone, at `learning_rate`; else this and `steps` are None.
+    Where it is `halving` a candidate is stopped early that is not among the best of its rung.
     """
 
     seed: int
     learning_rate: float | None = None
     racing: bool = False
+    halving: bool = False
     calibration_batches: int = 16
 
 
@@ -67,13 +69,13 @@ class RowSpec(Spec):
         task: catalog name, or that of a zero-shot board.
         method: searcher or baseline.
         space: what was searched; None for a baseline.
-        tuned_space: `SPACE:PRESET` that gives the target parameters.
+        tuned_space: `SPACE:PRESET` that gives the target parameters; None where nothing follows them.
     """
 
     task: str
     method: str
     space: str | None
-    tuned_space: str
+    tuned_space: str | None = None
 
     @property
     def trained_task(self) -> str:

@@ -1,6 +1,7 @@
 """Spaces by the name that suites give them, `SPACE[:PRESET]`, and how large their networks may be."""
 
 from harness import catalog
+from harness.learn.baseline import FixedBaseline
 from harness.search.loop import Limit
 from harness.space.choices import SearchSpace, SpaceFamily
 from harness.study.work.units import SearchingSpec, SizedSpec
@@ -48,6 +49,14 @@ def space_of_size(
 def macs_limit(spec: SearchingSpec) -> Limit | None:
     """Returns the multiply-accumulates that an incumbent may have; None for any."""
     return Limit(cost="macs", value=spec.mac_limit) if spec.mac_limit else None
+
+
+def matched_size(baseline: FixedBaseline, tuned_space: str | None, signature: Signature) -> int:
+    """Returns the parameters that the network of a fixed baseline is near to; 0 where it has its own size."""
+    if not baseline.is_matched:
+        return 0
+    assert tuned_space is not None
+    return parameter_target(tuned_space, signature)
 
 
 def parameter_target(name: str, signature: Signature) -> int:

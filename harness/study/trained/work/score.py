@@ -25,7 +25,7 @@ from harness.run.samples import write_samples
 from harness.study.trained.results import Score
 from harness.study.trained.units import FINAL, FinalSpec, RowScoreSpec, ScoreSpec, TuneSpec
 from harness.study.work.alone import WEIGHTS, weights_at
-from harness.study.work.matched import matched_space, parameter_target
+from harness.study.work.matched import matched_size, matched_space
 from harness.task.selection import ORACLE
 from harness.task.signature import Signature
 from harness.task.split import Extent, Split
@@ -132,5 +132,5 @@ def module_of(
     baseline = catalog.load("baseline", spec.method)
     if not isinstance(baseline, FixedBaseline):
         raise HarnessError(f"Baseline {spec.method!r} needs a search and has none.")
-    target = parameter_target(spec.tuned_space, view.signature) if baseline.is_matched else 0
+    target = matched_size(baseline, spec.tuned_space, view.signature)
     return baseline.build(view.signature, target, **(architecture or {}))

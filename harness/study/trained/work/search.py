@@ -1,6 +1,8 @@
 """Searches whose proposals are scored by slices of a supernet, and the zero-cost proxies some read."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,8 @@ def search(unit: Unit[SearchSpec, Search], needs: Needs, folder: Path) -> Done:
     scores = CandidateScores(unit, needs, view, space, folder)
     searcher = entry.build(context)
     result = run_search(searcher, context, scores)
+    if scores.halving is not None:
+        result = replace(result, best=_best_whole(result, scores))
     seconds: dict[str, Any] = {"evaluation": scores.cache.charged}
     if client is not None:
         seconds |= {"llm": client.seconds, "llm by iteration": getattr(searcher, "seconds", [])}
@@ -53,6 +57,13 @@ def _score_name(view: SourceView) -> str:
     return f"{'' if metric.higher_is_better else 'negative '}validation {metric.title}"
 
 
+def _best_whole(result: SearchResult, scores: CandidateScores) -> Evaluation | None:
+    """Returns the best evaluation within the limit of a candidate that was trained whole."""
+    whole = [one for one in result.history if one.architecture not in scores.stopped]
+    best = max(whole, key=lambda one: one.fitness, default=None)
+    return best if best is not None and best.fitness > -math.inf else None
+
+
 def _search_result(
     result: SearchResult, space: SearchSpace, scores: CandidateScores, report: Mapping[str, Any]
 ) -> Search:
@@ -62,6 +73,7 @@ def _search_result(
     def told(one: Evaluation) -> dict[str, Any]:
         return {
             "samples": scores.dropped.get(one.architecture),
+            "steps": scores.stopped.get(one.architecture),
             "architecture": space.to_json(one.architecture),
             "score": one.score,
             "parameters": one.parameters,
@@ -81,7 +93,12 @@ def _search_result(
         evaluations=len(result.history),
         stopped=result.stopped,
         history=tuple(Evaluated(**told(one)) for one in result.history),
-        compute=round((passes + scores.trained) * sum(one.macs or 0 for one in result.history)),
+        compute=round(
+            sum(
+                (one.macs or 0) * scores.spent.get(one.architecture, passes + scores.trained)
+                for one in result.history
+            )
+        ),
         rank_by_parameters=_rank_by_parameters(result),
         racing=racing,
         report=report,

@@ -1,8 +1,10 @@
 """Scores of a search's candidates, slices of a supernet or trained alone; a run pays for each once."""
 
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from harness.learn.predictors import predictor, score
 from harness.learn.supernet import has_batch_norm
 from harness.run.place import Needs
 from harness.run.score_cache import ScoreCache
+from harness.search.halving import Halving, Job, rungs_of
 from harness.search.race import Floats, Race, SampleBlock, blocks_of
 from harness.space.choices import SearchSpace
 from harness.space.form import Architecture
@@ -41,6 +44,8 @@ class CandidateScores:
     Attributes:
         cache: what scores are paid for in.
         dropped: samples that each candidate was scored on that lost its race; empty without racing.
+        stopped: steps that each candidate was trained for that was stopped early; empty without halving.
+        spent: forward passes that each candidate took or was worth, by halving; empty without it.
         passes: forward passes of a candidate, those that re-estimate BatchNorm statistics included.
         trained: forward passes that the training of a candidate is worth; 0 for slices.
     """
@@ -49,10 +54,14 @@ class CandidateScores:
         self, unit: Unit[SearchSpec, Search], needs: Needs, view: SourceView, space: SearchSpace, folder: Path
     ) -> None:
         self.dropped: dict[Architecture, int] = {}
+        self.stopped: dict[Architecture, int] = {}
+        self.spent: dict[Architecture, int] = {}
         self.unit = unit
         self.view = view
         self.space = space
         self.trained = 0
+        self.halving: Halving | None = None
+        self.slice_of: Callable[..., tuple[nn.Module, Signature, Any]]
         calibration = 0
         if unit.spec.steps is None:
             shared = load_supernet(needs, space)
@@ -61,6 +70,8 @@ class CandidateScores:
             calibration = batches_each * CALIBRATION_IMAGES if has_batch_norm(shared) else 0
         else:
             self.slice_of = _trained(unit.spec, needs, view, space, folder)
+            self.folder, self.rungs = folder, rungs_of(unit.spec.steps)
+            self.halving = Halving(len(self.rungs)) if unit.spec.halving else None
             assert unit.spec.batch_size is not None
             self.trained = 3 * unit.spec.steps * unit.spec.batch_size
         self.passes = validation_passes(unit.spec) + calibration
@@ -73,6 +84,8 @@ class CandidateScores:
 
     def __call__(self, architecture: Architecture) -> float:
         """Returns the score on all validation samples, or what a lost race leaves of it."""
+        if self.halving is not None:
+            return self._halved(architecture)
         if self.race is None:
             value: float = self.cache.value([architecture], lambda: self._whole(architecture))
             return value
@@ -94,6 +107,22 @@ class CandidateScores:
             self.dropped[architecture] = lap.samples
         return lap.score
 
+    def _halved(self, architecture: Architecture) -> float:
+        """Returns the score after as many steps as a candidate is let train for."""
+        assert self.halving is not None
+        trial, value = len(self.halving.scores[0]), -math.inf
+        for rung, steps in enumerate(self.rungs):
+            key = [architecture, "steps", steps]
+            value = self.cache.value(key, partial(self._whole, architecture, until=steps))
+            self.halving.tell(Job(trial, rung), value if math.isfinite(value) else -math.inf)
+            worth = 3 * steps * (self.unit.spec.batch_size or 0)
+            self.spent[architecture] = worth + (rung + 1) * self.passes
+            if rung + 1 < len(self.rungs) and not self.halving.goes_on(Job(trial, rung)):
+                self.stopped[architecture] = steps
+                break
+        shutil.rmtree(_place(self.folder, self.space, architecture), ignore_errors=True)
+        return float(value)
+
     def model(self, architecture: Architecture) -> Predictor:
         """Returns the slice, ready to be scored."""
         return predictor(*self.slice_of(architecture))
@@ -104,8 +133,9 @@ class CandidateScores:
         parts = [score(model, split, document_bytes=length) for split in block.splits if len(split)]
         return [value for part in parts for value in part.numerator.tolist()]
 
-    def _whole(self, architecture: Architecture) -> float:
-        mean = mean_score(self.model(architecture), self.splits, self.view, self.unit.spec.document_bytes)
+    def _whole(self, architecture: Architecture, *, until: int | None = None) -> float:
+        model = self.model(architecture) if until is None else predictor(*self.slice_of(architecture, until))
+        mean = mean_score(model, self.splits, self.view, self.unit.spec.document_bytes)
         return metric_of(self.view.metric).sign * mean
 
     def _identity(self, needs: Needs) -> Sequence[Any]:
@@ -123,19 +153,29 @@ class CandidateScores:
 
 def _trained(
     spec: SearchSpec, needs: Needs, view: SourceView, space: SearchSpace, folder: Path
-) -> Callable[[Architecture], tuple[nn.Module, Signature, Any]]:
-    """Returns what trains an architecture alone, with the same weights and batches for all of one seed."""
+) -> Callable[..., tuple[nn.Module, Signature, Any]]:
+    """Returns what trains an architecture alone, with the same weights and batches for all of one seed.
+
+    Where it is told a step it pauses there, and its checkpoint stays.
+    """
     rate = spec.learning_rate
     assert rate is not None
 
-    def train(architecture: Architecture) -> tuple[nn.Module, Signature, Any]:
-        place = folder / content_hash(space.to_json(architecture))
+    def train(architecture: Architecture, until: int | None = None) -> tuple[nn.Module, Signature, Any]:
+        place = _place(folder, space, architecture)
 
         def build() -> nn.Module:
             return space.networks.build(architecture).to(needs.place.device)
 
-        module = train_alone(build, view, recipe_of(spec, rate), spec.seed, "candidate", place)
-        shutil.rmtree(place, ignore_errors=True)  # its checkpoint
+        recipe = recipe_of(spec, rate)
+        module = train_alone(build, view, recipe, spec.seed, "candidate", place, until=until)
+        if until is None:
+            shutil.rmtree(place, ignore_errors=True)  # its checkpoint
         return module, view.signature, None
 
     return train
+
+
+def _place(folder: Path, space: SearchSpace, architecture: Architecture) -> Path:
+    """Returns where a candidate that is trained alone keeps its checkpoint."""
+    return folder / content_hash(space.to_json(architecture))

@@ -28,7 +28,7 @@ from harness.study.trained.results import Trial, Tuned
 from harness.study.trained.units import TuneSpec
 from harness.study.trained.work.final import RowTraining
 from harness.study.work.alone import delete_checkpoints
-from harness.study.work.matched import parameter_target
+from harness.study.work.matched import matched_size
 from harness.study.work.spent import trainings_macs
 from harness.task.signature import Signature
 
@@ -148,7 +148,7 @@ def _drawn(spec: TuneSpec, signature: Signature) -> Iterator[Trial]:
     baselines of a seed, and their shapes what the family draws for the same parameters.
     """
     baseline: FixedBaseline = catalog.load("baseline", spec.method)
-    target = parameter_target(spec.tuned_space, signature) if baseline.is_matched else 0
+    target = matched_size(baseline, spec.tuned_space, signature)
     rates = sorted(spec.learning_rates)
     plain = Trial(
         learning_rate=rates[len(rates) // 2],
