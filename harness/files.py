@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from io import FileIO
+from io import BufferedWriter, FileIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,7 +47,12 @@ def content_hash(value: Any) -> str:
 
 def process_name(number: int | None = None) -> str:
     """Returns what tells a process of this machine, by default this one, from all that write now anywhere."""
-    return f"{os.getpid() if number is None else number}-{content_hash(os.uname().nodename)}"
+    return f"{os.getpid() if number is None else number}-{_machine()}"
+
+
+@cache
+def _machine() -> str:
+    return content_hash(os.uname().nodename)
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
@@ -59,10 +64,9 @@ def write_atomically(path: Path, data: bytes | str) -> None:
     # Half of a surrogate pair, as in the name of a file that is not UTF-8, is written as JSON escapes it.
     payload = data.encode(errors="backslashreplace") if isinstance(data, str) else data
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.parent / f".part-{process_name()}-{path.name}"
         try:
-            with temporary.open("wb") as file:
+            with _opened(temporary) as file:
                 file.write(payload)
                 file.flush()
                 os.fsync(file.fileno())
@@ -72,6 +76,15 @@ def write_atomically(path: Path, data: bytes | str) -> None:
             raise
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def _opened(path: Path) -> BufferedWriter:
+    """Opens a file to write, in a folder that is made where it is not there."""
+    try:
+        return path.open("wb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb")
 
 
 @contextmanager

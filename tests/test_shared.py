@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from command import harness, result_bytes
-from sharing import KIND, PREPARE, Length, Link, plan_of
+from sharing import KIND, LINKS, PREPARE, Length, Link, plan_of
 
 from harness.data.view import DataPlace
 from harness.errors import HarnessError
@@ -248,6 +248,29 @@ def test_a_run_that_is_moved_goes_on_where_it_was(tmp_path: Path) -> None:
     back = harness("eval", "toy_lookup", "--out", first)
     assert "already finished" in back.stderr
     assert result_bytes(first) == whole
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+@pytest.mark.parametrize("alone", [[], ["--plain"]])
+def test_a_copy_with_the_leases_of_a_killed_process_goes_on(tmp_path: Path, alone: list[str]) -> None:
+    log, words = tmp_path / "log", ("--chains", 2, "--seconds", 0.3)
+    assert ended(begun(tmp_path / "whole", log, *words, "--plain"))[0] == 0
+    log.unlink()
+    killed = begun(tmp_path / "run", log, *words)
+    until = time.monotonic() + 60
+    while len(lines(log)) < 3 and time.monotonic() < until:
+        time.sleep(0.02)
+    killed.kill()
+    ended(killed)
+    copied = tmp_path / "elsewhere" / "run"
+    shutil.copytree(tmp_path / "run", copied)
+    shutil.rmtree(tmp_path / "run")
+    assert list(copied.glob(".leases/link-*")), "it was in the midst of a unit"
+    code, told = ended(begun(copied, log, *words, *alone))
+    assert code == 0, told
+    assert same(copied, tmp_path / "whole")
+    assert sum(Counter(lines(log)).values()) <= 2 * LINKS + 1, "what was finished is not done again"
 
 
 def test_what_another_process_holds_is_neither_brought_nor_skipped(tmp_path: Path) -> None:

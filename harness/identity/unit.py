@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -254,7 +254,12 @@ def called(reference: str) -> Callable[..., Any]:
 
 def unit_folder(run: Path, unit: AnyUnit) -> Path:
     """Returns where the unit's record lies."""
-    return run.joinpath("units", f"{_part(unit.kind.name)}-{unit.hash}")
+    return _folder(run, unit.kind.name, unit.hash)
+
+
+@lru_cache(1024)  # a unit is looked for several times in a row, and paths of very many take time
+def _folder(run: Path, kind: str, key: str) -> Path:
+    return run.joinpath("units", f"{_part(kind)}-{key}")
 
 
 @cache

@@ -50,7 +50,7 @@ class Record:
         """16 hexadecimal digits over what the unit computed, and nothing else."""
         return content_hash([self.result, dict(self.files)])
 
-    @property
+    @cached_property
     def input_key(self) -> str:
         """16 hexadecimal digits over the unit apart from its needs, and over what it read of them."""
         return input_key(self.kind, self.spec, self.asked, self.code, self.inputs)

@@ -202,7 +202,8 @@ class Standing:
 
     def _scan(self) -> None:
         for parent in (self.run / SUPERSEDED, self.run / "units"):
-            for folder in sorted(parent.iterdir()) if parent.is_dir() else []:
+            for name in sorted(os.listdir(parent)) if parent.is_dir() else []:
+                folder = parent / name
                 try:
                     record = read_record(folder / RECORD)
                 except DamagedError as error:

@@ -110,19 +110,19 @@ class Shared:
     def _try(self, away: _Away) -> None:
         """Takes note of the end of a unit, or begins it where nobody does it."""
         unit = away.unit
-        said = self.leases.state(unit.folder)
         if self._is_done(away):
             self._end(unit, "ok")
-        elif said == "failed" or (said == "freed" and not self.is_mine(unit) and self._has_failed(unit)):
-            self._end(unit, "failed")
-        elif said == "freed" and self.pool.idle and self.is_mine(unit):
+            return
+        if self.is_mine(unit) and self.pool.idle and self.leases.take(unit.folder):
             self._begin(away)
+            return
+        said = self.leases.state(unit.folder)
+        if said == "failed" or (said == "freed" and not self.is_mine(unit) and self._has_failed(unit)):
+            self._end(unit, "failed")
 
     def _begin(self, away: _Away) -> None:
-        """Begins a unit if its lease can be taken, and nobody ended it since."""
+        """Begins a unit whose lease is held, where nobody ended it since."""
         unit = away.unit
-        if not self.leases.take(unit.folder):
-            return
         if self._is_done(away):
             self.leases.release(unit.folder, is_done=True)
             self._end(unit, "ok")
