@@ -31,6 +31,7 @@ from harness.stats.contrast import (
 from harness.stats.order import expected_best
 from harness.study.diversity.board import DiversityBoard
 from harness.study.diversity.design import balanced_rows
+from harness.study.diversity.registration import text_of
 from harness.study.diversity.results import PoolQuestion
 from harness.study.diversity.tables import leading
 from harness.study.diversity.units import CELL
@@ -442,6 +443,16 @@ def test_what_departs_from_a_registration_is_told_and_an_edited_one_is_refused(m
     ended = harness("eval", "mine", "--dry-run")
     assert ended.returncode == 2
     assert "mine.registered.json" in ended.stderr
+
+
+def test_other_data_than_was_registered_is_told(mine: Path) -> None:
+    harness("eval", "mine", "--register")
+    file = mine / "leaderboards" / "mine.registered.json"
+    what = json.loads(file.read_text())["registered"]
+    assert len(what["domains"]) == len(set(what["domains"].values())) == 14
+    file.write_text(text_of({**what, "domains": what["domains"] | {"byte_domains/news": "other"}}))
+    told = planned_json()["suite"]["registration"]["deviations"]
+    assert told == ["The data or the reader of byte_domains/news changed since."]
 
 
 CONTROLLED = 'control_source = "wikipedia"\ncontrol_architectures = 2'

@@ -10,11 +10,13 @@ from typing import Any
 
 from harness import catalog
 from harness.errors import HarnessError
-from harness.files import canonical_json, read_sealed, sealed
+from harness.files import canonical_json, content_hash, file_hash, read_sealed, sealed
 from harness.guard.text import shown
+from harness.identity.code import code_digest
 from harness.identity.content import code_of_module
 from harness.identity.schema import Schema
 from harness.identity.unit import AnyUnit
+from harness.study.work.units import PrepareSpec
 
 ENDING = ".registered.json"
 """Behind a suite's name, in the file beside the suite's own."""
@@ -67,16 +69,23 @@ def registered(
         opens: `TASK/DOMAIN` of sealed domains.
     """
     trainings = [unit for unit in units if unit.kind.trains]
-    data = {unit.spec.of: unit.hash for unit in units if not unit.kind.trains}
+    domains = {unit.spec.of: _data(unit.spec) for unit in units if isinstance(unit.spec, PrepareSpec)}
     return {
         "suite": name,
         "plan": {key: value for key, value in table.items() if key not in FREE},
         "trainings": [unit.spec.to_json() for unit in trainings],
-        "data": data,
-        "sealed": {one: data.get(one, "") for one in opens},
+        "domains": domains,
+        "sealed": {one: domains.get(one, "") for one in opens},
         "analysis": code_of_module(ANALYSIS),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _data(spec: PrepareSpec) -> str:
+    """Returns a hash of what a domain is read from, and of the file that says how; no code of the engine."""
+    file = catalog.files("task")[spec.task]
+    reader = code_digest(file) if file.suffix == ".py" else file_hash(file)
+    return content_hash([spec.to_json(), reader])
 
 
 def text_of(what: Mapping[str, Any]) -> str:
@@ -120,10 +129,13 @@ def _deviations(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]
     added = [one for one in planned if one not in was["trainings"]]
     if left or added:
         yield f"{len(left)} registered trainings are no part of the plan, and {len(added)} others are."
-    data = {*was["data"], *now["data"]}
-    changed = sorted(one for one in data if was["data"].get(one) != now["data"].get(one))
+    read, reads = (
+        was.get("domains", now["domains"]),
+        now["domains"],
+    )  # the first one hashed the engine instead
+    changed = sorted(one for one in {*read, *reads} if read.get(one) != reads.get(one))
     if changed:
-        yield f"The data or the readers of {', '.join(changed)} changed since."
+        yield f"The data or the reader of {', '.join(changed)} changed since."
     if was["analysis"] != now["analysis"]:
         yield f"The code of the analysis is {now['analysis']} and was registered as {was['analysis']}."
 
