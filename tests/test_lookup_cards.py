@@ -202,6 +202,14 @@ def test_a_damaged_table_is_told_in_one_sentence(
     assert "\n" not in str(found.value)
 
 
+def test_a_validation_of_several_domains_may_fall_where_a_test_rises(tmp_path: Path) -> None:
+    """It is of none of them, as in a pool that is trained on others."""
+    more = '[domains.two]\nvalidation = "a"\ntest = "c"'
+    table = load(tmp_path, grid(fall), domain=more)
+    order = np.argsort(table.validation["one"])
+    assert (np.diff(table.test["one"][order]) <= 0).all()
+
+
 def test_a_table_of_another_hash_than_its_card_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataUnavailableError, match=r"has sha256 .* and its card says 0000"):
         load(tmp_path, grid(), more=f'sha256 = "{"0" * 64}"')
