@@ -101,6 +101,8 @@ def speed_tables(run: Run, board: Board) -> Iterator[Table]:
 
 def row_speeds(run: Run, task: TaskBoard) -> RowSpeeds:
     """Returns what was measured of the rows of a board."""
+    if not run.speeds:
+        return {}
     designs = _finals(run)
     known = {one.place: one for one in run.speeds}
     found: RowSpeeds = {}
