@@ -138,7 +138,7 @@ def main() -> int:
     parser.add_argument("--ray", default="")
     parser.add_argument("--plain", action="store_true")
     chosen = parser.parse_args()
-    leases.BEAT_SECONDS, leases.STALE_SECONDS, leases.LOOK_SECONDS = 0.1, 2.0, 0.05
+    leases.BEAT_SECONDS, leases.STALE_SECONDS, leases.LOOK_SECONDS = 0.1, 4.0, 0.05
     sharing_pool.LOOK_SECONDS = 0.05
     plan = plan_of(chosen.log, chosen.chains, chosen.seconds, chosen.failing)
     try:

@@ -192,7 +192,9 @@ def test_a_suspended_process_gives_up_what_others_took_and_loses_nothing(tmp_pat
 @pytest.mark.ci
 def test_a_process_with_another_plan_is_refused_while_others_share_the_folder(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    first = begun(tmp_path / "run", log, "--chains", 2, "--seconds", 0.5)
+    first = begun(
+        tmp_path / "run", log, "--chains", 2, "--seconds", 2
+    )  # longer than two others take to start
     while not lines(log):
         time.sleep(0.01)
     for more in ([], ["--plain"]):
