@@ -20,6 +20,7 @@ from spaces import named
 from torch import Tensor, nn
 
 from harness.errors import HarnessError
+from harness.guard.threads import same_bits
 from harness.learn import fit as train
 from harness.learn.fit import Batch, Recipe, cross_entropy, fit, half_precision, seeded
 from harness.learn.supernet import train_supernet
@@ -291,3 +292,18 @@ def test_a_launched_run_trains_together_and_keeps_the_records_of_one(tmp_path: P
     again = subprocess.run(commands["two"], capture_output=True, text=True, env=os.environ, timeout=300)
     assert again.returncode == 0, again.stderr
     assert "already finished" in again.stderr
+
+
+def test_what_a_unit_had_to_do_without_the_next_one_has_again() -> None:
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    try:
+        same_bits("cuda")
+        torch.use_deterministic_algorithms(True, warn_only=True)  # as a training does that has no such form
+        same_bits("cuda")
+        assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.is_deterministic_algorithms_warn_only_enabled()
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])

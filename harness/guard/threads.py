@@ -19,10 +19,9 @@ def same_bits(device: str) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first product is taken
     import torch
 
-    if not torch.are_deterministic_algorithms_enabled():
-        torch.use_deterministic_algorithms(True)
-        memory: Any = torch.utils.deterministic
-        memory.fill_uninitialized_memory = False  # no code of ours reads such
+    torch.use_deterministic_algorithms(True)  # also where the unit before had to do without
+    memory: Any = torch.utils.deterministic
+    memory.fill_uninitialized_memory = False  # no code of ours reads such
 
 
 def most_threads() -> int:

@@ -94,8 +94,7 @@ class _Paces(Paced):
     def rate(self, network: Network, spec: SourcesSpec, batch_size: int, method: str = "") -> float:
         """Returns the seconds of one multiply-accumulate; a small step waits for launches."""
         macs = self.mean(spec) if spec.space else self.alone(method, spec)
-        passes = 3 if network.endswith("trained") else 1
-        least = LAUNCHES * passes / 3 / (passes * macs * batch_size) if macs else 0.0
+        least = LAUNCHES / (3 * macs * batch_size) if macs else 0.0  # a step is three passes
         return max(1 / (SHARE * PEAKS[self.device]), least)
 
     def weights(self, unit: AnyUnit) -> float:
