@@ -129,12 +129,9 @@ def _deviations(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]
     added = [one for one in planned if one not in was["trainings"]]
     if left or added:
         yield f"{len(left)} registered trainings are no part of the plan, and {len(added)} others are."
-    read, reads = (
-        was.get("domains", now["domains"]),
-        now["domains"],
-    )  # the first one hashed the engine instead
-    changed = sorted(one for one in {*read, *reads} if read.get(one) != reads.get(one))
-    if changed:
+    read, reads = was.get("domains"), now["domains"]
+    apart = {*read.items()} ^ {*reads.items()} if read else set()  # the first one hashed the engine instead
+    if changed := sorted({one for one, _ in apart}):
         yield f"The data or the reader of {', '.join(changed)} changed since."
     if was["analysis"] != now["analysis"]:
         yield f"The code of the analysis is {now['analysis']} and was registered as {was['analysis']}."
